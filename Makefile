@@ -1,0 +1,37 @@
+# Every target sets itself up: a machine with Python 3.11 (or 3.12, 3.13) and make is enough.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+WORKERS ?= 2
+# one thread a process: two BLAS pools on two cores slow each other down
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+export MPLBACKEND = Agg
+
+.PHONY: demo test lint test-slow bench clean
+
+demo: $(READY)          ## chapter 12: the book's numbers and figures
+	$(BIN)/decision-making chapter 12
+
+test: lint              ## everything CI runs: ruff, mypy, doctests, tests; warnings are errors
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test-slow: lint         ## the same with many more Hypothesis examples
+	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -n $(WORKERS)
+
+bench: $(READY)         ## ratios against the C loop and a step-by-step loop
+	$(BIN)/python -m benchmarks.regulator
+
+clean:
+	rm -rf $(VENV) figures .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $(READY)

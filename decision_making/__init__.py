@@ -1,0 +1,87 @@
+"""The algorithms of "Algorithms for Decision Making" in Python: the vocabulary."""
+
+from typing import Any
+
+from decision_making.mdp import MDP, lookahead
+from decision_making.policies import (
+    FunctionPolicy,
+    LinearGaussianPolicy,
+    LinearSoftmaxPolicy,
+    Policy,
+    SoftmaxPolicy,
+)
+from decision_making.policy_gradient_estimation import (
+    BaselineSubtractionGradient,
+    FiniteDifferenceGradient,
+    LikelihoodRatioGradient,
+    RegressionGradient,
+    RewardToGoGradient,
+    gradient,
+)
+from decision_making.policy_gradient_optimization import (
+    ClampedSurrogateUpdate,
+    NaturalPolicyUpdate,
+    PenalizedSurrogateUpdate,
+    PolicyGradientUpdate,
+    RestrictedPolicyUpdate,
+    Step,
+    TrustRegionUpdate,
+    clamped_gradient,
+    clip_gradient,
+    linesearch,
+    natural_update,
+    scale_gradient,
+    step,
+    surrogate_constraint,
+    surrogate_objective,
+    update,
+)
+from decision_making.simulation import Trajectories, rollouts, simulate, standard_error
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MDP",
+    "BaselineSubtractionGradient",
+    "ClampedSurrogateUpdate",
+    "FiniteDifferenceGradient",
+    "FunctionPolicy",
+    "LikelihoodRatioGradient",
+    "LinearGaussianPolicy",
+    "LinearSoftmaxPolicy",
+    "NaturalPolicyUpdate",
+    "PenalizedSurrogateUpdate",
+    "Policy",
+    "PolicyGradientUpdate",
+    "RegressionGradient",
+    "RestrictedPolicyUpdate",
+    "RewardToGoGradient",
+    "SoftmaxPolicy",
+    "Step",
+    "Trajectories",
+    "TrustRegionUpdate",
+    "clamped_gradient",
+    "clip_gradient",
+    "exact",
+    "gradient",
+    "linesearch",
+    "lookahead",
+    "natural_update",
+    "problems",
+    "rollouts",
+    "scale_gradient",
+    "simulate",
+    "standard_error",
+    "step",
+    "surrogate_constraint",
+    "surrogate_objective",
+    "update",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("exact", "problems"):  # imported where used: scipy comes with them
+        import importlib
+
+        return importlib.import_module(f"decision_making.{name}")
+    raise AttributeError(f"module 'decision_making' has no attribute {name!r}")

@@ -1,0 +1,115 @@
+"""Checks of what a user hands in: each error names the field, the value and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def refuse(where: Any, name: str, value: Any, allowed: str, error: type[Exception] = ValueError) -> None:
+    """Raise `error` saying that field `name` of the struct `where` has `value` and may only be `allowed`."""
+    owner = f"{where if isinstance(where, str) else type(where).__name__}." if where is not None else ""
+    text = repr(value)
+    text = text if len(text) <= 80 else text[:77] + "..."
+    raise error(f"{owner}{name} = {text}: must be {allowed}")
+
+
+def is_number(x: Any) -> bool:
+    """A finite real number; True and False do not count as one."""
+    return isinstance(x, Real) and not isinstance(x, bool | np.bool_) and math.isfinite(x)
+
+
+def discount(M: Any, field: Any, γ: Any) -> None:
+    """Attrs validator: γ in [0, 1]."""
+    if not (is_number(γ) and 0 <= γ <= 1):
+        refuse(M, field.name, γ, "a number in [0, 1]")
+
+
+def positive(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: a finite number above 0."""
+    if not (is_number(x) and x > 0):
+        refuse(M, field.name, x, "a finite number > 0")
+
+
+def not_negative(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: a finite number of at least 0."""
+    if not (is_number(x) and x >= 0):
+        refuse(M, field.name, x, "a finite number >= 0")
+
+
+def shrink_factor(M: Any, field: Any, α: Any) -> None:
+    """Attrs validator: strictly between 0 and 1 (at 1 a line search would never shrink)."""
+    if not (is_number(α) and 0 < α < 1):
+        refuse(M, field.name, α, "a number strictly between 0 and 1")
+
+
+def count(M: Any, field: Any, k: Any) -> None:
+    """Attrs validator: a whole number of at least 1."""
+    if not (isinstance(k, Integral) and not isinstance(k, bool) and k >= 1):
+        refuse(M, field.name, k, "a whole number >= 1")
+
+
+def count_or_zero(M: Any, field: Any, k: Any) -> None:
+    """Attrs validator: a whole number of at least 0."""
+    if not (isinstance(k, Integral) and not isinstance(k, bool) and k >= 0):
+        refuse(M, field.name, k, "a whole number >= 0")
+
+
+def flag(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: True or False."""
+    if not isinstance(x, bool | np.bool_):
+        refuse(M, field.name, x, "True or False")
+
+
+def one_of(*allowed: str) -> Any:
+    """Attrs validator: one of the named options."""
+
+    def check(M: Any, field: Any, x: Any) -> None:
+        if x not in allowed:
+            refuse(M, field.name, x, "one of " + ", ".join(repr(a) for a in allowed))
+
+    return check
+
+
+def function(M: Any, field: Any, f: Any) -> None:
+    """Attrs validator: something that can be called."""
+    if not callable(f):
+        refuse(M, field.name, f, "callable", TypeError)
+
+
+def optional(check: Any) -> Any:
+    """Attrs validator: None, or what `check` allows."""
+
+    def checked(M: Any, field: Any, x: Any) -> None:
+        if x is not None:
+            check(M, field, x)
+
+    return checked
+
+
+def parameters(θ: Any, n: int | None = None, name: str = "θ") -> Array:
+    """θ as a fresh flat float array (n,): float32 stays, everything else becomes float64."""
+    try:
+        θ = np.array(θ)
+        θ = np.atleast_1d(θ if θ.dtype == np.float32 else θ.astype(np.float64))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} = {θ!r}: must be a flat array of {n or 'n'} numbers") from error
+    if θ.ndim != 1 or (n is not None and θ.size != n):
+        raise ValueError(f"{name} has shape {θ.shape}: must be a flat array of {'n' if n is None else n} numbers")
+    if not np.isfinite(θ).all():
+        i = int(np.flatnonzero(~np.isfinite(θ))[0])
+        raise ValueError(f"{name}[{i}] = {θ[i]}: every parameter must be finite")
+    return θ
+
+
+def all_finite(x: Array) -> bool:
+    """Whether every entry is finite; one pass without a temporary unless something looks wrong."""
+    if x.dtype.kind not in "fc":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(x.sum()) or np.isfinite(x).all())

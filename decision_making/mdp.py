@@ -1,0 +1,196 @@
+"""Markov decision processes and start distributions (chapter 7, algorithms 7.1 and 7.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import Array, discount, function, optional, refuse
+
+ROW_SUM_TOLERANCE = 1e-8
+
+
+@frozen(eq=False)
+class Table:
+    """An array that is also the book's function: `T(s, a, s_next)` looks up `T.array[s, a, s_next]`.
+
+    >>> R = Table([[0.0, 1.0], [2.0, 3.0]])
+    >>> float(R(1, 0)), R.array.shape
+    (2.0, (2, 2))
+    """
+
+    array: Array = field(converter=lambda x: np.array(x, dtype=np.float64))  # a copy, made read-only
+
+    def __attrs_post_init__(self) -> None:
+        self.array.setflags(write=False)
+
+    def __call__(self, *index: Any) -> Any:
+        return self.array[tuple(np.asarray(i) for i in index)]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"Table{self.array.shape}"
+
+
+@frozen(eq=False)
+class MDP:
+    """A Markov decision process (algorithm 7.1).
+
+    Anything with a discount `γ` and a batched sampler `TR` can be simulated; `S`, `A`, `T` and `R` may be None
+    where only simulation is wanted. Build tabular ones with `MDP.from_arrays`.
+
+    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1] or a function cannot be called.
+    """
+
+    γ: float = field(validator=discount)  # discount factor
+    S: Any  # states, in the order of the arrays; None if not enumerable
+    A: Any  # actions, likewise
+    T: Any = field(validator=optional(function))  # T(s, a, s_next) -> transition probability
+    R: Any = field(validator=optional(function))  # R(s, a) -> expected reward
+    TR: Any = field(validator=optional(function))  # TR(s, a, rng) -> (s_next, r), on whole batches (leading axis)
+    terminal: Any = field(default=None, kw_only=True, validator=optional(function))  # s -> bool per row, ends a trajectory
+
+    @classmethod
+    def from_arrays(cls, T: Any, R: Any, γ: float, *, terminal: Callable[[Array], Array] | None = None) -> MDP:
+        """The tabular MDP with transition probabilities T (S, A, S) and expected rewards R (S, A).
+
+        States and actions are the indices 0..S-1 and 0..A-1. The sampler pays R[s, a] itself.
+        Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T does not sum
+        to 1 (within 1e-8), or a reward is not finite.
+
+        >>> P = MDP.from_arrays(T=[[[0.5, 0.5]], [[0.0, 1.0]]], R=[[1.0], [0.0]], γ=0.9)
+        >>> float(P.T(0, 0, 1)), float(P.R(0, 0))
+        (0.5, 1.0)
+        """
+        T, R = map(Table, tabular_arrays(T, R))
+        n_states, n_actions = R.array.shape
+        TR = TabularSampler(R.array, cumulative(T.array.reshape(-1, n_states)))
+        return cls(γ, np.arange(n_states), np.arange(n_actions), T, R, TR, terminal=terminal)
+
+
+def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
+    """T (S, A, S) and R (S, A) as checked float64 arrays."""
+    T, R = np.asarray(T, dtype=np.float64), np.asarray(R, dtype=np.float64)
+    if T.ndim != 3 or T.shape[0] != T.shape[2] or 0 in T.shape:
+        raise ValueError(f"T has shape {T.shape}: must be (S, A, S)")
+    if R.shape != T.shape[:2]:
+        raise ValueError(f"R has shape {R.shape}: must be (S, A) = {T.shape[:2]} to go with T {T.shape}")
+    _name_first(~np.isfinite(T) | (T < 0), "T", T, "a probability")
+    _name_first(~np.isfinite(R), "R", R, "finite")
+    rows = T.sum(axis=2)
+    bad = np.argwhere(abs(rows - 1) > ROW_SUM_TOLERANCE)
+    if len(bad):
+        s, a = map(int, bad[0])
+        raise ValueError(f"T[{s}, {a}] sums to {rows[s, a]:.9g}: every row T[s, a] must sum to 1")
+    return T, R
+
+
+def _name_first(bad: Array, name: str, x: Array, allowed: str) -> None:
+    if bad.any():
+        index = tuple(map(int, np.argwhere(bad)[0]))
+        raise ValueError(f"{name}{list(index)} = {x[index]}: must be {allowed}")
+
+
+@frozen(eq=False, repr=False)
+class TabularSampler:
+    """TR(s, a, rng) of a tabular MDP: inverse transform by bisection in the cumulative rows, all copies at once.
+
+    Time O(log S) per sample, memory O(S² A) once.
+    """
+
+    R: Array  # expected rewards (S, A)
+    rows: Array  # cumulative transition probabilities (S A, S)
+
+    def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        n_states, n_actions = self.R.shape
+        i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
+        return inverse_transform(self.rows, i, rng.random(i.shape)), self.R.ravel()[i]
+
+
+def indices(name: str, x: Any, n: int) -> Array:
+    """x as integer indices into n states or actions; whole floats are accepted, anything else is an error."""
+    x = np.asarray(x)
+    if x.dtype.kind not in "iu":
+        if x.dtype.kind not in "fb" or not np.array_equal(x, np.floor(x)):
+            raise TypeError(f"{name} has dtype {x.dtype}: the states and actions of a tabular problem are whole numbers")
+        x = x.astype(np.intp)
+    if x.size and not (x.min() >= 0 and x.max() < n):
+        raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")
+    return x
+
+
+def cumulative(p: Array) -> Array:
+    """Row-wise cumulative distribution of p (rows, K), exactly 1 from the last possible outcome on."""
+    c = np.cumsum(p, axis=1)
+    c /= c[:, -1:]
+    last = p.shape[1] - 1 - np.argmax(p[:, ::-1] > 0, axis=1)
+    c[np.arange(p.shape[1]) >= last[:, None]] = 1.0
+    return c
+
+
+def inverse_transform(rows: Array, i: Array, u: Array) -> Array:
+    """The first outcome whose cumulative probability in rows[i] exceeds u, for arrays i and u of equal shape.
+
+    An outcome of probability 0 is never returned.
+    """
+    K = rows.shape[1]
+    flat, start = rows.ravel(), np.asarray(i) * K
+    k = np.zeros(np.shape(u), dtype=np.intp)
+    half = 1 << max(K - 1, 0).bit_length() >> 1
+    while half:
+        beyond = flat[start + np.minimum(k + (half - 1), K - 1)] <= u
+        k += half * beyond
+        half >>= 1
+    return k
+
+
+def lookahead(P: Any, U: Any, s: Any, a: Any) -> Any:
+    """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
+
+    U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
+    arrays.
+    """
+    u = np.array([U(s_next) for s_next in P.S]) if callable(U) else np.asarray(U)
+    if isinstance(P.T, Table):
+        return P.R(s, a) + P.γ * P.T.array[s, a] @ u
+    return P.R(s, a) + P.γ * sum(P.T(s, a, s_next) * x for s_next, x in zip(P.S, u, strict=True))
+
+
+def start_distribution(M: Any, field: Any, b: Any) -> None:
+    """Attrs validator: a probability vector, a frozen scipy.stats distribution, or a callable b(m, rng) -> s."""
+    if callable(getattr(b, "rvs", None)) or callable(b):
+        return
+    allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
+    try:
+        p = np.asarray(b, dtype=np.float64)
+    except (TypeError, ValueError):
+        p = np.empty(0)
+    if p.ndim != 1 or p.size == 0:
+        refuse(M, field.name, b, allowed, TypeError)
+    if not (np.isfinite(p).all() and (p >= 0).all() and abs(p.sum() - 1) <= ROW_SUM_TOLERANCE):
+        refuse(M, field.name, b, "probabilities that sum to 1 where it is a vector")
+
+
+def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
+    """m start states from b, first axis m: the one place that knows what a start distribution may be."""
+    if callable(getattr(b, "rvs", None)):
+        s = b.rvs(size=m, random_state=rng)
+    elif callable(b):
+        s = b(m, rng)
+    else:
+        start_distribution(None, _B, b)
+        p = np.asarray(b, dtype=np.float64)
+        s = inverse_transform(cumulative(p[None]), np.zeros(m, dtype=np.intp), rng.random(m))
+    s = np.asarray(s)
+    if s.ndim == 0 or len(s) != m:
+        raise ValueError(f"b gave start states of shape {s.shape}: must be {m} of them on the first axis")
+    return s
+
+
+class _B:
+    name = "b"

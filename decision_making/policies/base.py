@@ -1,0 +1,133 @@
+"""What every policy is: one log-likelihood, from which scores, ratios and divergences are derived."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import make_vjp
+from autograd.tracer import isbox
+
+from decision_making.checks import Array, all_finite
+from decision_making.simulation import Trajectories
+
+SCORE_BLOCK = 1 << 17  # numbers in one block of trajectories (rows × the larger of depth and parameters)
+
+
+class Policy(ABC):
+    """A stochastic policy π_θ(a | s) with n parameters.
+
+    θ has shape (..., n); its leading axes are a prefix of the batch axes of s: (n,) is one policy for the whole
+    batch, (m, n) one for each of m trajectories. The arguments s (and a) carry any batch axes first.
+    `logpdf` must be written with `autograd.numpy`.
+    """
+
+    n: int  # number of parameters
+
+    @abstractmethod
+    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+        """Draw actions a ~ π_θ(· | s), one for each state of the batch."""
+
+    @abstractmethod
+    def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
+        """log π_θ(a | s) for each step of the batch."""
+
+    @abstractmethod
+    def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
+        """KL(π_θ(· | s) ‖ π_θ_new(· | s)) for each state of the batch, in nats."""
+
+    @abstractmethod
+    def entropy(self, θ: Array, s: Array) -> Array:
+        """Entropy of π_θ(· | s) for each state of the batch, in nats."""
+
+    @abstractmethod
+    def mode(self, θ: Array, s: Array) -> Array:
+        """The most likely action in each state of the batch."""
+
+    def recorded_kl(self, θ: Array, θ_new: Array, a: Array, s: Array) -> Array:
+        """The KL divergence as a surrogate constraint sees it; exact wherever `kl` is known (a is then unused)."""
+        return self.kl(θ, θ_new, s)
+
+    def scores(self, θ: Array, τs: Trajectories) -> Array:
+        """Scores ∇log p_θ(τ) = Σ_k ∇log π_θ(a_k | s_k) of the trajectories, (m, n).
+
+        θ is tiled to one copy a trajectory, in blocks, so that one reverse pass yields all scores of a block. A
+        policy that knows better overrides this.
+
+        Raises ValueError naming the trajectory and the step where a log-likelihood or a score is not finite.
+        """
+        m, d = τs.r.shape
+        G = np.empty((self.n, m), θ.dtype).T
+        rows = max(1, SCORE_BLOCK // max(d, self.n))
+        for i in (slice(j, j + rows) for j in range(0, m, rows)):
+            s, a = τs.s[i], τs.a[i]
+            tiled = np.repeat(θ[:, None], len(s), axis=1).T  # (rows, n) with the parameter axis first in memory
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                vjp, logp = make_vjp(lambda θ: self.logpdf(θ, a, s))(tiled)  # noqa: B023, called at once
+                if logp.shape != s.shape[:2]:
+                    raise ValueError(f"logpdf has shape {logp.shape} on a batch {s.shape[:2]}: must be the same")
+                G[i] = vjp(np.ones_like(logp) if τs.full else τs.mask[i].astype(logp.dtype))
+            if not (all_finite(logp) and all_finite(G[i])):
+                self._name_what_is_not_finite(θ, τs, i.start, G[i], logp)
+        return G
+
+    def step_scores(self, θ: Array, τs: Trajectories) -> Array:
+        """Scores g_k = ∇log π_θ(a_k | s_k) of the single steps, (m, d, n); zero on padding."""
+        m, d = τs.r.shape
+        single = Trajectories(*(x.reshape(m * d, 1, *x.shape[2:]) for x in (τs.s, τs.a, τs.r)))
+        g = self.scores(θ, single).reshape(m, d, self.n)
+        return g if τs.full else g * τs.mask[:, :, None]
+
+    def _name_what_is_not_finite(self, θ: Array, τs: Trajectories, first: int, G: Array, logp: Array) -> None:
+        logp = np.where(τs.mask[first : first + len(logp)], logp, 0)
+        bad = ~(np.isfinite(G).all(axis=1) & np.isfinite(logp).all(axis=1))
+        if not bad.any():
+            return  # only on padding, which does not count
+        i = first + int(np.argmax(bad))
+        d = len(τs[i])
+        for k in range(d):
+            s, a = τs.s[i, k], τs.a[i, k]
+            with np.errstate(all="ignore"):
+                vjp, value = make_vjp(lambda θ: anp.sum(self.logpdf(θ, a[None], s[None])))(θ)  # noqa: B023
+                score = vjp(np.ones_like(value))
+            if not np.isfinite(value):
+                raise ValueError(
+                    f"log-likelihood of trajectory {i}, step {k} (counting from 0) is {value}: the action {a} has no "
+                    f"positive finite density in state {s} under θ = {θ}"
+                )
+            if not np.isfinite(score).all():
+                raise ValueError(f"score of trajectory {i}, step {k} (counting from 0) is {score}: must be finite")
+        raise ValueError(f"score of trajectory {i} is {G[i - first]}: must be finite")
+
+
+def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[Array, Array]:
+    """Σ c_k ∇log π_θ(a_k | s_k) over all steps of all trajectories, (n,), and the log-likelihoods (m, d).
+
+    One reverse pass seeded with the weights c (m, d).
+    """
+    vjp, logp = make_vjp(lambda θ: π.logpdf(θ, τs.a, τs.s))(θ)
+    return np.asarray(vjp(np.asarray(c, logp.dtype)), θ.dtype), logp
+
+
+def as_θ(θ: Any) -> Array:
+    """θ as a float array; what autograd is tracing passes untouched."""
+    if isbox(θ):
+        return θ  # type: ignore[no-any-return]
+    θ = np.asarray(θ)
+    return θ if θ.dtype.kind == "f" else θ.astype(np.float64)
+
+
+def components(θ: Array, ndim: int) -> Array:
+    """θ (..., n) with its parameter axis first and padded with trailing ones to `ndim` batch axes.
+
+    >>> components(np.zeros((5, 2)), ndim=2).shape, components(np.zeros(2), ndim=2).shape
+    ((2, 5, 1), (2,))
+    """
+    θ = as_θ(θ)
+    if θ.ndim == 1:
+        return θ
+    if θ.ndim - 1 > ndim:
+        raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the {ndim} batch axes of s")
+    return anp.reshape(anp.moveaxis(θ, -1, 0), (θ.shape[-1], *θ.shape[:-1]) + (1,) * (ndim - θ.ndim + 1))

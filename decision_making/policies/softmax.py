@@ -1,0 +1,176 @@
+"""Policies over finitely many actions: softmax of a table, softmax of linear features."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from attrs import field, frozen
+from autograd.tracer import getval
+
+from decision_making.checks import Array, count, refuse
+from decision_making.mdp import cumulative, indices, inverse_transform
+from decision_making.policies.base import Policy, as_θ
+from decision_making.simulation import Trajectories, default_rng
+
+
+def log_softmax(z: Array) -> Array:
+    """log(exp z / Σ exp z) over the last axis; exact under shifts, so the maximum is not differentiated."""
+    z = z - getval(z).max(axis=-1, keepdims=True)
+    return z - anp.log(anp.sum(anp.exp(z), axis=-1, keepdims=True))
+
+
+class CategoricalPolicy(Policy):
+    """A policy over the actions 0..A-1, given by its log-probabilities."""
+
+    @abstractmethod
+    def log_probabilities(self, θ: Array, s: Array) -> Array:
+        """log π_θ(· | s), batch axes first, actions last."""
+
+    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+        """Draw actions by inverse transform: one uniform number each."""
+        p = np.exp(self.log_probabilities(as_θ(θ), s))
+        rows = cumulative(p.reshape(-1, p.shape[-1]).astype(np.float64))
+        i = np.arange(len(rows)).reshape(p.shape[:-1])
+        return inverse_transform(rows, i, default_rng(rng).random(i.shape))
+
+    def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
+        """log π_θ(a | s) for each step."""
+        logp = self.log_probabilities(θ, s)
+        chosen = indices("a", a, logp.shape[-1])[..., None] == np.arange(logp.shape[-1])
+        return anp.sum(logp * chosen.astype(getval(logp).dtype), axis=-1)
+
+    def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
+        """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)) for each state."""
+        logp, logp_new = self.log_probabilities(θ, s), self.log_probabilities(θ_new, s)
+        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)
+
+    def entropy(self, θ: Array, s: Array) -> Array:
+        """-Σ_a π(a|s) log π(a|s) for each state."""
+        logp = self.log_probabilities(θ, s)
+        return -anp.sum(anp.exp(logp) * logp, axis=-1)
+
+    def mode(self, θ: Array, s: Array) -> Array:
+        """The most probable action in each state; the first one wins a tie."""
+        return np.argmax(getval(self.log_probabilities(θ, s)), axis=-1)
+
+
+@frozen
+class SoftmaxPolicy(CategoricalPolicy):
+    """π_θ(a | s) ∝ exp θ[s, a] on a tabular problem; θ is flat, (n_states · n_actions,) in C order [s, a].
+
+    The Fisher matrix is singular in one direction for each state (a shift of its logits).
+    Raises ValueError if a number of states or actions is below 1.
+
+    >>> π = SoftmaxPolicy(n_states=2, n_actions=3)
+    >>> π.n, π.kl(np.zeros(6), np.array([0.0, 0, 0, 1, 0, 0]), np.array([0, 1])).round(4)
+    (6, array([0.    , 0.1189]))
+    """
+
+    n_states: int = field(validator=count)
+    n_actions: int = field(validator=count)
+
+    @property
+    def n(self) -> int:  # type: ignore[override]
+        """Number of parameters."""
+        return self.n_states * self.n_actions
+
+    def _table(self, θ: Array) -> Array:
+        return log_softmax(anp.reshape(θ, (*θ.shape[:-1], self.n_states, self.n_actions)))
+
+    def _index(self, θ: Array, s: Array) -> tuple[Array, ...]:
+        """Indices that pair each state of the batch with the row of θ it belongs to."""
+        s = indices("s", s, self.n_states)
+        lead = θ.ndim - 1
+        rows = (np.arange(k).reshape((k,) + (1,) * (s.ndim - j - 1)) for j, k in enumerate(θ.shape[:-1]))
+        if lead > s.ndim:
+            raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the {s.ndim} batch axes of s")
+        return (*rows, s)
+
+    def log_probabilities(self, θ: Array, s: Array) -> Array:
+        """log π_θ(· | s), (..., n_actions)."""
+        θ = as_θ(θ)
+        return self._table(θ)[self._index(θ, s)]
+
+    def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
+        """log π_θ(a | s), looked up in the table."""
+        θ = as_θ(θ)
+        return self._table(θ)[(*self._index(θ, s), indices("a", a, self.n_actions))]
+
+    def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
+        """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)), computed for each state once."""
+        θ, θ_new = as_θ(θ), as_θ(θ_new)
+        if θ.ndim > 1 or θ_new.ndim > 1:
+            return CategoricalPolicy.kl(self, θ, θ_new, s)
+        logp, logp_new = self._table(θ), self._table(θ_new)
+        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)[indices("s", s, self.n_states)]
+
+    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+        """Draw actions by inverse transform: one uniform number each."""
+        θ = as_θ(θ)
+        if θ.ndim > 1:
+            return CategoricalPolicy.__call__(self, θ, s, rng)
+        s = indices("s", s, self.n_states)
+        rows = cumulative(np.exp(self._table(θ).astype(np.float64)))
+        return inverse_transform(rows, s, default_rng(rng).random(s.shape))
+
+    def scores(self, θ: Array, τs: Trajectories) -> Array:
+        """Scores (m, n) by counting: each step adds 1 at [s, a] and takes π_θ(· | s) from row s."""
+        m = len(τs)
+        s, a = indices("s", τs.s, self.n_states), indices("a", τs.a, self.n_actions)
+        i = (np.arange(m)[:, None] * self.n_states + s)[τs.mask]
+        visits = np.bincount(i, minlength=m * self.n_states).reshape(m, self.n_states, 1)
+        G = np.bincount(i * self.n_actions + a[τs.mask], minlength=m * self.n).reshape(m, self.n_states, self.n_actions)
+        return (G - visits * np.exp(self._table(θ))).reshape(m, self.n).astype(θ.dtype)
+
+
+def _features(f: Any) -> Any:
+    return f if callable(f) else np.array(f, dtype=np.float64)
+
+
+@frozen(eq=False)
+class LinearSoftmaxPolicy(CategoricalPolicy):
+    """π_θ(a | s) ∝ exp(θᵀ f(s, a)).
+
+    `features` is an array (S, A, n) over the states and actions of a tabular problem, or a callable that turns a
+    batch of states into features (..., A, n); the callable needs n. With one feature for each (s, a) this is
+    `SoftmaxPolicy`.
+
+    Raises ValueError if the array is not (S, A, n) or not finite, or n is missing or wrong.
+
+    >>> π = LinearSoftmaxPolicy(lambda s: np.stack([s, -s], axis=-1)[..., None], n=1)
+    >>> np.exp(π.logpdf(np.array([0.5]), np.array([0, 1]), np.array([2.0, 2.0]))).round(4)
+    array([0.8808, 0.1192])
+    """
+
+    features: Any = field(converter=_features)  # (S, A, n), or s -> (..., A, n)
+    n: Any = field(default=None)  # number of parameters; needed with a callable
+
+    def __attrs_post_init__(self) -> None:
+        if callable(self.features):
+            if self.n is None:
+                refuse(self, "n", self.n, "given where features is a callable")
+        else:
+            if self.features.ndim != 3 or 0 in self.features.shape or not np.isfinite(self.features).all():
+                refuse(self, "features", self.features.shape, "a finite array of shape (S, A, n)")
+            if self.n not in (None, self.features.shape[2]):
+                refuse(self, "n", self.n, f"{self.features.shape[2]}, as in features")
+            object.__setattr__(self, "n", self.features.shape[2])
+        count(self, type("n", (), {"name": "n"}), self.n)
+
+    def log_probabilities(self, θ: Array, s: Array) -> Array:
+        """log π_θ(· | s), (..., A)."""
+        θ = as_θ(θ)
+        if callable(self.features):
+            f = np.asarray(self.features(s))
+        else:
+            f = self.features[indices("s", s, len(self.features))]
+        if f.ndim < 2 or f.shape[-1] != self.n:
+            raise ValueError(f"features has shape {f.shape} for states {np.shape(s)}: must be (..., A, n = {self.n})")
+        f = f.astype(getval(θ).dtype, copy=False)
+        if θ.ndim == 1:
+            return log_softmax(anp.dot(f, θ))
+        ones = (1,) * (f.ndim - 1 - θ.ndim)  # θ (lead, n) beside f (lead, rest, A, n)
+        return log_softmax(anp.sum(f * anp.reshape(θ, (*θ.shape[:-1], *ones, 1, self.n)), axis=-1))

@@ -1,0 +1,452 @@
+"""Policy gradient optimization (chapter 12): structs that hold an update's parameters, and the verbs `step` and `update`.
+
+Rollouts happen once, outside the step. A step is a pure function of recorded trajectories: a line search cannot
+simulate, and any update can be replayed on given data. θ is the parameter that sampled, θ_new the candidate,
+w_k = π_θ_new(a_k | s_k) / π_θ(a_k | s_k), G_k the reward-to-go discounted from the start of the trajectory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property, singledispatch
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import (
+    Array,
+    all_finite,
+    count,
+    count_or_zero,
+    is_number,
+    not_negative,
+    one_of,
+    optional,
+    parameters,
+    positive,
+    refuse,
+    shrink_factor,
+)
+from decision_making.policies import Policy
+from decision_making.policy_gradient_estimation import (
+    FiniteDifferenceGradient,
+    LikelihoodRatioGradient,
+    RegressionGradient,
+    Sampled,
+    gradient,
+    known,
+    recorded,
+)
+from decision_making.simulation import Trajectories, discounts, local_rewards_to_go, returns
+from decision_making.surrogate import Surrogate
+
+
+def _estimator(M: Any, attribute: Any, grad_U: Any) -> None:
+    if not (callable(grad_U) or gradient.dispatch(type(grad_U)) is not gradient.dispatch(object)):
+        refuse(M, attribute.name, grad_U, f"a callable of θ or one of {known(gradient)}", TypeError)
+
+
+def _interval(M: Any, attribute: Any, clip: Any) -> None:
+    try:
+        a, b = clip
+    except (TypeError, ValueError):
+        a = b = None
+    if not (is_number(a) and is_number(b) and a <= b):
+        refuse(M, attribute.name, clip, "a pair (a, b) of numbers with a <= b")
+
+
+@frozen(eq=False)
+class PolicyGradientUpdate:
+    """θ + α ∇U(θ), the gradient first scaled, then clipped, where asked for (algorithms 12.1 and 12.2)."""
+
+    grad_U: Any = field(validator=_estimator)  # a chapter-11 struct, or a callable of θ that returns ∇U(θ)
+    α: float = field(validator=not_negative)  # step factor
+    L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # longest gradient
+    clip: Any = field(default=None, kw_only=True, validator=optional(_interval))  # (a, b), bounds of each component
+
+
+@frozen(eq=False)
+class RestrictedPolicyUpdate(Sampled):
+    """θ + √(2ε) ∇U / ‖∇U‖ with the likelihood-ratio gradient (algorithm 12.3, equation 12.6)."""
+
+    ε: float = field(validator=positive)  # bound on ½ ‖θ_new - θ‖²
+
+
+OVER_STEPS = one_of("mean", "sum")
+DIRECTION = one_of("trajectory", "surrogate")
+
+
+@frozen(eq=False)
+class NaturalPolicyUpdate(Sampled):
+    """θ + u √(2ε / ∇Uᵀu), u = F⁺∇U, with the Fisher matrix of the trajectories (algorithm 12.4, equation 12.12).
+
+    `direction="surrogate"` takes the gradient of the surrogate objective and the Hessian of the surrogate constraint
+    instead: rewards-to-go of single steps and their Fisher matrix, averaged or summed over the steps.
+    """
+
+    ε: float = field(validator=positive)  # bound on the KL divergence, to second order
+    damping: float = field(default=0.0, kw_only=True, validator=not_negative)  # c in F + cI
+    direction: str = field(default="trajectory", kw_only=True, validator=DIRECTION)
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # of the surrogates
+
+
+@frozen(eq=False)
+class TrustRegionUpdate(Sampled):
+    """The natural update as far as a line search on the same trajectories allows (algorithm 12.5).
+
+    Accepts θ + αʲ Δ with the smallest j <= max_backtracks whose surrogate constraint is at most ε and whose surrogate
+    objective improved; if there is none, θ stays.
+    """
+
+    ε: float = field(validator=positive)  # bound on the surrogate constraint
+    α: float = field(validator=shrink_factor)  # line search factor, such as 0.5
+    max_backtracks: int = field(default=30, kw_only=True, validator=count_or_zero)
+    damping: float = field(default=0.0, kw_only=True, validator=not_negative)  # c in F + cI
+    direction: str = field(default="trajectory", kw_only=True, validator=DIRECTION)  # as in NaturalPolicyUpdate
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+
+
+@frozen(eq=False)
+class ClampedSurrogateUpdate(Sampled):
+    """k_max ascent steps on the mean of min(w G, clamp(w, 1-ε, 1+ε) G) (algorithm 12.6, equation 12.22).
+
+    With ε >= 1 the lower clamp can never act. Not invariant to the scale of the rewards.
+    """
+
+    ε: float = field(validator=positive)  # half-width of the clamp, such as 0.2
+    α: float = field(validator=not_negative)  # step factor
+    k_max: int = field(validator=count)  # number of ascent steps
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+
+
+@frozen(eq=False)
+class PenalizedSurrogateUpdate(Sampled):
+    """k_max ascent steps on surrogate objective - β · surrogate constraint (equation 12.24).
+
+    `step(...).β` is the β for the next update: M.β itself, or with a kl_target the adaptive rule of Schulman et al.,
+    Proximal Policy Optimization Algorithms (2017), section 4: halved where the constraint came out below
+    kl_target / 1.5, doubled where above 1.5 kl_target or not finite, kept in [β_min, β_max].
+    """
+
+    β: float = field(validator=not_negative)  # weight of the penalty
+    α: float = field(validator=not_negative)  # step factor
+    k_max: int = field(validator=count)  # number of ascent steps
+    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))
+    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)
+    β_max: float = field(default=1e6, kw_only=True, validator=positive)
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.β_min > self.β_max:
+            refuse(self, "β_min", self.β_min, f"at most β_max = {self.β_max}")
+
+
+def _not_measured() -> tuple[float | None, float | None]:
+    return None, None
+
+
+@frozen(eq=False)
+class Step:
+    """What one update did. θ is the result, the old one where nothing was accepted."""
+
+    θ: Array  # (n,)
+    accepted: bool  # whether θ moved
+    reason: str  # why it did or did not
+    backtracks: int | None = None  # line search shrinks before acceptance; None if nothing was accepted
+    β: float | None = None  # penalty weight for the next update
+    φ: Array | None = None  # critic parameters, where there are any
+    _measure: Callable[[], tuple[float | None, float | None]] = field(default=_not_measured, repr=False)
+
+    @cached_property
+    def _measured(self) -> tuple[float | None, float | None]:
+        return self._measure()
+
+    @property
+    def kl(self) -> float | None:
+        """Surrogate constraint at θ, in nats; None where the update had no trajectories of its own."""
+        return self._measured[0]
+
+    @property
+    def improvement(self) -> float | None:
+        """Surrogate objective at θ minus its value before; None where the update had no trajectories of its own."""
+        return self._measured[1]
+
+
+@singledispatch
+def step(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories | None = None) -> Step:
+    """One update of θ by M, as a `Step` that says what happened (chapter 12).
+
+    With recorded trajectories τs nothing is simulated, and M.d and M.m are ignored. Otherwise m trajectories of depth
+    d are rolled out once. `rng`: None, an int or a Generator; the same seed gives the same bits. θ is not modified.
+
+    Raises TypeError for an unknown M; ValueError, before any rollout, for a θ of the wrong length or not finite, and
+    for a state, action, reward or score that is not finite, naming it.
+    """
+    raise TypeError(f"M = {M!r}: update knows {known(step)}")
+
+
+def update(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories | None = None) -> Array:
+    """θ after one update by M, (n,): `step(...)`.θ (chapter 12)."""
+    return step(M, π, θ, rng=rng, τs=τs).θ
+
+
+@step.register
+def _(M: PolicyGradientUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+    if callable(M.grad_U):
+        θ = parameters(θ)
+        g = parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)")
+    elif isinstance(M.grad_U, FiniteDifferenceGradient | RegressionGradient):
+        θ = parameters(θ, π.n)
+        g = gradient(M.grad_U, π, θ, rng=rng, τs=τs)
+    else:
+        θ, τs = recorded(M.grad_U, π, θ, rng, τs)
+        g = gradient(M.grad_U, π, θ, τs=τs)
+    g = g if M.L2_max is None else scale_gradient(g, M.L2_max)
+    g = g if M.clip is None else clip_gradient(g, *M.clip)
+    return _moved(M.grad_U, π, θ, θ + M.α * g, None if callable(M.grad_U) else τs)
+
+
+@step.register
+def _(M: RestrictedPolicyUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+    θ, τs = recorded(M, π, θ, rng, τs)
+    u = gradient(LikelihoodRatioGradient(M.P, M.b, M.d, M.m), π, θ, τs=τs)
+    return _moved(M, π, θ, restricted_update(θ, u, M.ε), τs)
+
+
+@step.register
+def _(M: NaturalPolicyUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+    θ, τs = recorded(M, π, θ, rng, τs)
+    G, R = _scores_and_returns(M, π, θ, τs)
+    return _moved(M, π, θ, natural_update(θ, G, R, M.ε, M.damping), τs)
+
+
+@step.register
+def _(M: TrustRegionUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+    θ, τs = recorded(M, π, θ, rng, τs)
+    G, R = _scores_and_returns(M, π, θ, τs)
+    θ_nat = natural_update(θ, G, R, M.ε, M.damping)
+    if np.array_equal(θ_nat, θ):
+        return _moved(M, π, θ, θ, τs)
+    surrogate = Surrogate(M, π, θ, τs)
+    θ_new, backtracks = linesearch(M, surrogate.objective, surrogate.constraint, θ, θ_nat)
+    return _searched(M, θ_new, backtracks, surrogate)
+
+
+@step.register
+def _(M: ClampedSurrogateUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+    θ, τs = recorded(M, π, θ, rng, τs)
+    surrogate = Surrogate(M, π, θ, τs)
+    return _moved(M, π, θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), τs)
+
+
+@step.register
+def _(M: PenalizedSurrogateUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+    θ, τs = recorded(M, π, θ, rng, τs)
+    surrogate = Surrogate(M, π, θ, τs)
+
+    def grad_penalized(θ_new: Array) -> Array:
+        return surrogate.objective_gradient(θ_new) - M.β * surrogate.constraint_gradient(θ_new)
+
+    θ_new = _ascend(grad_penalized, θ, M.α, M.k_max)
+    return _moved(M, π, θ, θ_new, τs, β=adapted_β(M, surrogate.constraint(θ_new)))
+
+
+def scale_gradient(g: Array, L2_max: float) -> Array:
+    """min(L2_max / ‖g‖, 1) g: the direction stays, a zero gradient stays zero (algorithm 12.2).
+
+    Raises ValueError if L2_max is not positive or g is not finite.
+
+    >>> scale_gradient(np.array([3.0, 4.0]), 1.0)
+    array([0.6, 0.8])
+    """
+    g = parameters(g, name="g")
+    if not (is_number(L2_max) and L2_max > 0):
+        refuse(None, "L2_max", L2_max, "a finite number > 0")
+    direction, length = _direction(g)
+    return g if length <= L2_max else (L2_max * direction).astype(g.dtype)
+
+
+def clip_gradient(g: Array, a: float, b: float) -> Array:
+    """Each component forced into [a, b]: the direction may change (algorithm 12.2).
+
+    Raises ValueError if a > b or g is not finite: a NaN is not turned into a bound.
+
+    >>> clip_gradient(np.array([3.0, -0.5]), -1.0, 1.0)
+    array([ 1. , -0.5])
+    """
+    _interval(None, _CLIP, (a, b))
+    return np.clip(parameters(g, name="g"), a, b)
+
+
+class _CLIP:
+    name = "(a, b)"
+
+
+def restricted_update(θ: Array, u: Array, ε: float) -> Array:
+    """θ + √(2ε) u / ‖u‖ (equation 12.6); θ itself where u is zero."""
+    direction, _ = _direction(u)
+    return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
+
+
+def natural_update(θ: Array, G: Array, R: Array, ε: float, damping: float = 0.0) -> Array:
+    """θ + u √(2ε / ∇ᵀu) with u = F⁺∇, where ∇ = GᵀR / m and F = GᵀG / m (algorithm 12.4).
+
+    The rows of G (m, n) are scores of trajectories or of steps, R (m,) the returns that go with them. Since
+    F⁺∇ = G⁺R, u is the minimum-norm least-squares solution of G u = R: F is never formed or inverted, and a singular
+    one is as good as any. Damping c makes F + cI of it, for the direction and for its length, by the rows √(cm) I.
+    Returns θ where the gradient is zero: every score is 0, or R has no component along them above rounding.
+
+    Cost: one QR decomposition in blocks, O(m n²), and an SVD of size n.
+
+    >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
+    array([0.5, 1. ])
+    """
+    θ, G, R = parameters(θ), np.asarray(G), np.asarray(R, dtype=np.float64)
+    if G.shape != (*R.shape, len(θ)):
+        raise ValueError(f"G has shape {G.shape} and R {R.shape}: must be (m, n) and (m,) with n = {len(θ)}")
+    if not (all_finite(G) and all_finite(R)):
+        raise ValueError("G and R: scores and returns must be finite")
+    m, n = G.shape
+    scale = float(np.max(abs(R)))
+    if scale == 0:
+        return θ
+    triangle = _triangle(G, R / scale)  # [G | R/scale] = Q · triangle
+    if damping:
+        triangle = np.vstack([triangle, np.eye(n, n + 1) * math.sqrt(damping * m)])
+    U, σ, Vt = np.linalg.svd(triangle[:, :n], full_matrices=False)
+    cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if G.dtype == np.float32 else max(m, n) * np.finfo(float).eps
+    explained = U.T @ triangle[:, n]  # R/scale along the left singular vectors of G
+    keep = σ > cutoff * σ[0]
+    length = float(np.linalg.norm(explained[keep]))  # ‖G u‖ = √(m ∇ᵀu)
+    if not length > cutoff * float(np.linalg.norm(R / scale)):
+        return θ
+    Δ = math.sqrt(2 * ε * m) * (explained[keep] / length / σ[keep]) @ Vt[keep]
+    return (θ + Δ).astype(θ.dtype)
+
+
+def _triangle(G: Array, R: Array, rows: int = 8192) -> Array:
+    """The triangular factor of [G | R], float64, in blocks of rows."""
+
+    def factor(i: int) -> Array:
+        return np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r")
+
+    parts = [factor(i) for i in range(0, len(R), rows)]
+    return parts[0] if len(parts) == 1 else np.linalg.qr(np.vstack(parts), mode="r")
+
+
+def linesearch(
+    M: Any, f: Callable[[Array], float], g: Callable[[Array], float], θ: Array, θ_new: Array
+) -> tuple[Array, int | None]:
+    """The first θ + αʲ (θ_new - θ), j = 0..M.max_backtracks, with g <= M.ε and f above its value at θ (algorithm 12.5).
+
+    Returns it and j; if there is none, θ and None. A candidate whose f or g is not finite is not accepted.
+    """
+    f_θ, Δ = f(θ), θ_new - θ
+    for j in range(M.max_backtracks + 1):
+        candidate = (θ + M.α**j * Δ).astype(θ.dtype)
+        if g(candidate) <= M.ε and f_θ < f(candidate) < math.inf:
+            return candidate, j
+    return θ, None
+
+
+def surrogate_objective(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
+    """Mean over τ and over its steps of w_k G_k (equation 12.18, algorithm 12.5); over_steps="sum" adds the steps."""
+    return Surrogate(M, π, parameters(θ, π.n), τs).objective(parameters(θ_new, π.n, "θ_new"))
+
+
+def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
+    """Mean over τ and over its steps of γ^(k-1) KL(π_θ ‖ π_θ_new) at s_k, in nats (equation 12.19, algorithm 12.5)."""
+    return Surrogate(M, π, parameters(θ, π.n), τs).constraint(parameters(θ_new, π.n, "θ_new"))
+
+
+def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> Array:
+    """Mean over τ and over its steps of w_k G_k ∇log π_θ_new(a_k | s_k), (n,) (algorithm 12.6).
+
+    A step with G_k > 0 and w_k > 1 + M.ε, or G_k < 0 and w_k < 1 - M.ε, contributes 0; one exactly on the edge counts.
+    """
+    return Surrogate(M, π, parameters(θ, π.n), τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
+
+
+def adapted_β(M: PenalizedSurrogateUpdate, kl: float) -> float:
+    """β for the next update, given the constraint this one came out at."""
+    if M.kl_target is None:
+        return M.β
+    if not kl <= 1.5 * M.kl_target:  # NaN counts as too large
+        β = 2 * M.β
+    elif kl < M.kl_target / 1.5:
+        β = M.β / 2
+    else:
+        β = M.β
+    return min(max(β, M.β_min), M.β_max)
+
+
+def _direction(u: Array) -> tuple[Array, float]:
+    """u / ‖u‖ and ‖u‖, safe from overflow and underflow; a zero u has direction zero."""
+    scale = float(np.max(abs(u)))
+    if scale == 0:
+        return u, 0.0
+    v = u.astype(np.float64) / scale
+    length = float(np.linalg.norm(v))
+    return v / length, scale * length
+
+
+def _scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tuple[Array, Array]:
+    """Rows (G, R) whose natural direction M wants.
+
+    "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the
+    surrogates (their mean over steps and trajectories) times γ^(k-1), the rows √p_k g_k and √p_k L_k, so that
+    Σ p_k g_k L_k is the gradient of the surrogate objective and Σ p_k g_k g_kᵀ the Hessian of the constraint.
+    """
+    if M.direction == "trajectory":
+        return π.scores(θ, τs), returns(τs, M.P.γ)
+    share = Surrogate.shares(M, τs) * discounts(M.P.γ, τs.r.shape[1])
+    weight = np.sqrt(share * share.size)[τs.mask]
+    g, L = π.step_scores(θ, τs)[τs.mask], local_rewards_to_go(τs, M.P.γ)[τs.mask]
+    return weight[:, None] * g, weight * L
+
+
+def _ascend(grad: Callable[[Array], Array], θ: Array, α: float, k_max: int) -> Array:
+    """k_max times θ_new ← θ_new + α grad(θ_new), from θ; NaN as soon as a gradient is not finite."""
+    θ_new = θ
+    for _ in range(k_max):
+        g = grad(θ_new)
+        if not all_finite(g):
+            return np.full_like(θ, np.nan)
+        if not g.any():
+            break
+        θ_new = (θ_new + α * g).astype(θ.dtype)
+    return θ_new
+
+
+def _moved(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories | None, β: float | None = None) -> Step:
+    """The Step to θ_new, or one that stays where θ_new is θ or not finite."""
+
+    def measure() -> tuple[float | None, float | None]:
+        if τs is None:
+            return None, None
+        surrogate = Surrogate(M, π, θ, τs)
+        return surrogate.constraint(result), surrogate.objective(result) - surrogate.objective(θ)
+
+    result = np.asarray(θ_new, θ.dtype)
+    if not all_finite(result):
+        result = θ
+        return Step(θ, False, "the step overflows: θ is unchanged", β=β, measure=measure)
+    if np.array_equal(result, θ):
+        return Step(θ, False, "the gradient or the step factor is zero: θ is unchanged", β=β, measure=measure)
+    return Step(result, True, "stepped", 0, β=β, measure=measure)
+
+
+def _searched(M: Any, θ_new: Array, backtracks: int | None, surrogate: Surrogate) -> Step:
+    def measure() -> tuple[float, float]:
+        return surrogate.constraint(θ_new), surrogate.objective(θ_new) - surrogate.objective(surrogate.θ)
+
+    if backtracks is None:
+        reason = (
+            f"no step accepted: none of {M.max_backtracks + 1} points on the segment to the natural update met the "
+            f"constraint <= {M.ε} and improved the surrogate objective; θ is unchanged"
+        )
+        return Step(θ_new, False, reason, measure=measure)
+    return Step(θ_new, True, f"accepted after {backtracks} backtracks", backtracks, measure=measure)

@@ -1,0 +1,303 @@
+"""Trajectories and their simulation (algorithm 11.1), returns and rewards-to-go.
+
+A batch is the unit: m trajectories of depth d are arrays with leading axes (m, d). They are stored step by step
+(time-major) and shown trajectory by trajectory, because a simulation writes one step of all trajectories at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, singledispatch
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import Array, all_finite
+from decision_making.mdp import sample_start
+
+BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
+
+
+def default_rng(rng: Any) -> np.random.Generator:
+    """A generator from None, an int, a SeedSequence or a generator (Scientific Python SPEC 7)."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng = {rng!r}: must be None, an int >= 0 or a numpy.random.Generator") from error
+
+
+@frozen(eq=False, repr=False)
+class Trajectories:
+    """m trajectories or fragments of at most d steps; a row is one of them, left-aligned.
+
+    Padding, where a trajectory is shorter than d, repeats its last real state and action with reward 0.
+    Iterating gives the book's τ one by one, each a list of tuples (s, a, r); a slice gives fewer trajectories.
+
+    Raises ValueError if the shapes disagree, the mask is not left-aligned, or a reward is paid on padding.
+
+    >>> τs = Trajectories.from_lists([[(0.3, -0.1, -0.09), (0.2, 0.0, -0.04)], [(0.5, 0.5, -0.25)]])
+    >>> τs
+    Trajectories(m=2, d=2, steps=3, s (2, 2) float64, a (2, 2) float64, returns -0.25..-0.13)
+    >>> [len(τ) for τ in τs], τs.mask.tolist()
+    ([2, 1], [[True, True], [True, False]])
+    """
+
+    s: Array = field(converter=np.asarray)  # states (m, d, ...)
+    a: Array = field(converter=np.asarray)  # actions (m, d, ...)
+    r: Array = field(converter=np.asarray)  # rewards (m, d)
+    mask: Any = field(default=None)  # True on real steps (m, d); None: all of them
+    s_end: Any = field(default=None)  # the state after the last step (m, ...), if it is known
+    terminated: Any = field(default=None)  # whether that state is terminal (m,); None: none of them
+    truncated: Any = field(default=None)  # whether the trajectory was cut there (m,); None: all not terminated
+
+    def __attrs_post_init__(self) -> None:
+        r = self.r if self.r.dtype.kind == "f" else self.r.astype(np.float64)
+        if r.ndim != 2 or 0 in r.shape:
+            raise ValueError(f"r has shape {r.shape}: must be (m, d) with m >= 1 and d >= 1")
+        m, d = r.shape
+        for name in ("s", "a"):
+            if getattr(self, name).shape[:2] != (m, d):
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}: must start with (m, d) = {(m, d)}, as r")
+        mask = np.broadcast_to(True, (m, d)) if self.mask is None else np.asarray(self.mask, dtype=bool)
+        if mask.shape != (m, d):
+            raise ValueError(f"mask has shape {mask.shape}: must be (m, d) = {(m, d)}")
+        if self.mask is not None and ((mask[:, 1:] & ~mask[:, :-1]).any() or np.any(r[~mask] != 0)):
+            raise ValueError("mask: the real steps must come first in each row, and padding must have reward 0")
+        terminated = np.zeros(m, dtype=bool) if self.terminated is None else np.asarray(self.terminated, dtype=bool)
+        truncated = ~terminated if self.truncated is None else np.asarray(self.truncated, dtype=bool)
+        for name, flag in (("terminated", terminated), ("truncated", truncated)):
+            if flag.shape != (m,):
+                raise ValueError(f"{name} has shape {flag.shape}: must be (m,) = {(m,)}")
+        s_end = None if self.s_end is None else np.asarray(self.s_end)
+        if s_end is not None and s_end.shape != (m, *self.s.shape[2:]):
+            raise ValueError(f"s_end has shape {s_end.shape}: must be {(m, *self.s.shape[2:])}")
+        for name, value in (("r", r), ("mask", mask), ("terminated", terminated), ("truncated", truncated), ("s_end", s_end)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_lists(cls, τs: Sequence[Sequence[tuple[Any, Any, float]]]) -> Trajectories:
+        """Trajectories of any lengths >= 1 from the book's lists of tuples (s, a, r)."""
+        lengths = [len(τ) for τ in τs]
+        if not lengths or 0 in lengths:
+            raise ValueError(f"trajectories of lengths {lengths}: there must be at least one, each of at least one step")
+        d = max(lengths)
+        padded = [[*τ, *([(τ[-1][0], τ[-1][1], 0.0)] * (d - len(τ)))] for τ in τs]
+        s, a, r = (np.array([[step[i] for step in τ] for τ in padded]) for i in range(3))
+        return cls(s, a, r.astype(np.float64), np.arange(d) < np.array(lengths)[:, None])
+
+    @property
+    def lengths(self) -> Array:
+        """Number of real steps of each trajectory (m,)."""
+        return np.count_nonzero(self.mask, axis=1)
+
+    @cached_property
+    def full(self) -> bool:
+        """Whether no trajectory ended early."""
+        return bool(self.mask.all())
+
+    def flat(self) -> tuple[Array, Array, Array]:
+        """The real steps (s, a, r), trajectory after trajectory; the first axis counts the N steps."""
+        return self.s[self.mask], self.a[self.mask], self.r[self.mask]
+
+    def __len__(self) -> int:
+        return len(self.r)
+
+    def __getitem__(self, i: Any) -> Any:
+        """τs[i] is the i-th τ, a list of (s, a, r); τs[i:j] or an array of indices gives Trajectories."""
+        if isinstance(i, int | np.integer):
+            return [(self.s[i, k], self.a[i, k], self.r[i, k]) for k in range(np.count_nonzero(self.mask[i]))]
+        s_end = None if self.s_end is None else self.s_end[i]
+        return Trajectories(self.s[i], self.a[i], self.r[i], self.mask[i], s_end, self.terminated[i], self.truncated[i])
+
+    def __iter__(self) -> Iterator[list[tuple[Any, Any, float]]]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        m, d = self.r.shape
+        R = self.r.sum(axis=1, dtype=np.float64)
+        return (
+            f"Trajectories(m={m}, d={d}, steps={self.mask.sum()}, s {self.s.shape} {self.s.dtype}, "
+            f"a {self.a.shape} {self.a.dtype}, returns {R.min():.4g}..{R.max():.4g})"
+        )
+
+
+def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = None) -> Trajectories:
+    """Roll out d steps from the batch of start states s (m, ...) with actions π(s) (algorithm 11.1).
+
+    π and P.TR act on the whole batch. Where P.terminal says that a state is terminal the trajectory ends there.
+    A π that draws random numbers brings its own generator; `rng` drives P.TR.
+
+    Raises ValueError if d < 1, if a batch has the wrong length, or if a state, action or reward is not finite,
+    naming the quantity, the trajectory and the step.
+    """
+    rng = default_rng(rng)
+    s = np.asarray(s)
+    TR, terminal = getattr(P, "TR", None), getattr(P, "terminal", None)
+    if not callable(TR):
+        raise TypeError(f"P = {P!r}: must have a sampler TR(s, a, rng) to be simulated")
+    _at_least_one("d", d)
+    if s.ndim == 0 or len(s) == 0:
+        raise ValueError(f"s has shape {s.shape}: must be a batch of start states, first axis m >= 1")
+    ended = _never if terminal is None else lambda s: _rows(terminal(s), len(s), "terminal(s)").astype(bool)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and named below
+        τs = _simulate(TR, ended, s, π, d, rng, masked=terminal is not None)
+    check_finite(τs)
+    return τs
+
+
+def _simulate(TR: Any, ended: Any, s: Array, π: Any, d: int, rng: np.random.Generator, masked: bool) -> Trajectories:
+    m = len(s)
+    alive = ~ended(s)
+    for k in range(d):
+        a = _rows(π(s), m, "the action batch π(s)")
+        s_next, r = TR(s, a, rng)
+        s_next, r = _rows(s_next, m, "s_next of TR"), _rows(r, m, "r of TR")
+        if k == 0:
+            S, A, R, mask = _allocate(s, a, r, s_next, d, masked)
+        s_next = s_next.astype(S.dtype, casting="same_kind", copy=False)
+        if masked:  # a trajectory that has ended keeps its last real state and action, and its end
+            mask[k], r, s_next = alive, np.where(alive, r, 0), _where(alive, s_next, s)
+            if k:
+                a, s = _where(alive, a, A[k - 1]), _where(alive, s, S[k - 1])
+        np.copyto(S[k], s, casting="same_kind")
+        np.copyto(A[k], a, casting="same_kind")
+        np.copyto(R[k], r, casting="same_kind")
+        s = s_next
+        if masked:
+            alive = alive & ~ended(s)
+    return Trajectories(
+        S.swapaxes(0, 1), A.swapaxes(0, 1), R.T, mask.T if masked else None, s, ~alive if masked else None
+    )
+
+
+def _never(s: Array) -> Array:
+    return np.zeros(len(s), dtype=bool)
+
+
+def _at_least_one(name: str, k: Any) -> None:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"{name} = {k!r}: must be a whole number >= 1")
+
+
+def _rows(x: Any, m: int, what: str) -> Array:
+    x = np.asarray(x)
+    if x.ndim == 0 or len(x) != m:
+        raise ValueError(f"{what} has shape {x.shape}: must hold one row for each of the {m} trajectories")
+    return x
+
+
+def _where(alive: Array, x: Array, old: Array) -> Array:
+    return np.where(alive.reshape(alive.shape + (1,) * (x.ndim - 1)), x, old)
+
+
+def _allocate(s: Array, a: Array, r: Array, s_next: Array, d: int, masked: bool) -> tuple[Array, ...]:
+    """Time-major records. The float type of the start states decides; whole-number starts take that of s_next."""
+    if s.shape != s_next.shape or r.ndim != 1:
+        raise ValueError(
+            f"TR gave s_next {s_next.shape} and r {r.shape} for states {s.shape}: must be {s.shape} and {(len(s),)}"
+        )
+    return (
+        np.empty((d, *s.shape), s.dtype if s.dtype.kind == "f" else s_next.dtype),
+        np.empty((d, *a.shape), a.dtype),
+        np.empty((d, len(r)), r.dtype if r.dtype.kind == "f" else np.float64),
+        np.empty((d, len(r)), bool) if masked else np.empty(0, bool),
+    )
+
+
+def check_finite(τs: Trajectories) -> None:
+    """Raise ValueError naming the first state, action or reward of τs that is not finite."""
+    for name, x in (("reward", τs.r), ("state", τs.s), ("action", τs.a)):
+        if not all_finite(x):
+            i, k = map(int, np.argwhere(~np.isfinite(x))[0][:2])
+            raise ValueError(f"{name} of trajectory {i}, step {k} (counting from 0) is {x[i, k]}: must be finite")
+    if τs.s_end is not None and not all_finite(τs.s_end):
+        i = int(np.argwhere(~np.isfinite(τs.s_end))[0][0])
+        k = int(τs.lengths[i])
+        raise ValueError(f"state of trajectory {i}, step {k} (counting from 0) is {τs.s_end[i]}: must be finite")
+
+
+@singledispatch
+def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
+    """m trajectories of depth d under π_θ from start states s ~ b; time and memory grow with m·d only.
+
+    θ is (n,), or (m, n) for parameters of each trajectory's own. Dispatches on P; this is the case of an MDP or of
+    any problem with a sampler TR. Simulated in blocks of `BLOCK` trajectories.
+    """
+    rng, θ = default_rng(rng), np.asarray(θ)
+    _at_least_one("d", d)
+    _at_least_one("m", m)
+    s = sample_start(b, m, rng)
+    s = s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
+
+    def block(i: slice) -> Trajectories:
+        θ_block = θ[i] if θ.ndim == 2 else θ
+        return simulate(P, s[i], lambda s: π(θ_block, s, rng), d, rng)
+
+    blocks = [block(slice(i, i + BLOCK)) for i in range(0, m, BLOCK)]
+    return blocks[0] if len(blocks) == 1 else concatenate(blocks)
+
+
+def concatenate(blocks: Sequence[Trajectories]) -> Trajectories:
+    """The trajectories of all blocks, one after the other; the blocks must have the same depth."""
+
+    def joined(name: str) -> Any:
+        parts = [getattr(τs, name) for τs in blocks]
+        if any(x is None for x in parts):
+            return None
+        if parts[0].ndim == 1 or name == "s_end":
+            return np.concatenate(parts)
+        return np.concatenate([x.swapaxes(0, 1) for x in parts], axis=1).swapaxes(0, 1)  # stays time-major
+
+    mask = None if all(τs.full for τs in blocks) else joined("mask")
+    return Trajectories(*map(joined, ("s", "a", "r")), mask, *map(joined, ("s_end", "terminated", "truncated")))
+
+
+def discounts(γ: float, d: int) -> Array:
+    """γ^(k-1) for the steps k = 1..d; 0⁰ is 1."""
+    return np.asarray(γ, dtype=np.float64) ** np.arange(d)
+
+
+def returns(τs: Trajectories, γ: float) -> Array:
+    """R(τ) = Σ γ^(k-1) r_k for each trajectory (m,), in float64."""
+    return τs.r @ discounts(γ, τs.r.shape[1])
+
+
+def rewards_to_go(τs: Trajectories, γ: float) -> Array:
+    """G_k = Σ_{l≥k} γ^(l-1) r_l, discounted from the start of the trajectory (m, d), in float64; 0 on padding."""
+    return _sum_from_here((τs.r * discounts(γ, τs.r.shape[1])).T).T
+
+
+def local_rewards_to_go(τs: Trajectories, γ: float) -> Array:
+    """L_k = Σ_{l≥k} γ^(l-k) r_l, discounted from step k (m, d), in float64; G_k = γ^(k-1) L_k. 0 on padding."""
+    L = τs.r.T.astype(np.float64)
+    for k in range(len(L) - 2, -1, -1):
+        L[k] += γ * L[k + 1]
+    return L.T
+
+
+def _sum_from_here(x: Array) -> Array:
+    """Cumulative sums from the end of the first axis, in place."""
+    for k in range(len(x) - 2, -1, -1):
+        x[k] += x[k + 1]
+    return x
+
+
+def standard_error(f: Callable[[Trajectories], Any], τs: Trajectories, groups: int = 20) -> Array:
+    """Standard error of the statistic f(τs), by the delete-a-group jackknife over `groups` groups of trajectories.
+
+    f may be any function of recorded trajectories: a gradient, or an update, `lambda τs: update(M, π, θ, τs=τs)`.
+    Reference: Efron and Tibshirani, An Introduction to the Bootstrap, chapter 11. Relative error about
+    1/√(2·groups).
+
+    >>> τs = Trajectories.from_lists([[(0, 0, float(r))] for r in (1, 2, 4, 5)])
+    >>> float(standard_error(lambda τs: τs.r.mean(), τs, groups=4)) == np.std([1, 2, 4, 5], ddof=1) / 2
+    True
+    """
+    m = len(τs)
+    groups = min(groups, m)
+    if groups < 2:
+        raise ValueError(f"groups = {groups} of m = {m} trajectories: a standard error needs at least 2")
+    group = np.arange(m) * groups // m
+    left_out = np.array([f(τs[np.flatnonzero(group != g)]) for g in range(groups)])
+    return np.asarray(np.sqrt((groups - 1) / groups * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0)))

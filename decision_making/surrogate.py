@@ -1,0 +1,97 @@
+"""The surrogate objective and constraint of chapter 12 on recorded trajectories, with their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+from autograd import make_vjp
+
+from decision_making.checks import Array
+from decision_making.policies import Policy
+from decision_making.policies.base import weighted_score
+from decision_making.simulation import BLOCK, Trajectories, discounts, rewards_to_go
+
+
+@frozen(eq=False)
+class Surrogate:
+    """Objective mean_τ mean_k w_k G_k and constraint mean_τ mean_k γ^(k-1) KL_k as functions of θ_new.
+
+    A mean over the steps of a trajectory divides by its own length; M.over_steps = "sum" adds them. The
+    log-likelihoods under θ are computed once. Sums run in float64 over blocks of trajectories, in order.
+    """
+
+    M: Any  # for M.P.γ and M.over_steps
+    π: Policy
+    θ: Array  # (n,), the parameter that sampled
+    τs: Trajectories
+    logp: Array = field(init=False, repr=False)  # log π_θ(a_k | s_k), (m, d)
+    share: Array = field(init=False, repr=False)  # weight of each step, (m, d) or smaller by broadcasting
+    G: Array = field(init=False, repr=False)  # rewards-to-go from the start, (m, d)
+
+    @logp.default
+    def _logp(self) -> Array:
+        return np.concatenate([self.π.logpdf(self.θ, self.τs.a[i], self.τs.s[i]).T for i in self._blocks()], axis=1).T
+
+    @share.default
+    def _share(self) -> Array:
+        return self.shares(self.M, self.τs)
+
+    @G.default
+    def _G(self) -> Array:
+        return rewards_to_go(self.τs, self.M.P.γ)
+
+    @staticmethod
+    def shares(M: Any, τs: Trajectories) -> Array:
+        """What each step counts in the surrogates, (m, d): 1/(m · length), or 1/m where the steps are added."""
+        m, d = τs.r.shape
+        mean = getattr(M, "over_steps", "mean") == "mean"
+        if τs.full:
+            return np.broadcast_to(1 / (m * d) if mean else 1 / m, (m, d))
+        return τs.mask / (m * np.maximum(τs.lengths, 1)[:, None] if mean else m)
+
+    def objective(self, θ_new: Array) -> float:
+        """Σ share w G; not finite where a ratio overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(sum(np.sum(self._ratio(θ_new, i) * self.G[i] * self.share[i]) for i in self._blocks()))
+
+    def constraint(self, θ_new: Array) -> float:
+        """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
+        γ_k = discounts(self.M.P.γ, self.τs.r.shape[1])
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            kls = (self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]) * self.share[i] for i in self._blocks())
+            return max(float(sum((kl @ γ_k).sum() for kl in kls)), 0.0)
+
+    def objective_gradient(self, θ_new: Array) -> Array:
+        """∇ of the objective: Σ share w G ∇log π_θ_new, (n,)."""
+        return self._weighted_score(θ_new, lambda w: w * self.G * self.share)
+
+    def constraint_gradient(self, θ_new: Array) -> Array:
+        """∇ of the constraint with respect to θ_new, (n,)."""
+        c = self.share * discounts(self.M.P.γ, self.τs.r.shape[1])
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            vjp, kl = make_vjp(lambda θ_new: self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s))(θ_new)
+            return np.asarray(vjp(c.astype(kl.dtype)), self.θ.dtype)
+
+    def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
+        """∇ of Σ share min(w G, clamp(w, 1-ε, 1+ε) G), (n,): steps beyond the clamp contribute 0."""
+
+        def weights(w: Array) -> Array:
+            beyond = ((self.G > 0) & (w > 1 + ε)) | ((self.G < 0) & (w < 1 - ε))
+            return np.where(beyond | (self.G == 0), 0.0, w * self.G * self.share)
+
+        return self._weighted_score(θ_new, weights)
+
+    def _weighted_score(self, θ_new: Array, weights: Any) -> Array:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            w = np.exp(self.π.logpdf(θ_new, self.τs.a, self.τs.s) - self.logp)
+            return weighted_score(self.π, θ_new, self.τs, weights(w))[0]
+
+    def _ratio(self, θ_new: Array, i: slice) -> Array:
+        return np.asarray(np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
+
+    def _blocks(self) -> Iterator[slice]:
+        m = len(self.τs)
+        return (slice(i, i + BLOCK) for i in range(0, m, BLOCK))
