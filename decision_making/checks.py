@@ -50,13 +50,13 @@ def shrink_factor(M: Any, field: Any, α: Any) -> None:
 
 def count(M: Any, field: Any, k: Any) -> None:
     """Attrs validator: a whole number of at least 1."""
-    if not (isinstance(k, Integral) and not isinstance(k, bool) and k >= 1):
+    if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1):
         refuse(M, field.name, k, "a whole number >= 1")
 
 
 def count_or_zero(M: Any, field: Any, k: Any) -> None:
     """Attrs validator: a whole number of at least 0."""
-    if not (isinstance(k, Integral) and not isinstance(k, bool) and k >= 0):
+    if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 0):
         refuse(M, field.name, k, "a whole number >= 0")
 
 

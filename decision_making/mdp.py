@@ -13,6 +13,10 @@ from decision_making.checks import Array, discount, function, optional, refuse
 ROW_SUM_TOLERANCE = 1e-8
 
 
+def _float_copy(x: Any) -> Array:
+    return np.array(x, dtype=np.float64)
+
+
 @frozen(eq=False)
 class Table:
     """An array that is also the book's function: `T(s, a, s_next)` looks up `T.array[s, a, s_next]`.
@@ -22,12 +26,13 @@ class Table:
     (2.0, (2, 2))
     """
 
-    array: Array = field(converter=lambda x: np.array(x, dtype=np.float64))  # a copy, made read-only
+    array: Array = field(converter=_float_copy)  # read-only
 
     def __attrs_post_init__(self) -> None:
         self.array.setflags(write=False)
 
     def __call__(self, *index: Any) -> Any:
+        """The entry, or an array of entries, at the index."""
         return self.array[tuple(np.asarray(i) for i in index)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -53,7 +58,9 @@ class MDP:
     T: Any = field(validator=optional(function))  # T(s, a, s_next) -> transition probability
     R: Any = field(validator=optional(function))  # R(s, a) -> expected reward
     TR: Any = field(validator=optional(function))  # TR(s, a, rng) -> (s_next, r), on whole batches (leading axis)
-    terminal: Any = field(default=None, kw_only=True, validator=optional(function))  # s -> bool per row, ends a trajectory
+    terminal: Any = field(
+        default=None, kw_only=True, validator=optional(function)
+    )  # s -> bool per row, ends a trajectory
 
     @classmethod
     def from_arrays(cls, T: Any, R: Any, γ: float, *, terminal: Callable[[Array], Array] | None = None) -> MDP:
@@ -107,6 +114,7 @@ class TabularSampler:
     rows: Array  # cumulative transition probabilities (S A, S)
 
     def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Next states and rewards of a batch of any shape."""
         n_states, n_actions = self.R.shape
         i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
         return inverse_transform(self.rows, i, rng.random(i.shape)), self.R.ravel()[i]
@@ -117,7 +125,9 @@ def indices(name: str, x: Any, n: int) -> Array:
     x = np.asarray(x)
     if x.dtype.kind not in "iu":
         if x.dtype.kind not in "fb" or not np.array_equal(x, np.floor(x)):
-            raise TypeError(f"{name} has dtype {x.dtype}: the states and actions of a tabular problem are whole numbers")
+            raise TypeError(
+                f"{name} has dtype {x.dtype}: the states and actions of a tabular problem are whole numbers"
+            )
         x = x.astype(np.intp)
     if x.size and not (x.min() >= 0 and x.max() < n):
         raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")

@@ -101,9 +101,7 @@ class BaselineSubtractionGradient(Sampled):
     unbiased, needs m >= 2. A component whose scores are all 0 has base 0.
     """
 
-    baseline: str = field(
-        default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means")
-    )
+    baseline: str = field(default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means"))
     leave_one_out: bool = field(default=False, kw_only=True, validator=flag)
 
     def __attrs_post_init__(self) -> None:
@@ -142,7 +140,7 @@ def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tu
 
 
 @gradient.register
-def _(M: FiniteDifferenceGradient, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, rng = _perturbed(M, π, θ, rng, τs)
     stream = int(rng.integers(2**63))
 
@@ -158,7 +156,7 @@ def _(M: FiniteDifferenceGradient, π, θ, *, rng=None, τs=None):  # type: igno
 
 
 @gradient.register
-def _(M: RegressionGradient, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, rng = _perturbed(M, π, θ, rng, τs)
     n = len(θ)
     if M.m < n:
@@ -176,31 +174,29 @@ def _(M: RegressionGradient, π, θ, *, rng=None, τs=None):  # type: ignore[no-
 
 
 @gradient.register
-def _(M: LikelihoodRatioGradient, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, τs = recorded(M, π, θ, rng, τs)
     R = returns(τs, M.P.γ)
     return _mean_weighted_score(π, θ, τs, np.where(τs.mask, R[:, None], 0))
 
 
 @gradient.register
-def _(M: RewardToGoGradient, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, τs = recorded(M, π, θ, rng, τs)
     return _mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
 
 
 @gradient.register
-def _(M: BaselineSubtractionGradient, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, τs = recorded(M, π, θ, rng, τs)
-    ℓ = discounts(M.P.γ, τs.r.shape[1])[:, None] * π.step_scores(θ, τs)  # (m, d, n)
+    g = discounts(M.P.γ, τs.r.shape[1])[:, None] * π.step_scores(θ, τs)  # the ℓ_k of the docstring, (m, d, n)
     L = local_rewards_to_go(τs, M.P.γ)
-    above, below = np.einsum("mkn,mkn,mk->mn", ℓ, ℓ, L), np.einsum("mkn,mkn->mn", ℓ, ℓ)
+    above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
     others = _mean_of_the_others if M.leave_one_out else _mean_of_all
-    if M.baseline == "mean_of_ratios":
-        base = others(_ratio(above, below))
-    else:
-        base = _ratio(others(above), others(below))
-    G = np.einsum("mkn,mk->mn", ℓ, L) - base * ℓ.sum(axis=1)
-    return G.mean(axis=0).astype(θ.dtype)
+    ratios = M.baseline == "mean_of_ratios"
+    base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
+    estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
+    return estimates.mean(axis=0).astype(θ.dtype)
 
 
 def _perturbed(M: Any, π: Policy, θ: Any, rng: Any, τs: Any) -> tuple[Array, np.random.Generator]:

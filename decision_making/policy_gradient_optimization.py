@@ -1,4 +1,4 @@
-"""Policy gradient optimization (chapter 12): structs that hold an update's parameters, and the verbs `step` and `update`.
+"""Policy gradient optimization (chapter 12): structs of an update's parameters, and the verbs `step` and `update`.
 
 Rollouts happen once, outside the step. A step is a pure function of recorded trajectories: a line search cannot
 simulate, and any update can be replayed on given data. θ is the parameter that sampled, θ_new the candidate,
@@ -194,7 +194,7 @@ def update(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories 
 
 
 @step.register
-def _(M: PolicyGradientUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: PolicyGradientUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     if callable(M.grad_U):
         θ = parameters(θ)
         g = parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)")
@@ -210,21 +210,21 @@ def _(M: PolicyGradientUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[n
 
 
 @step.register
-def _(M: RestrictedPolicyUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: RestrictedPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     u = gradient(LikelihoodRatioGradient(M.P, M.b, M.d, M.m), π, θ, τs=τs)
     return _moved(M, π, θ, restricted_update(θ, u, M.ε), τs)
 
 
 @step.register
-def _(M: NaturalPolicyUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: NaturalPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     G, R = _scores_and_returns(M, π, θ, τs)
     return _moved(M, π, θ, natural_update(θ, G, R, M.ε, M.damping), τs)
 
 
 @step.register
-def _(M: TrustRegionUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: TrustRegionUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     G, R = _scores_and_returns(M, π, θ, τs)
     θ_nat = natural_update(θ, G, R, M.ε, M.damping)
@@ -236,14 +236,14 @@ def _(M: TrustRegionUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-u
 
 
 @step.register
-def _(M: ClampedSurrogateUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: ClampedSurrogateUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     surrogate = Surrogate(M, π, θ, τs)
     return _moved(M, π, θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), τs)
 
 
 @step.register
-def _(M: PenalizedSurrogateUpdate, π, θ, *, rng=None, τs=None):  # type: ignore[no-untyped-def]
+def _(M: PenalizedSurrogateUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     surrogate = Surrogate(M, π, θ, τs)
 
@@ -331,10 +331,10 @@ def _triangle(G: Array, R: Array, rows: int = 8192) -> Array:
     """The triangular factor of [G | R], float64, in blocks of rows."""
 
     def factor(i: int) -> Array:
-        return np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r")
+        return np.asarray(np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r"))
 
     parts = [factor(i) for i in range(0, len(R), rows)]
-    return parts[0] if len(parts) == 1 else np.linalg.qr(np.vstack(parts), mode="r")
+    return parts[0] if len(parts) == 1 else np.asarray(np.linalg.qr(np.vstack(parts), mode="r"))
 
 
 def linesearch(

@@ -61,7 +61,9 @@ class Surrogate:
         """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
         γ_k = discounts(self.M.P.γ, self.τs.r.shape[1])
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            kls = (self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]) * self.share[i] for i in self._blocks())
+            kls = (
+                self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]) * self.share[i] for i in self._blocks()
+            )
             return max(float(sum((kl @ γ_k).sum() for kl in kls)), 0.0)
 
     def objective_gradient(self, θ_new: Array) -> Array:

@@ -114,7 +114,7 @@ def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[
 def as_θ(θ: Any) -> Array:
     """θ as a float array; what autograd is tracing passes untouched."""
     if isbox(θ):
-        return θ  # type: ignore[no-any-return]
+        return θ
     θ = np.asarray(θ)
     return θ if θ.dtype.kind == "f" else θ.astype(np.float64)
 

@@ -115,7 +115,9 @@ class FunctionPolicy(Policy):
             try:
                 got = np.asarray(f(*(components(θ, len(shape)) for θ in own), *data))
             except Exception as error:
-                raise ValueError(f"{name} fails on a batch {shape} of steps ({error}): it must act on arrays") from error
+                raise ValueError(
+                    f"{name} fails on a batch {shape} of steps ({error}): it must act on arrays"
+                ) from error
             if got.shape != shape:
                 raise ValueError(f"{name} has shape {got.shape} on a batch {shape} of steps: must be the same")
             for i in np.ndindex(shape):

@@ -66,7 +66,7 @@ class SoftmaxPolicy(CategoricalPolicy):
 
     >>> π = SoftmaxPolicy(n_states=2, n_actions=3)
     >>> π.n, π.kl(np.zeros(6), np.array([0.0, 0, 0, 1, 0, 0]), np.array([0, 1])).round(4)
-    (6, array([0.    , 0.1189]))
+    (6, array([0.    , 0.1195]))
     """
 
     n_states: int = field(validator=count)
@@ -86,7 +86,9 @@ class SoftmaxPolicy(CategoricalPolicy):
         lead = θ.ndim - 1
         rows = (np.arange(k).reshape((k,) + (1,) * (s.ndim - j - 1)) for j, k in enumerate(θ.shape[:-1]))
         if lead > s.ndim:
-            raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the {s.ndim} batch axes of s")
+            raise ValueError(
+                f"θ has shape {θ.shape}: its leading axes must be a prefix of the {s.ndim} batch axes of s"
+            )
         return (*rows, s)
 
     def log_probabilities(self, θ: Array, s: Array) -> Array:
@@ -114,7 +116,7 @@ class SoftmaxPolicy(CategoricalPolicy):
             return CategoricalPolicy.__call__(self, θ, s, rng)
         s = indices("s", s, self.n_states)
         rows = cumulative(np.exp(self._table(θ).astype(np.float64)))
-        return inverse_transform(rows, s, default_rng(rng).random(s.shape))
+        return inverse_transform(rows, s, np.asarray(default_rng(rng).random(s.shape)))
 
     def scores(self, θ: Array, τs: Trajectories) -> Array:
         """Scores (m, n) by counting: each step adds 1 at [s, a] and takes π_θ(· | s) from row s."""

@@ -67,12 +67,12 @@ class HexWorld:
     @property
     def S(self) -> Array:
         """State indices; the last one is the absorbing state."""
-        return self._mdp.S  # type: ignore[no-any-return]
+        return self._mdp.S
 
     @property
     def A(self) -> Array:
         """Action indices: E, NE, NW, W, SW, SE."""
-        return self._mdp.A  # type: ignore[no-any-return]
+        return self._mdp.A
 
     @property
     def T(self) -> Any:
