@@ -196,7 +196,7 @@ def update(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories 
 @step.register
 def _(M: PolicyGradientUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     if callable(M.grad_U):
-        θ = parameters(θ)
+        θ, τs = parameters(θ), None
         g = parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)")
     elif isinstance(M.grad_U, FiniteDifferenceGradient | RegressionGradient):
         θ = parameters(θ, π.n)
@@ -206,52 +206,40 @@ def _(M: PolicyGradientUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: A
         g = gradient(M.grad_U, π, θ, τs=τs)
     g = g if M.L2_max is None else scale_gradient(g, M.L2_max)
     g = g if M.clip is None else clip_gradient(g, *M.clip)
-    return _moved(M.grad_U, π, θ, θ + M.α * g, None if callable(M.grad_U) else τs)
+    return moved(θ, θ + M.α * g, None if τs is None else Surrogate(M.grad_U, π, θ, τs))
 
 
 @step.register
 def _(M: RestrictedPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     u = gradient(LikelihoodRatioGradient(M.P, M.b, M.d, M.m), π, θ, τs=τs)
-    return _moved(M, π, θ, restricted_update(θ, u, M.ε), τs)
+    return moved(θ, restricted_update(θ, u, M.ε), Surrogate(M, π, θ, τs))
 
 
 @step.register
 def _(M: NaturalPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     G, R = _scores_and_returns(M, π, θ, τs)
-    return _moved(M, π, θ, natural_update(θ, G, R, M.ε, M.damping), τs)
+    return moved(θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate(M, π, θ, τs))
 
 
 @step.register
 def _(M: TrustRegionUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
     G, R = _scores_and_returns(M, π, θ, τs)
-    θ_nat = natural_update(θ, G, R, M.ε, M.damping)
-    if np.array_equal(θ_nat, θ):
-        return _moved(M, π, θ, θ, τs)
-    surrogate = Surrogate(M, π, θ, τs)
-    θ_new, backtracks = linesearch(M, surrogate.objective, surrogate.constraint, θ, θ_nat)
-    return _searched(M, θ_new, backtracks, surrogate)
+    return searched(M, θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate(M, π, θ, τs))
 
 
 @step.register
 def _(M: ClampedSurrogateUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
-    surrogate = Surrogate(M, π, θ, τs)
-    return _moved(M, π, θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), τs)
+    return clamped(M, θ, Surrogate(M, π, θ, τs))
 
 
 @step.register
 def _(M: PenalizedSurrogateUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
-    surrogate = Surrogate(M, π, θ, τs)
-
-    def grad_penalized(θ_new: Array) -> Array:
-        return surrogate.objective_gradient(θ_new) - M.β * surrogate.constraint_gradient(θ_new)
-
-    θ_new = _ascend(grad_penalized, θ, M.α, M.k_max)
-    return _moved(M, π, θ, θ_new, τs, β=adapted_β(M, surrogate.constraint(θ_new)))
+    return penalized(M, θ, Surrogate(M, π, θ, τs))
 
 
 def scale_gradient(g: Array, L2_max: float) -> Array:
@@ -402,7 +390,7 @@ def _scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tup
     """
     if M.direction == "trajectory":
         return π.scores(θ, τs), returns(τs, M.P.γ)
-    share = Surrogate.shares(M, τs) * discounts(M.P.γ, τs.r.shape[1])
+    share = Surrogate(M, π, θ, τs).share * discounts(M.P.γ, τs.r.shape[1])
     weight = np.sqrt(share * share.size)[τs.mask]
     g, L = π.step_scores(θ, τs)[τs.mask], local_rewards_to_go(τs, M.P.γ)[τs.mask]
     return weight[:, None] * g, weight * L
@@ -421,32 +409,54 @@ def _ascend(grad: Callable[[Array], Array], θ: Array, α: float, k_max: int) ->
     return θ_new
 
 
-def _moved(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories | None, β: float | None = None) -> Step:
-    """The Step to θ_new, or one that stays where θ_new is θ or not finite."""
-
-    def measure() -> tuple[float | None, float | None]:
-        if τs is None:
-            return None, None
-        surrogate = Surrogate(M, π, θ, τs)
-        return surrogate.constraint(result), surrogate.objective(result) - surrogate.objective(θ)
-
-    result = np.asarray(θ_new, θ.dtype)
-    if not all_finite(result):
-        result = θ
-        return Step(θ, False, "the step overflows: θ is unchanged", β=β, measure=measure)
-    if np.array_equal(result, θ):
-        return Step(θ, False, "the gradient or the step factor is zero: θ is unchanged", β=β, measure=measure)
-    return Step(result, True, "stepped", 0, β=β, measure=measure)
-
-
-def _searched(M: Any, θ_new: Array, backtracks: int | None, surrogate: Surrogate) -> Step:
-    def measure() -> tuple[float, float]:
-        return surrogate.constraint(θ_new), surrogate.objective(θ_new) - surrogate.objective(surrogate.θ)
-
-    if backtracks is None:
-        reason = (
-            f"no step accepted: none of {M.max_backtracks + 1} points on the segment to the natural update met the "
-            f"constraint <= {M.ε} and improved the surrogate objective; θ is unchanged"
+def moved(θ: Array, θ_new: Array, surrogate: Any = None, β: float | None = None) -> Step:
+    """The Step from θ to θ_new, or one that stays where θ_new is θ or not finite."""
+    θ_new = np.asarray(θ_new, θ.dtype)
+    if not all_finite(θ_new):
+        return _measured_step(surrogate, θ, θ, False, "the step overflows: θ is unchanged", None, β)
+    if np.array_equal(θ_new, θ):
+        return _measured_step(
+            surrogate, θ, θ, False, "the gradient or the step factor is zero: θ is unchanged", None, β
         )
-        return Step(θ_new, False, reason, measure=measure)
-    return Step(θ_new, True, f"accepted after {backtracks} backtracks", backtracks, measure=measure)
+    return _measured_step(surrogate, θ, θ_new, True, "stepped", 0, β)
+
+
+def searched(M: TrustRegionUpdate, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
+    """The Step that a line search from θ towards θ_nat makes (algorithm 12.5)."""
+    if np.array_equal(θ_nat, θ):
+        return moved(θ, θ, surrogate)
+    θ_new, backtracks = linesearch(M, surrogate.objective, surrogate.constraint, θ, θ_nat)
+    reason = (
+        f"no step accepted: none of {M.max_backtracks + 1} points on the segment to the natural update met the "
+        f"constraint <= {M.ε} and improved the surrogate objective; θ is unchanged"
+        if backtracks is None
+        else f"accepted after {backtracks} backtracks"
+    )
+    return _measured_step(surrogate, θ, θ_new, backtracks is not None, reason, backtracks)
+
+
+def clamped(M: ClampedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
+    """The Step of k_max ascents on the clamped surrogate (algorithm 12.6)."""
+    return moved(θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), surrogate)
+
+
+def penalized(M: PenalizedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
+    """The Step of k_max ascents on objective - β · constraint (equation 12.24)."""
+
+    def grad(θ_new: Array) -> Array:
+        return surrogate.objective_gradient(θ_new) - M.β * surrogate.constraint_gradient(θ_new)
+
+    θ_new = _ascend(grad, θ, M.α, M.k_max)
+    kl = surrogate.constraint(θ_new) if all_finite(θ_new) else math.nan
+    return moved(θ, θ_new, surrogate, β=adapted_β(M, kl))
+
+
+def _measured_step(
+    surrogate: Any, θ: Array, θ_new: Array, accepted: bool, reason: str, backtracks: int | None, β: float | None = None
+) -> Step:
+    def measure() -> tuple[float | None, float | None]:
+        if surrogate is None:
+            return None, None
+        return surrogate.constraint(θ_new), surrogate.objective(θ_new) - surrogate.objective(θ)
+
+    return Step(θ_new, accepted, reason, backtracks, β, measure=measure)

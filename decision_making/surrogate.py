@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import frozen
 from autograd import make_vjp
 
 from decision_making.checks import Array
@@ -20,37 +21,34 @@ class Surrogate:
     """Objective mean_τ mean_k w_k G_k and constraint mean_τ mean_k γ^(k-1) KL_k as functions of θ_new.
 
     A mean over the steps of a trajectory divides by its own length; M.over_steps = "sum" adds them. The
-    log-likelihoods under θ are computed once. Sums run in float64 over blocks of trajectories, in order.
+    log-likelihoods under θ are computed once, when first needed. Sums run in float64 over blocks of trajectories.
     """
 
     M: Any  # for M.P.γ and M.over_steps
     π: Policy
     θ: Array  # (n,), the parameter that sampled
     τs: Trajectories
-    logp: Array = field(init=False, repr=False)  # log π_θ(a_k | s_k), (m, d)
-    share: Array = field(init=False, repr=False)  # weight of each step, (m, d) or smaller by broadcasting
-    G: Array = field(init=False, repr=False)  # rewards-to-go from the start, (m, d)
+    weights: Array | None = None  # probability of each trajectory (m,); None: 1/m each
 
-    @logp.default
-    def _logp(self) -> Array:
+    @cached_property
+    def logp(self) -> Array:
+        """log π_θ(a_k | s_k), (m, d)."""
         return np.concatenate([self.π.logpdf(self.θ, self.τs.a[i], self.τs.s[i]).T for i in self._blocks()], axis=1).T
 
-    @share.default
-    def _share(self) -> Array:
-        return self.shares(self.M, self.τs)
-
-    @G.default
-    def _G(self) -> Array:
+    @cached_property
+    def G(self) -> Array:
+        """Rewards-to-go from the start, (m, d)."""
         return rewards_to_go(self.τs, self.M.P.γ)
 
-    @staticmethod
-    def shares(M: Any, τs: Trajectories) -> Array:
-        """What each step counts in the surrogates, (m, d): 1/(m · length), or 1/m where the steps are added."""
+    @cached_property
+    def share(self) -> Array:
+        """What each step counts, (m, d): 1/(m · length) for the mean over steps, 1/m where they are added."""
+        τs, mean = self.τs, getattr(self.M, "over_steps", "mean") == "mean"
         m, d = τs.r.shape
-        mean = getattr(M, "over_steps", "mean") == "mean"
-        if τs.full:
+        if τs.full and self.weights is None:
             return np.broadcast_to(1 / (m * d) if mean else 1 / m, (m, d))
-        return τs.mask / (m * np.maximum(τs.lengths, 1)[:, None] if mean else m)
+        weights = np.full(m, 1 / m) if self.weights is None else self.weights
+        return τs.mask * (weights / np.maximum(τs.lengths, 1) if mean else weights)[:, None]
 
     def objective(self, θ_new: Array) -> float:
         """Σ share w G; not finite where a ratio overflows."""
