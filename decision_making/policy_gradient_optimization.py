@@ -233,13 +233,13 @@ def _(M: TrustRegionUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any 
 @step.register
 def _(M: ClampedSurrogateUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
-    return clamped(M, θ, Surrogate(M, π, θ, τs))
+    return ascended_on_clamped(M, θ, Surrogate(M, π, θ, τs))
 
 
 @step.register
 def _(M: PenalizedSurrogateUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
-    return penalized(M, θ, Surrogate(M, π, θ, τs))
+    return ascended_on_penalized(M, θ, Surrogate(M, π, θ, τs))
 
 
 def scale_gradient(g: Array, L2_max: float) -> Array:
@@ -435,12 +435,12 @@ def searched(M: TrustRegionUpdate, θ: Array, θ_nat: Array, surrogate: Any) -> 
     return _measured_step(surrogate, θ, θ_new, backtracks is not None, reason, backtracks)
 
 
-def clamped(M: ClampedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
+def ascended_on_clamped(M: ClampedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
     """The Step of k_max ascents on the clamped surrogate (algorithm 12.6)."""
     return moved(θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), surrogate)
 
 
-def penalized(M: PenalizedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
+def ascended_on_penalized(M: PenalizedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
     """The Step of k_max ascents on objective - β · constraint (equation 12.24)."""
 
     def grad(θ_new: Array) -> Array:

@@ -1,0 +1,193 @@
+"""Expectations on tabular problems, by dynamic programming over steps and states."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+from autograd import make_vjp
+
+from decision_making.checks import Array
+from decision_making.policies import Policy
+from decision_making.policies.base import weighted_score
+from decision_making.simulation import Trajectories, discounts
+from decision_making.surrogate import Surrogate
+
+MAX_TRAJECTORIES = 2_000_000
+
+
+@frozen(eq=False)
+class TabularExpectation:
+    """What the trajectories of depth d under π_θ are in expectation; terminal states end them.
+
+    Occupancies (d, S) run forward, values backward. A mean over the steps of a trajectory divides by its own length,
+    so the backward pass keeps the possible numbers of steps left apart where there are terminal states.
+    """
+
+    P: Any
+    b: Array  # (S,)
+    π: Policy
+    θ: Array  # (n,)
+    d: int
+    over_steps: str = "mean"
+
+    @cached_property
+    def grid(self) -> Trajectories:
+        """All pairs (s, a) as single steps, (S·A, 1)."""
+        n_states, n_actions = self.P.R.array.shape
+        s, a = np.divmod(np.arange(n_states * n_actions), n_actions)
+        return Trajectories(s[:, None], a[:, None], np.zeros((len(s), 1)))
+
+    @cached_property
+    def p(self) -> Array:
+        """π_θ(a | s), (S, A)."""
+        return np.exp(self._logp(self.θ))
+
+    def _logp(self, θ: Array) -> Array:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return np.asarray(self.π.logpdf(θ, self.grid.a, self.grid.s)).reshape(self.P.R.array.shape)
+
+    @cached_property
+    def ends(self) -> Array:
+        """Whether a state is terminal, (S,)."""
+        n_states = len(self.b)
+        terminal = getattr(self.P, "terminal", None)
+        return np.zeros(n_states, bool) if terminal is None else np.asarray(terminal(np.arange(n_states)), dtype=bool)
+
+    @cached_property
+    def occupancy(self) -> Array:
+        """P(s_k = s and the trajectory has a step k), (d, S)."""
+        α = np.empty((self.d, len(self.b)))
+        α[0] = np.where(self.ends, 0, self.b)
+        for k in range(1, self.d):
+            α[k] = np.where(self.ends, 0, np.einsum("s,sa,sat->t", α[k - 1], self.p, self.P.T.array))
+        return α
+
+    @cached_property
+    def _backward(self) -> tuple[Array, Array, Array]:
+        """For each step k: local rewards-to-go Q_k (d, S, A), what a step counts E[share | s_k] (d, S), and
+        E[share · L_k | s_k, a_k] (d, S, A)."""
+        T, R, d, γ = self.P.T.array, self.P.R.array, self.d, self.P.γ
+        T_on = np.where(self.ends, 0, T)  # transitions after which the trajectory goes on
+        T_end = T[:, :, self.ends].sum(axis=2)
+        Q, share, shared = np.empty((d, *R.shape)), np.empty((d, len(R))), np.empty((d, *R.shape))
+        first = 0 if self.ends.any() else None  # without terminal states there is one length only, d
+        # rows j: the probability of exactly (first + j + 1) steps from here, and the reward collected when so
+        chance, value = np.ones((1, *R.shape)), R[None].copy()
+        for k in range(d - 1, -1, -1):
+            if k < d - 1:
+                e, v = (np.einsum("jsa,sa->js", x, self.p) for x in (chance, value))
+                chance, value = np.einsum("sat,jt->jsa", T_on, e), γ * np.einsum("sat,jt->jsa", T_on, v)
+                if first is not None:
+                    chance, value = np.concatenate([T_end[None], chance]), np.concatenate([0 * T_end[None], value])
+                value = value + R * chance
+            lengths = np.arange(k + 1, d + 1) if first is not None else np.array([d])
+            weight = 1 / lengths if self.over_steps == "mean" else np.ones(len(lengths))
+            Q[k] = value.sum(axis=0)
+            share[k] = np.einsum("j,jsa,sa->s", weight, chance, self.p)
+            shared[k] = np.einsum("j,jsa->sa", weight, value)
+        return Q, share, shared
+
+    def _discounted(self, x: Array) -> Array:
+        """Σ_k γ^(k-1) P(s_k) x_k over the steps, for x (d, S) or (d, S, A)."""
+        α = self.occupancy * discounts(self.P.γ, self.d)[:, None]
+        return np.einsum("ks,ks...->s...", α, x)
+
+    def utility(self) -> float:
+        """Σ_k γ^(k-1) E[R(s_k, a_k)]."""
+        return float(np.sum(self._discounted(np.broadcast_to(self.p * self.P.R.array, (self.d, *self.p.shape)))))
+
+    def utility_gradient(self) -> Array:
+        """Σ_k γ^(k-1) E[∇log π(a_k | s_k) Q_k(s_k, a_k)], the policy gradient theorem."""
+        return self._score(self.θ, self.p * self._discounted(self._backward[0]))
+
+    def fisher(self) -> Array:
+        """Σ_k E[g_k g_kᵀ]; the cross terms of the steps vanish in expectation."""
+        return self._outer(self.occupancy.sum(axis=0))
+
+    def constraint_hessian(self) -> Array:
+        """Hessian of the constraint at θ: Σ_k E[share γ^(k-1) g_k g_kᵀ]."""
+        return self._outer(self._discounted(self._backward[1]))
+
+    def objective(self, θ_new: Array) -> float:
+        """Expected surrogate objective."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.sum(np.exp(self._logp(θ_new)) * self._discounted(self._backward[2])))
+
+    def objective_gradient(self, θ_new: Array) -> Array:
+        """∇ of the expected surrogate objective, (n,)."""
+        return self._score(θ_new, np.exp(self._logp(θ_new)) * self._discounted(self._backward[2]))
+
+    def constraint(self, θ_new: Array) -> float:
+        """Expected surrogate constraint, in nats."""
+        return max(float(self._kl(θ_new)[1]), 0.0)
+
+    def constraint_gradient(self, θ_new: Array) -> Array:
+        """∇ of the expected surrogate constraint, (n,)."""
+        vjp, kl = self._kl(θ_new)
+        return np.asarray(vjp(np.ones_like(kl)))
+
+    def _kl(self, θ_new: Array) -> Any:
+        visits = (self._discounted(self._backward[1])[:, None] * self.p).reshape(-1, 1)
+        logp = self._logp(self.θ).reshape(-1, 1)
+        cross = float(np.sum(visits * np.where(visits > 0, logp, 0)))
+        seen = np.flatnonzero(visits)  # what has probability 0 contributes 0 · log 0 = 0
+        s, a, v = self.grid.s[seen], self.grid.a[seen], visits[seen]
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return make_vjp(lambda θ: cross - (v * self.π.logpdf(θ, a, s)).sum())(θ_new)
+
+    def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
+        """Expected clamped gradient by enumeration: the sign of the *sampled* G_k decides what is clamped."""
+        τs, probability = self.trajectories
+        return Surrogate(
+            SimpleNamespace(P=self.P, over_steps=self.over_steps), self.π, self.θ, τs, probability
+        ).clamped_gradient(θ_new, ε)
+
+    @cached_property
+    def trajectories(self) -> tuple[Trajectories, Array]:
+        """All possible trajectories and their probabilities (N,); ValueError if N would exceed 2 million."""
+        T, R = self.P.T.array, self.P.R.array
+        probability = self.b[self.b > 0]
+        s_k = np.flatnonzero(self.b > 0)
+        s, a, r, mask = (np.empty((len(s_k), 0), dtype) for dtype in (int, int, float, bool))
+        for _ in range(self.d):
+            on = ~self.ends[s_k]
+            # one branch for each action and successor of a trajectory that goes on, one for each that has ended
+            branches = np.where(on, (self.p[s_k] > 0) @ np.ones(R.shape[1]) * (T > 0).sum(axis=2).max(), 1).sum()
+            if branches > 4 * MAX_TRAJECTORIES:
+                raise ValueError(self._too_many(branches))
+            i, a_k, s_next = np.nonzero(on[:, None, None] & (self.p[s_k] > 0)[:, :, None] & (T[s_k] > 0))
+            ended = np.flatnonzero(~on)
+            rows = np.concatenate([i, ended])
+            if len(rows) > MAX_TRAJECTORIES:
+                raise ValueError(self._too_many(len(rows)))
+            go = np.arange(len(rows)) < len(i)
+            last_s = s[ended, -1:].ravel() if s.shape[1] else s_k[ended]
+            last_a = a[ended, -1:].ravel() if a.shape[1] else np.zeros(len(ended), int)
+            column = (
+                np.concatenate([s_k[i], last_s]),
+                np.concatenate([a_k, last_a]),
+                np.concatenate([R[s_k[i], a_k], np.zeros(len(ended))]),
+                go,
+            )
+            p = np.concatenate([probability[i] * self.p[s_k[i], a_k] * T[s_k[i], a_k, s_next], probability[ended]])
+            s, a, r, mask = (np.column_stack([x[rows], c]) for x, c in zip((s, a, r, mask), column, strict=True))
+            probability, s_k = p, np.concatenate([s_next, s_k[ended]])
+        return Trajectories(s, a, r, mask, s_k, self.ends[s_k]), probability
+
+    def _too_many(self, n: float) -> str:
+        return (
+            f"d = {self.d}: about {n:.2g} trajectories to enumerate, at most {MAX_TRAJECTORIES} are; the clamped "
+            "gradient depends on the sign of the sampled reward-to-go and has no other exact form"
+        )
+
+    def _score(self, θ: Array, c: Array) -> Array:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return weighted_score(self.π, θ, self.grid, c.reshape(-1, 1))[0]
+
+    def _outer(self, visits: Array) -> Array:
+        g = self.π.scores(self.θ, self.grid)
+        return (g * (visits[:, None] * self.p).reshape(-1, 1)).T @ g
