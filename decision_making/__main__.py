@@ -1,5 +1,16 @@
-"""`python -m decision_making`."""
+"""`python -m decision_making`, and the console script `decision-making`."""
 
-from decision_making.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; without its extra, say how to install it."""
+    try:
+        from decision_making.cli import app
+    except ModuleNotFoundError as error:
+        sys.exit(f"decision-making: {error.name} is not installed: pip install 'decision-making[cli,plot]'")
+    app()
+
+
+if __name__ == "__main__":
+    main()
