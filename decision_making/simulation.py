@@ -11,12 +11,16 @@ from functools import cached_property, singledispatch
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from decision_making.checks import Array, all_finite
 from decision_making.mdp import sample_start
 
 BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
+
+# glibc hands freed arrays above a threshold back to the system and pays page faults to get them again. Freeing one
+# array of 30 MB (never touched, so it costs nothing) raises that threshold; an update of 10,000 trajectories halves.
+np.empty(30 << 20, np.uint8)
 
 
 def default_rng(rng: Any) -> np.random.Generator:
@@ -141,44 +145,79 @@ def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = No
     Raises ValueError if d < 1, if a batch has the wrong length, or if a state, action or reward is not finite,
     naming the quantity, the trajectory and the step.
     """
-    rng = default_rng(rng)
-    s = np.asarray(s)
-    TR, terminal = getattr(P, "TR", None), getattr(P, "terminal", None)
-    if not callable(TR):
-        raise TypeError(f"P = {P!r}: must have a sampler TR(s, a, rng) to be simulated")
     _at_least_one("d", d)
+    s = np.asarray(s)
     if s.ndim == 0 or len(s) == 0:
         raise ValueError(f"s has shape {s.shape}: must be a batch of start states, first axis m >= 1")
-    ended = _never if terminal is None else lambda s: _rows(terminal(s), len(s), "terminal(s)").astype(bool)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and named below
-        τs = _simulate(TR, ended, s, π, d, rng, masked=terminal is not None)
-    check_finite(τs)
-    return τs
+    record = _Record(P, len(s), d)
+    record.simulate(slice(0, len(s)), s, π, default_rng(rng))
+    return record.trajectories()
 
 
-def _simulate(TR: Any, ended: Any, s: Array, π: Any, d: int, rng: np.random.Generator, masked: bool) -> Trajectories:
-    m = len(s)
-    alive = ~ended(s)
-    for k in range(d):
-        a = _rows(π(s), m, "the action batch π(s)")
-        s_next, r = TR(s, a, rng)
-        s_next, r = _rows(s_next, m, "s_next of TR"), _rows(r, m, "r of TR")
-        if k == 0:
-            S, A, R, mask = _allocate(s, a, r, s_next, d, masked)
-        s_next = s_next.astype(S.dtype, casting="same_kind", copy=False)
-        if masked:  # a trajectory that has ended keeps its last real state and action, and its end
-            mask[k], r, s_next = alive, np.where(alive, r, 0), _where(alive, s_next, s)
-            if k:
-                a, s = _where(alive, a, A[k - 1]), _where(alive, s, S[k - 1])
-        np.copyto(S[k], s, casting="same_kind")
-        np.copyto(A[k], a, casting="same_kind")
-        np.copyto(R[k], r, casting="same_kind")
-        s = s_next
-        if masked:
-            alive = alive & ~ended(s)
-    return Trajectories(
-        S.swapaxes(0, 1), A.swapaxes(0, 1), R.T, mask.T if masked else None, s, ~alive if masked else None
-    )
+@define(eq=False)
+class _Record:
+    """Room for m trajectories of depth d of P, time-major, filled by one block of trajectories after the other."""
+
+    P: Any
+    m: int
+    d: int
+    s: Any = None  # (d, m, ...)
+    a: Any = None  # (d, m, ...)
+    r: Any = None  # (d, m)
+    mask: Any = None  # (d, m), only where P has terminal states
+    s_end: Any = None  # (m, ...)
+    terminated: Any = None  # (m,)
+
+    def __attrs_post_init__(self) -> None:
+        if not callable(getattr(self.P, "TR", None)):
+            raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
+
+    def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
+        """Algorithm 11.1 for the trajectories of the block, from the start states s."""
+        m, terminal = len(s), getattr(self.P, "terminal", None)
+        ended = _never if terminal is None else lambda s: _rows(terminal(s), m, "terminal(s)").astype(bool)
+        alive = ~ended(s)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and named at the end
+            for k in range(self.d):
+                a = _rows(π(s), m, "the action batch π(s)")
+                s_next, r = self.P.TR(s, a, rng)
+                s_next, r = _rows(s_next, m, "s_next of TR"), _rows(r, m, "r of TR")
+                if self.s is None:
+                    self._allocate(s, a, r, s_next, masked=terminal is not None)
+                s_next = s_next.astype(self.s.dtype, casting="same_kind", copy=False)
+                if (
+                    self.mask is not None
+                ):  # a trajectory that has ended keeps its last real state and action, and its end
+                    self.mask[k, block], r, s_next = alive, np.where(alive, r, 0), _where(alive, s_next, s)
+                    if k:
+                        a, s = _where(alive, a, self.a[k - 1, block]), _where(alive, s, self.s[k - 1, block])
+                np.copyto(self.s[k, block], s, casting="same_kind")
+                np.copyto(self.a[k, block], a, casting="same_kind")
+                np.copyto(self.r[k, block], r, casting="same_kind")
+                s = s_next
+                if self.mask is not None:
+                    alive = alive & ~ended(s)
+        self.s_end[block], self.terminated[block] = s, ~alive
+
+    def _allocate(self, s: Array, a: Array, r: Array, s_next: Array, masked: bool) -> None:
+        """The float type of the start states decides; whole-number starts take that of s_next."""
+        if s.shape != s_next.shape or r.ndim != 1:
+            raise ValueError(
+                f"TR gave s_next {s_next.shape} and r {r.shape} for states {s.shape}: must be {s.shape} and {(len(s),)}"
+            )
+        steps, dtype = (self.d, self.m), s.dtype if s.dtype.kind == "f" else s_next.dtype
+        self.s, self.s_end = np.empty((*steps, *s.shape[1:]), dtype), np.empty((self.m, *s.shape[1:]), dtype)
+        self.a = np.empty((*steps, *a.shape[1:]), a.dtype)
+        self.r = np.empty(steps, r.dtype if r.dtype.kind == "f" else np.float64)
+        self.mask = np.empty(steps, bool) if masked else None
+        self.terminated = np.empty(self.m, bool)
+
+    def trajectories(self) -> Trajectories:
+        """What was recorded; ValueError where it is not finite."""
+        s, a = self.s.swapaxes(0, 1), self.a.swapaxes(0, 1)
+        τs = Trajectories(s, a, self.r.T, None if self.mask is None else self.mask.T, self.s_end, self.terminated)
+        check_finite(τs)
+        return τs
 
 
 def _never(s: Array) -> Array:
@@ -199,20 +238,6 @@ def _rows(x: Any, m: int, what: str) -> Array:
 
 def _where(alive: Array, x: Array, old: Array) -> Array:
     return np.where(alive.reshape(alive.shape + (1,) * (x.ndim - 1)), x, old)
-
-
-def _allocate(s: Array, a: Array, r: Array, s_next: Array, d: int, masked: bool) -> tuple[Array, ...]:
-    """Time-major records. The float type of the start states decides; whole-number starts take that of s_next."""
-    if s.shape != s_next.shape or r.ndim != 1:
-        raise ValueError(
-            f"TR gave s_next {s_next.shape} and r {r.shape} for states {s.shape}: must be {s.shape} and {(len(s),)}"
-        )
-    return (
-        np.empty((d, *s.shape), s.dtype if s.dtype.kind == "f" else s_next.dtype),
-        np.empty((d, *a.shape), a.dtype),
-        np.empty((d, len(r)), r.dtype if r.dtype.kind == "f" else np.float64),
-        np.empty((d, len(r)), bool) if masked else np.empty(0, bool),
-    )
 
 
 def check_finite(τs: Trajectories) -> None:
@@ -240,28 +265,11 @@ def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None
     s = sample_start(b, m, rng)
     s = s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
 
-    def block(i: slice) -> Trajectories:
+    record = _Record(P, m, d)
+    for i in (slice(j, j + BLOCK) for j in range(0, m, BLOCK)):
         θ_block = θ[i] if θ.ndim == 2 else θ
-        return simulate(P, s[i], lambda s: π(θ_block, s, rng), d, rng)
-
-    blocks = [block(slice(i, i + BLOCK)) for i in range(0, m, BLOCK)]
-    return blocks[0] if len(blocks) == 1 else concatenate(blocks)
-
-
-def concatenate(blocks: Sequence[Trajectories]) -> Trajectories:
-    """The trajectories of all blocks, one after the other; the blocks must have the same depth."""
-
-    def joined(name: str) -> Any:
-        parts = [getattr(τs, name) for τs in blocks]
-        if any(x is None for x in parts):
-            return None
-        if parts[0].ndim == 1 or name == "s_end":
-            return np.concatenate(parts)
-        return np.concatenate([x.swapaxes(0, 1) for x in parts], axis=1).swapaxes(0, 1)  # stays time-major
-
-    mask = None if all(τs.full for τs in blocks) else joined("mask")
-    s, a, r, s_end, terminated, truncated = map(joined, ("s", "a", "r", "s_end", "terminated", "truncated"))
-    return Trajectories(s, a, r, mask, s_end, terminated, truncated)
+        record.simulate(i, s[i], lambda s, θ=θ_block: π(θ, s, rng), rng)  # type: ignore[misc]
+    return record.trajectories()
 
 
 def discounts(γ: float, d: int) -> Array:

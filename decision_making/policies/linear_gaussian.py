@@ -10,9 +10,8 @@ from attrs import field, frozen
 
 from decision_making.checks import Array, not_negative
 from decision_making.policies.base import Policy, components
+from decision_making.policies.normal import LOG_2π, normal_logpdf
 from decision_making.simulation import default_rng
-
-LOG_2π = float(np.log(2 * np.pi))  # a Python float: a NumPy one would turn float32 into float64
 
 
 @frozen
@@ -41,7 +40,7 @@ class LinearGaussianPolicy(Policy):
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
         """log N(a; θ₁ s, σ²) for each step."""
         μ, σ = self._moments(θ, s)
-        return -0.5 * ((a - μ) / σ) ** 2 - anp.log(σ) - 0.5 * LOG_2π
+        return normal_logpdf(a, μ, σ)
 
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
         """log(σ'/σ) + (σ² + (μ - μ')²) / (2σ'²) - 1/2, in a form that does not cancel near θ_new = θ."""

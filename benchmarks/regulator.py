@@ -1,0 +1,84 @@
+"""Time of `update` on the simple regulator, depth 10, beside a plain C loop and a step-by-step Python loop.
+
+All run in turn in one process on one core, so that the ratios hold where the machine's speed drifts.
+Run with `make bench`; the table goes to the screen and to benchmarks/regulator.md.
+"""
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import c_loop, step_by_step
+from decision_making import LinearGaussianPolicy, NaturalPolicyUpdate, TrustRegionUpdate, update
+from decision_making.problems import SimpleRegulator
+
+DEPTH, γ, ε, θ = 10, 0.9, 0.01, np.array([0.0, 1.0])
+
+
+def seconds(f, *args):
+    start = time.perf_counter()
+    f(*args)
+    return time.perf_counter() - start
+
+
+def spread(ratios, digits=1):
+    low, middle, high = np.quantile(ratios, [0, 0.5, 1])
+    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    P, π = SimpleRegulator(γ), LinearGaussianPolicy()
+    c, why = c_loop.build()
+    lines = [
+        "| m | natural, ms | trust region, ms | C loop, ms | natural / C | trust region / C | trust region / natural | step-by-step Python, ms | step-by-step / natural |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    slow_per_trajectory = None
+    for m in (100, 1_000, 10_000, 100_000):
+        natural = NaturalPolicyUpdate(P, P.b, DEPTH, m, ε)
+        region = TrustRegionUpdate(P, P.b, DEPTH, m, ε, 0.5)
+        times = []
+        for seed in range(-2, options.repeats * (5 if m <= 1000 else 1)):  # the first two warm up
+            row = [seconds(update, M, π, θ) if seed < 0 else _update(M, π, seed) for M in (natural, region)]
+            row.append(seconds(c, θ, m, DEPTH, γ, ε, max(seed, 0)) if c else np.nan)
+            if seed >= 0:
+                times.append(row)
+        n, t, limit = np.array(times).T
+        if m == 100:
+            slow = seconds(step_by_step.natural_update, θ, m, DEPTH, γ, ε, np.random.default_rng(0))
+            slow_per_trajectory, shown = slow / m, f"{1e3 * slow:.0f}"
+        else:
+            shown = f"~{1e3 * slow_per_trajectory * m:.0f} (m = 100 scaled)"
+        over_c = ("-", "-") if c is None else (spread(n / limit), spread(t / limit))
+        lines.append(
+            f"| {m:,} | {1e3 * np.median(n):.2f} | {1e3 * np.median(t):.2f} | {1e3 * np.median(limit):.2f} | {over_c[0]} | "
+            f"{over_c[1]} | {spread(t / n, 2)} | {shown} | {slow_per_trajectory * m / np.median(n):.0f} |"
+        )
+        print(lines[-1] if m > 100 else "\n".join(lines), flush=True)
+    about = (
+        f"Median of {options.repeats} runs ({5 * options.repeats} for m <= 1,000), ratios pair by pair with minimum and "
+        f"maximum; one core. Python {platform.python_version()}, NumPy {np.__version__}."
+        + (f" No C loop: {why}." if c is None else "")
+    )
+    options.out.write_text("\n".join([*lines, "", about, ""]), encoding="utf-8")
+    print("\n" + about)
+
+
+def _update(M, π, seed):
+    start = time.perf_counter()
+    update(M, π, θ, rng=seed)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
