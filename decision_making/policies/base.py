@@ -8,6 +8,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from autograd import make_vjp
+from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import isbox
 
 from decision_making.checks import Array, all_finite
@@ -131,3 +132,22 @@ def components(θ: Array, ndim: int) -> Array:
     if θ.ndim - 1 > ndim:
         raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the {ndim} batch axes of s")
     return anp.reshape(anp.moveaxis(θ, -1, 0), (θ.shape[-1], *θ.shape[:-1]) + (1,) * (ndim - θ.ndim + 1))
+
+
+@primitive  # type: ignore[untyped-decorator]
+def component(θ: Array, i: int) -> Array:
+    """θ[i] of a θ whose parameter axis is first; autograd's own indexing adds into its gradient one by one."""
+    return θ[i]
+
+
+@primitive  # type: ignore[untyped-decorator]
+def _placed(g: Array, i: int, n: int) -> Array:
+    out = np.zeros((n, *np.shape(g)), np.asarray(g).dtype)
+    out[i] = g
+    return out
+
+
+defvjp(component, lambda ans, θ, i: lambda g: _placed(g, i, len(θ)), argnums=(0,))
+defjvp(component, lambda g, ans, θ, i: component(g, i), argnums=(0,))
+defvjp(_placed, lambda ans, g, i, n: lambda h: component(h, i), argnums=(0,))
+defjvp(_placed, lambda h, ans, g, i, n: _placed(h, i, n), argnums=(0,))

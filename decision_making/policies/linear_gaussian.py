@@ -7,9 +7,10 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
+from autograd.tracer import isbox
 
 from decision_making.checks import Array, not_negative
-from decision_making.policies.base import Policy, components
+from decision_making.policies.base import Policy, component, components
 from decision_making.policies.normal import LOG_2π, normal_logpdf
 from decision_making.simulation import default_rng
 
@@ -59,4 +60,5 @@ class LinearGaussianPolicy(Policy):
 
     def _moments(self, θ: Array, s: Array) -> tuple[Array, Array]:
         θ = components(θ, np.ndim(s))
-        return θ[0] * s, anp.abs(θ[1]) + self.σ_min
+        θ1, θ2 = (component(θ, 0), component(θ, 1)) if isbox(θ) else θ
+        return θ1 * s, abs(θ2) + self.σ_min
