@@ -16,6 +16,12 @@ from benchmarks import c_loop, step_by_step
 from decision_making import LinearGaussianPolicy, NaturalPolicyUpdate, TrustRegionUpdate, update
 from decision_making.problems import SimpleRegulator
 
+COLUMNS = [
+    "m",
+    *("natural, ms", "trust region, ms", "C loop, ms"),
+    *("natural / C", "trust region / C", "trust region / natural"),
+    *("step-by-step Python, ms", "step-by-step / natural"),
+]
 DEPTH, γ, ε, θ = 10, 0.9, 0.01, np.array([0.0, 1.0])
 
 
@@ -39,10 +45,7 @@ def main():
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     P, π = SimpleRegulator(γ), LinearGaussianPolicy()
     c, why = c_loop.build()
-    lines = [
-        "| m | natural, ms | trust region, ms | C loop, ms | natural / C | trust region / C | trust region / natural | step-by-step Python, ms | step-by-step / natural |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     slow_per_trajectory = None
     for m in (100, 1_000, 10_000, 100_000):
         natural = NaturalPolicyUpdate(P, P.b, DEPTH, m, ε)
@@ -59,15 +62,14 @@ def main():
             slow_per_trajectory, shown = slow / m, f"{1e3 * slow:.0f}"
         else:
             shown = f"~{1e3 * slow_per_trajectory * m:.0f} (m = 100 scaled)"
-        over_c = ("-", "-") if c is None else (spread(n / limit), spread(t / limit))
-        lines.append(
-            f"| {m:,} | {1e3 * np.median(n):.2f} | {1e3 * np.median(t):.2f} | {1e3 * np.median(limit):.2f} | {over_c[0]} | "
-            f"{over_c[1]} | {spread(t / n, 2)} | {shown} | {slow_per_trajectory * m / np.median(n):.0f} |"
-        )
+        cells = [f"{m:,}", *(f"{1e3 * np.median(x):.2f}" for x in (n, t, limit))]
+        cells += ["-", "-"] if c is None else [spread(n / limit), spread(t / limit)]
+        cells += [spread(t / n, 2), shown, f"{slow_per_trajectory * m / np.median(n):.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
         print(lines[-1] if m > 100 else "\n".join(lines), flush=True)
     about = (
-        f"Median of {options.repeats} runs ({5 * options.repeats} for m <= 1,000), ratios pair by pair with minimum and "
-        f"maximum; one core. Python {platform.python_version()}, NumPy {np.__version__}."
+        f"Median of {options.repeats} runs ({5 * options.repeats} for m <= 1,000), ratios pair by pair with minimum "
+        f"and maximum; one core. Python {platform.python_version()}, NumPy {np.__version__}."
         + (f" No C loop: {why}." if c is None else "")
     )
     options.out.write_text("\n".join([*lines, "", about, ""]), encoding="utf-8")

@@ -219,14 +219,14 @@ def _(M: RestrictedPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs:
 @step.register
 def _(M: NaturalPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
-    G, R = _scores_and_returns(M, π, θ, τs)
+    G, R = scores_and_returns(M, π, θ, τs)
     return moved(θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate(M, π, θ, τs))
 
 
 @step.register
 def _(M: TrustRegionUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
     θ, τs = recorded(M, π, θ, rng, τs)
-    G, R = _scores_and_returns(M, π, θ, τs)
+    G, R = scores_and_returns(M, π, θ, τs)
     return searched(M, θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate(M, π, θ, τs))
 
 
@@ -381,7 +381,7 @@ def _direction(u: Array) -> tuple[Array, float]:
     return v / length, scale * length
 
 
-def _scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tuple[Array, Array]:
+def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tuple[Array, Array]:
     """Rows (G, R) whose natural direction M wants.
 
     "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the
@@ -430,7 +430,7 @@ def searched(M: TrustRegionUpdate, θ: Array, θ_nat: Array, surrogate: Any) -> 
         f"no step accepted: none of {M.max_backtracks + 1} points on the segment to the natural update met the "
         f"constraint <= {M.ε} and improved the surrogate objective; θ is unchanged"
         if backtracks is None
-        else f"accepted after {backtracks} backtracks"
+        else f"accepted after {backtracks} backtrack{'s' * (backtracks != 1)}"
     )
     return _measured_step(surrogate, θ, θ_new, backtracks is not None, reason, backtracks)
 

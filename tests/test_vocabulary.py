@@ -1,0 +1,88 @@
+"""The public vocabulary, the order of the rooms, and what an import loads."""
+
+import ast
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+import decision_making
+
+ROOT = Path(decision_making.__file__).parent
+SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "chapters") for p in folder.rglob("*.py"))
+
+# from the ground up: a room imports only from rooms before it
+ROOMS = [
+    "checks",
+    "mdp",
+    "simulation",
+    "policies",
+    "exact_solution_methods",
+    "policy_gradient_estimation",
+    "surrogate",
+    "policy_gradient_optimization",
+    "problems",
+    "exact",
+    "cli",
+    "__main__",
+]
+
+
+def test_every_public_name_is_importable():
+    for name in decision_making.__all__:
+        assert getattr(decision_making, name) is not None
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.name)
+def test_identifiers_are_typed_in_their_normalised_form(source):
+    """Python reads ϵ as ε and ℓ as l, but strings and keyword lookups do not: type only what Python reads."""
+    lines = source.read_text(encoding="utf-8").splitlines()
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        name = getattr(node, "id", None) or getattr(node, "arg", None) or getattr(node, "attr", None)
+        if isinstance(name, str):
+            text = "".join(lines[node.lineno - 1 : node.end_lineno])
+            assert name in text or unicodedata.normalize("NFKC", text) == text, f"{source.name}:{node.lineno}: {name}"
+
+
+def test_getattr_names_in_strings_are_normalised():
+    for source in SOURCES:
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+                assert unicodedata.normalize("NFKC", node.value) == node.value, f"{source.name}: {node.value!r}"
+
+
+def rooms_imported(source):
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("decision_making."):
+            yield node.module.split(".")[1]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_rooms_above_it(room):
+    sources = sorted((ROOT / room).rglob("*.py")) or [ROOT / f"{room}.py"]
+    allowed = {*ROOMS[: ROOMS.index(room) + 1]}
+    if room == "problems":
+        allowed = {"checks", "mdp", "simulation", "problems"}  # problems know only the ground
+    for source in sources:
+        assert set(rooms_imported(source)) <= allowed, source
+
+
+def test_every_room_is_in_the_order():
+    rooms = {p.stem for p in ROOT.glob("*.py") if p.stem != "__init__"} | {
+        p.parent.name for p in ROOT.glob("*/__init__.py")
+    }
+    assert rooms == set(ROOMS)
+
+
+def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():
+    heavy = ("scipy", "gymnasium", "matplotlib", "typer")
+    code = f"import sys, decision_making; print(*(m for m in {heavy} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_unknown_attribute_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = decision_making.no_such_name
