@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from attrs import frozen
-from autograd import make_vjp
 
 from decision_making.checks import Array
 from decision_making.policies import Policy
-from decision_making.policies.base import weighted_score
+from decision_making.policies.base import reverse_pass, weighted_score
 from decision_making.simulation import BLOCK, Trajectories, discounts, rewards_to_go
 
 
@@ -72,7 +71,7 @@ class Surrogate:
         """∇ of the constraint with respect to θ_new, (n,)."""
         c = self.share * discounts(self.M.P.γ, self.τs.r.shape[1])
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            vjp, kl = make_vjp(lambda θ_new: self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s))(θ_new)
+            vjp, kl = reverse_pass(lambda θ_new: self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s), θ_new)
             return np.asarray(vjp(c.astype(kl.dtype)), self.θ.dtype)
 
     def clamped_gradient(self, θ_new: Array, ε: float) -> Array:

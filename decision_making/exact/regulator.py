@@ -12,7 +12,7 @@ from autograd import grad
 
 from decision_making.checks import Array
 from decision_making.policies import LinearGaussianPolicy
-from decision_making.policies.base import weighted_score
+from decision_making.policies.base import reverse_pass, weighted_score
 from decision_making.problems import SimpleRegulator
 from decision_making.simulation import Trajectories, discounts
 
@@ -75,7 +75,8 @@ class RegulatorExpectation:
     def utility_gradient(self) -> Array:
         """∇U, by differentiating the recursion of the moments."""
         γ_k = self._γ_k
-        return np.asarray(grad(lambda θ: -sum(c * M for c, M in zip(γ_k, self._moments(θ), strict=True)))(self.θ))
+        vjp, U = reverse_pass(lambda θ: -sum(c * M for c, M in zip(γ_k, self._moments(θ), strict=True)), self.θ)
+        return np.asarray(vjp(np.ones_like(U)))
 
     def fisher(self) -> Array:
         """diag(Σ_k M_k / σ², 2 d / σ²)."""

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from attrs import frozen
-from autograd import make_vjp
 
 from decision_making.checks import Array
 from decision_making.policies import Policy
-from decision_making.policies.base import weighted_score
+from decision_making.policies.base import reverse_pass, weighted_score
 from decision_making.simulation import Trajectories, discounts
 from decision_making.surrogate import Surrogate
 
@@ -137,7 +136,7 @@ class TabularExpectation:
         seen = np.flatnonzero(visits)  # what has probability 0 contributes 0 · log 0 = 0
         s, a, v = self.grid.s[seen], self.grid.a[seen], visits[seen]
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return make_vjp(lambda θ: cross - (v * self.π.logpdf(θ, a, s)).sum())(θ_new)
+            return reverse_pass(lambda θ: cross - (v * self.π.logpdf(θ, a, s)).sum(), θ_new)
 
     def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
         """Expected clamped gradient by enumeration: the sign of the *sampled* G_k decides what is clamped."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as anp
@@ -66,7 +68,7 @@ class Policy(ABC):
             s, a = τs.s[i], τs.a[i]
             tiled = np.repeat(θ[:, None], len(s), axis=1).T  # (rows, n) with the parameter axis first in memory
             with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                vjp, logp = make_vjp(lambda θ: self.logpdf(θ, a, s))(tiled)  # noqa: B023, called at once
+                vjp, logp = reverse_pass(lambda θ: self.logpdf(θ, a, s), tiled)  # noqa: B023, called at once
                 if logp.shape != s.shape[:2]:
                     raise ValueError(f"logpdf has shape {logp.shape} on a batch {s.shape[:2]}: must be the same")
                 G[i] = vjp(np.ones_like(logp) if τs.full else τs.mask[i].astype(logp.dtype))
@@ -91,7 +93,7 @@ class Policy(ABC):
         for k in range(d):
             s, a = τs.s[i, k], τs.a[i, k]
             with np.errstate(all="ignore"):
-                vjp, value = make_vjp(lambda θ: anp.sum(self.logpdf(θ, a[None], s[None])))(θ)  # noqa: B023
+                vjp, value = reverse_pass(lambda θ: anp.sum(self.logpdf(θ, a[None], s[None])), θ)  # noqa: B023
                 score = vjp(np.ones_like(value))
             if not np.isfinite(value):
                 raise ValueError(
@@ -103,12 +105,20 @@ class Policy(ABC):
         raise ValueError(f"score of trajectory {i} is {G[i - first]}: must be finite")
 
 
+def reverse_pass(f: Callable[[Array], Array], θ: Array) -> tuple[Callable[[Array], Array], Array]:
+    """The vector-Jacobian product of f at θ, and f(θ); zero where f does not depend on θ, which is no cause to warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Output seems independent of input")
+        vjp, value = make_vjp(f)(θ)
+    return vjp, value
+
+
 def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[Array, Array]:
     """Σ c_k ∇log π_θ(a_k | s_k) over all steps of all trajectories, (n,), and the log-likelihoods (m, d).
 
     One reverse pass seeded with the weights c (m, d).
     """
-    vjp, logp = make_vjp(lambda θ: π.logpdf(θ, τs.a, τs.s))(θ)
+    vjp, logp = reverse_pass(lambda θ: π.logpdf(θ, τs.a, τs.s), θ)
     return np.asarray(vjp(np.asarray(c, logp.dtype)), θ.dtype), logp
 
 
