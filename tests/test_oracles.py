@@ -1,0 +1,109 @@
+"""The oracles against the numbers of the literature, and against each other's derivatives."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests import strategies
+from tests.oracles import enumeration, regulator
+
+TABLE = [  # γ, θ, U, ∇U, diag F, restricted θ', natural θ', discounted mean KL of the natural step (ε = 0.01, d = 10)
+    (1.0, [0, 1], -46.45, [-251.4, -90], [46.45, 20], [-0.133146, 0.952334], [-0.0182156, 0.984855], 0.00102979),
+    (
+        0.9,
+        [0, 1],
+        -24.639929,
+        [-119.596449, -47.502193],
+        [46.45, 20],
+        [-0.131434, 0.947796],
+        [-0.0177515, 0.983625],
+        0.000580777,
+    ),
+    (
+        0.9,
+        [-0.5, 0.5],
+        -1.939635,
+        [-2.044527, -6.963858],
+        [12.551112, 80],
+        [-0.539839, 0.364306],
+        [-0.523770, 0.487298],
+        0.000669567,
+    ),
+    (
+        0.9,
+        [-0.8, 0.1],
+        -0.217815,
+        [-0.078202, -1.140807],
+        [29.079861, 2000],
+        [-0.809672, -0.041090],
+        [-0.812961, 0.097251],
+        0.000709094,
+    ),
+]
+
+
+@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), TABLE)
+def test_regulator_reproduces_the_published_table(γ, θ, U, grad_U, F, restricted, natural, kl):
+    θ = np.array(θ, float)
+    assert regulator.utility(γ, θ, 10) == pytest.approx(U, abs=1e-6)
+    assert regulator.utility_gradient(γ, θ, 10) == pytest.approx(np.array(grad_U), abs=1e-6)
+    assert np.diag(regulator.fisher(θ, 10)) == pytest.approx(np.array(F), abs=1e-6)
+    assert regulator.restricted_update(γ, θ, 10, 0.01) == pytest.approx(np.array(restricted), abs=1e-6)
+    θ_new = regulator.natural_update(γ, θ, 10, 0.01)
+    assert θ_new == pytest.approx(np.array(natural), abs=1e-6)
+    assert regulator.surrogate_constraint(γ, θ, θ_new, 10) == pytest.approx(kl, rel=1e-5)
+
+
+def test_regulator_surrogate_reproduces_the_published_values():
+    θ = np.array([0.0, 1.0])
+    assert regulator.surrogate_objective(1.0, θ, θ, 10) == pytest.approx(-33.88, abs=1e-6)
+    θ_new = regulator.natural_update(1.0, θ, 10, 0.01)
+    assert regulator.surrogate_objective(1.0, θ, θ_new, 10) == pytest.approx(-33.290956, abs=1e-6)
+    θ_new = regulator.natural_update(0.9, θ, 10, 1.0)
+    assert regulator.surrogate_objective(0.9, θ, θ_new, 10) == pytest.approx(-13.936239, abs=1e-6)
+
+
+@given(strategies.discounts, strategies.gaussian_parameters(), strategies.depths, st.sampled_from([0.0, 0.1]))
+def test_regulator_gradient_is_the_derivative_of_its_utility(γ, θ, d, σ_min):
+    h = 1e-5
+    differences = [
+        (regulator.utility(γ, θ + e, d, σ_min) - regulator.utility(γ, θ - e, d, σ_min)) / (2 * h) for e in h * np.eye(2)
+    ]
+    np.testing.assert_allclose(regulator.utility_gradient(γ, θ, d, σ_min), differences, rtol=1e-6, atol=1e-6)
+
+
+@given(strategies.tabular_problems(terminal=st.booleans()), st.integers(1, 3))
+def test_enumeration_is_a_distribution_whose_scores_are_derivatives(problem, d):
+    P, b, π, θ = problem
+    n_terminal = int(P.terminal is not None)
+    E = enumeration.enumerate_problem(P, b, π, θ, d, n_terminal)
+    assert E.weights.sum() == pytest.approx(1, rel=1e-12)
+    scores = enumeration.scores_of(π, θ)
+    np.testing.assert_allclose(E.expectation(E.step_scores(scores).sum(axis=1)), 0, atol=1e-12)
+    h = 1e-5
+    differences = [
+        (
+            enumeration.enumerate_problem(P, b, π, θ + e, d, n_terminal).utility()
+            - enumeration.enumerate_problem(P, b, π, θ - e, d, n_terminal).utility()
+        )
+        / (2 * h)
+        for e in h * np.eye(π.n)
+    ]
+    np.testing.assert_allclose(E.utility_gradient(scores), differences, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(E.surrogate_objective(E.p, "sum"), E.expectation(E.rewards_to_go().sum(axis=1)))
+    assert E.surrogate_constraint(E.p) == 0
+    np.testing.assert_allclose(E.rewards_to_go(), E.γ ** np.arange(d) * E.local_rewards_to_go(), atol=1e-12)
+
+
+def test_enumeration_counts_the_trajectories_and_ends_them_in_terminal_states():
+    T = np.full((2, 2, 2), 0.5)
+    R, b, p = np.ones((2, 2)), np.array([0.5, 0.5]), np.full((2, 2), 0.5)
+    E = enumeration.enumerate_trajectories(T, R, 1.0, b, p, 3)
+    assert len(E.weights) == 2 * 4**3
+    assert E.mask.all()
+    E = enumeration.enumerate_trajectories(T, R, 1.0, b, p, 3, terminal=[False, True])
+    # lengths 0 to 3 have probability 1/2, 1/4, 1/8 and 1/8
+    assert [E.weights[E.lengths == k].sum() for k in range(4)] == [0.5, 0.25, 0.125, 0.125]
+    assert (E.terminated == (E.s_end == 1)).all()
+    assert E.utility() == 0.25 + 2 * 0.125 + 3 * 0.125
