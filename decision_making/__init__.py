@@ -7,6 +7,7 @@ from decision_making.policies import (
     FunctionPolicy,
     LinearGaussianPolicy,
     LinearSoftmaxPolicy,
+    NeuralPolicy,
     Policy,
     SoftmaxPolicy,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "LinearGaussianPolicy",
     "LinearSoftmaxPolicy",
     "NaturalPolicyUpdate",
+    "NeuralPolicy",
     "PenalizedSurrogateUpdate",
     "Policy",
     "PolicyGradientUpdate",

@@ -39,7 +39,7 @@ from decision_making.policy_gradient_estimation import (
     known,
     recorded,
 )
-from decision_making.simulation import Trajectories, discounts, local_rewards_to_go, returns
+from decision_making.simulation import Trajectories, local_rewards_to_go, returns
 from decision_making.surrogate import Surrogate
 
 
@@ -390,7 +390,7 @@ def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tupl
     """
     if M.direction == "trajectory":
         return π.scores(θ, τs), returns(τs, M.P.γ)
-    share = Surrogate(M, π, θ, τs).share * discounts(M.P.γ, τs.r.shape[1])
+    share = Surrogate(M, π, θ, τs).kl_share
     weight = np.sqrt(share * share.size)[τs.mask]
     g, L = π.step_scores(θ, τs)[τs.mask], local_rewards_to_go(τs, M.P.γ)[τs.mask]
     return weight[:, None] * g, weight * L

@@ -49,6 +49,11 @@ class Surrogate:
         weights = np.full(m, 1 / m) if self.weights is None else self.weights
         return τs.mask * (weights / np.maximum(τs.lengths, 1) if mean else weights)[:, None]
 
+    @cached_property
+    def kl_share(self) -> Array:
+        """What the divergence at each step counts, (m, d): its share times γ^(k-1)."""
+        return self.share * discounts(self.M.P.γ, self.τs.r.shape[1])
+
     def objective(self, θ_new: Array) -> float:
         """Σ share w G; not finite where a ratio overflows."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -56,12 +61,9 @@ class Surrogate:
 
     def constraint(self, θ_new: Array) -> float:
         """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
-        γ_k = discounts(self.M.P.γ, self.τs.r.shape[1])
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            kls = (
-                self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]) * self.share[i] for i in self._blocks()
-            )
-            return max(float(sum((kl @ γ_k).sum() for kl in kls)), 0.0)
+            kls = ((self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]), i) for i in self._blocks())
+            return max(float(sum(np.sum(kl * self.kl_share[i]) for kl, i in kls)), 0.0)
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective: Σ share w G ∇log π_θ_new, (n,)."""
@@ -69,10 +71,9 @@ class Surrogate:
 
     def constraint_gradient(self, θ_new: Array) -> Array:
         """∇ of the constraint with respect to θ_new, (n,)."""
-        c = self.share * discounts(self.M.P.γ, self.τs.r.shape[1])
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             vjp, kl = reverse_pass(lambda θ_new: self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s), θ_new)
-            return np.asarray(vjp(c.astype(kl.dtype)), self.θ.dtype)
+            return np.asarray(vjp(self.kl_share.astype(kl.dtype)), self.θ.dtype)
 
     def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
         """∇ of Σ share min(w G, clamp(w, 1-ε, 1+ε) G), (n,): steps beyond the clamp contribute 0."""

@@ -3,6 +3,7 @@
 from decision_making.policies.base import Policy
 from decision_making.policies.function import FunctionPolicy
 from decision_making.policies.linear_gaussian import LinearGaussianPolicy
+from decision_making.policies.neural import NeuralPolicy
 from decision_making.policies.softmax import CategoricalPolicy, LinearSoftmaxPolicy, SoftmaxPolicy
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "FunctionPolicy",
     "LinearGaussianPolicy",
     "LinearSoftmaxPolicy",
+    "NeuralPolicy",
     "Policy",
     "SoftmaxPolicy",
 ]

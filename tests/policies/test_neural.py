@@ -1,0 +1,177 @@
+"""Tanh-network policies: heads, Fisher products, fused pieces, float32."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd import hessian
+from autograd.test_util import check_grads
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from decision_making import Trajectories
+from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
+from decision_making.policies.neural import NeuralPolicy, part, plain_tanh, tanh
+
+HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
+
+
+def policy_and_batch(head, seed=0, N=12, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    π = NeuralPolicy((3, 5, 4), head)
+    θ = (π.init(seed, last=1.0) + 0.1 * rng.standard_normal(π.n)).astype(dtype)
+    s = rng.normal(size=(N, 3)).astype(dtype)
+    return π, θ, s, π(θ, s, rng)
+
+
+def all_actions(head):
+    if isinstance(head, Categorical):
+        return np.arange(head.n)
+    sides = head.nvec if isinstance(head, MultiCategorical) else (2,) * head.n
+    return np.stack(np.meshgrid(*map(np.arange, sides), indexing="ij"), axis=-1).reshape(-1, len(sides))
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+@given(seed=st.integers(0, 1000))
+def test_fisher_product_is_the_hessian_of_the_mean_kl(head, seed):
+    π, θ, s, _ = policy_and_batch(head, seed)
+    F = np.array([π.fisher_product(θ, s)(e) for e in np.eye(π.n)])
+    H = hessian(lambda θ_new: anp.mean(π.kl(θ, θ_new, s)))(θ)
+    np.testing.assert_allclose(F, H, rtol=1e-9, atol=1e-12 * abs(H).max())
+    np.testing.assert_allclose(F, F.T, atol=1e-14 * abs(F).max())
+    assert np.linalg.eigvalsh(F).min() >= -1e-12 * abs(F).max()
+
+
+@pytest.mark.parametrize("head", HEADS[:3], ids=lambda h: type(h).__name__)
+def test_fisher_matrix_is_the_expected_outer_product_of_scores(head):
+    π, θ, s, _ = policy_and_batch(head, N=3)
+    F = np.zeros((π.n, π.n))
+    for a in all_actions(head):
+        batch = np.broadcast_to(a, (3, *np.shape(a)))
+        g = π.scores(θ, Trajectories(s[:, None], batch[:, None], np.zeros((3, 1))))
+        F += (g * np.exp(π.logpdf(θ, batch, s))[:, None]).T @ g / 3
+    product = np.array([π.fisher_product(θ, s)(e) for e in np.eye(π.n)])
+    np.testing.assert_allclose(product, F, rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.parametrize("head", HEADS[:3], ids=lambda h: type(h).__name__)
+def test_discrete_heads_are_sums_over_all_actions(head):
+    π, θ, s, _ = policy_and_batch(head, N=4)
+    θ_new = θ + 0.3
+    logp, logp_new = (
+        np.array([π.logpdf(x, np.broadcast_to(a, (4, *np.shape(a))), s) for a in all_actions(head)]) for x in (θ, θ_new)
+    )
+    p = np.exp(logp)
+    np.testing.assert_allclose(p.sum(axis=0), 1, rtol=1e-12)
+    np.testing.assert_allclose(π.kl(θ, θ_new, s), (p * (logp - logp_new)).sum(axis=0), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(π.entropy(θ, s), -(p * logp).sum(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(π.mode(θ, s), all_actions(head)[np.argmax(p, axis=0)])
+
+
+def test_gaussian_head_is_the_normal_distribution():
+    π, θ, s, a = policy_and_batch(Gaussian(2))
+    z = π.outputs(θ, s)
+    μ, σ = z[:, :2], np.exp(z[:, 2:])
+    np.testing.assert_allclose(π.logpdf(θ, a, s), stats.norm(μ, σ).logpdf(a).sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(π.entropy(θ, s), stats.norm(μ, σ).entropy().sum(axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(π.mode(θ, s), μ)
+    np.testing.assert_array_equal(np.ptp(σ, axis=0), 0)  # one log σ for all states
+    θ_new = θ + 0.2
+    μ_new, σ_new = π.outputs(θ_new, s)[:, :2], np.exp(π.outputs(θ_new, s)[:, 2:])
+    kl = np.log(σ_new / σ) + (σ**2 + (μ - μ_new) ** 2) / (2 * σ_new**2) - 0.5
+    np.testing.assert_allclose(π.kl(θ, θ_new, s), kl.sum(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+def test_samples_have_the_probabilities_of_the_likelihood(head):
+    π, θ, s, _ = policy_and_batch(head)
+    m = 20_000
+    one = np.broadcast_to(s[0], (m, 3))
+    a = π(θ, one, 3)
+    if isinstance(head, Gaussian):
+        z = π.outputs(θ, s[0])
+        σ = np.exp(z[2:])
+        assert (abs(a.mean(axis=0) - z[:2]) <= 5 * σ / np.sqrt(m)).all()
+        assert (abs(a.var(axis=0) / σ**2 - 1) <= 5 * np.sqrt(2 / m)).all()
+        return
+    for b in all_actions(head):
+        p = float(np.exp(π.logpdf(θ, np.asarray(b), s[0])))
+        share = (a == b).reshape(m, -1).all(axis=1).mean()
+        assert abs(share - p) <= 5 * np.sqrt(p * (1 - p) / m)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+def test_scores_by_tiling_are_the_single_gradients(head):
+    π, θ, s, a = policy_and_batch(head)
+    τs = Trajectories(s.reshape(4, 3, 3), a.reshape(4, 3, *a.shape[1:]), np.zeros((4, 3)))
+    h = 1e-6
+    difference = [
+        [
+            (π.logpdf(θ + h * e, τs.a[i], τs.s[i]).sum() - π.logpdf(θ - h * e, τs.a[i], τs.s[i]).sum()) / (2 * h)
+            for e in np.eye(π.n)
+        ]
+        for i in range(4)
+    ]
+    np.testing.assert_allclose(π.scores(θ, τs), difference, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+def test_leading_axes_of_θ_belong_to_the_batch(head):
+    π, θ, s, a = policy_and_batch(head)
+    θs = np.stack([θ, θ + 0.1, θ - 0.1, 2 * θ])
+    s, a = s.reshape(4, 3, 3), a.reshape(4, 3, *a.shape[1:])
+    expected = [π.logpdf(θs[i], a[i], s[i]) for i in range(4)]
+    np.testing.assert_allclose(π.logpdf(θs, a, s), expected, rtol=1e-12)
+    own = np.repeat(θs[:, None], 3, axis=1)
+    np.testing.assert_allclose(π.logpdf(own, a, s), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+def test_float32_stays_float32(head):
+    π, θ, s, a = policy_and_batch(head, dtype=np.float32)
+    τs = Trajectories(s[:, None], a[:, None], np.zeros((len(s), 1)))
+    values = (
+        π.outputs(θ, s),
+        π.logpdf(θ, a, s),
+        π.kl(θ, θ, s),
+        π.entropy(θ, s),
+        π.scores(θ, τs),
+        π.fisher_product(θ, s)(θ),
+    )
+    assert {value.dtype for value in values} == {np.dtype(np.float32)}
+
+
+def test_fused_pieces_agree_with_the_plain_ones_and_with_differences():
+    x, θ = np.random.default_rng(0).normal(size=(3, 4)), np.arange(12.0)
+    np.testing.assert_array_equal(tanh(x), plain_tanh(x))
+    check_grads(tanh, modes=["fwd", "rev"], order=2)(x)
+    check_grads(lambda θ: part(θ, 2, (2, 3)) ** 3, modes=["fwd", "rev"], order=2)(θ)
+    check_grads(lambda θ: part(θ, 1, (1, 2)) ** 3, modes=["fwd", "rev"], order=2)(x)
+
+
+def test_initial_weights_are_orthogonal_and_the_last_layer_small():
+    π = NeuralPolicy((6, 8, 4), Gaussian(2))
+    θ = π.init(0, log_σ=-0.5)
+    W = θ[: 6 * 8].reshape(6, 8)
+    np.testing.assert_allclose(W @ W.T, 2 * np.eye(6), atol=1e-12)
+    last = θ[6 * 8 + 8 + 8 * 4 + 4 :][: 4 * 2].reshape(4, 2)
+    np.testing.assert_allclose(last.T @ last, 1e-4 * np.eye(2), atol=1e-12)
+    np.testing.assert_array_equal(θ[-2:], -0.5)
+    np.testing.assert_array_equal(π.init(0), π.init(0))
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: NeuralPolicy((4, 0), Categorical(2)), "sizes = 0"),
+        (lambda: NeuralPolicy((), Categorical(2)), "sizes"),
+        (lambda: NeuralPolicy((4,), "categorical"), "head = 'categorical'"),
+        (lambda: Categorical(0), "n = 0"),
+        (lambda: MultiCategorical(()), "nvec"),
+        (lambda: NeuralPolicy((4,), Categorical(2)).outputs(np.zeros(10), np.zeros((5, 3))), "vectors of 4"),
+        (lambda: NeuralPolicy((4,), Categorical(2)).init(0, log_σ=np.nan), "log_σ"),
+    ],
+)
+def test_bad_parameters_are_named(build, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        build()
