@@ -20,18 +20,11 @@ class _Name:
         self.name = name
 
 
-def values(U: Any, φ: Array, s: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
-    """U(φ, s) for a batch of states, checked to have the given shape and to be finite where the mask is True.
-
-    Raises ValueError otherwise; a value that is not finite is named by its trajectory and its step.
-    """
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        u = np.asarray(U(φ, s))
-    return checked_values(u, shape, mask, name)
-
-
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
-    """u as float64, 0 where the mask is False."""
+    """u as float64, 0 where the mask is False.
+
+    Raises ValueError if its shape is another, or naming the trajectory and the step where it is not finite.
+    """
     if u.shape != shape:
         raise ValueError(f"{name} has shape {u.shape} on a batch {shape} of states: must be the same")
     u = np.where(mask, u, 0).astype(np.float64)

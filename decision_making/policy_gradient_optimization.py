@@ -188,9 +188,17 @@ def step(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories | 
     raise TypeError(f"M = {M!r}: update knows {known(step)}")
 
 
-def update(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories | None = None) -> Array:
-    """θ after one update by M, (n,): `step(...)`.θ (chapter 12)."""
-    return step(M, π, θ, rng=rng, τs=τs).θ
+def update(
+    M: Any, π: Policy, θ: Array, φ: Array | None = None, *, rng: Any = None, τs: Trajectories | None = None
+) -> Any:
+    """θ after one update by M, (n,): `step(...)`.θ (chapter 12).
+
+    With the parameters φ of a critic, the pair (θ_new, φ_new): `step(...)`.θ and .φ (chapter 13).
+    """
+    if φ is None:
+        return step(M, π, θ, rng=rng, τs=τs).θ
+    new = step(M, π, θ, φ, rng=rng, τs=τs)  # type: ignore[misc]
+    return new.θ, new.φ
 
 
 @step.register
