@@ -145,19 +145,19 @@ def components(θ: Array, ndim: int) -> Array:
 
 
 @primitive  # type: ignore[untyped-decorator]
-def component(θ: Array, i: int) -> Array:
-    """θ[i] of a θ whose parameter axis is first; autograd's own indexing adds into its gradient one by one."""
-    return θ[i]
+def component(θ: Array, i: int, ndim: int) -> Array:
+    """components(θ, ndim)[i] in one differentiable piece, whose gradient is placed and not added up entry by entry."""
+    return θ[..., i].reshape(θ.shape[:-1] + (1,) * (ndim - θ.ndim + 1))
 
 
 @primitive  # type: ignore[untyped-decorator]
-def _placed(g: Array, i: int, n: int) -> Array:
-    out = np.zeros((n, *np.shape(g)), np.asarray(g).dtype)
-    out[i] = g
-    return out
+def _placed(g: Array, i: int, ndim: int, shape: tuple[int, ...]) -> Array:
+    out = np.zeros((shape[-1], *shape[:-1]), g.dtype)
+    out[i] = g.reshape(shape[:-1])
+    return np.moveaxis(out, 0, -1)
 
 
-defvjp(component, lambda ans, θ, i: lambda g: _placed(g, i, len(θ)), argnums=(0,))
-defjvp(component, lambda g, ans, θ, i: component(g, i), argnums=(0,))
-defvjp(_placed, lambda ans, g, i, n: lambda h: component(h, i), argnums=(0,))
-defjvp(_placed, lambda h, ans, g, i, n: _placed(h, i, n), argnums=(0,))
+defvjp(component, lambda ans, θ, i, ndim: lambda g: _placed(g, i, ndim, θ.shape), argnums=(0,))
+defjvp(component, lambda g, ans, θ, i, ndim: component(g, i, ndim), argnums=(0,))
+defvjp(_placed, lambda ans, g, i, ndim, shape: lambda h: component(h, i, ndim), argnums=(0,))
+defjvp(_placed, lambda h, ans, g, i, ndim, shape: _placed(h, i, ndim, shape), argnums=(0,))

@@ -59,6 +59,6 @@ class LinearGaussianPolicy(Policy):
         return self._moments(θ, s)[0]
 
     def _moments(self, θ: Array, s: Array) -> tuple[Array, Array]:
-        θ = components(θ, np.ndim(s))
-        θ1, θ2 = (component(θ, 0), component(θ, 1)) if isbox(θ) else θ
+        ndim = np.ndim(s)
+        θ1, θ2 = (component(θ, 0, ndim), component(θ, 1, ndim)) if isbox(θ) else components(θ, ndim)
         return θ1 * s, abs(θ2) + self.σ_min
