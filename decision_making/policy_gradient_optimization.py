@@ -429,7 +429,7 @@ def moved(θ: Array, θ_new: Array, surrogate: Any = None, β: float | None = No
     return _measured_step(surrogate, θ, θ_new, True, "stepped", 0, β)
 
 
-def searched(M: TrustRegionUpdate, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
+def searched(M: Any, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
     """The Step that a line search from θ towards θ_nat makes (algorithm 12.5)."""
     if np.array_equal(θ_nat, θ):
         return moved(θ, θ, surrogate)

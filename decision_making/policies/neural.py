@@ -10,47 +10,12 @@ import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
 from autograd import make_vjp
-from autograd.extend import defjvp, defvjp, primitive
 
 from decision_making.checks import Array, count, is_number, refuse
 from decision_making.policies.base import Policy, as_θ
 from decision_making.policies.heads import Gaussian
+from decision_making.policies.network import network, orthogonal, part, size
 from decision_making.simulation import default_rng
-
-
-@primitive  # type: ignore[untyped-decorator]
-def part(θ: Array, start: int, shape: tuple[int, ...]) -> Array:
-    """The parameters θ[..., start : start + size] as an array of `shape`, after θ's leading axes."""
-    return θ[..., start : start + math.prod(shape)].reshape(θ.shape[:-1] + shape)
-
-
-@primitive  # type: ignore[untyped-decorator]
-def _placed(g: Array, start: int, shape: tuple[int, ...], n: int) -> Array:
-    lead = g.shape[: g.ndim - len(shape)]
-    out = np.zeros((*lead, n), g.dtype)
-    out[..., start : start + math.prod(shape)] = g.reshape((*lead, -1))
-    return out
-
-
-defvjp(part, lambda ans, θ, start, shape: lambda g: _placed(g, start, shape, θ.shape[-1]), argnums=(0,))
-defjvp(part, lambda g, ans, θ, start, shape: part(g, start, shape), argnums=(0,))
-defvjp(_placed, lambda ans, g, start, shape, n: lambda h: part(h, start, shape), argnums=(0,))
-defjvp(_placed, lambda h, ans, g, start, shape, n: _placed(h, start, shape, n), argnums=(0,))
-
-
-def plain_tanh(x: Array) -> Array:
-    """The hyperbolic tangent as autograd has it, whose reverse pass computes 1/cosh² anew."""
-    return anp.tanh(x)
-
-
-@primitive  # type: ignore[untyped-decorator]
-def tanh(x: Array) -> Array:
-    """The hyperbolic tangent; its derivative 1 - tanh² is taken from the value, which is kept."""
-    return np.tanh(x)
-
-
-defvjp(tanh, lambda ans, x: lambda g: g * (1 - ans * ans))
-defjvp(tanh, lambda g, ans, x: g * (1 - ans * ans))
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
@@ -79,8 +44,8 @@ class NeuralPolicy(Policy):
     head: Any
 
     def __attrs_post_init__(self) -> None:
-        for size in self.sizes or (0,):
-            count(self, type("sizes", (), {"name": "sizes"}), size)
+        for width in self.sizes or (0,):
+            count(self, type("sizes", (), {"name": "sizes"}), width)
         if not hasattr(self.head, "n_outputs"):
             refuse(self, "head", self.head, "a head, such as heads.Categorical(2) or heads.Gaussian(1)", TypeError)
 
@@ -92,22 +57,16 @@ class NeuralPolicy(Policy):
     @property
     def n(self) -> int:  # type: ignore[override]
         """Number of parameters."""
-        return sum((i + 1) * o for i, o in self._shapes) + (self.head.k if isinstance(self.head, Gaussian) else 0)
+        return size(self._shapes) + (self.head.k if isinstance(self.head, Gaussian) else 0)
 
     def init(self, rng: Any = None, *, log_σ: float = 0.0, last: float = 0.01, dtype: Any = np.float64) -> Array:
         """θ with orthogonal weights of gain √2, of gain `last` in the last layer, zero biases, and log σ as given."""
         if not is_number(log_σ):
             refuse(self, "log_σ", log_σ, "a finite number")
-        rng = default_rng(rng)
-        parts: list[Array] = []
-        for layer, (i, o) in enumerate(self._shapes):
-            gain = last if layer == len(self._shapes) - 1 else math.sqrt(2)
-            Q, R = np.linalg.qr(rng.standard_normal((max(i, o), min(i, o))))
-            Q = Q * np.sign(np.diag(R))
-            parts += [gain * (Q if i >= o else Q.T).ravel(), np.zeros(o)]
+        θ = orthogonal(self._shapes, default_rng(rng), last)
         if isinstance(self.head, Gaussian):
-            parts.append(np.full(self.head.k, log_σ))
-        return np.concatenate(parts).astype(dtype)
+            θ = np.append(θ, np.full(self.head.k, log_σ))
+        return θ.astype(dtype)
 
     def outputs(self, θ: Array, s: Array) -> Array:
         """The head's outputs z (..., n_outputs) for states s (..., sizes[0])."""
@@ -119,14 +78,9 @@ class NeuralPolicy(Policy):
         if batch[: len(lead)] != lead:
             raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the batch axes {batch}")
         x = x.reshape((*lead, -1, x.shape[-1]))
-        start = 0
-        for layer, (i, o) in enumerate(self._shapes):
-            W, b = part(θ, start, (i, o)), part(θ, start + i * o, (1, o))
-            x = anp.matmul(x, W) + b
-            x = x if layer == len(self._shapes) - 1 else tanh(x)
-            start += (i + 1) * o
+        x = network(θ, x, self._shapes)
         if isinstance(self.head, Gaussian):
-            log_σ = part(θ, start, (1, self.head.k))
+            log_σ = part(θ, size(self._shapes), (1, self.head.k))
             x = anp.concatenate([x, anp.zeros(x.shape, x.dtype) + log_σ], axis=-1)
         return anp.reshape(x, (*batch, self.head.n_outputs))
 

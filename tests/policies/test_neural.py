@@ -11,7 +11,8 @@ from scipy import stats
 
 from decision_making import Trajectories
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
-from decision_making.policies.neural import NeuralPolicy, part, plain_tanh, tanh
+from decision_making.policies.network import part, plain_tanh, tanh
+from decision_making.policies.neural import NeuralPolicy
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
 
