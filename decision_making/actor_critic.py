@@ -133,7 +133,7 @@ def _(
     M: Critic, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
-    vjp, u = reverse_pass(lambda φ: M.U(φ, τs.s), φ)
+    vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
     grad_θ = _mean_weighted_score(π, θ, τs, discounts(M.P.γ, A.shape[1]) * A)
     return grad_θ, _pulled_back(vjp, u, np.where(τs.mask, u - L, 0) / len(τs), φ, "grad_φ")
@@ -148,7 +148,7 @@ def _(
     chosen = np.shape(π(θ, τs.s))
     if chosen != τs.a.shape:
         raise ValueError(f"π(θ, s) has shape {chosen}, the recorded actions {τs.a.shape}: must be the same")
-    vjp, q = reverse_pass(lambda θ: M.Q(φ, τs.s, π(θ, τs.s)), θ)
+    vjp, q = _traced(lambda θ: M.Q(φ, τs.s, π(θ, τs.s)), θ)
     checked_values(q, (m, d), τs.mask, "Q(φ, s, π(θ, s))")
     grad_θ = _pulled_back(vjp, q, τs.mask * discounts(M.P.γ, d) / m, θ, "grad_θ")
 
@@ -161,9 +161,15 @@ def _(
     else:
         counts, goes_on = τs.mask & ~last, np.full((m, d), M.P.γ)
     r, goes_on = τs.r.astype(φ.dtype), goes_on.astype(φ.dtype)
-    vjp, δ = reverse_pass(lambda φ: r + goes_on * M.Q(φ, s_next, a_next) - M.Q(φ, τs.s, τs.a), φ)
+    vjp, δ = _traced(lambda φ: r + goes_on * M.Q(φ, s_next, a_next) - M.Q(φ, τs.s, τs.a), φ)
     seed = checked_values(δ, (m, d), counts, "the residual of Q(φ, s, a)") / m
     return grad_θ, _pulled_back(vjp, δ, seed, φ, "grad_φ")
+
+
+def _traced(f: Callable[[Array], Array], x: Array) -> tuple[Callable[[Array], Array], Array]:
+    """The vector-Jacobian product of f at x and f(x), which need not be finite yet."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return reverse_pass(f, x)
 
 
 def _pulled_back(vjp: Callable[[Array], Array], value: Array, seed: Array, x: Array, name: str) -> Array:
@@ -263,7 +269,8 @@ def _(
         over = M.grad_U if isinstance(M.rule, PolicyGradientUpdate) else M.rule
         surrogate = AdvantageSurrogate(over, π, θ, τs, G=A)
     actor = follow(M.rule, θ, grad_θ, surrogate)
-    critic = moved(φ, φ - M.α_φ * grad_φ)
+    with np.errstate(over="ignore"):
+        critic = moved(φ, φ - M.α_φ * grad_φ)
     reason = actor.reason + ("; the critic's step overflows: φ is unchanged" if "overflows" in critic.reason else "")
     return attrs.evolve(actor, φ=critic.θ, reason=reason)
 
