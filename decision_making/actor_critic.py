@@ -25,7 +25,18 @@ from decision_making.advantages import (
     next_states,
     temporal_differences,
 )
-from decision_making.checks import Array, all_finite, discount, function, not_negative, one_of, parameters, refuse
+from decision_making.checks import (
+    Array,
+    all_finite,
+    discount,
+    function,
+    not_negative,
+    one_of,
+    optional,
+    parameters,
+    positive,
+    refuse,
+)
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.policy_gradient_estimation import (
@@ -228,7 +239,7 @@ def _pair(M: Any, attribute: Any, grad_U: Any) -> None:
 
 @frozen(eq=False)
 class ActorCriticUpdate:
-    """The actor's step by a chapter-12 rule, with the critic's estimates, and φ - α_φ grad_φ.
+    """The actor's step by a chapter-12 rule, with the critic's estimates, and φ - α_φ grad_φ, scaled where asked for.
 
     What the rule takes from grad_U, on the same trajectories: `PolicyGradientUpdate` and `RestrictedPolicyUpdate` the
     actor's gradient; `NaturalPolicyUpdate` and `TrustRegionUpdate` that gradient with the Fisher matrix of the
@@ -243,6 +254,7 @@ class ActorCriticUpdate:
     grad_U: Any = field(validator=_pair)  # a chapter-13 struct
     rule: Any = field(validator=_rule)  # a chapter-12 struct
     α_φ: float = field(validator=not_negative)  # step factor of the critic
+    L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # longest grad_φ
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.rule, PolicyGradientUpdate):
@@ -270,7 +282,7 @@ def _(
         surrogate = AdvantageSurrogate(over, π, θ, τs, G=A)
     actor = follow(M.rule, θ, grad_θ, surrogate)
     with np.errstate(over="ignore"):
-        critic = moved(φ, φ - M.α_φ * grad_φ)
+        critic = moved(φ, φ - M.α_φ * (grad_φ if M.L2_max is None else scale_gradient(grad_φ, M.L2_max)))
     reason = actor.reason + ("; the critic's step overflows: φ is unchanged" if "overflows" in critic.reason else "")
     return attrs.evolve(actor, φ=critic.θ, reason=reason)
 
