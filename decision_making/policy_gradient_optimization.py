@@ -158,6 +158,7 @@ class Step:
     backtracks: int | None = None  # line search shrinks before acceptance; None if nothing was accepted
     β: float | None = None  # penalty weight for the next update
     φ: Array | None = None  # critic parameters, where there are any
+    info: dict[str, float] = field(factory=dict, repr=False)  # what else the update measured, by name
     _measure: Callable[[], tuple[float | None, float | None]] = field(default=_not_measured, repr=False)
 
     @cached_property

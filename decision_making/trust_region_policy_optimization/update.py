@@ -102,16 +102,33 @@ class BatchSurrogate(Surrogate):
 def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Step:
     θ, φ, rng = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng)
     τs = recorded_batch(M, π, θ, rng, τs)
-    A, targets = estimates(M, φ, τs)
+    A, targets, V = estimates(M, φ, τs)
     s, a, r = τs.flat()
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
     g = surrogate.objective_gradient(θ)
     F = damped_fisher(M, π, θ, s, rng)
-    x = conjugate_gradients(F, g, M.cg_iterations)
-    xFx = float(x.astype(np.float64) @ F(x))
+    iterates: list[Array] = []
+    x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(x[:0]))
+    Fx = F(x)
+    xFx = float(x.astype(np.float64) @ Fx)
     Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
     taken = searched(M, θ, θ + Δ, surrogate)
-    return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng))
+    before = surrogate.objective(θ)
+    info = {
+        "surrogate_before": before,
+        "surrogate_after": before + (taken.improvement or 0.0),
+        "cg_iterations": float(len(iterates)),
+        "cg_residual": float(np.linalg.norm(Fx - g) / max(float(np.linalg.norm(g)), 1e-300)),
+        "explained_variance": explained_variance(targets, V),
+        "entropy": float(np.mean(π.entropy(θ, s), dtype=np.float64)),
+    }
+    return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
+
+
+def explained_variance(targets: Array, V: Array) -> float:
+    """1 - Var(targets - V) / Var(targets), the share the critic had foreseen; NaN if the targets are constant."""
+    spread = float(np.var(targets, dtype=np.float64))
+    return 1 - float(np.var(targets - V, dtype=np.float64)) / spread if spread > 0 else math.nan
 
 
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
@@ -122,13 +139,13 @@ def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng:
     return τs
 
 
-def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) -> tuple[Array, Array]:
-    """Generalized advantages of the real steps, (N,), and the critic's targets Â + V (before normalisation), (N,)."""
+def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) -> tuple[Array, Array, Array]:
+    """Of the real steps (N,): generalized advantages, the critic's targets Â + V (before normalisation), and V."""
     V = np.asarray(M.critic.predict(φ, τs.s))
     δ = temporal_differences(τs, V, M.P.γ, np.asarray(M.critic.predict(φ, end_states(τs))))
     A = generalized_advantages(δ, M.P.γ, M.λ)
-    targets = (A + V)[τs.mask]
-    return (normalized(A, τs.mask) if M.normalize_advantages else A)[τs.mask], targets
+    advantages = normalized(A, τs.mask) if M.normalize_advantages else A
+    return advantages[τs.mask], (A + V)[τs.mask], V[τs.mask]
 
 
 def damped_fisher(

@@ -1,0 +1,205 @@
+"""The training loop: collect, step, report; stop, checkpoint, resume.
+
+Every update draws from a stream of its own, made from (seed, update index). At every checkpoint boundary of every run,
+interrupted or not, a problem with live environments ends its fragments and reseeds them from the same pair. So a run is
+a function of its seed and its settings, and one that is resumed from its last checkpoint repeats what it lost and goes
+on bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+from attrs import define
+
+from decision_making.checks import Array, parameters, refuse
+from decision_making.policies import Policy
+from decision_making.policy_gradient_optimization import PenalizedSurrogateUpdate, PolicyGradientUpdate, Step, step
+from decision_making.simulation import Trajectories, default_rng, rollouts
+from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
+from decision_making.training.history import METRICS, History
+
+CHECKPOINT = "checkpoint.npz"
+
+
+@define(eq=False)
+class _Run:
+    """The state that a checkpoint holds."""
+
+    θ: Array
+    φ: Array | None
+    β: float | None
+    update: int
+    steps: int
+    seconds: float
+    rows: list[dict[str, float]]
+    returns: list[float]
+
+
+def train(
+    M: Any,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: Any = None,
+    updates: int | None = None,
+    steps: int | None = None,
+    seconds: float | None = None,
+    threshold: float | None = None,
+    window: int = 100,
+    folder: Path | str | None = None,
+    resume: bool = False,
+    checkpoint_every: int = 50,
+    callbacks: Sequence[Callable[[dict[str, float], Step], Any]] = (),
+) -> History:
+    """Update θ (and φ) by M until a limit is reached: so many updates, environment steps, seconds, or a mean return.
+
+    M is any struct that `step` knows. `threshold` stops when the mean return of the last `window` finished episodes
+    reaches it. Each callback gets the metrics of an update and its Step, and stops the run by returning True. With a
+    `folder` a checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it.
+
+    Raises ValueError where no limit or a bad one is given, or where a problem returns what is not finite: the last
+    checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    """
+    _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
+    seed = int(rng) if isinstance(rng, int | np.integer) else int(default_rng(rng).integers(2**63))
+    φ = None if φ is None else parameters(φ, name="φ")
+    run = _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0, [], [])
+    file = None if folder is None else Path(folder) / CHECKPOINT
+    if resume:
+        if file is None:
+            raise ValueError("resume = True: needs the folder of the run")
+        seed = _restore(run, M, file)
+    reason = None
+    while reason is None:
+        if run.update % checkpoint_every == 0:
+            if hasattr(M, "P") and hasattr(M.P, "restart"):
+                M.P.restart(_stream(seed, run.update, 1))
+            if file is not None:
+                _save(run, M, seed, file)
+        taken, row = _one_update(M, π, run, seed)
+        stopped = [callback(row, taken) for callback in callbacks]
+        reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
+    return History(run.θ, run.φ, run.rows, np.array(run.returns), f"stopped by {reason}", seed)
+
+
+def _check_limits(updates: Any, steps: Any, seconds: Any, threshold: Any, window: int, checkpoint_every: int) -> None:
+    limits = {"updates": updates, "steps": steps, "seconds": seconds}
+    if all(x is None for x in (*limits.values(), threshold)):
+        raise ValueError("updates, steps, seconds, threshold = None: a run needs at least one limit")
+    for name, x in {**limits, "window": window, "checkpoint_every": checkpoint_every}.items():
+        if x is not None and not x > 0:
+            refuse(None, name, x, "above 0")
+    if threshold is not None and not math.isfinite(threshold):
+        refuse(None, "threshold", threshold, "a finite number")
+
+
+def _stream(seed: int, update: int, use: int) -> int:
+    """A seed for one use in one update of one run."""
+    return int(np.random.SeedSequence([seed, update, use]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
+    rng, start = default_rng(_stream(seed, run.update, 0)), time.perf_counter()
+    if run.β is not None and isinstance(M, PenalizedSurrogateUpdate):
+        M = attrs.evolve(M, β=run.β)
+    τs = _collect(M, π, run.θ, rng)
+    critic = () if run.φ is None else (run.φ,)
+    taken = step(M, π, run.θ, *critic, rng=rng, **({} if τs is None else {"τs": τs}))
+    finished, lengths = _episodes(M, τs)
+    taken_steps = 0 if τs is None else int(τs.mask.sum())
+    run.θ, run.φ, run.β = taken.θ, run.φ if taken.φ is None else taken.φ, taken.β
+    run.update, run.steps = run.update + 1, run.steps + taken_steps
+    passed = time.perf_counter() - start
+    run.seconds += passed
+    run.returns += finished.tolist()
+    row = dict.fromkeys(METRICS, math.nan) | {
+        "update": run.update,
+        "steps": run.steps,
+        "seconds": run.seconds,
+        "episodes": len(finished),
+        "accepted": float(taken.accepted),
+        "backtracks": math.nan if taken.backtracks is None else float(taken.backtracks),
+        "steps_per_second": taken_steps / passed if passed > 0 else math.nan,
+        **{name: value for name, value in taken.info.items() if name in METRICS},
+    }
+    if taken.kl is not None:
+        row["kl"] = taken.kl
+    if len(finished):
+        row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.mean, np.median, np.min, np.max)}
+        row["episode_length"] = float(lengths.mean())
+    run.rows.append(row)
+    return taken, row
+
+
+def _collect(M: Any, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories | None:
+    """The trajectories M learns from, collected here to be reported too; None where M must simulate itself."""
+    if hasattr(M, "critic"):
+        τs: Trajectories = M.P.collect(π, θ, M.n, rng)
+        return τs
+    if isinstance(M, PolicyGradientUpdate) or not hasattr(M, "m"):
+        return None
+    return rollouts(M.P, M.b, π, θ, M.d, M.m, rng)
+
+
+def _episodes(M: Any, τs: Trajectories | None) -> tuple[Array, Array]:
+    """Undiscounted returns and lengths of the episodes that ended in this update."""
+    if hasattr(getattr(M, "P", None), "episodes"):
+        finished, lengths = M.P.episodes
+        return np.asarray(finished), np.asarray(lengths)
+    if τs is None:
+        return np.empty(0), np.empty(0)
+    return τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+
+
+def _limit(run: _Run, updates: Any, steps: Any, seconds: Any, threshold: float | None, window: int) -> str | None:
+    if threshold is not None and len(run.returns) >= window and np.mean(run.returns[-window:]) >= threshold:
+        return f"threshold: the last {window} episodes have mean {np.mean(run.returns[-window:]):.4g}"
+    for name, reached, limit in (
+        ("updates", run.update, updates),
+        ("steps", run.steps, steps),
+        ("seconds", run.seconds, seconds),
+    ):
+        if limit is not None and reached >= limit:
+            return f"{name} = {limit}"
+    return None
+
+
+def _save(run: _Run, M: Any, seed: int, file: Path) -> None:
+    arrays: dict[str, Array] = {
+        "θ": run.θ,
+        "rows": np.array([[row[name] for name in METRICS] for row in run.rows]).reshape(-1, len(METRICS)),
+        "returns": np.array(run.returns),
+    }
+    if run.φ is not None:
+        arrays["φ"] = run.φ
+    problem = M.P.state() if hasattr(getattr(M, "P", None), "state") else {}
+    arrays |= {f"problem.{name}": np.asarray(value) for name, value in problem.items()}
+    meta = {"seed": seed, "update": run.update, "steps": run.steps, "seconds": run.seconds, "β": run.β}
+    save_checkpoint(file, arrays, meta | {"metrics": list(METRICS)})
+
+
+def _restore(run: _Run, M: Any, file: Path) -> int:
+    """Put the checkpoint into the run and the problem; returns the seed."""
+    arrays, meta = load_checkpoint(file)
+    try:
+        θ, rows = arrays["θ"], arrays["rows"]
+        run.update, run.steps, run.seconds, run.β = meta["update"], meta["steps"], meta["seconds"], meta["β"]
+        seed, metrics = meta["seed"], meta["metrics"]
+        run.returns = arrays["returns"].tolist()
+    except KeyError as error:
+        raise ValueError(f"{file} is not a checkpoint of a run: {error} is missing") from error
+    if θ.shape != run.θ.shape or (run.φ is None) != ("φ" not in arrays):
+        raise ValueError(f"{file} holds θ of shape {θ.shape}: this run's is {run.θ.shape}")
+    run.θ, run.φ = θ, arrays.get("φ")
+    run.rows = [dict(zip(metrics, map(float, row), strict=True)) for row in rows]
+    if hasattr(getattr(M, "P", None), "restore"):
+        M.P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
+    return int(seed)
