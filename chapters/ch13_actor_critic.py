@@ -1,0 +1,260 @@
+"""Chapter 13, actor-critic methods: examples, figure 13.1, exercises, and chapters 10 to 13 on one regulator page.
+
+Run this file, its cells, or `decision-making chapter 13`. Functions named after the book return data; drawing is apart.
+"""
+
+# %%
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import grad, jacobian
+
+import decision_making as dm
+from decision_making import exact
+from decision_making.actor_critic import (
+    ActorCritic,
+    ActorCriticUpdate,
+    DeterministicPolicyGradient,
+    GeneralizedAdvantageEstimation,
+)
+from decision_making.advantages import generalized_advantages, temporal_differences
+from decision_making.exact.regulator import RegulatorExpectation
+from decision_making.problems import SimpleRegulator
+
+P = SimpleRegulator(0.9)
+π = dm.LinearGaussianPolicy()
+START = np.array([0.0, 1.0])
+D = 10  # depth
+
+
+def U(φ: Any, s: Any) -> Any:
+    """The critic of figure 13.1: φ₁ s + φ₂ s²."""
+    return φ[0] * s + φ[1] * s**2
+
+
+def Q(φ: Any, s: Any, a: Any) -> Any:
+    """The critic of example 13.2: φ₁ + φ₂ s + φ₃ s² + φ₄ (s + a)²."""
+    return φ[0] + φ[1] * s + φ[2] * s**2 + φ[3] * (s + a) ** 2
+
+
+def straight(θ: Any, s: Any) -> Any:
+    """The deterministic policy of example 13.2: a = θ₁ s."""
+    return θ[0] * s
+
+
+# %% Generalized advantages, by hand
+def advantages_by_hand() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """δ and Â of three steps, r = (1, 2, 3), U = (0.5, 1, -1), U(s₄) = 2, γ = 0.9, λ = 0.8, for three kinds of end."""
+    τ = [(0.0, 0.0, 1.0), (0.0, 0.0, 2.0), (0.0, 0.0, 3.0)]
+    recorded = dm.Trajectories.from_lists([τ])
+    over = dm.Trajectories(recorded.s, recorded.a, recorded.r, s_end=[0.0], terminated=[True])
+    u, u_end = np.array([[0.5, 1.0, -1.0]]), np.array([2.0])
+    δs = {
+        "cut by a time limit": temporal_differences(recorded, u, 0.9, u_end),
+        "s₄ terminal": temporal_differences(over, u, 0.9, u_end),
+        "the book's loop": temporal_differences(recorded, u, 0.9),
+    }
+    return {end: (δ[0], generalized_advantages(δ, 0.9, 0.8)[0]) for end, δ in δs.items()}
+
+
+# %% The critic of figure 13.1 that has the least expected loss
+def exact_critic(powers: tuple[int, ...], θ: Any = (-1.0, 0.0)) -> np.ndarray:
+    """The φ that minimises the expected loss (13.6) of Σ_j φ_j s^powers[j] under π_θ, from the moments of the states.
+
+    Normal equations Σ_k E[f fᵀ] φ = Σ_k E[f L_k], where E[L_k | s] = -(p_k s² + q_k).
+    """
+    E = RegulatorExpectation(P, P.b, dm.LinearGaussianPolicy(σ_min=0.0), np.array(θ, dtype=float), D)
+    μ, v, lhs, rhs = P.b.mean(), P.b.var(), 0.0, 0.0
+    for k in range(D):
+        p, q = E.pq[:, k]
+        moment = [1.0, μ]
+        for j in range(2, 2 * max(powers) + 3):
+            moment.append(μ * moment[-1] + (j - 1) * v * moment[-2])  # raw moments of N(μ, v)
+        lhs = lhs + np.array([[moment[i + j] for j in powers] for i in powers])
+        rhs = rhs - np.array([p * moment[i + 2] + q * moment[i] for i in powers])
+        μ, v = (1 + θ[0]) * μ, (1 + θ[0]) ** 2 * v + θ[1] ** 2 + P.noise**2
+    return np.linalg.solve(lhs, rhs)
+
+
+# %% Figure 13.1
+METHODS_13_1: dict[str, float | None] = {"actor-critic": None, "λ = 0.5": 0.5, "λ = 0.7": 0.7, "λ = 0.9": 0.9}
+
+
+def figure_13_1(iterations: int = 60, seeds: int = 20, m: int = 10) -> dict[str, dict[str, np.ndarray]]:
+    """Basic actor-critic against generalized advantages on the regulator, γ = 0.9.
+
+    Returns for each method θ (seeds, iterations + 1, 2), φ likewise and the exact utility U (seeds, iterations + 1).
+    Both gradients are scaled to length 1 at most, both step factors are 0.1.
+    """
+    data = {}
+    for name, λ in METHODS_13_1.items():
+        grad_U = ActorCritic(P, P.b, D, m, U) if λ is None else GeneralizedAdvantageEstimation(P, P.b, D, m, U, λ)
+        M = ActorCriticUpdate(grad_U, dm.PolicyGradientUpdate(grad_U, 0.1, L2_max=1.0), 0.1, L2_max=1.0)
+        θs, φs = np.empty((seeds, iterations + 1, 2)), np.empty((seeds, iterations + 1, 2))
+        for seed in range(seeds):
+            θ, φ, rng = START, np.zeros(2), np.random.default_rng(seed)
+            for k in range(iterations + 1):
+                θs[seed, k], φs[seed, k] = θ, φ
+                θ, φ = dm.update(M, π, θ, φ, rng=rng)
+        data[name] = {"θ": θs, "φ": φs, "U": exact_utilities(θs)}
+    return data
+
+
+def exact_utilities(θs: np.ndarray) -> np.ndarray:
+    """U(θ) for each θ of an array (..., 2)."""
+    flat = [exact.utility(P, P.b, π, θ, D) for θ in θs.reshape(-1, 2)]
+    return np.array(flat).reshape(θs.shape[:-1])
+
+
+# %% Example 13.1
+def example_13_1(θ: Any = (0.3, -0.2, 0.5, 1.1, 0.7), s: float = 0.4) -> tuple[np.ndarray, np.ndarray]:
+    """∇π (5, 2) of the two-component policy by autograd, and by the formula of the example."""
+
+    def policy(θ: Any) -> Any:
+        return anp.stack([θ[0] + θ[1] * s + θ[2] * s**2, θ[0] + anp.sin(θ[3] * s) + anp.cos(θ[4] * s)])
+
+    θ = np.array(θ)
+    formula = [[1, 1], [s, 0], [s**2, 0], [0, s * np.cos(θ[3] * s)], [0, -s * np.sin(θ[4] * s)]]
+    return jacobian(policy)(θ).T, np.array(formula)
+
+
+# %% Example 13.2
+DEVIATIONS = (0.1, 0.5, 1.0, 2.0)
+Q_OPTIMAL = np.array([-0.01 * P.γ / (1 - P.γ), 0.0, -1.0, -P.γ])  # Q*(s, a) = -s² - γ (s + a)² - 0.01 γ / (1 - γ)
+
+
+def example_13_2(iterations: int = 50, seeds: int = 20) -> dict[float, dict[str, np.ndarray]]:
+    """Deterministic policy gradients with exploration noise of four sizes, five rollouts of depth 10 an update.
+
+    Returns for each σ θ (seeds, iterations + 1, 1) and φ (seeds, iterations + 1, 4). Both gradients are scaled to
+    length 1 at most; step factors 0.1 for the actor, 0.02 for the critic.
+    """
+    data = {}
+    for σ in DEVIATIONS:
+        grad_U = DeterministicPolicyGradient(P, P.b, D, 5, Q, σ)
+        M = ActorCriticUpdate(grad_U, dm.PolicyGradientUpdate(grad_U, 0.1, L2_max=1.0), 0.02, L2_max=1.0)
+        θs, φs = np.empty((seeds, iterations + 1, 1)), np.empty((seeds, iterations + 1, 4))
+        for seed in range(seeds):
+            θ, φ, rng = np.zeros(1), np.array([0.0, 1.0, 0.0, -1.0]), np.random.default_rng(seed)
+            for k in range(iterations + 1):
+                θs[seed, k], φs[seed, k] = θ, φ
+                θ, φ = dm.update(M, straight, θ, φ, rng=rng)
+        data[σ] = {"θ": θs, "φ": φs}
+    return data
+
+
+# %% Exercise 13.2
+def exercise_13_2(d: int = 3) -> dict[str, float]:
+    """Five forms of the advantage with the exact value function: how far their expectation is from Q - U, at most.
+
+    Expectations given (s₁, a₁), by enumeration of a problem with two states and two actions.
+    """
+    T, R = [[[0.3, 0.7], [0.9, 0.1]], [[0.5, 0.5], [0.2, 0.8]]], [[1.0, -0.5], [0.3, 2.0]]
+    mdp, soft, θ = dm.MDP.from_arrays(T, R, 0.8), dm.SoftmaxPolicy(2, 2), np.array([0.3, -0.2, 0.5, 0.1])
+    probability = np.exp(soft.logpdf(θ, np.array([[0, 1], [0, 1]]), np.array([[0, 0], [1, 1]])))
+    V, q = np.zeros((d + 1, 2)), np.zeros((2, 2))
+    for k in range(d - 1, -1, -1):
+        q = mdp.R.array + mdp.γ * mdp.T.array @ V[k + 1]
+        V[k] = (probability * q).sum(axis=1)
+    τs, weight = exact.expectation(mdp, [0.5, 0.5], soft, θ, d).trajectories
+    u, u_end = V[np.arange(d), τs.s], V[d][τs.s_end]
+    δ = temporal_differences(τs, u, mdp.γ, u_end)
+    γ_k = mdp.γ ** np.arange(d)
+    forms = {
+        "residual": δ[:, 0],
+        "k-step, k = 2": τs.r[:, :2] @ γ_k[:2] + mdp.γ**2 * u[:, 2] - u[:, 0],
+        "full rollout": τs.r @ γ_k - u[:, 0],
+        "sum of residuals": δ @ γ_k,
+        "generalized, λ = 0.6": generalized_advantages(δ, mdp.γ, 0.6)[:, 0],
+    }
+
+    def expectation(x: np.ndarray, s: int, a: int) -> float:
+        here = (τs.s[:, 0] == s) & (τs.a[:, 0] == a)
+        return float(np.average(x[here], weights=weight[here]))
+
+    pairs = [(s, a) for s in range(2) for a in range(2)]
+    return {name: max(abs(expectation(x, s, a) - (q[s, a] - V[0, s])) for s, a in pairs) for name, x in forms.items()}
+
+
+# %% Exercise 13.4
+def exercise_13_4(s: float = 0.7, a: float = -0.4) -> tuple[np.ndarray, np.ndarray]:
+    """(∇_a Q, ∇_φ Q) of example 13.2's critic by autograd, and by the answer 2 φ₄ (s + a), (1, s, s², (s + a)²)."""
+    φ = np.array([0.2, -0.3, 0.5, -1.1])
+    traced = np.array([grad(Q, 2)(φ, s, a), *grad(Q, 0)(φ, s, a)])
+    return traced, np.array([2 * φ[3] * (s + a), 1, s, s**2, (s + a) ** 2])
+
+
+# %% The regulator page: chapters 10 to 13 on one axis
+BEST = -0.155132155990  # the best utility of the family, γ = 0.9 and depth 10, as θ → (-1, 0)
+BLOW_UP = -1e6  # utility counted for a θ that runs away
+
+
+def regulator_methods(m: int = 10) -> dict[str, tuple[int, Any, int]]:
+    """Name -> (chapter, update struct, simulated steps an update); m trajectories of depth 10 a gradient."""
+    args = (P, P.b, D, m)
+    steps = m * D
+    methods: dict[str, tuple[int, Any, int]] = {}
+    for name, grad_U, cost in (
+        ("finite differences", dm.FiniteDifferenceGradient(*args, 0.1), 3 * steps),
+        ("regression", dm.RegressionGradient(*args, 0.1), 2 * steps),
+        ("likelihood ratio", dm.LikelihoodRatioGradient(*args), steps),
+        ("reward-to-go", dm.RewardToGoGradient(*args), steps),
+        ("baseline", dm.BaselineSubtractionGradient(*args), steps),
+    ):
+        methods[name] = (11, dm.PolicyGradientUpdate(grad_U, 0.1, L2_max=1.0), cost)
+    methods["restricted"] = (12, dm.RestrictedPolicyUpdate(*args, 0.005), steps)
+    methods["natural"] = (12, dm.NaturalPolicyUpdate(*args, 1.0), steps)
+    methods["trust region"] = (12, dm.TrustRegionUpdate(*args, 1.0, 0.5), steps)
+    methods["clamped"] = (12, dm.ClampedSurrogateUpdate(*args, 0.5, 0.01, 10), steps)
+    methods["penalized"] = (12, dm.PenalizedSurrogateUpdate(*args, 1.0, 0.01, 10, kl_target=0.05), steps)
+    critic = ActorCritic(*args, U)
+    general = GeneralizedAdvantageEstimation(*args, U, 0.9)
+    deterministic = DeterministicPolicyGradient(*args, Q, 0.5)
+    for name, grad_U in (("actor-critic", critic), ("generalized advantages", general)):
+        rule = dm.PolicyGradientUpdate(grad_U, 0.1, L2_max=1.0)
+        methods[name] = (13, ActorCriticUpdate(grad_U, rule, 0.1, L2_max=1.0), steps)
+    methods["advantages, natural"] = (
+        13,
+        ActorCriticUpdate(general, dm.NaturalPolicyUpdate(*args, 1.0), 0.1, L2_max=1.0),
+        steps,
+    )
+    rule = dm.PolicyGradientUpdate(deterministic, 0.1, L2_max=1.0)
+    methods["deterministic"] = (13, ActorCriticUpdate(deterministic, rule, 0.02, L2_max=1.0), steps)
+    return methods
+
+
+def learn(M: Any, cost: int, budget: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Simulated steps and exact utilities along one run of updates by M, from θ = (0, 1) until the budget is spent."""
+    rng, critic = np.random.default_rng(seed), isinstance(M, ActorCriticUpdate)
+    deterministic = critic and isinstance(M.grad_U, DeterministicPolicyGradient)
+    θ = START[:1] if deterministic else START
+    φ = np.array([0.0, 1.0, 0.0, -1.0]) if deterministic else np.zeros(2)
+    steps = np.arange(0, budget + 1, cost)
+    utilities = np.full(len(steps), BLOW_UP)
+    for k in range(len(steps)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            u = exact.utility(P, P.b, π, np.append(θ, 0.0) if deterministic else θ, D)
+        utilities[k] = u if u > BLOW_UP else BLOW_UP
+        try:
+            if critic:
+                θ, φ = dm.update(M, straight if deterministic else π, θ, φ, rng=rng)
+            else:
+                θ = dm.update(M, π, θ, rng=rng)
+        except ValueError:  # a state or a log-likelihood that is not finite: the run is lost
+            break
+    return steps, utilities
+
+
+def regulator_page(budget: int = 10_000, seeds: int = 10) -> dict[str, dict[str, Any]]:
+    """For each method its chapter, the simulated steps (K,) and the exact utilities (seeds, K) of its runs."""
+    data = {}
+    for name, (chapter, M, cost) in regulator_methods().items():
+        runs = [learn(M, cost, budget, seed) for seed in range(seeds)]
+        data[name] = {"chapter": chapter, "steps": runs[0][0], "U": np.array([u for _, u in runs])}
+    return data
