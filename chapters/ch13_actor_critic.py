@@ -209,8 +209,13 @@ def regulator_methods(m: int = 10) -> dict[str, tuple[int, Any, int]]:
     ):
         methods[name] = (11, dm.PolicyGradientUpdate(grad_U, 0.1, L2_max=1.0), cost)
     methods["restricted"] = (12, dm.RestrictedPolicyUpdate(*args, 0.005), steps)
-    methods["natural"] = (12, dm.NaturalPolicyUpdate(*args, 1.0), steps)
-    methods["trust region"] = (12, dm.TrustRegionUpdate(*args, 1.0, 0.5), steps)
+    methods["natural"] = (12, dm.NaturalPolicyUpdate(*args, 0.1), steps)
+    methods["trust region"] = (12, dm.TrustRegionUpdate(*args, 0.1, 0.5), steps)
+    methods["trust region, surrogate's direction"] = (
+        12,
+        dm.TrustRegionUpdate(*args, 0.1, 0.5, direction="surrogate"),
+        steps,
+    )
     methods["clamped"] = (12, dm.ClampedSurrogateUpdate(*args, 0.5, 0.01, 10), steps)
     methods["penalized"] = (12, dm.PenalizedSurrogateUpdate(*args, 1.0, 0.01, 10, kl_target=0.05), steps)
     critic = ActorCritic(*args, U)
@@ -221,7 +226,7 @@ def regulator_methods(m: int = 10) -> dict[str, tuple[int, Any, int]]:
         methods[name] = (13, ActorCriticUpdate(grad_U, rule, 0.1, L2_max=1.0), steps)
     methods["advantages, natural"] = (
         13,
-        ActorCriticUpdate(general, dm.NaturalPolicyUpdate(*args, 1.0), 0.1, L2_max=1.0),
+        ActorCriticUpdate(general, dm.NaturalPolicyUpdate(*args, 0.1), 0.1, L2_max=1.0),
         steps,
     )
     rule = dm.PolicyGradientUpdate(deterministic, 0.1, L2_max=1.0)
@@ -258,3 +263,52 @@ def regulator_page(budget: int = 10_000, seeds: int = 10) -> dict[str, dict[str,
         runs = [learn(M, cost, budget, seed) for seed in range(seeds)]
         data[name] = {"chapter": chapter, "steps": runs[0][0], "U": np.array([u for _, u in runs])}
     return data
+
+
+# %% Drawing
+COLOURS = ("#444444", "#1b6ca8", "#d1701c", "#2f8f4e", "#8a3f9e", "#b8860b")
+
+
+def draw_figure_13_1(data: dict[str, dict[str, np.ndarray]], axes: Any) -> None:
+    """Three axes: the policy parameters and the critic parameters of the first run, and the median loss of all."""
+    plane, critic, loss = axes
+    for (name, run), colour in zip(data.items(), COLOURS, strict=False):
+        plane.plot(*run["θ"][0].T, color=colour, lw=1.2, marker=".", ms=3, label=name)
+        critic.plot(*run["φ"][0].T, color=colour, lw=1.2, marker=".", ms=3)
+        loss.semilogy(np.median(BEST - run["U"], axis=0), color=colour, lw=1.6)
+    plane.plot(-1, 0, "k+", ms=12, mew=2)
+    plane.plot(*START, "ko", ms=5)
+    plane.set(xlabel="θ₁", ylabel="θ₂", title="policy, one run (+ optimum)")
+    critic.plot(*exact_critic((1, 2)), "k+", ms=12, mew=2)
+    critic.plot(0, 0, "ko", ms=5)
+    critic.set(xlabel="φ₁", ylabel="φ₂", title="critic, one run (+ exact minimiser)")
+    loss.set(xlabel="iteration", ylabel="best utility - U(θ)", title=f"median of {len(run['U'])} runs")
+    plane.legend(frameon=False, fontsize=8)
+
+
+def draw_example_13_2(data: dict[float, dict[str, np.ndarray]], axes: Any) -> None:
+    """Two axes: θ₁ and the distance of the critic's parameters from those of the optimal Q, medians over the runs."""
+    actor, critic = axes
+    for (σ, run), colour in zip(data.items(), COLOURS, strict=False):
+        actor.plot(np.median(run["θ"][:, :, 0], axis=0), color=colour, lw=1.6, label=f"σ = {σ:g}")
+        distance = np.linalg.norm(run["φ"] - Q_OPTIMAL, axis=2)
+        critic.plot(np.median(distance, axis=0), color=colour, lw=1.6)
+    actor.axhline(-1, color="k", lw=0.8, ls=":")
+    actor.set(xlabel="iteration", ylabel="θ₁", title="policy a = θ₁ s")
+    critic.set(xlabel="iteration", ylabel="‖φ - φ of the optimal Q‖", title="critic", ylim=(0, None))
+    actor.legend(frameon=False, fontsize=8)
+
+
+def draw_regulator_page(data: dict[str, dict[str, Any]], axes: Any) -> None:
+    """One of the axes for each chapter, all to the same scale: median loss against simulated steps, the others grey."""
+    chapters = sorted({x["chapter"] for x in data.values()})
+    for chapter, ax in zip(chapters, axes, strict=True):
+        lines = iter(COLOURS)
+        for name, x in sorted(data.items(), key=lambda item: item[1]["chapter"] == chapter):
+            here = x["chapter"] == chapter
+            median = np.maximum(np.median(BEST - x["U"], axis=0), 1e-4)
+            style = {"color": next(lines), "lw": 1.6, "label": name} if here else {"color": "0.88", "lw": 0.8}
+            ax.semilogy(x["steps"], median, **style)
+        ax.set(xlabel="simulated steps", title=f"chapter {chapter}", ylim=(1e-4, 100))
+        ax.legend(frameon=False, fontsize=7, loc="upper right")
+    axes[0].set_ylabel("best utility - U(θ), exact; median")
