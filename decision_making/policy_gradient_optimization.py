@@ -367,7 +367,7 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
     return Surrogate(M, π, parameters(θ, π.n), τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
 
 
-def adapted_β(M: PenalizedSurrogateUpdate, kl: float) -> float:
+def adapted_β(M: Any, kl: float) -> float:
     """β for the next update, given the constraint this one came out at."""
     if M.kl_target is None:
         return M.β

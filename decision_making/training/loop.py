@@ -20,7 +20,7 @@ from attrs import define
 
 from decision_making.checks import Array, parameters, refuse
 from decision_making.policies import Policy
-from decision_making.policy_gradient_optimization import PenalizedSurrogateUpdate, PolicyGradientUpdate, Step, step
+from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, step
 from decision_making.simulation import Trajectories, default_rng, rollouts
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
@@ -108,7 +108,7 @@ def _stream(seed: int, update: int, use: int) -> int:
 
 def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
     rng, start = default_rng(_stream(seed, run.update, 0)), time.perf_counter()
-    if run.β is not None and isinstance(M, PenalizedSurrogateUpdate):
+    if run.β is not None and hasattr(M, "β"):
         M = attrs.evolve(M, β=run.β)
     τs = _collect(M, π, run.θ, rng)
     critic = () if run.φ is None else (run.φ,)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, count, one_of, parameters, positive
+from decision_making.checks import Array, count, not_negative, one_of, parameters, positive
 from decision_making.policies.base import reverse_pass
 from decision_making.policies.network import network, orthogonal, size
 from decision_making.simulation import default_rng
+from decision_making.trust_region_policy_optimization.adam import adam
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
@@ -18,11 +19,54 @@ def _sizes(sizes: Any) -> tuple[int, ...]:
 
 
 @frozen
+class LinearCritic:
+    """V_φ(s) = φᵀf(s), f the powers s_i .. s_i^degree of each component and 1, fitted by regularised least squares.
+
+    Where the state has the time in it (gymnasium's TimeAwareObservation), the features are polynomial in the time too.
+    The fit is exact, so it does not depend on the φ it starts from. Components should be of order 1.
+
+    >>> critic = LinearCritic(1, degree=2)
+    >>> s = np.linspace(-1, 1, 9)[:, None]
+    >>> critic.fit(critic.init(), s, 1 + 2 * s[:, 0] ** 2).round(3)
+    array([0., 2., 1.])
+    """
+
+    width: int = field(validator=count)  # of the state
+    degree: int = field(default=2, validator=count)
+    ridge: float = field(default=1e-6, kw_only=True, validator=not_negative)  # times N, added to fᵀf
+
+    @property
+    def n(self) -> int:
+        """Number of parameters."""
+        return self.width * self.degree + 1
+
+    def init(self, rng: Any = None, *, dtype: Any = np.float64) -> Array:
+        """φ = 0, (n,)."""
+        return np.zeros(self.n, dtype)
+
+    def _features(self, s: Array) -> Array:
+        s = np.clip(np.asarray(s, np.float64).reshape(-1, self.width), -10, 10)
+        return np.hstack([*(s**k for k in range(1, self.degree + 1)), np.ones((len(s), 1))])
+
+    def predict(self, φ: Array, s: Array) -> Array:
+        """V_φ(s) for states s (..., width)."""
+        φ = parameters(φ, self.n, "φ")
+        return np.asarray(self._features(s) @ φ, φ.dtype).reshape(np.shape(s)[:-1])
+
+    def fit(self, φ: Array, s: Array, targets: Array, rng: Any = None) -> Array:
+        """φ of the least-squares fit to targets (N,) at states s (N, width)."""
+        φ, f = parameters(φ, self.n, "φ"), self._features(s)
+        rows = np.vstack([f, np.sqrt(self.ridge * len(f)) * np.eye(self.n)])
+        right = np.append(np.asarray(targets, np.float64).ravel(), np.zeros(self.n))
+        return np.linalg.lstsq(rows, right, rcond=None)[0].astype(φ.dtype)
+
+
+@frozen
 class NeuralCritic:
     """V_φ(s), a tanh network, fitted to targets by least squares.
 
     `optimizer="lbfgs"` runs `iterations` of L-BFGS (scipy) on the whole batch; `optimizer="adam"` that many passes of
-    Adam (Kingma and Ba 2015) over minibatches in random order. φ is flat, like the θ of a network policy.
+    Adam over minibatches in random order. φ is flat, like the θ of a network policy.
 
     >>> critic = NeuralCritic((1, 8), iterations=50)
     >>> s = np.linspace(-1, 1, 50)[:, None]
@@ -66,9 +110,13 @@ class NeuralCritic:
         """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ; φ itself is left alone."""
         φ = parameters(φ, self.n, "φ")
         s, targets = np.asarray(s).reshape(-1, self.sizes[0]), np.asarray(targets, φ.dtype).ravel()
-        fitted = (
-            self._lbfgs(φ, s, targets) if self.optimizer == "lbfgs" else self._adam(φ, s, targets, default_rng(rng))
-        )
+        if self.optimizer == "lbfgs":
+            fitted = self._lbfgs(φ, s, targets)
+        else:
+            fitted = adam(
+                lambda φ, i: self._loss(φ, s[i], targets[i])[1],
+                *(φ, len(s), self.iterations, self.minibatch, self.learning_rate, default_rng(rng)),
+            )
         return fitted if np.isfinite(fitted).all() else φ
 
     def _loss(self, φ: Array, s: Array, targets: Array) -> tuple[float, Array]:
@@ -88,17 +136,3 @@ class NeuralCritic:
             loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations, "maxcor": 10}
         )
         return np.asarray(found.x, φ.dtype)
-
-    def _adam(self, φ: Array, s: Array, targets: Array, rng: np.random.Generator) -> Array:
-        mean, square, step = np.zeros_like(φ), np.zeros_like(φ), 0
-        for _ in range(self.iterations):
-            order = rng.permutation(len(s))
-            for start in range(0, len(s), self.minibatch):
-                i = order[start : start + self.minibatch]
-                _, g = self._loss(φ, s[i], targets[i])
-                step += 1
-                mean += 0.1 * (g - mean)
-                square += 0.001 * (g * g - square)
-                slope = mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
-                φ = (φ - self.learning_rate * slope).astype(φ.dtype)
-        return φ

@@ -1,4 +1,4 @@
-"""One update of trust region policy optimization, from the parts of chapter 12."""
+"""Trust region policy optimization and its relatives: one struct, one option apart, from the parts of chapter 12."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from decision_making.checks import (
     discount,
     flag,
     not_negative,
+    one_of,
     optional,
     parameters,
     positive,
@@ -27,9 +28,10 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policy_gradient_estimation import problem
-from decision_making.policy_gradient_optimization import Step, searched, step
-from decision_making.simulation import Trajectories, check_finite, default_rng
+from decision_making.policy_gradient_optimization import Step, adapted_β, moved, searched, step
+from decision_making.simulation import Trajectories, check_finite, default_rng, local_rewards_to_go, returns
 from decision_making.surrogate import Surrogate
+from decision_making.trust_region_policy_optimization.adam import adam
 
 
 def _critic(M: Any, attribute: Any, critic: Any) -> None:
@@ -51,6 +53,11 @@ class TrustRegionPolicyOptimization:
 
     The trust-region update of chapter 12 (`TrustRegionUpdate`) with the paper's four substitutions. The surrogate
     objective is the mean over the batch of w Â, the constraint the mean of KL(π_θ ‖ π_θ_new) over the visited states.
+
+    `rule` names what is done with them: "trust_region" the natural step and the line search; "natural" that step
+    without the search (truncated natural policy gradient); "penalized" ascent on objective - β constraint; "clamped"
+    ascent on the clamped surrogate (proximal policy optimization); "gradient" ascent on the objective, one step
+    (vanilla policy gradient). The last three ascend by Adam, in `passes` through minibatches.
     """
 
     P: Any = field(validator=problem)  # a problem that collects environment steps, such as GymnasiumProblem
@@ -63,8 +70,26 @@ class TrustRegionPolicyOptimization:
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     damping: float = field(default=0.1, kw_only=True, validator=not_negative)  # c in F + cI
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=_share)  # share of the states in F
-    normalize_advantages: bool = field(default=True, kw_only=True, validator=flag)  # to mean 0, deviation 1
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
+    advantage: str = field(
+        default="generalized",
+        kw_only=True,
+        validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),
+    )
+    normalize_advantages: bool = field(default=True, kw_only=True, validator=flag)  # to mean 0, deviation 1
+    rule: str = field(
+        default="trust_region",
+        kw_only=True,
+        validator=one_of("trust_region", "natural", "penalized", "clamped", "gradient"),
+    )
+    learning_rate: float = field(default=3e-4, kw_only=True, validator=positive)  # of the first-order rules
+    passes: int = field(default=10, kw_only=True, validator=count)  # of "penalized" and "clamped"
+    minibatch: int = field(default=64, kw_only=True, validator=count)  # likewise
+    clamp: float = field(default=0.2, kw_only=True, validator=positive)  # half-width of "clamped"
+    β: float = field(default=1.0, kw_only=True, validator=not_negative)  # weight of the penalty of "penalized"
+    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))  # adapts β
+    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)
+    β_max: float = field(default=1e6, kw_only=True, validator=positive)
 
     @property
     def ε(self) -> float:
@@ -95,40 +120,68 @@ class BatchSurrogate(Surrogate):
                 largest = np.max(self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s))
             if not largest <= self.M.max_kl:
                 return math.inf
-        return super().constraint(θ_new)
+        return Surrogate.constraint(self, θ_new)
+
+    def rows(self, i: Array) -> BatchSurrogate:
+        """The surrogates of some of the steps."""
+        return BatchSurrogate(self.M, self.π, self.θ, self.τs[i], G=self.G[i])
 
 
 @step.register
 def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Step:
+    if φ is None:
+        raise TypeError(
+            "φ = None: TrustRegionPolicyOptimization needs its critic's parameters, as in M.critic.init(rng)"
+        )
     θ, φ, rng = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng)
     τs = recorded_batch(M, π, θ, rng, τs)
     A, targets, V = estimates(M, φ, τs)
     s, a, r = τs.flat()
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
-    g = surrogate.objective_gradient(θ)
-    F = damped_fisher(M, π, θ, s, rng)
-    iterates: list[Array] = []
-    x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(x[:0]))
-    Fx = F(x)
-    xFx = float(x.astype(np.float64) @ Fx)
-    Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
-    taken = searched(M, θ, θ + Δ, surrogate)
+    if M.rule in ("trust_region", "natural"):
+        θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, π, θ, s, rng))
+        taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else moved(θ, θ_nat, surrogate)
+    else:
+        taken, info = ascended(M, θ, surrogate, rng), {}
     before = surrogate.objective(θ)
-    info = {
+    info |= {
         "surrogate_before": before,
         "surrogate_after": before + (taken.improvement or 0.0),
-        "cg_iterations": float(len(iterates)),
-        "cg_residual": float(np.linalg.norm(Fx - g) / max(float(np.linalg.norm(g)), 1e-300)),
         "explained_variance": explained_variance(targets, V),
         "entropy": float(np.mean(π.entropy(θ, s), dtype=np.float64)),
     }
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
 
 
-def explained_variance(targets: Array, V: Array) -> float:
-    """1 - Var(targets - V) / Var(targets), the share the critic had foreseen; NaN if the targets are constant."""
-    spread = float(np.var(targets, dtype=np.float64))
-    return 1 - float(np.var(targets - V, dtype=np.float64)) / spread if spread > 0 else math.nan
+def natural_candidate(
+    M: TrustRegionPolicyOptimization, θ: Array, g: Array, F: Callable[[Array], Array]
+) -> tuple[Array, dict[str, float]]:
+    """θ + √(2δ / xᵀFx) x with F x = g by conjugate gradients, and how far they came."""
+    iterates: list[None] = []
+    x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
+    Fx = F(x)
+    xFx = float(x.astype(np.float64) @ Fx)
+    Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
+    residual = float(np.linalg.norm(Fx - g)) / max(float(np.linalg.norm(g)), np.finfo(float).tiny)
+    return θ + Δ, {"cg_iterations": float(len(iterates)), "cg_residual": residual}
+
+
+def ascended(M: TrustRegionPolicyOptimization, θ: Array, surrogate: BatchSurrogate, rng: np.random.Generator) -> Step:
+    """The Step of a first-order rule, by Adam on minibatches (one whole-batch step for "gradient")."""
+
+    def descent(θ_new: Array, i: Array) -> Array:
+        some = surrogate.rows(i)
+        if M.rule == "clamped":
+            return -some.clamped_gradient(θ_new, M.clamp)
+        penalty = M.β * some.constraint_gradient(θ_new) if M.rule == "penalized" and M.β else 0.0
+        return penalty - some.objective_gradient(θ_new)
+
+    N = len(surrogate.τs)
+    passes, minibatch = (1, N) if M.rule == "gradient" else (M.passes, M.minibatch)
+    θ_new = adam(descent, θ, N, passes, minibatch, M.learning_rate, rng)
+    if M.rule != "penalized":
+        return moved(θ, θ_new, surrogate)
+    return moved(θ, θ_new, surrogate, β=adapted_β(M, surrogate.constraint(θ_new)))
 
 
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
@@ -140,12 +193,31 @@ def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng:
 
 
 def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) -> tuple[Array, Array, Array]:
-    """Of the real steps (N,): generalized advantages, the critic's targets Â + V (before normalisation), and V."""
+    """Of the real steps (N,): advantages, the critic's targets, and the critic's values V.
+
+    With γ and λ of M and the critic's V, bootstrapped where a trajectory was cut: "generalized" is Σ (γλ)^l δ_{k+l},
+    "baseline" the same with λ = 1, that is the local reward-to-go minus V. "reward_to_go" and "total_return" are
+    those of the recorded rewards alone, and have no use for the critic. The targets are always generalized advantage
+    plus V.
+    """
     V = np.asarray(M.critic.predict(φ, τs.s))
     δ = temporal_differences(τs, V, M.P.γ, np.asarray(M.critic.predict(φ, end_states(τs))))
     A = generalized_advantages(δ, M.P.γ, M.λ)
-    advantages = normalized(A, τs.mask) if M.normalize_advantages else A
-    return advantages[τs.mask], (A + V)[τs.mask], V[τs.mask]
+    targets = A + V
+    if M.advantage == "baseline":
+        A = generalized_advantages(δ, M.P.γ, 1.0)
+    elif M.advantage == "reward_to_go":
+        A = local_rewards_to_go(τs, M.P.γ)
+    elif M.advantage == "total_return":
+        A = np.broadcast_to(returns(τs, M.P.γ)[:, None], A.shape)
+    A = normalized(A, τs.mask) if M.normalize_advantages else A
+    return A[τs.mask], targets[τs.mask], V[τs.mask]
+
+
+def explained_variance(targets: Array, V: Array) -> float:
+    """1 - Var(targets - V) / Var(targets), the share the critic had foreseen; NaN if the targets are constant."""
+    spread = float(np.var(targets, dtype=np.float64))
+    return 1 - float(np.var(targets - V, dtype=np.float64)) / spread if spread > 0 else math.nan
 
 
 def damped_fisher(
