@@ -278,27 +278,34 @@ def discounts(γ: float, d: int) -> Array:
 
 
 def returns(τs: Trajectories, γ: float) -> Array:
-    """R(τ) = Σ γ^(k-1) r_k for each trajectory (m,), in float64."""
-    return τs.r @ discounts(γ, τs.r.shape[1])
+    """R(τ) = Σ γ^(k-1) r_k for each trajectory (m,), in float64. ValueError where one overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _bounded("return", τs.r.astype(np.float64, copy=False) @ discounts(γ, τs.r.shape[1]))
 
 
 def rewards_to_go(τs: Trajectories, γ: float) -> Array:
     """G_k = Σ_{l≥k} γ^(l-1) r_l, discounted from the start of the trajectory (m, d), in float64; 0 on padding."""
-    return _sum_from_here((τs.r * discounts(γ, τs.r.shape[1])).T).T
+    return _bounded("reward-to-go", _backward(τs.r * discounts(γ, τs.r.shape[1]), 1.0))
 
 
 def local_rewards_to_go(τs: Trajectories, γ: float) -> Array:
     """L_k = Σ_{l≥k} γ^(l-k) r_l, discounted from step k (m, d), in float64; G_k = γ^(k-1) L_k. 0 on padding."""
-    L = τs.r.T.astype(np.float64)
-    for k in range(len(L) - 2, -1, -1):
-        L[k] += γ * L[k + 1]
-    return L.T
+    return _bounded("reward-to-go", _backward(τs.r.astype(np.float64), γ))
 
 
-def _sum_from_here(x: Array) -> Array:
-    """Cumulative sums from the end of the first axis, in place."""
-    for k in range(len(x) - 2, -1, -1):
-        x[k] += x[k + 1]
+def _backward(x: Array, γ: float) -> Array:
+    """x_k + γ x_{k+1} + γ² x_{k+2} + ... along the rows of x (m, d), in place, from the last step to the first."""
+    x = x.T
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(len(x) - 2, -1, -1):
+            x[k] += γ * x[k + 1]
+    return x.T
+
+
+def _bounded(what: str, x: Array) -> Array:
+    if not all_finite(x):
+        i = int(np.argwhere(~np.isfinite(x))[0][0])
+        raise ValueError(f"{what} of trajectory {i} overflows: its rewards must have a finite sum")
     return x
 
 

@@ -80,7 +80,11 @@ class Policy(ABC):
         """Scores g_k = ∇log π_θ(a_k | s_k) of the single steps, (m, d, n); zero on padding."""
         m, d = τs.r.shape
         single = Trajectories(*(x.reshape(m * d, 1, *x.shape[2:]) for x in (τs.s, τs.a, τs.r)))
-        g = self.scores(θ, single).reshape(m, d, self.n)
+        try:
+            g = self.scores(θ, single).reshape(m, d, self.n)
+        except ValueError:
+            self.scores(θ, τs)  # names the step within its trajectory
+            raise
         return g if τs.full else g * τs.mask[:, :, None]
 
     def _name_what_is_not_finite(self, θ: Array, τs: Trajectories, first: int, G: Array, logp: Array) -> None:

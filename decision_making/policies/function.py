@@ -94,15 +94,27 @@ class FunctionPolicy(Policy):
         if batch and 0 not in batch and name not in self._checked:
             self._check(name, f, tuple(as_θ(getval(θ)) for θ in θs), tuple(np.asarray(getval(x)) for x in data), batch)
             self._checked.add(name)
+        traced = any(isbox(θ) for θ in θs)
         try:
             value = f(*(components(θ, len(batch)) for θ in θs), *data)
-        except (TypeError, AttributeError) as error:
-            if any(isbox(θ) for θ in θs):
-                raise TypeError(f"{name} cannot be differentiated ({error}): write it with autograd.numpy") from error
+        except (TypeError, AttributeError, ValueError) as error:
+            if traced:
+                raise _not_differentiable(name, error) from error
             raise
+        if traced and not isbox(value):
+            self._check_constant(name, f, θs, data, len(batch))
         if np.shape(getval(value)) != batch:
             raise ValueError(f"{name} has shape {np.shape(getval(value))} on a batch {batch}: must be the same")
         return value
+
+    def _check_constant(self, name: str, f: Any, θs: tuple[Any, ...], data: tuple[Array, ...], ndim: int) -> None:
+        """What autograd sees no θ in must not depend on θ: plain NumPy functions can lose the trace silently."""
+        plain = [as_θ(getval(θ)) for θ in θs]
+        with np.errstate(all="ignore"):
+            here = np.asarray(f(*(components(x, ndim) for x in plain), *data))
+            there = np.asarray(f(*(components(1.01 * x + 0.01, ndim) for x in plain), *data))
+        if not np.array_equal(here, there, equal_nan=True):
+            raise _not_differentiable(name, "its value does not carry the trace of θ")
 
     def _check(self, name: str, f: Any, θs: tuple[Array, ...], data: tuple[Array, ...], batch: tuple[int, ...]) -> None:
         """Compare f on two rows of (up to) three steps, each row with parameters of its own, with single calls."""
@@ -144,3 +156,7 @@ class FunctionPolicy(Policy):
         constant = all((a == a[0]).all() for a in draws)
         if constant and not np.array_equal(draws[0], draws[1]):
             raise ValueError("sample draws its noise once for the whole batch: draw it with size=s.shape")
+
+
+def _not_differentiable(name: str, why: Any) -> TypeError:
+    return TypeError(f"{name} cannot be differentiated ({why}): write it with autograd.numpy")

@@ -174,5 +174,9 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
         f = f.astype(getval(θ).dtype, copy=False)
         if θ.ndim == 1:
             return log_softmax(anp.dot(f, θ))
+        if θ.ndim > f.ndim - 1:
+            raise ValueError(
+                f"θ has shape {θ.shape}: its leading axes must be a prefix of the batch axes {f.shape[:-2]}"
+            )
         ones = (1,) * (f.ndim - 1 - θ.ndim)  # θ (lead, n) beside f (lead, rest, A, n)
         return log_softmax(anp.sum(f * anp.reshape(θ, (*θ.shape[:-1], *ones, 1, self.n)), axis=-1))
