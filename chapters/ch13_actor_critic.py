@@ -6,7 +6,7 @@ Run this file, its cells, or `decision-making chapter 13`. Functions named after
 # %%
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ from decision_making.actor_critic import (
 from decision_making.advantages import generalized_advantages, temporal_differences
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.problems import SimpleRegulator
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # for report.py beside this file, wherever that is
+from report import Item, Report, command_line, run
 
 P = SimpleRegulator(0.9)
 π = dm.LinearGaussianPolicy()
@@ -268,29 +271,29 @@ def regulator_page(budget: int = 10_000, seeds: int = 10) -> dict[str, dict[str,
 COLOURS = ("#444444", "#1b6ca8", "#d1701c", "#2f8f4e", "#8a3f9e", "#b8860b")
 
 
-def draw_figure_13_1(data: dict[str, dict[str, np.ndarray]], axes: Any) -> None:
-    """Three axes: the policy parameters and the critic parameters of the first run, and the median loss of all."""
-    plane, critic, loss = axes
-    for (name, run), colour in zip(data.items(), COLOURS, strict=False):
-        plane.plot(*run["θ"][0].T, color=colour, lw=1.2, marker=".", ms=3, label=name)
-        critic.plot(*run["φ"][0].T, color=colour, lw=1.2, marker=".", ms=3)
-        loss.semilogy(np.median(BEST - run["U"], axis=0), color=colour, lw=1.6)
+def draw_figure_13_1(data: dict[str, dict[str, np.ndarray]], figure: Any) -> None:
+    """The policy parameters and the critic parameters of the first run, and the median loss of all runs."""
+    plane, critic, loss = figure.subplots(1, 3)
+    for (name, x), colour in zip(data.items(), COLOURS, strict=False):
+        plane.plot(*x["θ"][0].T, color=colour, lw=1.2, marker=".", ms=3, label=name)
+        critic.plot(*x["φ"][0].T, color=colour, lw=1.2, marker=".", ms=3)
+        loss.semilogy(np.median(BEST - x["U"], axis=0), color=colour, lw=1.6)
     plane.plot(-1, 0, "k+", ms=12, mew=2)
     plane.plot(*START, "ko", ms=5)
     plane.set(xlabel="θ₁", ylabel="θ₂", title="policy, one run (+ optimum)")
     critic.plot(*exact_critic((1, 2)), "k+", ms=12, mew=2)
     critic.plot(0, 0, "ko", ms=5)
     critic.set(xlabel="φ₁", ylabel="φ₂", title="critic, one run (+ exact minimiser)")
-    loss.set(xlabel="iteration", ylabel="best utility - U(θ)", title=f"median of {len(run['U'])} runs")
+    loss.set(xlabel="iteration", ylabel="best utility - U(θ)", title=f"median of {len(x['U'])} runs")
     plane.legend(frameon=False, fontsize=8)
 
 
-def draw_example_13_2(data: dict[float, dict[str, np.ndarray]], axes: Any) -> None:
-    """Two axes: θ₁ and the distance of the critic's parameters from those of the optimal Q, medians over the runs."""
-    actor, critic = axes
-    for (σ, run), colour in zip(data.items(), COLOURS, strict=False):
-        actor.plot(np.median(run["θ"][:, :, 0], axis=0), color=colour, lw=1.6, label=f"σ = {σ:g}")
-        distance = np.linalg.norm(run["φ"] - Q_OPTIMAL, axis=2)
+def draw_example_13_2(data: dict[float, dict[str, np.ndarray]], figure: Any) -> None:
+    """θ₁ and the distance of the critic's parameters from those of the optimal Q, medians over the runs."""
+    actor, critic = figure.subplots(1, 2)
+    for (σ, x), colour in zip(data.items(), COLOURS, strict=False):
+        actor.plot(np.median(x["θ"][:, :, 0], axis=0), color=colour, lw=1.6, label=f"σ = {σ:g}")
+        distance = np.linalg.norm(x["φ"] - Q_OPTIMAL, axis=2)
         critic.plot(np.median(distance, axis=0), color=colour, lw=1.6)
     actor.axhline(-1, color="k", lw=0.8, ls=":")
     actor.set(xlabel="iteration", ylabel="θ₁", title="policy a = θ₁ s")
@@ -298,12 +301,13 @@ def draw_example_13_2(data: dict[float, dict[str, np.ndarray]], axes: Any) -> No
     actor.legend(frameon=False, fontsize=8)
 
 
-def draw_regulator_page(data: dict[str, dict[str, Any]], axes: Any) -> None:
-    """One of the axes for each chapter, all to the same scale: median loss against simulated steps, the others grey.
+def draw_regulator_page(data: dict[str, dict[str, Any]], figure: Any) -> None:
+    """Median loss against simulated steps, all to the same scale: each chapter in colour before the others in grey.
 
     The deterministic policy has no θ₂ and so starts nearer to the optimum than the others.
     """
     chapters = sorted({x["chapter"] for x in data.values()})
+    axes = figure.subplots(1, len(chapters), sharey=True, squeeze=False)[0]
     for chapter, ax in zip(chapters, axes, strict=True):
         lines = iter(COLOURS)
         for name, x in sorted(data.items(), key=lambda item: item[1]["chapter"] == chapter):
@@ -317,17 +321,71 @@ def draw_regulator_page(data: dict[str, dict[str, Any]], axes: Any) -> None:
 
 
 # %% The book beside the computation
-Row = tuple[str, str, str, bool]  # what, the book's value, the computed one, whether they agree
+def compare_advantages(report: Report, data: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Residuals and advantages of the three kinds of end."""
+    by_hand = {
+        "cut by a time limit": ("1.40000, 0.10000, 5.80000", "4.47872, 4.27600, 5.80000"),
+        "s₄ terminal": ("1.40000, 0.10000, 4.00000", "3.54560, 2.98000, 4.00000"),
+        "the book's loop": ("1.40000, 0.10000, 0.00000", "1.47200, 0.10000, 0.00000"),
+    }
+    for end, texts in by_hand.items():
+        for name, text, computed in zip(("δ", "Â"), texts, data[end], strict=True):
+            report.compare(f"{name}, {end}", text, computed, "derived")
 
 
-def text(x: Any, digits: int = 4) -> str:
-    """A number or a short vector as text."""
-    return np.array2string(np.asarray(x, dtype=float), precision=digits, suppress_small=True, separator=", ")
+def exact_critics() -> list[np.ndarray]:
+    """The exact critic without and with a constant term, at θ = (-1, 0)."""
+    return [exact_critic((1, 2)), exact_critic((0, 1, 2))]
 
 
-def close(what: str, book: Any, computed: Any, atol: float) -> Row:
-    """A row that agrees within atol."""
-    return what, text(book), text(computed), bool(np.allclose(computed, book, rtol=0, atol=atol))
+def compare_critics(report: Report, data: list[np.ndarray]) -> None:
+    """The minimisers of the expected loss. Without a constant φ₂ takes in the noise that a constant would."""
+    report.compare("φ₁ s + φ₂ s² (the text: near 0 and -0.7)", "(0.010, -1.513)", data[0], "derived")
+    report.compare("the same with a constant term first", "(-0.029, -0.019, -1.121)", data[1], "derived")
+
+
+def compare_13_1(report: Report, data: dict[str, dict[str, np.ndarray]]) -> None:
+    """What the text says of figure 13.1."""
+    iterations = np.arange(next(iter(data.values()))["U"].shape[1])
+    until = {name: steps_until(BEST - x["U"], iterations, 1.0) for name, x in data.items()}
+    for name, x in data.items():
+        θ1, θ2 = np.median(x["θ"][:, -1], axis=0)
+        near = np.hypot(θ1 + 1, θ2) < 0.2
+        report.holds(f"{name}: median θ at the end", "near (-1, 0)", f"({θ1:.2f}, {θ2:.2f})", near)
+    for name in list(data)[1:]:
+        faster = until[name] < until["actor-critic"]
+        computed = f"U within 1 of the best after {until[name]:g}, not {until['actor-critic']:g}, iterations"
+        report.holds(f"{name}: approach", "faster than actor-critic", computed, faster)
+
+
+def compare_example_13_1(report: Report, data: tuple[np.ndarray, np.ndarray]) -> None:
+    """The Jacobian at θ = (0.3, -0.2, 0.5, 1.1, 0.7), s = 0.4, row by row."""
+    rows = ("1, 1", "0.4, 0", "0.16, 0", "0, 0.361901", "0, -0.110542")
+    for i, text in enumerate(rows):
+        report.compare(f"row {i + 1} of ∇π", text, data[0][i], "derived")
+
+
+def compare_13_2(report: Report, data: dict[float, dict[str, np.ndarray]]) -> None:
+    """What example 13.2 says of the four sizes of noise."""
+    for σ, x in data.items():
+        θ1 = float(np.median(x["θ"][:, -1]))
+        report.holds(f"σ = {σ:g}: median θ₁ at the end", "near -1", f"{θ1:.3f}", abs(θ1 + 1) < 0.15)
+    left = {σ: float(np.median(np.linalg.norm(x["φ"][:, -1] - Q_OPTIMAL, axis=1))) for σ, x in data.items()}
+    slow = min(left[0.1], left[2.0]) > max(left[0.5], left[1.0])
+    computed = "still off by " + ", ".join(f"{off:.2f} (σ = {σ:g})" for σ, off in left.items())
+    report.holds("the critic", "slowest for very small and very large σ", computed, slow)
+
+
+def compare_exercise_13_2(report: Report, data: dict[str, float]) -> None:
+    """The five correct forms."""
+    for form, error in data.items():
+        report.holds(form, "an advantage in expectation", f"off by {error:.0e}", error < 1e-12, "derived")
+
+
+def compare_exercise_13_4(report: Report, data: tuple[np.ndarray, np.ndarray]) -> None:
+    """The gradients at φ = (0.2, -0.3, 0.5, -1.1), s = 0.7, a = -0.4."""
+    report.compare("∇Q in a: 2 φ₄ (s + a)", "-0.66", data[0][0], "derived")
+    report.compare("∇Q in φ: 1, s, s², (s + a)²", "1, 0.7, 0.49, 0.09", data[0][1:], "derived")
 
 
 def steps_until(losses: np.ndarray, steps: np.ndarray, bound: float) -> float:
@@ -336,109 +394,40 @@ def steps_until(losses: np.ndarray, steps: np.ndarray, bound: float) -> float:
     return float(steps[np.argmax(below)]) if below.any() else np.inf
 
 
-def exact_rows() -> list[Row]:
-    """Everything without chance in it."""
-    δA = advantages_by_hand()
-    by_hand = {
-        "cut by a time limit": ([1.4, 0.1, 5.8], [4.47872, 4.276, 5.8]),
-        "s₄ terminal": ([1.4, 0.1, 4.0], [3.5456, 2.98, 4.0]),
-        "the book's loop": ([1.4, 0.1, 0.0], [1.472, 0.1, 0.0]),
-    }
-    rows = []
-    for end, (δ, A) in by_hand.items():
-        rows.append(close(f"residuals by hand, {end}", δ, δA[end][0], 1e-12))
-        rows.append(close(f"generalized advantages by hand, {end}", A, δA[end][1], 1e-12))
-    traced, formula = example_13_1()
-    rows.append(close("example 13.1, last two rows of ∇π", formula[3:].ravel(), traced[3:].ravel(), 1e-12))
-    rows.append(close("example 13.1, ∇π, largest difference", 0.0, np.max(abs(traced - formula)), 1e-12))
-    rows.append(close("exact critic φ₁ s + φ₂ s² at θ = (-1, 0)", [0.010, -1.513], exact_critic((1, 2)), 5e-4))
-    with_constant = [-0.029, -0.019, -1.121]
-    rows.append(close("the same with a constant term", with_constant, exact_critic((0, 1, 2)), 5e-4))
-    for form, error in exercise_13_2().items():
-        rows.append(close(f"exercise 13.2, {form}: E - advantage", 0.0, error, 1e-12))
-    traced, formula = exercise_13_4()
-    rows.append(close("exercise 13.4, ∇Q in a and φ", formula, traced, 1e-12))
-    return rows
-
-
-def rows_13_1(data: dict[str, dict[str, np.ndarray]]) -> list[Row]:
-    """What the text says of figure 13.1."""
-    iterations = np.arange(next(iter(data.values()))["U"].shape[1])
-    until = {name: steps_until(BEST - run["U"], iterations, 1.0) for name, run in data.items()}
-    basic = until["actor-critic"]
-    rows = [
-        close(f"figure 13.1, {name}: θ at the end", [-1.0, 0.0], np.median(run["θ"][:, -1], axis=0), 0.2)
-        for name, run in data.items()
-    ]
-    for name in list(data)[1:]:
-        what = f"figure 13.1, {name}: iterations until U is within 1 of the best"
-        rows.append((what, f"fewer than {basic:g}", f"{until[name]:g}", until[name] < basic))
-    return rows
-
-
-def rows_13_2(data: dict[float, dict[str, np.ndarray]]) -> list[Row]:
-    """What example 13.2 says of the four sizes of noise."""
-    rows = [
-        close(f"example 13.2, σ = {σ:g}: θ₁ at the end", -1.0, np.median(run["θ"][:, -1]), 0.15)
-        for σ, run in data.items()
-    ]
-    left = {σ: float(np.median(np.linalg.norm(run["φ"][:, -1] - Q_OPTIMAL, axis=1))) for σ, run in data.items()}
-    slow = min(left[0.1], left[2.0]) > max(left[0.5], left[1.0])
-    computed = ", ".join(f"{σ:g}: {x:.2f}" for σ, x in left.items())
-    return [*rows, ("example 13.2, critic's distance at the end", "largest at the extremes", computed, slow)]
-
-
-def main(out: str | Path = "figures", fast: bool = False, progress: Callable[[str], None] | None = None) -> int:
-    """Print the values of the book (or derived by hand) beside the computed ones, and write the figures to `out`.
-
-    `fast` takes fewer runs; `progress` is told what comes next. Returns 0 if everything agrees, else 1.
-    """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    say = progress or (lambda text: None)
-
-    def save(name: str, size: tuple[float, float], draw: Callable[[Any, Any], None], data: Any, columns: int) -> None:
-        figure, axes = plt.subplots(1, columns, figsize=size, layout="constrained", sharey=name == "regulator_page")
-        draw(data, axes)
-        figure.savefig(out / f"{name}.png", dpi=120)
-        plt.close(figure)
-
-    rows = exact_rows()
-    say("figure 13.1")
-    curves = figure_13_1(seeds=4 if fast else 20)
-    rows += rows_13_1(curves)
-    save("figure_13_1", (13, 4), draw_figure_13_1, curves, 3)
-    say("example 13.2")
-    noise = example_13_2(seeds=3 if fast else 20)
-    rows += rows_13_2(noise)
-    save("example_13_2", (9, 4), draw_example_13_2, noise, 2)
-    say("regulator page")
-    page = regulator_page(budget=2000 if fast else 10_000, seeds=2 if fast else 10)
-    save("regulator_page", (15, 4.5), draw_regulator_page, page, len({x["chapter"] for x in page.values()}))
-
-    widths = [max(len(row[i]) for row in rows) for i in range(3)]
-    for what, book, computed, agrees in [("", "book, or by hand", "computed", None), *rows]:
-        verdict = "agrees" if agrees is None else "yes" if agrees else "NO"
-        print(f"{what:{widths[0]}}  {book:>{widths[1]}}  {computed:>{widths[2]}}  {verdict}")
-    print(
-        "\nThe text puts the critic of figure 13.1 near [0, -0.7]. That is on its way: the minimiser of its expected "
-        "loss\nat θ = (-1, 0) is the exact critic above, whose φ₂ takes in the noise that a constant would."
-    )
-    print("\nThe regulator page: simulated steps until the median exact utility is within 0.1 of the best")
-    for name, x in page.items():
+def compare_regulator_page(report: Report, data: dict[str, dict[str, Any]]) -> None:
+    """How many simulated steps each method needs."""
+    for name, x in data.items():
         until = steps_until(BEST - x["U"], x["steps"], 0.1)
-        print(
-            f"  chapter {x['chapter']}  {name:36}  {until:g}"
-            if np.isfinite(until)
-            else f"  chapter {x['chapter']}  {name:36}  more than {x['steps'][-1]}"
-        )
-    return 0 if all(row[3] for row in rows) else 1
+        after = f"after {until:g}" if np.isfinite(until) else f"not after {x['steps'][-1]}"
+        first, last = np.median(x["U"][:, [0, -1]], axis=0)
+        computed = f"U {first:.2f} to {last:.2f}; within 0.1 of the best {after} steps"
+        report.holds(f"chapter {x['chapter']}, {name}", "U rises", computed, last > first)
+
+
+ITEMS = [
+    Item("Generalized advantages by hand (r = 1, 2, 3; γ = 0.9, λ = 0.8)", advantages_by_hand, compare_advantages),
+    Item("Figure 13.1, the critic of the least expected loss", exact_critics, compare_critics),
+    Item("Figure 13.1", figure_13_1, compare_13_1, draw_figure_13_1, "figure_13_1", (13, 4), {"seeds": 4}),
+    Item("Example 13.1", example_13_1, compare_example_13_1),
+    Item("Example 13.2", example_13_2, compare_13_2, draw_example_13_2, "example_13_2", (9, 4), {"seeds": 3}),
+    Item("Exercise 13.2", exercise_13_2, compare_exercise_13_2),
+    Item("Exercise 13.4", exercise_13_4, compare_exercise_13_4),
+    Item(
+        "Regulator, γ = 0.9: all chapters",
+        regulator_page,
+        compare_regulator_page,
+        draw_regulator_page,
+        "regulator_page",
+        (15, 4.5),
+        {"budget": 6000, "seeds": 3},
+    ),
+]
+
+
+def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+    """Print the table, write the figures into `out`; 0 if every row agrees. About 40 s, with `fast` about 10."""
+    return run("Chapter 13. Actor-critic methods", ITEMS, out, fast, progress)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(command_line(main, "Chapter 13: actor-critic methods"))
