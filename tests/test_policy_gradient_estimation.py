@@ -738,7 +738,7 @@ def test_leave_one_out_needs_two_recorded_trajectories():
 @pytest.mark.parametrize("M", [None, 3, "RewardToGoGradient", RewardToGoGradient, SimpleRegulator()])
 def test_unknown_estimator_gets_a_list_of_the_known(M):
     with pytest.raises(
-        TypeError, match="BaselineSubtractionGradient, .*FiniteDifferenceGradient, .*RewardToGoGradient"
+        TypeError, match=r"BaselineSubtractionGradient, .*FiniteDifferenceGradient, .*RewardToGoGradient"
     ):
         gradient(M, GAUSSIAN, [0.0, 1.0])
 
