@@ -736,7 +736,7 @@ def test_a_step_that_overflows_leaves_the_parameters():
         (
             lambda: ActorCriticUpdate(COMPLETE, RestrictedPolicyUpdate(problem(0.5), B, 1, 1, 0.01), 0.1),
             ValueError,
-            "rule.P = SimpleRegulator(γ=0.5)",
+            "rule.P = SimpleRegulator(γ=0.5",
         ),
         (lambda: update(ActorCriticUpdate(COMPLETE, rules(WHOLE)[1], 0.1), GAUSSIAN, θ_0), TypeError, "φ = None"),
         (lambda: gradient(COMPLETE, GAUSSIAN, θ_0), TypeError, "GeneralizedAdvantageEstimation needs its critic"),
