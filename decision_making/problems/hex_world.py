@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, discount, refuse
-from decision_making.mdp import MDP
+from decision_making.checks import Array, discount, is_number, refuse
+from decision_making.mdp import MDP, indices
+from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, PAPER, RED, Canvas, blend
 
 # neighbours of tile (i, j), counter-clockwise from east; the centre of a tile is at column i + j/2, row j
 DIRECTIONS = ((1, 0), (0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1))
@@ -22,8 +24,18 @@ STANDARD_REWARDS = {(0, 1): 5.0, (2, 0): -10.0, (9, 0): 10.0}
 
 
 def _probability(M: Any, attribute: Any, p: float) -> None:
-    if not 0 <= p <= 1:
+    if not (is_number(p) and 0 <= p <= 1):
         refuse(M, attribute.name, p, "a probability")
+
+
+def _finite(M: Any, attribute: Any, x: float) -> None:
+    if not is_number(x):
+        refuse(M, attribute.name, x, "a finite number")
+
+
+def _different_tiles(M: Any, attribute: Any, tiles: Any) -> None:
+    if not tiles or len(set(tiles)) < len(tiles):
+        refuse(M, attribute.name, tiles, "at least one tile, each named once")
 
 
 @frozen(eq=False)
@@ -33,13 +45,22 @@ class HexWorld:
     On a plain tile the intended direction is tried with probability p_intended, each adjacent one with half of the
     rest; a try that leaves the map stays and pays r_bump, and R(s, a) is the expected reward. In a tile with a reward
     every action pays it and leads to the absorbing state, which pays 0 for ever. The start is uniform over the tiles.
+
+    Source: appendix F.1. Tile (i, j) has its centre at column i + j/2 of row j; there are 24, so 25 states (example
+    16.1 of the book speaks of 26). As in the authors' Julia package the sampled reward is R(s, a), not whether this
+    step bumped.
+
+    Raises ValueError, naming the field, for γ or p_intended outside [0, 1], tiles named twice, rewards of tiles that
+    are not on the map, and rewards that are not finite.
     """
 
     γ: float = field(default=0.9, validator=discount)  # discount factor
-    tiles: tuple[tuple[int, int], ...] = field(default=STANDARD_TILES, repr=False)  # in the order of the states
+    tiles: tuple[tuple[int, int], ...] = field(
+        default=STANDARD_TILES, repr=False, validator=_different_tiles
+    )  # in the order of the states
     rewards: dict[tuple[int, int], float] = field(factory=STANDARD_REWARDS.copy, repr=False)  # of tiles that end it
     p_intended: float = field(default=0.7, validator=_probability)
-    r_bump: float = -1.0
+    r_bump: float = field(default=-1.0, validator=_finite)  # pays a try that leaves the map
     _mdp: MDP = field(init=False, repr=False)
 
     @_mdp.default
@@ -48,6 +69,9 @@ class HexWorld:
         unknown = set(self.rewards) - set(index)
         if unknown:
             refuse(self, "rewards", sorted(unknown), "on tiles of the map")
+        for r in self.rewards.values():
+            if not is_number(r):
+                refuse(self, "rewards", self.rewards, "finite numbers")
         end = len(index)
         T, R = np.zeros((end + 1, 6, end + 1)), np.zeros((end + 1, 6))
         T[end, :, end] = 1
@@ -98,9 +122,40 @@ class HexWorld:
         """Start distribution: uniform over the tiles, never the absorbing state."""
         return np.append(np.full(len(self.tiles), 1 / len(self.tiles)), 0.0)
 
+    def draw(self, s: Any) -> Array:
+        """The map, its rewards and the walker in state s: an image (H, W, 3) of uint8; faded in the absorbing state."""
+        s = int(indices("s", s, len(self.S)))
+        centres = {(i, j): (i + j / 2, j * 3**0.5 / 2) for i, j in self.tiles}
+        columns, rows = (np.array(x) for x in zip(*centres.values(), strict=True))
+        low, high = (columns.min() - 0.8, rows.min() - 0.8), (columns.max() + 0.8, rows.max() + 0.8)
+        scale = min(72.0, 900 / (high[0] - low[0]))  # pixels between the centres of neighbours
+        size = [max(1, round(scale * (b - a))) for a, b in zip(low, high, strict=True)]
+        canvas = Canvas(size[0], size[1], (low[0], high[0]), (low[1], high[1]))
+        corners = [(np.sin(t) / 3**0.5, np.cos(t) / 3**0.5) for t in np.arange(6) * np.pi / 3]
+        largest = max((abs(r) for r in self.rewards.values()), default=0.0)
+        over = s == len(self.tiles)
+        for tile, (x, y) in centres.items():
+            r = self.rewards.get(tile, 0.0)
+            colour = FAINT
+            if r:
+                colour = blend(PAPER, GREEN if r > 0 else RED, 0.4 + 0.5 * abs(r) / largest)
+            hexagon = [canvas.at(x + 0.9 * u, y + 0.9 * v) for u, v in corners]
+            canvas.polygon(hexagon, blend(colour, PAPER, 0.6) if over else colour, 0.03 * scale)
+            if r:
+                canvas.text(f"{r:+g}", canvas.at(x, y + 0.2), 0.22 * scale, blend(INK, PAPER, 0.6) if over else INK)
+        if not over:
+            x, y = centres[self.tiles[s]]
+            u, v = canvas.at(x, y - (0.12 if self.tiles[s] in self.rewards else 0.0))
+            canvas.disc((u, v), 0.21 * scale, PAPER)
+            canvas.disc((u, v), 0.17 * scale, BLUE)
+        return canvas.image
+
 
 def StraightLineHexWorld(γ: float = 0.9, n: int = 7) -> HexWorld:
-    """A row of n tiles, the last of which pays 10: seven in the book's text, three in its exercises."""
-    if n < 2:
+    """A row of n tiles, the last of which pays 10: seven in the book's text, three in its exercises.
+
+    The authors' Julia package builds the standard map under this name. Raises ValueError for n < 2.
+    """
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 2:
         refuse(None, "n", n, "a whole number >= 2")
     return HexWorld(γ, tuple((i, 0) for i in range(n)), {(n - 1, 0): 10.0})
