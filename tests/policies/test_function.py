@@ -158,6 +158,8 @@ PLAIN = {
     "np.exp": lambda θ, a, s: logpdf(θ, a, s) + 0 * np.exp(θ[1]),
     "np.where": lambda θ, a, s: np.where(a > 100, 0.0, logpdf(θ, a, s)),
     "np.asarray": lambda θ, a, s: np.asarray(logpdf(θ, a, s)),
+    "np.asarray of a part": lambda θ, a, s: logpdf(θ, a, s) + np.asarray(θ[1]) - θ[1],
+    "np.where of a parameter": lambda θ, a, s: logpdf([np.where(a > 100, 0.0, θ[0]), θ[1]], a, s),
     "np.stack": lambda θ, a, s: np.sum(np.stack([logpdf(θ, a, s), 0 * a]), axis=0),
     "np.broadcast_to": lambda θ, a, s: logpdf([θ[0], np.broadcast_to(θ[1], np.shape(θ[1]))], a, s),
     "scipy.stats": lambda θ, a, s: stats.norm.logpdf(a, θ[0] * s, abs(θ[1])),
