@@ -1,6 +1,35 @@
-"""The problems of appendix F. A problem has a discount γ, a batched sampler TR and a start distribution b."""
+"""The problems of appendix F. A problem has a discount γ, a batched sampler TR and a start distribution b.
 
+`ProblemEnvironment` and `ProblemVectorEnvironment` make gymnasium environments of them, `register_environments`
+registers those under their names; gymnasium is imported with the first use of these three.
+"""
+
+from typing import Any
+
+from decision_making.problems.cart_pole import CartPole
+from decision_making.problems.collision_avoidance import CollisionAvoidance
 from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
+from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
+from decision_making.problems.twenty_forty_eight import TwentyFortyEight
 
-__all__ = ["HexWorld", "SimpleRegulator", "StraightLineHexWorld"]
+__all__ = [
+    "CartPole",
+    "CollisionAvoidance",
+    "HexWorld",
+    "MountainCar",
+    "ProblemEnvironment",
+    "ProblemVectorEnvironment",
+    "SimpleRegulator",
+    "StraightLineHexWorld",
+    "TwentyFortyEight",
+    "register_environments",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ProblemEnvironment", "ProblemVectorEnvironment", "register_environments"):
+        from decision_making.problems import environments
+
+        return getattr(environments, name)
+    raise AttributeError(f"module 'decision_making.problems' has no attribute {name!r}")

@@ -6,6 +6,7 @@ Every shape is given by its distance to each pixel, in pixels; what is within ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Canvas:
         """A line with round ends through pixel positions."""
         (u, v), rows, columns = self._near(points, thickness)
         distance = np.full(np.broadcast(u, v).shape, np.inf)
-        for a, b in zip(points[:-1], points[1:], strict=True):
+        for a, b in pairwise(points):
             distance = np.minimum(distance, _to_segment(u, v, a, b))
         self._paint(rows, columns, distance - thickness / 2, colour)
 
@@ -110,7 +111,7 @@ class Canvas:
         (u, v), rows, columns = self._near([p for stroke in strokes for p in stroke] or [centre], thickness)
         distance = np.full(np.broadcast(u, v).shape, np.inf)
         for stroke in strokes:
-            for a, b in zip(stroke[:-1], stroke[1:], strict=True):
+            for a, b in pairwise(stroke):
                 distance = np.minimum(distance, _to_segment(u, v, a, b))
         self._paint(rows, columns, distance - thickness / 2, colour)
 

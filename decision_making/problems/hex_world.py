@@ -6,7 +6,7 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field, frozen, validate
 
 from decision_making.checks import Array, discount, is_number, refuse
 from decision_making.mdp import MDP, indices
@@ -65,6 +65,7 @@ class HexWorld:
 
     @_mdp.default
     def _build(self) -> MDP:
+        validate(self)  # before the arrays are built: attrs would do it after
         index = {tile: s for s, tile in enumerate(self.tiles)}
         unknown = set(self.rewards) - set(index)
         if unknown:
@@ -141,13 +142,14 @@ class HexWorld:
                 colour = blend(PAPER, GREEN if r > 0 else RED, 0.4 + 0.5 * abs(r) / largest)
             hexagon = [canvas.at(x + 0.9 * u, y + 0.9 * v) for u, v in corners]
             canvas.polygon(hexagon, blend(colour, PAPER, 0.6) if over else colour, 0.03 * scale)
+            here = not over and tile == self.tiles[s]
             if r:
-                canvas.text(f"{r:+g}", canvas.at(x, y + 0.2), 0.22 * scale, blend(INK, PAPER, 0.6) if over else INK)
-        if not over:
-            x, y = centres[self.tiles[s]]
-            u, v = canvas.at(x, y - (0.12 if self.tiles[s] in self.rewards else 0.0))
-            canvas.disc((u, v), 0.21 * scale, PAPER)
-            canvas.disc((u, v), 0.17 * scale, BLUE)
+                ink = blend(INK, PAPER, 0.6) if over else INK
+                canvas.text(f"{r:+g}", canvas.at(x, y + (0.27 if here else 0.0)), 0.24 * scale, ink)
+            if here:
+                u, v = canvas.at(x, y - (0.16 if r else 0.0))
+                canvas.disc((u, v), 0.22 * scale, PAPER)
+                canvas.disc((u, v), 0.18 * scale, BLUE)
         return canvas.image
 
 

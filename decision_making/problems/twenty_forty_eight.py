@@ -136,10 +136,8 @@ class TwentyFortyEight:
     def terminal(self, s: Array) -> Array:
         """Whether no move is left: a full board without equal neighbours; one bool per row."""
         s = np.asarray(s)
-        stuck = (s > 0).all(axis=(-2, -1))
-        for axis in (-2, -1):
-            stuck &= (np.diff(s, axis=axis) != 0).all(axis=(-2, -1))
-        return stuck
+        row, column = ((np.diff(s, axis=axis) != 0).all(axis=(-2, -1)) for axis in (-1, -2))
+        return np.asarray((s > 0).all(axis=(-2, -1)) & row & column)
 
     def values(self, s: Array) -> Array:
         """The values of the tiles, 0 where a cell is empty, int64."""
