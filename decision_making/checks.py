@@ -94,11 +94,12 @@ def optional(check: Any) -> Any:
 
 def parameters(θ: Any, n: int | None = None, name: str = "θ") -> Array:
     """θ as a fresh flat float array (n,): float32 stays, everything else becomes float64."""
+    given = θ
     try:
-        θ = np.array(θ)
+        θ = np.array(given)
         θ = np.atleast_1d(θ if θ.dtype == np.float32 else θ.astype(np.float64))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} = {θ!r}: must be a flat array of {n or 'n'} numbers") from error
+        raise TypeError(f"{name} = {given!r}: must be a flat array of {n or 'n'} numbers") from error
     if θ.ndim != 1 or (n is not None and θ.size != n):
         raise ValueError(f"{name} has shape {θ.shape}: must be a flat array of {'n' if n is None else n} numbers")
     if not np.isfinite(θ).all():

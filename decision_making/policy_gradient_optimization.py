@@ -399,8 +399,8 @@ def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tupl
     """
     if M.direction == "trajectory":
         return π.scores(θ, τs), returns(τs, M.P.γ)
-    share = Surrogate(M, π, θ, τs).kl_share
-    weight = np.sqrt(share * share.size)[τs.mask]
+    share = Surrogate(M, π, θ, τs).kl_share[τs.mask]
+    weight = np.sqrt(share * len(share))
     g, L = π.step_scores(θ, τs)[τs.mask], local_rewards_to_go(τs, M.P.γ)[τs.mask]
     return weight[:, None] * g, weight * L
 

@@ -101,6 +101,8 @@ class FunctionPolicy(Policy):
             if traced:
                 raise _not_differentiable(name, error) from error
             raise
+        if traced and np.asarray(getval(value)).dtype == object:
+            raise _not_differentiable(name, "a part of it lost the trace of θ")
         if traced and not isbox(value):
             self._check_constant(name, f, θs, data, len(batch))
         if np.shape(getval(value)) != batch:
