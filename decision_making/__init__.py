@@ -2,6 +2,12 @@
 
 from typing import Any
 
+from decision_making.actor_critic import (
+    ActorCritic,
+    ActorCriticUpdate,
+    DeterministicPolicyGradient,
+    GeneralizedAdvantageEstimation,
+)
 from decision_making.mdp import MDP, lookahead
 from decision_making.policies import (
     FunctionPolicy,
@@ -38,19 +44,28 @@ from decision_making.policy_gradient_optimization import (
     update,
 )
 from decision_making.simulation import Trajectories, rollouts, simulate, standard_error
+from decision_making.training import History, train
+from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MDP",
+    "ActorCritic",
+    "ActorCriticUpdate",
     "BaselineSubtractionGradient",
     "ClampedSurrogateUpdate",
+    "DeterministicPolicyGradient",
     "FiniteDifferenceGradient",
     "FunctionPolicy",
+    "GeneralizedAdvantageEstimation",
+    "History",
     "LikelihoodRatioGradient",
+    "LinearCritic",
     "LinearGaussianPolicy",
     "LinearSoftmaxPolicy",
     "NaturalPolicyUpdate",
+    "NeuralCritic",
     "NeuralPolicy",
     "PenalizedSurrogateUpdate",
     "Policy",
@@ -61,6 +76,7 @@ __all__ = [
     "SoftmaxPolicy",
     "Step",
     "Trajectories",
+    "TrustRegionPolicyOptimization",
     "TrustRegionUpdate",
     "clamped_gradient",
     "clip_gradient",
@@ -77,6 +93,7 @@ __all__ = [
     "step",
     "surrogate_constraint",
     "surrogate_objective",
+    "train",
     "update",
 ]
 

@@ -41,8 +41,8 @@ from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.policy_gradient_estimation import (
     Sampled,
-    _mean_weighted_score,
     gradient,
+    mean_weighted_score,
     recorded,
 )
 from decision_making.policy_gradient_optimization import (
@@ -146,7 +146,7 @@ def _(
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
-    grad_θ = _mean_weighted_score(π, θ, τs, discounts(M.P.γ, A.shape[1]) * A)
+    grad_θ = mean_weighted_score(π, θ, τs, discounts(M.P.γ, A.shape[1]) * A)
     return grad_θ, _pulled_back(vjp, u, np.where(τs.mask, u - L, 0) / len(τs), φ, "grad_φ")
 
 
@@ -274,7 +274,7 @@ def _(
     M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
 ) -> Step:
     θ, φ, τs = trajectories(M.grad_U, π, θ, φ, rng, τs)
-    grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)  # type: ignore[call-arg]
+    grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
     surrogate = None
     if not isinstance(M.grad_U, DeterministicPolicyGradient):
         A = discounts(M.grad_U.P.γ, τs.r.shape[1]) * advantages(M.grad_U, φ, τs)
@@ -344,7 +344,7 @@ def _natural(rule: Any, θ: Array, g: Array, surrogate: Any) -> Array:
     if rule.direction == "trajectory":
         X, m = π.scores(θ, τs), len(τs)
     else:
-        share = (surrogate.share * discounts(rule.P.γ, τs.r.shape[1]))[τs.mask]
+        share = surrogate.kl_share[τs.mask]
         X, m = np.sqrt(share)[:, None] * π.step_scores(θ, τs)[τs.mask], 1
         g = surrogate.objective_gradient(θ)
     if rule.damping:

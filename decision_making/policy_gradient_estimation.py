@@ -111,8 +111,8 @@ class BaselineSubtractionGradient(Sampled):
 
 
 @singledispatch
-def gradient(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories | None = None) -> Array:
-    """Estimate ∇U(θ), (n,), with the estimator M (chapter 11).
+def gradient(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
+    """Estimate ∇U(θ), (n,), with the estimator M (chapter 11); with a critic (chapter 13) the pair (grad_θ, grad_φ).
 
     With recorded trajectories τs nothing is simulated and M.d and M.m are ignored; the estimators that must perturb
     θ refuse them. `rng`: None, an int or a Generator.
@@ -177,13 +177,13 @@ def _(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any
 def _(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, τs = recorded(M, π, θ, rng, τs)
     R = returns(τs, M.P.γ)
-    return _mean_weighted_score(π, θ, τs, np.where(τs.mask, R[:, None], 0))
+    return mean_weighted_score(π, θ, τs, np.where(τs.mask, R[:, None], 0))
 
 
 @gradient.register
 def _(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
     θ, τs = recorded(M, π, θ, rng, τs)
-    return _mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
+    return mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
 
 
 @gradient.register
@@ -205,7 +205,7 @@ def _perturbed(M: Any, π: Policy, θ: Any, rng: Any, τs: Any) -> tuple[Array, 
     return parameters(θ, π.n), default_rng(rng)
 
 
-def _mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
+def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
     """Mean over τ of Σ_k c_k g_k, in one reverse pass. A result that is not finite is traced to its step."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         g, logp = weighted_score(π, θ, τs, c / len(τs))

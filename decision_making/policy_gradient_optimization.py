@@ -177,7 +177,7 @@ class Step:
 
 
 @singledispatch
-def step(M: Any, π: Policy, θ: Array, *, rng: Any = None, τs: Trajectories | None = None) -> Step:
+def step(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Step:
     """One update of θ by M, as a `Step` that says what happened (chapter 12).
 
     With recorded trajectories τs nothing is simulated, and M.d and M.m are ignored. Otherwise m trajectories of depth
@@ -198,7 +198,7 @@ def update(
     """
     if φ is None:
         return step(M, π, θ, rng=rng, τs=τs).θ
-    new = step(M, π, θ, φ, rng=rng, τs=τs)  # type: ignore[misc]
+    new = step(M, π, θ, φ, rng=rng, τs=τs)
     return new.θ, new.φ
 
 
