@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,22 @@ import numpy as np
 from decision_making.checks import Array
 
 META = "meta.json"
+
+# what reading a damaged file may raise: the zip container, its compression, the array headers, the JSON
+DAMAGED = (
+    *(
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        NotImplementedError,
+        RuntimeError,
+        SyntaxError,
+    ),
+    *(zipfile.BadZipFile, zlib.error, struct.error, MemoryError, OverflowError),
+)
 
 
 def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, Any]) -> None:
@@ -43,12 +61,12 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
     Raises ValueError, naming the file, if it is not a whole checkpoint, FileNotFoundError if it is not there.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop(META)))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except DAMAGED as error:
         raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
     if not isinstance(meta, dict):
         raise ValueError(f"{path} is not a whole checkpoint: {META} must be an object")
