@@ -134,10 +134,12 @@ class TwentyFortyEight:
         return (moved != four).any(axis=(-2, -1))
 
     def terminal(self, s: Array) -> Array:
-        """Whether no move is left: a full board without equal neighbours; one bool per row."""
+        """Whether no move changes the board, full and without equal neighbours, or empty; one bool per row."""
         s = np.asarray(s)
-        row, column = ((np.diff(s, axis=axis) != 0).all(axis=(-2, -1)) for axis in (-1, -2))
-        return np.asarray((s > 0).all(axis=(-2, -1)) & row & column)
+        across, down = ((s[..., :-1], s[..., 1:]), (s[..., :-1, :], s[..., 1:, :]))
+        merges = [((i == j) & (i < EXPONENTS - 1)).any(axis=(-2, -1)) for i, j in (across, down)]
+        full, empty = (s > 0).all(axis=(-2, -1)), (s == 0).all(axis=(-2, -1))
+        return np.asarray(full & ~merges[0] & ~merges[1] | empty)
 
     def values(self, s: Array) -> Array:
         """The values of the tiles, 0 where a cell is empty, int64."""
