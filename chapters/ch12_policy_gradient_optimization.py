@@ -29,14 +29,15 @@ D = 10  # depth
 π_exact = dm.LinearGaussianPolicy(σ_min=0.0)  # σ = θ₂, as in the exact values
 PROBLEMS = {γ: SimpleRegulator(γ) for γ in (1.0, 0.9)}
 B = SimpleRegulator().b
+LOST = -1e6  # utility counted for a θ that runs away
 
 
 def exact_utilities(P: Any, θs: Any, policy: Any = π, d: int = D) -> np.ndarray:
-    """U(θ) for each θ of an array (..., 2); -inf where it is not finite."""
+    """U(θ) for each θ of an array (..., 2), at least LOST."""
     θs = np.asarray(θs)
     with np.errstate(over="ignore", invalid="ignore"):
         U = np.array([exact.utility(P, B, policy, θ, d) for θ in θs.reshape(-1, 2)]).reshape(θs.shape[:-1])
-    return np.where(np.isfinite(U), U, -np.inf)
+    return np.where(U > LOST, U, LOST)
 
 
 def on_grid(f: Any, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -286,7 +287,7 @@ def compare_figure_12_1(report: Report, data: Any) -> None:
     report.compare("first unmodified step, γ = 1", "(-50.3, -17.0)", data["first"][1.0], "derived")
     report.compare("first unmodified step, γ = 0.9", "(-23.9, -8.5)", data["first"][0.9], "derived")
     lost = float(np.median(data["unmodified"]["U"][:, -1]))
-    report.holds("unmodified ascent", "leaves the plot, below -500", f"median U {lost:.1g}", lost < -500)
+    report.holds("unmodified ascent", "leaves the plot, below -500", f"median U at most {lost:.0f}", lost < -500)
     for name, angle in data["turned"].items():
         if name != "unmodified":
             kept = name.startswith("scaled")
@@ -296,13 +297,16 @@ def compare_figure_12_1(report: Report, data: Any) -> None:
 
 RULE_STYLES = {
     "unmodified": ("#000000", ":"),
-    "scaled to 2": ("#9ecae1", "-"),
-    "scaled to 1": ("#4292c6", "-"),
-    "scaled to 1/2": ("#08519c", "-"),
-    "clipped to ±2": ("#fdae6b", "--"),
-    "clipped to ±1": ("#f16913", "--"),
-    "clipped to ±1/2": ("#a63603", "--"),
+    "scaled to 2": ("#56B4E9", "-"),
+    "scaled to 1": ("#0072B2", "-"),
+    "scaled to 1/2": ("#08306B", "-"),
+    "clipped to ±2": ("#E69F00", "--"),
+    "clipped to ±1": ("#D55E00", "--"),
+    "clipped to ±1/2": ("#7F2704", "--"),
 }
+
+
+SHOWN_RUN = 2  # a run in which the bounded paths stay near
 
 
 def draw_figure_12_1(data: Any, fig: Any) -> None:
@@ -310,15 +314,16 @@ def draw_figure_12_1(data: Any, fig: Any) -> None:
     ax, right = fig.subplots(1, 2, width_ratios=[1.1, 1])
     draw_utility_map(data["map"], fig, ax)
     for name, (color, line) in RULE_STYLES.items():
-        θ, U = data[name]["θ"], np.maximum(data[name]["U"], -1e9)
-        ax.plot(*θ[0].T, line, marker="o", ms=2, lw=1.2, color=color)
+        θ, U = data[name]["θ"], data[name]["U"]
+        ax.plot(*θ[SHOWN_RUN].T, line, marker="o", ms=2, lw=1.2, color=color)
         right.plot(np.median(U, axis=0), line, color=color, label=name)
     mark_optimum(ax)
     mark_start(ax, START)
-    right.set(xlabel="iteration", ylabel="exact utility U(θ)", ylim=(-500, 15))
+    right.set(xlabel="iteration", ylabel="exact utility U(θ)", ylim=(-500, 0), yscale="symlog")
+    right.set_yticks([-500, -100, -10, -1, 0], ["-500", "-100", "-10", "-1", "0"])
     right.set_xticks(range(0, U.shape[1], 5))
     right.set_title(f"median of {len(U)} runs")
-    right.legend(loc="lower right")
+    right.legend(loc="upper right", bbox_to_anchor=(1, 0.62))
     ax.set_title("θ of one run (the unmodified one leaves at once)")
     fig.suptitle("Figure 12.1: without a bound on the gradient, ascent on the regulator is lost in one step")
 
@@ -339,7 +344,7 @@ def figure_12_2(γ: float = 0.9, columns: int = 21, rows: int = 5) -> dict[str, 
 
     field = np.array([[directions(np.array([u, v])) for u in x] for v in y])
     points = {θ: directions(np.array(θ)) for θ in ((-0.5, 0.1), (-0.5, 0.4), (-1.5, 0.1), (-1.5, 0.4), (-1.0, 0.3))}
-    grid = on_grid(_utility(P), np.linspace(-2.1, 0.1, 56), np.linspace(0.02, 0.57, 23))
+    grid = on_grid(_utility(P), np.linspace(-2.1, 0.1, 56), np.linspace(-0.03, 0.57, 25))
     return {"γ": γ, "x": x, "y": y, "true": field[:, :, 0], "natural": field[:, :, 1], "points": points, "map": grid}
 
 
@@ -460,9 +465,9 @@ def line_search(d: int, γ: float, θ: Any, ε: float, α: float, x: np.ndarray,
 
 
 def figure_12_4(points: int = 61) -> dict[str, Any]:
-    """A line search that shrinks the natural step into the trust region: regulator, d = 3, γ = 0.9, ε = 2, α = 0.8."""
-    grid = np.linspace(-1.3, -0.1, points), np.linspace(0.08, 0.95, points)
-    return line_search(3, 0.9, (-0.5, 0.5), 2.0, 0.8, *grid)
+    """A line search that shrinks the natural step into the trust region: regulator, d = 2, γ = 1, ε = 1, α = 0.9."""
+    grid = np.linspace(-1.2, -0.1, points), np.linspace(0.08, 0.8, points)
+    return line_search(2, 1.0, (-0.5, 0.5), 1.0, 0.9, *grid)
 
 
 def compare_figure_12_4(report: Report, data: Any) -> None:
@@ -491,7 +496,8 @@ def draw_line_search(data: Any, fig: Any, ax: Any) -> None:
     filled = ax.contourf(x, y, f, levels=14, cmap="Greys_r", alpha=0.6)
     fig.colorbar(filled, ax=ax, label="surrogate objective f").outline.set_visible(False)
     ax.contour(*data["constraint"], levels=[data["ε"]], colors=COLORS["trust region"], linewidths=1.6)
-    ax.plot([], [], color=COLORS["trust region"], lw=1.6, label="constraint = ε")
+    ax.plot([], [], color=COLORS["trust region"], lw=1.6, label="edge of the trust region, constraint = ε")
+    ax.text(0.98, 0.03, "outside: constraint > ε", ha="right", transform=ax.transAxes, color=COLORS["trust region"])
     ax.plot(*np.array([data["θ"], data["natural"]]).T, color=COLORS["natural"], lw=1.2, label="segment to natural step")
     rejected, accepted = data["candidates"][:-1], data["candidates"][-1]
     ax.plot(*rejected.T, "o", ms=7, mfc="white", mec=COLORS["clamped"], mew=1.6, ls="none", label="rejected")
@@ -504,25 +510,26 @@ def draw_line_search(data: Any, fig: Any, ax: Any) -> None:
     ax.legend(loc="upper left", frameon=True, framealpha=0.9, edgecolor="none")
 
 
-def figure_12_5(iterations: int = 20, seeds: int = 40, m: int = 10, points: int = 61) -> dict[str, Any]:
+def figure_12_5(iterations: int = 20, seeds: int = 40, points: int = 61) -> dict[str, Any]:
     """The trust-region update on the regulator, depth 10, ε = 1: utilities of sampled runs and of the exact one.
 
-    "U" (seeds, iterations + 1) from m rollouts an update, "θ" likewise, "exact" (iterations + 1,). "anatomy" looks
-    into the update of depth 2 that needs exactly one backtrack.
+    "U" has for m = 10 and 100 rollouts an update the utilities (seeds, iterations + 1), "exact" (iterations + 1,)
+    those of exact updates. "anatomy" looks into the update of depth 2 that needs exactly one backtrack.
     """
-    P = PROBLEMS[1.0]
-    M = dm.TrustRegionUpdate(P, B, D, m, 1.0, 0.5)
-    θs = np.array([path(M, π, START, iterations, np.random.default_rng(seed)) for seed in range(seeds)])
+    P, U = PROBLEMS[1.0], {}
+    for m in (10, 100):
+        M = dm.TrustRegionUpdate(P, B, D, m, 1.0, 0.5)
+        θs = np.array([path(M, π, START, iterations, np.random.default_rng(seed)) for seed in range(seeds)])
+        U[m] = exact_utilities(P, θs)
     anatomy = line_search(2, 1.0, START, 1.0, 0.5, np.linspace(-0.9, 0.7, points), np.linspace(0.2, 1.75, points))
-    U = exact_utilities(P, path(M, π, START, iterations))
-    return {"m": m, "θ": θs, "U": exact_utilities(P, θs), "exact": U, "anatomy": anatomy}
+    return {"U": U, "exact": exact_utilities(P, path(M, π, START, iterations)), "anatomy": anatomy}
 
 
 def compare_figure_12_5(report: Report, data: Any) -> None:
     """From about -40 to near 0 in about 20 iterations; one backtrack at depth 2."""
-    U = data["U"]
-    end = float(np.median(U[:, -1]))
-    report.holds("median U in 20 iterations", "-40 to near 0", f"{U[0, 0]:.1f} to {end:.2f}", end > -4)
+    for m, U in data["U"].items():
+        end = float(np.median(U[:, -1]))
+        report.holds(f"median U in 20 iterations, m = {m}", "-40 to near 0", f"{U[0, 0]:.1f} to {end:.2f}", end > -4)
     rising = bool((np.diff(data["exact"]) > 0).all())
     report.holds("U along exact updates", "rises at each", f"to {data['exact'][-1]:.2f}", rising, "derived")
 
@@ -532,14 +539,18 @@ def draw_figure_12_5(data: Any, fig: Any) -> None:
     ax, right = fig.subplots(1, 2, width_ratios=[1.2, 1])
     draw_line_search(data["anatomy"], fig, ax)
     ax.set_title("inside one update: d = 2, γ = 1, ε = 1, α = 0.5")
-    low, middle, high = np.percentile(data["U"], [25, 50, 75], axis=0)
-    k, color = np.arange(len(middle)), COLORS["trust region"]
-    right.fill_between(k, low, high, color=color, alpha=0.2, lw=0, label=f"quartiles of {len(data['U'])} runs")
-    right.plot(k, middle, color=color, label=f"median, {data['m']} rollouts an update")
+    color = COLORS["trust region"]
+    for (m, U), line in zip(data["U"].items(), (":", "-"), strict=True):
+        low, middle, high = np.percentile(U, [25, 50, 75], axis=0)
+        k = np.arange(len(middle))
+        right.fill_between(k, low, high, color=color, alpha=0.15, lw=0)
+        right.plot(k, middle, line, color=color, label=f"{m} rollouts an update")
     right.plot(k, data["exact"], "--", color="black", lw=1, label="exact updates")
-    right.set(xlabel="iteration", ylabel="exact utility U(θ)", title="whole runs: d = 10, γ = 1, ε = 1")
+    right.set(xlabel="iteration", ylabel="exact utility U(θ)", yscale="symlog", ylim=(-1000, 0))
+    right.set_title(f"d = 10, γ = 1, ε = 1: median and quartiles of {len(U)} runs")
+    right.set_yticks([-1000, -100, -10, -1, 0], ["-1000", "-100", "-10", "-1", "0"])
     right.set_xticks(range(0, len(k), 5))
-    right.legend(loc="lower right")
+    right.legend(loc="lower right", frameon=True, framealpha=0.85, edgecolor="none")
     fig.suptitle("Figure 12.5: the trust region update on the regulator, from θ = (0, 1)")
 
 
@@ -581,12 +592,12 @@ def draw_figure_12_6(data: Any, fig: Any) -> None:
         side = "1 + ε" if A > 0 else "1 - ε"
         ax.annotate(f"w = {side}", (edge, A * 0.55 if A > 0 else -1.45), (4, 0), textcoords="offset points")
         ax.set(xlabel="ratio w of the likelihoods", ylabel="contribution of the step", title=f"A = {A:+.0f}")
-    ax.legend(loc="upper right")
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     fig.suptitle(f"Figure 12.6: beyond the clamp a step no longer rewards moving on (ε = {ε:g})")
 
 
 # %% Figure 12.7
-def figure_12_7(m: int = 4000, ε: float = 1.0, β: float = 1.5, clamp: float = 0.2, points: int = 81) -> dict[str, Any]:
+def figure_12_7(m: int = 4000, ε: float = 0.1, β: float = 3.0, clamp: float = 0.2, points: int = 81) -> dict[str, Any]:
     """Objectives of chapter 12 along θ + t (θ_nat - θ), t in [0, 2], each minus its value at θ, on m rollouts.
 
     Regulator, depth 10, γ = 0.9, θ = (-0.5, 0.5), natural step with ε. "clamped by gradient" integrates the
@@ -647,9 +658,9 @@ def draw_figure_12_7(data: Any, fig: Any) -> None:
     ax.axhline(0, color="0.85", lw=1, zorder=0)
     ax.axvline(1, color="0.6", lw=1, ls=":")
     ax.annotate("natural step", (1, ax.get_ylim()[0]), (4, 6), textcoords="offset points")
-    ax.set(xlabel="t, in θ + t (θ_natural - θ)", ylabel="change from its value at θ")
+    ax.set(xlabel="t, in θ + t (natural update - θ)", ylabel="change from its value at θ")
     ax.legend(loc="upper left")
-    fig.suptitle("Figure 12.7: clamped and penalized objectives peak on the way (regulator)")
+    fig.suptitle("Figure 12.7: clamped and penalized objectives rise, peak and fall together")
 
 
 # %% Example 12.1
@@ -828,7 +839,7 @@ def draw_updates(data: Any, fig: Any) -> None:
     ax = axes[0, 0]
     ax.plot([], [], "o-", ms=2.5, color="0.5", label="exact updates")
     ax.plot([], [], "-", lw=0.8, color="0.15", label=f"one run from {data['m']} rollouts each")
-    ax.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none")
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     right.set(xlabel="update", ylabel="exact utility U(θ)", title="exact updates from (0, 1)", yscale="symlog")
     right.set_yticks([-20, -10, -5, -2, -1, 0], ["-20", "-10", "-5", "-2", "-1", "0"])
     right.legend(loc="lower right")
@@ -878,7 +889,7 @@ ITEMS = [
     Item("Exercise 12.3", exercise_12_3, compare_exercise_12_3),
     Item("Figure 12.1", figure_12_1, compare_figure_12_1, draw_figure_12_1, "figure_12_1", (10, 4.2), {"seeds": 5}),
     Item("Figure 12.2", figure_12_2, compare_figure_12_2, draw_figure_12_2, "figure_12_2", (9, 5.6)),
-    Item("Figure 12.3", figure_12_3, compare_figure_12_3, draw_figure_12_3, "figure_12_3", (7.5, 4.8)),
+    Item("Figure 12.3", figure_12_3, compare_figure_12_3, draw_figure_12_3, "figure_12_3", (7.5, 4.5)),
     Item("Figure 12.4", figure_12_4, compare_figure_12_4, draw_figure_12_4, "figure_12_4", (7, 4.8), {"points": 31}),
     Item(
         "Figure 12.5",

@@ -177,7 +177,8 @@ def run(title: str, items: Sequence[Item], out: Any = "figures", fast: bool = Fa
     report.print()
     if not drawable:
         figure()
-    print(*(f"\nfigures in {out}:" if paths else "",), *paths, sep="\n")
+    if paths:
+        print(f"\nfigures in {out}:", *paths, sep="\n")
     return 0 if report.agrees else 1
 
 
