@@ -40,7 +40,7 @@ def test_help_has_an_example(arguments):
     ("arguments", "said"),
     [
         (["chapter", "99"], "chapter 99: must be one of 11, 12"),
-        (["chapter", "twelve"], "twelve"),
+        (["chapter", "twelve"], "number"),
         (["chaptre"], "chaptre"),
     ],
 )
@@ -94,7 +94,7 @@ def test_chapter_12_in_a_terminal_shows_progress(tmp_path):
     text = shown.decode("utf-8", "replace")
     assert status == 0, text
     assert "\x1b" in text
-    assert "100%" in text
+    assert "━" in text  # the bar
 
 
 def test_missing_extra_is_said(tmp_path):

@@ -412,6 +412,10 @@ def test_callable_gradient_is_its_own_limit():
             lambda P: exact.utility(P, lambda m, rng: rng.normal(size=m), LinearGaussianPolicy(), [0, 1], 3),
             "no exact answer",
         ),
+        (
+            lambda P: exact.utility(SimpleRegulator(truncated=True), P.b, LinearGaussianPolicy(), [0, 1], 3),
+            "no exact answer",
+        ),
         (lambda P: exact.utility(P, P.b, LinearGaussianPolicy(), [0, 1, 2], 3), "θ has shape"),
         (lambda P: exact.utility(P, P.b, LinearGaussianPolicy(), [0, 1], 0), "d = 0"),
         (

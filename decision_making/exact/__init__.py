@@ -96,7 +96,7 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     Sampled(P, b, d, 1)  # checks P, b and d
     if isinstance(getattr(P, "T", None), Table) and not callable(b) and not hasattr(b, "rvs"):
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
-    if isinstance(P, SimpleRegulator) and isinstance(π, LinearGaussianPolicy) and hasattr(b, "var"):
+    if isinstance(P, SimpleRegulator) and not P.truncated and isinstance(π, LinearGaussianPolicy) and hasattr(b, "var"):
         return RegulatorExpectation(P, b, π, θ, d, over_steps)
     raise ValueError(
         f"no exact answer for {type(P).__name__} with {type(π).__name__} and this b: known are tabular problems with a "
