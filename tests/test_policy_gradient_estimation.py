@@ -756,3 +756,37 @@ def test_fields_go_in_the_book_s_order():
     for Estimator in (FiniteDifferenceGradient, RegressionGradient):
         M = Estimator(P, zeros, 3, 4, 0.1)
         assert (M.P, M.b, M.d, M.m, M.δ) == (P, zeros, 3, 4, 0.1)
+
+
+def test_warning_of_too_few_perturbations_recommends_twice_the_parameters():
+    π = SoftmaxPolicy(2, 3)
+    problem = MDP.from_arrays(np.full((2, 3, 2), 0.5), np.zeros((2, 3)), 0.9)
+    with pytest.warns(UserWarning, match=r"m = 2 < n = 6.*take m >= 12"):
+        gradient(RegressionGradient(problem, [0.5, 0.5], 2, 2, 0.1), π, np.zeros(6), rng=0)
+
+
+@pytest.mark.parametrize("b", [[1.0], [0.5, 0.3, 0.2]])
+def test_start_vector_of_another_length_than_the_states_is_an_error(b):
+    problem = MDP.from_arrays(np.full((2, 3, 2), 0.5), np.zeros((2, 3)), 0.9)
+    with pytest.raises(ValueError, match=r"b = .*2 states"):
+        LikelihoodRatioGradient(problem, b, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "options"),
+    [
+        (FiniteDifferenceGradient, (0.1, False)),
+        (RegressionGradient, (0.1, "shared")),
+        (BaselineSubtractionGradient, ("ratio_of_means",)),
+        (BaselineSubtractionGradient, ("mean_of_ratios", True)),
+    ],
+)
+def test_options_are_given_by_name(Estimator, options):
+    with pytest.raises(TypeError, match="positional"):
+        Estimator(SimpleRegulator(), SimpleRegulator().b, 2, 2, *options)
+
+
+def test_different_seeds_give_different_common_random_numbers():
+    M = FiniteDifferenceGradient(SimpleRegulator(), SimpleRegulator().b, 2, 1, 0.1)
+    estimates = {tuple(gradient(M, GAUSSIAN, [0.0, 1.0], rng=seed)) for seed in range(200)}
+    assert len(estimates) == 200
