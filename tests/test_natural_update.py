@@ -1,0 +1,374 @@
+"""The natural step, and its Fisher matrix, against linear algebra and exact expectations."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from decision_making import (
+    MDP,
+    FunctionPolicy,
+    LinearGaussianPolicy,
+    LinearSoftmaxPolicy,
+    NaturalPolicyUpdate,
+    RestrictedPolicyUpdate,
+    Trajectories,
+    natural_update,
+    rollouts,
+    surrogate_constraint,
+    surrogate_objective,
+    update,
+)
+from decision_making.policy_gradient_optimization import scores_and_returns
+from decision_making.problems import SimpleRegulator
+from tests import strategies
+from tests.oracles import enumeration, regulator
+from tests.test_surrogate import (
+    OVER_STEPS,
+    POLICIES,
+    B,
+    R,
+    T,
+    everything,
+    gradient_of,
+    hessian_of,
+    population,
+    replayed,
+)
+
+generators = st.integers(0, 10_000).map(np.random.default_rng)
+
+
+def linear_policy(n):
+    """log π is linear in θ with the state as its gradient: trajectories of one step have the scores one likes."""
+
+    def logpdf(θ, a, s):
+        return sum(θ[i] * s[..., i] for i in range(n))
+
+    return FunctionPolicy(n, lambda θ, s, rng: s[..., 0], logpdf, state_ndim=1)
+
+
+def with_scores(G, R):
+    """(π, τs): trajectories of one step with scores G (m, n) and returns R (m,)."""
+    G, R = np.asarray(G, float), np.asarray(R, float)
+    return linear_policy(G.shape[1]), Trajectories(G[:, None], np.zeros((len(G), 1)), R[:, None])
+
+
+def moments(g, F):
+    """(G, R) with GᵀR / m = g and GᵀG / m = F."""
+    m = len(g)
+    G = np.linalg.cholesky(m * F).T
+    return G, np.linalg.solve(G.T, m * np.asarray(g))
+
+
+def closed_form(g, F, ε):
+    u = np.linalg.solve(F, g)
+    return u * np.sqrt(2 * ε / (g @ u))
+
+
+# ---- the regulator's table: γ, θ, restricted and natural θ' at depth 10 with ε = 0.01
+
+TABLE = [
+    (1.0, [0, 1], [-251.4, -90], [46.45, 20], [-0.133146, 0.952334], [-0.0182156, 0.984855]),
+    (0.9, [0, 1], [-119.596449, -47.502193], [46.45, 20], [-0.131434, 0.947796], [-0.0177515, 0.983625]),
+    (0.9, [-0.5, 0.5], [-2.044527, -6.963858], [12.551112, 80], [-0.539839, 0.364306], [-0.523770, 0.487298]),
+    (0.9, [-0.8, 0.1], [-0.078202, -1.140807], [29.079861, 2000], [-0.809672, -0.041090], [-0.812961, 0.097251]),
+]
+
+
+@pytest.mark.parametrize(("γ", "θ", "g", "F", "restricted", "natural"), TABLE)
+def test_regulator_table_from_exact_moments(γ, θ, g, F, restricted, natural):
+    π, τs = with_scores(*moments(np.array(g), np.diag(F)))
+    np.testing.assert_allclose(update(replayed(NaturalPolicyUpdate, 0.01, γ=γ), π, θ, τs=τs), natural, atol=1.1e-6)
+    np.testing.assert_allclose(
+        update(replayed(RestrictedPolicyUpdate, 0.01, γ=γ), π, θ, τs=τs), restricted, atol=1.1e-6
+    )
+
+
+# ---- the step in its ellipsoid
+
+
+@given(generators, st.integers(1, 4), st.sampled_from([1e-4, 0.1]), st.sampled_from([0.0, 0.03, 5.0]))
+def test_update_solves_the_damped_system_and_uses_all_of_ε(rng, n, ε, damping):
+    G, R, θ = rng.normal(size=(n + 3, n)), rng.normal(size=n + 3), rng.normal(size=n)
+    π, τs = with_scores(G, R)
+    g, F = G.T @ R / len(R), G.T @ G / len(R)
+    damped = F + damping * np.eye(n)
+    Δ = update(replayed(NaturalPolicyUpdate, ε, damping=damping), π, θ, τs=τs) - θ
+    np.testing.assert_allclose(Δ, closed_form(g, damped, ε), rtol=1e-7, atol=1e-12)
+    spent, undamped = 0.5 * Δ @ damped @ Δ, 0.5 * Δ @ F @ Δ
+    assert spent == pytest.approx(ε, rel=1e-8)
+    assert undamped <= ε * (1 + 1e-8)
+    assert g @ Δ == pytest.approx(np.sqrt(2 * ε * (g @ np.linalg.solve(damped, g))), rel=1e-8)
+    for v in rng.normal(size=(20, n)):  # no other vector of the ellipsoid's surface gains more
+        assert g @ v * np.sqrt(2 * ε / (v @ damped @ v)) <= g @ Δ * (1 + 1e-9)
+
+
+@given(generators, st.integers(1, 4))
+def test_heavy_damping_turns_the_natural_into_the_restricted_step(rng, n):
+    G, R, θ, c = rng.normal(size=(n + 2, n)), rng.normal(size=n + 2), np.zeros(n), 1e9
+    π, τs = with_scores(G, R)
+    restricted = update(replayed(RestrictedPolicyUpdate, 0.1), π, θ, τs=τs)
+    Δ = update(replayed(NaturalPolicyUpdate, 0.1, damping=c), π, θ, τs=τs)
+    np.testing.assert_allclose(np.sqrt(c) * Δ, restricted, rtol=1e-5, atol=1e-7)
+
+
+@given(strategies.gaussian_records(), strategies.discounts)
+def test_quadrupled_ε_doubles_the_step_and_negative_rewards_reverse_it(record, γ):
+    π, θ, τs = record
+    assume(any(abs(x) > 1e-3 for x in (τs.r * γ ** np.arange(τs.r.shape[1])).sum(axis=1)))
+    for Struct in (RestrictedPolicyUpdate, NaturalPolicyUpdate):
+        Δ = update(replayed(Struct, 0.01, γ=γ), π, θ, τs=τs) - θ
+        np.testing.assert_allclose(update(replayed(Struct, 0.04, γ=γ), π, θ, τs=τs) - θ, 2 * Δ, rtol=1e-7, atol=1e-13)
+        for c in (-1.0, -3.0):
+            flipped = Trajectories(τs.s, τs.a, c * τs.r, τs.mask)
+            reversed_step = update(replayed(Struct, 0.01, γ=γ), π, θ, τs=flipped) - θ
+            np.testing.assert_allclose(reversed_step, -Δ, rtol=1e-6, atol=1e-12)
+
+
+@given(generators, strategies.numbers(-2.0, 2.0))
+def test_in_one_dimension_natural_and_restricted_steps_differ_in_length_only(rng, θ):
+    G, R = rng.normal(size=(5, 1)), rng.normal(size=5)
+    π, τs = with_scores(G, R)
+    natural, restricted = (
+        update(replayed(S, 0.1), π, [θ], τs=τs) - θ for S in (NaturalPolicyUpdate, RestrictedPolicyUpdate)
+    )
+    assert natural[0] == pytest.approx(restricted[0] / np.sqrt((G**2).mean()), rel=1e-9)
+    assert abs(restricted[0]) == pytest.approx(np.sqrt(0.2), rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [1e-170, 1e-3, 1e3, 1e170])
+def test_scores_whose_squares_leave_the_floating_range(size):
+    rng = np.random.default_rng(3)
+    G, R = rng.normal(size=(6, 3)), rng.normal(size=6)
+    expected = natural_update(np.zeros(3), G, R, 0.1) / size
+    np.testing.assert_allclose(natural_update(np.zeros(3), size * G, R, 0.1), expected, rtol=1e-9)
+
+
+def test_natural_update_leaves_its_arguments_alone():
+    rng = np.random.default_rng(4)
+    arguments = [rng.normal(size=2), rng.normal(size=(5, 2)), rng.normal(size=5)]
+    copies = [x.copy() for x in arguments]
+    assert natural_update(*arguments, 0.1) is not arguments[0]
+    assert natural_update(arguments[0], arguments[1], 0 * arguments[2], 0.1) is not arguments[0]
+    for x, copy in zip(arguments, copies, strict=True):
+        np.testing.assert_array_equal(x, copy)
+
+
+# ---- singular Fisher matrices
+
+
+def test_repeated_features_share_the_step():
+    """Two copies of a parameter move half as far each: the policy reached is that of one parameter."""
+    rng = np.random.default_rng(5)
+    G, R = rng.normal(size=(8, 2)), rng.normal(size=8)
+    alone = natural_update(np.zeros(2), G, R, 0.1)
+    doubled = natural_update(np.zeros(3), G[:, [0, 1, 1]], R, 0.1)
+    np.testing.assert_allclose(doubled, [alone[0], alone[1] / 2, alone[1] / 2], rtol=1e-9)
+
+
+@given(generators, st.integers(1, 3))
+def test_parameter_without_influence_stays_where_it_is(rng, n):
+    G, R = rng.normal(size=(6, n)), rng.normal(size=6)
+    Δ = natural_update(np.zeros(n + 1), np.column_stack([G, np.zeros(6)]), R, 0.1)
+    np.testing.assert_allclose(Δ, [*natural_update(np.zeros(n), G, R, 0.1), 0.0], rtol=1e-9, atol=1e-12)
+
+
+@given(strategies.tabular_records(m=st.integers(1, 3)), strategies.discounts)
+def test_singular_fisher_with_fewer_rollouts_than_parameters(record, γ):
+    """The step is finite, lies in the span of the scores and, where there is one, uses all of ε."""
+    π, θ, τs = record
+    M = replayed(NaturalPolicyUpdate, 0.1, γ=γ)
+    G, R = scores_and_returns(M, π, θ, τs)
+    Δ = update(M, π, θ, τs=τs) - θ
+    assert np.isfinite(Δ).all()
+    F = G.T @ G / len(G)
+    eigenvalues = np.linalg.eigvalsh(F)
+    assert eigenvalues[0] >= -1e-12 * max(eigenvalues[-1], 1)
+    assert np.linalg.matrix_rank(F) <= min(len(G), π.n)
+    singular = np.linalg.svd(G, compute_uv=False)
+    assume(all(x > 1e-6 or x < 1e-13 for x in singular))
+    span = np.linalg.pinv(G, rcond=1e-10) @ G
+    np.testing.assert_allclose(span @ Δ, Δ, atol=1e-8 * max(1, np.linalg.norm(Δ)))
+    g = G.T @ R / len(R)
+    if np.linalg.norm(g) > 1e-6:
+        spent = 0.5 * Δ @ F @ Δ
+        assert spent == pytest.approx(0.1, rel=1e-7)
+        assert g @ Δ > 0
+
+
+def test_affine_invariance_of_the_policy_where_the_fisher_matrix_is_singular():
+    """∇ lies in the range of F: whatever the null space does, the logits the policy sees move alike."""
+    rng = np.random.default_rng(6)
+    A, G, R = rng.normal(size=(3, 3)), rng.normal(size=(7, 2)) @ rng.normal(size=(2, 3)), rng.normal(size=7)
+    Δ, Δ_ψ = natural_update(np.zeros(3), G, R, 0.1), natural_update(np.zeros(3), G @ A, R, 0.1)
+    np.testing.assert_allclose(G @ A @ Δ_ψ, G @ Δ, rtol=1e-6)
+
+
+@given(generators, st.integers(1, 3))
+def test_affine_invariance(rng, n):
+    A, G, R = rng.normal(size=(n, n)), rng.normal(size=(n + 3, n)), rng.normal(size=n + 3)
+    assume(np.linalg.cond(A) < 100)
+    π, τs = with_scores(G, R)
+    π_ψ, τs_ψ = with_scores(G @ A, R)  # θ = A ψ: scores are multiplied by A
+    M = replayed(NaturalPolicyUpdate, 0.1)
+    Δ, Δ_ψ = update(M, π, np.zeros(n), τs=τs), update(M, π_ψ, np.zeros(n), τs=τs_ψ)
+    np.testing.assert_allclose(A @ Δ_ψ, Δ, rtol=1e-6, atol=1e-8)
+    M = replayed(NaturalPolicyUpdate, 0.1, damping=1.0)  # damping has its own idea of length
+    damped, damped_ψ = update(M, π, np.zeros(n), τs=τs), update(M, π_ψ, np.zeros(n), τs=τs_ψ)
+    if np.linalg.norm(A.T @ A - np.eye(n)) > 0.5:
+        assert not np.allclose(A @ damped_ψ, damped, rtol=1e-6, atol=1e-8)
+
+
+def test_smooth_reparametrisation_agrees_to_first_order():
+    """σ = exp(ψ₂) and θ₁ = sinh(ψ₁): dividing ε by 4 halves the relative gap of the two steps."""
+
+    def h(ψ):
+        return [anp.sinh(ψ[0]), anp.exp(ψ[1])]
+
+    def logpdf(ψ, a, s):
+        θ = h(ψ)
+        return -0.5 * ((a - θ[0] * s) / θ[1]) ** 2 - anp.log(θ[1]) - 0.5 * np.log(2 * np.pi)
+
+    π, π_ψ = LinearGaussianPolicy(0.0), FunctionPolicy(2, lambda ψ, s, rng: s, logpdf)
+    P, θ = SimpleRegulator(0.9), np.array([-0.4, 0.7])
+    τs = rollouts(P, P.b, π, θ, 4, 200, 0)
+    ψ = np.array([np.arcsinh(θ[0]), np.log(θ[1])])
+
+    def gap(ε):
+        M = replayed(NaturalPolicyUpdate, ε, γ=0.9)
+        Δ = update(M, π, θ, τs=τs) - θ
+        return np.linalg.norm(np.array(h(update(M, π_ψ, ψ, τs=τs))) - θ - Δ) / np.linalg.norm(Δ)
+
+    for ε in (1e-3, 1e-4):
+        assert gap(ε) / gap(ε / 4) == pytest.approx(2, rel=0.1)
+
+
+# ---- expectations: the whole population of trajectories stands for infinitely many
+
+
+@pytest.mark.parametrize("γ", [1.0, 0.6])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_natural_step_of_the_whole_population_is_the_exact_one(γ, terminal):
+    π, θ, E = everything("linear", γ, 3, terminal)
+    scores = enumeration.scores_of(π, θ)
+    expected = θ + closed_form(E.utility_gradient(scores), E.fisher(scores), 0.05)
+    np.testing.assert_allclose(
+        update(replayed(NaturalPolicyUpdate, 0.05, γ=γ), π, θ, τs=population(E)), expected, rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_fisher_matrix_is_the_hessian_of_the_summed_undiscounted_divergence(name, terminal):
+    """E[g(τ) g(τ)ᵀ] = Σ_k E[g_k g_kᵀ] = the Hessian at θ, also of the divergence of the trajectory distributions."""
+    π, θ, E = everything(name, 0.5, 2, terminal)
+    τs = population(E)
+    G, _ = scores_and_returns(replayed(NaturalPolicyUpdate, 0.1), π, θ, τs)
+    F = G.T @ G / len(G)
+    steps = E.step_scores(enumeration.scores_of(π, θ))
+    np.testing.assert_allclose(F, np.einsum("N,Nki,Nkj->ij", E.weights, steps, steps), atol=1e-12)
+    M = replayed(NaturalPolicyUpdate, 0.1, γ=1.0, over_steps="sum")
+    np.testing.assert_allclose(F, hessian_of(lambda x: surrogate_constraint(M, π, θ, x, τs), θ, 1e-2), atol=1e-5)
+
+    def divergence(x):
+        p_new = enumeration.softmax(enumeration.features_of(π), x)
+        return E.expectation(-(np.log(E.ratios(p_new)) * E.mask).sum(axis=1))
+
+    np.testing.assert_allclose(F, hessian_of(divergence, θ, 1e-2), atol=1e-5)
+
+
+@pytest.mark.parametrize("γ", [1.0, 0.5])
+@pytest.mark.parametrize("over_steps", OVER_STEPS)
+def test_surrogate_direction_of_the_population_has_gradient_and_hessian_of_the_surrogates(γ, over_steps):
+    """Σ p g L is the slope of the objective and Σ p g gᵀ the Hessian of the constraint, both by differences.
+
+    The first holds on any sample, the second in expectation over the actions, hence the whole population. Where a
+    trajectory's length depends on its actions only the sum over the steps has it.
+    """
+    for terminal in (False, True):
+        π, θ, E = everything("linear", γ, 2, terminal)
+        τs = population(E)
+        M = replayed(NaturalPolicyUpdate, 0.1, γ=γ, direction="surrogate", over_steps=over_steps)
+        G, L = scores_and_returns(M, π, θ, τs)
+        slope = gradient_of(lambda x: surrogate_objective(M, π, θ, x, τs), θ, 1e-3)  # noqa: B023, called at once
+        np.testing.assert_allclose(G.T @ L / len(G), slope, rtol=1e-8)
+        if not terminal or over_steps == "sum":
+            curvature = hessian_of(lambda x: surrogate_constraint(M, π, θ, x, τs), θ, 1e-2)  # noqa: B023
+            np.testing.assert_allclose(G.T @ G / len(G), curvature, atol=1e-5)
+
+
+@given(strategies.records(full=st.just(True)), strategies.discounts)
+def test_mean_over_d_steps_lengthens_the_surrogate_s_step_by_root_d(record, γ):
+    """Fisher matrix and gradient are both 1/d of the sums: the direction is the same."""
+    π, θ, τs = record
+    Δ, Δ_sum = (
+        update(replayed(NaturalPolicyUpdate, 0.1, γ=γ, direction="surrogate", over_steps=o), π, θ, τs=τs) - θ
+        for o in OVER_STEPS
+    )
+    np.testing.assert_allclose(Δ, np.sqrt(τs.r.shape[1]) * Δ_sum, rtol=1e-7, atol=1e-10)
+
+
+def test_direction_and_over_steps_are_the_book_s_by_default():
+    P, π, θ = SimpleRegulator(0.9), LinearGaussianPolicy(), np.array([-0.4, 0.7])
+    τs = rollouts(P, P.b, π, θ, 4, 50, 1)
+    book = update(replayed(NaturalPolicyUpdate, 0.1, γ=0.9), π, θ, τs=τs)
+    explicit = replayed(NaturalPolicyUpdate, 0.1, γ=0.9, direction="trajectory", over_steps="mean", damping=0.0)
+    np.testing.assert_array_equal(update(explicit, π, θ, τs=τs), book)
+    other = update(replayed(NaturalPolicyUpdate, 0.1, γ=0.9, direction="surrogate"), π, θ, τs=τs)
+    assert not np.allclose(other, book, rtol=1e-2)
+
+
+@pytest.mark.parametrize("γ", [1.0, 0.9])
+def test_divergence_along_the_natural_step_is_ε_to_second_order(γ):
+    """Summed, undiscounted KL at θ + hΔ over h² ε tends to 1 linearly in h (regulator, closed form)."""
+    θ = np.array([-0.3, 0.8])
+    Δ = regulator.natural_update(γ, θ, 5, 0.1) - θ
+
+    def excess(h):
+        return abs(regulator.surrogate_constraint(1.0, θ, θ + h * Δ, 5, "sum") / (0.1 * h**2) - 1)
+
+    G, r = moments(regulator.utility_gradient(γ, θ, 5), regulator.fisher(θ, 5))
+    np.testing.assert_allclose(natural_update(θ, G, r, 0.1), θ + Δ, rtol=1e-12)
+    assert excess(1e-1) / excess(1e-2) == pytest.approx(10, rel=0.1)
+    assert excess(1e-2) / excess(1e-3) == pytest.approx(10, rel=0.1)
+
+
+# ---- large samples: 5 standard errors, from the exact covariance of the moments
+
+ROLLOUTS, ε = 20_000, 0.05
+
+
+def exact_step(Struct, v, n):
+    """The step as a function of the moments v = (∇, F flattened)."""
+    g, F = v[:n], v[n:].reshape(n, n)
+    return closed_form(g, F, ε) if Struct is NaturalPolicyUpdate else np.sqrt(2 * ε) * g / np.linalg.norm(g)
+
+
+@pytest.mark.parametrize("Struct", [RestrictedPolicyUpdate, NaturalPolicyUpdate])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_large_samples_reach_the_exact_step(Struct, seed):
+    γ, d = 0.8, 3
+    π, θ, E = everything("linear", γ, d, terminal=True)
+    g = E.step_scores(enumeration.scores_of(π, θ)).sum(axis=1)
+    x = np.column_stack([g * E.returns()[:, None], np.einsum("Ni,Nj->Nij", g, g).reshape(len(g), -1)])
+    mean = E.expectation(x)
+    J = gradient_of(lambda v: exact_step(Struct, v, 2), mean, 1e-4)
+    error = np.sqrt(np.diag(J @ E.covariance(x) @ J.T) / ROLLOUTS)
+    P = MDP.from_arrays(T, R, γ, terminal=lambda s: np.asarray(s) == 2)
+    θ_new = update(Struct(P, B, d, ROLLOUTS, ε), π, θ, rng=seed)
+    assert (error < 0.05 * np.linalg.norm(θ_new - θ)).all()  # the bound says something
+    assert (abs(θ_new - θ - exact_step(Struct, mean, 2)) <= 5 * error).all()
+
+
+def test_table_of_logits_and_table_of_log_odds_reach_the_same_policy():
+    """The Fisher matrix of the first is singular, that of the second is not."""
+    table, θ, E = everything("table", 0.9, 3, terminal=True)
+    τs, M = population(E), replayed(NaturalPolicyUpdate, 0.05, γ=0.9)
+    p = table.log_probabilities(update(M, table, θ, τs=τs), np.arange(2))
+    one_each = np.zeros((3, 2, 2))
+    one_each[[0, 1], 1, [0, 1]] = 1.0  # nobody acts in the terminal state
+    odds = LinearSoftmaxPolicy(one_each)
+    q = odds.log_probabilities(update(M, odds, [θ[1] - θ[0], θ[3] - θ[2]], τs=τs), np.arange(2))
+    np.testing.assert_allclose(p, q, rtol=1e-8)
