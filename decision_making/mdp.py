@@ -42,6 +42,42 @@ class Table:
         return f"Table{self.array.shape}"
 
 
+@frozen(eq=False, repr=False)
+class SparseTable:
+    """Transition probabilities of which few differ from 0: `T(s, a, s_next)` looks one up in a sparse matrix.
+
+    `matrix` is a scipy.sparse CSR array (S·A, S) whose row s·A + a holds T[s, a]; only entries above 0 are stored.
+    """
+
+    matrix: Any  # (S A, S); not to be changed
+    n_actions: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(S, A, S)."""
+        rows, n_states = self.matrix.shape
+        return n_states, rows // n_states, n_states
+
+    def row(self, s: Any, a: Any) -> Array:
+        """The row s·A + a of the matrix, for indices or arrays of indices."""
+        return indices("s", s, self.shape[0]) * self.n_actions + indices("a", a, self.n_actions)
+
+    def __call__(self, s: Any, a: Any, s_next: Any) -> Any:
+        """The entry, or an array of entries, at the index."""
+        rows, columns = np.broadcast_arrays(self.row(s, a), indices("s_next", s_next, self.shape[0]))
+        found = np.asarray(self.matrix[rows.ravel(), columns.ravel()]).reshape(rows.shape)
+        return found if rows.ndim else found[()]
+
+    def expect(self, s: Any, a: Any, u: Array) -> Any:
+        """Σ T(s, a, s') u(s') for indices or arrays of indices."""
+        rows = self.row(s, a)
+        found = (self.matrix[rows.ravel()] @ u).reshape(rows.shape)
+        return found if rows.ndim else found[()]
+
+    def __repr__(self) -> str:
+        return f"SparseTable{self.shape} with {self.matrix.nnz} entries"
+
+
 @frozen(eq=False)
 class MDP:
     """A Markov decision process (algorithm 7.1).
@@ -66,7 +102,8 @@ class MDP:
     def from_arrays(cls, T: Any, R: Any, γ: float, *, terminal: Callable[[Array], Array] | None = None) -> MDP:
         """The tabular MDP with transition probabilities T (S, A, S) and expected rewards R (S, A).
 
-        States and actions are the indices 0..S-1 and 0..A-1. The sampler pays R[s, a] itself.
+        States and actions are the indices 0..S-1 and 0..A-1. The sampler pays R[s, a] itself. Where few transitions
+        are possible T may be a scipy.sparse matrix (S·A, S), row s·A + a for action a in state s.
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T does not sum
         to 1 (within 1e-8), or a reward is not finite.
 
@@ -74,9 +111,15 @@ class MDP:
         >>> float(P.T(0, 0, 1)), float(P.R(0, 0))
         (0.5, 1.0)
         """
-        T, R = map(Table, tabular_arrays(T, R))
+        TR: Any
+        if is_sparse(T):
+            matrix, R = sparse_arrays(T, R)
+            T, R = SparseTable(matrix, R.shape[1]), Table(R)
+            TR = SparseSampler(R.array, matrix, sparse_cumulative(matrix))
+        else:
+            T, R = map(Table, tabular_arrays(T, R))
+            TR = TabularSampler(R.array, cumulative(T.array.reshape(-1, len(R.array))))
         n_states, n_actions = R.array.shape
-        TR = TabularSampler(R.array, cumulative(T.array.reshape(-1, n_states)))
         return cls(γ, np.arange(n_states), np.arange(n_actions), T, R, TR, terminal=terminal)
 
 
@@ -89,12 +132,40 @@ def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
         raise ValueError(f"R has shape {R.shape}: must be (S, A) = {T.shape[:2]} to go with T {T.shape}")
     _name_first(~np.isfinite(T) | (T < 0), "T", T, "a probability")
     _name_first(~np.isfinite(R), "R", R, "finite")
-    rows = T.sum(axis=2)
+    _check_row_sums(T.sum(axis=2))
+    return T, R
+
+
+def is_sparse(T: Any) -> bool:
+    """Whether T is a scipy.sparse matrix; scipy is not imported for it."""
+    return callable(getattr(T, "tocsr", None))
+
+
+def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
+    """T as a checked CSR array (S·A, S) of entries above 0, and R (S, A) as a checked float64 array."""
+    from scipy.sparse import csr_array  # loaded already: T comes from it
+
+    R = np.asarray(R, dtype=np.float64)
+    if R.ndim != 2 or 0 in R.shape or T.shape != (R.size, len(R)):
+        raise ValueError(f"sparse T has shape {T.shape}: must be (S·A, S) to go with R (S, A), which has {R.shape}")
+    T = csr_array(T, dtype=np.float64, copy=True)
+    T.sum_duplicates()
+    bad = ~np.isfinite(T.data) | (T.data < 0)
+    if bad.any():
+        i = int(np.argmax(bad))
+        s, a = divmod(int(np.searchsorted(T.indptr, i, side="right")) - 1, R.shape[1])
+        raise ValueError(f"T[{s}, {a}, {T.indices[i]}] = {T.data[i]}: must be a probability")
+    _name_first(~np.isfinite(R), "R", R, "finite")
+    T.eliminate_zeros()
+    _check_row_sums(np.asarray(T.sum(axis=1)).reshape(R.shape))
+    return T, R
+
+
+def _check_row_sums(rows: Array) -> None:
     bad = np.argwhere(abs(rows - 1) > ROW_SUM_TOLERANCE)
     if len(bad):
         s, a = map(int, bad[0])
         raise ValueError(f"T[{s}, {a}] sums to {rows[s, a]:.9g}: every row T[s, a] must sum to 1")
-    return T, R
 
 
 def _name_first(bad: Array, name: str, x: Array, allowed: str) -> None:
@@ -118,6 +189,47 @@ class TabularSampler:
         n_states, n_actions = self.R.shape
         i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
         return inverse_transform(self.rows, i, rng.random(i.shape)), self.R.ravel()[i]
+
+
+@frozen(eq=False, repr=False)
+class SparseSampler:
+    """TR(s, a, rng) of a tabular MDP with a `SparseTable`: bisection within the compressed rows, all copies at once.
+
+    Time O(log K) per sample for rows of at most K entries, memory as the matrix.
+    """
+
+    R: Array  # expected rewards (S, A)
+    matrix: Any  # CSR array (S A, S)
+    cumulative: Array  # probabilities cumulated along each row, in the order of matrix.data
+
+    def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Next states and rewards of a batch of any shape."""
+        n_states, n_actions = self.R.shape
+        i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
+        k = sparse_inverse_transform(self.cumulative, self.matrix.indptr, i, rng.random(i.shape))
+        return self.matrix.indices[k].astype(np.intp), self.R.ravel()[i]
+
+
+def sparse_cumulative(T: Any) -> Array:
+    """Cumulative distribution along each compressed row of the CSR array T, exactly 1 at the end of each row."""
+    c, start, lengths = T.data.copy(), T.indptr[:-1], np.diff(T.indptr)
+    for k in range(1, lengths.max(initial=0)):
+        i = start[lengths > k] + k
+        c[i] += c[i - 1]
+    end = T.indptr[1:] - 1
+    c /= np.repeat(c[end], lengths)
+    c[end] = 1.0
+    return c
+
+
+def sparse_inverse_transform(c: Array, indptr: Array, i: Array, u: Array) -> Array:
+    """The first position within row i of compressed cumulative rows c whose value exceeds u; i and u of equal shape."""
+    low, high = indptr[i].astype(np.intp), indptr[np.asarray(i) + 1].astype(np.intp) - 1
+    while (low < high).any():
+        middle = (low + high) // 2
+        beyond = c[middle] <= u
+        low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
+    return low
 
 
 def indices(name: str, x: Any, n: int) -> Array:
@@ -168,6 +280,8 @@ def lookahead(P: Any, U: Any, s: Any, a: Any) -> Any:
     u = np.array([U(s_next) for s_next in P.S]) if callable(U) else np.asarray(U)
     if isinstance(P.T, Table):
         return P.R(s, a) + P.γ * P.T.array[s, a] @ u
+    if isinstance(P.T, SparseTable):
+        return P.R(s, a) + P.γ * P.T.expect(s, a, u)
     return P.R(s, a) + P.γ * sum(P.T(s, a, s_next) * x for s_next, x in zip(P.S, u, strict=True))
 
 
