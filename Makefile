@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SLOW   := $(VENV)/.ready-slow
 WORKERS ?= 2
 # one thread a process: two BLAS pools on two cores slow each other down
 export OMP_NUM_THREADS = 1
@@ -22,8 +23,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-slow: lint         ## the same with many more Hypothesis examples
+test-slow: lint $(SLOW) ## the same with many more Hypothesis examples, and what takes long or needs more packages
 	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
 
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
@@ -35,3 +37,8 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
 	touch $(READY)
+
+$(SLOW): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,slow]"
+	touch $(SLOW)

@@ -97,6 +97,8 @@ def parameters(θ: Any, n: int | None = None, name: str = "θ") -> Array:
     given = θ
     try:
         θ = np.array(given)
+        if θ.dtype.kind not in "fiub":
+            raise TypeError(f"dtype {θ.dtype}")
         θ = np.atleast_1d(θ if θ.dtype == np.float32 else θ.astype(np.float64))
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} = {given!r}: must be a flat array of {n or 'n'} numbers") from error

@@ -215,7 +215,7 @@ def _(M: PolicyGradientUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: A
         g = gradient(M.grad_U, π, θ, τs=τs)
     g = g if M.L2_max is None else scale_gradient(g, M.L2_max)
     g = g if M.clip is None else clip_gradient(g, *M.clip)
-    return moved(θ, θ + M.α * g, None if τs is None else Surrogate(M.grad_U, π, θ, τs))
+    return moved(θ, _plus(θ, M.α, g), None if τs is None else Surrogate(M.grad_U, π, θ, τs))
 
 
 @step.register
@@ -314,7 +314,8 @@ def natural_update(θ: Array, G: Array, R: Array, ε: float, damping: float = 0.
     if damping:
         triangle = np.vstack([triangle, np.eye(n, n + 1) * math.sqrt(damping * m)])
     U, σ, Vt = np.linalg.svd(triangle[:, :n], full_matrices=False)
-    cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if G.dtype == np.float32 else max(m, n) * np.finfo(float).eps
+    single = np.float32 in (G.dtype, θ.dtype)  # then the scores are known to that precision, whatever G is stored as
+    cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps
     explained = U.T @ triangle[:, n]  # R/scale along the left singular vectors of G
     keep = σ > cutoff * σ[0]
     length = float(np.linalg.norm(explained[keep]))  # ‖G u‖ = √(m ∇ᵀu)
@@ -405,8 +406,14 @@ def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tupl
     return weight[:, None] * g, weight * L
 
 
+def _plus(θ: Array, α: float, g: Array) -> Array:
+    """θ + α g, infinite where it overflows."""
+    with np.errstate(over="ignore"):
+        return np.asarray(θ + α * g, θ.dtype)
+
+
 def _ascend(grad: Callable[[Array], Array], θ: Array, α: float, k_max: int) -> Array:
-    """k_max times θ_new ← θ_new + α grad(θ_new), from θ; NaN as soon as a gradient is not finite."""
+    """k_max times θ_new ← θ_new + α grad(θ_new), from θ; not finite as soon as a gradient or a step is not."""
     θ_new = θ
     for _ in range(k_max):
         g = grad(θ_new)
@@ -414,7 +421,9 @@ def _ascend(grad: Callable[[Array], Array], θ: Array, α: float, k_max: int) ->
             return np.full_like(θ, np.nan)
         if not g.any():
             break
-        θ_new = (θ_new + α * g).astype(θ.dtype)
+        θ_new = _plus(θ_new, α, g)
+        if not all_finite(θ_new):
+            break
     return θ_new
 
 
@@ -428,6 +437,14 @@ def moved(θ: Array, θ_new: Array, surrogate: Any = None, β: float | None = No
             surrogate, θ, θ, False, "the gradient or the step factor is zero: θ is unchanged", None, β
         )
     return _measured_step(surrogate, θ, θ_new, True, "stepped", 0, β)
+
+
+def bounded(θ: Array, θ_new: Array, surrogate: Any, β: float | None = None) -> Step:
+    """`moved`, or staying where a ratio or the divergence overflows at θ_new."""
+    taken = moved(θ, θ_new, surrogate, β)
+    if all(x is not None and math.isfinite(x) for x in (taken.kl, taken.improvement)):
+        return taken
+    return _measured_step(surrogate, θ, θ, False, "the surrogate overflows: θ is unchanged", None, β)
 
 
 def searched(M: Any, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
@@ -446,18 +463,22 @@ def searched(M: Any, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
 
 def ascended_on_clamped(M: ClampedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
     """The Step of k_max ascents on the clamped surrogate (algorithm 12.6)."""
-    return moved(θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), surrogate)
+    return bounded(θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), surrogate)
 
 
 def ascended_on_penalized(M: PenalizedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
     """The Step of k_max ascents on objective - β · constraint (equation 12.24)."""
 
     def grad(θ_new: Array) -> Array:
-        return surrogate.objective_gradient(θ_new) - M.β * surrogate.constraint_gradient(θ_new)
+        g: Array = surrogate.objective_gradient(θ_new)
+        if θ_new is θ:  # where the constraint has its minimum: its slope would be rounding
+            return g
+        with np.errstate(over="ignore", invalid="ignore"):
+            return g - M.β * surrogate.constraint_gradient(θ_new)
 
     θ_new = _ascend(grad, θ, M.α, M.k_max)
     kl = surrogate.constraint(θ_new) if all_finite(θ_new) else math.nan
-    return moved(θ, θ_new, surrogate, β=adapted_β(M, kl))
+    return bounded(θ, θ_new, surrogate, β=adapted_β(M, kl))
 
 
 def _measured_step(

@@ -28,7 +28,7 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policy_gradient_estimation import problem
-from decision_making.policy_gradient_optimization import Step, adapted_β, moved, searched, step
+from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, searched, step
 from decision_making.simulation import Trajectories, check_finite, default_rng, local_rewards_to_go, returns
 from decision_making.surrogate import Surrogate
 from decision_making.trust_region_policy_optimization.adam import adam
@@ -140,7 +140,7 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
     if M.rule in ("trust_region", "natural"):
         θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, π, θ, s, rng))
-        taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else moved(θ, θ_nat, surrogate)
+        taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else bounded(θ, θ_nat, surrogate)
     else:
         taken, info = ascended(M, θ, surrogate, rng), {}
     before = surrogate.objective(θ)
@@ -180,8 +180,8 @@ def ascended(M: TrustRegionPolicyOptimization, θ: Array, surrogate: BatchSurrog
     passes, minibatch = (1, N) if M.rule == "gradient" else (M.passes, M.minibatch)
     θ_new = adam(descent, θ, N, passes, minibatch, M.learning_rate, rng)
     if M.rule != "penalized":
-        return moved(θ, θ_new, surrogate)
-    return moved(θ, θ_new, surrogate, β=adapted_β(M, surrogate.constraint(θ_new)))
+        return bounded(θ, θ_new, surrogate)
+    return bounded(θ, θ_new, surrogate, β=adapted_β(M, surrogate.constraint(θ_new)))
 
 
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
