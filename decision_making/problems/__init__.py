@@ -1,7 +1,8 @@
 """The problems of appendix F. A problem has a discount γ, a batched sampler TR and a start distribution b.
 
 `ProblemEnvironment` and `ProblemVectorEnvironment` make gymnasium environments of them, `register_environments`
-registers those under their names; gymnasium is imported with the first use of these three.
+registers those under their names, and `GymnasiumProblem` makes a problem of any gymnasium environment; gymnasium is
+imported with the first use of these four.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from decision_making.problems.twenty_forty_eight import TwentyFortyEight
 __all__ = [
     "CartPole",
     "CollisionAvoidance",
+    "GymnasiumProblem",
     "HexWorld",
     "MountainCar",
     "ProblemEnvironment",
@@ -28,6 +30,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "GymnasiumProblem":
+        from decision_making.problems.gymnasium_problem import GymnasiumProblem
+
+        return GymnasiumProblem
     if name in ("ProblemEnvironment", "ProblemVectorEnvironment", "register_environments"):
         from decision_making.problems import environments
 

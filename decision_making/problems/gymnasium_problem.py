@@ -1,0 +1,356 @@
+"""Any gymnasium environment as a problem, rolled out through its vector API."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from attrs import define, field
+
+from decision_making.checks import Array, count, discount, refuse
+from decision_making.policies import heads
+from decision_making.policies.neural import NeuralPolicy
+from decision_making.simulation import Trajectories, default_rng, rollouts
+
+CLIP = 10.0  # normalised observations and scaled rewards stay within
+
+
+def normalized_observations(s: Array, mean: Array, variance: Array) -> Array:
+    """(s - mean) / √variance, clipped to ±10, float32."""
+    return np.clip((s - mean) / np.sqrt(variance + 1e-8), -CLIP, CLIP).astype(np.float32)
+
+
+@define(eq=False)
+class RunningStatistics:
+    """Count, mean and variance of everything seen so far (Chan, Golub and LeVeque 1983)."""
+
+    count: float
+    mean: Array
+    variance: Array
+
+    @classmethod
+    def empty(cls, width: int) -> RunningStatistics:
+        """Nothing seen: mean 0, variance 1."""
+        return cls(0.0, np.zeros(width), np.ones(width))
+
+    def update(self, x: Array) -> None:
+        """Add the rows of x (N, width)."""
+        N = len(x)
+        if N == 0:
+            return
+        total, Δ = self.count + N, x.mean(axis=0) - self.mean
+        old = self.variance * self.count if self.count else 0.0
+        self.variance = (old + x.var(axis=0) * N + Δ**2 * self.count * N / total) / total
+        self.mean = self.mean + Δ * N / total
+        self.count = total
+
+
+@define(eq=False)
+class GymnasiumProblem:
+    """A gymnasium environment, n_envs copies of it at once, as a problem; the one object here with a state.
+
+    Observations are flattened to vectors by gymnasium's own wrappers. Episodes go on from one `collect` to the next;
+    `restart` ends them. Statistics for normalised observations and scaled rewards are frozen within one `collect`.
+
+    `env` is an id, an environment (then n_envs is 1), a factory, or a vector environment. Raises ValueError or
+    TypeError for an unknown id, an action or observation space that is not supported, a discount outside [0, 1].
+    """
+
+    env: Any = field(repr=False)  # id, environment, factory or vector environment; then the vector environment
+    γ: float = field(validator=discount)  # discount factor
+    n_envs: int = field(default=8, kw_only=True, validator=count)
+    normalize_observations: bool = field(default=False, kw_only=True)
+    scale_rewards: bool = field(default=False, kw_only=True)
+    seed: int | None = field(default=None, kw_only=True)
+
+    name: str = field(init=False)
+    head: Any = field(init=False)  # the distribution that suits the action space
+    observation_width: int = field(init=False)
+    steps: int = field(init=False, default=0)  # environment steps taken
+    episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths that the last collect saw end
+    _observed: RunningStatistics = field(init=False, repr=False)
+    _returned: RunningStatistics = field(init=False, repr=False)
+    _live: Any = field(init=False, repr=False, default=None)
+
+    S = A = T = b = terminal = None
+
+    def __attrs_post_init__(self) -> None:
+        given = self.env
+        self.name = given if isinstance(given, str) else type(given).__name__
+        self.env = _vector(given, self.n_envs)
+        self.n_envs = self.env.num_envs
+        self.head = _head(self.env.single_action_space)
+        self.observation_width = math.prod(self.env.single_observation_space.shape)
+        self._observed = RunningStatistics.empty(self.observation_width)
+        self._returned = RunningStatistics.empty(1)
+        self.episodes = np.empty(0), np.empty(0, int)
+
+    def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
+        """A tanh network that suits the spaces."""
+        return NeuralPolicy((self.observation_width, *hidden), self.head)
+
+    @property
+    def observation_statistics(self) -> dict[str, Array] | None:
+        """Mean and variance that observations are normalised with; None if they are not."""
+        if not self.normalize_observations:
+            return None
+        return {"mean": self._observed.mean.copy(), "variance": self._observed.variance.copy()}
+
+    def restart(self, seed: int | None) -> None:
+        """End all episodes and start anew from the seed; nothing else seeds the environments but the first reset."""
+        observation, _ = self.env.reset(seed=None if seed is None else int(seed % 2**31))
+        n = self.n_envs
+        self._live = {
+            "observation": self._flat(observation),
+            "skip": np.zeros(n, bool),  # the step after an end, in NEXT_STEP autoreset
+            "return": np.zeros(n),
+            "discounted": np.zeros(n),
+            "length": np.zeros(n, int),
+        }
+        if self.normalize_observations and self._observed.count == 0:
+            self._observed.update(self._live["observation"].astype(np.float64))
+
+    def _flat(self, observation: Any) -> Array:
+        return np.array(observation, dtype=np.float32).reshape(self.n_envs, -1)  # a copy: envs may reuse their buffer
+
+    def _seen(self, observation: Array) -> Array:
+        """Observations as the policy sees them."""
+        if not self.normalize_observations:
+            return observation
+        return normalized_observations(observation, self._observed.mean, self._observed.variance)
+
+    def collect(self, π: Any, θ: Array, steps: int, rng: Any = None) -> Trajectories:
+        """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
+
+        A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
+        Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite, naming it.
+        """
+        return self.collect_with_origin(π, θ, steps, rng)[0]
+
+    def collect_with_origin(self, π: Any, θ: Array, steps: int, rng: Any = None) -> tuple[Trajectories, Array]:
+        """`collect`, and which environment each row comes from."""
+        rng, n = default_rng(rng), self.n_envs
+        if steps < n or steps % n:
+            raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {n}")
+        if self._live is None:
+            self.restart(self.seed)
+        k, mode, live = steps // n, _autoreset(self.env), self._live
+        record: dict[str, Any] = {
+            "s": np.empty((k, n, self.observation_width), np.float32),
+            "next": np.empty((k, n, self.observation_width), np.float32),
+            "r": np.empty((k, n)),
+            "real": np.empty((k, n), bool),
+            "terminated": np.empty((k, n), bool),
+            "over": np.empty((k, n), bool),
+            "discounted": np.empty((k, n)),
+        }
+        raw, actions, returns, lengths = np.empty_like(record["s"]), [], [], []
+        for t in range(k):
+            s = self._seen(live["observation"])
+            a = π(θ, s, rng)
+            observation, r, terminated, truncated, info = self.env.step(_sent(self.env.single_action_space, a))
+            observation, r = self._flat(observation), np.asarray(r, dtype=np.float64)
+            if not (np.isfinite(r).all() and np.isfinite(observation).all()):
+                bad = int(np.argmax(~(np.isfinite(r) & np.isfinite(observation).all(axis=1))))
+                raise ValueError(
+                    f"{self.name}: environment {bad} gave reward {r[bad]} and observation {observation[bad]} at step "
+                    f"{t} of this batch: must be finite"
+                )
+            real = ~live["skip"]
+            over = (terminated | truncated) & real
+            last = observation
+            if mode == "same_step" and over.any():
+                last = observation.copy()
+                last[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
+            raw[t], record["s"][t], record["r"][t], record["real"][t] = live["observation"], s, r, real
+            record["next"][t], record["terminated"][t], record["over"][t] = last, terminated & real, over
+            actions.append(a)
+            live["return"] += np.where(real, r, 0)
+            live["length"] += real
+            live["discounted"] = np.where(real, live["discounted"] * self.γ + r, 0.0)
+            record["discounted"][t] = live["discounted"]
+            if over.any():
+                returns.append(live["return"][over])
+                lengths.append(live["length"][over])
+                for name in ("return", "discounted", "length"):
+                    live[name][over] = 0
+            if mode == "next_step":
+                live["skip"] = over
+            elif mode == "disabled" and over.any():
+                observation = self._flat(self.env.reset(options={"reset_mask": over})[0])
+            live["observation"] = observation
+        record["next"] = self._seen(record["next"])
+        real = record["real"]
+        self.steps += int(real.sum())
+        self.episodes = (
+            (np.concatenate(returns), np.concatenate(lengths)) if returns else (np.empty(0), np.empty(0, int))
+        )
+        if self.scale_rewards:
+            self._returned.update(record["discounted"][real][:, None])
+            scale = np.sqrt(self._returned.variance[0] + 1e-8)
+            record["r"] = np.clip(record["r"] / scale, -CLIP, CLIP)
+        if self.normalize_observations:
+            self._observed.update(raw[real].astype(np.float64))
+        return _fragments(record, np.stack(actions))
+
+    def _one(self, observation: Any) -> Array:
+        return np.asarray(observation, dtype=np.float32).ravel()
+
+    def state(self) -> dict[str, Any]:
+        """The statistics and counts; with `restart` all that a resumed run needs."""
+        return {
+            "steps": self.steps,
+            "observed_count": self._observed.count,
+            "observed_mean": self._observed.mean.copy(),
+            "observed_variance": self._observed.variance.copy(),
+            "returned_count": self._returned.count,
+            "returned_mean": self._returned.mean.copy(),
+            "returned_variance": self._returned.variance.copy(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Put back what `state` gave."""
+        if np.shape(state["observed_mean"]) != (self.observation_width,):
+            raise ValueError(
+                f"state: has statistics of observations {np.shape(state['observed_mean'])}, this problem's are "
+                f"{(self.observation_width,)}"
+            )
+        self.steps = int(state["steps"])
+        self._observed = RunningStatistics(
+            float(state["observed_count"]), np.array(state["observed_mean"]), np.array(state["observed_variance"])
+        )
+        self._returned = RunningStatistics(
+            float(state["returned_count"]), np.array(state["returned_mean"]), np.array(state["returned_variance"])
+        )
+
+    def close(self) -> None:
+        """Close the environments."""
+        self.env.close()
+
+    def __enter__(self) -> GymnasiumProblem:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _fragments(record: dict[str, Any], a: Array) -> tuple[Trajectories, Array]:
+    """Rows of real steps, and the environment of each: a stream is cut after every end and at the end of the batch."""
+    k, n = record["r"].shape
+
+    def stream(x: Array) -> Array:
+        return np.swapaxes(x, 0, 1).reshape(n * k, *x.shape[2:])
+
+    real = stream(record["real"])
+    s, a, r, s_next, terminated, over = (
+        stream(x)[real] for x in (record["s"], a, record["r"], record["next"], record["terminated"], record["over"])
+    )
+    env = np.repeat(np.arange(n), k)[real]
+    first = np.ones(len(s), bool)
+    first[1:] = over[:-1] | (env[1:] != env[:-1])
+    start = np.flatnonzero(first)
+    lengths = np.diff(np.append(start, len(s)))
+    steps = np.arange(lengths.max())
+    mask = steps < lengths[:, None]
+    i = start[:, None] + np.minimum(steps, lengths[:, None] - 1)  # padding repeats the last real step
+    last = start + lengths - 1
+    return Trajectories(s[i], a[i], np.where(mask, r[i], 0.0), mask, s_next[last], terminated[last]), env[start]
+
+
+@rollouts.register
+def _(P: GymnasiumProblem, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
+    """m episodes of at most d steps, each from a fresh reset: the environments' own start states stand for b.
+
+    Ends the episodes that `collect` had going.
+    """
+    rng = default_rng(rng)
+    rounds = []
+    for _ in range(-(-m // P.n_envs)):
+        P.restart(int(rng.integers(2**31)))
+        τs, env = P.collect_with_origin(π, θ, P.n_envs * d, rng)
+        first = np.flatnonzero(np.diff(env, prepend=-1))  # of each environment, the piece that began with the reset
+        rounds.append(_padded(τs[first], d))
+    P.restart(int(rng.integers(2**31)))
+    return Trajectories(*map(np.concatenate, zip(*rounds, strict=True)))[:m]
+
+
+def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
+    """The arrays of τs with room for d steps."""
+    i = np.minimum(np.arange(d), τs.r.shape[1] - 1)
+    mask = τs.mask[:, i] & (np.arange(d) < τs.r.shape[1])
+    return τs.s[:, i], τs.a[:, i], np.where(mask, τs.r[:, i], 0), mask, τs.s_end, τs.terminated
+
+
+def _vector(env: Any, n_envs: int) -> Any:
+    """A vector environment with flat observations."""
+    import gymnasium
+    from gymnasium import spaces, wrappers
+
+    def flat(env: Any) -> Any:
+        return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
+
+    if isinstance(env, gymnasium.vector.VectorEnv):
+        made = env
+    elif isinstance(env, gymnasium.Env):
+        if n_envs != 1:
+            raise ValueError(
+                f"n_envs = {n_envs}: must be 1 for an environment that is already made; give an id or a factory"
+            )
+        made = gymnasium.vector.SyncVectorEnv([lambda: flat(env)])
+    elif isinstance(env, str):
+        try:
+            spec = gymnasium.spec(env)
+        except gymnasium.error.Error as error:
+            raise ValueError(f"env = {env!r}: no environment of that id ({error})") from error
+        box = isinstance(gymnasium.make(env).observation_space, spaces.Box) if not spec.vector_entry_point else True
+        if spec.vector_entry_point:
+            made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="vector_entry_point")
+        elif box:
+            made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="sync")
+        else:
+            made = gymnasium.vector.SyncVectorEnv([lambda: flat(gymnasium.make(env))] * n_envs)
+    elif callable(env):
+        made = gymnasium.vector.SyncVectorEnv([lambda: flat(env())] * n_envs)
+    else:
+        refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
+    space = made.single_observation_space
+    if not isinstance(space, spaces.Box):
+        made = wrappers.vector.FlattenObservation(made)
+    return made
+
+
+def _head(space: Any) -> Any:
+    """The head whose actions suit the space."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return heads.Categorical(int(space.n))
+    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+        return heads.MultiCategorical(space.nvec)
+    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
+        return heads.Bernoulli(math.prod(space.shape))
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
+        return heads.Gaussian(math.prod(space.shape))
+    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
+    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
+    return None
+
+
+def _sent(space: Any, a: Array) -> Array:
+    """What the environments get: whole numbers from the space's start on, real ones clipped to its bounds."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        return np.clip(a, space.low, space.high).astype(space.dtype).reshape(len(a), *space.shape)
+    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else a
+
+
+def _autoreset(env: Any) -> str:
+    """When the environments reset themselves after an end: "next_step", "same_step" or "disabled"."""
+    mode = env.metadata.get("autoreset_mode", "NextStep")
+    name = str(getattr(mode, "value", mode)).lower().replace("_", "")
+    known = {"nextstep": "next_step", "samestep": "same_step", "disabled": "disabled"}
+    if name not in known:
+        raise ValueError(f"autoreset_mode = {mode!r}: must be NEXT_STEP, SAME_STEP or DISABLED")
+    return known[name]
