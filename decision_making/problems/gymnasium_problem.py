@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,7 @@ class GymnasiumProblem:
     observation_width: int = field(init=False)
     steps: int = field(init=False, default=0)  # environment steps taken
     episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths that the last collect saw end
+    _mode: str = field(init=False, repr=False)  # when the environments reset themselves
     _observed: RunningStatistics = field(init=False, repr=False)
     _returned: RunningStatistics = field(init=False, repr=False)
     _live: Any = field(init=False, repr=False, default=None)
@@ -79,7 +81,7 @@ class GymnasiumProblem:
         given = self.env
         self.name = given if isinstance(given, str) else type(given).__name__
         self.env = _vector(given, self.n_envs)
-        self.n_envs = self.env.num_envs
+        self.n_envs, self._mode = self.env.num_envs, _autoreset(self.env)
         self.head = _head(self.env.single_action_space)
         self.observation_width = math.prod(self.env.single_observation_space.shape)
         self._observed = RunningStatistics.empty(self.observation_width)
@@ -96,6 +98,15 @@ class GymnasiumProblem:
         if not self.normalize_observations:
             return None
         return {"mean": self._observed.mean.copy(), "variance": self._observed.variance.copy()}
+
+    @property
+    def action_convention(self) -> dict[str, Array]:
+        """How the environment counts its actions ("start") or bounds them ("low", "high"); empty where it does not."""
+        space = self.env.single_action_space
+        if hasattr(space, "low"):
+            return {"low": np.array(space.low), "high": np.array(space.high)}
+        start = np.asarray(getattr(space, "start", 0))
+        return {"start": start} if start.any() else {}
 
     def restart(self, seed: int | None) -> None:
         """End all episodes and start anew from the seed; nothing else seeds the environments but the first reset."""
@@ -135,7 +146,7 @@ class GymnasiumProblem:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {n}")
         if self._live is None:
             self.restart(self.seed)
-        k, mode, live = steps // n, _autoreset(self.env), self._live
+        k, live = steps // n, self._live
         record: dict[str, Any] = {
             "s": np.empty((k, n, self.observation_width), np.float32),
             "next": np.empty((k, n, self.observation_width), np.float32),
@@ -147,39 +158,19 @@ class GymnasiumProblem:
         }
         raw, actions, returns, lengths = np.empty_like(record["s"]), [], [], []
         for t in range(k):
-            s = self._seen(live["observation"])
-            a = π(θ, s, rng)
-            observation, r, terminated, truncated, info = self.env.step(_sent(self.env.single_action_space, a))
-            observation, r = self._flat(observation), np.asarray(r, dtype=np.float64)
-            if not (np.isfinite(r).all() and np.isfinite(observation).all()):
-                bad = int(np.argmax(~(np.isfinite(r) & np.isfinite(observation).all(axis=1))))
-                raise ValueError(
-                    f"{self.name}: environment {bad} gave reward {r[bad]} and observation {observation[bad]} at step "
-                    f"{t} of this batch: must be finite"
-                )
-            real = ~live["skip"]
-            over = (terminated | truncated) & real
-            last = observation
-            if mode == "same_step" and over.any():
-                last = observation.copy()
-                last[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
-            raw[t], record["s"][t], record["r"][t], record["real"][t] = live["observation"], s, r, real
-            record["next"][t], record["terminated"][t], record["over"][t] = last, terminated & real, over
+            raw[t], record["real"][t] = live["observation"], ~live["skip"]
+            record["s"][t] = self._seen(live["observation"])
+            a = π(θ, record["s"][t], rng)
             actions.append(a)
-            live["return"] += np.where(real, r, 0)
-            live["length"] += real
-            live["discounted"] = np.where(real, live["discounted"] * self.γ + r, 0.0)
+            record["r"][t], record["next"][t], record["terminated"][t], over = self._advance(a)
+            record["over"][t] = over
+            live["discounted"] = live["discounted"] * self.γ + record["r"][t]
             record["discounted"][t] = live["discounted"]
             if over.any():
                 returns.append(live["return"][over])
                 lengths.append(live["length"][over])
                 for name in ("return", "discounted", "length"):
                     live[name][over] = 0
-            if mode == "next_step":
-                live["skip"] = over
-            elif mode == "disabled" and over.any():
-                observation = self._flat(self.env.reset(options={"reset_mask": over})[0])
-            live["observation"] = observation
         record["next"] = self._seen(record["next"])
         real = record["real"]
         self.steps += int(real.sum())
@@ -193,6 +184,59 @@ class GymnasiumProblem:
         if self.normalize_observations:
             self._observed.update(raw[real].astype(np.float64))
         return _fragments(record, np.stack(actions))
+
+    def play(
+        self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = 100_000
+    ) -> tuple[Array, Array]:
+        """Undiscounted returns and lengths of whole episodes with actions act(observations), observations as they are.
+
+        Every copy plays the same number of episodes, or one more, so that short ones are not favoured. Statistics
+        and the count of steps stay. Ends the episodes that `collect` had going, and its own.
+        Raises ValueError where an episode takes more than max_steps, or what comes is not finite.
+        """
+        self.restart(seed)
+        live, n = self._live, self.n_envs
+        left = episodes // n + (np.arange(n) < episodes % n)
+        returns, lengths = [], []
+        while left.any():
+            *_, over = self._advance(act(live["observation"]))
+            ended = over & (left > 0)
+            returns.append(live["return"][ended])
+            lengths.append(live["length"][ended])
+            left -= ended
+            live["return"][over], live["length"][over] = 0, 0
+            if (live["length"] >= max_steps).any():
+                raise ValueError(f"{self.name}: an episode takes more than max_steps = {max_steps} steps")
+        self._live = None
+        return np.concatenate(returns), np.concatenate(lengths)
+
+    def _advance(self, a: Array) -> tuple[Array, Array, Array, Array]:
+        """One step of all copies: rewards, the observations it led to, which terminated, which ended at all.
+
+        Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.
+        """
+        live, mode = self._live, self._mode
+        observation, r, terminated, truncated, info = self.env.step(sent_actions(self.env.single_action_space, a))
+        observation, real = self._flat(observation), ~live["skip"]
+        r = np.where(real, np.asarray(r, dtype=np.float64), 0.0)
+        if not (np.isfinite(r).all() and np.isfinite(observation).all()):
+            bad = int(np.argmax(~(np.isfinite(r) & np.isfinite(observation).all(axis=1))))
+            raise ValueError(
+                f"{self.name}: environment {bad} gave reward {r[bad]} and observation {observation[bad]} after "
+                f"{live['length'][bad]} steps of its episode: must be finite"
+            )
+        over, last = (terminated | truncated) & real, observation
+        if mode == "same_step" and over.any():
+            last = observation.copy()
+            last[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
+        live["return"] += r
+        live["length"] += real
+        if mode == "next_step":
+            live["skip"] = over
+        elif mode == "disabled" and over.any():
+            observation = self._flat(self.env.reset(options={"reset_mask": over})[0])
+        live["observation"] = observation
+        return r, last, terminated & real, over
 
     def _one(self, observation: Any) -> Array:
         return np.asarray(observation, dtype=np.float32).ravel()
@@ -337,7 +381,7 @@ def _head(space: Any) -> Any:
     return None
 
 
-def _sent(space: Any, a: Array) -> Array:
+def sent_actions(space: Any, a: Array) -> Array:
     """What the environments get: whole numbers from the space's start on, real ones clipped to its bounds."""
     from gymnasium import spaces
 

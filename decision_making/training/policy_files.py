@@ -1,0 +1,193 @@
+"""A trained policy to keep, to load elsewhere, and to use: it acts on the observations an environment gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import Array, parameters, refuse
+from decision_making.mdp import sample_start
+from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy
+from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
+from decision_making.simulation import default_rng, simulate
+from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
+
+HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}
+POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy)}
+
+
+@frozen(eq=False)
+class TrainedPolicy:
+    """A policy with its parameters, and what lies between it and an environment.
+
+    `statistics` are the mean and variance that observations are normalised with. `action` tells how the environment
+    counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones. Both may be empty.
+    """
+
+    π: Any
+    θ: Array = field(repr=False)  # (n,)
+    statistics: dict[str, Array] = field(factory=dict, repr=False)
+    action: dict[str, Array] = field(factory=dict, repr=False)
+
+    def act(self, observation: Any, *, mode: bool = True, rng: Any = None) -> Any:
+        """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
+
+        It is the action to give to the environment. Observations that are not flat are flattened first, with
+        gymnasium.spaces.flatten, as they were in training.
+        """
+        a = self.choose(np.asarray(observation), mode=mode, rng=rng)
+        if "start" in self.action:
+            a = a + self.action["start"]
+        if "low" in self.action:
+            a = np.clip(a, self.action["low"], self.action["high"]).astype(self.action["low"].dtype)
+        return a if np.ndim(a) else a.item()
+
+    def choose(self, observation: Array, *, mode: bool = True, rng: Any = None) -> Array:
+        """`act` in the numbers of the policy: actions count from 0 and have no bounds."""
+        s = self.observe(observation)
+        return np.asarray(self.π.mode(self.θ, s) if mode else self.π(self.θ, s, default_rng(rng)))
+
+    def observe(self, observation: Array) -> Array:
+        """Observations as the policy sees them: centred and scaled by the statistics it was trained with."""
+        if not self.statistics:
+            return observation
+        from decision_making.problems.gymnasium_problem import normalized_observations  # imported where used
+
+        return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
+
+
+def save_policy(path: Path | str, π: Any, θ: Array, problem: Any = None) -> None:
+    """Write π, θ, and what a `GymnasiumProblem` does to observations and actions, to one `.npz` file, whole or not.
+
+    Raises TypeError for a policy that cannot be rebuilt from numbers, such as a `FunctionPolicy`.
+    """
+    arrays = {"θ": parameters(θ, π.n)}
+    for group, source in (("observation", "observation_statistics"), ("action", "action_convention")):
+        arrays |= {f"{group}.{name}": np.asarray(x) for name, x in (getattr(problem, source, None) or {}).items()}
+    save_checkpoint(path, arrays, {"policy": _described(π)})
+
+
+def load_policy(path: Path | str) -> TrainedPolicy:
+    """The policy in a file of `save_policy`; executes nothing.
+
+    Raises ValueError, naming the file, if it is not one, FileNotFoundError if it is not there.
+    """
+    arrays, meta = load_checkpoint(path)
+
+    def group(prefix: str) -> dict[str, Array]:
+        return {name[len(prefix) :]: x for name, x in arrays.items() if name.startswith(prefix)}
+
+    try:
+        π = _rebuilt(meta["policy"])
+        statistics, action = group("observation."), group("action.")
+        if set(statistics) not in ({"mean", "variance"}, set()) or set(action) not in (
+            {"start"},
+            {"low", "high"},
+            set(),
+        ):
+            raise ValueError(f"unknown arrays {sorted(arrays)}")
+        return TrainedPolicy(π, parameters(arrays["θ"], π.n), statistics, action)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path} is not a saved policy: {error}") from error
+
+
+def _described(π: Any) -> dict[str, Any]:
+    name = type(π).__name__
+    if isinstance(π, LinearGaussianPolicy):
+        return {"name": name, "σ_min": π.σ_min}
+    if isinstance(π, SoftmaxPolicy):
+        return {"name": name, "n_states": π.n_states, "n_actions": π.n_actions}
+    if isinstance(π, NeuralPolicy):
+        size = getattr(π.head, "n", None) or getattr(π.head, "k", None) or list(π.head.nvec)
+        return {"name": name, "sizes": list(π.sizes), "head": type(π.head).__name__, "size": size}
+    raise TypeError(f"π = {π!r}: only {', '.join(POLICIES)} can be saved")
+
+
+def _rebuilt(described: dict[str, Any]) -> Any:
+    described = dict(described)
+    name = described.pop("name")
+    if name not in POLICIES:
+        raise ValueError(f"policy = {name!r}: must be one of {', '.join(POLICIES)}")
+    if name != "NeuralPolicy":
+        return POLICIES[name](**described)
+    if described["head"] not in HEADS:
+        raise ValueError(f"head = {described['head']!r}: must be one of {', '.join(HEADS)}")
+    return NeuralPolicy(tuple(described["sizes"]), HEADS[described["head"]](described["size"]))
+
+
+@frozen(eq=False)
+class Evaluation:
+    """Mean return of a policy with a bootstrap interval, and the returns it comes from."""
+
+    mean: float
+    low: float  # of the interval
+    high: float
+    returns: Array = field(repr=False)
+    lengths: Array = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g}, {len(self.returns)} episodes)"
+
+
+def evaluate(
+    policy: TrainedPolicy,
+    problem: Any,
+    episodes: int = 20,
+    *,
+    mode: bool = True,
+    seed: int = 0,
+    confidence: float = 0.95,
+    d: int | None = None,
+) -> Evaluation:
+    """Play whole episodes and report their undiscounted return.
+
+    `problem` is a gymnasium id, environment or factory, a `GymnasiumProblem` (whose episodes are ended), or a problem
+    with a sampler TR and a start distribution b, for episodes of d steps. Actions are the most likely ones, or drawn
+    with mode=False. The interval is a percentile bootstrap over the episodes. All draws follow from the seed.
+
+    Raises ValueError for episodes < 2, a confidence outside (0, 1), or a missing d.
+    """
+    if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
+        refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
+    if not 0 < confidence < 1:
+        refuse(None, "confidence", confidence, "strictly between 0 and 1")
+    rng = default_rng(seed)
+
+    def act(s: Array) -> Array:
+        return policy.choose(s, mode=mode, rng=rng)
+
+    if callable(getattr(problem, "TR", None)):
+        if d is None:
+            raise ValueError("d = None: episodes of a problem that is simulated need a number of steps")
+        τs = simulate(problem, sample_start(problem.b, episodes, rng), act, d, rng)
+        returns, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+    else:
+        returns, lengths = _played(problem, act, episodes, seed)
+    mean = float(returns.mean())
+    if np.ptp(returns) == 0:
+        return Evaluation(mean, mean, mean, returns, lengths)
+    from scipy import stats  # imported where used
+
+    interval = stats.bootstrap(
+        (returns,), np.mean, confidence_level=confidence, method="percentile", rng=np.random.default_rng(seed)
+    ).confidence_interval
+    return Evaluation(mean, float(interval.low), float(interval.high), returns, lengths)
+
+
+def _played(problem: Any, act: Any, episodes: int, seed: int) -> tuple[Array, Array]:
+    from decision_making.problems.gymnasium_problem import GymnasiumProblem  # imported where used
+
+    if isinstance(problem, GymnasiumProblem):
+        return problem.play(act, episodes, seed)
+    import gymnasium
+
+    made = isinstance(problem, gymnasium.Env)
+    P = GymnasiumProblem(problem, 1.0, n_envs=1 if made else min(episodes, 8))
+    try:
+        return P.play(act, episodes, seed)
+    finally:
+        if not made:
+            P.close()
