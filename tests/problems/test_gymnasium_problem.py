@@ -327,7 +327,7 @@ class Broken(Counting):
 def test_environment_that_returns_what_is_not_finite_is_named(what, shown):
     P = GymnasiumProblem(lambda: Broken(what), 0.9, n_envs=2)
     π = P.policy((4,))
-    with pytest.raises(ValueError, match=rf"environment 0 gave .*{shown}.* after 4 steps of its episode: must be finite"):
+    with pytest.raises(ValueError, match=rf"environment 0 gave .*{shown}.* after 4 steps of its episode"):
         P.collect(π, np.zeros(π.n), 20, rng=0)
 
 
