@@ -13,7 +13,8 @@ import gymnasium
 import numpy as np
 
 from decision_making import NeuralCritic, TrustRegionPolicyOptimization, train
-from decision_making.problems.gymnasium_problem import GymnasiumProblem
+from decision_making.problems import GymnasiumProblem
+from decision_making.training import TrainedPolicy, evaluate
 
 # id, seeds, limits, problem, update, critic
 TASKS = {
@@ -46,7 +47,8 @@ def run(task, seed):
     history = train(M, π, θ, critic.init(seed, dtype=np.float32), rng=seed, **limits)
     seconds = time.perf_counter() - start
     windows = np.convolve(history.returns, np.ones(10) / 10, "valid") if len(history.returns) >= 10 else [np.nan]
-    return history, seconds, float(np.max(windows))
+    policy = TrainedPolicy(π, history.θ, P.observation_statistics or {})
+    return history, seconds, float(np.max(windows)), evaluate(policy, name, 20, seed=seed)
 
 
 def main():
@@ -59,15 +61,17 @@ def main():
     if not options.out.exists():
         options.out.write_text(
             f"Python {platform.python_version()}, NumPy {np.__version__}, gymnasium {gymnasium.__version__}. "
-            "Returns are of training episodes, actions sampled.\n\n"
-            "| task | seed | steps | seconds | mean return, last 100 episodes | best mean of 10 episodes in a row |\n"
-            "|---|---|---|---|---|---|\n",
+            "Training returns are of episodes with sampled actions; evaluated are 20 new episodes with the most likely "
+            "ones, after training.\n\n"
+            "| task | seed | steps | seconds | mean return, last 100 episodes | best mean of 10 episodes in a row | evaluated |\n"
+            "|---|---|---|---|---|---|---|\n",
             encoding="utf-8",
         )
     for task in options.tasks:
         for seed in range(options.first_seed, options.first_seed + (options.seeds or TASKS[task][1])):
-            history, seconds, best = run(task, seed)
-            figures = (f"{history.steps:,}", f"{seconds:.1f}", f"{history.mean_return():.1f}", f"{best:.1f}")
+            history, seconds, best, found = run(task, seed)
+            returns = (f"{x:.1f}" for x in (history.mean_return(), best, found.mean))
+            figures = (f"{history.steps:,}", f"{seconds:.1f}", *returns)
             row = f"| {' | '.join((TASKS[task][0], str(seed), *figures))} |"
             print(row, flush=True)
             with options.out.open("a", encoding="utf-8") as file:
