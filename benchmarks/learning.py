@@ -63,7 +63,8 @@ def main():
             f"Python {platform.python_version()}, NumPy {np.__version__}, gymnasium {gymnasium.__version__}. "
             "Training returns are of episodes with sampled actions; evaluated are 20 new episodes with the most likely "
             "ones, after training.\n\n"
-            "| task | seed | steps | seconds | mean return, last 100 episodes | best mean of 10 episodes in a row | evaluated |\n"
+            "| task | seed | steps | seconds | last 100 training episodes | best 10 training episodes in a row "
+            "| evaluated |\n"
             "|---|---|---|---|---|---|---|\n",
             encoding="utf-8",
         )

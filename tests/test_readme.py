@@ -38,3 +38,10 @@ def test_readme_index_names_files_and_names_that_exist():
     assert len(public) > 15
     for name in public:
         assert hasattr(decision_making, name), name
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"), re.findall(r"<!-- benchmark: (\w+) -->\n(.*?)<!-- /benchmark -->", README, re.DOTALL)
+)
+def test_readme_quotes_the_benchmark_tables_as_they_were_written(name, quoted):
+    assert quoted.strip() == (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").strip()
