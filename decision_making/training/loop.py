@@ -20,11 +20,21 @@ from attrs import define
 
 from decision_making.checks import Array, parameters, refuse
 from decision_making.policies import Policy
+from decision_making.policy_gradient_estimation import (
+    BaselineSubtractionGradient,
+    LikelihoodRatioGradient,
+    RewardToGoGradient,
+)
 from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, step
 from decision_making.simulation import Trajectories, default_rng, rollouts
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
 
+RECORDED = (
+    LikelihoodRatioGradient,
+    RewardToGoGradient,
+    BaselineSubtractionGradient,
+)  # estimate from given trajectories
 CHECKPOINT = "checkpoint.npz"
 
 
@@ -144,7 +154,9 @@ def _collect(M: Any, π: Policy, θ: Array, rng: np.random.Generator) -> Traject
     if hasattr(M, "critic"):
         τs: Trajectories = M.P.collect(π, θ, M.n, rng)
         return τs
-    if isinstance(M, PolicyGradientUpdate) or not hasattr(M, "m"):
+    if isinstance(M, PolicyGradientUpdate) and isinstance(M.grad_U, RECORDED):
+        M = M.grad_U
+    if not hasattr(M, "m"):
         return None
     return rollouts(M.P, M.b, π, θ, M.d, M.m, rng)
 

@@ -28,7 +28,7 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policy_gradient_estimation import problem
-from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, searched, step
+from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, restricted_update, searched, step
 from decision_making.simulation import Trajectories, check_finite, default_rng, local_rewards_to_go, returns
 from decision_making.surrogate import Surrogate
 from decision_making.trust_region_policy_optimization.adam import adam
@@ -55,7 +55,8 @@ class TrustRegionPolicyOptimization:
     objective is the mean over the batch of w Â, the constraint the mean of KL(π_θ ‖ π_θ_new) over the visited states.
 
     `rule` names what is done with them: "trust_region" the natural step and the line search; "natural" that step
-    without the search (truncated natural policy gradient); "penalized" ascent on objective - β constraint; "clamped"
+    without the search (truncated natural policy gradient); "restricted" the gradient's own direction to the length
+    √(2δ); "penalized" ascent on objective - β constraint; "clamped"
     ascent on the clamped surrogate (proximal policy optimization); "gradient" ascent on the objective, one step
     (vanilla policy gradient). The last three ascend by Adam, in `passes` through minibatches.
     """
@@ -80,7 +81,7 @@ class TrustRegionPolicyOptimization:
     rule: str = field(
         default="trust_region",
         kw_only=True,
-        validator=one_of("trust_region", "natural", "penalized", "clamped", "gradient"),
+        validator=one_of("trust_region", "natural", "restricted", "penalized", "clamped", "gradient"),
     )
     learning_rate: float = field(default=3e-4, kw_only=True, validator=positive)  # of the first-order rules
     passes: int = field(default=10, kw_only=True, validator=count)  # of "penalized" and "clamped"
@@ -141,6 +142,8 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     if M.rule in ("trust_region", "natural"):
         θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, π, θ, s, rng))
         taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else bounded(θ, θ_nat, surrogate)
+    elif M.rule == "restricted":
+        taken, info = bounded(θ, restricted_update(θ, surrogate.objective_gradient(θ), M.δ), surrogate), {}
     else:
         taken, info = ascended(M, θ, surrogate, rng), {}
     before = surrogate.objective(θ)

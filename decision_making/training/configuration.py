@@ -1,0 +1,302 @@
+"""What a run is made of, as names and plain values: checked, read from and written to TOML, and put together.
+
+A configuration reproduces a run: environment, update rule, seed, limits and settings. There are two families. A
+textbook problem (`PROBLEMS`) is simulated, m trajectories of depth d, and learnt by an update of chapter 12; anything
+else is a gymnasium id, and learnt by `TrustRegionPolicyOptimization` with one of its rules.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import platform
+import tomllib
+from importlib import metadata
+from typing import Any, NamedTuple
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making import policy_gradient_optimization as chapter_12
+from decision_making.checks import Array
+from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
+from decision_making.policy_gradient_estimation import RewardToGoGradient
+from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+
+# what every run has; None is "not given"
+COMMON: dict[str, Any] = {
+    "env": "",
+    "update": "trust-region",
+    "seed": 0,
+    "steps": None,
+    "updates": None,
+    "seconds": None,
+    "threshold": None,
+    "checkpoint_every": 20,
+    "gamma": 0.99,
+    "hidden": [64, 64],
+    "beta": 1.0,
+    "kl_target": None,
+    "damping": None,
+}
+GYMNASIUM: dict[str, Any] = {
+    "n_envs": 8,
+    "steps_per_update": 1024,
+    "delta": 0.01,
+    "lambda": 0.95,
+    "cg_iterations": 10,
+    "fisher_subsample": 1.0,
+    "max_kl": None,
+    "line_search_factor": 0.8,
+    "max_backtracks": 10,
+    "advantage": "generalized",
+    "normalize_advantages": True,
+    "learning_rate": 3e-4,
+    "passes": 10,
+    "minibatch": 64,
+    "clamp": 0.2,
+    "critic": "neural",
+    "critic_iterations": 10,
+    "log_sigma": 0.0,
+    "normalize_observations": False,
+    "scale_rewards": False,
+}
+TEXTBOOK: dict[str, Any] = {
+    "depth": 10,
+    "trajectories": 100,
+    "epsilon": 0.05,
+    "alpha": 0.5,
+    "ascents": 10,
+    "step_size": 0.01,
+    "clamp": 0.2,
+    "L2_max": None,
+}
+NUMBERS_OR_NONE = ("steps", "updates", "seconds", "threshold", "kl_target", "damping", "max_kl", "L2_max")
+
+RULES = {
+    "trust-region": "trust_region",
+    "natural": "natural",
+    "restricted": "restricted",
+    "clamped": "clamped",
+    "penalized": "penalized",
+    "gradient": "gradient",
+}
+
+
+class Parts(NamedTuple):
+    """What `train` takes."""
+
+    M: Any
+    π: Policy
+    θ: Array
+    φ: Array | None
+
+
+class Problem(NamedTuple):
+    """What the list of problems says of one, and the settings in which it departs from the defaults."""
+
+    chapter: str
+    state: str
+    action: str
+    horizon: str
+    textbook: bool  # simulated as trajectories of fixed depth; the others step as gymnasium environments
+    settings: dict[str, Any]
+
+
+PROBLEMS = {
+    "SimpleRegulator": Problem("F.5", "a real number", "a real number", "depth", True, {"gamma": 0.9}),
+    "HexWorld": Problem(
+        *("7, F.1", "25 hexes", "6 directions", "depth", True),
+        {"gamma": 0.9, "depth": 30, "step_size": 1.0},
+    ),
+    "StraightLineHexWorld": Problem(
+        *("7, F.1", "8 hexes", "6 directions", "depth", True),
+        {"gamma": 0.9, "depth": 30, "step_size": 1.0},
+    ),
+    "TwentyFortyEight": Problem("F.2", "4 x 4 board", "4 moves", "until no move is left", False, {}),
+    "CartPole": Problem("F.3", "4 real numbers", "2 forces", "until it falls", False, {}),
+    "MountainCar": Problem("F.4", "2 real numbers", "3 accelerations", "until the top", False, {}),
+    "CollisionAvoidance": Problem("F.6", "4 real numbers", "3 climb rates", "40 s", False, {}),
+}
+
+
+def is_textbook(env: str) -> bool:
+    """Whether runs of this environment simulate trajectories of fixed depth."""
+    return env in PROBLEMS and PROBLEMS[env].textbook
+
+
+def defaults(env: str) -> dict[str, Any]:
+    """All settings that a run of this environment has."""
+    own = PROBLEMS[env].settings if env in PROBLEMS else {}
+    return {**COMMON, **(TEXTBOOK if is_textbook(env) else GYMNASIUM), **own, "env": env}
+
+
+@frozen(eq=False)
+class Configuration:
+    """Checked settings of a run. Raises ValueError or TypeError, naming the setting, what was given and what may be.
+
+    >>> Configuration({"env": "CartPole-v1", "delt": 0.02})
+    Traceback (most recent call last):
+    ...
+    ValueError: delt: unknown setting; did you mean delta?
+    """
+
+    given: dict[str, Any]
+    values: dict[str, Any] = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        env = self.given.get("env")
+        if not isinstance(env, str) or not env:
+            raise ValueError(f"env = {env!r}: must be a gymnasium id or one of {', '.join(PROBLEMS)}")
+        known = defaults(env)
+        for name, value in self.given.items():
+            if name not in known:
+                raise ValueError(f"{name}: unknown setting{_suggestion(name, known)}")
+            known[name] = _checked(name, value, known[name])
+        if known["update"] not in RULES:
+            raise ValueError(
+                f"update = {known['update']!r}: must be one of {', '.join(RULES)}{_suggestion(known['update'], RULES)}"
+            )
+        if all(known[name] is None for name in ("steps", "updates", "seconds", "threshold")):
+            known |= {"updates": 100} if is_textbook(env) else {"steps": 100_000}
+        object.__setattr__(self, "values", known)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @classmethod
+    def from_toml(cls, text: str, **changes: Any) -> Configuration:
+        """From TOML, with some settings replaced; a table [versions] is passed over."""
+        try:
+            given = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"not TOML: {error}") from error
+        given.pop("versions", None)
+        return cls(given | changes)
+
+    def to_toml(self) -> str:
+        """All settings that are not None, and the versions they were written with."""
+        lines = [f"{name} = {_toml(value)}" for name, value in self.values.items() if value is not None]
+        return "\n".join([*lines, "", "[versions]", *(f"{k} = {_toml(v)}" for k, v in versions().items()), ""])
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """The arguments of `train` that stop it."""
+        return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
+
+    def parts(self) -> Parts:
+        """Problem, update, policy and first parameters, put together. Raises ValueError for an unknown environment."""
+        return _textbook(self) if is_textbook(self["env"]) else _gymnasium(self)
+
+
+def _suggestion(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _checked(name: str, value: Any, default: Any) -> Any:
+    """The value, if it is of the default's kind."""
+    kind, allowed = _kind(name, default)
+    wrong = not isinstance(value, kind) or (isinstance(value, bool) and bool not in kind)
+    if wrong or (isinstance(value, float) and not math.isfinite(value)):
+        raise TypeError(f"{name} = {value!r}: must be {allowed}")
+    if isinstance(default, list):
+        if not all(isinstance(x, int) and not isinstance(x, bool) and x > 0 for x in value):
+            raise TypeError(f"{name} = {value!r}: must be a list of whole numbers > 0")
+        return list(value)
+    return value
+
+
+def _kind(name: str, default: Any) -> tuple[tuple[type, ...], str]:
+    if name in NUMBERS_OR_NONE:
+        return (int, float, type(None)), "a number"
+    if isinstance(default, bool):
+        return (bool,), "true or false"
+    if isinstance(default, int):
+        return (int,), "a whole number"
+    if isinstance(default, float):
+        return (int, float), "a number"
+    return ((list, tuple), "a list of whole numbers") if isinstance(default, list) else ((str,), "a text")
+
+
+def _toml(value: Any) -> str:
+    """A plain value as TOML: JSON but for the names of nothing, which are not written."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide the numbers."""
+    found = {"python": platform.python_version()}
+    for name in ("decision-making", "numpy", "scipy", "autograd", "gymnasium", "mujoco"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _gymnasium(c: Configuration) -> Parts:
+    from decision_making.problems import GymnasiumProblem, register_environments
+
+    register_environments()
+    env = f"decision_making/{c['env']}-v0" if c["env"] in PROBLEMS else c["env"]
+    P = GymnasiumProblem(
+        *(env, c["gamma"]),
+        n_envs=c["n_envs"],
+        normalize_observations=c["normalize_observations"],
+        scale_rewards=c["scale_rewards"],
+    )
+    π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
+    M = TrustRegionPolicyOptimization(
+        *(P, c["steps_per_update"], critic, c["delta"]),
+        rule=RULES[c["update"]],
+        λ=c["lambda"],
+        α=c["line_search_factor"],
+        β=c["beta"],
+        damping=0.1 if c["damping"] is None else c["damping"],
+        **{
+            name: c[name]
+            for name in (
+                *("cg_iterations", "fisher_subsample", "max_kl", "max_backtracks", "advantage"),
+                *("normalize_advantages", "learning_rate", "passes", "minibatch", "clamp", "kl_target"),
+            )
+        },
+    )
+    if c["steps_per_update"] % c["n_envs"]:
+        raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
+    seed, options = c["seed"], {"dtype": np.float32}
+    return Parts(M, π, π.init(seed, log_σ=c["log_sigma"], **options), critic.init(seed, **options))
+
+
+def _critic(c: Configuration, width: int) -> Any:
+    if c["critic"] == "linear":
+        return LinearCritic(width)
+    if c["critic"] == "neural":
+        return NeuralCritic((width, *c["hidden"]), iterations=c["critic_iterations"])
+    raise ValueError(f"critic = {c['critic']!r}: must be neural or linear")
+
+
+def _textbook(c: Configuration) -> Parts:
+    from decision_making import problems
+
+    P = getattr(problems, c["env"])(γ=c["gamma"])
+    regulator = c["env"] == "SimpleRegulator"
+    π: Any = LinearGaussianPolicy() if regulator else SoftmaxPolicy(len(P.S), len(P.A))
+    θ = np.array([0.0, 1.0]) if regulator else np.zeros(π.n)
+    size = (P, P.b, c["depth"], c["trajectories"])
+    damping = 0.0 if c["damping"] is None else c["damping"]
+    M: Any = {
+        "trust-region": lambda: chapter_12.TrustRegionUpdate(*size, c["epsilon"], c["alpha"], damping=damping),
+        "natural": lambda: chapter_12.NaturalPolicyUpdate(*size, c["epsilon"], damping=damping),
+        "restricted": lambda: chapter_12.RestrictedPolicyUpdate(*size, c["epsilon"]),
+        "clamped": lambda: chapter_12.ClampedSurrogateUpdate(*size, c["clamp"], c["step_size"], c["ascents"]),
+        "penalized": lambda: chapter_12.PenalizedSurrogateUpdate(
+            *size, c["beta"], c["step_size"], c["ascents"], kl_target=c["kl_target"]
+        ),
+        "gradient": lambda: chapter_12.PolicyGradientUpdate(
+            RewardToGoGradient(*size), c["step_size"], L2_max=c["L2_max"]
+        ),
+    }[c["update"]]()
+    return Parts(M, π, θ, None)
