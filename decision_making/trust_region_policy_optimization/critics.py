@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, count, not_negative, one_of, parameters, positive
+from decision_making.checks import Array, all_finite, count, not_negative, one_of, parameters, positive
 from decision_making.policies.base import reverse_pass
 from decision_making.policies.network import network, orthogonal, size
 from decision_making.simulation import default_rng
@@ -18,12 +18,29 @@ def _sizes(sizes: Any) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def _rows(s: Any, width: int) -> Array:
+    """States (..., width), one a row."""
+    s = np.asarray(s)
+    if s.shape[-1:] != (width,):
+        raise ValueError(f"s has shape {s.shape}: states of this critic are vectors of {width}")
+    return s.reshape(-1, width)
+
+
+def _targets(targets: Any, N: int) -> Array:
+    """Targets (N,) in float64."""
+    targets = np.asarray(targets, np.float64)
+    if targets.size != N:
+        raise ValueError(f"targets has shape {targets.shape}: there must be one for each of the {N} states")
+    return targets.ravel()
+
+
 @frozen
 class LinearCritic:
     """V_φ(s) = φᵀf(s), f the powers s_i .. s_i^degree of each component and 1, fitted by regularised least squares.
 
     Where the state has the time in it (gymnasium's TimeAwareObservation), the features are polynomial in the time too.
-    The fit is exact, so it does not depend on the φ it starts from. Components should be of order 1.
+    The fit is exact, so it does not depend on the φ it starts from. Components should be of order 1; they are cut to
+    [-10, 10].
 
     >>> critic = LinearCritic(1, degree=2)
     >>> s = np.linspace(-1, 1, 9)[:, None]
@@ -45,7 +62,7 @@ class LinearCritic:
         return np.zeros(self.n, dtype)
 
     def _features(self, s: Array) -> Array:
-        s = np.clip(np.asarray(s, np.float64).reshape(-1, self.width), -10, 10)
+        s = np.clip(_rows(s, self.width).astype(np.float64), -10, 10)
         return np.hstack([*(s**k for k in range(1, self.degree + 1)), np.ones((len(s), 1))])
 
     def predict(self, φ: Array, s: Array) -> Array:
@@ -54,11 +71,15 @@ class LinearCritic:
         return np.asarray(self._features(s) @ φ, φ.dtype).reshape(np.shape(s)[:-1])
 
     def fit(self, φ: Array, s: Array, targets: Array, rng: Any = None) -> Array:
-        """φ of the least-squares fit to targets (N,) at states s (N, width)."""
+        """φ of the least-squares fit to targets (N,) at states s (N, width); φ itself where that is not finite."""
         φ, f = parameters(φ, self.n, "φ"), self._features(s)
         rows = np.vstack([f, np.sqrt(self.ridge * len(f)) * np.eye(self.n)])
-        right = np.append(np.asarray(targets, np.float64).ravel(), np.zeros(self.n))
-        return np.linalg.lstsq(rows, right, rcond=None)[0].astype(φ.dtype)
+        right = np.append(_targets(targets, len(f)), np.zeros(self.n))
+        if not (all_finite(right) and all_finite(f)):
+            return φ
+        with np.errstate(over="ignore", invalid="ignore"):
+            fitted = np.linalg.lstsq(rows, right, rcond=None)[0].astype(φ.dtype)
+        return fitted if all_finite(fitted) else φ
 
 
 @frozen
@@ -101,23 +122,27 @@ class NeuralCritic:
     def predict(self, φ: Array, s: Array) -> Array:
         """V_φ(s) for states s (..., sizes[0])."""
         φ = parameters(φ, self.n, "φ")
-        return np.asarray(self._values(φ, np.asarray(s).reshape(-1, self.sizes[0]))).reshape(np.shape(s)[:-1])
+        return np.asarray(self._values(φ, _rows(s, self.sizes[0]))).reshape(np.shape(s)[:-1])
 
     def _values(self, φ: Array, s: Array) -> Array:
         return network(φ, s.astype(φ.dtype, copy=False), self._shapes)[:, 0]
 
     def fit(self, φ: Array, s: Array, targets: Array, rng: Any = None) -> Array:
-        """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ; φ itself is left alone."""
-        φ = parameters(φ, self.n, "φ")
-        s, targets = np.asarray(s).reshape(-1, self.sizes[0]), np.asarray(targets, φ.dtype).ravel()
-        if self.optimizer == "lbfgs":
-            fitted = self._lbfgs(φ, s, targets)
-        else:
-            fitted = adam(
-                lambda φ, i: self._loss(φ, s[i], targets[i])[1],
-                *(φ, len(s), self.iterations, self.minibatch, self.learning_rate, default_rng(rng)),
-            )
-        return fitted if np.isfinite(fitted).all() else φ
+        """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ; φ itself is left alone.
+
+        Returns φ where the fit is not finite.
+        """
+        φ, s = parameters(φ, self.n, "φ"), _rows(s, self.sizes[0])
+        with np.errstate(over="ignore", invalid="ignore"):
+            targets = _targets(targets, len(s)).astype(φ.dtype)
+            if self.optimizer == "lbfgs":
+                fitted = self._lbfgs(φ, s, targets)
+            else:
+                fitted = adam(
+                    lambda φ, i: self._loss(φ, s[i], targets[i])[1],
+                    *(φ, len(s), self.iterations, self.minibatch, self.learning_rate, default_rng(rng)),
+                )
+        return fitted if all_finite(fitted) else φ
 
     def _loss(self, φ: Array, s: Array, targets: Array) -> tuple[float, Array]:
         """½ mean (V_φ(s) - target)² and its gradient."""

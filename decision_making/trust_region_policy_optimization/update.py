@@ -14,6 +14,7 @@ from attrs import field, frozen
 from decision_making.advantages import end_states, generalized_advantages, normalized, temporal_differences
 from decision_making.checks import (
     Array,
+    all_finite,
     count,
     count_or_zero,
     discount,
@@ -92,6 +93,10 @@ class TrustRegionPolicyOptimization:
     β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)
     β_max: float = field(default=1e6, kw_only=True, validator=positive)
 
+    def __attrs_post_init__(self) -> None:
+        if self.β_min > self.β_max:
+            refuse(self, "β_min", self.β_min, f"at most β_max = {self.β_max}")
+
     @property
     def ε(self) -> float:
         """δ by its name in the line search of chapter 12."""
@@ -116,12 +121,14 @@ class BatchSurrogate(Surrogate):
 
     def constraint(self, θ_new: Array) -> float:
         """Mean KL over the visited states, in nats; infinite where the largest one exceeds M.max_kl."""
-        if self.M.max_kl is not None:
-            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                largest = np.max(self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s))
-            if not largest <= self.M.max_kl:
-                return math.inf
+        if self.M.max_kl is not None and not self.largest_kl(θ_new) <= self.M.max_kl:
+            return math.inf
         return Surrogate.constraint(self, θ_new)
+
+    def largest_kl(self, θ_new: Array) -> float:
+        """KL in the visited state where it is largest."""
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return float(np.max(self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s)))
 
     def rows(self, i: Array) -> BatchSurrogate:
         """The surrogates of some of the steps."""
@@ -141,9 +148,9 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
     if M.rule in ("trust_region", "natural"):
         θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, π, θ, s, rng))
-        taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else bounded(θ, θ_nat, surrogate)
+        taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else kept(M, θ, θ_nat, surrogate)
     elif M.rule == "restricted":
-        taken, info = bounded(θ, restricted_update(θ, surrogate.objective_gradient(θ), M.δ), surrogate), {}
+        taken, info = kept(M, θ, restricted_update(θ, surrogate.objective_gradient(θ), M.δ), surrogate), {}
     else:
         taken, info = ascended(M, θ, surrogate, rng), {}
     before = surrogate.objective(θ)
@@ -156,10 +163,25 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
 
 
+def kept(
+    M: TrustRegionPolicyOptimization, θ: Array, θ_new: Array, surrogate: BatchSurrogate, β: float | None = None
+) -> Step:
+    """The Step of a rule without a search: to θ_new, or nowhere if the surrogates are not finite there."""
+    taken = bounded(θ, θ_new, surrogate, β)
+    if not taken.accepted and all_finite(θ_new) and M.max_kl is not None and surrogate.largest_kl(θ_new) > M.max_kl:
+        reason = f"the divergence in some state exceeds max_kl = {M.max_kl}: θ is unchanged"
+        return attrs.evolve(taken, reason=reason)
+    return taken
+
+
 def natural_candidate(
     M: TrustRegionPolicyOptimization, θ: Array, g: Array, F: Callable[[Array], Array]
 ) -> tuple[Array, dict[str, float]]:
     """θ + √(2δ / xᵀFx) x with F x = g by conjugate gradients, and how far they came."""
+    if not all_finite(g):
+        return np.full_like(θ, np.nan), {"cg_iterations": 0.0, "cg_residual": math.nan}
+    scale = np.max(abs(g))
+    g = g / scale if scale > 0 else g  # the step does not depend on it, and products might overflow or vanish
     iterates: list[None] = []
     x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
     Fx = F(x)
@@ -176,20 +198,24 @@ def ascended(M: TrustRegionPolicyOptimization, θ: Array, surrogate: BatchSurrog
         some = surrogate.rows(i)
         if M.rule == "clamped":
             return -some.clamped_gradient(θ_new, M.clamp)
-        penalty = M.β * some.constraint_gradient(θ_new) if M.rule == "penalized" and M.β else 0.0
-        return penalty - some.objective_gradient(θ_new)
+        if M.rule != "penalized" or not M.β or np.array_equal(θ_new, θ):
+            return -some.objective_gradient(θ_new)  # at θ the constraint is least: its slope would be rounding
+        with np.errstate(over="ignore", invalid="ignore"):
+            return M.β * some.constraint_gradient(θ_new) - some.objective_gradient(θ_new)
 
     N = len(surrogate.τs)
     passes, minibatch = (1, N) if M.rule == "gradient" else (M.passes, M.minibatch)
     θ_new = adam(descent, θ, N, passes, minibatch, M.learning_rate, rng)
     if M.rule != "penalized":
-        return bounded(θ, θ_new, surrogate)
-    return bounded(θ, θ_new, surrogate, β=adapted_β(M, surrogate.constraint(θ_new)))
+        return kept(M, θ, θ_new, surrogate)
+    return kept(M, θ, θ_new, surrogate, β=adapted_β(M, surrogate.constraint(θ_new)))
 
 
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
     """The given trajectories, else n environment steps collected by M.P."""
     if τs is None:
+        if not callable(getattr(M.P, "collect", None)):
+            raise TypeError(f"P = {M.P!r}: must collect environment steps, as GymnasiumProblem does, or τs be given")
         return M.P.collect(π, θ, M.n, rng)
     check_finite(τs)
     return τs
@@ -204,23 +230,32 @@ def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) ->
     plus V.
     """
     V = np.asarray(M.critic.predict(φ, τs.s))
-    δ = temporal_differences(τs, V, M.P.γ, np.asarray(M.critic.predict(φ, end_states(τs))))
-    A = generalized_advantages(δ, M.P.γ, M.λ)
-    targets = A + V
-    if M.advantage == "baseline":
-        A = generalized_advantages(δ, M.P.γ, 1.0)
-    elif M.advantage == "reward_to_go":
+    V_end = np.asarray(M.critic.predict(φ, end_states(τs)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        δ = temporal_differences(τs, V, M.P.γ, V_end)
+        A = generalized_advantages(δ, M.P.γ, M.λ)
+        targets = A + V
+        if M.advantage == "baseline":
+            A = generalized_advantages(δ, M.P.γ, 1.0)
+    if M.advantage == "reward_to_go":
         A = local_rewards_to_go(τs, M.P.γ)
     elif M.advantage == "total_return":
         A = np.broadcast_to(returns(τs, M.P.γ)[:, None], A.shape)
+    for x in (A, targets):
+        if not all_finite(x):
+            i = int(np.argwhere(~np.isfinite(x))[0][0])
+            raise ValueError(f"advantage of trajectory {i} overflows: its rewards and values must have a finite sum")
     A = normalized(A, τs.mask) if M.normalize_advantages else A
     return A[τs.mask], targets[τs.mask], V[τs.mask]
 
 
 def explained_variance(targets: Array, V: Array) -> float:
     """1 - Var(targets - V) / Var(targets), the share the critic had foreseen; NaN if the targets are constant."""
-    spread = float(np.var(targets, dtype=np.float64))
-    return 1 - float(np.var(targets - V, dtype=np.float64)) / spread if spread > 0 else math.nan
+    scale = float(np.max(abs(targets), initial=0)) or 1.0
+    spread = float(np.std(targets / scale, dtype=np.float64))
+    if not spread > 8 * np.finfo(np.float64).eps:  # below that it is the rounding of a constant
+        return math.nan
+    return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 
 
 def damped_fisher(
@@ -239,16 +274,24 @@ def conjugate_gradients(
     """An approximate solution of F x = g, (n,), from x = 0 by at most `iterations` products with F.
 
     Every iterate satisfies gᵀx = xᵀFx, so the step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early
-    it stops. Stops where the residual falls below tolerance · ‖g‖. Returns 0 where F has a direction of negative or
-    non-finite curvature. `callback(x)` sees each iterate.
+    it stops. Stops where the residual falls to tolerance · ‖g‖, and before a direction whose curvature is not positive
+    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. F sees vectors of g's own type;
+    the sums run in float64.
     """
-    from scipy.sparse.linalg import LinearOperator, cg  # imported where used
-
-    n = len(g)
-    if not g.any():
-        return np.zeros_like(g)
-    operator = LinearOperator((n, n), matvec=F, dtype=g.dtype)
-    x, _ = cg(operator, g, rtol=tolerance, atol=0.0, maxiter=iterations, callback=callback)
-    x = np.asarray(x, g.dtype)
-    curvature = float(x @ F(x))
-    return x if np.isfinite(x).all() and curvature > 0 else np.zeros_like(g)
+    x = np.zeros(len(g))
+    r = p = g.astype(np.float64)
+    squared = first = float(r @ r)
+    for _ in range(iterations):
+        if squared <= tolerance**2 * first:
+            break
+        Fp = np.asarray(F(p.astype(g.dtype)), np.float64)
+        curvature = float(p @ Fp)
+        if not 0 < curvature < math.inf:
+            break
+        x = x + squared / curvature * p
+        if callback is not None:
+            callback(x)
+        r = r - squared / curvature * Fp
+        squared, before = float(r @ r), squared
+        p = r + squared / before * p
+    return x.astype(g.dtype)
