@@ -1,0 +1,297 @@
+"""Critics: the linear fit in closed form, the network's loss and gradient, and both of its optimizers."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic
+
+OPTIMIZERS = ["lbfgs", "adam"]
+CRITICS = [LinearCritic(2, degree=3), NeuralCritic((2, 5)), NeuralCritic((2, 5), optimizer="adam", minibatch=4)]
+every_critic = pytest.mark.parametrize("critic", CRITICS, ids=["linear", "lbfgs", "adam"])
+
+
+def batch(N=30, width=2, seed=0, dtype=np.float64):
+    rng = np.random.default_rng(seed)
+    s = rng.uniform(-2, 2, (N, width)).astype(dtype)
+    return s, (np.sin(s[:, 0]) + 0.3 * s[:, -1] ** 2 - 1).astype(dtype)
+
+
+def started(critic, dtype=np.float64):
+    rng = np.random.default_rng(1)
+    return (critic.init(2) + 0.1 * rng.normal(size=critic.n)).astype(dtype)
+
+
+def values_by_hand(critic, φ, s):
+    """V_φ(s) by a loop over the layers, and the activations of each."""
+    x, activations, start = s, [s], 0
+    for layer, (i, o) in enumerate(zip(critic.sizes, (*critic.sizes[1:], 1), strict=True)):
+        W, b = φ[start : start + i * o].reshape(i, o), φ[start + i * o : start + i * o + o]
+        x = x @ W + b
+        x = np.tanh(x) if layer < len(critic.sizes) - 1 else x
+        activations.append(x)
+        start += i * o + o
+    return x[:, 0], activations
+
+
+def loss_by_hand(critic, φ, s, targets):
+    return 0.5 * np.mean((values_by_hand(critic, φ, s)[0] - targets) ** 2)
+
+
+def gradient_by_hand(critic, φ, s, targets):
+    """Back-propagation of ½ mean (V - target)², layer after layer."""
+    V, x = values_by_hand(critic, φ, s)
+    shapes = list(zip(critic.sizes, (*critic.sizes[1:], 1), strict=True))
+    error, parts, end = (V - targets)[:, None] / len(s), [], critic.n
+    for layer in reversed(range(len(shapes))):
+        i, o = shapes[layer]
+        W = φ[end - o - i * o : end - o].reshape(i, o)
+        parts = [(x[layer].T @ error).ravel(), error.sum(axis=0), *parts]
+        error = (error @ W.T) * (1 - x[layer] ** 2)
+        end -= i * o + o
+    return np.concatenate(parts)
+
+
+# ---- what holds of every critic
+
+
+@every_critic
+def test_values_have_the_leading_axes_of_the_states(critic):
+    φ = started(critic)
+    s = np.random.default_rng(0).normal(size=(4, 3, 2))
+    V = critic.predict(φ, s)
+    assert V.shape == (4, 3)
+    np.testing.assert_allclose(V[2, 1], critic.predict(φ, s[2, 1]), rtol=1e-12)
+    np.testing.assert_allclose(V[3], critic.predict(φ, s[3]), rtol=1e-12)
+    assert critic.predict(φ, s[2, 1]).shape == ()
+    np.testing.assert_allclose(critic.predict(φ, [1, 2]), critic.predict(φ, np.array([1.0, 2.0])))
+
+
+@every_critic
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_number_type_of_φ_stays(critic, dtype):
+    φ = started(critic, dtype)
+    assert critic.init(0, dtype=dtype).dtype == dtype
+    for of_data in (np.float32, np.float64):
+        s, targets = batch(dtype=of_data)
+        assert critic.predict(φ, s).dtype == dtype
+        assert critic.fit(φ, s, targets, rng=0).dtype == dtype
+    s, targets = batch()
+    np.testing.assert_allclose(
+        critic.fit(φ, s, targets, rng=0), critic.fit(φ.astype(float), s, targets, rng=0), rtol=0.02, atol=0.02
+    )
+
+
+@every_critic
+def test_a_fit_changes_nothing_in_place_and_repeats(critic):
+    φ, (s, targets) = started(critic), batch()
+    before = [x.tobytes() for x in (φ, s, targets)]
+    for x in (φ, s, targets):
+        x.flags.writeable = False
+    fitted = critic.fit(φ, s, targets, rng=7)
+    assert [x.tobytes() for x in (φ, s, targets)] == before
+    assert not np.shares_memory(fitted, φ)
+    assert fitted.tobytes() == critic.fit(φ, s, targets, rng=np.random.default_rng(7)).tobytes()
+    assert fitted.shape == (critic.n,)
+
+
+@every_critic
+def test_a_fit_lowers_the_loss(critic):
+    φ, (s, targets) = started(critic), batch()
+    fitted = critic.fit(φ, s, targets, rng=0)
+    before, after = (np.mean((critic.predict(x, s) - targets) ** 2) for x in (φ, fitted))
+    assert after < 0.9 * before
+
+
+@every_critic
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_targets_that_are_not_finite_leave_φ_finite(critic, bad, dtype):
+    φ, (s, targets) = started(critic, dtype), batch()
+    targets[3] = bad
+    fitted = critic.fit(φ, s, targets, rng=0)
+    assert np.isfinite(fitted).all()
+    assert fitted.dtype == dtype
+    assert math.isfinite(critic.predict(fitted, s).sum())
+
+
+@every_critic
+def test_targets_that_overflow_float32_leave_φ_finite(critic):
+    φ, (s, targets) = started(critic, np.float32), batch()
+    for scale in (1e30, 1e300):
+        fitted = critic.fit(φ, s, scale * targets, rng=0)
+        assert np.isfinite(fitted).all()
+
+
+@every_critic
+def test_what_does_not_fit_is_named(critic):
+    φ, (s, targets) = started(critic), batch()
+    for act in (lambda s: critic.predict(φ, s), lambda s: critic.fit(φ, s, targets)):
+        with pytest.raises(ValueError, match=r"s has shape \(20, 3\): states of this critic are vectors of 2"):
+            act(np.zeros((20, 3)))
+        with pytest.raises(ValueError, match="vectors of 2"):
+            act(np.zeros(()))
+    for wrong in (targets[:-1], targets[:1], 0.0):
+        with pytest.raises(ValueError, match=r"targets has shape .*one for each of the 30 states"):
+            critic.fit(φ, s, wrong)
+    with pytest.raises(ValueError, match=rf"φ has shape \({critic.n + 1},\): must be a flat array of {critic.n}"):
+        critic.predict(np.zeros(critic.n + 1), s)
+    with pytest.raises(ValueError, match=r"φ\[0\] = nan"):
+        critic.fit(np.full(critic.n, np.nan), s, targets)
+    with pytest.raises(TypeError, match="φ = None"):
+        critic.predict(None, s)
+
+
+# ---- linear
+
+
+@given(
+    seed=st.integers(0, 1000),
+    N=st.integers(1, 25),
+    width=st.integers(1, 3),
+    degree=st.integers(1, 3),
+    ridge=st.sampled_from([1e-4, 1e-2, 1.0, 10.0]),
+)
+def test_linear_fit_is_the_closed_form_ridge_regression(seed, N, width, degree, ridge):
+    critic = LinearCritic(width, degree, ridge=ridge)
+    s, targets = batch(N, width, seed)
+    f = np.array([[*(x**k for k in range(1, degree + 1) for x in row), 1.0] for row in s])
+    assert critic.n == f.shape[1]
+    expected = np.linalg.solve(f.T @ f + ridge * N * np.eye(critic.n), f.T @ targets)
+    φ = critic.fit(critic.init(), s, targets)
+    np.testing.assert_allclose(φ, expected, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(critic.predict(φ, s), f @ expected, rtol=1e-6, atol=1e-9)
+
+
+def test_linear_fit_does_not_depend_on_where_it_starts():
+    critic, (s, targets) = LinearCritic(2, 2), batch()
+    a = critic.fit(critic.init(), s, targets, rng=0)
+    b = critic.fit(np.full(critic.n, 1e6), s, targets, rng=1)
+    np.testing.assert_array_equal(a, b)
+
+
+def test_linear_features_are_powers_and_one_of_components_cut_at_ten():
+    critic = LinearCritic(2, degree=3)
+    s = np.array([2.0, -1.0])
+    for i, feature in enumerate([2, -1, 4, 1, 8, -1, 1]):
+        assert critic.predict(np.eye(7)[i], s) == feature
+    np.testing.assert_array_equal(critic.predict(np.eye(7)[0], [[1e30, 0], [-11, 0], [10, 0]]), [10, -10, 10])
+    np.testing.assert_array_equal(critic.init(), np.zeros(7))
+
+
+def test_linear_fit_is_unique_without_ridge_only_where_the_states_say_enough_and_finite_everywhere():
+    critic = LinearCritic(1, 2, ridge=0.0)
+    s = np.linspace(-1, 1, 7)[:, None]
+    np.testing.assert_allclose(critic.fit(critic.init(), s, 3 - s[:, 0] + 2 * s[:, 0] ** 2), [-1, 2, 3], atol=1e-12)
+    one = critic.fit(critic.init(), s[:1], np.array([4.0]))  # one state: the shortest φ that hits its target
+    np.testing.assert_allclose(one, 4 * np.array([-1, 1, 1]) / 3, rtol=1e-12)
+
+
+# ---- neural
+
+
+@pytest.mark.parametrize("sizes", [(2,), (2, 5), (3, 4, 6)], ids=str)
+def test_neural_values_are_those_of_the_network(sizes):
+    critic = NeuralCritic(sizes)
+    φ = started(critic)
+    s = np.random.default_rng(0).normal(size=(11, sizes[0]))
+    np.testing.assert_allclose(critic.predict(φ, s), values_by_hand(critic, φ, s)[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("sizes", [(2,), (2, 5), (2, 4, 3)], ids=str)
+def test_neural_gradient_is_back_propagation_and_the_difference_of_losses(sizes):
+    critic = NeuralCritic(sizes)
+    φ, (s, targets) = started(critic), batch()
+    value, slope = critic._loss(φ, s, targets)
+    np.testing.assert_allclose(value, loss_by_hand(critic, φ, s, targets), rtol=1e-12)
+    np.testing.assert_allclose(slope, gradient_by_hand(critic, φ, s, targets), rtol=1e-10, atol=1e-14)
+    h = 1e-5
+    differences = [
+        (loss_by_hand(critic, φ + h * e, s, targets) - loss_by_hand(critic, φ - h * e, s, targets)) / (2 * h)
+        for e in np.eye(critic.n)
+    ]
+    np.testing.assert_allclose(slope, differences, rtol=1e-6, atol=1e-9)
+
+
+def test_lbfgs_fits_a_known_function_and_more_iterations_fit_it_better():
+    s, targets = batch(200)
+    losses = []
+    for iterations in (1, 10, 300):
+        critic = NeuralCritic((2, 16), iterations=iterations)
+        φ = critic.fit(critic.init(0), s, targets)
+        losses.append(loss_by_hand(critic, φ, s, targets))
+    assert losses[0] > losses[1] > losses[2]
+    assert losses[2] < 1e-4
+    other, known = batch(50, seed=5)
+    assert abs(critic.predict(φ, other) - known).max() < 0.15
+
+
+def test_lbfgs_of_a_linear_network_is_least_squares():
+    """Without a hidden layer the loss is quadratic, and its minimum is known."""
+    critic, (s, targets) = NeuralCritic((2,), iterations=200), batch()
+    expected = np.linalg.lstsq(np.column_stack([s, np.ones(len(s))]), targets, rcond=None)[0]
+    np.testing.assert_allclose(critic.fit(started(critic), s, targets), expected, atol=1e-4)
+
+
+def test_lbfgs_has_no_chance_in_it_and_adam_has():
+    s, targets = batch()
+    for optimizer, same in (("lbfgs", True), ("adam", False)):
+        critic = NeuralCritic((2, 4), optimizer=optimizer, minibatch=7)
+        fits = [critic.fit(critic.init(0), s, targets, rng=seed) for seed in (1, 2)]
+        assert np.array_equal(*fits) == same
+
+
+@pytest.mark.parametrize(("minibatch", "passes"), [(30, 5), (7, 3), (1, 2), (100, 4)])
+def test_adam_is_the_reference_loop_on_the_same_minibatches(minibatch, passes):
+    critic = NeuralCritic((2, 4), optimizer="adam", iterations=passes, minibatch=minibatch, learning_rate=0.02)
+    φ, (s, targets) = started(critic), batch()
+    order, x, m, v, t = np.random.default_rng(3), φ, 0.0, 0.0, 0
+    for _ in range(passes):
+        rows = order.permutation(30)
+        while len(rows):
+            now, rows = rows[:minibatch], rows[minibatch:]
+            g, t = gradient_by_hand(critic, x, s[now], targets[now]), t + 1
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+            x = x - 0.02 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    assert t == passes * math.ceil(30 / minibatch)
+    np.testing.assert_allclose(critic.fit(φ, s, targets, rng=3), x, rtol=1e-7, atol=1e-9)
+
+
+def test_initial_weights_are_orthogonal_and_biases_zero():
+    critic = NeuralCritic((6, 8, 4))
+    φ = critic.init(0)
+    W, b, U, c, w, last = np.split(φ, np.cumsum([48, 8, 32, 4, 4]))
+    W, U = W.reshape(6, 8), U.reshape(8, 4)
+    np.testing.assert_allclose(W @ W.T, 2 * np.eye(6), atol=1e-12)
+    np.testing.assert_allclose(U.T @ U, 2 * np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(w @ w, 1, rtol=1e-12)  # unlike a policy's, the last layer has gain 1
+    np.testing.assert_array_equal(np.concatenate([b, c, last]), 0)
+    np.testing.assert_array_equal(φ, critic.init(np.random.default_rng(0)))
+    assert not np.array_equal(φ, critic.init(1))
+    assert critic.n == len(φ)
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: LinearCritic(0), r"LinearCritic\.width = 0: must be a whole number >= 1"),
+        (lambda: LinearCritic(2.0), r"LinearCritic\.width = 2\.0: must be a whole number >= 1"),
+        (lambda: LinearCritic(2, 0), r"LinearCritic\.degree = 0: must be a whole number >= 1"),
+        (lambda: LinearCritic(2, ridge=-1.0), r"LinearCritic\.ridge = -1\.0: must be a finite number >= 0"),
+        (lambda: LinearCritic(2, ridge=math.nan), r"LinearCritic\.ridge = nan: must be a finite number >= 0"),
+        (lambda: NeuralCritic(()), r"NeuralCritic\.sizes = 0: must be a whole number >= 1"),
+        (lambda: NeuralCritic((4, 0)), r"NeuralCritic\.sizes = 0: must be a whole number >= 1"),
+        (lambda: NeuralCritic((4, 2.5)), r"NeuralCritic\.sizes = 2\.5: must be a whole number >= 1"),
+        (lambda: NeuralCritic((4,), optimizer="sgd"), r"optimizer = 'sgd': must be one of 'lbfgs', 'adam'"),
+        (lambda: NeuralCritic((4,), iterations=0), r"NeuralCritic\.iterations = 0: must be a whole number >= 1"),
+        (lambda: NeuralCritic((4,), learning_rate=0.0), r"learning_rate = 0\.0: must be a finite number > 0"),
+        (lambda: NeuralCritic((4,), minibatch=0), r"NeuralCritic\.minibatch = 0: must be a whole number >= 1"),
+        (lambda: NeuralCritic((4,)).init("seed"), "rng = 'seed'"),
+    ],
+)
+def test_bad_options_are_named(build, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        build()
