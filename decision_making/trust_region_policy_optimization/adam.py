@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from decision_making.checks import Array
+from decision_making.checks import Array, all_finite
 
 
 def adam(
@@ -20,18 +20,21 @@ def adam(
 ) -> Array:
     """x after `passes` descents through N rows in random order; grad(x, i) is the gradient on the rows i.
 
-    A gradient that is not finite ends it there. x itself is left alone.
+    A gradient that is not finite, or whose square is not, ends it there. x itself is left alone and keeps its type;
+    the moments are float64, in which the squares of float32 gradients neither overflow nor vanish.
     """
-    mean, square, step = np.zeros_like(x), np.zeros_like(x), 0
+    mean, square, step = np.zeros(len(x)), np.zeros(len(x)), 0
     for _ in range(passes):
         order = rng.permutation(N)
         for start in range(0, N, minibatch):
             g = grad(x, order[start : start + minibatch])
-            if not np.isfinite(g).all():
+            with np.errstate(over="ignore"):
+                squared = np.square(g, dtype=np.float64)
+            if not all_finite(squared):
                 return x
             step += 1
             mean += 0.1 * (g - mean)
-            square += 0.001 * (g * g - square)
+            square += 0.001 * (squared - square)
             slope = mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
             x = (x - learning_rate * slope).astype(x.dtype)
     return x
