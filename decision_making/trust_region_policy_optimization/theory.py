@@ -1,0 +1,334 @@
+"""The theory of the TRPO paper, exactly, on tabular problems (Schulman et al. 2015, arXiv 1502.05477v5, sections 2-3).
+
+Policies are arrays π (S, A) of probabilities; horizons are infinite, so that γ must be below 1. States that end a
+trajectory are absorbing ones that pay 0. A policy may be anything that `action_probabilities` knows where a problem P
+goes with it.
+
+Everything here is in closed form or a root of one monotone function; nothing is sampled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import Array, count, is_number, refuse
+from decision_making.exact_solution_methods import TIE, action_probabilities, policy_evaluation, tensorform
+from decision_making.mdp import start_distribution
+
+LARGEST = 690.0  # of |log x| while solving: e^690 is still a number
+TINY = float(np.finfo(np.float64).tiny)
+
+
+def visitation(P: Any, b: Any, π: Any) -> Array:
+    """ρ_π(s) = Σ_t γ^t P(s_t = s), t from 0, (S,): discounted and not normalised, of mass 1 / (1 - γ) (section 2).
+
+    b is a probability vector (S,). Raises ValueError for γ = 1 and where a shape or a probability is wrong.
+
+    >>> from decision_making import MDP
+    >>> P = MDP.from_arrays([[[0.0, 1.0]], [[0.0, 1.0]]], [[1.0], [0.0]], γ=0.9)
+    >>> visitation(P, [1.0, 0.0], [0, 0]).round(9)
+    array([1., 9.])
+    """
+    _require_discount(P)
+    b, p, T = _start(P, b), _probabilities(P, π), tensorform(P)[0]
+    ρ = np.linalg.solve(np.eye(len(b)) - P.γ * np.einsum("sa,sat->ts", p, T), b)
+    return np.maximum(ρ, 0)  # a state that is never visited may come out as -1e-17
+
+
+def performance(P: Any, b: Any, π: Any) -> float:
+    """η(π) = E[Σ γ^t r_t], the expected discounted return from b (section 2). Errors as of `visitation`."""
+    _require_discount(P)
+    return float(_start(P, b) @ policy_evaluation(P, _probabilities(P, π)))
+
+
+def advantages(P: Any, π: Any) -> Array:
+    """A_π(s, a) = Q_π(s, a) - V_π(s), (S, A), in units of return (section 2). Errors as of `visitation`."""
+    Q = _action_values(P, π)
+    # V as the mean of Q: the advantages then average to 0 to the last digit
+    return Q - np.einsum("sa,sa->s", _probabilities(P, π), Q)[:, None]
+
+
+def surrogate(P: Any, b: Any, π: Any, π_new: Any) -> float:
+    """L_π(π_new) = η(π) + Σ_s ρ_π(s) Σ_a π_new(a|s) A_π(s, a) (equation 3). Errors as of `visitation`."""
+    gain = np.einsum("s,sa,sa->", visitation(P, b, π), _probabilities(P, π_new), advantages(P, π))
+    return performance(P, b, π) + float(gain)
+
+
+def penalty_coefficient(P: Any, π: Any) -> float:
+    """C = 4 ε γ / (1 - γ)², ε = max_{s,a} |A_π(s, a)|, in units of return a nat (theorem 1 and equation 9).
+
+    The same number multiplies the square of the largest total variation. Errors as of `visitation`.
+    """
+    return _coefficient(advantages(P, π), P.γ)
+
+
+def largest_kl(π: Any, π_new: Any) -> float:
+    """max_s KL(π(·|s) ‖ π_new(·|s)), in nats; ∞ where π_new excludes an action that π takes (equation 9).
+
+    π and π_new are arrays (S, A) of probabilities; ValueError otherwise.
+    """
+    p, q = _pair(π, π_new)
+    return float(_kl(p, q).max())
+
+
+def largest_total_variation(π: Any, π_new: Any) -> float:
+    """max_s ½ Σ_a |π(a|s) - π_new(a|s)|, in 0..1 (the α of theorem 1). Arguments as of `largest_kl`."""
+    p, q = _pair(π, π_new)
+    return float(0.5 * abs(p - q).sum(axis=1).max())
+
+
+def lower_bound(P: Any, b: Any, π: Any, π_new: Any) -> float:
+    """M(π_new) = L_π(π_new) - C max_s KL(π ‖ π_new), at most η(π_new) (equation 9). Errors as of `visitation`.
+
+    With C = 0, that is with γ = 0 or with equally good actions only, the divergence does not matter, be it infinite:
+    L is then η itself.
+    """
+    kl = largest_kl(_probabilities(P, π), _probabilities(P, π_new))
+    return surrogate(P, b, π, π_new) - _penalty(penalty_coefficient(P, π), kl)
+
+
+@frozen(eq=False)
+class Improvement:
+    """What one iteration of `MonotonePolicyIteration` did. π is the result, the old one where nothing was accepted."""
+
+    π: Array  # (S, A)
+    accepted: bool  # whether π moved
+    kl: float  # largest KL divergence from the old policy over the states, in nats
+    improvement: float  # lower bound at π minus η of the old policy, in units of return: η rose by no less
+    C: float  # coefficient of the penalty
+
+
+def _tabular(M: Any, attribute: Any, P: Any) -> None:
+    if not all(hasattr(P, name) for name in ("γ", "S", "A", "T", "R")) or P.S is None or P.A is None:
+        refuse(M, attribute.name, P, "a tabular problem, such as MDP.from_arrays(T, R, γ)", TypeError)
+    _require_discount(P)
+
+
+def _of_states(M: Any, attribute: Any, b: Any) -> None:
+    _start(M.P, b)
+
+
+@frozen(eq=False)
+class MonotonePolicyIteration:
+    """Policy iteration that never makes a policy worse (the paper's algorithm 1).
+
+    Each iteration goes to π_{i+1} = argmax_π [L_{π_i}(π) - C max_s KL(π_i ‖ π)] with exact advantages of π_i. The
+    bracket is η(π_i) at π_i and at most η(π) anywhere, so η rises by no less than the bracket. One iteration is
+    `improved(M, π)`, a run of them `improvements(M, π)`.
+
+    Raises TypeError or ValueError, naming the field, where P is not tabular, γ = 1, or b is not a distribution over
+    its states.
+    """
+
+    P: Any = field(validator=_tabular)  # tabular problem, γ < 1
+    b: Any = field(validator=_of_states)  # start distribution, a probability vector (S,)
+    k_max: int = field(validator=count)  # number of iterations at most
+
+
+def improvements(M: MonotonePolicyIteration, π: Any) -> Iterator[Improvement]:
+    """The iterations from π on: k_max of them, fewer if one finds nothing better (it is the last)."""
+    for _ in range(M.k_max):
+        taken = improved(M, π)
+        yield taken
+        if not taken.accepted:
+            return
+        π = taken.π
+
+
+def improved(M: MonotonePolicyIteration, π: Any) -> Improvement:
+    """One iteration from π: the maximiser of the lower bound, or π itself if that is no better in floating point.
+
+    At a fixed radius δ = max_s KL(π ‖ p) the states decouple, each a maximisation of Σ_a p(a) A(s, a) in the ball of
+    radius δ; what is left is a concave function of δ. Advantages are rounded to 1e-12 of the largest |Q|. In states
+    that π never visits any policy within the radius is as good; they get the one of their advantages too.
+    Raises ValueError where π does not suit P.
+    """
+    π = _probabilities(M.P, π)
+    Q = _action_values(M.P, π)
+    A = Q - np.einsum("sa,sa->s", π, Q)[:, None]
+    C, ρ = _coefficient(A, M.P.γ), visitation(M.P, M.b, π)
+    unit = TIE * float(abs(Q).max()) or 1.0
+    A_rounded = np.round(A / unit) * unit  # rounding errors must not tell equally good actions apart
+    π_new = _greedy(π, A_rounded) if C == 0 else _maximiser(π, A_rounded, ρ, C)
+    kl = largest_kl(π, π_new)
+    # of the differences: the small one of two large numbers would drown in their rounding
+    improvement = float(np.einsum("s,sa,sa->", ρ, π_new - π, A)) - _penalty(C, kl)
+    if not improvement > 0:
+        return Improvement(π, False, 0.0, 0.0, C)
+    return Improvement(π_new, True, kl, improvement, C)
+
+
+def _maximiser(π: Array, A: Array, ρ: Array, C: float) -> Array:
+    """argmax of Σ_s ρ(s) Σ_a p(a|s) A(s, a) - C max_s KL(π ‖ p), (S, A), for C > 0.
+
+    The gain at radius δ has the slope Σ_s ρ(s) λ_s(δ) with the multipliers of the states' constraints, which fall
+    from ∞ to 0: the maximum is where that is C, one root in log δ.
+    """
+    from scipy.optimize import brentq
+
+    balls = _KLBalls(π, A)
+
+    def excess(log_δ: float) -> float:
+        slope = float(ρ @ balls.solve(math.exp(log_δ))[1])
+        return math.log(slope) - math.log(C) if slope > 0 else -math.inf
+
+    # at δ the gain is at most Σ ρ max A, so beyond that over C the bound has fallen; divergences above 1 are rare
+    most = float(ρ @ np.maximum(A.max(axis=1), 0))
+    if not most > 0:
+        return π
+    high = low = max(min(math.log(most) - math.log(C), 0.0), -LARGEST)
+    while excess(low) <= 0:
+        high, low = low, low - 4
+        if low < -LARGEST / 4:  # KL is quadratic: the step would not change a digit of π
+            return π
+    while excess(high) > 0:
+        low, high = high, high + 4
+        if high > math.log(LARGEST):  # the probabilities of all but the best have underflowed
+            return balls.solve(math.exp(high))[0]
+    if excess(high) == -math.inf:  # brentq needs numbers
+        return balls.solve(math.exp(low))[0]
+    return balls.solve(math.exp(brentq(excess, low, high, xtol=1e-12, rtol=1e-14)))[0]
+
+
+class _KLBalls:
+    """For each state the p that maximises Σ_a p(a) A(a) subject to KL(π ‖ p) <= δ.
+
+    Stationarity of the Lagrangian gives p(a) = λ π(a) / (ν - A(a)) with ν > max A. With d = (max A - A) / (max A - min
+    A) and one number x > 0 in place of ν that is p(a) = π(a) w(a) / Z, w = 1 / (1 + x d), Z = Σ π w, whose divergence
+    rises with x from 0. An action that π never takes costs no divergence of its own: if only such a one is best, the
+    divergence of π w / Z is finite even at x = ∞, and what radius is left moves probability to that action.
+    """
+
+    def __init__(self, π: Array, A: Array) -> None:
+        self.π, self.taken = π, π > 0
+        self.scale = np.ptp(A, axis=1)
+        self.moves = self.scale > 0
+        self.d = (A.max(axis=1, keepdims=True) - A) / np.where(self.moves, self.scale, 1)[:, None]
+        self.best = np.argmin(self.d, axis=1)
+        self.unreached = self.moves & ~(self.taken & (self.d == 0)).any(axis=1)  # only untaken actions are best
+        mean = np.einsum("sa,sa->s", π, self.d)
+        self.variance = np.einsum("sa,sa->s", π, (self.d - mean[:, None]) ** 2)
+        # only differences between taken actions can be traded at a divergence that is not 0
+        self.trades = self.moves & (self.variance > 0)
+
+    def solve(self, δ: float) -> tuple[Array, Array]:
+        """p (S, A), and the multipliers λ (S,): how fast the maximum rises with δ, in units of A a nat."""
+        x, p, kl, Z = self._root(δ)
+        λ = np.where(self.trades, self.scale * np.exp(-x) / Z, 0)
+        rest = np.where(self.unreached, np.maximum(δ - kl, 0), 0)
+        if rest.any():
+            # without a spread among the taken actions w is constant and all that is lost by them is d of any
+            lost = np.einsum("sa,sa->s", p, self.d) * self.scale
+            λ = np.where(rest > 0, lost * np.exp(-rest), λ)
+            p = p * np.exp(-rest)[:, None]
+            p[np.arange(len(p)), self.best] -= np.expm1(-rest)
+        return p, λ
+
+    def _root(self, δ: float) -> tuple[Array, Array, Array, Array]:
+        """log x, p, KL and Z at KL = δ, or at the largest log x there is: Newton on log KL, kept in a bracket."""
+        low, high = np.full(len(self.π), -LARGEST), np.full(len(self.π), LARGEST)
+        with np.errstate(divide="ignore"):
+            x = np.where(self.trades, 0.5 * (math.log(2 * δ) - np.log(self.variance)), -LARGEST)  # KL is x² Var d / 2
+        x = np.clip(x, -LARGEST / 4, LARGEST - 1)
+        for _ in range(100):
+            _, kl, _, slope = self._at(x)
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                low, high = np.where(kl < δ, x, low), np.where(kl < δ, high, x)
+                guess = x + (math.log(δ) - np.log(kl)) * kl / slope
+            inside = (guess > low) & (guess < high)
+            x, before = np.where(inside, guess, (low + high) / 2), x
+            if np.all(~self.trades | (abs(x - before) < 1e-13 * np.maximum(abs(x), 1))):
+                break
+        p, kl, Z, _ = self._at(x)
+        return x, p, kl, Z
+
+    def _at(self, x: Array) -> tuple[Array, Array, Array, Array]:
+        """p, KL(π ‖ p), Z and the derivative of KL at log x, without cancellation for small x."""
+        xd = np.exp(x)[:, None] * self.d * self.trades[:, None]
+        v = -xd / (1 + xd)  # w - 1
+        mean = np.einsum("sa,sa->s", self.π, v)[:, None]
+        Z = np.einsum("sa,sa->s", self.π, 1 / (1 + xd))[:, None]
+        u = (v - mean) / Z  # p / π - 1
+        log_ratio = np.where(abs(u) < 0.5, np.log1p(np.clip(u, -0.5, 0.5)), -np.log1p(xd) - np.log(Z))
+        kl = np.maximum(np.einsum("sa,sa->s", self.π, u - log_ratio), 0)
+        slope = Z[:, 0] * np.einsum("sa,sa->s", self.π, np.where(self.taken, u, 0) ** 2)
+        p = self.π / (1 + xd) / Z
+        return np.where(self.taken, np.maximum(p, TINY), 0), kl, Z[:, 0], slope
+
+
+def _greedy(π: Array, A: Array) -> Array:
+    """All probability on the best actions, shared out as π does, (S, A); π where all are equally good."""
+    best = np.equal(A, A.max(axis=1, keepdims=True))
+    mass = np.where(best, π, 0)
+    mass = np.where(mass.sum(axis=1, keepdims=True) > 0, mass, best)
+    return mass / mass.sum(axis=1, keepdims=True)
+
+
+def _penalty(C: float, kl: float) -> float:
+    return C * kl if C else 0.0
+
+
+def _coefficient(A: Array, γ: float) -> float:
+    return float(4 * abs(A).max() * γ / (1 - γ) ** 2)
+
+
+def _action_values(P: Any, π: Any) -> Array:
+    _require_discount(P)
+    T, R = tensorform(P)
+    return R + P.γ * (T @ policy_evaluation(P, _probabilities(P, π)))
+
+
+def _kl(p: Array, q: Array) -> Array:
+    """KL(p ‖ q) of each row, as a sum of terms p (u - log(1 + u)) >= 0 with u = q / p - 1.
+
+    Near p the terms of Σ p log(p / q) would cancel, and with them the divergence of a small step.
+    """
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        u = (q - p) / p
+        near, far = p * (u - np.log1p(u)), q - p - p * (np.log(q) - np.log(p))
+    return np.where(p > 0, np.where(abs(u) < 0.5, near, far), q).sum(axis=1)
+
+
+def _require_discount(P: Any) -> None:
+    if not (is_number(P.γ) and 0 <= P.γ < 1):
+        refuse(P, "γ", P.γ, "in [0, 1): the horizon is infinite")
+
+
+def _start(P: Any, b: Any) -> Array:
+    """b as a probability vector (S,)."""
+    if callable(b) or callable(getattr(b, "rvs", None)):
+        refuse(None, "b", b, f"a probability vector ({len(P.S)},)", TypeError)
+    start_distribution(None, _b, b)
+    b = np.asarray(b, dtype=np.float64)
+    if b.shape != (len(P.S),):
+        raise ValueError(f"b has shape {b.shape}: must be (S,) = ({len(P.S)},) probabilities")
+    return b / b.sum()
+
+
+class _b:
+    name = "b"
+
+
+def _probabilities(P: Any, π: Any) -> Array:
+    """π as rows (S, A) that sum to 1 to the last digit: a sum of 1 + 1e-8 would pass for a divergence."""
+    p = np.asarray(action_probabilities(P, π), dtype=np.float64)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+def _pair(π: Any, π_new: Any) -> tuple[Array, Array]:
+    pair = []
+    for name, p in (("π", π), ("π_new", π_new)):
+        p = np.asarray(p, dtype=np.float64)
+        if p.ndim != 2 or 0 in p.shape:
+            raise ValueError(f"{name} has shape {p.shape}: must be (S, A) probabilities")
+        if not ((p >= 0).all() and (abs(p.sum(axis=1) - 1) <= 1e-8).all()):
+            raise ValueError(f"{name} = {p.tolist()}: every row must be probabilities that sum to 1")
+        pair.append(p / p.sum(axis=1, keepdims=True))
+    if pair[0].shape != pair[1].shape:
+        raise ValueError(f"π_new has shape {pair[1].shape}: must be that of π, {pair[0].shape}")
+    return pair[0], pair[1]
