@@ -1,33 +1,57 @@
-"""The command line: `decision-making chapter 12`. Needs the extra "cli"."""
+"""The command line, `decision-making`: chapters of the book, runs, and pictures of them. Needs the extra "cli"."""
 
 from __future__ import annotations
 
 import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from threadpoolctl import threadpool_limits
 
 import decision_making
+from decision_making.training import runs
+from decision_making.training.configuration import PROBLEMS, RULES, Configuration
+from decision_making.training.films import film
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+Run = Annotated[Path, typer.Argument(help="Folder of a run.")]
+Imports = Annotated[
+    bool, typer.Option("--allow-imports", help='Let an id "module:name" import, and so run, that module.')
+]
+Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds of work.")]
+Steps = Annotated[int | None, typer.Option(help="Stop after so many environment steps.")]
+Updates = Annotated[int | None, typer.Option(help="Stop after so many updates.")]
+Threshold = Annotated[float | None, typer.Option(help="Stop when the mean of 100 episodes reaches this return.")]
 
 
 @app.callback(invoke_without_command=True)
 def about(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Algorithms for Decision Making, in Python. Example: decision-making chapter 12"""
+    _state["debug"] = debug
     if version:
         print(decision_making.__version__)
         raise typer.Exit
 
 
+_state = {"debug": False}
+
+
 @app.command()
 def chapter(
-    number: Annotated[int, typer.Argument(help="Number of the chapter in the book.")],
+    number: Annotated[str, typer.Argument(help="Number of the chapter in the book, or trpo.")],
     fast: Annotated[bool, typer.Option("--fast", help="Fewer samples, in a few seconds.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("figures"),
 ) -> None:
@@ -37,7 +61,7 @@ def chapter(
     """
     scripts = chapters()
     if number not in scripts:
-        fail(f"chapter {number}: must be one of {', '.join(map(str, scripts)) or 'none: reinstall the package'}", 2)
+        fail(f"chapter {number}: must be one of {', '.join(scripts) or 'none: reinstall the package'}", 2)
     try:
         status = load(scripts[number]).main(out=out, fast=fast)
     except ModuleNotFoundError as error:
@@ -47,12 +71,193 @@ def chapter(
     raise typer.Exit(status)
 
 
-def chapters() -> dict[int, Path]:
-    """The chapter scripts by number, from the installed package or from the checkout around it."""
+@app.command()
+def train(
+    env: Annotated[
+        str | None, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")
+    ] = None,
+    update: Annotated[str | None, typer.Option(help=f"One of {', '.join(RULES)}.")] = None,
+    seed: Annotated[int | None, typer.Option(help="What all random numbers follow from.")] = None,
+    steps: Steps = None,
+    updates: Updates = None,
+    seconds: Seconds = None,
+    threshold: Threshold = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file of settings; options given here replace them.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, as in --set delta=0.02. May be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/ENV-UPDATE-seed.")] = None,
+    allow_imports: Imports = False,
+) -> None:
+    """Train a policy. Example: decision-making train CartPole-v1 --steps 60000
+
+    The folder of the run holds config.toml, metrics.csv, checkpoint.npz, policy.npz and curve.png. Ctrl-C stops it
+    with exit status 130; `decision-making resume` goes on as if it had never stopped.
+    """
+    given = {
+        "env": env,
+        "update": update,
+        "seed": seed,
+        "steps": steps,
+        "updates": updates,
+        "seconds": seconds,
+        "threshold": threshold,
+    }
+    changes = {name: x for name, x in given.items() if x is not None} | _settings(settings or [])
+    with one_line_errors():
+        if config is None and "env" not in changes:
+            raise ValueError("ENV or --config: one of them must say what to train on")
+        text = "" if config is None else config.read_text(encoding="utf-8")
+        c = Configuration.from_toml(text, **changes)
+        folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
+        _train(c, folder, lambda callback: runs.run(c, folder, callbacks=[callback], allow_imports=allow_imports))
+
+
+@app.command()
+def resume(
+    run: Run,
+    steps: Steps = None,
+    updates: Updates = None,
+    seconds: Seconds = None,
+    threshold: Threshold = None,
+    allow_imports: Imports = False,
+) -> None:
+    """Go on with a run that was stopped, or beyond its limits. Example: decision-making resume runs/my-run"""
+    limits = {"steps": steps, "updates": updates, "seconds": seconds, "threshold": threshold}
+    changes = {name: x for name, x in limits.items() if x is not None}
+    with one_line_errors():
+        c = runs.read_configuration(run, **changes)
+        _train(
+            *(c, run, lambda callback: runs.resume(run, callbacks=[callback], allow_imports=allow_imports, **changes)),
+        )
+
+
+@app.command()
+def evaluate(
+    run: Run,
+    episodes: Annotated[int, typer.Option(help="Number of episodes, at least 2.")] = 20,
+    sampled: Annotated[bool, typer.Option("--sampled", help="Draw actions; else the most likely ones.")] = False,
+    seed: Annotated[int, typer.Option(help="What all random numbers follow from.")] = 0,
+    render: Annotated[bool, typer.Option("--render", help="Show one episode in a window.")] = False,
+    video: Annotated[Path | None, typer.Option(help="A moving picture (GIF) of one episode.")] = None,
+    allow_imports: Imports = False,
+) -> None:
+    """Play whole episodes with a trained policy. Example: decision-making evaluate runs/my-run --episodes 50
+
+    Prints the mean return with a 95 % bootstrap interval.
+    """
+    with one_line_errors():
+        options: dict[str, Any] = {"mode": not sampled, "seed": seed, "allow_imports": allow_imports}
+        found = runs.evaluate_run(run, episodes, **options)
+        print(f"return {found}, mean length {found.lengths.mean():.1f}")
+        if render or video is not None:
+            film(run, video, window=render, **options)
+            if video is not None:
+                print(video)
+
+
+@app.command()
+def plot(
+    run: Annotated[list[Path], typer.Argument(help="Folders of runs; seeds of the same run become one curve.")],
+    out: Annotated[Path, typer.Option(help="The picture.")] = Path("curves.png"),
+) -> None:
+    """Draw learning curves. Example: decision-making plot runs/a-0 runs/a-1 --out curves.png"""
+    with one_line_errors():
+        from decision_making.training.plots import learning_curves
+
+        print(learning_curves(run, out))
+
+
+@app.command()
+def problems() -> None:
+    """List the book's problems. Example: decision-making problems"""
+    table = Table(box=None, pad_edge=False)
+    for name in ("problem", "state", "action", "horizon", "chapter", "gymnasium id"):
+        table.add_column(name, overflow="fold")
+    for name, p in PROBLEMS.items():
+        table.add_row(name, p.state, p.action, p.horizon, p.chapter, f"decision_making/{name}-v0")
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _settings(given: list[str]) -> dict[str, Any]:
+    """name=value pairs, values as in TOML, bare words as texts."""
+    found = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            fail(f"--set {text}: must be name=value", 2)
+        try:
+            found[name.strip()] = tomllib.loads(f"x = {value}")["x"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = value
+    return found
+
+
+def _plain(name: str) -> str:
+    """A name that is one part of a path."""
+    return "".join(x if x.isalnum() or x in "-_." else "-" for x in name).strip(".") or "run"
+
+
+def _train(c: Configuration, folder: Path, work: Callable[[Any], Any]) -> None:
+    try:
+        with _progress(c) as callback, threadpool_limits(1):  # the matrices are small, and one thread repeats its bits
+            history = work(callback)
+    except KeyboardInterrupt:
+        fail(f"stopped; go on with: decision-making resume {folder}", 130)
+    print(
+        f"{folder}: {history.reason} after {len(history)} updates and {history.steps} steps; "
+        f"mean return of the last 100 episodes {history.mean_return():.4g}"
+    )
+
+
+@contextmanager
+def _progress(c: Configuration) -> Iterator[Callable[..., None]]:
+    """A callback of `train` that moves a bar on a terminal, and does nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda row, taken: None
+        return
+    bound = c.values.get("delta", c.values.get("epsilon"))
+    unit = next((name for name in ("steps", "updates") if c[name] is not None), None)
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+        TextColumn("{task.fields[shown]}"),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
+
+        def show(row: dict[str, float], taken: Any) -> None:
+            shown = f"return {row['return_mean']:.4g}  KL {row['kl']:.2g} of {bound:g}"
+            completed = int(row["steps" if unit == "steps" else "update"])
+            progress.update(task, completed=completed, shown=f"{shown}  {row['steps_per_second']:,.0f} steps/s")
+
+        yield show
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """What goes wrong as one line on standard error and exit status 1; the traceback only with --debug."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if _state["debug"]:
+            raise
+        fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]', or the package it comes with")
+    except Exception as error:
+        if _state["debug"] or isinstance(error, typer.Exit):
+            raise
+        fail(" ".join(str(error).split()) or type(error).__name__)
+
+
+def chapters() -> dict[str, Path]:
+    """The chapter scripts by number or name, from the installed package or from the checkout around it."""
     package = Path(decision_making.__file__).parent
     folders = (package / "chapters", package.parent / "chapters")
     scripts = next((found for folder in folders if (found := sorted(folder.glob("ch[0-9][0-9]_*.py")))), [])
-    return {int(script.name[2:4]): script for script in scripts}
+    more = [path for script in scripts[:1] if (path := script.with_name("trpo.py")).exists()]
+    return {str(int(script.name[2:4])): script for script in scripts} | {path.stem: path for path in more}
 
 
 def load(script: Path) -> ModuleType:

@@ -2,8 +2,10 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -29,18 +31,20 @@ def test_console_script_is_installed():
     assert done.stdout.strip() == decision_making.__version__
 
 
-@pytest.mark.parametrize("arguments", [["chapter", "--help"], ["--help"]])
-def test_help_has_an_example(arguments):
-    done = run(*arguments)
+@pytest.mark.parametrize("command", ["", "chapter", "train", "resume", "evaluate", "plot", "problems"])
+def test_help_has_an_example(command):
+    done = run(*command.split(), "--help")
     assert done.returncode == 0
-    assert "decision-making chapter 12" in " ".join(done.stdout.split())
+    assert f"Example: decision-making {command}".strip() in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["chapter", "99"], "chapter 99: must be one of 11, 12"),
-        (["chapter", "twelve"], "number"),
+        (["chapter", "twelve"], "chapter twelve: must be one of"),
+        (["train", "CartPole-v1", "--steps", "many"], "Invalid value for '--steps'"),
+        (["train", "CartPole-v1", "--set", "delta"], "--set delta: must be name=value"),
         (["chaptre"], "chaptre"),
     ],
 )
@@ -49,6 +53,113 @@ def test_wrong_call_is_one_clear_error(arguments, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+TRAIN = ("train", "CartPole-v1", "--set", "hidden=[8]", "--set", "n_envs=4", "--set", "steps_per_update=128")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train"], "ENV or --config"),
+        (["train", "NoSuch-v0"], "env = 'NoSuch-v0': no environment of that id"),
+        (["train", "NoSuch:Env-v0"], "names a module to import"),
+        (["train", "CartPole-v1", "--update", "trust"], "update = 'trust': must be one of trust-region"),
+        (["train", "CartPole-v1", "--set", "delt=1"], "delt: unknown setting; did you mean delta?"),
+        (["train", "CartPole-v1", "--set", "gamma=2"], "γ = 2"),
+        (["train", "--config", "none.toml"], "none.toml"),
+        (["resume", "."], "holds no run: config.toml is missing"),
+        (["evaluate", "."], "holds no run: config.toml is missing"),
+        (["plot", "."], "holds no run: config.toml is missing"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_leaves_nothing(arguments, said, tmp_path):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.startswith("decision-making: ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = run("--debug", "resume", str(tmp_path))
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+def test_train_evaluate_resume_plot(tmp_path):
+    """A policy is trained, evaluated, trained on and drawn, all in a pipe."""
+    done = run(*TRAIN, "--updates", "3", "--seed", "5", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("runs/CartPole-v1-trust-region-5: stopped by updates = 3 after 3 updates and ")
+    assert done.stderr == ""
+    folder = "runs/CartPole-v1-trust-region-5"
+    again = run(*TRAIN, "--updates", "3", "--seed", "5", cwd=tmp_path)
+    assert again.returncode == 1
+    assert "holds a run already" in again.stderr
+    played = run("evaluate", folder, "--episodes", "5", cwd=tmp_path)
+    assert played.returncode == 0, played.stderr
+    assert "5 episodes" in played.stdout
+    longer = run("resume", folder, "--updates", "5", cwd=tmp_path)
+    assert "stopped by updates = 5 after 5 updates" in longer.stdout
+    drawn = run("plot", folder, "--out", "c.png", cwd=tmp_path)
+    assert drawn.stdout.strip() == "c.png"
+    assert (tmp_path / "c.png").stat().st_size > 5000
+
+
+def test_configuration_file_and_options_that_replace_it(tmp_path):
+    (tmp_path / "run.toml").write_text('env = "SimpleRegulator"\nupdates = 9\nepsilon = 0.2\n')
+    options = ("--updates", "2", "--update", "natural", "--out", "here")
+    done = run("train", "--config", "run.toml", *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "here" / "config.toml").read_text()
+    assert all(line in written for line in ("epsilon = 0.2", "updates = 2", 'update = "natural"'))
+    played = run("evaluate", "here", "--video", "film.gif", cwd=tmp_path)
+    assert played.returncode == 0, played.stderr
+    assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_ctrl_c_ends_with_status_130_and_a_checkpoint(tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, *TRAIN, "--steps", "100000000", "--set", "checkpoint_every=2"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        folder = tmp_path / "runs" / "CartPole-v1-trust-region-0"
+        metrics = folder / "metrics.csv"
+        for _ in range(600):
+            if metrics.exists() and len(metrics.read_text().splitlines()) > 6:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert said == f"decision-making: stopped; go on with: decision-making resume {folder.relative_to(tmp_path)}\n"
+    updates = len(metrics.read_text().splitlines()) - 1
+    done = run("resume", str(folder), "--updates", str(updates + 3))
+    assert done.returncode == 0, done.stderr
+    assert f"after {updates + 3} updates" in done.stdout
+
+
+def test_training_in_a_terminal_shows_progress(tmp_path):
+    status, text = in_a_terminal([*TRAIN, "--updates", "20"], tmp_path)
+    assert status == 0, text
+    assert "━" in text
+    assert "KL" in text
+    assert "of 0.01" in text
+    plain = in_a_terminal([*TRAIN, "--updates", "2", "--seed", "1"], tmp_path, NO_COLOR="1")[1]
+    assert "\x1b[3" not in plain  # no colours
+
+
+def test_problems_are_listed_on_one_line_each():
+    done = run("problems")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert len(done.stdout.splitlines()) == 8
+    assert "decision_making/TwentyFortyEight-v0" in done.stdout
 
 
 def test_unwritable_folder_is_one_clear_error(tmp_path):
@@ -69,15 +180,16 @@ def test_chapter_12_in_a_pipe(tmp_path):
     assert "agrees" in done.stdout
 
 
-def test_chapter_12_in_a_terminal_shows_progress(tmp_path):
+def in_a_terminal(arguments, folder, **environment):
+    """Exit status of the command, and all that a terminal was sent."""
     primary, secondary = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen(
-        [*COMMAND, "chapter", "12", "--fast", "--out", str(tmp_path)],
+        [*COMMAND, *arguments],
+        cwd=folder,
         stdin=secondary,
         stdout=secondary,
         stderr=secondary,
-        env=environment,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120", **environment},
     ) as process:
         os.close(secondary)
         shown = bytearray()
@@ -91,7 +203,11 @@ def test_chapter_12_in_a_terminal_shows_progress(tmp_path):
             shown += data
         status = process.wait()
     os.close(primary)
-    text = shown.decode("utf-8", "replace")
+    return status, shown.decode("utf-8", "replace")
+
+
+def test_chapter_12_in_a_terminal_shows_progress(tmp_path):
+    status, text = in_a_terminal(["chapter", "12", "--fast", "--out", str(tmp_path)], tmp_path)
     assert status == 0, text
     assert "\x1b" in text
     assert "━" in text  # the bar

@@ -184,9 +184,32 @@ class Configuration:
         """The arguments of `train` that stop it."""
         return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
 
-    def parts(self) -> Parts:
-        """Problem, update, policy and first parameters, put together. Raises ValueError for an unknown environment."""
-        return _textbook(self) if is_textbook(self["env"]) else _gymnasium(self)
+    def parts(self, *, allow_imports: bool = False) -> Parts:
+        """Problem, update, policy and first parameters, put together. Raises ValueError as `problem` does."""
+        return (_textbook if is_textbook(self["env"]) else _gymnasium)(self, self.problem(allow_imports=allow_imports))
+
+    def problem(self, *, allow_imports: bool = False) -> Any:
+        """The problem alone. Raises ValueError for an unknown environment, and for an id "module:name" unless imports
+        are allowed: gymnasium runs the code of that module."""
+        from decision_making import problems
+
+        env = self["env"]
+        if is_textbook(env):
+            return getattr(problems, env)(γ=self["gamma"])
+        if ":" in env and not allow_imports:
+            raise ValueError(
+                f"env = {env!r}: names a module to import, whose code would run; allow imports if you trust it"
+            )
+        from decision_making.problems.environments import register_environments
+        from decision_making.problems.gymnasium_problem import GymnasiumProblem
+
+        register_environments()
+        return GymnasiumProblem(
+            *(f"decision_making/{env}-v0" if env in PROBLEMS else env, self["gamma"]),
+            n_envs=self["n_envs"],
+            normalize_observations=self["normalize_observations"],
+            scale_rewards=self["scale_rewards"],
+        )
 
 
 def _suggestion(name: str, known: Any) -> str:
@@ -201,8 +224,8 @@ def _checked(name: str, value: Any, default: Any) -> Any:
     if wrong or (isinstance(value, float) and not math.isfinite(value)):
         raise TypeError(f"{name} = {value!r}: must be {allowed}")
     if isinstance(default, list):
-        if not all(isinstance(x, int) and not isinstance(x, bool) and x > 0 for x in value):
-            raise TypeError(f"{name} = {value!r}: must be a list of whole numbers > 0")
+        if not all(isinstance(x, int) and not isinstance(x, bool) and 0 < x <= 65_536 for x in value):
+            raise TypeError(f"{name} = {value!r}: must be a list of whole numbers in 1..65536")
         return list(value)
     return value
 
@@ -237,17 +260,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _gymnasium(c: Configuration) -> Parts:
-    from decision_making.problems import GymnasiumProblem, register_environments
-
-    register_environments()
-    env = f"decision_making/{c['env']}-v0" if c["env"] in PROBLEMS else c["env"]
-    P = GymnasiumProblem(
-        *(env, c["gamma"]),
-        n_envs=c["n_envs"],
-        normalize_observations=c["normalize_observations"],
-        scale_rewards=c["scale_rewards"],
-    )
+def _gymnasium(c: Configuration, P: Any) -> Parts:
     π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic, c["delta"]),
@@ -278,10 +291,7 @@ def _critic(c: Configuration, width: int) -> Any:
     raise ValueError(f"critic = {c['critic']!r}: must be neural or linear")
 
 
-def _textbook(c: Configuration) -> Parts:
-    from decision_making import problems
-
-    P = getattr(problems, c["env"])(γ=c["gamma"])
+def _textbook(c: Configuration, P: Any) -> Parts:
     regulator = c["env"] == "SimpleRegulator"
     π: Any = LinearGaussianPolicy() if regulator else SoftmaxPolicy(len(P.S), len(P.A))
     θ = np.array([0.0, 1.0]) if regulator else np.zeros(π.n)

@@ -145,6 +145,7 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
     if len(finished):
         row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.mean, np.median, np.min, np.max)}
         row["episode_length"] = float(lengths.mean())
+    row = {name: float(x) for name, x in row.items()}
     run.rows.append(row)
     return taken, row
 

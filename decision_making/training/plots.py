@@ -1,0 +1,88 @@
+"""Learning curves: return against environment steps, over seeds an interquartile mean with a bootstrap band."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from cycler import cycler
+from matplotlib.figure import Figure
+
+from decision_making.checks import Array
+from decision_making.training.runs import read_configuration, read_metrics
+
+INK, MUTED = "#222222", "#777777"
+STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.prop_cycle": cycler(color=["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]),
+}
+
+
+def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: int = 200) -> Path:
+    """Draw the runs in these folders to a picture; runs that differ in nothing but their seed are one curve.
+
+    Several seeds make an interquartile mean with a 95 % bootstrap band, one seed its own curve. Each curve is the
+    mean return of the episodes that ended in an update, smoothed over the last ten updates with any.
+    """
+    groups: dict[tuple[str, str], list[tuple[Array, Array]]] = {}
+    titles: dict[str, None] = {}
+    for folder in folders:
+        c = read_configuration(folder)
+        same = str({name: x for name, x in sorted(c.values.items()) if name != "seed"})
+        titles[c["env"]] = None
+        groups.setdefault((f"{c['env']}, {c['update']}", same), []).append(_curve(folder))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+        ax: Any = figure.add_subplot()
+        for (label, _), curves in groups.items():
+            _draw(ax, label, [curve for curve in curves if len(curve[0])], points)
+        ax.set(xlabel="environment steps", ylabel="return of an episode", title=", ".join(titles))
+        ax.title.set(fontsize=10, color=INK)
+        if ax.lines:
+            ax.legend(frameon=False)
+        else:
+            ax.text(0.5, 0.5, "no episode has ended yet", transform=ax.transAxes, ha="center", color=MUTED)
+        figure.savefig(out, dpi=150)
+    return Path(out)
+
+
+def _curve(folder: Path | str) -> tuple[Array, Array]:
+    """Steps and smoothed mean returns of the updates in which an episode ended."""
+    metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
+    some = np.isfinite(metrics["return_mean"])
+    steps, returns, n = (metrics[name][some] for name in ("steps", "return_mean", "episodes"))
+    total, count = np.cumsum(np.append(0.0, returns * n)), np.cumsum(np.append(0.0, n))
+    first = np.maximum(np.arange(1, len(returns) + 1) - 10, 0)
+    return steps, (total[1:] - total[first]) / (count[1:] - count[first])
+
+
+def _draw(ax: Any, label: str, curves: list[tuple[Array, Array]], points: int) -> None:
+    if not curves:
+        return
+    if len(curves) == 1:
+        ax.plot(*curves[0], label=label)
+        return
+    from scipy import stats
+
+    steps = np.linspace(max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves), points)
+    returns = np.array([np.interp(steps, *curve) for curve in curves])
+
+    def middle(x: Array, axis: int = -1) -> Array:
+        return np.asarray(stats.trim_mean(x, 0.25, axis=axis))
+
+    (line,) = ax.plot(steps, middle(returns, axis=0), label=f"{label}, {len(curves)} seeds, interquartile mean")
+    band = stats.bootstrap(
+        (returns,), middle, axis=0, method="percentile", n_resamples=1000, rng=np.random.default_rng(0)
+    ).confidence_interval
+    ax.fill_between(steps, band.low, band.high, color=line.get_color(), alpha=0.2, linewidth=0)

@@ -1,0 +1,150 @@
+"""A run is a folder: config.toml, metrics.csv, checkpoint.npz, policy.npz and, where matplotlib is, curve.png.
+
+Everything but metrics.csv is written beside and moved into place. metrics.csv grows by a line an update; when a run is
+resumed it is written anew from the checkpoint, so that no update is counted twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from decision_making.policy_gradient_optimization import Step
+from decision_making.training.checkpoint import load_checkpoint
+from decision_making.training.configuration import Configuration, is_textbook
+from decision_making.training.history import METRICS, History
+from decision_making.training.loop import CHECKPOINT, train
+from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
+
+CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
+
+Callback = Callable[[dict[str, float], Step], Any]
+
+
+def run(
+    configuration: Configuration,
+    folder: Path | str,
+    *,
+    callbacks: Sequence[Callback] = (),
+    allow_imports: bool = False,
+) -> History:
+    """Train in a new folder. Raises FileExistsError if it holds a run already."""
+    folder = Path(folder)
+    if (folder / CONFIG).exists():
+        raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
+    parts = configuration.parts(allow_imports=allow_imports)  # what is wrong shows before anything is written
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / CONFIG, configuration.to_toml())
+    return _trained(configuration, parts, folder, callbacks, resume=False)
+
+
+def resume(
+    folder: Path | str, *, callbacks: Sequence[Callback] = (), allow_imports: bool = False, **limits: Any
+) -> History:
+    """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
+
+    The result is that of a run that never stopped. Raises FileNotFoundError if the folder holds no run, ValueError if
+    its files are damaged.
+    """
+    folder = Path(folder)
+    configuration = read_configuration(folder, **limits)
+    parts = configuration.parts(allow_imports=allow_imports)
+    if not (folder / CHECKPOINT).exists():  # it was stopped before the first one
+        return _trained(configuration, parts, folder, callbacks, resume=False)
+    return _trained(configuration, parts, folder, callbacks, resume=True)
+
+
+def read_configuration(folder: Path | str, **changes: Any) -> Configuration:
+    """The configuration of a run. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
+    file = Path(folder) / CONFIG
+    if not file.is_file():
+        raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing")
+    try:
+        return Configuration.from_toml(file.read_text(encoding="utf-8"), **changes)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file}: {error}") from error
+
+
+def read_metrics(folder: Path | str) -> dict[str, list[float]]:
+    """The columns of metrics.csv; a line that is not whole, as the last of a killed run may be, is left out."""
+    file = Path(folder) / TABLE
+    if not file.is_file():
+        raise FileNotFoundError(f"{folder} holds no run: {TABLE} is missing")
+    with open(file, newline="", encoding="utf-8", errors="replace") as opened:
+        lines = list(csv.reader(opened))
+    if not lines or tuple(lines[0]) != METRICS:
+        raise ValueError(f"{file}: the first line must name the metrics {', '.join(METRICS)}")
+    rows = [row for row in map(_numbers, lines[1:]) if row is not None]
+    return {name: [row[i] for row in rows] for i, name in enumerate(METRICS)}
+
+
+def evaluate_run(
+    folder: Path | str,
+    episodes: int = 20,
+    *,
+    mode: bool = True,
+    seed: int = 0,
+    allow_imports: bool = False,
+) -> Evaluation:
+    """`evaluate` the policy of a run on its problem."""
+    configuration, policy = read_configuration(folder), load_policy(Path(folder) / POLICY)
+    problem = configuration.problem(allow_imports=allow_imports)
+    d = configuration["depth"] if is_textbook(configuration["env"]) else None
+    return evaluate(policy, problem, episodes, mode=mode, seed=seed, d=d)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _numbers(cells: list[str]) -> list[float] | None:
+    try:
+        return [float(x) for x in cells] if len(cells) == len(METRICS) else None
+    except ValueError:
+        return None
+
+
+def _trained(c: Configuration, parts: Any, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
+    M, π, θ, φ = parts
+    rows: list[list[float]] = []
+    if resume:
+        rows = load_checkpoint(folder / CHECKPOINT)[0].get("rows", []).tolist()  # type: ignore[union-attr]
+    write_text(folder / TABLE, "".join(",".join(map(str, row)) + "\n" for row in [METRICS, *rows]))
+    latest = [θ]
+
+    def keep(row: dict[str, float], taken: Step) -> None:
+        table.write(",".join(str(row[name]) for name in METRICS) + "\n")
+        table.flush()
+        latest[0] = taken.θ
+        if row["update"] % c["checkpoint_every"] == 0:
+            save_policy(folder / POLICY, π, taken.θ, M.P if hasattr(M, "P") else None)
+
+    with open(folder / TABLE, "a", encoding="utf-8") as table:
+        try:
+            history = train(
+                *(M, π, θ, φ),
+                **c.limits,
+                rng=c["seed"],
+                folder=folder,
+                resume=resume,
+                checkpoint_every=c["checkpoint_every"],
+                callbacks=[keep, *callbacks],
+            )
+        finally:  # also of a run that was stopped or failed
+            save_policy(folder / POLICY, π, latest[0], M.P if hasattr(M, "P") else None)
+    history.to_csv(folder / TABLE)
+    try:
+        from decision_making.training.plots import learning_curves
+    except ModuleNotFoundError:
+        return history  # without matplotlib there is no picture
+    learning_curves([folder], folder / CURVE)
+    return history

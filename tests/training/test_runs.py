@@ -1,0 +1,229 @@
+"""Configurations and run folders: what is checked, what is written, what is read again."""
+
+import csv
+import tomllib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
+from decision_making.training.configuration import COMMON, GYMNASIUM, PROBLEMS, RULES, TEXTBOOK, defaults
+from decision_making.training.history import METRICS
+from decision_making.training.plots import learning_curves
+from decision_making.training.runs import read_configuration, read_metrics
+
+SMALL = {"env": "CartPole-v1", "steps_per_update": 128, "n_envs": 4, "hidden": [8], "checkpoint_every": 2}
+TEXT = {"env": "SimpleRegulator", "updates": 3, "trajectories": 20, "checkpoint_every": 2}
+
+
+def table(folder):
+    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+# ---- configurations
+
+
+@pytest.mark.parametrize("env", [*PROBLEMS, "CartPole-v1", "Pendulum-v1"])
+@pytest.mark.parametrize("update", RULES)
+def test_every_rule_runs_on_every_problem(env, update):
+    small = {
+        "hidden": [4],
+        **({"trajectories": 10, "depth": 5} if "depth" in defaults(env) else {"steps_per_update": 64}),
+    }
+    M, π, θ, φ = Configuration({"env": env, "update": update, **small}).parts()
+    from decision_making import train
+
+    history = train(M, π, θ, φ, rng=0, updates=1)
+    assert np.isfinite(history.θ).all()
+    assert history.steps > 0
+
+
+@given(st.sampled_from([*PROBLEMS, "Any-v0"]), st.integers(0, 2**40), st.floats(0, 1), st.lists(st.integers(1, 99)))
+def test_configuration_survives_toml(env, seed, gamma, hidden):
+    c = Configuration({"env": env, "seed": seed, "gamma": gamma, "hidden": hidden, "updates": 3})
+    assert Configuration.from_toml(c.to_toml()).values == c.values
+    assert tomllib.loads(c.to_toml())["versions"]["numpy"] == np.__version__
+
+
+def test_every_setting_is_used():
+    """A setting that nothing reads would be a promise that is not kept."""
+    read = set()
+
+    class Spy(dict):
+        def __getitem__(self, name):
+            read.add(name)
+            return super().__getitem__(name)
+
+    for env in ("CartPole-v1", "SimpleRegulator"):
+        for update in RULES:
+            c = Configuration({"env": env, "update": update, "hidden": [4]})
+            object.__setattr__(c, "values", Spy(c.values))
+            c.parts()
+            c.limits  # noqa: B018
+    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) == read | {"checkpoint_every"}
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ({}, ValueError, "env = None: must be a gymnasium id or one of SimpleRegulator"),
+        ({"env": 3}, ValueError, "env = 3"),
+        ({"env": "CartPole-v1", "delt": 0.1}, ValueError, "delt: unknown setting; did you mean delta?"),
+        ({"env": "CartPole-v1", "depth": 3}, ValueError, "depth: unknown setting"),
+        ({"env": "CartPole-v1", "xyz": 3}, ValueError, "xyz: unknown setting$"),
+        (
+            {"env": "CartPole-v1", "update": "trust_region"},
+            ValueError,
+            "update = 'trust_region'.*did you mean trust-region",
+        ),
+        ({"env": "CartPole-v1", "seed": 1.5}, TypeError, "seed = 1.5: must be a whole number"),
+        ({"env": "CartPole-v1", "seed": True}, TypeError, "seed = True: must be a whole number"),
+        ({"env": "CartPole-v1", "gamma": "0.9"}, TypeError, "gamma = '0.9': must be a number"),
+        ({"env": "CartPole-v1", "gamma": float("nan")}, TypeError, "gamma = nan: must be a number"),
+        ({"env": "CartPole-v1", "hidden": 64}, TypeError, "hidden = 64: must be a list of whole numbers"),
+        ({"env": "CartPole-v1", "hidden": [64, 0]}, TypeError, r"hidden = \[64, 0\]"),
+        ({"env": "CartPole-v1", "hidden": [10**9]}, TypeError, r"must be a list of whole numbers in 1\.\.65536"),
+        ({"env": "CartPole-v1", "scale_rewards": 1}, TypeError, "scale_rewards = 1: must be true or false"),
+        ({"env": "CartPole-v1", "critic": 1}, TypeError, "critic = 1: must be a text"),
+        ({"env": "CartPole-v1", "steps": "many"}, TypeError, "steps = 'many': must be a number"),
+    ],
+)
+def test_bad_configuration_is_named(given, error, message):
+    with pytest.raises(error, match=message):
+        Configuration(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"gamma": 1.5}, r"γ = 1.5"),
+        ({"delta": -1.0}, r"δ = -1"),
+        ({"n_envs": 3}, "steps_per_update = 128: must be a multiple of n_envs = 3"),
+        ({"critic": "cubic"}, "critic = 'cubic': must be neural or linear"),
+        ({"env": "NoSuch-v0"}, "env = 'NoSuch-v0': no environment of that id"),
+        ({"env": "os:CartPole-v1"}, "names a module to import, whose code would run"),
+        ({"advantage": "best"}, "advantage = 'best'"),
+    ],
+)
+def test_what_cannot_be_put_together_leaves_no_folder(tmp_path, given, message):
+    with pytest.raises(ValueError, match=message):
+        run(Configuration({**SMALL, **given, "updates": 1}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_text_that_is_not_toml_is_named():
+    with pytest.raises(ValueError, match="not TOML"):
+        Configuration.from_toml("env = ")
+
+
+# ---- folders
+
+
+@pytest.mark.parametrize("given", [{**SMALL, "updates": 3}, TEXT])
+def test_run_writes_its_folder(tmp_path, given):
+    history = run(Configuration(given), tmp_path)
+    assert sorted(x.name for x in tmp_path.iterdir()) == [
+        *("checkpoint.npz", "config.toml", "curve.png", "metrics.csv", "policy.npz")
+    ]
+    rows = table(tmp_path)
+    assert [float(row["update"]) for row in rows] == [1, 2, 3]
+    np.testing.assert_array_equal([float(row["kl"]) for row in rows], history["kl"])
+    np.testing.assert_array_equal(load_policy(tmp_path / "policy.npz").θ, history.θ)
+    assert read_configuration(tmp_path).values == Configuration(given).values
+    assert np.isfinite(evaluate_run(tmp_path, 3).mean)
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        run(Configuration(given), tmp_path)
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    "given", [{**SMALL, "normalize_observations": True, "scale_rewards": True, "updates": 7}, {**TEXT, "updates": 7}]
+)
+@pytest.mark.parametrize("after", [1, 2, 3, 5])
+def test_run_that_was_stopped_and_resumed_is_the_run_that_never_stopped(tmp_path, given, after):
+    def stop(row, taken):
+        if row["update"] == after:
+            raise StopError
+
+    whole = run(Configuration(given), tmp_path / "whole")
+    with pytest.raises(StopError):
+        run(Configuration(given), tmp_path / "stopped", callbacks=[stop])
+    stopped = resume(tmp_path / "stopped")
+    np.testing.assert_array_equal(stopped.θ, whole.θ)
+    np.testing.assert_array_equal(stopped.returns, whole.returns)
+    for name in METRICS:
+        if name not in ("seconds", "steps_per_second"):
+            np.testing.assert_array_equal(stopped[name], whole[name], err_msg=name)
+            assert [row[name] for row in table(tmp_path / "stopped")] == [
+                row[name] for row in table(tmp_path / "whole")
+            ]
+    first, second = (load_policy(tmp_path / name / "policy.npz") for name in ("whole", "stopped"))
+    np.testing.assert_array_equal(first.θ, second.θ)
+    for name, x in first.statistics.items():
+        np.testing.assert_array_equal(x, second.statistics[name])
+
+
+def test_run_resumes_beyond_its_limits(tmp_path):
+    run(Configuration(TEXT), tmp_path / "a")
+    longer = resume(tmp_path / "a", updates=6)
+    whole = run(Configuration({**TEXT, "updates": 6}), tmp_path / "b")
+    np.testing.assert_array_equal(longer.θ, whole.θ)
+    assert len(table(tmp_path / "a")) == 6
+
+
+def test_seeds_differ():
+    a, b = (Configuration({**SMALL, "seed": seed}).parts().θ for seed in (0, 1))
+    assert not np.array_equal(a, b)
+
+
+def test_folder_that_holds_no_run_is_named(tmp_path):
+    for call in (resume, read_configuration, evaluate_run):
+        with pytest.raises(FileNotFoundError, match=r"holds no run: config\.toml is missing"):
+            call(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"holds no run: metrics\.csv is missing"):
+        read_metrics(tmp_path)
+
+
+def test_damaged_files_are_named_and_stay(tmp_path):
+    run(Configuration(TEXT), tmp_path)
+    for name in ("config.toml", "checkpoint.npz"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2] + b"\x00[")
+        with pytest.raises(ValueError, match=name):
+            resume(tmp_path)
+        (tmp_path / name).write_bytes(whole)
+    assert len(resume(tmp_path, updates=4)) == 4
+
+
+@pytest.mark.parametrize("tail", ["", "4.0,12", "4.0," * 30, "\x00\xff"])
+def test_torn_last_line_of_the_metrics_is_left_out(tmp_path, tail):
+    run(Configuration(TEXT), tmp_path)
+    with open(tmp_path / "metrics.csv", "a", encoding="latin-1") as file:
+        file.write(tail)
+    assert read_metrics(tmp_path)["update"] == [1, 2, 3]
+    (tmp_path / "metrics.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ValueError, match=r"metrics\.csv: the first line must name the metrics"):
+        read_metrics(tmp_path)
+
+
+# ---- pictures
+
+
+def test_curves_of_several_seeds_are_one_with_a_band(tmp_path):
+    from PIL import Image
+
+    folders = []
+    for seed in range(3):
+        folders.append(tmp_path / str(seed))
+        run(Configuration({**TEXT, "seed": seed, "updates": 5}), folders[-1])
+    out = learning_curves(folders, tmp_path / "curves.png")
+    with Image.open(out) as picture:
+        assert picture.size == (960, 570)
+    run(Configuration({**SMALL, "steps_per_update": 4, "n_envs": 1, "updates": 1}), tmp_path / "none")
+    learning_curves([tmp_path / "none"], tmp_path / "none.png")  # no episode has ended
