@@ -21,6 +21,7 @@ ROOMS = [
     "advantages",
     "policies",
     "exact_solution_methods",
+    "policy_search",
     "policy_gradient_estimation",
     "surrogate",
     "policy_gradient_optimization",
