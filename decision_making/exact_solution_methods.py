@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import singledispatch
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,13 +22,17 @@ TIE = 1e-12  # Q values closer than this, relative to the largest, are equally g
 
 
 def tensorform(P: Any) -> tuple[Array, Array]:
-    """T (S, A, S) and R (S, A) of P as arrays; functions are evaluated over P.S and P.A (block 7.10)."""
+    """T (S, A, S) and R (S, A) of P as arrays; functions are evaluated over P.S and P.A (algorithm 7.10).
+
+    Raises TypeError where P has no lists S and A or no functions T and R.
+    """
     T, R = _tables(P)
     return (T if isinstance(T, np.ndarray) else T.toarray().reshape(*R.shape, len(R))), R
 
 
 def _tables(P: Any) -> tuple[Any, Array]:
     """R (S, A), and T (S, A, S) as an array or (S·A, S) as a scipy.sparse one."""
+    _require_enumerable(P)
     if isinstance(P.T, Table):
         return P.T.array, P.R.array
     if isinstance(P.T, SparseTable):
@@ -36,23 +41,33 @@ def _tables(P: Any) -> tuple[Any, Array]:
     return tabular_arrays(T, [[P.R(s, a) for a in P.A] for s in P.S])
 
 
+def _require_enumerable(P: Any) -> None:
+    lists, functions = (getattr(P, x, None) for x in "SA"), (getattr(P, x, None) for x in "TR")
+    if any(x is None for x in lists) or not all(map(callable, functions)):
+        refuse(None, "P", P, "a problem with lists S and A and functions T and R", TypeError)
+
+
 def _tabular(P: Any) -> bool:
     return isinstance(P.T, Table | SparseTable)
+
+
+def _index(name: str, x: Any, P: Any, listed: str) -> int:
+    """The position of x in the list P.S or P.A."""
+    known = list(getattr(P, listed))
+    if x not in known:
+        raise ValueError(f"{name} = {x!r}: must be one of P.{listed}")
+    return known.index(x)
 
 
 def action_probabilities(P: Any, π: Any) -> Array:
     """π(a | s) as an array (S, A), from such an array, an array of actions (S,) or a function s -> a of P.S.
 
     Actions in an array are indices into P.A, those of a function are elements of P.A. Raises ValueError where
-    probabilities are negative or do not sum to 1, or an action is unknown.
+    probabilities are negative or do not sum to 1, or an action is unknown; TypeError where P is not enumerable.
     """
+    _require_enumerable(P)
     shape = (len(P.S), len(P.A))
-    if isinstance(π, TabularPolicy):
-        π = π.a
-    if callable(π):
-        known = list(P.A)
-        π = np.array([known.index(π(s)) for s in P.S])
-    π = np.asarray(π)
+    π = _action_indices(P, π)
     if π.shape == shape[:1]:
         return np.eye(shape[1])[indices("π", π, shape[1])]
     if π.shape != shape:
@@ -81,10 +96,10 @@ def _under(P: Any, π: Any) -> tuple[Any, Array]:
 def iterative_policy_evaluation(P: Any, π: Any, k_max: int) -> Array:
     """U after k_max sweeps U ← R^π + γ T^π U from U = 0, (S,): the expected return of depth k_max (algorithm 7.3).
 
-    π as in `action_probabilities`. Raises ValueError if k_max < 0.
+    π as in `action_probabilities`. Raises ValueError unless k_max is a whole number >= 0.
     """
-    if k_max < 0:
-        raise ValueError(f"k_max = {k_max}: must be a whole number >= 0")
+    if not (isinstance(k_max, Integral) and not isinstance(k_max, bool) and int(k_max) >= 0):
+        refuse(None, "k_max", k_max, "a whole number >= 0")
     T, R = _under(P, π)
     U = np.zeros(len(R))
     for _ in range(k_max):
@@ -152,6 +167,7 @@ def greedy(P: Any, U: Any, s: Any) -> Greedy:
         s = indices("s", s, len(P.S))
         Q = np.asarray(lookahead(P, u, s[..., None], np.arange(len(P.A))))
     else:
+        _index("s", s, P, "S")
         Q = np.array([lookahead(P, u, s, a) for a in P.A])
     best = np.argmax(Q, axis=-1)
     values = np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
@@ -165,6 +181,7 @@ def backup(P: Any, U: Any, s: Any) -> Any:
 
 def _utilities(P: Any, U: Any) -> Array:
     """U over P.S as a float array (S,)."""
+    _require_enumerable(P)
     u = np.array([U(s) for s in P.S] if callable(U) else U, dtype=np.float64)
     if u.shape != (len(P.S),):
         raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
@@ -218,6 +235,7 @@ class TabularPolicy:
     a: Any  # indices into P.A (S,), in the order of P.S
 
     def __attrs_post_init__(self) -> None:
+        _require_enumerable(self.P)
         a = indices("π", self.a, len(self.P.A))
         if a.shape != (len(self.P.S),):
             raise ValueError(f"π has shape {a.shape}: must be (S,) = ({len(self.P.S)},) actions")
@@ -227,7 +245,7 @@ class TabularPolicy:
         """The action in s; on a tabular problem s may be an array."""
         if _tabular(self.P):
             return np.asarray(self.P.A)[self.a[indices("s", s, len(self.P.S))]]
-        return self.P.A[int(self.a[list(self.P.S).index(s)])]
+        return self.P.A[int(self.a[_index("s", s, self.P, "S")])]
 
     def __repr__(self) -> str:
         return f"TabularPolicy{self.a.shape}"
@@ -354,7 +372,8 @@ def solve(M: Any, P: Any = None) -> Any:
     `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
     takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
 
-    Raises TypeError for an unknown M; ValueError for γ = 1 where the method needs a discount.
+    Raises TypeError for an unknown M and for a P without lists S and A; ValueError for γ = 1 where the method needs a
+    discount.
     """
     raise TypeError(f"M = {M!r}: solve knows {_known(solve)}")
 
@@ -389,15 +408,15 @@ def _(M: PolicyIteration, P: Any) -> Iterator[TabularPolicy]:
 
 
 def _action_indices(P: Any, π: Any) -> Array:
-    """A deterministic policy as indices into P.A (S,)."""
-    if isinstance(π, TabularPolicy):
-        return np.asarray(π.a)
+    """A policy as indices into P.A (S,); what is an array already comes back as it is."""
     if not callable(π):
         return np.asarray(π)
-    if isinstance(π, ValueFunctionPolicy):
-        return np.argmax(_action_values(*_tables(P), P.γ, π.U), axis=1)
-    known = list(P.A)
-    return np.array([known.index(π(s)) for s in P.S])
+    shared = isinstance(π, TabularPolicy | ValueFunctionPolicy) and (π.P is P or (_tabular(π.P) and _tabular(P)))
+    if shared and len(π.P.S) == len(P.S):  # all states at once
+        if isinstance(π, TabularPolicy):
+            return np.asarray(π.a)
+        return np.argmax(_action_values(*_tables(π.P), π.P.γ, π.U), axis=1)
+    return np.array([_index(f"π({s!r})", π(s), P, "A") for s in P.S])
 
 
 @sweeps.register
