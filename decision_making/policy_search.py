@@ -51,6 +51,20 @@ class _γ:
     name = "γ"
 
 
+def _start(M: Any, attribute: Any, b: Any) -> None:
+    if b is None and not _has_sampler(M.P):
+        return
+    start_distribution(M, attribute, b)
+    S = getattr(M.P, "S", None)
+    if S is not None and not callable(b) and not hasattr(b, "rvs") and len(b) != len(S):
+        refuse(M, attribute.name, f"a vector of {len(b)}", f"one probability for each of the {len(S)} states of P")
+
+
+def _has_sampler(P: Any) -> bool:
+    """Whether P is rolled out by its TR, which takes parameters of each trajectory's own."""
+    return rollouts.dispatch(type(P)) is rollouts.dispatch(object)
+
+
 @frozen(eq=False)
 class MonteCarloPolicyEvaluation:
     """U(π, θ): the mean return of m rollouts of depth d, each from a fresh start state (algorithm 10.1, equation 10.3).
@@ -73,7 +87,7 @@ class MonteCarloPolicyEvaluation:
     """
 
     P: Any = field(validator=_problem)  # problem
-    b: Any = field(validator=start_distribution)  # start state distribution
+    b: Any = field(validator=_start)  # start state distribution; None for live environments, which reset themselves
     d: int = field(validator=count)  # depth: steps of a rollout
     m: int = field(validator=count)  # number of rollouts
 
@@ -87,7 +101,7 @@ class MonteCarloPolicyEvaluation:
             return float(returns(simulate(self.P, s, π, self.d, rng), self.P.γ).mean())
         θs = population(θ) if np.ndim(θ) == 2 else parameters(θ)[None]
         check_length(π, θs)
-        if rollouts.dispatch(type(self.P)) is rollouts.dispatch(object):
+        if _has_sampler(self.P):
             τs = rollouts(self.P, self.b, π, np.repeat(θs, self.m, axis=0), self.d, len(θs) * self.m, rng)
             us = returns(τs, self.P.γ).reshape(len(θs), self.m).mean(axis=1)
         else:  # live environments act under one θ at a time
