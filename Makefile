@@ -4,13 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SLOW   := $(VENV)/.ready-slow
+DOCS   := $(VENV)/.ready-docs
 WORKERS ?= 2
 # one thread a process: two BLAS pools on two cores slow each other down
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow bench clean
+.PHONY: demo test lint test-slow bench docs clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -30,8 +31,12 @@ test-slow: lint $(SLOW) ## the same with many more Hypothesis examples, and what
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
 
+docs: $(DOCS)           ## the site in docs/_build/html; every warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 clean:
-	rm -rf $(VENV) figures .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) figures docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -42,3 +47,7 @@ $(SLOW): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,slow]"
 	touch $(SLOW)
+
+$(DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs]"
+	touch $(DOCS)
