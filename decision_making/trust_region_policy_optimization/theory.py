@@ -20,7 +20,7 @@ from decision_making.checks import Array, count, is_number, refuse
 from decision_making.exact_solution_methods import TIE, action_probabilities, policy_evaluation, tensorform
 from decision_making.mdp import start_distribution
 
-LARGEST = 690.0  # of |log x| while solving: e^690 is still a number
+LARGEST = 705.0  # of |log x| while solving: e^705 and its inverse are normal numbers
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -215,12 +215,13 @@ class _KLBalls:
         self.variance = np.einsum("sa,sa->s", π, (self.d - mean[:, None]) ** 2)
         # only differences between taken actions can be traded at a divergence that is not 0
         self.trades = self.moves & (self.variance > 0)
+        self.limit = self._at(np.full(len(π), LARGEST))[1]  # KL(π ‖ p) at x = ∞ where that is finite
 
     def solve(self, δ: float) -> tuple[Array, Array]:
         """p (S, A), and the multipliers λ (S,): how fast the maximum rises with δ, in units of A a nat."""
-        x, p, kl, Z = self._root(δ)
+        x, p, Z = self._root(δ)
         λ = np.where(self.trades, self.scale * np.exp(-x) / Z, 0)
-        rest = np.where(self.unreached, np.maximum(δ - kl, 0), 0)
+        rest = np.where(self.unreached, np.maximum(δ - self.limit, 0), 0)
         if rest.any():
             # without a spread among the taken actions w is constant and all that is lost by them is d of any
             lost = np.einsum("sa,sa->s", p, self.d) * self.scale
@@ -229,8 +230,8 @@ class _KLBalls:
             p[np.arange(len(p)), self.best] -= np.expm1(-rest)
         return p, λ
 
-    def _root(self, δ: float) -> tuple[Array, Array, Array, Array]:
-        """log x, p, KL and Z at KL = δ, or at the largest log x there is: Newton on log KL, kept in a bracket."""
+    def _root(self, δ: float) -> tuple[Array, Array, Array]:
+        """log x, p and Z at KL = δ, or at the largest log x there is: Newton on log KL, kept in a bracket."""
         low, high = np.full(len(self.π), -LARGEST), np.full(len(self.π), LARGEST)
         with np.errstate(divide="ignore"):
             x = np.where(self.trades, 0.5 * (math.log(2 * δ) - np.log(self.variance)), -LARGEST)  # KL is x² Var d / 2
@@ -242,22 +243,27 @@ class _KLBalls:
                 guess = x + (math.log(δ) - np.log(kl)) * kl / slope
             inside = (guess > low) & (guess < high)
             x, before = np.where(inside, guess, (low + high) / 2), x
-            if np.all(~self.trades | (abs(x - before) < 1e-13 * np.maximum(abs(x), 1))):
+            # Newton squares the error of each step, and its last ones only follow the rounding of a small KL
+            if np.all(~self.trades | (abs(x - before) < np.where(inside, 1e-8, 1e-13 * LARGEST))):
                 break
-        p, kl, Z, _ = self._at(x)
-        return x, p, kl, Z
+        p, _, Z, _ = self._at(x)
+        return x, p, Z
 
     def _at(self, x: Array) -> tuple[Array, Array, Array, Array]:
-        """p, KL(π ‖ p), Z and the derivative of KL at log x, without cancellation for small x."""
-        xd = np.exp(x)[:, None] * self.d * self.trades[:, None]
-        v = -xd / (1 + xd)  # w - 1
-        mean = np.einsum("sa,sa->s", self.π, v)[:, None]
-        Z = np.einsum("sa,sa->s", self.π, 1 / (1 + xd))[:, None]
-        u = (v - mean) / Z  # p / π - 1
+        """p, KL(π ‖ p), Z and the derivative of KL at log x.
+
+        p / π - 1 = x w (mean of d under p - d), which cancels neither where all w are near 1 nor where all are near 0.
+        """
+        x = np.exp(x)[:, None]
+        xd = x * self.d * self.trades[:, None]
+        πw = self.π / (1 + xd)
+        Z = πw.sum(axis=1, keepdims=True)
+        p = πw / Z
+        mean = np.einsum("sa,sa->s", p, self.d)[:, None]
+        u = np.where(self.trades[:, None], x / (1 + xd) * (mean - self.d), 0)
         log_ratio = np.where(abs(u) < 0.5, np.log1p(np.clip(u, -0.5, 0.5)), -np.log1p(xd) - np.log(Z))
         kl = np.maximum(np.einsum("sa,sa->s", self.π, u - log_ratio), 0)
-        slope = Z[:, 0] * np.einsum("sa,sa->s", self.π, np.where(self.taken, u, 0) ** 2)
-        p = self.π / (1 + xd) / Z
+        slope = Z[:, 0] * np.einsum("sa,sa->s", self.π * u, u)
         return np.where(self.taken, np.maximum(p, TINY), 0), kl, Z[:, 0], slope
 
 
