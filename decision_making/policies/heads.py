@@ -125,7 +125,7 @@ class Bernoulli:
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         """Actions (..., n) of 0 and 1."""
-        return (rng.random(z.shape) < 1 / (1 + np.exp(-z.astype(np.float64)))).astype(np.int8)
+        return (rng.random(z.shape) < _sigmoid(z.astype(np.float64))).astype(np.int8)
 
     def mode(self, z: Array) -> Array:
         """The most likely switches."""

@@ -146,6 +146,7 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     A, targets, V = estimates(M, φ, τs)
     s, a, r = τs.flat()
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
+    check_likelihoods(surrogate, τs)
     if M.rule in ("trust_region", "natural"):
         θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, π, θ, s, rng))
         taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else kept(M, θ, θ_nat, surrogate)
@@ -161,6 +162,19 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
         "entropy": float(np.mean(π.entropy(θ, s), dtype=np.float64)),
     }
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
+
+
+def check_likelihoods(surrogate: BatchSurrogate, τs: Trajectories) -> None:
+    """Raise ValueError naming the first recorded action of τs that π_θ could not have drawn."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        logp = surrogate.logp[:, 0]
+    if not all_finite(logp):
+        j = int(np.argmax(~np.isfinite(logp)))
+        i, k = map(int, np.argwhere(τs.mask)[j])
+        raise ValueError(
+            f"log-likelihood of trajectory {i}, step {k} (counting from 0) is {logp[j]}: the action {τs.a[i, k]} has "
+            f"no positive finite density in state {τs.s[i, k]} under θ"
+        )
 
 
 def kept(
@@ -183,9 +197,10 @@ def natural_candidate(
     scale = np.max(abs(g))
     g = g / scale if scale > 0 else g  # the step does not depend on it, and products might overflow or vanish
     iterates: list[None] = []
-    x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
-    Fx = F(x)
-    xFx = float(x.astype(np.float64) @ Fx)
+    with np.errstate(over="ignore", invalid="ignore"):  # a product that overflows is no direction
+        x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
+        Fx = F(x)
+        xFx = float(x.astype(np.float64) @ Fx)
     Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
     residual = float(np.linalg.norm(Fx - g)) / max(float(np.linalg.norm(g)), np.finfo(float).tiny)
     return θ + Δ, {"cg_iterations": float(len(iterates)), "cg_residual": residual}

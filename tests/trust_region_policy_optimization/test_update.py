@@ -237,19 +237,17 @@ def test_damped_fisher_product_is_the_hessian_of_the_mean_kl_and_jacobians_aroun
     H = hessian(mean_kl(π, θ, τs))(θ) + damping * np.eye(π.n)
     np.testing.assert_allclose(matrix, H, rtol=1e-8, atol=1e-11 * abs(H).max())
     J, z = jacobian(lambda θ: outputs(π, θ, s))(θ), outputs(π, θ, s)
-    metric = [
-        # of one state's distribution in its own parameters: minus the expected Hessian of its log-probabilities
-        np.diag(np.concatenate([np.exp(-2 * x[head.k :]), np.full(head.k, 2.0)]))
-        if isinstance(head, Gaussian)
-        else -np.einsum("j,jkl->kl", table(head, x[None])[0], hessian_of_logs(head, x))
-        for x in z
-    ]
+    metric = [fisher_information(head, x) for x in z]
     explicit = np.mean([j.T @ m @ j for j, m in zip(J, metric, strict=True)], axis=0) + damping * np.eye(π.n)
     np.testing.assert_allclose(matrix, explicit, rtol=1e-8, atol=1e-11 * abs(H).max())
 
 
-def hessian_of_logs(head, x):
-    return jacobian(jacobian(lambda x: anp.log(table(head, x[None])[0])))(x)
+def fisher_information(head, x):
+    """Of one state's distribution in its own parameters: the expected outer product of the scores."""
+    if isinstance(head, Gaussian):
+        return np.diag(np.concatenate([np.exp(-2 * x[head.k :]), np.full(head.k, 2.0)]))
+    scores = jacobian(lambda x: anp.log(table(head, x[None])[0]))(x)
+    return scores.T @ (table(head, x[None])[0][:, None] * scores)
 
 
 def test_a_share_of_the_states_is_a_subset_without_repeats():
@@ -900,3 +898,34 @@ def test_a_gradient_that_overflows_float32_moves_nothing(rule):
     assert took.θ.tobytes() == θ.tobytes()
     assert "θ is unchanged" in took.reason
     assert np.isfinite(took.φ).all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_action_the_policy_could_not_have_drawn_is_named(rule):
+    π, θ, φ, τs = case(Gaussian(2))
+    θ[-2:] = -400.0  # log σ: whatever is not the mean has density 0
+    a = np.where(τs.mask[..., None], π.mode(θ, τs.s), 0.0)
+    assert step(TRPO(rule=rule), π, θ, φ, τs=attrs.evolve(τs, a=a)).info["entropy"] < -700
+    a[3, 2] += 1.0
+    with pytest.raises(ValueError, match=r"log-likelihood of trajectory 3, step 2 \(counting from 0\) is -inf"):
+        step(TRPO(rule=rule), π, θ, φ, τs=attrs.evolve(τs, a=a))
+
+
+@pytest.mark.parametrize("scale", [30.0, 1e3, 1e6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@every_head
+def test_extreme_parameters_give_finite_steps(head, dtype, scale):
+    """Nearly deterministic choices, saturated units, very small and very large deviations; with and without damping."""
+    π, θ, φ, τs = case(head, dtype=dtype)
+    θ = (scale * θ).astype(dtype)
+    if isinstance(head, Gaussian):
+        θ[:-2] = np.clip(θ[:-2], -1e3, 1e3)  # beyond, float32 cannot tell means and actions apart at such deviations
+        θ[-2:] = (-4.0, 30.0)
+    τs = attrs.evolve(τs, a=π(θ, τs.s, np.random.default_rng(0)))
+    for rule, wide in itertools.product(RULES, ({}, {"δ": 50.0, "learning_rate": 1.0}, {"damping": 0.0})):
+        took = step(TRPO(rule=rule, **wide, cg_iterations=50), π, θ, φ, rng=0, τs=τs)
+        assert all(np.isfinite(x).all() for x in (took.θ, took.φ, took.kl, took.improvement))
+        assert all(math.isfinite(x) for x in took.info.values())
+        if rule == "trust_region" and took.accepted:
+            assert took.kl <= wide.get("δ", 0.01)
+            assert took.improvement > 0
