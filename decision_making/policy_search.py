@@ -26,6 +26,7 @@ from decision_making.checks import (
     flag,
     function,
     not_negative,
+    optional,
     parameters,
     positive,
     refuse,
@@ -431,6 +432,9 @@ class EvolutionStrategies:
         p = GaussianSearchDistribution(μ, Σ)
         EvolutionStrategies(p.from_factor, p.factored(), p.grad_logp, m, α, k_max)
 
+    The gradient grows without bound as such a Gaussian narrows (exercise 10.3), and with it the steps; `L2_max` scales
+    ∇ to that length at most.
+
     Raises TypeError for a D or grad_logp that cannot be called, or a D(ψ) without `sample`; ValueError for a ψ that
     is not finite, m < 2, α <= 0, k_max < 1; in a search where grad_logp has the wrong shape, or α is so large that ψ
     is no longer finite.
@@ -442,6 +446,7 @@ class EvolutionStrategies:
     m: int = field(validator=_pairs)  # number of samples
     α: float = field(validator=positive)  # step factor
     k_max: int = field(validator=count)  # number of iterations
+    L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # length of ∇ at most
 
     def __attrs_post_init__(self) -> None:
         _verbs("sample")(self, _D, self.D(self.ψ.copy()))
@@ -455,7 +460,7 @@ class _D:
 class IsotropicEvolutionStrategies:
     """Evolution strategies with N(ψ, σ²I): ∇ = Σᵢ wᵢ εᵢ / σ over mirrored pairs ±ε (algorithm 10.6, equation 10.18).
 
-    Only the mean moves. An odd m is rounded down to pairs.
+    Only the mean moves. An odd m is rounded down to pairs. `L2_max` scales ∇ to that length at most.
 
     Raises ValueError, naming the field, for a ψ that is not finite, σ <= 0, m < 2, α <= 0, k_max < 1; in a search
     where α is so large that ψ is no longer finite.
@@ -466,6 +471,7 @@ class IsotropicEvolutionStrategies:
     m: int = field(validator=_pairs)  # number of samples
     α: float = field(validator=positive)  # step factor
     k_max: int = field(validator=count)  # number of iterations
+    L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # length of ∇ at most
 
 
 def evolution_strategy_weights(m: int) -> Array:
@@ -662,8 +668,10 @@ def _gradients(M: EvolutionStrategies, ψ: Array, θs: Array) -> Array:
 
 
 def _ascended(M: Any, ψ: Array, grad: Array) -> Array:
-    """ψ + α ∇, or a ValueError where that is not finite."""
+    """ψ + α ∇, ∇ scaled to length L2_max at most, or a ValueError where that is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
+        if M.L2_max is not None and (length := np.linalg.norm(grad)) > M.L2_max:
+            grad = grad / length * M.L2_max
         ψ_new = (ψ + M.α * grad).astype(ψ.dtype)
     if not all_finite(ψ_new):
         raise ValueError(f"ψ + α∇ is not finite, with ∇ = {grad}: α = {M.α} may be too large")

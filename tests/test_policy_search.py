@@ -884,6 +884,30 @@ def test_mirrored_samples_sum_to_0_and_an_odd_m_is_rounded_down(m, σ, α, seed)
     np.testing.assert_array_equal(g.p.Σ, [σ**2, σ**2])
 
 
+@given(st.sampled_from(SEARCHES[4:]), st.sampled_from([1e-3, 0.5, 1e3]), st.integers(0, 1000))
+def test_a_step_is_at_most_alpha_times_the_largest_length(M, L2_max, seed):
+    """Scaled, not turned: the same direction as without the bound."""
+
+    def step(M):
+        (g,) = generations(attrs.evolve(M, k_max=1), None, bowls, rng=seed)
+        return g.θ - M.ψ[:2]
+
+    plain, bounded = step(M), step(attrs.evolve(M, L2_max=L2_max))
+    assert np.linalg.norm(bounded) <= M.α * L2_max * (1 + 1e-12)
+    assert np.linalg.norm(bounded) <= np.linalg.norm(plain) * (1 + 1e-12)
+    np.testing.assert_allclose(bounded[0] * plain[1], bounded[1] * plain[0], atol=1e-12)
+
+
+def test_exercise_10_3_bounded_steps_keep_a_narrowing_gaussian_from_running_away():
+    """Twenty searches: without the bound some end farther from the maximum than they began."""
+    p = N([-0.5, 1.5], 0.5 * np.eye(2))
+    ends = {}
+    for L2_max in (None, 1.0):
+        M = EvolutionStrategies(p.from_factor, p.factored(), p.grad_logp, 20, 0.1, 60, L2_max=L2_max)
+        ends[L2_max] = [bowl(None, optimize(M, None, bowls, rng=seed)) for seed in range(20)]
+    assert min(ends[None]) < bowl(None, p.μ) < -0.5 < min(ends[1.0])
+
+
 def test_the_isotropic_step_is_that_of_evolution_strategies_with_a_fixed_covariance():
     """Equations 10.15 to 10.18: ∇ log N(θ; ψ, σ²I) = ε / σ."""
     σ, m = 0.5, 6
@@ -961,6 +985,7 @@ def test_a_step_that_overflows_is_an_error_not_nan():
         (lambda: IsotropicEvolutionStrategies([0.0], 0.0, 4, 0.1, 1), "σ = 0.0"),
         (lambda: IsotropicEvolutionStrategies([0.0], 1.0, 1, 0.1, 1), "m = 1: must be at least 2"),
         (lambda: IsotropicEvolutionStrategies([0.0], 1.0, 4, 0.1, 0), "k_max = 0"),
+        (lambda: IsotropicEvolutionStrategies([0.0], 1.0, 4, 0.1, 1, L2_max=0), "L2_max = 0"),
         (lambda: PopulationUtility(3), "f = 3"),
     ],
 )
