@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +14,13 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 import decision_making
-from decision_making.training import runs
+from decision_making.training import runs, sweeps
 from decision_making.training.configuration import PROBLEMS, RULES, Configuration
 from decision_making.training.films import film
 
@@ -116,6 +118,61 @@ def train(
 
 
 @app.command()
+def sweep(
+    env: Annotated[
+        list[str] | None, typer.Argument(help="Gymnasium ids, or names from `decision-making problems`.")
+    ] = None,
+    update: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(RULES)}. May be repeated.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="As in 0:10 (0 to 9), or 1,4,7.")] = None,
+    steps: Steps = None,
+    updates: Updates = None,
+    seconds: Seconds = None,
+    threshold: Threshold = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file of settings, lists being several values; options replace them.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, as in --set delta=0.01,0.02. May be repeated.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine; -1: one a core. Default: 1.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="A Dask cluster instead, as in tcp://host:8786.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the sweep.")] = Path("runs/sweep"),
+    allow_imports: Imports = False,
+) -> None:
+    """Train all combinations. Example: decision-making sweep CartPole-v1 --seeds 0:10 --set delta=0.01,0.02 --workers 2
+
+    Each run is a sub-folder, and sweep.csv holds a line for each that is finished. Ctrl-C stops with exit status 130;
+    the same command does the rest, and goes on with the runs that had begun.
+    """
+    given = {
+        "env": env or None,
+        "update": update or None,
+        "seed": None if seeds is None else _seeds(seeds),
+        "steps": steps,
+        "updates": updates,
+        "seconds": seconds,
+        "threshold": threshold,
+    }
+    changes = {name: x for name, x in given.items() if x is not None} | _several(settings or [])
+    with one_line_errors():
+        try:
+            all_settings = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{config}: not TOML: {error}") from error
+        all_settings = {name: x for name, x in all_settings.items() if name != "versions"} | changes
+        if "env" not in all_settings:
+            raise ValueError("ENV or --config: one of them must say what to train on")
+        tasks = sweeps.grid(all_settings)
+        options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "allow_imports": allow_imports}
+        try:
+            with _sweep_progress(out, len(tasks)) as progress:
+                rows = sweeps.sweep(tasks, out, progress=progress, **options)
+        except KeyboardInterrupt:
+            fail(f"stopped with {len(sweeps.table(out))} runs finished in {out}; the same command does the rest", 130)
+        print(f"{out / sweeps.TABLE}: {len(rows)} runs; draw them with: decision-making plot {out}")
+
+
+@app.command()
 def resume(
     run: Run,
     steps: Steps = None,
@@ -160,14 +217,16 @@ def evaluate(
 
 @app.command()
 def plot(
-    run: Annotated[list[Path], typer.Argument(help="Folders of runs; seeds of the same run become one curve.")],
+    run: Annotated[
+        list[Path], typer.Argument(help="Folders of runs or sweeps; seeds of the same run become one curve.")
+    ],
     out: Annotated[Path, typer.Option(help="The picture.")] = Path("curves.png"),
 ) -> None:
     """Draw learning curves. Example: decision-making plot runs/a-0 runs/a-1 --out curves.png"""
     with one_line_errors():
         from decision_making.training.plots import learning_curves
 
-        print(learning_curves(run, out))
+        print(learning_curves([folder for given in run for folder in sweeps.run_folders(given)], out))
 
 
 @app.command()
@@ -193,6 +252,28 @@ def _settings(given: list[str]) -> dict[str, Any]:
         except tomllib.TOMLDecodeError:
             found[name.strip()] = value
     return found
+
+
+def _several(given: list[str]) -> dict[str, Any]:
+    """name=value,value,... as lists, values as in TOML, bare words as texts."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            fail(f"--set {text}: must be name=value or name=value,value", 2)
+        try:
+            found[name.strip()] = tomllib.loads(f"x = [{value}]")["x"]
+        except tomllib.TOMLDecodeError:
+            found[name.strip()] = [_settings([f"x={x.strip()}"])["x"] for x in value.split(",")]
+    return found
+
+
+def _seeds(text: str) -> list[int]:
+    first, colon, end = text.partition(":")
+    try:
+        return list(range(int(first or 0), int(end))) if colon else [int(x) for x in text.split(",")]
+    except ValueError:
+        fail(f"--seeds {text}: must be as in 0:10 (0 to 9), or 1,4,7", 2)
 
 
 def _plain(name: str) -> str:
@@ -237,6 +318,36 @@ def _progress(c: Configuration) -> Iterator[Callable[..., None]]:
 
 
 @contextmanager
+def _sweep_progress(out: Path, total: int) -> Iterator[Callable[..., None]]:
+    """A callback of `sweep` that moves a bar on a terminal, and does nothing elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda row, finished, total: None
+        return
+    columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), _GoingOn(out))
+    with Progress(*columns, console=console, refresh_per_second=2) as progress:
+        task = progress.add_task("runs", total=total)
+        yield lambda row, finished, total: progress.update(task, completed=finished)
+
+
+class _GoingOn(ProgressColumn):
+    """How far the unfinished runs are, on whatever machine, read from their metrics."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__()
+        self.out, self.text, self.until = out, Text(), 0.0
+
+    def render(self, task: Any) -> Text:
+        """At most every two seconds anew: the disk may be a shared one."""
+        if time.monotonic() >= self.until:
+            fractions = list(sweeps.going_on(self.out).values())
+            more = f" and {len(fractions) - 6} more" if len(fractions) > 6 else ""
+            self.text = Text(" ".join(f"{x:.0%}" for x in fractions[:6]) + more)
+            self.until = time.monotonic() + 2
+        return self.text
+
+
+@contextmanager
 def one_line_errors() -> Iterator[None]:
     """What goes wrong as one line on standard error and exit status 1; the traceback only with --debug."""
     try:
@@ -244,7 +355,10 @@ def one_line_errors() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if _state["debug"]:
             raise
-        fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]', or the package it comes with")
+        extra = {"joblib": "parallel", "dask": "distributed", "distributed": "distributed"}.get(
+            error.name or "", "plot"
+        )
+        fail(f"{error.name} is not installed: pip install 'decision-making[cli,{extra}]', or the package it comes with")
     except Exception as error:
         if _state["debug"] or isinstance(error, typer.Exit):
             raise

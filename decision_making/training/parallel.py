@@ -52,6 +52,8 @@ def in_parallel(
     whole = isinstance(workers, int) and not isinstance(workers, bool)
     if workers is not None and not (whole and (workers >= 1 or workers == -1)):
         refuse(None, "workers", workers, "a whole number >= 1, or -1 for one a core")
+    if workers is not None and scheduler is not None:
+        raise ValueError(f"workers = {workers} with scheduler = {scheduler!r}: a cluster has its own number of workers")
     with ExitStack() as stack:
         client = None if scheduler is None else stack.enter_context(_client(scheduler))
         left, lost = dict(enumerate(tasks)), 0

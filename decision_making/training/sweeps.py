@@ -73,7 +73,6 @@ def sweep(
     folder = Path(folder).absolute()
     given = grid(configurations) if isinstance(configurations, Mapping) else list(configurations)
     tasks = _tasks(given, folder, allow_imports)
-    folder.mkdir(parents=True, exist_ok=True)
     failed: dict[str, str] = {}
     work = in_parallel(_run, tasks, workers=workers, scheduler=scheduler)
     try:
@@ -93,7 +92,8 @@ def sweep(
     finally:
         work.close()
         rows = table(folder)
-        runs.write_text(folder / TABLE, _csv(rows))
+        if folder.is_dir():  # the workers make it, if they come to start
+            runs.write_text(folder / TABLE, _csv(rows))
     if failed:
         more = f" (and {len(failed) - 1} more of {len(tasks)} failed)" if len(failed) > 1 else ""
         raise RuntimeError("{}: {}{}".format(*next(iter(failed.items())), more))
@@ -128,7 +128,7 @@ def run_folders(folder: Path | str) -> list[Path]:
     Raises FileNotFoundError if there are none.
     """
     folder = Path(folder)
-    inside = [] if (folder / runs.CONFIG).exists() else sorted(x.parent for x in folder.glob(f"*/{runs.CONFIG}"))
+    inside = [] if (folder / runs.CONFIG).exists() else sorted(x.parent for x in folder.glob(f"*/{runs.TABLE}"))
     if not inside:
         runs.read_configuration(folder)  # says what is missing
     return inside or [folder]
