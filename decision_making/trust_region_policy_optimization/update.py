@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from functools import cached_property
@@ -293,20 +294,27 @@ def conjugate_gradients(
     or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. F sees vectors of g's own type;
     the sums run in float64.
     """
+    from scipy.sparse.linalg import LinearOperator, cg  # imported where used
+
     x = np.zeros(len(g))
-    r = p = g.astype(np.float64)
-    squared = first = float(r @ r)
-    for _ in range(iterations):
-        if squared <= tolerance**2 * first:
-            break
+
+    def product(p: Array) -> Array:
         Fp = np.asarray(F(p.astype(g.dtype)), np.float64)
-        curvature = float(p @ Fp)
-        if not 0 < curvature < math.inf:
-            break
-        x = x + squared / curvature * p
+        if not 0 < float(p @ Fp) < math.inf:
+            raise _NoCurvatureError
+        return Fp
+
+    def keep(iterate: Array) -> None:
+        x[:] = iterate
         if callback is not None:
             callback(x)
-        r = r - squared / curvature * Fp
-        squared, before = float(r @ r), squared
-        p = r + squared / before * p
+
+    if g.any():
+        operator = LinearOperator((len(g), len(g)), matvec=product, dtype=np.float64)
+        with contextlib.suppress(_NoCurvatureError):
+            cg(operator, g.astype(np.float64), rtol=tolerance, atol=0.0, maxiter=iterations, callback=keep)
     return x.astype(g.dtype)
+
+
+class _NoCurvatureError(Exception):
+    """A direction along which the quadratic model has no minimum."""
