@@ -256,7 +256,8 @@ class PolicyIteration:
     """Evaluate the policy exactly, make it greedy, until no state changes its action (algorithm 7.6).
 
     An action that is among the best (within 1e-12 of the largest |Q|) is kept, so that equally good policies do not
-    alternate. `solve` returns a `TabularPolicy`; its P.γ must be below 1.
+    alternate. It also ends where a new policy does not raise the sum of the utilities: then the last improvement was
+    one of rounding errors, which γ close to 1 makes larger. `solve` returns a `TabularPolicy`; its P.γ must be below 1.
     """
 
     π: Any  # initial policy: actions (S,), or a function of the state
@@ -395,10 +396,15 @@ def _known(verb: Any) -> str:
 def _(M: PolicyIteration, P: Any) -> Iterator[TabularPolicy]:
     _require_discount(P, "a policy has no finite utility; use ValueIteration")
     (T, R), s = _tables(P), np.arange(len(P.S))
-    π = TabularPolicy(P, _action_indices(P, M.π))
+    π, total = TabularPolicy(P, _action_indices(P, M.π)), -np.inf
     yield π
     for _ in range(M.k_max):
-        Q = _action_values(T, R, P.γ, policy_evaluation(P, π))
+        U = policy_evaluation(P, π)
+        total_old, total = total, U.sum()
+        if not total > total_old:  # no true improvement lowers the utility of any state
+            yield π
+            return
+        Q = _action_values(T, R, P.γ, U)
         best = np.argmax(Q, axis=1)
         better = Q[s, best] - Q[s, π.a] > TIE * abs(Q).max()
         π = TabularPolicy(P, np.where(better, best, π.a))
@@ -412,7 +418,7 @@ def _action_indices(P: Any, π: Any) -> Array:
     if not callable(π):
         return np.asarray(π)
     shared = isinstance(π, TabularPolicy | ValueFunctionPolicy) and (π.P is P or (_tabular(π.P) and _tabular(P)))
-    if shared and len(π.P.S) == len(P.S):  # all states at once
+    if shared:  # all states at once
         if isinstance(π, TabularPolicy):
             return np.asarray(π.a)
         return np.argmax(_action_values(*_tables(π.P), π.P.γ, π.U), axis=1)

@@ -365,6 +365,23 @@ def test_a_policy_of_another_problem_keeps_its_own_actions(form):
     assert next(sweeps(PolicyIteration(π, 1), far)).a.tolist() == here.tolist()
 
 
+def test_a_policy_goes_by_the_names_of_states_and_actions_where_another_problem_lists_them_otherwise():
+    P = as_functions(random_mdp(7)[0])
+    turned = attrs.evolve(P, S=P.S[::-1], A=P.A[::-1])
+    for π in (TabularPolicy(P, [2, 0, 1, 2]), ValueFunctionPolicy(P, [1.0, -1.0, 0.5, 0.0])):
+        np.testing.assert_allclose(policy_evaluation(turned, π), policy_evaluation(P, π)[::-1], rtol=1e-12)
+        assert next(sweeps(PolicyIteration(π, 1), turned)).a.tolist() == [2 - a for a in actions(P, π)[::-1]]
+
+
+def test_a_policy_of_a_smaller_problem_is_an_error():
+    P, large = StraightLineHexWorld(n=3), StraightLineHexWorld(n=4)
+    for π in (TabularPolicy(P, [0] * 4), ValueFunctionPolicy(P, [0.0] * 4)):
+        with pytest.raises(ValueError, match=r"π has shape \(4,\)"):
+            policy_evaluation(large, π)
+        with pytest.raises(ValueError, match=r"π has shape \(4,\)"):
+            solve(PolicyIteration(π, 1), large)
+
+
 def test_policy_iteration_ends_after_k_max_improvements():
     P = HexWorld()
     assert len(list(sweeps(PolicyIteration(lambda s: 0, 2), P))) == 3
@@ -407,6 +424,27 @@ def test_exercise_7_9_twins_of_states_and_actions_end_policy_iteration(form, γ)
         assert len(policies) < 15
         np.testing.assert_array_equal(policies[-1].a, policies[-2].a)
         np.testing.assert_allclose(value(P, policies[-1].a), np.tile(U, 2), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse"])
+@pytest.mark.parametrize("γ", [0.99, 1 - 1e-5, 1 - 1e-7, 1 - 1e-9])
+def test_hazard_7_6_rounding_errors_do_not_alternate_where_γ_is_close_to_1(form, γ):
+    """Two copies of one chain, in different orders, and states that choose between them: every policy is optimal.
+
+    Rounding moves the utilities of the copies apart by about 1e-16 / (1 - γ) of their size.
+    """
+    n = 25
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        C, r, order = rng.dirichlet(np.full(n, 0.3), size=n), rng.normal(size=n), rng.permutation(n)
+        T, R = np.zeros((3 * n, 2, 3 * n)), np.zeros((3 * n, 2))
+        T[:n, 0, n : 2 * n], T[:n, 1, 2 * n :] = C, C[:, order]
+        T[n : 2 * n, :, n : 2 * n], T[2 * n :, :, 2 * n :] = C[:, None], C[order][:, None, order]
+        R[:] = np.concatenate([r, r, r[order]])[:, None]
+        P = in_form(MDP.from_arrays(T, R, γ), form)
+        policies = list(sweeps(PolicyIteration(rng.integers(2, size=3 * n), 200), P))
+        assert len(policies) < 20
+        np.testing.assert_array_equal(policies[-1].a, policies[-2].a)
 
 
 # --- value iteration, in both orders
@@ -567,6 +605,16 @@ def test_sparse_and_dense_agree_to_rounding(P):
     np.testing.assert_allclose(iterative_policy_evaluation(F, π, 9), iterative_policy_evaluation(P, π, 9), atol=1e-13)
 
 
+def test_sparse_evaluation_is_iterative_and_falls_back_on_a_direct_solve(monkeypatch):
+    P, a = large_mdp(20), np.arange(400) % 6
+    U = value(P, a)
+    with monkeypatch.context() as patch:
+        patch.setattr("scipy.sparse.linalg.spsolve", None)
+        np.testing.assert_allclose(policy_evaluation(P, a), U, rtol=1e-11, atol=1e-11)
+    monkeypatch.setattr("scipy.sparse.linalg.bicgstab", lambda A, b, **options: (np.full_like(b, np.nan), -10))
+    np.testing.assert_allclose(policy_evaluation(P, a), U, rtol=1e-11, atol=1e-11)
+
+
 @given(small_mdps, st.integers(0, 99))
 def test_sparse_and_dense_samplers_draw_the_same_transitions(P, seed):
     rng = np.random.default_rng(seed)
@@ -706,6 +754,14 @@ def test_noise_changes_the_utility_alone(M):
         np.testing.assert_array_equal(π.K, quiet.K)
         np.testing.assert_array_equal(π.V, quiet.V)
         assert quiet.q == 0 >= π.q
+
+
+def test_utilities_stay_symmetric_over_a_long_horizon():
+    policies = solve(attrs.evolve(EXAMPLE_7_4, h_max=500))
+    assert all(np.array_equal(π.V, π.V.T) for π in policies)
+    K, V = policies[-1].K, policies[-1].V
+    closed = EXAMPLE_7_4.Ts + EXAMPLE_7_4.Ta @ K  # stationary by now: V satisfies the Riccati equation
+    np.testing.assert_allclose(EXAMPLE_7_4.Rs + K.T @ EXAMPLE_7_4.Ra @ K + closed.T @ V @ closed, V, rtol=1e-12)
 
 
 def test_linear_quadratic_policies_act_on_batches():
