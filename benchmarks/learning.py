@@ -20,7 +20,7 @@ from decision_making.training import TrainedPolicy, evaluate
 TASKS = {
     "cartpole": ("CartPole-v1", 10, {"threshold": 475.0, "steps": 150_000}, {"γ": 0.99}, {"n": 1024, "λ": 0.95}, 6),
     "pendulum": (
-        *("Pendulum-v1", 5, {"steps": 100_000}, {"γ": 0.9, "n_envs": 8, "normalize_observations": True}),
+        *("Pendulum-v1", 5, {"steps": 100_000}, {"γ": 0.95, "n_envs": 8, "normalize_observations": True}),
         *({"n": 2048, "λ": 0.95, "δ": 0.02}, 15),
     ),
     "acrobot": ("Acrobot-v1", 5, {"steps": 100_000}, {"γ": 0.99}, {"n": 1024, "λ": 0.95, "δ": 0.02}, 10),
