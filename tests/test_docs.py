@@ -1,0 +1,257 @@
+"""The documentation's code runs and prints what it says; its names and files exist; the built site is whole."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from functools import partial
+from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import decision_making
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.glob("*.md"))
+BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
+PROGRAMS = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
+INDEX = (DOCS / "from-the-page-to-the-code.md").read_text(encoding="utf-8")
+ROWS = [line.strip("| ").split(" | ") for line in INDEX.splitlines() if line.startswith("| ") and "`" in line]
+
+
+@pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.stem)
+def test_code_of_a_page_prints_what_the_page_says(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for code, printed in BLOCK.findall(page.read_text(encoding="utf-8")):
+        exec(compile(code, page.name, "exec"), names)
+        assert capsys.readouterr().out == printed
+
+
+def test_every_python_block_of_the_docs_is_run():
+    for page in DOCS.rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        found = len(re.findall(r"^ *[`:~]{3,}\s*(?:\{[^}]*\}\s*)?(?:py\b|python)", text, re.MULTILINE))
+        assert found == (len(BLOCK.findall(text)) if page in PAGES else 0), page.name
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_names_and_files_of_the_index_exist(row):
+    _, names, source, test, script = [*row, ""][:5]
+    source = source.strip("`")
+    text = (ROOT / "decision_making" / source).read_text(encoding="utf-8")
+    for name in re.findall(r"`([^`]+)`", names):
+        value = decision_making
+        for part in name.split("."):
+            value = _attribute(value, part)
+        assert re.search(rf"(def|class) {part}\b", text), f"{name} is not in {source}"
+        assert value is not None
+    tested = re.findall(r"`([^`]+)`", test)
+    assert tested
+    for name in tested:
+        assert (ROOT / "tests" / name).is_file(), name
+    for name in re.findall(r"`([^`]+)`", script):
+        assert (ROOT / "chapters" / name).is_file(), name
+
+
+def _attribute(value, name):
+    from importlib import import_module
+
+    if not hasattr(value, name):
+        return import_module(f"{value.__name__}.{name}")
+    return getattr(value, name)
+
+
+def test_the_index_has_every_algorithm_of_the_chapters():
+    numbered = set(re.findall(r"algorithm (\d+\.\d+)", INDEX))
+    for chapter, count in {7: 11, 10: 6, 11: 6, 12: 6, 13: 3}.items():
+        assert {f"{chapter}.{i}" for i in range(1, count + 1)} <= numbered
+
+
+def test_the_reference_has_the_module_of_every_public_name():
+    reference = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    modules = set(re.findall(r"automodule:: (\S+)", reference))
+    for name in decision_making.__all__:
+        value = getattr(decision_making, name)
+        source = getattr(value, "__module__", value.__name__)  # exact and problems are modules themselves
+        assert any(module.startswith(source) for module in modules), name
+
+
+def test_docs_name_only_what_exists():
+    """Struct(...) and option=... in the docs, where the struct is ours, are real."""
+    import inspect
+
+    for page in PAGES:
+        for name, arguments in re.findall(r"`([A-Z]\w+)\(([^`]*)\)", page.read_text(encoding="utf-8")):
+            struct = getattr(decision_making, name, None)
+            if struct is None:
+                continue
+            known = inspect.signature(struct).parameters
+            assert set(re.findall(r"(\w+)=", arguments)) <= set(known), f"{page.name}: {name}({arguments})"
+
+
+# The built site
+
+
+class Page(HTMLParser):
+    """Links, anchors and what is loaded of one page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.links, self.anchors, self.loaded = [], set(), []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.anchors.update(given[name] for name in ("id", "name") if given.get(name))
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"])
+        if tag in ("script", "img", "source", "iframe") and given.get("src"):
+            self.loaded.append(given["src"])
+        if tag == "link" and given.get("href") and given.get("rel") not in ("canonical",):
+            self.loaded.append(given["href"])
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the built site; built once, in the place where `make docs` builds it."""
+    if find_spec("sphinx") is None:
+        pytest.skip("needs the extra docs")
+    out = tmp_path_factory.mktemp("site") / "html"
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
+    done = subprocess.run(build, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500, check=False)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def pages(site):
+    return {path.relative_to(site).as_posix(): Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+
+
+@pytest.mark.slow
+def test_internal_links_and_anchors_resolve(site):
+    parsed = pages(site)
+    assert len(parsed) > 15
+    wrong = []
+    for name, page in parsed.items():
+        for link in page.links + page.loaded:
+            url = urlsplit(link)
+            if url.scheme or url.netloc:
+                continue
+            path = os.path.normpath(Path(name).parent / unquote(url.path)) if url.path else name
+            target = parsed.get(Path(path).as_posix())
+            if target is None and not (site / path).is_file():
+                wrong.append(f"{name}: {link}")
+            elif target is not None and url.fragment and unquote(url.fragment) not in target.anchors:
+                wrong.append(f"{name}: {link} (anchor)")
+    assert not wrong
+
+
+@pytest.mark.slow
+def test_nothing_is_loaded_from_elsewhere(site):
+    for name, page in pages(site).items():
+        outside = [link for link in page.loaded if urlsplit(link).netloc]
+        assert not outside, name
+    for style in (site / "_static").rglob("*.css"):
+        text = style.read_text(encoding="utf-8")
+        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", text), style.name
+
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+INSPECTOR = """<!doctype html><title>-</title><pre id=found></pre><script>
+const pages = %s, found = {};
+async function look(page) {
+  const frame = document.createElement('iframe');
+  frame.width = 1280; frame.height = 900; frame.src = '/' + page;
+  document.body.append(frame);
+  await new Promise(done => frame.onload = done);
+  const view = frame.contentWindow, body = frame.contentDocument.body;
+  if (view.MathJax && view.MathJax.startup) await view.MathJax.startup.promise;
+  for (const image of frame.contentDocument.images) { image.loading = 'eager'; await image.decode().catch(() => 0); }
+  const math = [...body.querySelectorAll('.math')];
+  found[page] = {
+    math: math.length,
+    raw: math.filter(x => !x.querySelector('mjx-container, math')).map(x => x.textContent.slice(0, 60)),
+    errors: [...body.querySelectorAll('mjx-merror, merror')].map(x => x.textContent.slice(0, 60)),
+    images: [...frame.contentDocument.images].length,
+    broken: [...frame.contentDocument.images].filter(x => !x.naturalWidth).map(x => x.src),
+    wide: body.scrollWidth > 1290,
+    outside: view.performance.getEntriesByType('resource').map(x => x.name).filter(x => !x.startsWith(location.origin)),
+  };
+  frame.remove();
+}
+(async () => {
+  for (const page of pages) await look(page);
+  document.getElementById('found').textContent = JSON.stringify(found);
+  document.title = 'done';
+  await fetch('/done', {method: 'POST', body: JSON.stringify(found)});
+})();
+</script>"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """The site, a page that inspects the others, and a place to send what it found."""
+
+    def __init__(self, *arguments, inspector, found, **named):
+        self.inspector, self.found = inspector, found
+        super().__init__(*arguments, **named)
+
+    def do_GET(self):
+        if self.path != "/inspector":
+            return super().do_GET()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(self.inspector.encode())
+        return None
+
+    def do_POST(self):
+        self.found["pages"] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+        self.found["done"].set()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
+def test_mathematics_and_figures_show_in_a_browser(site, tmp_path):
+    names = sorted(name for name in pages(site) if not name.startswith(("genindex", "py-modindex", "search")))
+    found = {"done": threading.Event()}
+    handler = partial(Handler, directory=str(site), inspector=INSPECTOR % json.dumps(names), found=found)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options += ["--remote-debugging-port=0", "--window-size=1280,900"]  # the port keeps it running
+    address = f"http://127.0.0.1:{server.server_port}/inspector"
+    browser = subprocess.Popen(
+        [BROWSER, *options, f"--user-data-dir={tmp_path}", address],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert found["done"].wait(300), "the browser did not finish"
+    finally:
+        browser.terminate()
+        browser.wait(30)
+        server.shutdown()
+        server.server_close()
+    seen = found["pages"]
+    assert sorted(seen) == names
+    for name, page in seen.items():
+        problems = {key: page[key] for key in ("raw", "errors", "broken", "wide", "outside") if page[key]}
+        assert not problems, name
+    assert sum(page["math"] for page in seen.values()) > 15
+    assert seen["gallery.html"]["images"] > 10
