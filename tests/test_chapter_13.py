@@ -4,6 +4,7 @@ import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pytest
 
@@ -111,6 +112,14 @@ def test_regulator_page_counts_every_simulated_step(chapter):
                 return chapter.SimpleRegulator.TR(self, s, a, rng)
 
         assert number in (10, 11, 12, 13), name
+        if number == 10:
+            U = attrs.evolve(M.U, P=Counting(0.9))
+            steps, utilities = chapter.learn(chapter.Search(M.M, U), cost, 3 * cost + 10, 0)
+            assert sum(seen) == steps[-1], name  # every generation, and Hooke-Jeeves' start
+            assert np.all(np.diff(steps)[1:] == cost)
+            assert 3 * cost <= steps[-1] <= 3 * cost + 10
+            assert len(steps) == len(utilities)
+            assert np.isfinite(utilities).all()
         if number > 10:
             steps, utilities = chapter.learn(with_problem(M, Counting(0.9)), cost, 3 * cost, 0)
             assert steps.tolist() == [0, cost, 2 * cost, 3 * cost]
@@ -120,8 +129,6 @@ def test_regulator_page_counts_every_simulated_step(chapter):
 
 def with_problem(M, P):
     """M with its problem replaced, also inside."""
-    import attrs
-
     changes = {"P": P} if hasattr(M, "P") else {}
     if hasattr(M, "grad_U"):
         changes["grad_U"] = with_problem(M.grad_U, P)
@@ -129,6 +136,14 @@ def with_problem(M, P):
         rule = with_problem(M.rule, P)
         changes["rule"] = attrs.evolve(rule, grad_U=changes["grad_U"]) if hasattr(rule, "grad_U") else rule
     return attrs.evolve(M, **changes)
+
+
+def test_a_search_that_has_ended_stays_where_it_is_until_the_budget_is_spent(chapter):
+    M, cost = chapter.regulator_searches()["Hooke-Jeeves"]
+    M = chapter.Search(attrs.evolve(M.M, max_iterations=3), M.U)
+    steps, utilities = chapter.learn(M, cost, 800, 0)
+    assert steps.tolist() == [0, 20, *range(100, 800, 80)]
+    assert len(set(utilities[5:])) == 1
 
 
 def test_regulator_page_keeps_runs_that_blow_up(chapter):
