@@ -424,6 +424,8 @@ def test_exercise_7_9_twins_of_states_and_actions_end_policy_iteration(form, γ)
         assert len(policies) < 15
         np.testing.assert_array_equal(policies[-1].a, policies[-2].a)
         np.testing.assert_allclose(value(P, policies[-1].a), np.tile(U, 2), rtol=1e-8, atol=1e-8)
+        mixed = np.where(rng.integers(2, size=24), policies[-1].a, (policies[-1].a + 2) % 4)  # some twins instead
+        assert [π.a.tolist() for π in sweeps(PolicyIteration(mixed, 9), P)] == [mixed.tolist()] * 2
 
 
 @pytest.mark.parametrize("form", ["dense", "sparse"])
