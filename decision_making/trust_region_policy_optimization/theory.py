@@ -22,6 +22,7 @@ from decision_making.mdp import start_distribution
 
 LARGEST = 705.0  # of |log x| while solving: e^705 and its inverse are normal numbers
 TINY = float(np.finfo(np.float64).tiny)
+NEGLIGIBLE = 1e-280  # as a probability: times the largest log it is still nothing
 
 
 def visitation(P: Any, b: Any, π: Any) -> Array:
@@ -205,14 +206,15 @@ class _KLBalls:
     """
 
     def __init__(self, π: Array, A: Array) -> None:
-        self.π, self.taken = π, π > 0
+        self.possible, self.taken = π > 0, π > NEGLIGIBLE  # in between the divergence is 0 but where p is
+        self.π = np.where(self.taken, π, 0)
         self.scale = np.ptp(A, axis=1)
         self.moves = self.scale > 0
         self.d = (A.max(axis=1, keepdims=True) - A) / np.where(self.moves, self.scale, 1)[:, None]
         self.best = np.argmin(self.d, axis=1)
         self.unreached = self.moves & ~(self.taken & (self.d == 0)).any(axis=1)  # only untaken actions are best
-        mean = np.einsum("sa,sa->s", π, self.d)
-        self.variance = np.einsum("sa,sa->s", π, (self.d - mean[:, None]) ** 2)
+        mean = np.einsum("sa,sa->s", self.π, self.d)
+        self.variance = np.einsum("sa,sa->s", self.π, (self.d - mean[:, None]) ** 2)
         # only differences between taken actions can be traded at a divergence that is not 0
         self.trades = self.moves & (self.variance > 0)
         self.limit = self._at(np.full(len(π), LARGEST))[1]  # KL(π ‖ p) at x = ∞ where that is finite
@@ -264,7 +266,7 @@ class _KLBalls:
         log_ratio = np.where(abs(u) < 0.5, np.log1p(np.clip(u, -0.5, 0.5)), -np.log1p(xd) - np.log(Z))
         kl = np.maximum(np.einsum("sa,sa->s", self.π, u - log_ratio), 0)
         slope = Z[:, 0] * np.einsum("sa,sa->s", self.π * u, u)
-        return np.where(self.taken, np.maximum(p, TINY), 0), kl, Z[:, 0], slope
+        return np.where(self.possible, np.maximum(p, TINY), p), kl, Z[:, 0], slope
 
 
 def _greedy(π: Array, A: Array) -> Array:

@@ -364,13 +364,46 @@ def test_an_action_that_was_never_taken_is_taken_up_only_if_it_is_the_best():
 def test_nearly_certain_policies_are_handled():
     """Where the bad action has almost no probability left its divergence hardly rises, and would underflow."""
     P = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, 1.0]], γ=1e-12)
-    for q in (1e-3, 1e-10, 1e-16, 1e-280):
+    for q in (1e-3, 1e-10, 1e-16, 1e-279, 1e-281, 1e-320):
         taken = improved(MonotonePolicyIteration(P, [1.0], 1), [[q, 1.0 - q]])
         assert np.isfinite(taken.π).all()
         assert 0 <= taken.π[0, 0] <= q
         back = improved(MonotonePolicyIteration(P, [1.0], 1), [[1.0 - q, q]])
         assert back.accepted
         assert back.π[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("γ", [0.0, 1e-14, 1e-6, 0.3, 0.99, 0.999999])
+@pytest.mark.parametrize("spread", [1, 30, 700])
+def test_extreme_policies_and_rewards_of_any_size_are_improved_as_far_as_possible(γ, spread):
+    """Logits as far apart as numbers allow, with impossible actions, and rewards from 1e-9 to 1e9."""
+    rng = np.random.default_rng(spread)
+    for size in (1e-9, 1.0, 1e9):
+        S, n = rng.integers(1, 7, 2)
+        P = MDP.from_arrays(rng.dirichlet(np.full(S, 0.1), (S, n)), size * rng.normal(size=(S, n)), γ)
+        z = spread * rng.normal(size=(S, n))
+        π = np.exp(np.maximum(z - z.max(axis=1, keepdims=True), -740))
+        π[rng.random((S, n)) < 0.2] = 0
+        π[π.sum(axis=1) == 0, 0] = 1
+        π /= π.sum(axis=1, keepdims=True)
+        b = rng.dirichlet(np.ones(S))
+        gain, taken = bound_gain(P, b, π), improved(MonotonePolicyIteration(P, b, 1), π)
+        assert np.isfinite(taken.π).all()
+        most, rounding = gain(taken.π), slack(P) * size / (1 + size)
+        for end in (*(np.eye(n)[[a] * S] for a in range(n)), np.eye(n)[advantages(P, π).argmax(axis=1)]):
+            for t in SHRINK:
+                assert gain(taken.π + t * (end - taken.π)) <= most + 1e-9 * t * size / (1 - γ) + 100 * rounding
+        assert performance(P, b, taken.π) - performance(P, b, π) >= taken.improvement - 100 * rounding
+
+
+@given(problems(1), st.sampled_from([2.0**-20, 2.0**20]))
+def test_the_next_policy_does_not_depend_on_the_unit_of_reward(case, unit):
+    P, b, π = case
+    scaled = MDP.from_arrays(P.T.array, unit * P.R.array, P.γ)
+    a, c = (improved(MonotonePolicyIteration(Q, b, 1), π) for Q in (P, scaled))
+    assert a.accepted == c.accepted
+    np.testing.assert_allclose(c.π, a.π, atol=1e-9)
+    np.testing.assert_allclose([c.improvement, c.C], [unit * a.improvement, unit * a.C], rtol=1e-9)
 
 
 def test_states_that_are_never_visited_do_no_harm():
