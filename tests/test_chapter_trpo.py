@@ -155,3 +155,44 @@ def test_main_prints_the_table_and_writes_the_figures(chapter, tmp_path, capsys)
     assert "rows agree" in printed
     assert "DO NOT" not in printed
     assert {p.name for p in tmp_path.iterdir()} >= {"trpo_algorithm_1.png", "trpo_badly_scaled.png"}
+
+
+# ---- CartPole
+
+
+@pytest.fixture(scope="module")
+def anatomy(chapter):
+    return chapter.anatomy()
+
+
+def test_parts_of_one_update_are_the_update(anatomy):
+    """The step of the library is the first of the points on the segment that passes, and comes after a backtrack."""
+    step, points, δ = anatomy["step"], anatomy["points"], anatomy["M"].δ
+    j = next(j for j, (_, kl, gain) in enumerate(points) if kl <= δ and gain > 0)
+    assert step.backtracks == j >= 1
+    assert step.kl == pytest.approx(points[j][1], rel=1e-6)
+    assert step.improvement == pytest.approx(points[j][2], rel=1e-6)
+    assert anatomy["quadratic KL"] == pytest.approx(δ, rel=1e-9)
+
+
+def test_conjugate_gradients_of_the_anatomy_start_at_zero_and_converge(anatomy):
+    assert anatomy["residuals"][0] == 1
+    assert anatomy["residuals"][-1] < 1e-4
+    assert len(anatomy["residuals"]) == 1 + anatomy["M"].cg_iterations
+
+
+def test_cart_pole_is_solved(chapter):
+    (history,) = chapter.solved(seeds=1)
+    assert history.mean_return() >= 475
+    assert history.steps <= 80_000
+    assert np.nanmax(history["kl"]) <= 0.01
+
+
+def test_anatomy_that_does_not_add_up_is_a_no(chapter, anatomy):
+    from report import Report
+
+    good, bad = Report("good"), Report("bad")
+    chapter.compare_anatomy(good, anatomy)
+    chapter.compare_anatomy(bad, anatomy | {"quadratic KL": 0.02})
+    assert good.agrees
+    assert not bad.agrees
