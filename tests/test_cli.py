@@ -41,7 +41,7 @@ def test_help_has_an_example(command):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["chapter", "99"], "chapter 99: must be one of 11, 12"),
+        (["chapter", "99"], "chapter 99: must be one of 7, 10, 11, 12, 13, trpo"),
         (["chapter", "twelve"], "chapter twelve: must be one of"),
         (["train", "CartPole-v1", "--steps", "many"], "Invalid value for '--steps'"),
         (["train", "CartPole-v1", "--set", "delta"], "--set delta: must be name=value"),
