@@ -27,6 +27,7 @@ WAIT = 10  # seconds to reach a scheduler
 
 # held by the task of this process; a nested call in the same thread may take it again
 _BUSY = threading.RLock()
+_PARENT: list[int] = []  # the process that started this one to work for it
 
 
 class WorkerLostError(RuntimeError):
@@ -114,6 +115,15 @@ def parallel_rollouts(
     ]
     parts: dict[int, Trajectories] = dict(in_parallel(_rollouts, tasks, workers=workers, scheduler=scheduler))
     return _concatenated([parts[i] for i in range(blocks)])
+
+
+def end_if_orphaned() -> None:
+    """End this process at once if it works for one that is gone, as after SIGKILL: nobody would take the result.
+
+    A long task calls it now and then. What it leaves is what its own SIGKILL would leave.
+    """
+    if _PARENT and os.getppid() != _PARENT[0]:
+        os._exit(1)
 
 
 def _rollouts(task: Any) -> Trajectories:
@@ -209,6 +219,9 @@ def _one_at_a_time(f: Any, i: int, task: Any, parent: int) -> tuple[int, Any]:
 
     if "distributed" in sys.modules:
         _check_dask_worker()
+    if os.getppid() == parent:
+        _PARENT[:] = [parent]
+    end_if_orphaned()
     if os.getpid() != parent and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends the workers
     if not _BUSY.acquire(blocking=False):

@@ -22,7 +22,7 @@ from typing import Any
 from decision_making.training import runs
 from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, Configuration, defaults
 from decision_making.training.history import METRICS
-from decision_making.training.parallel import RETRIES, WorkerLostError, in_parallel
+from decision_making.training.parallel import RETRIES, WorkerLostError, end_if_orphaned, in_parallel
 
 RESULT, TABLE, LOCK = "result.json", "sweep.csv", ".lock"
 RESULTS = ("return", "updates", "steps", "seconds", "reason")
@@ -221,13 +221,7 @@ def _run(task: tuple[dict[str, Any], str, bool]) -> tuple[Row, str]:
 
 
 def _train(c: Configuration, path: Path, allow_imports: bool) -> None:
-    parent = os.getppid()
-
-    def orphaned(row: dict[str, float], taken: Any) -> None:
-        if os.getppid() != parent:  # the sweep was killed: whoever calls it again finds the checkpoint
-            raise RuntimeError("the process that started this worker is gone")
-
-    more: dict[str, Any] = {"callbacks": [orphaned], "allow_imports": allow_imports}
+    more: dict[str, Any] = {"callbacks": [lambda row, taken: end_if_orphaned()], "allow_imports": allow_imports}
     history = runs.resume(path, **more) if (path / runs.CONFIG).exists() else runs.run(c, path, **more)
     mean = history.mean_return()
     row = {
