@@ -16,6 +16,8 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # `chapters` is not a package of its own in the wheel
 
+from sphinx.util.inspect import TypeAliasForwardRef  # noqa: E402
+
 import decision_making  # noqa: E402
 
 project = "decision_making"
@@ -45,7 +47,10 @@ autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
-autodoc_type_aliases = {"Array": "Array"}
+autodoc_type_aliases = {"Array": "Array"}  # not the numpy type that it stands for
+TypeAliasForwardRef.__repr__ = lambda self: self.name  # type: ignore[method-assign]  # within other types
+add_module_names = False
+highlight_language = "none"
 
 
 # The gallery: every chapter script, run in its fast mode
@@ -132,37 +137,65 @@ def all_fields(cls: type) -> list[tuple[str, str]]:
     return [(a.name, said.get(a.name, "")) for a in cls.__attrs_attrs__ if a.init and not a.name.startswith("_")]  # type: ignore[attr-defined]
 
 
+SCRIPT = re.compile(
+    r"(?<![\w`])(?P<base>[^\W\d_])"  # one letter, and what hangs below and above it: π_θ, s_{k+1}, γ^(k-1)
+    r"(?:_\{(?P<sub1>[^}]*)\}|_(?P<sub2>θ_new|new|[a-zθφ])(?![^\W²]))?"
+    r"(?:\^\((?P<sup1>[^)]*)\)|\^(?P<sup2>\w))?"
+)
+
+
+def scripts(found: re.Match[str]) -> str:
+    """The subscripts and superscripts of one symbol as such."""
+    below, above = (found[f"{side}1"] or found[f"{side}2"] for side in ("sub", "sup"))
+    if not (below or above):
+        return found[0]
+    text = found["base"] + (rf"\ :sub:`{below}`" if below else "") + (rf"\ :sup:`{above}`" if above else "")
+    return text + "\\ "
+
+
 def plain(line: str) -> str:
-    """A line of a docstring with what reStructuredText would take for markup escaped."""
+    """A line of a docstring with what reStructuredText would take for markup escaped, and symbols set as such."""
     parts = re.split(r"(`[^`]*`)", line)
-    return "".join(
-        part if part.startswith("`") else re.sub(r"([*|\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts
-    )
+    for k, part in enumerate(parts):
+        if re.fullmatch("`[A-Z][a-z]\\w+`", part):
+            parts[k] = f"`~.{part[1:]}"  # a struct, wherever it is
+        elif not part.startswith("`"):
+            parts[k] = SCRIPT.sub(scripts, re.sub(r"([*|\\]|(?<=\w)_(?![\w{]))", r"\\\1", part))
+    return "".join(parts)
 
 
 def docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Escape the text outside of doctests; list the fields of a struct."""
-    doctest, escaped = False, []
-    for line in lines:
-        if line.strip().startswith(">>>"):
-            doctest = True
-        elif not line.strip():
-            doctest = False
-        escaped.append(line if doctest else plain(line))
-    lines[:] = escaped
+    """Escape the text outside of code; list the fields of a struct."""
+    text, code, literal = [], False, False
+    for i, line in enumerate(lines):
+        following = next((later for later in lines[i + 1 :] if later), "")
+        if line.strip():
+            code = line.strip().startswith(">>>") or (code and bool(lines[i - 1].strip()))
+            literal = literal and line.startswith("    ")
+        opens = line.endswith(":") and lines[i + 1 : i + 2] == [""] and following.startswith("    ")
+        text.append(line if code or literal else plain(line) + ":" * (opens and not line.startswith(" ")))
+        literal = literal or opens
+    lines[:] = text
     if what == "class" and "__attrs_attrs__" in vars(obj):
         if lines and lines[-1]:
             lines.append("")
-        lines += [f":param {field}: {plain(text)}" for field, text in all_fields(obj)]
+        lines += [f":param {field}: {plain(text)}" for field, text in all_fields(obj) if text]
+
+
+def signature(app: Any, what: str, name: str, obj: Any, options: Any, given: str, result: str) -> Any:
+    """An ellipsis where a field's default is made anew each time."""
+    return given and given.replace("= NOTHING", "= ..."), result
 
 
 def skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Fields are listed with the struct, not one by one; constructors have no docstring of their own."""
-    return True if type(obj).__name__ == "member_descriptor" else None
+    """Validators of fields, and the fields themselves, which are listed with their struct."""
+    hidden = type(obj).__name__ in ("member_descriptor", "_tuplegetter")
+    return True if hidden or (getattr(obj, "__doc__", None) or "").startswith("Attrs ") else None
 
 
 def setup(app: Any) -> None:
     """Connect the above to the build."""
     app.connect("builder-inited", gallery)
     app.connect("autodoc-process-docstring", docstring)
+    app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-skip-member", skip)
