@@ -400,6 +400,34 @@ def test_zero_gradient_leaves_θ_unchanged():
         np.testing.assert_array_equal(step.θ, [0.0, 1.0])
 
 
+@pytest.mark.parametrize("concentration", [1.0, 0.5])
+def test_natural_steps_into_saturation_stay_finite_and_measured(concentration):
+    """The slope ∇ᵀu underflows where the softmax is nearly deterministic: √(2ε / slope) u was ∞ · 0."""
+    rng = np.random.default_rng(2)
+    T, R = rng.dirichlet(np.full(5, concentration), size=(5, 3)), rng.normal(size=(5, 3))
+    P, b = MDP.from_arrays(T, R, 0.9), rng.dirichlet(np.ones(5))
+    M = NaturalPolicyUpdate(P, b, 150, 1, 0.1, direction="surrogate", over_steps="sum")
+    θ, policy = np.zeros(15), SoftmaxPolicy(5, 3)
+    for _ in range(40):
+        taken = exact.step(M, policy, θ)
+        assert np.isfinite([*taken.θ, taken.kl, taken.improvement]).all()
+        θ = taken.θ
+    assert not taken.accepted  # every action is certain by now
+
+
+@pytest.mark.parametrize("direction", ["trajectory", "surrogate"])
+@pytest.mark.parametrize("scale", [2.0**-700, 2.0**700])
+def test_natural_step_does_not_depend_on_the_scale_of_the_rewards(direction, scale):
+    rng = np.random.default_rng(0)
+    T, R, b = rng.dirichlet(np.ones(S), size=(S, A)), rng.normal(size=(S, A)), np.full(S, 1 / S)
+    options = {"direction": direction, "damping": 0.01}
+    at_one, scaled = (
+        exact.update(NaturalPolicyUpdate(MDP.from_arrays(T, r, 0.9), b, 5, 1, 0.1, **options), π, np.zeros(S * A))
+        for r in (R, scale * R)
+    )
+    np.testing.assert_array_equal(scaled, at_one)
+
+
 def test_callable_gradient_is_its_own_limit():
     M = PolicyGradientUpdate(lambda θ: -θ, 0.5, L2_max=1.0)
     np.testing.assert_allclose(exact.update(M, None, [3.0, 4.0]), [2.7, 3.6])

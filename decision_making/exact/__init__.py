@@ -173,11 +173,11 @@ def _(M: PenalizedSurrogateUpdate, π: Policy, θ: Array) -> Step:
 
 
 def _natural(M: Any, E: Any) -> Array:
-    """θ + u √(2ε / ∇ᵀu), u = (F + cI)⁺∇, by the eigenvectors of F."""
+    """θ + u √(2ε / ∇ᵀu), u = (F + cI)⁺∇: in the coordinates √(λ + c) Vᵀθ, F = V diag(λ) Vᵀ, a restricted update."""
     surrogate = M.direction == "surrogate"
     g, F = (E.objective_gradient(E.θ), E.constraint_hessian()) if surrogate else (E.utility_gradient(), E.fisher())
     λ, V = np.linalg.eigh(F)
     keep = λ > len(λ) * np.finfo(float).eps * λ[-1]
-    u = V[:, keep] @ ((V.T @ g)[keep] / (λ[keep] + M.damping))
-    slope = float(g @ u)
-    return E.θ + (np.sqrt(2 * M.ε / slope) * u if slope > 0 else 0.0)
+    V, root = V[:, keep], np.sqrt(λ[keep] + M.damping)
+    w = V.T @ g / root  # ∇ᵀu = ‖w‖², which might underflow or overflow by itself
+    return E.θ + V @ (restricted_update(np.zeros(len(w)), w, M.ε) / root) if w.any() else E.θ
