@@ -270,7 +270,7 @@ def test_task_that_kills_every_worker_is_named(monkeypatch):
     with pytest.raises(WorkerLostError, match="the worker of task 3 was lost 2 times") as caught:
         done.extend(i for i, _ in in_parallel(deadly, range(5), workers=2))
     assert caught.value.index == 3
-    assert sorted(done) == [i for i in range(5) if i != 3]  # once each
+    assert sorted(done) in ([0, 1, 2], [0, 1, 2, 4])  # once each; whether 4 ran beside 3 is a matter of time
 
 
 def test_lost_task_of_a_sweep_is_named(tmp_path, monkeypatch):
