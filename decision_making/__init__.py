@@ -22,6 +22,7 @@ from decision_making.exact_solution_methods import (
     policy_evaluation,
     solve,
 )
+from decision_making.explanation import explain
 from decision_making.mdp import MDP, lookahead
 from decision_making.policies import (
     FunctionPolicy,
@@ -128,6 +129,7 @@ __all__ = [
     "clip_gradient",
     "evolution_strategy_weights",
     "exact",
+    "explain",
     "generations",
     "gradient",
     "greedy",

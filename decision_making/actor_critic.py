@@ -284,7 +284,8 @@ def _(
     with np.errstate(over="ignore"):
         critic = moved(φ, φ - M.α_φ * (grad_φ if M.L2_max is None else scale_gradient(grad_φ, M.L2_max)))
     reason = actor.reason + ("; the critic's step overflows: φ is unchanged" if "overflows" in critic.reason else "")
-    return attrs.evolve(actor, φ=critic.θ, reason=reason)
+    moved_by = float(np.linalg.norm(critic.θ.astype(np.float64) - φ))
+    return attrs.evolve(actor, φ=critic.θ, reason=reason, info={"critic_moved": moved_by}, M=M)
 
 
 @frozen(eq=False)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from attrs import frozen
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -17,6 +20,37 @@ def refuse(where: Any, name: str, value: Any, allowed: str, error: type[Exceptio
     text = repr(value)
     text = text if len(text) <= 80 else text[:77] + "..."
     raise error(f"{owner}{name} = {text}: must be {allowed}")
+
+
+def brief(x: Any) -> str:
+    """An array in a repr: the numbers of a short flat one, else its ends, shape and type; anything else as it is.
+
+    >>> brief(np.arange(3.0)), brief(np.zeros(10**6)), brief(np.zeros((3, 4))), brief(None)
+    ('array([0., 1., 2.])', 'array([0., 0., ..., 0., 0.], (1000000,) float64)', 'array((3, 4) float64)', 'None')
+    """
+    if not isinstance(x, np.ndarray):
+        return repr(x)
+    if x.ndim != 1:
+        return f"array({x.shape} {x.dtype})"
+    numbers = np.array2string(x, separator=", ", threshold=6, edgeitems=2, max_line_width=200)
+    return f"array({numbers})" if len(x) <= 6 else f"array({numbers}, {x.shape} {x.dtype})"
+
+
+@frozen
+class Named:
+    """Stands for an attrs field where a validator checks an argument: `count(None, Named("m"), m)`."""
+
+    name: str
+
+
+def suggestion(name: Any, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the known one that is near it, if there is one.
+
+    >>> suggestion("delt", ["alpha", "delta"]), suggestion("x", ["alpha"])
+    ('; did you mean delta?', '')
+    """
+    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def is_number(x: Any) -> bool:
@@ -40,6 +74,24 @@ def not_negative(M: Any, field: Any, x: Any) -> None:
     """Attrs validator: a finite number of at least 0."""
     if not (is_number(x) and x >= 0):
         refuse(M, field.name, x, "a finite number >= 0")
+
+
+def finite(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: a finite number."""
+    if not is_number(x):
+        refuse(M, field.name, x, "a finite number")
+
+
+def probability(M: Any, field: Any, p: Any) -> None:
+    """Attrs validator: a number in [0, 1]."""
+    if not (is_number(p) and 0 <= p <= 1):
+        refuse(M, field.name, p, "a probability, a number in [0, 1]")
+
+
+def share(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: a number in (0, 1]."""
+    if not (is_number(x) and 0 < x <= 1):
+        refuse(M, field.name, x, "a number > 0 and at most 1")
 
 
 def shrink_factor(M: Any, field: Any, α: Any) -> None:
@@ -70,8 +122,8 @@ def one_of(*allowed: str) -> Any:
     """Attrs validator: one of the named options."""
 
     def check(M: Any, field: Any, x: Any) -> None:
-        if x not in allowed:
-            refuse(M, field.name, x, "one of " + ", ".join(repr(a) for a in allowed))
+        if not isinstance(x, str) or x not in allowed:
+            refuse(M, field.name, x, "one of " + ", ".join(repr(a) for a in allowed) + suggestion(x, allowed))
 
     return check
 

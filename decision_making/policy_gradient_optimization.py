@@ -18,6 +18,7 @@ from attrs import field, frozen
 from decision_making.checks import (
     Array,
     all_finite,
+    brief,
     count,
     count_or_zero,
     is_number,
@@ -152,13 +153,15 @@ def _not_measured() -> tuple[float | None, float | None]:
 class Step:
     """What one update did. θ is the result, the old one where nothing was accepted."""
 
-    θ: Array  # (n,)
+    θ: Array = field(repr=brief)  # (n,)
     accepted: bool  # whether θ moved
     reason: str  # why it did or did not
     backtracks: int | None = None  # line search shrinks before acceptance; None if nothing was accepted
     β: float | None = None  # penalty weight for the next update
-    φ: Array | None = None  # critic parameters, where there are any
+    φ: Array | None = field(default=None, repr=brief)  # critic parameters, where there are any
     info: dict[str, float] = field(factory=dict, repr=False)  # what else the update measured, by name
+    M: Any = field(default=None, repr=False)  # the struct that made the step
+    θ_old: Array | None = field(default=None, repr=False)  # (n,), where the step began
     _measure: Callable[[], tuple[float | None, float | None]] = field(default=_not_measured, repr=False)
 
     @cached_property
@@ -215,7 +218,7 @@ def _(M: PolicyGradientUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: A
         g = gradient(M.grad_U, π, θ, τs=τs)
     g = g if M.L2_max is None else scale_gradient(g, M.L2_max)
     g = g if M.clip is None else clip_gradient(g, *M.clip)
-    return moved(θ, _plus(θ, M.α, g), None if τs is None else Surrogate(M.grad_U, π, θ, τs))
+    return moved(θ, _plus(θ, M.α, g), None if τs is None else Surrogate(M.grad_U, π, θ, τs), M=M)
 
 
 @step.register
@@ -427,30 +430,30 @@ def _ascend(grad: Callable[[Array], Array], θ: Array, α: float, k_max: int) ->
     return θ_new
 
 
-def moved(θ: Array, θ_new: Array, surrogate: Any = None, β: float | None = None) -> Step:
-    """The Step from θ to θ_new, or one that stays where θ_new is θ or not finite."""
+def moved(θ: Array, θ_new: Array, surrogate: Any = None, β: float | None = None, M: Any = None) -> Step:
+    """The Step from θ to θ_new, or one that stays where θ_new is θ or not finite. M: None takes the surrogate's."""
     θ_new = np.asarray(θ_new, θ.dtype)
     if not all_finite(θ_new):
-        return _measured_step(surrogate, θ, θ, False, "the step overflows: θ is unchanged", None, β)
+        return _measured_step(surrogate, θ, θ, False, "the step overflows: θ is unchanged", None, β, M)
     if np.array_equal(θ_new, θ):
         return _measured_step(
-            surrogate, θ, θ, False, "the gradient or the step factor is zero: θ is unchanged", None, β
+            surrogate, θ, θ, False, "the gradient or the step factor is zero: θ is unchanged", None, β, M
         )
-    return _measured_step(surrogate, θ, θ_new, True, "stepped", 0, β)
+    return _measured_step(surrogate, θ, θ_new, True, "stepped", 0, β, M)
 
 
-def bounded(θ: Array, θ_new: Array, surrogate: Any, β: float | None = None) -> Step:
+def bounded(θ: Array, θ_new: Array, surrogate: Any, β: float | None = None, M: Any = None) -> Step:
     """`moved`, or staying where a ratio or the divergence overflows at θ_new."""
-    taken = moved(θ, θ_new, surrogate, β)
+    taken = moved(θ, θ_new, surrogate, β, M)
     if all(x is not None and math.isfinite(x) for x in (taken.kl, taken.improvement)):
         return taken
-    return _measured_step(surrogate, θ, θ, False, "the surrogate overflows: θ is unchanged", None, β)
+    return _measured_step(surrogate, θ, θ, False, "the surrogate overflows: θ is unchanged", None, β, M)
 
 
 def searched(M: Any, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
     """The Step that a line search from θ towards θ_nat makes (algorithm 12.5)."""
     if np.array_equal(θ_nat, θ):
-        return moved(θ, θ, surrogate)
+        return moved(θ, θ, surrogate, M=M)
     θ_new, backtracks = linesearch(M, surrogate.objective, surrogate.constraint, θ, θ_nat)
     reason = (
         f"no step accepted: none of {M.max_backtracks + 1} points on the segment to the natural update met the "
@@ -458,12 +461,13 @@ def searched(M: Any, θ: Array, θ_nat: Array, surrogate: Any) -> Step:
         if backtracks is None
         else f"accepted after {backtracks} backtrack{'s' * (backtracks != 1)}"
     )
-    return _measured_step(surrogate, θ, θ_new, backtracks is not None, reason, backtracks)
+    return _measured_step(surrogate, θ, θ_new, backtracks is not None, reason, backtracks, M=M)
 
 
 def ascended_on_clamped(M: ClampedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
     """The Step of k_max ascents on the clamped surrogate (algorithm 12.6)."""
-    return bounded(θ, _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max), surrogate)
+    θ_new = _ascend(lambda θ_new: surrogate.clamped_gradient(θ_new, M.ε), θ, M.α, M.k_max)
+    return bounded(θ, θ_new, surrogate, M=M)
 
 
 def ascended_on_penalized(M: PenalizedSurrogateUpdate, θ: Array, surrogate: Any) -> Step:
@@ -478,15 +482,23 @@ def ascended_on_penalized(M: PenalizedSurrogateUpdate, θ: Array, surrogate: Any
 
     θ_new = _ascend(grad, θ, M.α, M.k_max)
     kl = surrogate.constraint(θ_new) if all_finite(θ_new) else math.nan
-    return bounded(θ, θ_new, surrogate, β=adapted_β(M, kl))
+    return bounded(θ, θ_new, surrogate, adapted_β(M, kl), M)
 
 
 def _measured_step(
-    surrogate: Any, θ: Array, θ_new: Array, accepted: bool, reason: str, backtracks: int | None, β: float | None = None
+    surrogate: Any,
+    θ: Array,
+    θ_new: Array,
+    accepted: bool,
+    reason: str,
+    backtracks: int | None,
+    β: float | None = None,
+    M: Any = None,
 ) -> Step:
     def measure() -> tuple[float | None, float | None]:
         if surrogate is None:
             return None, None
         return surrogate.constraint(θ_new), surrogate.objective(θ_new) - surrogate.objective(θ)
 
-    return Step(θ_new, accepted, reason, backtracks, β, measure=measure)
+    M = surrogate.M if M is None and isinstance(surrogate, Surrogate) else M
+    return Step(θ_new, accepted, reason, backtracks, β, M=M, θ_old=θ, measure=measure)

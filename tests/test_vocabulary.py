@@ -27,6 +27,7 @@ ROOMS = [
     "policy_gradient_optimization",
     "actor_critic",
     "trust_region_policy_optimization",
+    "explanation",
     "problems",
     "exact",
     "training",

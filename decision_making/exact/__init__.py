@@ -134,7 +134,7 @@ def _(M: PolicyGradientUpdate, π: Policy, θ: Array) -> Step:
         )
     g = g if M.L2_max is None else scale_gradient(g, M.L2_max)
     g = g if M.clip is None else clip_gradient(g, *M.clip)
-    return moved(θ, θ + M.α * g, E)
+    return moved(θ, θ + M.α * g, E, M=M)
 
 
 def _difference_quotients(M: FiniteDifferenceGradient, π: Policy, θ: Array) -> Array:
@@ -145,13 +145,13 @@ def _difference_quotients(M: FiniteDifferenceGradient, π: Policy, θ: Array) ->
 @step.register
 def _(M: RestrictedPolicyUpdate, π: Policy, θ: Array) -> Step:
     E = _of(M, π, θ)
-    return moved(E.θ, restricted_update(E.θ, E.utility_gradient(), M.ε), E)
+    return moved(E.θ, restricted_update(E.θ, E.utility_gradient(), M.ε), E, M=M)
 
 
 @step.register
 def _(M: NaturalPolicyUpdate, π: Policy, θ: Array) -> Step:
     E = _of(M, π, θ)
-    return moved(E.θ, _natural(M, E), E)
+    return moved(E.θ, _natural(M, E), E, M=M)
 
 
 @step.register
