@@ -110,7 +110,8 @@ class GymnasiumProblem:
 
     def restart(self, seed: int | None) -> None:
         """End all episodes and start anew from the seed; nothing else seeds the environments but the first reset."""
-        observation, _ = self.env.reset(seed=None if seed is None else int(seed % 2**31))
+        self._live = None
+        observation, _ = self._asked("reset", seed=None if seed is None else int(seed % 2**31))
         n = self.n_envs
         self._live = {
             "observation": self._flat(observation),
@@ -122,8 +123,36 @@ class GymnasiumProblem:
         if self.normalize_observations and self._observed.count == 0:
             self._observed.update(self._live["observation"].astype(np.float64))
 
-    def _flat(self, observation: Any) -> Array:
-        return np.array(observation, dtype=np.float32).reshape(self.n_envs, -1)  # a copy: envs may reuse their buffer
+    def _asked(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """What the environments' own method answers; RuntimeError, naming them, for what it raises."""
+        try:
+            return getattr(self.env, name)(*arguments, **options)
+        except Exception as error:
+            raise RuntimeError(f"{self.name}: {name} raised {type(error).__name__}: {error}") from error
+
+    def _rows(self, what: str, x: Any, dtype: Any, shape: tuple[int, ...] = ()) -> Array:
+        """A copy, since environments may reuse their buffers, one row for each of them."""
+        try:
+            x = np.array(x, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{self.name}: {what} is not of numbers: {error}") from error
+        if x.shape != (self.n_envs, *shape):
+            raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs, *shape)}")
+        return x
+
+    def _flat(self, observation: Any, r: Any = 0.0) -> Array:
+        """Finite observations (n_envs, width); r are the rewards that came with them."""
+        with np.errstate(over="ignore"):  # what is too large for float32 is not finite
+            x = self._rows("observation", observation, np.float32, self.env.single_observation_space.shape)
+        x, r = x.reshape(self.n_envs, -1), np.broadcast_to(r, self.n_envs)
+        if not (np.isfinite(x).all() and np.isfinite(r).all()):
+            bad = int(np.argmax(~(np.isfinite(r) & np.isfinite(x).all(axis=1))))
+            steps = 0 if self._live is None else self._live["length"][bad]
+            raise ValueError(
+                f"{self.name}: environment {bad} gave reward {r[bad]} and observation {x[bad]} after {steps} steps "
+                "of its episode: must be finite"
+            )
+        return x
 
     def _seen(self, observation: Array) -> Array:
         """Observations as the policy sees them."""
@@ -135,7 +164,8 @@ class GymnasiumProblem:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
         A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
-        Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite, naming it.
+        Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
+        wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
         """
         return self.collect_with_origin(π, θ, steps, rng)[0]
 
@@ -216,25 +246,24 @@ class GymnasiumProblem:
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.
         """
         live, mode = self._live, self._mode
-        observation, r, terminated, truncated, info = self.env.step(sent_actions(self.env.single_action_space, a))
-        observation, real = self._flat(observation), ~live["skip"]
-        r = np.where(real, np.asarray(r, dtype=np.float64), 0.0)
-        if not (np.isfinite(r).all() and np.isfinite(observation).all()):
-            bad = int(np.argmax(~(np.isfinite(r) & np.isfinite(observation).all(axis=1))))
-            raise ValueError(
-                f"{self.name}: environment {bad} gave reward {r[bad]} and observation {observation[bad]} after "
-                f"{live['length'][bad]} steps of its episode: must be finite"
-            )
+        observation, r, terminated, truncated, info = self._asked("step", sent_actions(self.env.single_action_space, a))
+        real = ~live["skip"]
+        r = np.where(real, self._rows("reward", r, np.float64), 0.0)
+        observation = self._flat(observation, r)
+        terminated, truncated = (
+            self._rows(name, x, bool) for name, x in (("terminated", terminated), ("truncated", truncated))
+        )
         over, last = (terminated | truncated) & real, observation
         if mode == "same_step" and over.any():
-            last = observation.copy()
-            last[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
+            whole = np.array(observation)
+            whole[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
+            last = self._flat(whole.reshape(len(whole), *self.env.single_observation_space.shape), r)
         live["return"] += r
         live["length"] += real
         if mode == "next_step":
             live["skip"] = over
         elif mode == "disabled" and over.any():
-            observation = self._flat(self.env.reset(options={"reset_mask": over})[0])
+            observation = self._flat(self._asked("reset", options={"reset_mask": over})[0])
         live["observation"] = observation
         return r, last, terminated & real, over
 
@@ -331,8 +360,19 @@ def _vector(env: Any, n_envs: int) -> Any:
     import gymnasium
     from gymnasium import spaces, wrappers
 
+    class Checked(gymnasium.Wrapper):
+        """An environment that is told what was wrong with what it gave, before it is put together with others."""
+
+        def step(self, action: Any) -> Any:
+            given: Any = self.env.step(action)
+            observation, r, *_ = given
+            for name, x, shape in (("observation", observation, self.observation_space.shape), ("reward", r, ())):
+                if np.shape(x) != shape:
+                    raise ValueError(f"{name} has shape {np.shape(x)}: must be {shape}")
+            return given
+
     def flat(env: Any) -> Any:
-        return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
+        return Checked(env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env))
 
     if isinstance(env, gymnasium.vector.VectorEnv):
         made = env
@@ -351,7 +391,7 @@ def _vector(env: Any, n_envs: int) -> Any:
         if spec.vector_entry_point:
             made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="vector_entry_point")
         elif box:
-            made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="sync")
+            made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="sync", wrappers=[Checked])
         else:
             made = gymnasium.vector.SyncVectorEnv([lambda: flat(gymnasium.make(env))] * n_envs)
     elif callable(env):

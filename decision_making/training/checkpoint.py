@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
+import re
 import struct
+import warnings
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
+from decision_making.checks import Array, refuse
 
 META = "meta.json"
+LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_whole`, when its process is killed
 
 # what reading a damaged file may raise: the zip container, its compression, the array headers, the JSON
 DAMAGED = (
@@ -28,6 +35,7 @@ DAMAGED = (
         NotImplementedError,
         RuntimeError,
         SyntaxError,
+        Warning,
     ),
     *(zipfile.BadZipFile, zlib.error, struct.error, MemoryError, OverflowError),
 )
@@ -36,33 +44,77 @@ DAMAGED = (
 def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, Any]) -> None:
     """Write arrays and JSON-able meta to `path`; whatever happens, the old file or the new one is there, whole.
 
-    Raises TypeError if an array holds objects: nothing is pickled.
+    Raises TypeError if an array holds objects: nothing is pickled. OSError, naming the file, if it cannot be written.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.asarray(x) for name, x in arrays.items()}
+    for name in arrays:
+        if not _is_plain(name):
+            refuse(None, "name", name, "identifiers, with dots between them: the name of an array in a file")
     for name, x in arrays.items():
         if x.dtype.hasobject or name == META:
             raise TypeError(f"{name} has dtype {x.dtype}: a checkpoint holds plain arrays")
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **{META: np.array(json.dumps(meta, ensure_ascii=False))}, **arrays)
+    write_whole(path, file.getbuffer())
+
+
+def write_whole(path: Path | str, data: bytes | memoryview) -> None:
+    """Write a file whole or not at all; it is on the disk when this returns.
+
+    Raises OSError, naming the file, if that is not possible; the old file is then still there.
+    """
+    path = Path(path)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(beside, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        finally:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+        with suppress(OSError):  # not every system lets a folder be opened, or flushed
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # of the new name
+            finally:
+                os.close(folder)
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """An OSError raised inside names `path`; of itself a full disk does not say which file it was for."""
     try:
-        with open(beside, "wb") as file:
-            np.savez(file, allow_pickle=False, **{META: np.array(json.dumps(meta, ensure_ascii=False))}, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes that were killed while writing left beside the files of a folder."""
+    for path in folder.glob(".*.tmp"):
+        if LEFTOVER.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the meta of a checkpoint; executes nothing.
+    """The arrays and the meta of a checkpoint; executes nothing, and takes no more memory than the file is long.
 
     Raises ValueError, naming the file, if it is not a whole checkpoint, FileNotFoundError if it is not there.
     """
+    path = Path(path)
     try:
-        with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        if path.exists() and not path.is_file():
+            raise OSError("must be a file")  # a pipe would be waited for
+        with open(path, "rb") as opened, zipfile.ZipFile(opened) as file, warnings.catch_warnings():
+            warnings.simplefilter("error")
+            _check_members(file.infolist(), path.stat().st_size)
+            arrays = {info.filename.removesuffix(".npy"): _array(file.read(info)) for info in file.infolist()}
         meta = json.loads(str(arrays.pop(META)))
     except FileNotFoundError:
         raise
@@ -71,3 +123,30 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
     if not isinstance(meta, dict):
         raise ValueError(f"{path} is not a whole checkpoint: {META} must be an object")
     return arrays, meta
+
+
+def _is_plain(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _check_members(members: list[zipfile.ZipInfo], size: int) -> None:
+    """Before anything is read: what `save_checkpoint` writes is not compressed, so nothing can unpack to more."""
+    for info in members:
+        if not (info.filename.endswith(".npy") and _is_plain(info.filename.removesuffix(".npy"))):
+            raise ValueError(f"{info.filename!r} is no name of an array")
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+            raise ValueError(f"{info.filename} is compressed")
+    if len({info.filename for info in members}) < len(members):
+        raise ValueError("an array is there twice")
+    if sum(info.file_size for info in members) > size:
+        raise ValueError(f"its arrays are said to have more than the {size} bytes of the file")
+
+
+def _array(data: bytes) -> Array:
+    """The array of one member; its header must say neither more nor less than there is."""
+    stream, form = io.BytesIO(data), np.lib.format
+    headers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
+    shape, in_columns, dtype = headers[form.read_magic(stream)](stream)
+    if dtype.kind not in "biufcU" or math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise ValueError(f"{len(data) - stream.tell()} bytes are no array {shape} of {dtype}")
+    return np.ndarray(shape, dtype, data, stream.tell(), order="F" if in_columns else "C").copy("K")

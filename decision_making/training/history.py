@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array
+from decision_making.training.checkpoint import write_whole
 
 # what every update reports; NaN where it does not apply
 METRICS = (
@@ -41,7 +42,7 @@ class History:
 
     θ: Array  # (n,)
     φ: Array | None  # critic parameters, where there are any
-    rows: list[dict[str, float]] = field(repr=False)  # METRICS of each update
+    metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped
     seed: int  # what reproduces it
@@ -50,23 +51,27 @@ class History:
         """A metric as an array over the updates."""
         if name not in METRICS:
             raise KeyError(f"{name!r}: must be one of {', '.join(METRICS)}")
-        return np.array([row[name] for row in self.rows])
+        return self.metrics[:, METRICS.index(name)].copy()
+
+    @property
+    def rows(self) -> list[dict[str, float]]:
+        """A dictionary of METRICS for each update."""
+        return [dict(zip(METRICS, row, strict=True)) for row in self.metrics.tolist()]
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.metrics)
 
     @property
     def steps(self) -> int:
         """Environment steps taken."""
-        return int(self.rows[-1]["steps"]) if self.rows else 0
+        return int(self["steps"][-1]) if len(self) else 0
 
     def mean_return(self, episodes: int = 100) -> float:
         """Mean return of the last finished episodes; NaN if there are none."""
         return float(np.mean(self.returns[-episodes:])) if len(self.returns) else float("nan")
 
     def to_csv(self, path: Path | str) -> None:
-        """Write the metrics as a table, one row an update."""
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer: Any = csv.DictWriter(file, METRICS)
-            writer.writeheader()
-            writer.writerows(self.rows)
+        """Write the metrics as a table, one row an update, whole or not at all."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([METRICS, *self.metrics.tolist()])
+        write_whole(path, text.getvalue().encode())

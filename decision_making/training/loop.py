@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ RECORDED = (
     BaselineSubtractionGradient,
 )  # estimate from given trajectories
 CHECKPOINT = "checkpoint.npz"
+PATIENCE = 100_000  # steps of each environment in which no episode ends, where only an episode's return can stop a run
 
 
 @define(eq=False)
@@ -48,8 +50,13 @@ class _Run:
     update: int
     steps: int
     seconds: float
-    rows: list[dict[str, float]]
-    returns: list[float]
+    rows: array[float]  # METRICS of each update, one after the other: as objects they would take ten times the memory
+    returns: array[float]
+
+    @property
+    def metrics(self) -> Array:
+        """(updates, metrics)"""
+        return np.array(self.rows).reshape(-1, len(METRICS))
 
 
 def train(
@@ -75,13 +82,13 @@ def train(
     reaches it. Each callback gets the metrics of an update and its Step, and stops the run by returning True. With a
     `folder` a checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it.
 
-    Raises ValueError where no limit or a bad one is given, or where a problem returns what is not finite: the last
-    checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, and where only
+    a threshold could stop the run but no episode ends; OSError, naming the file, where a checkpoint cannot be written.
+    The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
     seed = int(rng) if isinstance(rng, int | np.integer) else int(default_rng(rng).integers(2**63))
-    φ = None if φ is None else parameters(φ, name="φ")
-    run = _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0, [], [])
+    run = _begun(M, π, θ, φ)
     file = None if folder is None else Path(folder) / CHECKPOINT
     if resume:
         if file is None:
@@ -97,7 +104,32 @@ def train(
         taken, row = _one_update(M, π, run, seed)
         stopped = [callback(row, taken) for callback in callbacks]
         reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
-    return History(run.θ, run.φ, run.rows, np.array(run.returns), f"stopped by {reason}", seed)
+        if reason is None and updates is steps is seconds is None:
+            _check_that_episodes_end(run, M, threshold)
+    return History(run.θ, run.φ, run.metrics, np.array(run.returns), f"stopped by {reason}", seed)
+
+
+def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
+    """The METRICS of every update up to a checkpoint. Raises as `train` does where it cannot go on from it."""
+    run = _begun(M, π, θ, φ)
+    _restore(run, M, file)
+    rows: list[list[float]] = run.metrics.tolist()
+    return rows
+
+
+def _begun(M: Any, π: Policy, θ: Array, φ: Array | None) -> _Run:
+    φ = None if φ is None else parameters(φ, name="φ")
+    return _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0, array("d"), array("d"))
+
+
+def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None:
+    per_environment = run.steps // getattr(getattr(M, "P", None), "n_envs", 1)
+    if not run.returns and (run.steps == 0 or per_environment >= PATIENCE):
+        raise ValueError(
+            f"threshold = {threshold}: no episode has ended in {run.update} updates and {run.steps} steps, so that it "
+            "is never reached; give updates, steps or seconds too, or a longer checkpoint_every (checkpoints cut "
+            "episodes)"
+        )
 
 
 def _check_limits(updates: Any, steps: Any, seconds: Any, threshold: Any, window: int, checkpoint_every: int) -> None:
@@ -129,7 +161,7 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
     run.update, run.steps = run.update + 1, run.steps + taken_steps
     passed = time.perf_counter() - start
     run.seconds += passed
-    run.returns += finished.tolist()
+    run.returns.extend(finished.tolist())
     row = dict.fromkeys(METRICS, math.nan) | {
         "update": run.update,
         "steps": run.steps,
@@ -146,7 +178,7 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
         row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.mean, np.median, np.min, np.max)}
         row["episode_length"] = float(lengths.mean())
     row = {name: float(x) for name, x in row.items()}
-    run.rows.append(row)
+    run.rows.extend(row[name] for name in METRICS)
     return taken, row
 
 
@@ -188,7 +220,7 @@ def _limit(run: _Run, updates: Any, steps: Any, seconds: Any, threshold: float |
 def _save(run: _Run, M: Any, seed: int, file: Path) -> None:
     arrays: dict[str, Array] = {
         "θ": run.θ,
-        "rows": np.array([[row[name] for name in METRICS] for row in run.rows]).reshape(-1, len(METRICS)),
+        "rows": run.metrics,
         "returns": np.array(run.returns),
     }
     if run.φ is not None:
@@ -203,16 +235,26 @@ def _restore(run: _Run, M: Any, file: Path) -> int:
     """Put the checkpoint into the run and the problem; returns the seed."""
     arrays, meta = load_checkpoint(file)
     try:
-        θ, rows = arrays["θ"], arrays["rows"]
-        run.update, run.steps, run.seconds, run.β = meta["update"], meta["steps"], meta["seconds"], meta["β"]
-        seed, metrics = meta["seed"], meta["metrics"]
-        run.returns = arrays["returns"].tolist()
+        θ, φ, rows, returns = arrays["θ"], arrays.get("φ"), arrays["rows"], arrays["returns"]
+        numbers = {name: meta[name] for name in ("seed", "update", "steps", "seconds")}
+        metrics, β = meta["metrics"], meta["β"]
     except KeyError as error:
         raise ValueError(f"{file} is not a checkpoint of a run: {error} is missing") from error
-    if θ.shape != run.θ.shape or (run.φ is None) != ("φ" not in arrays):
-        raise ValueError(f"{file} holds θ of shape {θ.shape}: this run's is {run.θ.shape}")
-    run.θ, run.φ = θ, arrays.get("φ")
-    run.rows = [dict(zip(metrics, map(float, row), strict=True)) for row in rows]
+    for name, x, own in (("θ", θ, run.θ), ("φ", φ, run.φ)):
+        shape, other = (None if y is None else y.shape for y in (own, x))
+        if shape != other:
+            raise ValueError(f"{file} holds {name} of shape {other}: this run's is {shape}")
+    for name, x in numbers.items():
+        if isinstance(x, bool) or not isinstance(x, int | float) or x < 0 or (name != "seconds" and x != int(x)):
+            raise ValueError(f"{file} holds {name} = {x!r}: must be a number >= 0")
+    if tuple(metrics) != METRICS or rows.shape != (numbers["update"], len(METRICS)) or returns.ndim != 1:
+        raise ValueError(f"{file} holds metrics of shape {rows.shape}: must be {(numbers['update'], len(METRICS))}")
     if hasattr(getattr(M, "P", None), "restore"):
-        M.P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
-    return int(seed)
+        try:
+            M.P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{file} does not fit this run's problem: {error}") from error
+    run.θ, run.φ, run.β, run.seconds = θ, φ, β, float(numbers["seconds"])
+    run.update, run.steps = int(numbers["update"]), int(numbers["steps"])
+    run.rows, run.returns = array("d", rows.ravel().tolist()), array("d", returns.tolist())
+    return int(numbers["seed"])

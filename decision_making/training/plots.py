@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 from decision_making.checks import Array
+from decision_making.training.checkpoint import write_whole
 from decision_making.training.runs import read_configuration, read_metrics
 
 INK, MUTED = "#222222", "#777777"
@@ -53,8 +55,10 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
             ax.legend(frameon=False)
         else:
             ax.text(0.5, 0.5, "no episode has ended yet", transform=ax.transAxes, ha="center", color=MUTED)
-        figure.savefig(out, dpi=150)
-    return Path(out)
+        picture, out = io.BytesIO(), Path(out)
+        figure.savefig(picture, dpi=150, format=out.suffix[1:] or "png")
+    write_whole(out, picture.getbuffer())
+    return out
 
 
 def _curve(folder: Path | str) -> tuple[Array, Array]:

@@ -1,22 +1,24 @@
 """A run is a folder: config.toml, metrics.csv, checkpoint.npz, policy.npz and, where matplotlib is, curve.png.
 
 Everything but metrics.csv is written beside and moved into place. metrics.csv grows by a line an update; when a run is
-resumed it is written anew from the checkpoint, so that no update is counted twice.
+resumed it is written anew from the checkpoint, so that no update is counted twice. A run that fails, for whatever
+reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from decision_making.checks import Array
 from decision_making.policy_gradient_optimization import Step
-from decision_making.training.checkpoint import load_checkpoint
+from decision_making.training.checkpoint import naming, remove_leftovers, write_whole
 from decision_making.training.configuration import Configuration, is_textbook
 from decision_making.training.history import METRICS, History
-from decision_making.training.loop import CHECKPOINT, train
+from decision_making.training.loop import CHECKPOINT, recorded_rows, train
 from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
@@ -98,12 +100,11 @@ def evaluate_run(
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, text.encode())
+
+
+def _line(cells: Sequence[Any]) -> str:
+    return ",".join(map(str, cells)) + "\n"
 
 
 def _numbers(cells: list[str]) -> list[float] | None:
@@ -115,32 +116,37 @@ def _numbers(cells: list[str]) -> list[float] | None:
 
 def _trained(c: Configuration, parts: Any, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
     M, π, θ, φ = parts
-    rows: list[list[float]] = []
-    if resume:
-        rows = load_checkpoint(folder / CHECKPOINT)[0].get("rows", []).tolist()  # type: ignore[union-attr]
-    write_text(folder / TABLE, "".join(",".join(map(str, row)) + "\n" for row in [METRICS, *rows]))
-    latest = [θ]
+    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT) if resume else []
+    remove_leftovers(folder)
+    write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
+    latest: list[Array] = []
+
+    def save() -> None:
+        for θ in latest:
+            save_policy(folder / POLICY, π, θ, M.P if hasattr(M, "P") else None)
 
     def keep(row: dict[str, float], taken: Step) -> None:
-        table.write(",".join(str(row[name]) for name in METRICS) + "\n")
-        table.flush()
-        latest[0] = taken.θ
+        with naming(folder / TABLE), open(folder / TABLE, "a", encoding="utf-8") as table:
+            table.write(_line([row[name] for name in METRICS]))
+        latest[:] = [taken.θ]
         if row["update"] % c["checkpoint_every"] == 0:
-            save_policy(folder / POLICY, π, taken.θ, M.P if hasattr(M, "P") else None)
+            save()
 
-    with open(folder / TABLE, "a", encoding="utf-8") as table:
-        try:
-            history = train(
-                *(M, π, θ, φ),
-                **c.limits,
-                rng=c["seed"],
-                folder=folder,
-                resume=resume,
-                checkpoint_every=c["checkpoint_every"],
-                callbacks=[keep, *callbacks],
-            )
-        finally:  # also of a run that was stopped or failed
-            save_policy(folder / POLICY, π, latest[0], M.P if hasattr(M, "P") else None)
+    try:
+        history = train(
+            *(M, π, θ, φ),
+            **c.limits,
+            rng=c["seed"],
+            folder=folder,
+            resume=resume,
+            checkpoint_every=c["checkpoint_every"],
+            callbacks=[keep, *callbacks],
+        )
+    except BaseException:
+        with suppress(OSError):  # what went wrong first is what is told
+            save()
+        raise
+    save()
     history.to_csv(folder / TABLE)
     try:
         from decision_making.training.plots import learning_curves
