@@ -5,13 +5,14 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SLOW   := $(VENV)/.ready-slow
 DOCS   := $(VENV)/.ready-docs
+PEERS  := $(VENV)-bench
 WORKERS ?= 2
 # one thread a process: two BLAS pools on two cores slow each other down
 export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow bench docs clean
+.PHONY: demo test lint test-slow bench bench-peers docs clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -31,12 +32,15 @@ test-slow: lint $(SLOW) ## the same with many more Hypothesis examples, and what
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
 
+bench-peers: $(PEERS)/.ready  ## the same beside sb3-contrib and tianshou, which have an environment of their own
+	$(PEERS)/bin/python -W ignore -m benchmarks.peers
+
 docs: $(DOCS)           ## the site in docs/_build/html; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
 clean:
-	rm -rf $(VENV) figures docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) figures docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -51,3 +55,9 @@ $(SLOW): $(READY)
 $(DOCS): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs]"
 	touch $(DOCS)
+
+$(PEERS)/.ready: benchmarks/peers/requirements.txt  # torch first, so that nothing pulls another build of it
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check $$(grep '^torch' $<)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r $< -e .
+	touch $@

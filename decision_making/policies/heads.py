@@ -1,11 +1,12 @@
 """What a network's outputs z mean: the distribution of the action, its KL divergence and its Fisher metric.
 
-A head works on outputs z (..., n_outputs). `metric(z, v)` is M(z) v with M the Fisher matrix of the distribution in
+A head works on outputs z (..., n_outputs). `metric(z)` is v ↦ M(z) v with M the Fisher matrix of the distribution in
 its own parameters z, so that JᵀMJ is the Fisher matrix of the policy (Gauss-Newton).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as anp
@@ -14,8 +15,11 @@ from attrs import field, frozen
 
 from decision_making.checks import Array, count, refuse
 from decision_making.mdp import cumulative, indices, inverse_transform
+from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
 from decision_making.policies.softmax import log_softmax
+
+Metric = Callable[[Array], Array]  # v (..., n_outputs) ↦ M v
 
 
 @frozen
@@ -56,10 +60,10 @@ class Categorical:
         logp = log_softmax(z)
         return -anp.sum(anp.exp(logp) * logp, axis=-1)
 
-    def metric(self, z: Array, v: Array) -> Array:
+    def metric(self, z: Array) -> Metric:
         """(diag p - p pᵀ) v."""
         p = np.exp(log_softmax(z))
-        return p * (v - np.sum(p * v, axis=-1, keepdims=True))
+        return lambda v: p * (v - np.sum(p * v, axis=-1, keepdims=True))
 
 
 def _counts(nvec: Any) -> tuple[int, ...]:
@@ -106,9 +110,12 @@ class MultiCategorical:
         """Sum of the choices' entropies."""
         return sum(head.entropy(part) for head, part in self._each(z))
 
-    def metric(self, z: Array, v: Array) -> Array:
+    def metric(self, z: Array) -> Metric:
         """Block-diagonal (diag p - p pᵀ) v."""
-        return np.concatenate([head.metric(part, v_part) for head, part, v_part in self._each(z, v)], axis=-1)
+        metrics, starts = [head.metric(part) for head, part in self._each(z)], np.cumsum(self.nvec)[:-1]
+        return lambda v: np.concatenate(
+            [M(part) for M, part in zip(metrics, np.split(v, starts, axis=-1), strict=True)], axis=-1
+        )
 
 
 @frozen
@@ -144,10 +151,11 @@ class Bernoulli:
         """Σ log(1 + exp z) - p z."""
         return anp.sum(_softplus(z) - _sigmoid(z) * z, axis=-1)
 
-    def metric(self, z: Array, v: Array) -> Array:
+    def metric(self, z: Array) -> Metric:
         """p (1 - p) v."""
         p = _sigmoid(z)
-        return p * (1 - p) * v
+        variance = p * (1 - p)
+        return lambda v: variance * v
 
 
 def _softplus(z: Array) -> Array:
@@ -195,11 +203,11 @@ class Gaussian:
         """Σ ½ log(2πe σ²)."""
         return anp.sum(self._parts(z)[1] + 0.5 * (LOG_2π + 1), axis=-1)
 
-    def metric(self, z: Array, v: Array) -> Array:
+    def metric(self, z: Array) -> Metric:
         """v_μ / σ² and 2 v_logσ."""
         _, log_σ = self._parts(z)
-        v_μ, v_σ = self._parts(v)
-        return np.concatenate([v_μ * np.exp(-2 * log_σ), 2 * v_σ], axis=-1)
+        diagonal = np.concatenate([np.exp(-2 * log_σ), np.full_like(log_σ, 2)], axis=-1)
+        return lambda v: diagonal * v
 
     def _parts(self, z: Array) -> tuple[Array, Array]:
-        return z[..., : self.k], z[..., self.k :]
+        return part(z, 0, (self.k,)), part(z, self.k, (self.k,))

@@ -113,4 +113,5 @@ class NeuralPolicy(Policy):
         N = math.prod(np.shape(s)[:-1])
         vjp, z = make_vjp(lambda θ: self.outputs(θ, s))(θ)
         jvp, _ = make_vjp(vjp)(np.zeros_like(z))
-        return lambda v: vjp(self.head.metric(z, jvp(np.asarray(v, θ.dtype))) / np.asarray(N, θ.dtype))
+        M = self.head.metric(z)
+        return lambda v: vjp(M(jvp(np.asarray(v, θ.dtype))) / np.asarray(N, θ.dtype))

@@ -8,8 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, all_finite, count, not_negative, one_of, parameters, positive
-from decision_making.policies.base import reverse_pass
-from decision_making.policies.network import network, orthogonal, size
+from decision_making.policies.network import ForwardPass, orthogonal, size
 from decision_making.simulation import default_rng
 from decision_making.trust_region_policy_optimization.adam import adam
 
@@ -122,10 +121,10 @@ class NeuralCritic:
     def predict(self, φ: Array, s: Array) -> Array:
         """V_φ(s) for states s (..., sizes[0])."""
         φ = parameters(φ, self.n, "φ")
-        return np.asarray(self._values(φ, _rows(s, self.sizes[0]))).reshape(np.shape(s)[:-1])
+        return self._forward(φ, _rows(s, self.sizes[0])).outputs.reshape(np.shape(s)[:-1])
 
-    def _values(self, φ: Array, s: Array) -> Array:
-        return network(φ, s.astype(φ.dtype, copy=False), self._shapes)[:, 0]
+    def _forward(self, φ: Array, s: Array) -> ForwardPass:
+        return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes)
 
     def fit(self, φ: Array, s: Array, targets: Array, rng: Any = None) -> Array:
         """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ; φ itself is left alone.
@@ -146,9 +145,10 @@ class NeuralCritic:
 
     def _loss(self, φ: Array, s: Array, targets: Array) -> tuple[float, Array]:
         """½ mean (V_φ(s) - target)² and its gradient."""
-        vjp, V = reverse_pass(lambda φ: self._values(φ, s), φ)
-        error = V - targets
-        return 0.5 * float(np.mean(error**2, dtype=np.float64)), vjp(error / np.asarray(len(error), error.dtype))
+        forward = self._forward(φ, s)
+        error = forward.outputs - targets[:, None]
+        slope = forward.pull(error / np.asarray(len(error), error.dtype))
+        return 0.5 * float(np.mean(error**2, dtype=np.float64)), slope
 
     def _lbfgs(self, φ: Array, s: Array, targets: Array) -> Array:
         from scipy.optimize import minimize  # imported where used

@@ -280,7 +280,8 @@ def damped_fisher(
     """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or over a random share of them."""
     if M.fisher_subsample < 1:
         s = s[np.sort(rng.choice(len(s), max(1, round(M.fisher_subsample * len(s))), replace=False))]
-    F = π.fisher_product(θ, s)
+    with np.errstate(over="ignore", invalid="ignore"):  # a metric that overflows leaves no direction
+        F = π.fisher_product(θ, s)
     return lambda v: F(v) + np.asarray(M.damping, θ.dtype) * v
 
 

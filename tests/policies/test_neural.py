@@ -3,15 +3,16 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import hessian
+from autograd import hessian, jacobian
 from autograd.test_util import check_grads
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
 from decision_making import Trajectories
+from decision_making.policies import network as networks
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
-from decision_making.policies.network import part, plain_tanh, tanh
+from decision_making.policies.network import ForwardPass, network, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
@@ -142,12 +143,40 @@ def test_float32_stays_float32(head):
     assert {value.dtype for value in values} == {np.dtype(np.float32)}
 
 
-def test_fused_pieces_agree_with_the_plain_ones_and_with_differences():
-    x, θ = np.random.default_rng(0).normal(size=(3, 4)), np.arange(12.0)
-    np.testing.assert_array_equal(tanh(x), plain_tanh(x))
-    check_grads(tanh, modes=["fwd", "rev"], order=2)(x)
+SHAPES = [[(3, 2)], [(3, 4), (4, 1)], [(2, 5), (5, 3), (3, 2)]]
+
+
+def network_case(shapes, lead=(), N=7, seed=0):
+    """(θ, x), θ longer than the network needs, as that of a Gaussian policy is."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(*lead, size(shapes) + 2)), rng.normal(size=(*lead, N, shapes[0][0]))
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize("rows", [1, 3, 1024])
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_forward_pass_is_the_plain_network_and_its_products_those_of_its_jacobian(shapes, rows, lead, monkeypatch):
+    monkeypatch.setattr(networks, "ROWS", rows)
+    θ, x = network_case(shapes, lead)
+    forward, rng = ForwardPass(θ, x, shapes), np.random.default_rng(1)
+    np.testing.assert_allclose(forward.outputs, plain_network(θ, x, shapes), rtol=1e-14, atol=1e-15)
+    v, u = rng.normal(size=θ.shape), rng.normal(size=forward.outputs.shape)
+    for i in np.ndindex(lead):
+        J = jacobian(lambda θ, x=x[i]: plain_network(θ, x, shapes))(θ[i])
+        np.testing.assert_allclose(forward.push(v)[i], J @ v[i], rtol=1e-11, atol=1e-12)
+        np.testing.assert_allclose(forward.pull(u)[i], np.tensordot(u[i], J, 2), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_fused_pieces_agree_with_the_plain_ones_and_with_differences(shapes):
+    θ, x = network_case(shapes)
+    c = np.random.default_rng(1).normal(size=(7, shapes[-1][1]))
+    check_grads(lambda θ: network(θ, x, shapes) ** 3, modes=["fwd", "rev"], order=2)(θ)
+    check_grads(lambda x: network(θ, x, shapes), modes=["fwd", "rev"], order=2)(x)
+    second = [hessian(lambda θ, f=f: anp.sum(c * f(θ, x, shapes) ** 2))(θ) for f in (network, plain_network)]
+    np.testing.assert_allclose(*second, rtol=1e-10, atol=1e-11)
     check_grads(lambda θ: part(θ, 2, (2, 3)) ** 3, modes=["fwd", "rev"], order=2)(θ)
-    check_grads(lambda θ: part(θ, 1, (1, 2)) ** 3, modes=["fwd", "rev"], order=2)(x)
+    check_grads(lambda θ: part(θ, 1, (1, 2)) ** 3, modes=["fwd", "rev"], order=2)(np.stack([θ, 2 * θ]))
 
 
 def test_initial_weights_are_orthogonal_and_the_last_layer_small():
