@@ -161,7 +161,7 @@ def test_actor_critic_follows_the_listing(τs, θ, φ, γ, λ, last_step):
 
 
 @given(ended_trajectories(), arrays(1, numbers(-2.0, 1.0)), arrays(4, numbers(-2.0, 2.0)), discounts, MODES)
-def test_deterministic_policy_gradient_follows_the_listing(τs, θ, φ, γ, last_step):
+def test_hazard_13_3_the_critic_keeps_both_terms_of_the_residual_as_listed(τs, θ, φ, γ, last_step):
     M = DeterministicPolicyGradient(problem(γ), B, 1, 1, Q, 0.5, last_step=last_step)
     got = gradient(M, straight, θ, φ, τs=τs)
     for x, y in zip(got, deterministic_by_loops(τs, θ, φ, γ, last_step), strict=True):
@@ -288,7 +288,7 @@ def tabular_U(φ, s):
 
 @pytest.mark.parametrize("λ", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("d", [1, 2, 3])
-def test_with_the_exact_critic_the_complete_form_is_unbiased_and_the_book_form_is_not(d, λ):
+def test_hazard_13_1_13_2_the_dropped_last_step_biases_the_book_form_and_not_the_complete_one(d, λ):
     P, b, π, V = with_the_step_in_the_state(d)
     θ = np.zeros(π.n)
     E = enumeration.enumerate_problem(P, b, π, θ, d, n_terminal=2)
@@ -327,7 +327,7 @@ def test_sampled_actor_gradient_is_right_on_the_regulator():
     assert np.any(abs(gradient(book, GAUSSIAN, θ_0, [0.0], τs=τs)[0] - exact) > 5 * error)
 
 
-def test_exploration_noise_is_independent_in_each_component():
+def test_hazard_13_3_exploration_noise_is_independent_in_each_component():
     class Plane:
         γ, S, A, T, R = 0.9, None, None, None, None
         seen = []  # noqa: RUF012
@@ -356,7 +356,7 @@ def test_exploration_noise_is_independent_in_each_component():
 
 
 @pytest.mark.parametrize("λ", [0.0, 0.7])
-def test_depth_1_leaves_the_books_actor_an_empty_sum(λ):
+def test_hazard_13_1_to_13_3_depth_1_leaves_an_empty_sum(λ):
     M = GeneralizedAdvantageEstimation(REGULATOR, B, 1, 5, U, λ)
     grad_θ, grad_φ = gradient(M, GAUSSIAN, θ_0, φ_0, rng=0)
     np.testing.assert_array_equal(grad_θ, np.zeros(2))
@@ -367,7 +367,7 @@ def test_depth_1_leaves_the_books_actor_an_empty_sum(λ):
     np.testing.assert_array_equal(grad_φ, np.zeros(4))
 
 
-def test_short_episodes_use_their_own_length():
+def test_hazard_13_2_short_episodes_use_their_own_length():
     """A trajectory of 2 steps beside one of 4 counts as it does by itself."""
     long = [(0.3, 0.1, -0.1), (0.4, -0.5, -0.2), (-0.1, 0.3, -0.3), (0.2, 0.0, -0.4)]
     both = Trajectories.from_lists([long, long[:2]])

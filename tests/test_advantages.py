@@ -87,7 +87,7 @@ def test_advantages_worked_by_hand(terminated, U_end, δ, A):
 
 
 @given(valued_trajectories(), discounts, discounts, st.booleans())
-def test_recursion_equals_the_double_sum_of_the_book(record, γ, λ, bootstrap):
+def test_hazard_13_2_the_recursion_equals_the_double_sum_of_the_book(record, γ, λ, bootstrap):
     τs, U, U_end = record
     U_end = U_end if bootstrap else None
     loops = residuals_by_loops(τs, U, γ, U_end)

@@ -346,7 +346,7 @@ def test_every_search_is_invariant_to_increasing_transformations_of_the_utility(
 
 
 @given(st.lists(st.sampled_from([np.nan, -np.inf, np.inf, -1.0, 0.0, 2.5]), min_size=1, max_size=8))
-def test_nan_ranks_last_and_equals_keep_their_order(us):
+def test_hazard_10_x_nan_ranks_last_and_equals_keep_their_order(us):
     us = np.array(us)
     if np.isnan(us).all():
         with pytest.raises(ValueError, match="NaN"):
@@ -359,7 +359,7 @@ def test_nan_ranks_last_and_equals_keep_their_order(us):
 
 
 @by_search
-def test_a_nan_utility_never_wins(M):
+def test_hazard_10_x_a_nan_utility_never_wins(M):
     """NaN wherever θ₁ > 0: no generation ends there, and nothing in it is NaN."""
 
     def torn(π, θ):
@@ -452,7 +452,7 @@ def test_hooke_jeeves_returns_the_start_where_its_step_is_small_enough_already()
     assert optimize(HookeJeevesPolicySearch([0.5, 2], 0.1, 0.5, 0.1), None, bowl).tolist() == [0.5, 2.0]
 
 
-def test_hooke_jeeves_with_a_lucky_start_is_stuck_unless_it_reevaluates():
+def test_hazard_10_2_a_lucky_start_is_stuck_unless_it_is_reevaluated():
     """10.2, noisy U: the first estimate is +100 too high; without a new one nothing ever beats it."""
 
     def lucky():
@@ -474,7 +474,7 @@ def test_hooke_jeeves_with_a_lucky_start_is_stuck_unless_it_reevaluates():
         np.testing.assert_array_equal(new.θs[0], old.θ)
 
 
-def test_hooke_jeeves_ends_where_the_utility_has_no_maximum():
+def test_hazard_10_2_the_search_ends_where_the_utility_has_no_maximum():
     M = HookeJeevesPolicySearch([0.0], 1.0, 0.5, 0.01, max_iterations=25)
     seen = list(generations(M, None, lambda π, θ: θ[0]))
     assert len(seen) == 26
@@ -484,19 +484,19 @@ def test_hooke_jeeves_ends_where_the_utility_has_no_maximum():
 
 
 @pytest.mark.parametrize("c", [0.0, 1.0, 1.5, -0.5, np.nan, True])
-def test_hooke_jeeves_that_would_never_shrink_is_refused(c):
+def test_hazard_10_2_a_search_that_would_never_shrink_is_refused(c):
     with pytest.raises(ValueError, match="c = "):
         HookeJeevesPolicySearch([0.0], 1.0, c, 0.01)
 
 
 @pytest.mark.parametrize("ε", [0.0, -0.1, np.nan, np.inf])
-def test_hooke_jeeves_that_would_never_stop_is_refused(ε):
+def test_hazard_10_2_a_search_that_would_never_stop_is_refused(ε):
     with pytest.raises(ValueError, match="ε = "):
         HookeJeevesPolicySearch([0.0], 1.0, 0.5, ε)
 
 
 @by_search
-def test_no_search_mutates_what_it_was_given_nor_minds_a_utility_that_does(M):
+def test_hazard_10_2_no_search_mutates_what_it_was_given_nor_minds_a_utility_that_does(M):
     before = {f.name: np.copy(getattr(M, f.name)) for f in attrs.fields(type(M)) if f.name in ("θ", "θs", "ψ")}
 
     def vandal(π, θ):
@@ -613,7 +613,7 @@ def test_cross_entropy_refits_to_the_best_only():
 
 
 @pytest.mark.parametrize("m_elite", [1, 2])
-def test_cross_entropy_with_at_most_n_elite_points_goes_on(m_elite):
+def test_hazard_10_4_at_most_n_elite_points_go_on(m_elite):
     """The covariance is singular: samples stay in its subspace, the density is refused, nothing is NaN."""
     p = optimize_dist(CrossEntropyPolicySearch(START, 10, m_elite, 5), None, bowls, rng=0)
     assert np.isfinite(p.μ).all()
@@ -625,7 +625,7 @@ def test_cross_entropy_with_at_most_n_elite_points_goes_on(m_elite):
     assert np.isfinite(p.logpdf(p.μ))
 
 
-def test_cross_entropy_shrinks_too_soon_unless_variance_is_added():
+def test_hazard_10_4_the_distribution_shrinks_too_soon_unless_variance_is_added():
     """The maximum is two standard deviations from the start: 20 searches with 5 elite points of 25."""
     ends = {}
     for added in (0.0, 0.02):
@@ -635,7 +635,7 @@ def test_cross_entropy_shrinks_too_soon_unless_variance_is_added():
     assert ends[0.02].min() > -0.1
 
 
-def test_an_elite_that_coincides_is_a_point():
+def test_hazard_10_4_an_elite_that_coincides_is_a_point():
     p = START.fit(np.tile([0.5, -1.0], (4, 1)))
     np.testing.assert_array_equal(p.sample(3, 0), np.tile([0.5, -1.0], (3, 1)))
     with pytest.raises(ValueError, match="singular"):
@@ -872,7 +872,7 @@ def weights(m):
 
 
 @given(st.integers(2, 11), st.floats(0.01, 2.0), st.floats(0.01, 0.3), st.integers(0, 1000))
-def test_mirrored_samples_sum_to_0_and_an_odd_m_is_rounded_down(m, σ, α, seed):
+def test_hazard_10_6_an_odd_m_is_rounded_down_and_mirrored_samples_sum_to_0(m, σ, α, seed):
     ψ = np.array([0.3, -0.2])
     (g,) = generations(IsotropicEvolutionStrategies(ψ, σ, m, α, 1), None, bowls, rng=seed)
     ε, h = (g.θs - ψ) / σ, m // 2
@@ -989,6 +989,6 @@ def test_a_step_that_overflows_is_an_error_not_nan():
         (lambda: PopulationUtility(3), "f = 3"),
     ],
 )
-def test_every_search_refuses_bad_fields_by_name(build, words):
+def test_hazards_10_3_10_5_10_6_bad_fields_are_refused_by_name(build, words):
     with pytest.raises((TypeError, ValueError), match=words):
         build()
