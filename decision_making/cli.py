@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.constrain import Constrain
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -233,11 +234,13 @@ def plot(
 def problems() -> None:
     """List the book's problems. Example: decision-making problems"""
     table = Table(box=None, pad_edge=False)
-    for name in ("problem", "state", "action", "horizon", "chapter", "gymnasium id"):
-        table.add_column(name, overflow="fold")
+    for name in ("problem", "state", "action", "horizon", "chapter"):
+        table.add_column(name, no_wrap=name == "problem")
     for name, p in PROBLEMS.items():
-        table.add_row(name, p.state, p.action, p.horizon, p.chapter, f"decision_making/{name}-v0")
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+        table.add_row(name, p.state, p.action, p.horizon, p.chapter)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    console.print(f"\nEach is a gymnasium environment too, as in decision_making/{name}-v0.", highlight=False)
 
 
 def _settings(given: list[str]) -> dict[str, Any]:
@@ -306,7 +309,7 @@ def _progress(c: Configuration) -> Iterator[Callable[..., None]]:
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
         TextColumn("{task.fields[shown]}"),
     )
-    with Progress(*columns, console=console) as progress:
+    with _Bar(*columns, console=console, transient=True) as progress:
         task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
 
         def show(row: dict[str, float], taken: Any) -> None:
@@ -325,7 +328,7 @@ def _sweep_progress(out: Path, total: int) -> Iterator[Callable[..., None]]:
         yield lambda row, finished, total: None
         return
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), _GoingOn(out))
-    with Progress(*columns, console=console, refresh_per_second=2) as progress:
+    with _Bar(*columns, console=console, refresh_per_second=2, transient=True) as progress:
         task = progress.add_task("runs", total=total)
         yield lambda row, finished, total: progress.update(task, completed=finished)
 
@@ -352,6 +355,14 @@ def one_line_errors() -> Iterator[None]:
     """What goes wrong as one line on standard error and exit status 1; the traceback only with --debug."""
     try:
         yield
+class _Bar(Progress):
+    """One that leaves room for the ^C that a terminal echoes: on a full line it would push the bar out of reach."""
+
+    def get_renderable(self) -> Constrain:
+        """The bar, two columns narrower than the terminal."""
+        return Constrain(super().get_renderable(), Console(stderr=True).width - 2)
+
+
     except ModuleNotFoundError as error:
         if _state["debug"]:
             raise

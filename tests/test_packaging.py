@@ -147,9 +147,9 @@ def test_every_command_runs_from_the_installed_package(installed, tmp_path):
     assert "decision_making/HexWorld-v0" in command("problems")
 
     assert "after 3 updates" in command("train", "SimpleRegulator", "--update", "natural", "--updates", "3")
-    assert "after 2 updates and 2048 steps" in command("train", "CartPole-v1", "--steps", "2048")
+    assert "stopped by steps = 2048" in command("train", "CartPole-v1", "--steps", "2048")
     run_folder = "runs/CartPole-v1-trust-region-0"
-    assert "after 3 updates" in command("resume", run_folder, "--updates", "3", "--steps", "99999")
+    assert "after 5 updates" in command("resume", run_folder, "--updates", "5", "--steps", "99999")
     assert "10 episodes" in command("evaluate", run_folder, "--episodes", "10", "--video", "film.gif")
     assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
     assert command("plot", run_folder, "--out", "curves.png").strip() == "curves.png"
