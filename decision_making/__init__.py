@@ -24,6 +24,7 @@ from decision_making.exact_solution_methods import (
 )
 from decision_making.explanation import explain
 from decision_making.mdp import MDP, lookahead
+from decision_making.natural_step import natural_update
 from decision_making.policies import (
     FunctionPolicy,
     LinearGaussianPolicy,
@@ -51,7 +52,6 @@ from decision_making.policy_gradient_optimization import (
     clamped_gradient,
     clip_gradient,
     linesearch,
-    natural_update,
     scale_gradient,
     step,
     surrogate_constraint,

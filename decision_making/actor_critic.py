@@ -37,6 +37,7 @@ from decision_making.checks import (
     positive,
     refuse,
 )
+from decision_making.natural_step import natural_update
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.policy_gradient_estimation import (
@@ -57,7 +58,6 @@ from decision_making.policy_gradient_optimization import (
     ascended_on_penalized,
     clip_gradient,
     moved,
-    natural_update,
     restricted_update,
     scale_gradient,
     searched,
@@ -343,7 +343,7 @@ def _natural(rule: Any, θ: Array, g: Array, surrogate: Any) -> Array:
     """
     τs, π = surrogate.τs, surrogate.π
     if rule.direction == "trajectory":
-        X, m = π.scores(θ, τs), len(τs)
+        X, m = np.asarray(π.scores(θ, τs)), len(τs)
     else:
         share = surrogate.kl_share[τs.mask]
         X, m = np.sqrt(share)[:, None] * π.step_scores(θ, τs)[τs.mask], 1

@@ -115,10 +115,11 @@ class MDP:
         if is_sparse(T):
             matrix, R = sparse_arrays(T, R)
             T, R = SparseTable(matrix, R.shape[1]), Table(R)
-            TR = SparseSampler(R.array, matrix, sparse_cumulative(matrix))
+            rows = GuideTable.from_rows(sparse_cumulative(matrix), matrix.indptr)
+            TR = TabularSampler(R.array, rows, matrix.indices.astype(np.intp))
         else:
             T, R = map(Table, tabular_arrays(T, R))
-            TR = TabularSampler(R.array, cumulative(T.array.reshape(-1, len(R.array))))
+            TR = TabularSampler(R.array, GuideTable.from_dense(cumulative(T.array.reshape(-1, len(R.array)))))
         n_states, n_actions = R.array.shape
         return cls(γ, np.arange(n_states), np.arange(n_actions), T, R, TR, terminal=terminal)
 
@@ -176,38 +177,70 @@ def _name_first(bad: Array, name: str, x: Array, allowed: str) -> None:
 
 @frozen(eq=False, repr=False)
 class TabularSampler:
-    """TR(s, a, rng) of a tabular MDP: inverse transform by bisection in the cumulative rows, all copies at once.
-
-    Time O(log S) per sample, memory O(S² A) once.
-    """
+    """TR(s, a, rng) of a tabular MDP, dense or sparse: one uniform number and one table look-up for each copy."""
 
     R: Array  # expected rewards (S, A)
-    rows: Array  # cumulative transition probabilities (S A, S)
+    rows: GuideTable  # of the distributions T(s, a, ·), row s·A + a
+    columns: Array | None = None  # the next state that each entry of the rows stands for; None: its place in the row
 
     def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Next states and rewards of a batch of any shape."""
         n_states, n_actions = self.R.shape
         i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
-        return inverse_transform(self.rows, i, rng.random(i.shape)), self.R.ravel()[i]
+        k = self.rows(i, np.asarray(rng.random(i.shape)))
+        s_next = k - i * n_states if self.columns is None else self.columns.take(k)
+        return s_next, self.R.ravel().take(i)
 
 
 @frozen(eq=False, repr=False)
-class SparseSampler:
-    """TR(s, a, rng) of a tabular MDP with a `SparseTable`: bisection within the compressed rows, all copies at once.
+class GuideTable:
+    """Rows of discrete distributions, sampled by inverse transform with a guide (Chen and Asau 1974).
 
-    Time O(log K) per sample for rows of at most K entries, memory as the matrix.
+    For row i and u in [j/cells, (j+1)/cells) the guide says where in the row the search begins and where it ends at
+    the latest; with two to eight cells for each entry nearly all searches end where they begin. The samples are those
+    of a search from the start of the row. Time O(1) per sample in expectation, memory a few times the rows.
     """
 
-    R: Array  # expected rewards (S, A)
-    matrix: Any  # CSR array (S A, S)
-    cumulative: Array  # probabilities cumulated along each row, in the order of matrix.data
+    c: Array  # cumulative probabilities, row after row, each row ending in 1
+    guide: Array  # (rows, cells + 1) positions in c, flat
+    cells: int  # a power of 2, so that u · cells is exact
 
-    def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Next states and rewards of a batch of any shape."""
-        n_states, n_actions = self.R.shape
-        i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
-        k = sparse_inverse_transform(self.cumulative, self.matrix.indptr, i, rng.random(i.shape))
-        return self.matrix.indices[k].astype(np.intp), self.R.ravel()[i]
+    @classmethod
+    def from_dense(cls, c: Array) -> GuideTable:
+        """From cumulative rows (N, K)."""
+        N, K = c.shape
+        return cls.from_rows(c.ravel(), np.arange(0, N * K + 1, K))
+
+    @classmethod
+    def from_rows(cls, c: Array, indptr: Array) -> GuideTable:
+        """From cumulative rows c[indptr[i] : indptr[i + 1]]."""
+        lengths = np.diff(indptr)
+        finer = 8 if len(c) < 1 << 18 else 2  # as long as the guide fits the cache
+        cells = 1 << int(finer * lengths.max() - 1).bit_length()
+        guide = np.empty((len(lengths), cells + 1), np.int32 if len(c) < 1 << 31 else np.int64)
+        step = max(1, (1 << 18) // cells)  # rows at a time
+        for first in range(0, len(lengths), step):
+            some = lengths[first : first + step]
+            cell = np.ceil(c[indptr[first] : indptr[first + len(some)]] * cells).astype(np.intp)
+            cell += np.repeat(np.arange(len(some)) * (cells + 1), some)
+            below = np.bincount(cell, minlength=len(some) * (cells + 1)).reshape(len(some), cells + 1).cumsum(axis=1)
+            guide[first : first + step] = indptr[first : first + len(some), None] + np.minimum(below, some[:, None] - 1)
+        return cls(c, guide.ravel(), cells)
+
+    def __call__(self, i: Array, u: Array) -> Array:
+        """For each row number of i the first position in c, within that row, whose value exceeds u in [0, 1)."""
+        j = (u * self.cells).astype(np.intp)
+        j += i * (self.cells + 1)
+        k = self.guide.take(j)
+        late = np.flatnonzero(self.c.take(k) <= u)
+        if late.size:
+            low, high, v = k.ravel()[late] + 1, self.guide.take(j.ravel()[late] + 1), u.ravel()[late]
+            while (low < high).any():
+                middle = (low + high) // 2
+                beyond = self.c.take(middle) <= v
+                low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
+            k.ravel()[late] = low
+        return k
 
 
 def sparse_cumulative(T: Any) -> Array:
@@ -220,16 +253,6 @@ def sparse_cumulative(T: Any) -> Array:
     c /= np.repeat(c[end], lengths)
     c[end] = 1.0
     return c
-
-
-def sparse_inverse_transform(c: Array, indptr: Array, i: Array, u: Array) -> Array:
-    """The first position within row i of compressed cumulative rows c whose value exceeds u; i and u of equal shape."""
-    low, high = indptr[i].astype(np.intp), indptr[np.asarray(i) + 1].astype(np.intp) - 1
-    while (low < high).any():
-        middle = (low + high) // 2
-        beyond = c[middle] <= u
-        low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
-    return low
 
 
 def indices(name: str, x: Any, n: int) -> Array:

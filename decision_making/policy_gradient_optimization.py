@@ -30,6 +30,7 @@ from decision_making.checks import (
     refuse,
     shrink_factor,
 )
+from decision_making.natural_step import natural_update
 from decision_making.policies import Policy
 from decision_making.policy_gradient_estimation import (
     FiniteDifferenceGradient,
@@ -291,53 +292,6 @@ def restricted_update(θ: Array, u: Array, ε: float) -> Array:
     return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
 
 
-def natural_update(θ: Array, G: Array, R: Array, ε: float, damping: float = 0.0) -> Array:
-    """θ + u √(2ε / ∇ᵀu) with u = F⁺∇, where ∇ = GᵀR / m and F = GᵀG / m (algorithm 12.4).
-
-    The rows of G (m, n) are scores of trajectories or of steps, R (m,) the returns that go with them. Since
-    F⁺∇ = G⁺R, u is the minimum-norm least-squares solution of G u = R: F is never formed or inverted, and a singular
-    one is as good as any. Damping c makes F + cI of it, for the direction and for its length, by the rows √(cm) I.
-    Returns θ where the gradient is zero: every score is 0, or R has no component along them above rounding.
-
-    Cost: one QR decomposition in blocks, O(m n²), and an SVD of size n.
-
-    >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
-    array([0.5, 1. ])
-    """
-    θ, G, R = parameters(θ), np.asarray(G), np.asarray(R, dtype=np.float64)
-    if G.shape != (*R.shape, len(θ)):
-        raise ValueError(f"G has shape {G.shape} and R {R.shape}: must be (m, n) and (m,) with n = {len(θ)}")
-    if not (all_finite(G) and all_finite(R)):
-        raise ValueError("G and R: scores and returns must be finite")
-    m, n = G.shape
-    scale = float(np.max(abs(R)))
-    if scale == 0:
-        return θ
-    triangle = _triangle(G, R / scale)  # [G | R/scale] = Q · triangle
-    if damping:
-        triangle = np.vstack([triangle, np.eye(n, n + 1) * math.sqrt(damping * m)])
-    U, σ, Vt = np.linalg.svd(triangle[:, :n], full_matrices=False)
-    single = np.float32 in (G.dtype, θ.dtype)  # then the scores are known to that precision, whatever G is stored as
-    cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps
-    explained = U.T @ triangle[:, n]  # R/scale along the left singular vectors of G
-    keep = σ > cutoff * σ[0]
-    length = float(np.linalg.norm(explained[keep]))  # ‖G u‖ = √(m ∇ᵀu)
-    if not length > cutoff * float(np.linalg.norm(R / scale)):
-        return θ
-    Δ = math.sqrt(2 * ε * m) * (explained[keep] / length / σ[keep]) @ Vt[keep]
-    return (θ + Δ).astype(θ.dtype)
-
-
-def _triangle(G: Array, R: Array, rows: int = 8192) -> Array:
-    """The triangular factor of [G | R], float64, in blocks of rows."""
-
-    def factor(i: int) -> Array:
-        return np.asarray(np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r"))
-
-    parts = [factor(i) for i in range(0, len(R), rows)]
-    return parts[0] if len(parts) == 1 else np.asarray(np.linalg.qr(np.vstack(parts), mode="r"))
-
-
 def linesearch(
     M: Any, f: Callable[[Array], float], g: Callable[[Array], float], θ: Array, θ_new: Array
 ) -> tuple[Array, int | None]:
@@ -394,7 +348,7 @@ def _direction(u: Array) -> tuple[Array, float]:
     return v / length, scale * length
 
 
-def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tuple[Array, Array]:
+def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tuple[Any, Array]:
     """Rows (G, R) whose natural direction M wants.
 
     "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the

@@ -7,7 +7,7 @@ A batch is the unit: m trajectories of depth d are arrays with leading axes (m, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, singledispatch
+from functools import cached_property, partial, singledispatch
 from typing import Any
 
 import numpy as np
@@ -265,10 +265,10 @@ def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None
     s = sample_start(b, m, rng)
     s = s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
 
-    record = _Record(P, m, d)
+    sampler = getattr(π, "sampler", None) or (lambda θ: lambda s, rng: π(θ, s, rng))
+    record, draw = _Record(P, m, d), sampler(θ) if θ.ndim < 2 else None
     for i in (slice(j, j + BLOCK) for j in range(0, m, BLOCK)):
-        θ_block = θ[i] if θ.ndim == 2 else θ
-        record.simulate(i, s[i], lambda s, θ=θ_block: π(θ, s, rng), rng)  # type: ignore[misc]
+        record.simulate(i, s[i], partial(draw or sampler(θ[i]), rng=rng), rng)
     return record.trajectories()
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from decision_making import MDP, lookahead
-from decision_making.mdp import cumulative, inverse_transform, sample_start
+from decision_making.mdp import GuideTable, cumulative, inverse_transform, sample_start
 from tests import strategies
 
 T = np.array([[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.25, 0.75]]])
@@ -89,6 +89,33 @@ def test_inverse_transform_skips_impossible_outcomes_even_at_the_edges_of_the_un
     for u in (0.0, np.nextafter(1.0, 0.0), *edges[edges < 1]):
         k = inverse_transform(cumulative(p), i, np.full(3, u))
         assert (p[i, k] > 0).all()
+
+
+def first_beyond(c, i, u):
+    return np.array([np.flatnonzero(c[row] > v)[0] for row, v in zip(i, u, strict=True)])
+
+
+@given(strategies.probabilities(3, 5), st.integers(0, 9))
+def test_guide_table_finds_what_a_search_from_the_start_of_the_row_finds(p, seed):
+    c, rng = cumulative(p), np.random.default_rng(seed)
+    edges = np.concatenate([[0.0, np.nextafter(1.0, 0.0)], c[c < 1], np.nextafter(c, 0)[c > 0], rng.random(50)])
+    i, u = np.repeat(np.arange(3), len(edges)), np.tile(edges, 3)
+    expected = first_beyond(c, i, u)
+    np.testing.assert_array_equal(GuideTable.from_dense(c)(i, u) - 5 * i, expected)
+    np.testing.assert_array_equal(inverse_transform(c, i, u), expected)
+
+
+@pytest.mark.parametrize("smallest", [1.0, 1e-3, 1e-9, 1e-300])
+def test_guide_table_with_most_outcomes_in_one_cell(smallest):
+    """Ragged rows of very unequal probabilities: hundreds of outcomes share a cell and are told apart by bisection."""
+    rng = np.random.default_rng(0)
+    lengths = [1, 700, 3, 900]
+    rows = [cumulative((smallest ** rng.random(k))[None])[0] for k in lengths]
+    c, start = np.concatenate(rows), np.concatenate([[0], np.cumsum(lengths)])
+    i = rng.integers(4, size=20_000)
+    u = np.concatenate([rng.random(10_000), rng.random(5_000) ** 20, np.minimum(rng.choice(c, 5_000), 1 - 1e-16)])
+    expected = start[i] + first_beyond(rows, i, u)
+    np.testing.assert_array_equal(GuideTable.from_rows(c, start)(i, u), expected)
 
 
 @given(strategies.probabilities(1, 7))

@@ -13,13 +13,17 @@ from decision_making import (
     LinearSoftmaxPolicy,
     NaturalPolicyUpdate,
     RestrictedPolicyUpdate,
+    SoftmaxPolicy,
     Trajectories,
+    TrustRegionUpdate,
     natural_update,
     rollouts,
     surrogate_constraint,
     surrogate_objective,
     update,
 )
+from decision_making.policies import softmax
+from decision_making.policies.softmax import TableScores
 from decision_making.policy_gradient_optimization import scores_and_returns
 from decision_making.problems import SimpleRegulator
 from tests import strategies
@@ -243,6 +247,47 @@ def test_smooth_reparametrisation_agrees_to_first_order():
 
     for ε in (1e-3, 1e-4):
         assert gap(ε) / gap(ε / 4) == pytest.approx(2, rel=0.1)
+
+
+# ---- sparse scores
+
+
+@given(
+    strategies.tabular_records(m=st.integers(1, 8), policies=lambda S, A: st.just(SoftmaxPolicy(S, A))),
+    strategies.discounts,
+    st.sampled_from([0.0, 0.1]),
+)
+def test_iterative_step_is_the_factored_one(record, γ, damping):
+    """Also where G is singular, which a table's always is: the minimum-norm solution, to the solver's tolerance."""
+    π, θ, τs = record
+    G, R = scores_and_returns(replayed(NaturalPolicyUpdate, 0.1, γ=γ), π, θ, τs)
+    singular = np.linalg.svd(G, compute_uv=False)
+    assume(all(x > 1e-3 * singular[0] or x < 1e-13 for x in singular))
+    assume(np.linalg.norm(G.T @ R) > 1e-6 * np.linalg.norm(R) or not R.any())
+    iterative = natural_update(θ, TableScores.of(π, θ, τs), R, 0.1, damping)
+    np.testing.assert_allclose(iterative, natural_update(θ, G, R, 0.1, damping), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("Struct", [NaturalPolicyUpdate, TrustRegionUpdate])
+def test_update_of_a_table_is_the_same_from_sparse_scores(Struct, monkeypatch):
+    rng = np.random.default_rng(8)
+    P, b = MDP.from_arrays(rng.dirichlet(np.ones(20), (20, 4)), rng.normal(size=(20, 4)), 0.9), np.full(20, 0.05)
+    M = Struct(P, b, 15, 400, 0.05, *([0.5] * (Struct is TrustRegionUpdate)))
+    π, θ = SoftmaxPolicy(20, 4), rng.normal(size=80)
+    dense = update(M, π, θ, rng=1)
+    monkeypatch.setattr(softmax, "DENSE", 0)
+    sparse = update(M, π, θ, rng=1)
+    np.testing.assert_allclose(sparse, dense, rtol=1e-6, atol=1e-8)
+    np.testing.assert_array_equal(update(M, π, θ, rng=1), sparse)
+    assert not np.array_equal(dense, θ)
+    np.testing.assert_allclose((sparse - θ).reshape(20, 4).sum(axis=1), 0, atol=1e-10)  # of minimum norm
+
+
+def test_sparse_scores_without_a_gradient():
+    τs = Trajectories([[0, 1], [1, 0]], [[0, 0], [0, 0]], [[1.0, 2.0], [3.0, 4.0]])  # one action: scores are 0
+    π = SoftmaxPolicy(2, 1)
+    G = TableScores.of(π, np.zeros(2), τs)
+    np.testing.assert_array_equal(natural_update(np.ones(2), G, τs.r.sum(axis=1), 0.1), np.ones(2))
 
 
 # ---- expectations: the whole population of trajectories stands for infinitely many

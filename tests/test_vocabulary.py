@@ -24,6 +24,7 @@ ROOMS = [
     "policy_search",
     "policy_gradient_estimation",
     "surrogate",
+    "natural_step",
     "policy_gradient_optimization",
     "actor_critic",
     "trust_region_policy_optimization",

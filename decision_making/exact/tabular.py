@@ -188,5 +188,5 @@ class TabularExpectation:
             return weighted_score(self.π, θ, self.grid, c.reshape(-1, 1))[0]
 
     def _outer(self, visits: Array) -> Array:
-        g = self.π.scores(self.θ, self.grid)
+        g = np.asarray(self.π.scores(self.θ, self.grid))
         return (g * (visits[:, None] * self.p).reshape(-1, 1)).T @ g

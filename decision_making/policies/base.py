@@ -33,6 +33,10 @@ class Policy(ABC):
     def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
         """Draw actions a ~ π_θ(· | s), one for each state of the batch."""
 
+    def sampler(self, θ: Array) -> Callable[[Array, np.random.Generator], Array]:
+        """(s, rng) -> a under π_θ, with what depends on θ alone computed once: the same draws as π(θ, s, rng)."""
+        return lambda s, rng: self(θ, s, rng)
+
     @abstractmethod
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
         """log π_θ(a | s) for each step of the batch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as anp
@@ -11,9 +12,11 @@ from attrs import field, frozen
 from autograd.tracer import getval
 
 from decision_making.checks import Array, count, refuse
-from decision_making.mdp import cumulative, indices, inverse_transform
+from decision_making.mdp import GuideTable, cumulative, indices, inverse_transform
 from decision_making.policies.base import Policy, as_θ
 from decision_making.simulation import Trajectories, default_rng
+
+DENSE = 1 << 22  # numbers in a score matrix (34 MB) from which on a table's are kept sparse
 
 
 def log_softmax(z: Array) -> Array:
@@ -111,21 +114,92 @@ class SoftmaxPolicy(CategoricalPolicy):
 
     def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
         """Draw actions by inverse transform: one uniform number each."""
+        if np.ndim(θ) > 1:
+            return CategoricalPolicy.__call__(self, θ, s, rng)
+        return self.sampler(θ)(np.asarray(s), default_rng(rng))
+
+    def sampler(self, θ: Array) -> Callable[[Array, np.random.Generator], Array]:
+        """(s, rng) -> a under π_θ: the table is made once for all steps of a simulation."""
         θ = as_θ(θ)
         if θ.ndim > 1:
-            return CategoricalPolicy.__call__(self, θ, s, rng)
-        s = indices("s", s, self.n_states)
-        rows = cumulative(np.exp(self._table(θ).astype(np.float64)))
-        return inverse_transform(rows, s, np.asarray(default_rng(rng).random(s.shape)))
+            return Policy.sampler(self, θ)
+        rows = GuideTable.from_dense(cumulative(np.exp(self._table(θ).astype(np.float64))))
 
-    def scores(self, θ: Array, τs: Trajectories) -> Array:
-        """Scores (m, n) by counting: each step adds 1 at [s, a] and takes π_θ(· | s) from row s."""
+        def draw(s: Array, rng: np.random.Generator) -> Array:
+            s = indices("s", s, self.n_states)
+            return rows(s, np.asarray(rng.random(s.shape))) - s * self.n_actions
+
+        return draw
+
+    def scores(self, θ: Array, τs: Trajectories) -> Any:
+        """Scores (m, n) by counting: each step adds 1 at [s, a] and takes π_θ(· | s) from row s.
+
+        An array up to `DENSE` numbers, beyond that `TableScores`: a trajectory touches at most d states.
+        """
+        return self._counted(θ, τs) if len(τs) * self.n <= DENSE else TableScores.of(self, θ, τs)
+
+    def step_scores(self, θ: Array, τs: Trajectories) -> Array:
+        """Scores of the single steps, (m, d, n), always an array; zero on padding."""
+        m, d = τs.r.shape
+        single = Trajectories(*(x.reshape(m * d, 1) for x in (τs.s, τs.a, τs.r)))
+        g = self._counted(θ, single).reshape(m, d, self.n)
+        return g if τs.full else g * τs.mask[:, :, None]
+
+    def _counted(self, θ: Array, τs: Trajectories) -> Array:
         m = len(τs)
         s, a = indices("s", τs.s, self.n_states), indices("a", τs.a, self.n_actions)
         i = (np.arange(m)[:, None] * self.n_states + s)[τs.mask]
         visits = np.bincount(i, minlength=m * self.n_states).reshape(m, self.n_states, 1)
         G = np.bincount(i * self.n_actions + a[τs.mask], minlength=m * self.n).reshape(m, self.n_states, self.n_actions)
         return (G - visits * np.exp(self._table(θ))).reshape(m, self.n).astype(θ.dtype)
+
+
+@frozen(eq=False, repr=False)
+class TableScores:
+    """Scores (m, n) of trajectories under a softmax table, sparse: the counts C of visits to [s, a], and π_θ.
+
+    Row i is C_i less π_θ(· | s) for each visit to s, so G u = C (u - E_π[u | s]) and Gᵀw takes π_θ(· | s) Σ_a c[s, a]
+    from c = Cᵀw. A product costs one pass through the steps. `np.asarray` makes an array of it.
+    """
+
+    counts: Any  # scipy.sparse CSR array (m, n), a stored entry for each step
+    p: Array  # π_θ(a | s), (n_states, n_actions), float64
+    dtype: Any  # that of θ: how exact the scores are
+
+    @classmethod
+    def of(cls, π: SoftmaxPolicy, θ: Array, τs: Trajectories) -> TableScores:
+        """The scores of the trajectories τs."""
+        from scipy.sparse import csr_array  # imported where used
+
+        s, a = indices("s", τs.s, π.n_states), indices("a", τs.a, π.n_actions)
+        visited = (s * π.n_actions + a)[τs.mask]
+        rows = np.concatenate([[0], np.cumsum(τs.lengths)])
+        counts = csr_array((np.ones(len(visited)), visited, rows), shape=(len(τs), π.n))
+        return cls(counts, np.exp(π._table(θ).astype(np.float64)), θ.dtype)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(m, n)."""
+        m, n = self.counts.shape
+        return m, n
+
+    def matvec(self, u: Array) -> Array:
+        """G u, (m,)."""
+        u = np.reshape(u, self.p.shape)
+        return np.asarray(self.counts @ (u - np.sum(self.p * u, axis=1, keepdims=True)).ravel())
+
+    def rmatvec(self, w: Array) -> Array:
+        """Gᵀ w, (n,)."""
+        c = (self.counts.T @ np.ravel(w)).reshape(self.p.shape)
+        return np.asarray(c - self.p * c.sum(axis=1, keepdims=True)).ravel()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        counts = self.counts.toarray().reshape(-1, *self.p.shape)
+        G = (counts - counts.sum(axis=2, keepdims=True) * self.p).reshape(self.shape)
+        return G.astype(dtype or self.dtype)
 
 
 def _features(f: Any) -> Any:

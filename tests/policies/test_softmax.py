@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision_making import LinearSoftmaxPolicy, Policy, SoftmaxPolicy, Trajectories
+from decision_making.policies.softmax import TableScores
 from tests import strategies
 from tests.oracles import enumeration
 
@@ -68,6 +69,27 @@ def test_scores_by_counting_equal_the_tiled_ones(record):
     π, θ, τs = record
     np.testing.assert_allclose(π.scores(θ, τs), Policy.scores(π, θ, τs), atol=1e-12)
     np.testing.assert_allclose(π.step_scores(θ, τs), Policy.step_scores(π, θ, τs), atol=1e-12)
+
+
+@given(strategies.tabular_records(policies=lambda S, A: st.just(SoftmaxPolicy(S, A))), st.integers(0, 9))
+def test_sparse_scores_multiply_like_the_tiled_ones(record, seed):
+    π, θ, τs = record
+    sparse, G = TableScores.of(π, θ, τs), Policy.scores(π, θ, τs)
+    u, w = (np.random.default_rng(seed).normal(size=k) for k in (π.n, len(τs)))
+    assert sparse.shape == G.shape
+    assert sparse.counts.nnz == τs.mask.sum()
+    np.testing.assert_allclose(np.asarray(sparse), G, atol=1e-12)
+    np.testing.assert_allclose(sparse.matvec(u), G @ u, atol=1e-10)
+    np.testing.assert_allclose(sparse.rmatvec(w), G.T @ w, atol=1e-10)
+
+
+def test_scores_of_a_large_table_are_sparse():
+    π, rng = SoftmaxPolicy(500, 10), np.random.default_rng(0)
+    θ, s, a = rng.normal(size=π.n), rng.integers(0, 500, (900, 7)), rng.integers(0, 10, (900, 7))
+    τs = Trajectories(s, a, np.zeros((900, 7)))
+    G = π.scores(θ, τs)
+    assert isinstance(G, TableScores)
+    np.testing.assert_allclose(np.asarray(G)[::90], π.scores(θ, τs[::90]), atol=1e-12)
 
 
 @given(strategies.tabular_records(policies=lambda S, A: st.just(SoftmaxPolicy(S, A))))

@@ -1,0 +1,78 @@
+"""The natural step from scores and returns: by orthogonal factors where the scores are an array, else by iteration."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array, all_finite, parameters
+
+TOLERANCE = 1e-10  # of the iterative solver, relative, as LSMR defines it
+
+
+def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0) -> Array:
+    """θ + u √(2ε / ∇ᵀu) with u = F⁺∇, where ∇ = GᵀR / m and F = GᵀG / m (algorithm 12.4).
+
+    The rows of G (m, n) are scores of trajectories or of steps, R (m,) the returns that go with them. Since
+    F⁺∇ = G⁺R, u is the minimum-norm least-squares solution of G u = R: F is never formed or inverted, and a singular
+    one is as good as any. Damping c makes F + cI of it, for the direction and for its length, by the rows √(cm) I.
+    Returns θ where the gradient is zero: every score is 0, or R has no component along them above rounding.
+
+    G is an array, or sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
+    Cost: of an array one QR decomposition in blocks, O(m n²), and an SVD of size n; of a sparse G two products with
+    it for each iteration of LSMR (Fong and Saunders 2011), to a relative tolerance of 1e-10.
+
+    >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
+    array([0.5, 1. ])
+    """
+    sparse = callable(getattr(G, "matvec", None))
+    θ, G, R = parameters(θ), G if sparse else np.asarray(G), np.asarray(R, dtype=np.float64)
+    if G.shape != (*R.shape, len(θ)):
+        raise ValueError(f"G has shape {G.shape} and R {R.shape}: must be (m, n) and (m,) with n = {len(θ)}")
+    if not (all_finite(R) and (sparse or all_finite(G))):
+        raise ValueError("G and R: scores and returns must be finite")
+    scale = float(np.max(abs(R)))
+    if scale == 0:
+        return θ
+    single = np.float32 in (G.dtype, θ.dtype)  # then the scores are known to that precision, whatever G is stored as
+    least_squares = _by_iteration if sparse else _by_factors
+    u, length = least_squares(G, R / scale, math.sqrt(damping * len(R)), single)
+    return (θ + math.sqrt(2 * ε * len(R)) / length * u).astype(θ.dtype) if length else θ
+
+
+def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
+    """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and ‖(G u, c u)‖; 0 and 0 where that is rounding."""
+    m, n = G.shape
+    triangle = _triangle(G, R)  # [G | R] = Q · triangle
+    if c:
+        triangle = np.vstack([triangle, np.eye(n, n + 1) * c])
+    U, σ, Vt = np.linalg.svd(triangle[:, :n], full_matrices=False)
+    cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps
+    explained = U.T @ triangle[:, n]  # R along the left singular vectors of G
+    keep = σ > cutoff * σ[0]
+    length = float(np.linalg.norm(explained[keep]))
+    if not length > cutoff * float(np.linalg.norm(R)):
+        return np.zeros(n), 0.0
+    return (explained[keep] / σ[keep]) @ Vt[keep], length
+
+
+def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, float]:
+    """The same for sparse G. LSMR starts from 0 and stays in the span of the rows of G: its limit has minimum norm."""
+    from scipy.sparse.linalg import lsmr  # imported where used
+
+    tolerance = float(np.finfo(np.float32).eps) if single else TOLERANCE
+    u, *_ = lsmr(G, R, damp=c, atol=tolerance, btol=tolerance, conlim=0, maxiter=10 * max(G.shape) + 100)
+    length = math.hypot(np.linalg.norm(G.matvec(u)), c * np.linalg.norm(u))
+    return (u, length) if length > max(G.shape) * np.finfo(float).eps * np.linalg.norm(R) else (0 * u, 0.0)
+
+
+def _triangle(G: Array, R: Array, rows: int = 8192) -> Array:
+    """The triangular factor of [G | R], float64, in blocks of rows."""
+
+    def factor(i: int) -> Array:
+        return np.asarray(np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r"))
+
+    parts = [factor(i) for i in range(0, len(R), rows)]
+    return parts[0] if len(parts) == 1 else np.asarray(np.linalg.qr(np.vstack(parts), mode="r"))
