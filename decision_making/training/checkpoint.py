@@ -20,7 +20,7 @@ import numpy as np
 
 from decision_making.checks import Array, refuse
 
-META = "meta.json"
+META, NAMES = "meta.json", "arrays"
 LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_whole`, when its process is killed
 
 # what reading a damaged file may raise: the zip container, its compression, the array headers, the JSON
@@ -53,6 +53,7 @@ def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, 
     for name, x in arrays.items():
         if x.dtype.hasobject or name == META:
             raise TypeError(f"{name} has dtype {x.dtype}: a checkpoint holds plain arrays")
+    meta = meta | {NAMES: sorted(arrays)}  # a bit flipped in the directory of the file may hide an array
     file = io.BytesIO()
     np.savez(file, allow_pickle=False, **{META: np.array(json.dumps(meta, ensure_ascii=False))}, **arrays)
     write_whole(path, file.getbuffer())
@@ -122,6 +123,8 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
         raise ValueError(f"{path} is not a whole checkpoint: {error}") from error
     if not isinstance(meta, dict):
         raise ValueError(f"{path} is not a whole checkpoint: {META} must be an object")
+    if meta.pop(NAMES, sorted(arrays)) != sorted(arrays):
+        raise ValueError(f"{path} is not a whole checkpoint: it has lost arrays, or their names")
     return arrays, meta
 
 

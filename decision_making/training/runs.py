@@ -76,7 +76,8 @@ def read_metrics(folder: Path | str) -> dict[str, list[float]]:
     if not file.is_file():
         raise FileNotFoundError(f"{folder} holds no run: {TABLE} is missing")
     with open(file, newline="", encoding="utf-8", errors="replace") as opened:
-        lines = list(csv.reader(opened))
+        whole = opened.read().rpartition("\n")[0]  # the last number of a line without an end may lack digits
+    lines = list(csv.reader(whole.splitlines()))
     if not lines or tuple(lines[0]) != METRICS:
         raise ValueError(f"{file}: the first line must name the metrics {', '.join(METRICS)}")
     rows = [row for row in map(_numbers, lines[1:]) if row is not None]

@@ -1,0 +1,41 @@
+"""What the processes do that test_faults.py starts and kills; without pytest, so that they start quickly."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from decision_making.training import Configuration, resume, run
+
+
+def work(given, folder, pictures=False):
+    """Begin the run, or go on with it. A picture takes longer than the runs here."""
+    if not pictures:
+        sys.modules["decision_making.training.plots"] = None
+    folder = Path(folder)
+    return resume(folder) if (folder / "config.toml").exists() else run(Configuration(given), folder)
+
+
+def killed_in_writing(given, folder, name, event, nth):
+    """Killed when the file `name` is written for the nth time, with half of it, all of it, or all of it in place."""
+    fsync, replace, seen = os.fsync, os.replace, []
+
+    def reached(path):
+        seen.extend([path] if Path(path).name == name or Path(path).name.startswith(f".{name}.") else [])
+        return len(seen) >= nth
+
+    def flush(fd):
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        if event in ("half", "all") and reached(path):
+            if event == "half":
+                os.ftruncate(fd, os.fstat(fd).st_size // 2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        fsync(fd)
+
+    def move(old, new):
+        replace(old, new)
+        if event == "in place" and reached(new):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.fsync, os.replace = flush, move
+    work(given, folder)
