@@ -30,7 +30,8 @@ from decision_making.exact_solution_methods import (
 from decision_making.problems import HexWorld, StraightLineHexWorld
 from decision_making.problems.hex_world import DIRECTIONS
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for report.py beside this file, wherever that is
+if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 from report import Item, Report, command_line, run
 
 P = HexWorld()
@@ -585,4 +586,4 @@ def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main, "Chapter 7: exact solution methods"))
+    command_line(main, "Chapter 7: exact solution methods")

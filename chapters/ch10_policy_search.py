@@ -19,7 +19,8 @@ from decision_making import exact
 from decision_making.policies.heads import Categorical
 from decision_making.problems import CartPole, SimpleRegulator
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for report.py beside this file, wherever that is
+if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 from report import Item, Report, command_line, draw_utility_map, mark_optimum, run
 
 P = SimpleRegulator()
@@ -555,4 +556,4 @@ def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main, "Chapter 10: policy search"))
+    command_line(main, "Chapter 10: policy search")

@@ -19,7 +19,8 @@ from decision_making.policies.base import weighted_score
 from decision_making.problems import SimpleRegulator
 from decision_making.simulation import discounts, local_rewards_to_go, returns, rewards_to_go
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for report.py beside this file, wherever that is
+if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 from report import COLORS, Item, Report, command_line, draw_utility_map, mark_optimum, mark_start, run
 
 START = np.array([0.0, 1.0])  # θ of the regulator's policy in this chapter
@@ -455,4 +456,4 @@ def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main, __doc__.splitlines()[0]))
+    command_line(main, __doc__.splitlines()[0])

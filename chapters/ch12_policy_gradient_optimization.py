@@ -18,7 +18,8 @@ from decision_making.problems import SimpleRegulator
 from decision_making.simulation import returns, rewards_to_go
 from decision_making.surrogate import Surrogate
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for the modules beside this file, wherever that is
+if "__file__" in globals():  # for the modules beside this file, wherever that is; a notebook runs in their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 from ch11_policy_gradient_estimation import ONE_STEP, draw_one_step, normal_policy
 from report import COLORS, Item, Report, command_line, draw_utility_map, mark_optimum, mark_start, run
 
@@ -926,4 +927,4 @@ def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main, __doc__.splitlines()[0]))
+    command_line(main, __doc__.splitlines()[0])

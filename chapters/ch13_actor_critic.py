@@ -28,7 +28,8 @@ from decision_making.advantages import generalized_advantages, temporal_differen
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.problems import SimpleRegulator
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for report.py beside this file, wherever that is
+if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 from report import Item, Report, command_line, run
 
 P = SimpleRegulator(0.9)
@@ -479,4 +480,4 @@ def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main, "Chapter 13: actor-critic methods"))
+    command_line(main, "Chapter 13: actor-critic methods")

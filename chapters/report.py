@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 STANDARD_ERRORS = 5  # a sampled number agrees within this many
+IN_A_NOTEBOOK = "ipykernel" in sys.modules
 NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
 HEADER = ("", "book", "computed", "agrees", "compared")
 LEGEND = (
@@ -89,8 +90,12 @@ class Report:
         return all(row[4] for row in self.rows)
 
     def print(self) -> None:
-        """The table on standard output: by rich on a terminal that has it, else plain text."""
-        if sys.stdout.isatty() and find_spec("rich") is not None:
+        """The table: in a notebook as such, on a terminal by rich where that is installed, else as plain text."""
+        if IN_A_NOTEBOOK:
+            from IPython.display import Markdown, display
+
+            display(Markdown("\n".join(self._markdown())))
+        elif sys.stdout.isatty() and find_spec("rich") is not None:
             self._print_rich()
         else:
             text, encoding = "\n".join(self._plain()), sys.stdout.encoding or "utf-8"
@@ -124,6 +129,17 @@ class Report:
         yield from ("", self._summary(), *LEGEND)
 
     def _print_rich(self) -> None:
+    def _markdown(self) -> Iterator[str]:
+        yield from (f"**{self.title}**\n", "| " + " | ".join(HEADER) + " |", "|---" * len(HEADER) + "|")
+        section = ""
+        for row in self.rows:
+            if row[0] != section:
+                section = row[0]
+                yield f"| **{_cell(section)}** | | | | |"
+            cells = (*row[1:4], "yes" if row[4] else "**NO**", row[5])
+            yield "| " + " | ".join(_cell(cell) for cell in cells[:3]) + f" | {cells[3]} | {cells[4]} |"
+        yield from ("", self._summary() + "\n", *LEGEND)
+
         from rich.console import Console
         from rich.table import Table
 
@@ -194,6 +210,10 @@ def figure(size: tuple[float, float] = (7.0, 4.0)) -> Any:
 
 def save(draw: Callable[[Any, Any], None], data: Any, path: Path, size: tuple[float, float] = (7.0, 4.0)) -> Path:
     """Draw the data in the common style and write a PNG; returns its path."""
+        if IN_A_NOTEBOOK:
+            from IPython.display import Image, display
+
+            display(*(Image(filename=path) for path in paths))
     fig = figure(size)
     import matplotlib
 
@@ -203,17 +223,22 @@ def save(draw: Callable[[Any, Any], None], data: Any, path: Path, size: tuple[fl
     return path
 
 
-def command_line(main: Callable[..., int], description: str) -> int:
-    """`main` with --fast and --out from the command line; returns its exit status."""
+def command_line(main: Callable[..., int], description: str) -> None:
+    """`main` with --fast and --out from the command line, whose status ends the program.
+
+    In a notebook, `main` without options, and the notebook goes on.
+    """
+    if IN_A_NOTEBOOK:
+        main()
+        return
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--fast", action="store_true", help="fewer samples, in a few seconds")
     parser.add_argument("--out", default="figures", help="folder for the figures (default: %(default)s)")
     arguments = parser.parse_args()
     try:
-        return main(out=arguments.out, fast=arguments.fast)
+        sys.exit(main(out=arguments.out, fast=arguments.fast))
     except (ModuleNotFoundError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        sys.exit(str(error))
 
 
 def draw_utility_map(grid: Any, fig: Any, ax: Any, magnitudes: Any = None, colorbar: bool = True) -> None:
@@ -273,3 +298,8 @@ def _fixed(x: float, k: int) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
+def _cell(text: str) -> str:
+    """Text as it stands in a cell of a markdown table."""
+    return re.sub(r"([*|_\\`<\[$])", r"\\\1", text)
+
+

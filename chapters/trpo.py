@@ -27,7 +27,8 @@ from decision_making.trust_region_policy_optimization.update import (
     explained_variance,
 )
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # for report.py beside this file, wherever that is
+if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
 from report import COLORS, Item, Report, command_line, run
 
 TITLE = "Trust region policy optimization"
@@ -526,4 +527,4 @@ def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(command_line(main, TITLE))
+    command_line(main, TITLE)
