@@ -580,9 +580,9 @@ ITEMS = [
 ]
 
 
-def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+def main(out: Any = "figures", fast: bool = False, progress: Any = None, **one: Any) -> int:
     """Print the table, write the figures into `out`; 0 if every row agrees. A few seconds."""
-    return run("Chapter 7. Exact solution methods", ITEMS, out, fast, progress)
+    return run("Chapter 7. Exact solution methods", ITEMS, out, fast, progress, **one)
 
 
 if __name__ == "__main__":

@@ -550,9 +550,9 @@ ITEMS = [
 ]
 
 
-def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+def main(out: Any = "figures", fast: bool = False, progress: Any = None, **one: Any) -> int:
     """Print the table, write the figures into `out`; 0 if every row agrees. About 30 s, with `fast` about 8."""
-    return run("Chapter 10. Policy search", ITEMS, out, fast, progress)
+    return run("Chapter 10. Policy search", ITEMS, out, fast, progress, **one)
 
 
 if __name__ == "__main__":

@@ -450,9 +450,9 @@ ITEMS = [
 ]
 
 
-def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+def main(out: Any = "figures", fast: bool = False, progress: Any = None, **one: Any) -> int:
     """Compute chapter 11, print the table, write the figures into `out`; 0 if every number agrees, else 1."""
-    return run("Chapter 11: policy gradient estimation", ITEMS, out, fast, progress)
+    return run("Chapter 11: policy gradient estimation", ITEMS, out, fast, progress, **one)
 
 
 if __name__ == "__main__":

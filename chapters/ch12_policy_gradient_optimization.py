@@ -14,6 +14,7 @@ import numpy as np
 
 import decision_making as dm
 from decision_making import exact
+from decision_making.checks import parameters
 from decision_making.problems import SimpleRegulator
 from decision_making.simulation import returns, rewards_to_go
 from decision_making.surrogate import Surrogate
@@ -446,11 +447,56 @@ def _arrow(ax: Any, start: Any, end: Any, color: str) -> None:
 
 
 # %% Figures 12.4 and 12.5
+def trust_region(
+    θ: Any = START, ε: float = 1.0, d: int = 2, γ: float = 1.0, α: float = 0.5, points: int = 81
+) -> dict[str, Any]:
+    """The left half of figure 12.5 from any θ = (gain, standard deviation) and for any ε, as `line_search` has it.
+
+    The window holds θ, the natural step and the trust region, which it cuts where that goes far beyond the
+    ellipse ½ΔᵀHΔ = ε of second order. Raises ValueError for a θ that is not two finite numbers, the second of them not 0, and for
+    numbers that overflow.
+    """
+    θ = parameters(θ, 2)
+    if θ[1] == 0:
+        raise ValueError("θ[1] = 0: must not be 0, it is the standard deviation of the actions")
+    E = exact.expectation(PROBLEMS[γ], B, π_exact, θ, d)
+    natural = exact.update(dm.NaturalPolicyUpdate(PROBLEMS[γ], B, d, 1, ε), π_exact, θ)
+    angles, radii = np.linspace(0, 2 * np.pi, 73)[:, None], np.linspace(0, 1.2, 25)
+    with np.errstate(all="ignore"):
+        axes = np.sqrt(2 * ε / np.diag(E.constraint_hessian()))
+        near = θ + np.stack([radii * np.cos(angles), radii * np.sin(angles)], axis=-1).reshape(-1, 2) * axes
+        inside = [θ_new for θ_new in near if θ_new[1] * θ[1] > 0 and E.constraint(θ_new) <= ε]
+        held = np.array([θ, natural, *inside])
+        low, high = held.min(axis=0), held.max(axis=0)
+        low, high = low - 0.08 * (high - low), high + 0.08 * (high - low)
+        data = line_search(d, γ, θ, ε, α, *(np.linspace(*ends, points) for ends in zip(low, high, strict=True)))
+    shown = (low, high, data["objective"][2])
+    if not (all(np.isfinite(x).all() for x in shown) and (high > low).all()):
+        raise ValueError(f"θ = {θ.tolist()}, ε = {ε:g}: the surrogate overflows, or the window is too small to draw")
+    return data
+
+
+def draw_trust_region(data: Any, fig: Any) -> None:
+    """One update looked into, and what came of it."""
+    ax = fig.subplots()
+    draw_line_search(data, fig, ax)
+    ax.get_legend().remove()
+    fig.legend(loc="outside lower center", ncols=2)
+    θ, θ_new, step = data["θ"], data["step"].θ, data["step"]
+    fig.suptitle(
+        f"Trust region update on the regulator, d = {data['d']}, γ = {data['γ']:g}, ε = {data['ε']:g}, "
+        f"α = {data['α']:g}\n({θ[0]:.4g}, {θ[1]:.4g}) → ({θ_new[0]:.4g}, {θ_new[1]:.4g}), "
+        f"divergence {step.kl:.3g} nats, surrogate {step.improvement:+.3g}"
+    )
+
+
 def line_search(d: int, γ: float, θ: Any, ε: float, α: float, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     """An exact trust-region update looked into: surrogates on the grid (x, y), natural step, candidates, Step."""
     P, θ = PROBLEMS[γ], np.asarray(θ)
-    step = exact.step(dm.TrustRegionUpdate(P, B, d, 1, ε, α), π_exact, θ)
+    M = dm.TrustRegionUpdate(P, B, d, 1, ε, α)
+    step = exact.step(M, π_exact, θ)
     natural = exact.update(dm.NaturalPolicyUpdate(P, B, d, 1, ε), π_exact, θ)
+    tried = M.max_backtracks if step.backtracks is None else step.backtracks
     return {
         "d": d,
         "γ": γ,
@@ -459,7 +505,7 @@ def line_search(d: int, γ: float, θ: Any, ε: float, α: float, x: np.ndarray,
         "α": α,
         "step": step,
         "natural": natural,
-        "candidates": np.array([θ + α**j * (natural - θ) for j in range((step.backtracks or 0) + 1)]),
+        "candidates": np.array([θ + α**j * (natural - θ) for j in range(tried + 1)]),
         "objective": on_grid(lambda θ_new: exact.expected_surrogate(P, B, π_exact, θ, θ_new, d), x, y),
         "constraint": on_grid(lambda θ_new: exact.expected_kl(P, B, π_exact, θ, θ_new, d), x, y),
     }
@@ -498,12 +544,14 @@ def draw_line_search(data: Any, fig: Any, ax: Any) -> None:
     fig.colorbar(filled, ax=ax, label="surrogate objective f").outline.set_visible(False)
     ax.contour(*data["constraint"], levels=[data["ε"]], colors=COLORS["trust region"], linewidths=1.6)
     ax.plot([], [], color=COLORS["trust region"], lw=1.6, label="edge of the trust region, constraint = ε")
-    ax.text(0.98, 0.03, "outside: constraint > ε", ha="right", transform=ax.transAxes, color=COLORS["trust region"])
+    if not data["constraint"][2][0, -1] <= data["ε"]:
+        ax.text(0.98, 0.03, "outside: constraint > ε", ha="right", transform=ax.transAxes, color=COLORS["trust region"])
     ax.plot(*np.array([data["θ"], data["natural"]]).T, color=COLORS["natural"], lw=1.2, label="segment to natural step")
-    rejected, accepted = data["candidates"][:-1], data["candidates"][-1]
+    end = len(data["candidates"]) - data["step"].accepted
+    rejected, accepted = data["candidates"][:end], data["candidates"][end:]
     ax.plot(*rejected.T, "o", ms=7, mfc="white", mec=COLORS["clamped"], mew=1.6, ls="none", label="rejected")
-    ax.plot(*accepted, "o", ms=7, color=COLORS["trust region"], label="accepted")
-    for j, candidate in enumerate(data["candidates"]):
+    ax.plot(*accepted.T, "o", ms=7, color=COLORS["trust region"], ls="none", label="accepted")
+    for j, candidate in enumerate(data["candidates"][:6]):  # the later ones lie too close together
         ax.annotate(f"j = {j}", candidate, (8, -3), textcoords="offset points")
     ax.plot(*data["θ"], "ks", ms=5)
     ax.annotate("θ", data["θ"], (8, 0), textcoords="offset points")
@@ -921,9 +969,13 @@ ITEMS = [
 ]
 
 
-def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+# only on request, as in `decision-making chapter 12 --figure trust-region --theta 0,1 --epsilon 1`
+MORE = [Item("Trust region explorer", trust_region, None, draw_trust_region, "trust_region", (7, 5.2))]
+
+
+def main(out: Any = "figures", fast: bool = False, progress: Any = None, **one: Any) -> int:
     """Compute chapter 12, print the table, write the figures into `out`; 0 if every number agrees, else 1."""
-    return run("Chapter 12: policy gradient optimization", ITEMS, out, fast, progress)
+    return run("Chapter 12: policy gradient optimization", ITEMS, out, fast, progress, more=MORE, **one)
 
 
 if __name__ == "__main__":

@@ -474,9 +474,9 @@ ITEMS = [
 ]
 
 
-def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+def main(out: Any = "figures", fast: bool = False, progress: Any = None, **one: Any) -> int:
     """Print the table, write the figures into `out`; 0 if every row agrees. About 60 s, with `fast` about 15."""
-    return run("Chapter 13. Actor-critic methods", ITEMS, out, fast, progress)
+    return run("Chapter 13. Actor-critic methods", ITEMS, out, fast, progress, **one)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-STANDARD_ERRORS = 5  # a sampled number agrees within this many
 IN_A_NOTEBOOK = "ipykernel" in sys.modules
+STANDARD_ERRORS = 5  # a sampled number agrees within this many
 NUMBER = re.compile(r"-?\d+(?:\.(\d+))?")
 HEADER = ("", "book", "computed", "agrees", "compared")
 LEGEND = (
@@ -128,7 +129,6 @@ class Report:
             yield line(cell)
         yield from ("", self._summary(), *LEGEND)
 
-    def _print_rich(self) -> None:
     def _markdown(self) -> Iterator[str]:
         yield from (f"**{self.title}**\n", "| " + " | ".join(HEADER) + " |", "|---" * len(HEADER) + "|")
         section = ""
@@ -140,6 +140,7 @@ class Report:
             yield "| " + " | ".join(_cell(cell) for cell in cells[:3]) + f" | {cells[3]} | {cells[4]} |"
         yield from ("", self._summary() + "\n", *LEGEND)
 
+    def _print_rich(self) -> None:
         from rich.console import Console
         from rich.table import Table
 
@@ -171,13 +172,27 @@ class Item:
     fast: dict[str, Any] = field(default_factory=dict)  # arguments of compute that make it quick
 
 
-def run(title: str, items: Sequence[Item], out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+def run(
+    title: str,
+    items: Sequence[Item],
+    out: Any = "figures",
+    fast: bool = False,
+    progress: Any = None,
+    *,
+    figure: str | None = None,
+    more: Sequence[Item] = (),
+    **parameters: Any,
+) -> int:
     """Compute the items, print the table, write the figures into `out` and print their paths.
 
-    `progress`: None shows a bar on standard error where that is a terminal, False never. Returns 0 if every row
-    agrees, else 1. Raises ModuleNotFoundError, after the table, where figures are due and matplotlib is missing.
+    `progress`: None shows a bar on standard error where that is a terminal, False never. With `figure` only that one
+    is made, of the items or of `more`, as in `draw_one`. Returns 0 if every row agrees, else 1. Raises
+    ModuleNotFoundError, after the table, where figures are due and matplotlib is missing.
     """
     out, report, paths = Path(out), Report(title), []
+    if figure is not None:
+        print(draw_one([*items, *more], figure, out, fast, **parameters))
+        return 0
     drawable = find_spec("matplotlib") is not None
     if drawable:
         out.mkdir(parents=True, exist_ok=True)
@@ -192,13 +207,37 @@ def run(title: str, items: Sequence[Item], out: Any = "figures", fast: bool = Fa
                 paths.append(save(item.draw, data, out / f"{item.file}.png", item.size))
     report.print()
     if not drawable:
-        figure()
+        empty_figure()
     if paths:
         print(f"\nfigures in {out}:", *paths, sep="\n")
+        if IN_A_NOTEBOOK:
+            from IPython.display import Image, display
+
+            display(*(Image(filename=path) for path in paths))
     return 0 if report.agrees else 1
 
 
-def figure(size: tuple[float, float] = (7.0, 4.0)) -> Any:
+def draw_one(items: Sequence[Item], name: str, out: Path, fast: bool = False, **parameters: Any) -> Path:
+    """Write the figure of that name, such as "figure_12_5", "Figure 12.5" or "12.5"; returns its path.
+
+    The parameters go to the function that computes it. Raises ValueError for a name or a parameter that is unknown.
+    """
+    figures = {item.file: item for item in items if item.draw is not None}
+    plain = re.sub(r"\W+", "_", name.strip().casefold())
+    item = figures.get(plain) or figures.get(f"figure_{plain}")
+    if item is None or item.draw is None:
+        shown = ", ".join(x.replace("_", "-") for x in figures)
+        raise ValueError(f"figure {name}: must be one of {shown or 'none: this chapter has no figures'}")
+    unknown = [x for x in parameters if x not in signature(item.compute).parameters]
+    if unknown:
+        raise ValueError(f"figure {name}: has no {' and no '.join(unknown)} to set")
+    empty_figure()  # without matplotlib there is nothing to compute for
+    data = item.compute(**({**item.fast, **parameters} if fast else parameters))
+    out.mkdir(parents=True, exist_ok=True)
+    return save(item.draw, data, out / f"{item.file}.png", item.size)
+
+
+def empty_figure(size: tuple[float, float] = (7.0, 4.0)) -> Any:
     """An empty matplotlib Figure that no window and no global state knows of."""
     try:
         from matplotlib.figure import Figure
@@ -210,11 +249,7 @@ def figure(size: tuple[float, float] = (7.0, 4.0)) -> Any:
 
 def save(draw: Callable[[Any, Any], None], data: Any, path: Path, size: tuple[float, float] = (7.0, 4.0)) -> Path:
     """Draw the data in the common style and write a PNG; returns its path."""
-        if IN_A_NOTEBOOK:
-            from IPython.display import Image, display
-
-            display(*(Image(filename=path) for path in paths))
-    fig = figure(size)
+    fig = empty_figure(size)
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -224,7 +259,7 @@ def save(draw: Callable[[Any, Any], None], data: Any, path: Path, size: tuple[fl
 
 
 def command_line(main: Callable[..., int], description: str) -> None:
-    """`main` with --fast and --out from the command line, whose status ends the program.
+    """`main` with --fast, --out and --figure from the command line, whose status ends the program.
 
     In a notebook, `main` without options, and the notebook goes on.
     """
@@ -234,11 +269,16 @@ def command_line(main: Callable[..., int], description: str) -> None:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--fast", action="store_true", help="fewer samples, in a few seconds")
     parser.add_argument("--out", default="figures", help="folder for the figures (default: %(default)s)")
+    parser.add_argument("--figure", help="draw only this one; an unknown name lists them")
     arguments = parser.parse_args()
     try:
-        sys.exit(main(out=arguments.out, fast=arguments.fast))
+        sys.exit(main(out=arguments.out, fast=arguments.fast, figure=arguments.figure))
     except (ModuleNotFoundError, OSError) as error:
         sys.exit(str(error))
+    except ValueError as error:
+        if arguments.figure is None:
+            raise
+        sys.exit(str(error))  # the figures there are
 
 
 def draw_utility_map(grid: Any, fig: Any, ax: Any, magnitudes: Any = None, colorbar: bool = True) -> None:
@@ -296,10 +336,10 @@ def _fixed(x: float, k: int) -> str:
     return text if float(text) else text.lstrip("-")
 
 
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
 def _cell(text: str) -> str:
     """Text as it stands in a cell of a markdown table."""
     return re.sub(r"([*|_\\`<\[$])", r"\\\1", text)
 
 
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -521,9 +521,9 @@ CART_POLE = [
 SECTIONS = [THEORY, CART_POLE]
 
 
-def main(out: Any = "figures", fast: bool = False, progress: Any = None) -> int:
+def main(out: Any = "figures", fast: bool = False, progress: Any = None, **one: Any) -> int:
     """Print the table, write the figures into `out`; 0 if every row agrees. About a minute, with `fast` about 15 s."""
-    return run(TITLE, [item for section in SECTIONS for item in section], out, fast, progress)
+    return run(TITLE, [item for section in SECTIONS for item in section], out, fast, progress, **one)
 
 
 if __name__ == "__main__":

@@ -57,18 +57,33 @@ def chapter(
     number: Annotated[str, typer.Argument(help="Number of the chapter in the book, or trpo.")],
     fast: Annotated[bool, typer.Option("--fast", help="Fewer samples, in a few seconds.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("figures"),
+    figure: Annotated[
+        str | None, typer.Option(help="Draw only this one, as in 12.5 or trust-region; a wrong name lists them.")
+    ] = None,
+    theta: Annotated[str | None, typer.Option(help="θ of that figure, as in 0,1.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="ε of that figure, as in 0.5.")] = None,
 ) -> None:
     """Recompute a chapter's numbers and figures. Example: decision-making chapter 12 --fast
 
-    The exit status is 0 if every number agrees with the book, else 1.
+    The exit status is 0 if every number agrees with the book, else 1. One update looked into, for any θ and ε:
+    decision-making chapter 12 --figure trust-region --theta 0,1 --epsilon 1
     """
     scripts = chapters()
     if number not in scripts:
         fail(f"chapter {number}: must be one of {', '.join(scripts) or 'none: reinstall the package'}", 2)
+    one: dict[str, Any] = {} if figure is None else {"figure": figure}
+    one |= {} if theta is None else {"θ": _vector("--theta", theta)}
+    one |= {} if epsilon is None else {"ε": epsilon}
+    if one and figure is None:
+        fail("--theta and --epsilon: belong to a --figure", 2)
     try:
-        status = load(scripts[number]).main(out=out, fast=fast)
+        status = load(scripts[number]).main(out=out, fast=fast, **one)
     except ModuleNotFoundError as error:
         fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]'")
+    except ValueError as error:
+        if figure is None or _state["debug"]:
+            raise
+        fail(str(error), 2)
     except OSError as error:
         fail(f"--out {out}: {error.strerror or error}")
     raise typer.Exit(status)
@@ -279,6 +294,13 @@ def _seeds(text: str) -> list[int]:
         fail(f"--seeds {text}: must be as in 0:10 (0 to 9), or 1,4,7", 2)
 
 
+def _vector(option: str, text: str) -> list[float]:
+    try:
+        return [float(x) for x in text.split(",")]
+    except ValueError:
+        fail(f"{option} {text}: must be numbers with commas between them, as in 0,1", 2)
+
+
 def _plain(name: str) -> str:
     """A name that is one part of a path."""
     return "".join(x if x.isalnum() or x in "-_." else "-" for x in name).strip(".") or "run"
@@ -333,6 +355,14 @@ def _sweep_progress(out: Path, total: int) -> Iterator[Callable[..., None]]:
         yield lambda row, finished, total: progress.update(task, completed=finished)
 
 
+class _Bar(Progress):
+    """One that leaves room for the ^C that a terminal echoes: on a full line it would push the bar out of reach."""
+
+    def get_renderable(self) -> Constrain:
+        """The bar, two columns narrower than the terminal."""
+        return Constrain(super().get_renderable(), Console(stderr=True).width - 2)
+
+
 class _GoingOn(ProgressColumn):
     """How far the unfinished runs are, on whatever machine, read from their metrics."""
 
@@ -355,14 +385,6 @@ def one_line_errors() -> Iterator[None]:
     """What goes wrong as one line on standard error and exit status 1; the traceback only with --debug."""
     try:
         yield
-class _Bar(Progress):
-    """One that leaves room for the ^C that a terminal echoes: on a full line it would push the bar out of reach."""
-
-    def get_renderable(self) -> Constrain:
-        """The bar, two columns narrower than the terminal."""
-        return Constrain(super().get_renderable(), Console(stderr=True).width - 2)
-
-
     except ModuleNotFoundError as error:
         if _state["debug"]:
             raise

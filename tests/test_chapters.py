@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -182,3 +183,46 @@ def test_a_script_runs_as_a_program():
     done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=True)
     assert "--fast" in done.stdout
     assert "--out" in done.stdout
+
+
+EXPLORER = CHAPTERS[1].trust_region
+
+
+@pytest.mark.parametrize(("θ", "ε"), [((0.0, 1.0), 1.0), ((-0.5, 0.5), 2.0), ((-1.0, 0.1), 0.01), ((-0.5, -0.5), 1.0)])
+def test_trust_region_explorer_holds_the_step_and_the_edge_and_agrees_with_the_exact_update(θ, ε):
+    chapter = CHAPTERS[1]
+    data = EXPLORER(θ=θ, ε=ε, points=21)
+    x, y, kl = data["constraint"]
+    for point in (data["θ"], *data["candidates"]):
+        assert x[0] < point[0] < x[-1]
+        assert y[0] < point[1] < y[-1]
+    assert kl.min() < ε < kl.max()  # the edge of the trust region crosses the window
+    M = chapter.dm.TrustRegionUpdate(chapter.PROBLEMS[1.0], chapter.B, 2, 1, ε, 0.5)
+    np.testing.assert_array_equal(data["step"].θ, chapter.exact.update(M, chapter.π_exact, θ))
+    np.testing.assert_allclose(data["candidates"][-1], data["step"].θ)
+    i, j = 5, 7
+    found = chapter.exact.expected_kl(chapter.PROBLEMS[1.0], chapter.B, chapter.π_exact, θ, [x[j], y[i]], 2)
+    assert kl[i, j] == pytest.approx(found)
+
+
+def test_line_search_that_accepts_nothing_shows_no_accepted_point():
+    data = EXPLORER(points=15)
+    figure = report.empty_figure()
+    for accepted in (True, False):
+        data["step"] = attrs.evolve(data["step"], accepted=accepted)
+        CHAPTERS[1].draw_trust_region(data, figure)
+        lines = {line.get_label(): len(line.get_xdata()) for line in figure.axes[0].lines}
+        assert (lines["rejected"], lines["accepted"]) == ((1, 1) if accepted else (2, 0))
+        figure.clear()
+
+
+def test_one_figure_by_any_of_its_names_with_parameters_of_its_own(tmp_path, capsys):
+    chapter = CHAPTERS[1]
+    for name in ("12.6", "figure-12-6", "Figure 12.6"):
+        assert chapter.main(out=tmp_path, figure=name, ε=0.5, points=11) == 0
+        assert capsys.readouterr().out == f"{tmp_path / 'figure_12_6.png'}\n"
+    with pytest.raises(ValueError, match=r"figure 12.8: must be one of figure-12-1, .*, trust-region"):
+        chapter.main(out=tmp_path, figure="12.8")
+    with pytest.raises(ValueError, match=r"figure 12.6: has no θ to set"):
+        chapter.main(out=tmp_path, figure="12.6", θ=[0, 1])
+    assert [path.name for path in tmp_path.iterdir()] == ["figure_12_6.png"]

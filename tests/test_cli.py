@@ -42,6 +42,14 @@ def test_help_has_an_example(command):
     [
         (["chapter", "99"], "chapter 99: must be one of 7, 10, 11, 12, 13, trpo"),
         (["chapter", "twelve"], "chapter twelve: must be one of"),
+        (["chapter", "12", "--figure", "12.9"], "figure 12.9: must be one of figure-12-1, figure-12-2,"),
+        (["chapter", "12", "--figure", "trust-region", "--theta", "0;1"], "--theta 0;1: must be numbers"),
+        (["chapter", "12", "--figure", "trust-region", "--theta", "0,1,2"], "θ has shape (3,)"),
+        (["chapter", "12", "--figure", "trust-region", "--theta", "0,nan"], "θ[1] = nan"),
+        (["chapter", "12", "--figure", "trust-region", "--theta", "-1,0"], "θ[1] = 0: must not be 0"),
+        (["chapter", "12", "--figure", "trust-region", "--epsilon", "-1"], "ε = -1.0: must be a finite number > 0"),
+        (["chapter", "12", "--figure", "12.2", "--theta", "0,1"], "figure 12.2: has no θ to set"),
+        (["chapter", "12", "--theta", "0,1"], "belong to a --figure"),
         (["train", "CartPole-v1", "--steps", "many"], "Invalid value for '--steps'"),
         (["train", "CartPole-v1", "--set", "delta"], "--set delta: must be name=value"),
         (["chaptre"], "chaptre"),
@@ -159,6 +167,16 @@ def test_unwritable_folder_is_one_clear_error(tmp_path):
     assert done.returncode == 1
     assert "--out" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_figure_with_its_own_parameters(tmp_path):
+    arguments = ("chapter", "12", "--figure", "trust-region", "--theta", "-0.5,0.5", "--epsilon", "2", "--out", "here")
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "here/trust_region.png\n"
+    assert done.stderr == ""
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["trust_region.png"]
+    assert (tmp_path / "here" / "trust_region.png").stat().st_size > 20_000
 
 
 def test_chapter_12_in_a_pipe(tmp_path):
