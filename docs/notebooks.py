@@ -13,7 +13,6 @@ os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # the kernel of this environment, n
 
 import jupytext
 import nbformat
-from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
@@ -38,9 +37,10 @@ def notebook(script: Path, fast: bool) -> Any:
 def execute(script: Path, out: Path, fast: bool) -> Path:
     """Write the notebook into `out`, where the modules beside the script are too, and run it there; its path."""
     made, path = notebook(script, fast), out / f"{script.stem}.ipynb"
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")  # no port for others to connect to
+    quiet = ["--IPKernelApp.log_level=ERROR"]  # it warns of the default, a local port
+    options = {"kernel_name": "python3", "timeout": None, "extra_arguments": quiet}
     try:
-        NotebookClient(made, kernel, timeout=None, resources={"metadata": {"path": str(out)}}).execute()
+        NotebookClient(made, resources={"metadata": {"path": str(out)}}, **options).execute()
     finally:
         nbformat.write(made, path)  # with the traceback where it failed
     return path
