@@ -453,8 +453,8 @@ def trust_region(
     """The left half of figure 12.5 from any θ = (gain, standard deviation) and for any ε, as `line_search` has it.
 
     The window holds θ, the natural step and the trust region, which it cuts where that goes far beyond the
-    ellipse ½ΔᵀHΔ = ε of second order. Raises ValueError for a θ that is not two finite numbers, the second of them not 0, and for
-    numbers that overflow.
+    ellipse ½ΔᵀHΔ = ε of second order. Raises ValueError for a θ that is not two finite numbers, the second of them
+    not 0, and for numbers that overflow.
     """
     θ = parameters(θ, 2)
     if θ[1] == 0:
