@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 SLOW   := $(VENV)/.ready-slow
 DOCS   := $(VENV)/.ready-docs
+NOTEBOOKS := $(VENV)/.ready-notebooks
 PEERS  := $(VENV)-bench
 WORKERS ?= 2
 # one thread a process: two BLAS pools on two cores slow each other down
@@ -12,22 +13,22 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow bench bench-peers docs clean
+.PHONY: demo test lint test-slow bench bench-peers docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
 
 test: lint              ## everything CI runs: ruff, mypy, doctests, tests; warnings are errors
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test-slow: lint $(SLOW) ## the same with many more Hypothesis examples, and what takes long or needs more packages
-	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -n $(WORKERS)
-	$(BIN)/python -m pytest -n $(WORKERS) -m slow tests
+test-slow: lint $(SLOW) chromium  ## the same with many more Hypothesis examples, and what takes long or needs more
+	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow tests
 
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
@@ -39,8 +40,20 @@ docs: $(DOCS)           ## the site in docs/_build/html; every warning is an err
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
 
+notebooks: $(NOTEBOOKS) ## the chapters as executed notebooks, in notebooks/
+	$(BIN)/python docs/notebooks.py
+
+dist: $(READY)          ## source distribution and wheel, in dist/
+	$(BIN)/python -m hatchling build
+
+chromium:               ## the browser in which test-slow looks at the site
+	@command -v chromium || command -v google-chrome \
+	|| { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; } \
+	|| { echo "test-slow looks at the documentation in Chromium, which is not here and could not be installed: \
+	install the package chromium (as root: apt-get install chromium)" >&2; exit 1; }
+
 clean:
-	rm -rf $(VENV) $(PEERS) figures docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) figures notebooks docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -55,6 +68,10 @@ $(SLOW): $(READY)
 $(DOCS): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,docs]"
 	touch $(DOCS)
+
+$(NOTEBOOKS): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev,notebooks]"
+	touch $(NOTEBOOKS)
 
 $(PEERS)/.ready: benchmarks/peers/requirements.txt  # torch first, so that nothing pulls another build of it
 	$(PYTHON) -m venv $(PEERS)

@@ -23,9 +23,10 @@ def notebook(script: Path, fast: bool) -> Any:
     """The script's cells, its docstring and the titles of cells as text, and a last cell that runs it."""
     text = script.read_text(encoding="utf-8")
     body, _, _ = text.partition('\nif __name__ == "__main__":')
-    title, _, about = (ast.get_docstring(ast.parse(text)) or script.stem).partition("\n")
+    first, _, more = (ast.get_docstring(ast.parse(text)) or script.stem).partition("\n")
+    title, _, about = first.partition(": ")
     made = jupytext.reads(body[body.index("# %%") :], "py:percent")
-    cells = [new_markdown_cell(f"# {title}\n{about}")]
+    cells = [new_markdown_cell(f"# {title}\n\n{about.capitalize()}\n{more}".rstrip())]
     for cell in made.cells:
         named = cell.metadata.pop("title", "")
         cells += [new_markdown_cell(f"## {named}"), cell] if named else [cell]

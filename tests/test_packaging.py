@@ -13,6 +13,8 @@ import pytest
 
 import decision_making
 
+pytestmark = pytest.mark.xdist_group("packaging")  # built once, and installed once
+
 ROOT = Path(__file__).parents[1]
 OUTSIDE = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
 
