@@ -26,7 +26,7 @@ def notebook(script: Path, fast: bool) -> Any:
     first, _, more = (ast.get_docstring(ast.parse(text)) or script.stem).partition("\n")
     title, _, about = first.partition(": ")
     made = jupytext.reads(body[body.index("# %%") :], "py:percent")
-    cells = [new_markdown_cell(f"# {title}\n\n{about.capitalize()}\n{more}".rstrip())]
+    cells = [new_markdown_cell(f"# {title}\n\n{about[:1].upper()}{about[1:]}\n{more}".rstrip())]
     for cell in made.cells:
         named = cell.metadata.pop("title", "")
         cells += [new_markdown_cell(f"## {named}"), cell] if named else [cell]
