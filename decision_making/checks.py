@@ -166,5 +166,7 @@ def all_finite(x: Array) -> bool:
     """Whether every entry is finite; one pass without a temporary unless something looks wrong."""
     if x.dtype.kind not in "fc":
         return True
+    if x.size < 4096:  # then the temporary is cheaper than the guard
+        return bool(np.isfinite(x).all())
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(x.sum()) or np.isfinite(x).all())

@@ -325,7 +325,9 @@ def start_distribution(M: Any, field: Any, b: Any) -> None:
 
 def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     """m start states from b, first axis m: the one place that knows what a start distribution may be."""
-    if callable(getattr(b, "rvs", None)):
+    if type(getattr(b, "dist", None)).__name__ == "norm_gen" and len(b.args) == 2 and not b.kwds:
+        s = rng.standard_normal(m) * b.args[1] + b.args[0]  # as `rvs` does it, without its checks: they take longer
+    elif callable(getattr(b, "rvs", None)):
         s = b.rvs(size=m, random_state=rng)
     elif callable(b):
         s = b(m, rng)

@@ -9,6 +9,7 @@ import numpy as np
 
 from decision_making.checks import Array, all_finite, parameters
 
+ROWS = 8192  # of a score matrix, factored at a time
 TOLERANCE = 1e-10  # of the iterative solver, relative, as LSMR defines it
 
 
@@ -21,7 +22,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     Returns θ where the gradient is zero: every score is 0, or R has no component along them above rounding.
 
     G is an array, or sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
-    Cost: of an array one QR decomposition in blocks, O(m n²), and an SVD of size n; of a sparse G two products with
+    Cost: of an array one QR decomposition in blocks and one SVD, O(m n² + n³); of a sparse G two products with
     it for each iteration of LSMR (Fong and Saunders 2011), to a relative tolerance of 1e-10.
 
     >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
@@ -45,17 +46,15 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
     """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and ‖(G u, c u)‖; 0 and 0 where that is rounding."""
     m, n = G.shape
-    triangle = _triangle(G, R)  # [G | R] = Q · triangle
-    if c:
-        triangle = np.vstack([triangle, np.eye(n, n + 1) * c])
-    U, σ, Vt = np.linalg.svd(triangle[:, :n], full_matrices=False)
     cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps
-    explained = U.T @ triangle[:, n]  # R along the left singular vectors of G
-    keep = σ > cutoff * σ[0]
-    length = float(np.linalg.norm(explained[keep]))
-    if not length > cutoff * float(np.linalg.norm(R)):
-        return np.zeros(n), 0.0
-    return (explained[keep] / σ[keep]) @ Vt[keep], length
+    if m > ROWS:
+        triangle = _triangle(G, R)  # [G | R] = Q · triangle
+        G, R = triangle[:, :n], triangle[:, n]
+    if c:
+        G, R = np.vstack([G, c * np.eye(n)]), np.append(R, np.zeros(n))
+    u = np.linalg.lstsq(G, R, rcond=cutoff)[0]
+    length = float(np.linalg.norm(G @ u))
+    return (u, length) if length > cutoff * float(np.linalg.norm(R)) else (0 * u, 0.0)
 
 
 def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, float]:
@@ -68,11 +67,10 @@ def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, floa
     return (u, length) if length > max(G.shape) * np.finfo(float).eps * np.linalg.norm(R) else (0 * u, 0.0)
 
 
-def _triangle(G: Array, R: Array, rows: int = 8192) -> Array:
+def _triangle(G: Array, R: Array, rows: int = ROWS) -> Array:
     """The triangular factor of [G | R], float64, in blocks of rows."""
 
     def factor(i: int) -> Array:
         return np.asarray(np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r"))
 
-    parts = [factor(i) for i in range(0, len(R), rows)]
-    return parts[0] if len(parts) == 1 else np.asarray(np.linalg.qr(np.vstack(parts), mode="r"))
+    return np.asarray(np.linalg.qr(np.vstack([factor(i) for i in range(0, len(R), rows)]), mode="r"))

@@ -188,3 +188,9 @@ def test_start_distribution_may_be_frozen_or_callable():
 def test_start_states_of_wrong_number_are_an_error(b):
     with pytest.raises(ValueError, match="b gave start states"):
         sample_start(b, 3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("b", [stats.norm(0.3, 0.1), stats.norm(0.3, scale=0.1), stats.norm([0.3], 0.1), stats.norm()])
+def test_a_normal_start_is_drawn_as_scipy_draws_it(b):
+    s = b.rvs(size=7, random_state=np.random.default_rng(1))
+    np.testing.assert_array_equal(sample_start(b, 7, np.random.default_rng(1)), s)

@@ -57,6 +57,10 @@ class Policy(ABC):
         """The KL divergence as a surrogate constraint sees it; exact wherever `kl` is known (a is then unused)."""
         return self.kl(θ, θ_new, s)
 
+    def pullback(self, θ: Array, a: Array, s: Array) -> tuple[Callable[[Array], Array], Array]:
+        """The vector-Jacobian product of θ ↦ log π_θ(a | s), and its value."""
+        return reverse_pass(lambda θ: self.logpdf(θ, a, s), θ)
+
     def scores(self, θ: Array, τs: Trajectories) -> Array:
         """Scores ∇log p_θ(τ) = Σ_k ∇log π_θ(a_k | s_k) of the trajectories, (m, n).
 
@@ -72,7 +76,7 @@ class Policy(ABC):
             s, a = τs.s[i], τs.a[i]
             tiled = np.repeat(θ[:, None], len(s), axis=1).T  # (rows, n) with the parameter axis first in memory
             with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                vjp, logp = reverse_pass(lambda θ: self.logpdf(θ, a, s), tiled)  # noqa: B023, called at once
+                vjp, logp = self.pullback(tiled, a, s)
                 if logp.shape != s.shape[:2]:
                     raise ValueError(f"logpdf has shape {logp.shape} on a batch {s.shape[:2]}: must be the same")
                 G[i] = vjp(np.ones_like(logp) if τs.full else τs.mask[i].astype(logp.dtype))
@@ -126,7 +130,7 @@ def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[
 
     One reverse pass seeded with the weights c (m, d).
     """
-    vjp, logp = reverse_pass(lambda θ: π.logpdf(θ, τs.a, τs.s), θ)
+    vjp, logp = π.pullback(θ, τs.a, τs.s)
     return np.asarray(vjp(np.asarray(c, logp.dtype)), θ.dtype), logp
 
 
@@ -149,7 +153,8 @@ def components(θ: Array, ndim: int) -> Array:
         return θ
     if θ.ndim - 1 > ndim:
         raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the {ndim} batch axes of s")
-    return anp.reshape(anp.moveaxis(θ, -1, 0), (θ.shape[-1], *θ.shape[:-1]) + (1,) * (ndim - θ.ndim + 1))
+    first = θ.T if θ.ndim == 2 else anp.moveaxis(θ, -1, 0)
+    return first.reshape((θ.shape[-1], *θ.shape[:-1]) + (1,) * (ndim - θ.ndim + 1))
 
 
 @primitive  # type: ignore[untyped-decorator]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
-from autograd.tracer import isbox
+from autograd.extend import defjvp, defvjp, primitive
+from autograd.tracer import getval, isbox
 
 from decision_making.checks import Array, not_negative
 from decision_making.policies.base import Policy, component, components
@@ -34,12 +37,33 @@ class LinearGaussianPolicy(Policy):
     def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
         """Draw actions a ~ N(θ₁ s, σ²), one for each state."""
         s = np.asarray(s)
-        μ, σ = self._moments(θ, s)
-        dtype = np.float32 if μ.dtype == np.float32 else np.float64
-        return np.asarray(μ + σ * default_rng(rng).standard_normal(s.shape, dtype))
+        return self._draw(*self._parameters(θ, s.ndim), s, default_rng(rng))
+
+    def sampler(self, θ: Array) -> Callable[[Array, np.random.Generator], Array]:
+        """(s, rng) -> a under π_θ."""
+        if np.ndim(θ) > 1:
+            return Policy.sampler(self, θ)
+        return partial(self._draw, *self._parameters(θ, 0))
+
+    @staticmethod
+    def _draw(θ1: Array, σ: Array, s: Array, rng: np.random.Generator) -> Array:
+        a = θ1 * s
+        a = a + σ * rng.standard_normal(a.shape, np.float32 if a.dtype == np.float32 else np.float64)
+        return np.asarray(a)
 
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
         """log N(a; θ₁ s, σ²) for each step."""
+        if isbox(a) or isbox(s):
+            return self.plain_logpdf(θ, a, s)
+        return linear_gaussian_logpdf(θ, a, s, self.σ_min)
+
+    def pullback(self, θ: Array, a: Array, s: Array) -> tuple[Callable[[Array], Array], Array]:
+        """The vector-Jacobian product of the one piece that `logpdf` is, without a graph around it."""
+        z, w, sign = _standardized(θ, a, s, self.σ_min)
+        return partial(_slopes, z=z, w=w, sign=sign, s=s, lead=θ.ndim - 1), _log_density(z, w)
+
+    def plain_logpdf(self, θ: Array, a: Array, s: Array) -> Array:
+        """The same, as it is read."""
         μ, σ = self._moments(θ, s)
         return normal_logpdf(a, μ, σ)
 
@@ -59,6 +83,50 @@ class LinearGaussianPolicy(Policy):
         return self._moments(θ, s)[0]
 
     def _moments(self, θ: Array, s: Array) -> tuple[Array, Array]:
-        ndim = np.ndim(s)
+        θ1, σ = self._parameters(θ, np.ndim(s))
+        return θ1 * s, σ
+
+    def _parameters(self, θ: Array, ndim: int) -> tuple[Array, Array]:
         θ1, θ2 = (component(θ, 0, ndim), component(θ, 1, ndim)) if isbox(θ) else components(θ, ndim)
-        return θ1 * s, abs(θ2) + self.σ_min
+        return θ1, abs(θ2) + self.σ_min
+
+
+def _standardized(θ: Array, a: Array, s: Array, σ_min: float) -> tuple[Array, Array, Array]:
+    """z = (a - θ₁ s) / σ, 1/σ, and the sign of θ₂."""
+    θ1, θ2 = components(θ, np.ndim(s))
+    w = 1 / (abs(θ2) + σ_min)
+    return (a - θ1 * s) * w, w, np.sign(getval(θ2))
+
+
+def _log_density(z: Array, w: Array) -> Array:
+    return -0.5 * z * z + (np.log(w) - 0.5 * LOG_2π)
+
+
+def _slopes(g: Array, z: Array, w: Array, sign: Array, s: Array, lead: int) -> Array:
+    """Σ g ∇_θ log N over the batch axes after the first `lead`, which share a θ; the parameter axis last."""
+    shared, slope = tuple(range(lead, np.ndim(s))), g * z * w  # the derivative with respect to θ₁ s
+    parts = (slope * s).sum(axis=shared), ((slope * z - g * w) * sign).sum(axis=shared)
+    if isbox(parts[1]):
+        return anp.moveaxis(anp.stack(parts), 0, -1)
+    return np.moveaxis(np.array(parts), 0, -1)
+
+
+@primitive  # type: ignore[untyped-decorator]
+def linear_gaussian_logpdf(θ: Array, a: Array, s: Array, σ_min: float) -> Array:
+    """`LinearGaussianPolicy.plain_logpdf` in one differentiable piece, whose reverse pass sums over the steps."""
+    z, w, _ = _standardized(θ, a, s, σ_min)
+    return _log_density(z, w)
+
+
+def _vjp(ans: Array, θ: Array, a: Array, s: Array, σ_min: float) -> Callable[[Array], Array]:
+    return lambda g: _slopes(g, *_standardized(θ, a, s, σ_min), s, θ.ndim - 1)
+
+
+def _jvp(g: Array, ans: Array, θ: Array, a: Array, s: Array, σ_min: float) -> Array:
+    z, w, sign = _standardized(θ, a, s, σ_min)
+    g1, g2 = components(g, np.ndim(s))
+    return (g1 * s * z + g2 * sign * (z * z - 1)) * w
+
+
+defvjp(linear_gaussian_logpdf, _vjp, argnums=(0,))
+defjvp(linear_gaussian_logpdf, _jvp, argnums=(0,))

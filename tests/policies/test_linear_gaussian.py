@@ -2,9 +2,10 @@
 
 import warnings
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import grad, hessian
+from autograd import grad, hessian, make_vjp
 from autograd.test_util import check_grads
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,3 +156,23 @@ def test_scores_agree_with_the_published_formula_on_rollouts(seed):
     expected = np.stack([(z * s / 0.16).sum(axis=1), -((z**2 - 0.16) / 0.064).sum(axis=1)], axis=1)
     got = LinearGaussianPolicy(σ_min=0).scores(θ, Trajectories(s, a, np.zeros((4, 3))))
     np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("lead", [(), (3,), (3, 4)])
+@pytest.mark.parametrize("mode", ["rev", "fwd"])
+def test_fused_log_likelihood_is_the_plain_one_with_all_its_derivatives(lead, mode):
+    π, rng = LinearGaussianPolicy(σ_min=0.1), np.random.default_rng(2)
+    θ, s, a, g = (rng.normal(size=k) for k in ((*lead, 2), (3, 4), (3, 4), (3, 4)))
+    np.testing.assert_allclose(π.logpdf(θ, a, s), π.plain_logpdf(θ, a, s), rtol=1e-12)
+    check_grads(lambda x: π.logpdf(x, a, s), modes=[mode], order=2)(θ)
+    plain, value = make_vjp(lambda x: π.plain_logpdf(x, a, s))(θ)
+    vjp, logp = π.pullback(θ, a, s)
+    np.testing.assert_allclose(logp, value, rtol=1e-12)
+    np.testing.assert_allclose(vjp(g), plain(g), rtol=1e-10)
+    np.testing.assert_allclose(make_vjp(lambda x: π.logpdf(x, a, s))(θ)[0](g), plain(g), rtol=1e-10)
+    np.testing.assert_allclose(grad(lambda a: anp.sum(π.logpdf(θ, a, s)))(a), -(a - π.mode(θ, s)) / π_σ(π, θ, s) ** 2)
+
+
+def π_σ(π, θ, s):
+    θ2 = θ[..., 1]
+    return (abs(θ2) + π.σ_min).reshape(θ2.shape + (1,) * (s.ndim - θ2.ndim))
