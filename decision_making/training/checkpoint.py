@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -53,14 +53,23 @@ def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, 
     for name, x in arrays.items():
         if x.dtype.hasobject or name == META:
             raise TypeError(f"{name} has dtype {x.dtype}: a checkpoint holds plain arrays")
-    meta = meta | {NAMES: sorted(arrays)}  # a bit flipped in the directory of the file may hide an array
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **{META: np.array(json.dumps(meta, ensure_ascii=False))}, **arrays)
-    write_whole(path, file.getbuffer())
+    try:  # a bit flipped in the directory of the file may hide an array
+        text = json.dumps(meta | {NAMES: sorted(arrays)}, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"meta: {error}") from error
+    with whole_file(path) as file:
+        _write_archive(file, {META: np.array(text), **arrays})
 
 
 def write_whole(path: Path | str, data: bytes | memoryview) -> None:
-    """Write a file whole or not at all; it is on the disk when this returns.
+    """Write a file whole or not at all, as `whole_file` does."""
+    with whole_file(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path | str) -> Iterator[BinaryIO]:
+    """A file to write in, that will be there whole or not at all; it is on the disk when the block ends.
 
     Raises OSError, naming the file, if that is not possible; the old file is then still there.
     """
@@ -70,7 +79,7 @@ def write_whole(path: Path | str, data: bytes | memoryview) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(beside, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(beside, path)
@@ -126,6 +135,17 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
     if meta.pop(NAMES, sorted(arrays)) != sorted(arrays):
         raise ValueError(f"{path} is not a whole checkpoint: it has lost arrays, or their names")
     return arrays, meta
+
+
+def _write_archive(file: BinaryIO, arrays: dict[str, Array]) -> None:
+    """As np.savez does, but without copies: what a run records may be the most of its memory."""
+    form = np.lib.format
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, x in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                x = x if x.flags.c_contiguous else x.copy("C")
+                form.write_array_header_1_0(member, form.header_data_from_array_1_0(x))
+                member.write(x.reshape(-1).view(np.uint8).data)
 
 
 def _is_plain(name: str) -> bool:

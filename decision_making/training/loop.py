@@ -55,8 +55,8 @@ class _Run:
 
     @property
     def metrics(self) -> Array:
-        """(updates, metrics)"""
-        return np.array(self.rows).reshape(-1, len(METRICS))
+        """(updates, metrics), a view of the rows: nothing can be added to them while it is held."""
+        return np.asarray(self.rows).reshape(-1, len(METRICS))
 
 
 def train(
@@ -106,7 +106,7 @@ def train(
         reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
         if reason is None and updates is steps is seconds is None:
             _check_that_episodes_end(run, M, threshold)
-    return History(run.θ, run.φ, run.metrics, np.array(run.returns), f"stopped by {reason}", seed)
+    return History(run.θ, run.φ, run.metrics.copy(), np.array(run.returns), f"stopped by {reason}", seed)
 
 
 def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
@@ -221,7 +221,7 @@ def _save(run: _Run, M: Any, seed: int, file: Path) -> None:
     arrays: dict[str, Array] = {
         "θ": run.θ,
         "rows": run.metrics,
-        "returns": np.array(run.returns),
+        "returns": np.asarray(run.returns),
     }
     if run.φ is not None:
         arrays["φ"] = run.φ
@@ -256,5 +256,5 @@ def _restore(run: _Run, M: Any, file: Path) -> int:
             raise ValueError(f"{file} does not fit this run's problem: {error}") from error
     run.θ, run.φ, run.β, run.seconds = θ, φ, β, float(numbers["seconds"])
     run.update, run.steps = int(numbers["update"]), int(numbers["steps"])
-    run.rows, run.returns = array("d", rows.ravel().tolist()), array("d", returns.tolist())
+    run.rows, run.returns = (array("d", np.asarray(x, dtype=np.float64).tobytes()) for x in (rows, returns))
     return int(numbers["seed"])
