@@ -15,7 +15,8 @@ from decision_making import (
     exact,
     update,
 )
-from decision_making.exact_solution_methods import ValueIteration, sweeps
+from decision_making.exact_solution_methods import LinearProgramFormulation, ValueIteration, solve, sweeps
+from decision_making.problems import HexWorld
 from tests.strategies import depths, tabular_problems
 
 
@@ -54,3 +55,16 @@ def test_no_update_leads_above_the_optimum(make, problem, seed):
     P, b, π, θ = problem
     θ = update(make(P, b), π, θ, rng=seed)
     assert exact.utility(P, b, π, θ, 5) <= optimum(P, b, 5) + 1e-12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_natural_gradient_comes_within_one_percent_of_the_optimum_on_hex_world(seed):
+    P, d, rng = HexWorld(), 40, np.random.default_rng(seed)
+    π = SoftmaxPolicy(len(P.S), len(P.A))
+    M = NaturalPolicyUpdate(P, P.b, d, 4000, 1.0, damping=0.01)
+    θ = np.zeros(π.n)
+    for _ in range(20):
+        θ = update(M, π, θ, rng=rng)
+    best = optimum(P, P.b, d)
+    assert 0.99 * best <= exact.utility(P, P.b, π, θ, d) <= best
+    np.testing.assert_allclose(best, P.b @ solve(LinearProgramFormulation(), P).U, rtol=1e-3)  # d is enough
