@@ -1,15 +1,18 @@
 """Learning with trust region policy optimization: steps and seconds to a threshold, return after a number of steps.
 
-`python -m benchmarks.learning cartpole pendulum acrobot hopper halfcheetah` runs the named tasks, each with its seeds,
-and adds a row to benchmarks/learning.md for each run as it ends. One thread; one configuration for all seeds of a task.
+`python -m benchmarks.learning cartpole pendulum acrobot hopper halfcheetah` runs the named tasks, each with its seeds.
+Each run is a row of benchmarks/learning.csv as it ends; benchmarks/learning.md sums them up. One thread; one
+configuration for all seeds of a task.
 """
 
 import argparse
+import csv
+import os
 import platform
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import gymnasium
 import numpy as np
 
 from decision_making import NeuralCritic, TrustRegionPolicyOptimization, train
@@ -36,6 +39,16 @@ TASKS = {
     ),
 }
 
+# what a median (of steps) or mean (of returns) over the seeds is compared with
+COMPARISONS = {
+    "CartPole-v1": ("steps", "sb3-contrib's TRPO, its defaults: 65,000 steps (median)"),
+    "Pendulum-v1": ("last_100", "-190"),
+    "Acrobot-v1": ("last_100", "-100"),
+    "Hopper-v5": ("evaluated", "tianshou's TRPO, published: 2046"),
+    "HalfCheetah-v5": ("evaluated", "tianshou's TRPO, published: 4471"),
+}
+COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "best_10", "evaluated", "versions")
+
 
 def run(task, seed):
     name, _, limits, problem, update, iterations = TASKS[task]
@@ -51,32 +64,83 @@ def run(task, seed):
     return history, seconds, float(np.max(windows)), evaluate(policy, name, 20, seed=seed)
 
 
+def versions():
+    found = [f"Python {platform.python_version()}"]
+    for name in ("numpy", "gymnasium", "mujoco"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def rows_of(path):
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def add(path, row):
+    """The table with this row, in place of an earlier one of the same task and seed; whole at any time."""
+    rows = [old for old in rows_of(path) if (old["task"], old["seed"]) != (row["task"], row["seed"])] + [row]
+    rows.sort(key=lambda row: (list(COMPARISONS).index(row["task"]), int(row["seed"])))
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    os.replace(part, path)
+    return rows
+
+
+def summary(rows):
+    """Markdown: for each task the seeds, and over them the median steps and seconds and the mean (least) returns."""
+    lines = [
+        "| task | seeds | steps | seconds | last 100 training episodes | evaluated | compared with |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for task, (measure, other) in COMPARISONS.items():
+        mine = [row for row in rows if row["task"] == task]
+        if not mine:
+            continue
+        x = {name: np.array([float(row[name]) for row in mine]) for name in COLUMNS[2:7]}
+        cells = {
+            "steps": f"{np.median(x['steps']):,.0f}",
+            "seconds": f"{np.median(x['seconds']):.1f}",
+            **{name: f"{x[name].mean():.0f} ({x[name].min():.0f})" for name in ("last_100", "evaluated")},
+        }
+        cells[measure] = f"**{cells[measure]}**"
+        lines.append(f"| {task} | {len(mine)} | {' | '.join(cells.values())} | {other} |")
+    said = " / ".join(sorted({row["versions"] for row in rows}))
+    lines += [
+        "",
+        "Steps and seconds: median over the seeds; returns: mean over the seeds (the worst seed). Training episodes "
+        "draw their actions; evaluated are 20 new episodes of the trained policy with its most likely actions. "
+        "CartPole stops where the mean of 100 training episodes reaches 475. One thread; the machine had other work. "
+        f"{said}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="+", choices=TASKS)
+    parser.add_argument("tasks", nargs="*", help=f"of {', '.join(TASKS)}; none: only sum up")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, help="instead of the task's own number")
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     options = parser.parse_args()
-    if not options.out.exists():
-        options.out.write_text(
-            f"Python {platform.python_version()}, NumPy {np.__version__}, gymnasium {gymnasium.__version__}. "
-            "Training returns are of episodes with sampled actions; evaluated are 20 new episodes with the most likely "
-            "ones, after training.\n\n"
-            "| task | seed | steps | seconds | last 100 training episodes | best 10 training episodes in a row "
-            "| evaluated |\n"
-            "|---|---|---|---|---|---|---|\n",
-            encoding="utf-8",
-        )
+    if unknown := [task for task in options.tasks if task not in TASKS]:
+        parser.error(f"{unknown[0]}: must be one of {', '.join(TASKS)}")
     for task in options.tasks:
         for seed in range(options.first_seed, options.first_seed + (options.seeds or TASKS[task][1])):
             history, seconds, best, found = run(task, seed)
             returns = (f"{x:.1f}" for x in (history.mean_return(), best, found.mean))
-            figures = (f"{history.steps:,}", f"{seconds:.1f}", *returns)
-            row = f"| {' | '.join((TASKS[task][0], str(seed), *figures))} |"
-            print(row, flush=True)
-            with options.out.open("a", encoding="utf-8") as file:
-                file.write(row + "\n")
+            figures = (TASKS[task][0], str(seed), str(history.steps), f"{seconds:.1f}", *returns, versions())
+            print(*figures, flush=True)
+            add(options.out, dict(zip(COLUMNS, figures, strict=True)))
+    if rows := rows_of(options.out):
+        options.out.with_suffix(".md").write_text(summary(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
