@@ -11,7 +11,6 @@ from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -120,8 +119,6 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The folder of the built site; built once, in the place where `make docs` builds it."""
-    if find_spec("sphinx") is None:
-        pytest.skip("needs the extra docs")
     out = tmp_path_factory.mktemp("site") / "html"
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", str(DOCS), str(out)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
@@ -135,6 +132,7 @@ def pages(site):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("site")
 def test_internal_links_and_anchors_resolve(site):
     parsed = pages(site)
     assert len(parsed) > 15
@@ -154,6 +152,7 @@ def test_internal_links_and_anchors_resolve(site):
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("site")
 def test_nothing_is_loaded_from_elsewhere(site):
     for name, page in pages(site).items():
         outside = [link for link in page.loaded if urlsplit(link).netloc]
@@ -164,35 +163,51 @@ def test_nothing_is_loaded_from_elsewhere(site):
 
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-INSPECTOR = """<!doctype html><title>-</title><pre id=found></pre><script>
-const pages = %s, found = {};
-async function look(page) {
+INSPECTOR = """<!doctype html><title>-</title><body><script>
+const pages = %s, found = {}, reached = {};
+async function look(page, width) {
   const frame = document.createElement('iframe');
-  frame.width = 1280; frame.height = 900; frame.src = '/' + page;
+  frame.width = width; frame.height = 900; frame.src = '/' + page;
   document.body.append(frame);
   await new Promise(done => frame.onload = done);
-  const view = frame.contentWindow, body = frame.contentDocument.body;
+  const view = frame.contentWindow, shown = frame.contentDocument, body = shown.body;
   if (view.MathJax && view.MathJax.startup) await view.MathJax.startup.promise;
-  for (const image of frame.contentDocument.images) { image.loading = 'eager'; await image.decode().catch(() => 0); }
+  for (const image of shown.images) { image.loading = 'eager'; await image.decode().catch(() => 0); }
   const math = [...body.querySelectorAll('.math')];
-  found[page] = {
+  const inside = x => x.origin == location.origin;
+  const links = [...shown.querySelectorAll('a[href]')].map(x => new URL(x.href)).filter(inside);
+  const seen = {
     math: math.length,
     raw: math.filter(x => !x.querySelector('mjx-container, math')).map(x => x.textContent.slice(0, 60)),
+    hidden: math.filter(x => x.offsetParent && !x.querySelector('mjx-container').getBoundingClientRect().width)
+                .map(x => x.textContent.slice(0, 60)),
     errors: [...body.querySelectorAll('mjx-merror, merror')].map(x => x.textContent.slice(0, 60)),
-    images: [...frame.contentDocument.images].length,
-    broken: [...frame.contentDocument.images].filter(x => !x.naturalWidth).map(x => x.src),
-    wide: body.scrollWidth > 1290,
+    images: [...shown.images].length,
+    broken: [...shown.images].filter(x => !x.naturalWidth).map(x => x.src),
+    wide: shown.documentElement.scrollWidth > width,
     outside: view.performance.getEntriesByType('resource').map(x => x.name).filter(x => !x.startsWith(location.origin)),
+    links: links.length,
+    dead: [],
   };
+  for (const link of links) {
+    const path = link.pathname;
+    if (!(path in reached)) {
+      const answer = await fetch(path);
+      const text = answer.ok && path.endsWith('.html') ? await answer.text() : '';
+      reached[path] = [answer.ok, new DOMParser().parseFromString(text, 'text/html')];
+    }
+    const [ok, there] = reached[path], anchor = decodeURIComponent(link.hash.slice(1));
+    if (!ok || (anchor && !there.getElementById(anchor))) seen.dead.push(link.href);
+  }
   frame.remove();
+  return seen;
 }
 (async () => {
-  for (const page of pages) await look(page);
-  document.getElementById('found').textContent = JSON.stringify(found);
-  document.title = 'done';
+  for (const page of pages) for (const width of [1280, 390]) found[`${page} at ${width}`] = await look(page, width);
   await fetch('/done', {method: 'POST', body: JSON.stringify(found)});
-})();
+})().catch(error => fetch('/done', {method: 'POST', body: JSON.stringify({failed: String(error.stack || error)})}));
 </script>"""
+FAULTS = ("raw", "hidden", "errors", "broken", "wide", "outside", "dead")
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -222,9 +237,11 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs Chromium")
-def test_mathematics_and_figures_show_in_a_browser(site, tmp_path):
-    names = sorted(name for name in pages(site) if not name.startswith(("genindex", "py-modindex", "search")))
+@pytest.mark.xdist_group("site")
+def test_links_mathematics_and_figures_in_a_browser(site, tmp_path):
+    """Each page as Chromium shows it, on a desk and on a telephone."""
+    assert BROWSER, "needs Chromium: `make test-slow` installs it; by hand, as root: apt-get install chromium"
+    names = sorted(pages(site))
     found = {"done": threading.Event()}
     handler = partial(Handler, directory=str(site), inspector=INSPECTOR % json.dumps(names), found=found)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -246,9 +263,9 @@ def test_mathematics_and_figures_show_in_a_browser(site, tmp_path):
         server.shutdown()
         server.server_close()
     seen = found["pages"]
-    assert sorted(seen) == names
-    for name, page in seen.items():
-        problems = {key: page[key] for key in ("raw", "errors", "broken", "wide", "outside") if page[key]}
-        assert not problems, name
-    assert sum(page["math"] for page in seen.values()) > 15
-    assert seen["gallery.html"]["images"] > 10
+    assert sorted(seen) == sorted(f"{name} at {width}" for name in names for width in (1280, 390)), seen.get("failed")
+    faults = {name: {key: page[key] for key in FAULTS if page[key]} for name, page in seen.items()}
+    assert not {name: found for name, found in faults.items() if found}
+    assert sum(page["math"] for page in seen.values()) > 30
+    assert all(page["links"] > 10 for page in seen.values())
+    assert seen["gallery.html at 1280"]["images"] > 10
