@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from attrs import frozen
@@ -14,12 +14,17 @@ from attrs import frozen
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def refuse(where: Any, name: str, value: Any, allowed: str, error: type[Exception] = ValueError) -> None:
+def refuse(where: Any, name: str, value: Any, allowed: str, error: type[Exception] = ValueError) -> NoReturn:
     """Raise `error` saying that field `name` of the struct `where` has `value` and may only be `allowed`."""
+    name = name.lstrip("_")  # a private field is given without
     owner = f"{where if isinstance(where, str) else type(where).__name__}." if where is not None else ""
+    raise error(f"{owner}{name} = {shortened(value)}: must be {allowed}")
+
+
+def shortened(value: Any) -> str:
+    """The repr of a value, at most 80 characters of it."""
     text = repr(value)
-    text = text if len(text) <= 80 else text[:77] + "..."
-    raise error(f"{owner}{name} = {text}: must be {allowed}")
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def brief(x: Any) -> str:
@@ -53,6 +58,23 @@ def suggestion(name: Any, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
+@frozen
+class Named:
+    """Stands for an attrs field where a validator checks an argument: `count(None, Named("m"), m)`."""
+
+    name: str
+
+
+def suggestion(name: Any, known: Iterable[str]) -> str:
+    """The end of an error about an unknown name: the known one that is near it, if there is one.
+
+    >>> suggestion("delt", ["alpha", "delta"]), suggestion("x", ["alpha"])
+    ('; did you mean delta?', '')
+    """
+    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    return f"; did you mean {close[0]}?" if close else ""
+
+
 def is_number(x: Any) -> bool:
     """A finite real number; True and False do not count as one."""
     return isinstance(x, Real) and not isinstance(x, bool | np.bool_) and math.isfinite(x)
@@ -62,6 +84,13 @@ def discount(M: Any, field: Any, γ: Any) -> None:
     """Attrs validator: γ in [0, 1]."""
     if not (is_number(γ) and 0 <= γ <= 1):
         refuse(M, field.name, γ, "a number in [0, 1]")
+
+
+def problem(M: Any, field: Any, P: Any) -> None:
+    """Attrs validator: something with a discount γ that `rollouts` can roll out."""
+    if not hasattr(P, "γ"):
+        refuse(M, field.name, P, "a problem: an MDP, or a struct with γ and TR(s, a, rng)", TypeError)
+    discount(P, Named("γ"), P.γ)
 
 
 def positive(M: Any, field: Any, x: Any) -> None:
@@ -74,6 +103,24 @@ def not_negative(M: Any, field: Any, x: Any) -> None:
     """Attrs validator: a finite number of at least 0."""
     if not (is_number(x) and x >= 0):
         refuse(M, field.name, x, "a finite number >= 0")
+
+
+def finite(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: a finite number."""
+    if not is_number(x):
+        refuse(M, field.name, x, "a finite number")
+
+
+def probability(M: Any, field: Any, p: Any) -> None:
+    """Attrs validator: a number in [0, 1]."""
+    if not (is_number(p) and 0 <= p <= 1):
+        refuse(M, field.name, p, "a probability, a number in [0, 1]")
+
+
+def share(M: Any, field: Any, x: Any) -> None:
+    """Attrs validator: a number in (0, 1]."""
+    if not (is_number(x) and 0 < x <= 1):
+        refuse(M, field.name, x, "a number > 0 and at most 1")
 
 
 def finite(M: Any, field: Any, x: Any) -> None:
@@ -142,6 +189,29 @@ def optional(check: Any) -> Any:
             check(M, field, x)
 
     return checked
+
+
+def widths(x: Any) -> Any:
+    """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
+    if not isinstance(x, Iterable) or isinstance(x, str):
+        return x
+    return tuple(int(k) if isinstance(k, np.integer) else k for k in x)
+
+
+def layers(M: Any, field: Any, sizes: Any) -> None:
+    """Attrs validator: a tuple of one or more whole numbers of at least 1."""
+    if not isinstance(sizes, tuple) or not sizes:
+        refuse(M, field.name, sizes, "one or more whole numbers >= 1")
+    for width in sizes:
+        count(M, field, width)
+
+
+def numbers(x: Any, name: str) -> Array:
+    """x as a fresh float64 array. TypeError, naming it, where it is not made of numbers."""
+    try:
+        return np.array(x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} = {shortened(x)}: must be an array of numbers ({error})") from error
 
 
 def parameters(θ: Any, n: int | None = None, name: str = "θ") -> Array:

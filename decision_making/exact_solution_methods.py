@@ -9,13 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import singledispatch
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, all_finite, count, is_number, optional, positive, refuse
+from decision_making.checks import (
+    Array,
+    Named,
+    all_finite,
+    count,
+    count_or_zero,
+    is_number,
+    numbers,
+    optional,
+    positive,
+    refuse,
+)
 from decision_making.mdp import SparseTable, Table, indices, lookahead, tabular_arrays
 
 TIE = 1e-12  # Q values closer than this, relative to the largest, are equally good
@@ -98,8 +108,7 @@ def iterative_policy_evaluation(P: Any, π: Any, k_max: int) -> Array:
 
     π as in `action_probabilities`. Raises ValueError unless k_max is a whole number >= 0.
     """
-    if not (isinstance(k_max, Integral) and not isinstance(k_max, bool) and int(k_max) >= 0):
-        refuse(None, "k_max", k_max, "a whole number >= 0")
+    count_or_zero(None, Named("k_max"), k_max)
     T, R = _under(P, π)
     U = np.zeros(len(R))
     for _ in range(k_max):
@@ -292,17 +301,17 @@ class LinearProgramFormulation:
     """min Σ U(s) subject to U(s) >= lookahead(U, s, a) for all s and a, by HiGHS (algorithm 7.10); P.γ below 1."""
 
 
-def _matrix(x: Any) -> Array:
-    return _frozen_copy(np.atleast_2d(np.array(x, dtype=np.float64)))
+def _matrix(x: Any, name: str) -> Array:
+    return _frozen_copy(np.atleast_2d(numbers(x, name)))
 
 
-def _column(x: Any) -> Array:
-    x = np.array(x, dtype=np.float64)
+def _column(x: Any, name: str) -> Array:
+    x = numbers(x, name)
     return _frozen_copy(x.reshape(-1, 1) if x.ndim < 2 else x)
 
 
-def _symmetric(x: Any) -> Array:
-    x = np.atleast_2d(np.array(x, dtype=np.float64))
+def _symmetric(x: Any, name: str) -> Array:
+    x = np.atleast_2d(numbers(x, name))
     return _frozen_copy((x + x.T) / 2 if x.ndim == 2 and x.shape[0] == x.shape[1] else x)
 
 
@@ -316,16 +325,18 @@ class LinearQuadraticProblem:
     negative semidefinite, an Ra that is not negative definite, a Σ that is not positive semidefinite.
     """
 
-    Ts: Any = field(converter=_matrix)  # dynamics (k, k)
-    Ta: Any = field(converter=_column)  # dynamics (k, l)
-    Rs: Any = field(converter=_symmetric)  # rewards of the state (k, k), negative semidefinite
-    Ra: Any = field(converter=_symmetric)  # rewards of the action (l, l), negative definite
+    Ts: Any  # dynamics (k, k)
+    Ta: Any  # dynamics (k, l)
+    Rs: Any  # rewards of the state (k, k), negative semidefinite
+    Ra: Any  # rewards of the action (l, l), negative definite
     h_max: int = field(validator=count)  # horizon in steps
     Σ: Any = field(default=None, kw_only=True)  # covariance of w (k, k), default 0
 
     def __attrs_post_init__(self) -> None:
+        for name, form in (("Ts", _matrix), ("Ta", _column), ("Rs", _symmetric), ("Ra", _symmetric), ("Σ", _symmetric)):
+            x = np.zeros(np.shape(self.Ts)) if name == "Σ" and self.Σ is None else getattr(self, name)
+            object.__setattr__(self, name, form(x, name))
         k, n_actions = len(self.Ts), self.Ta.shape[1]
-        object.__setattr__(self, "Σ", _symmetric(np.zeros((k, k)) if self.Σ is None else self.Σ))
         shapes = {"Ts": (k, k), "Ta": (k, n_actions), "Rs": (k, k), "Ra": (n_actions, n_actions), "Σ": (k, k)}
         for name, shape in shapes.items():
             x = getattr(self, name)
@@ -472,13 +483,13 @@ def _one_state(T: Any, R: Array, γ: float) -> Any:
 
 
 @solve.register(PolicyIteration)
-def _(M: PolicyIteration, P: Any) -> TabularPolicy:
+def _(M: PolicyIteration, P: Any = None) -> TabularPolicy:
     return _last(sweeps(M, P))
 
 
 @solve.register(ValueIteration)
 @solve.register(GaussSeidelValueIteration)
-def _(M: Any, P: Any) -> ValueFunctionPolicy:
+def _(M: Any, P: Any = None) -> ValueFunctionPolicy:
     return ValueFunctionPolicy(P, _last(sweeps(M, P)))
 
 
@@ -489,7 +500,7 @@ def _last(iterator: Iterator[Any]) -> Any:
 
 
 @solve.register
-def _(M: LinearProgramFormulation, P: Any) -> ValueFunctionPolicy:
+def _(M: LinearProgramFormulation, P: Any = None) -> ValueFunctionPolicy:
     from scipy import sparse
     from scipy.optimize import linprog
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, discount, function, optional, refuse
+from decision_making.checks import Array, discount, function, numbers, optional, refuse
 
 ROW_SUM_TOLERANCE = 1e-8
 
@@ -126,7 +126,7 @@ class MDP:
 
 def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
     """T (S, A, S) and R (S, A) as checked float64 arrays."""
-    T, R = np.asarray(T, dtype=np.float64), np.asarray(R, dtype=np.float64)
+    T, R = numbers(T, "T"), numbers(R, "R")
     if T.ndim != 3 or T.shape[0] != T.shape[2] or 0 in T.shape:
         raise ValueError(f"T has shape {T.shape}: must be (S, A, S)")
     if R.shape != T.shape[:2]:
@@ -301,6 +301,8 @@ def lookahead(P: Any, U: Any, s: Any, a: Any) -> Any:
     arrays.
     """
     u = np.array([U(s_next) for s_next in P.S]) if callable(U) else np.asarray(U)
+    if u.shape != (len(P.S),):
+        raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
     if isinstance(P.T, Table):
         return P.R(s, a) + P.γ * P.T.array[s, a] @ u
     if isinstance(P.T, SparseTable):

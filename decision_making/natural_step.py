@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, all_finite, parameters
+from decision_making.checks import Array, Named, all_finite, not_negative, parameters, positive
 
 ROWS = 8192  # of a score matrix, factored at a time
 TOLERANCE = 1e-10  # of the iterative solver, relative, as LSMR defines it
@@ -28,6 +28,8 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
     array([0.5, 1. ])
     """
+    positive(None, Named("ε"), ε)
+    not_negative(None, Named("damping"), damping)
     sparse = callable(getattr(G, "matvec", None))
     θ, G, R = parameters(θ), G if sparse else np.asarray(G), np.asarray(R, dtype=np.float64)
     if G.shape != (*R.shape, len(θ)):

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, all_finite, count, discount, flag, one_of, parameters, positive, refuse
+from decision_making.checks import Array, all_finite, count, flag, one_of, parameters, positive, problem, refuse
 from decision_making.mdp import start_distribution
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.simulation import (
     Trajectories,
     check_finite,
+    check_trajectories,
     default_rng,
     discounts,
     local_rewards_to_go,
@@ -27,17 +28,6 @@ from decision_making.simulation import (
     rewards_to_go,
     rollouts,
 )
-
-
-def problem(M: Any, attribute: Any, P: Any) -> None:
-    """Attrs validator: something with a discount γ that `rollouts` can roll out."""
-    if not hasattr(P, "γ"):
-        refuse(M, attribute.name, P, "a problem: an MDP, or a struct with γ and TR(s, a, rng)", TypeError)
-    discount(P, _γ, P.γ)
-
-
-class _γ:
-    name = "γ"
 
 
 @frozen(eq=False)
@@ -133,8 +123,7 @@ def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tu
     θ = parameters(θ, π.n)
     if τs is None:
         return θ, rollouts(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
-    if not isinstance(τs, Trajectories):
-        raise TypeError(f"τs = {type(τs).__name__}: must be Trajectories; Trajectories.from_lists builds them")
+    check_trajectories(τs)
     check_finite(τs)
     return θ, τs
 

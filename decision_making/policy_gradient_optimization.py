@@ -7,6 +7,7 @@ w_k = π_θ_new(a_k | s_k) / π_θ(a_k | s_k), G_k the reward-to-go discounted f
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from functools import cached_property, singledispatch
@@ -41,7 +42,7 @@ from decision_making.policy_gradient_estimation import (
     known,
     recorded,
 )
-from decision_making.simulation import Trajectories, local_rewards_to_go, returns
+from decision_making.simulation import Trajectories, check_trajectories, local_rewards_to_go, returns
 from decision_making.surrogate import Surrogate
 
 
@@ -202,8 +203,20 @@ def update(
     """
     if φ is None:
         return step(M, π, θ, rng=rng, τs=τs).θ
+    check_critic(M, φ)
     new = step(M, π, θ, φ, rng=rng, τs=τs)
     return new.θ, new.φ
+
+
+def check_critic(M: Any, φ: Any) -> None:
+    """Raise TypeError where `step` does not know M, or M has a critic and φ is None, or the other way round."""
+    verb = step.dispatch(type(M))
+    if verb is step.dispatch(object):
+        verb(M, None, None)  # raises
+    if φ is None and hasattr(M, "critic"):
+        raise TypeError(f"φ = None: {type(M).__name__} needs its critic's parameters, as in M.critic.init(rng)")
+    if φ is not None and "φ" not in inspect.signature(verb).parameters:
+        raise TypeError(f"φ: {type(M).__name__} has no critic, and takes no parameters of one")
 
 
 @step.register
@@ -299,6 +312,8 @@ def linesearch(
 
     Returns it and j; if there is none, θ and None. A candidate whose f or g is not finite is not accepted.
     """
+    if np.shape(θ_new) != np.shape(θ):
+        raise ValueError(f"θ_new has shape {np.shape(θ_new)}: must be that of θ, {np.shape(θ)}")
     f_θ, Δ = f(θ), θ_new - θ
     for j in range(M.max_backtracks + 1):
         candidate = (θ + M.α**j * Δ).astype(θ.dtype)
@@ -309,12 +324,12 @@ def linesearch(
 
 def surrogate_objective(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
     """Mean over τ and over its steps of w_k G_k (equation 12.18, algorithm 12.5); over_steps="sum" adds the steps."""
-    return Surrogate(M, π, parameters(θ, π.n), τs).objective(parameters(θ_new, π.n, "θ_new"))
+    return _surrogate(M, π, θ, τs).objective(parameters(θ_new, π.n, "θ_new"))
 
 
 def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
     """Mean over τ and over its steps of γ^(k-1) KL(π_θ ‖ π_θ_new) at s_k, in nats (equation 12.19, algorithm 12.5)."""
-    return Surrogate(M, π, parameters(θ, π.n), τs).constraint(parameters(θ_new, π.n, "θ_new"))
+    return _surrogate(M, π, θ, τs).constraint(parameters(θ_new, π.n, "θ_new"))
 
 
 def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> Array:
@@ -322,7 +337,12 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
 
     A step with G_k > 0 and w_k > 1 + M.ε, or G_k < 0 and w_k < 1 - M.ε, contributes 0; one exactly on the edge counts.
     """
-    return Surrogate(M, π, parameters(θ, π.n), τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
+    return _surrogate(M, π, θ, τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
+
+
+def _surrogate(M: Any, π: Policy, θ: Any, τs: Any) -> Surrogate:
+    check_trajectories(τs)
+    return Surrogate(M, π, parameters(θ, π.n), τs)
 
 
 def adapted_β(M: Any, kl: float) -> float:

@@ -20,15 +20,17 @@ from attrs import evolve, field, frozen
 
 from decision_making.checks import (
     Array,
+    Named,
     all_finite,
     count,
-    discount,
     flag,
     function,
     not_negative,
+    numbers,
     optional,
     parameters,
     positive,
+    problem,
     refuse,
     shrink_factor,
 )
@@ -40,16 +42,6 @@ LOG_2π = float(np.log(2 * np.pi))
 
 
 # Utilities
-
-
-def _problem(M: Any, attribute: Any, P: Any) -> None:
-    if not hasattr(P, "γ"):
-        refuse(M, attribute.name, P, "a problem: an MDP, or a struct with γ and TR(s, a, rng)", TypeError)
-    discount(P, _γ, P.γ)
-
-
-class _γ:
-    name = "γ"
 
 
 def _start(M: Any, attribute: Any, b: Any) -> None:
@@ -87,7 +79,7 @@ class MonteCarloPolicyEvaluation:
     array([-46.4,  -0.2])
     """
 
-    P: Any = field(validator=_problem)  # problem
+    P: Any = field(validator=problem)  # problem
     b: Any = field(validator=_start)  # start state distribution; None for live environments, which reset themselves
     d: int = field(validator=count)  # depth: steps of a rollout
     m: int = field(validator=count)  # number of rollouts
@@ -149,7 +141,7 @@ def utilities(U: Any, π: Any, θs: Array, rng: np.random.Generator) -> Array:
     more = {"rng": rng} if takes_rng(U) else {}
     at_once = bool(getattr(U, "takes_population", False))
     us = U(π, θs.copy(), **more) if at_once else [U(π, θ.copy(), **more) for θ in θs]
-    us = np.asarray(us, dtype=np.float64)
+    us = numbers(us, "U(π, θ)")
     if us.shape != (len(θs),):
         wanted = f"must be ({len(θs)},)" if at_once else "must be one number for one θ (see PopulationUtility)"
         raise ValueError(f"U returned {us.shape} for θ {θs.shape if at_once else θs.shape[1:]}: {wanted}")
@@ -158,7 +150,7 @@ def utilities(U: Any, π: Any, θs: Array, rng: np.random.Generator) -> Array:
 
 def population(θs: Any, name: str = "θ") -> Array:
     """θs as a fresh float array (k, n) of finite numbers: float32 stays, everything else becomes float64."""
-    given = np.array(θs)
+    given = np.array(θs) if getattr(θs, "dtype", None) == np.float32 else numbers(θs, name)
     if given.ndim != 2 or 0 in given.shape:
         raise ValueError(f"{name} has shape {given.shape}: must be (k, n), one parameter vector a row")
     return parameters(given.ravel(), name=name).reshape(given.shape)
@@ -209,7 +201,7 @@ def _θs(θs: Any) -> Array:
 
 
 def _covariance(Σ: Any) -> Array:
-    Σ = np.array(Σ, dtype=np.float64)
+    Σ = numbers(Σ, "Σ")
     return _read_only((Σ + Σ.T) / 2 if _symmetric(Σ) else Σ)
 
 
@@ -449,11 +441,7 @@ class EvolutionStrategies:
     L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # length of ∇ at most
 
     def __attrs_post_init__(self) -> None:
-        _verbs("sample")(self, _D, self.D(self.ψ.copy()))
-
-
-class _D:
-    name = "D(ψ)"
+        _verbs("sample")(self, Named("D(ψ)"), self.D(self.ψ.copy()))
 
 
 @frozen(eq=False)
@@ -482,13 +470,9 @@ def evolution_strategy_weights(m: int) -> Array:
     >>> evolution_strategy_weights(3).round(4)
     array([ 0.4708, -0.1375, -0.3333])
     """
-    count("evolution_strategy_weights", _m, m)
+    count(None, Named("m"), m)
     w = np.maximum(0, np.log(m / 2 + 1) - np.log(np.arange(1, m + 1)))
     return w / w.sum() - 1 / m
-
-
-class _m:
-    name = "m"
 
 
 # The verbs

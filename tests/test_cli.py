@@ -37,56 +37,7 @@ def test_help_has_an_example(command):
     assert f"Example: decision-making {command}".strip() in " ".join(done.stdout.split())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["chapter", "99"], "chapter 99: must be one of 7, 10, 11, 12, 13, trpo"),
-        (["chapter", "twelve"], "chapter twelve: must be one of"),
-        (["chapter", "12", "--figure", "12.9"], "figure 12.9: must be one of figure-12-1, figure-12-2,"),
-        (["chapter", "12", "--figure", "trust-region", "--theta", "0;1"], "--theta 0;1: must be numbers"),
-        (["chapter", "12", "--figure", "trust-region", "--theta", "0,1,2"], "θ has shape (3,)"),
-        (["chapter", "12", "--figure", "trust-region", "--theta", "0,nan"], "θ[1] = nan"),
-        (["chapter", "12", "--figure", "trust-region", "--theta", "-1,0"], "θ[1] = 0: must not be 0"),
-        (["chapter", "12", "--figure", "trust-region", "--epsilon", "-1"], "ε = -1.0: must be a finite number > 0"),
-        (["chapter", "12", "--figure", "12.2", "--theta", "0,1"], "figure 12.2: has no θ to set"),
-        (["chapter", "12", "--theta", "0,1"], "belong to a --figure"),
-        (["train", "CartPole-v1", "--steps", "many"], "Invalid value for '--steps'"),
-        (["train", "CartPole-v1", "--set", "delta"], "--set delta: must be name=value"),
-        (["chaptre"], "chaptre"),
-    ],
-)
-def test_wrong_call_is_one_clear_error(arguments, said):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 TRAIN = ("train", "CartPole-v1", "--set", "hidden=[8]", "--set", "n_envs=4", "--set", "steps_per_update=128")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["train"], "ENV or --config"),
-        (["train", "NoSuch-v0"], "env = 'NoSuch-v0': no environment of that id"),
-        (["train", "NoSuch:Env-v0"], "names a module to import"),
-        (["train", "CartPole-v1", "--update", "trust"], "update = 'trust': must be one of trust-region"),
-        (["train", "CartPole-v1", "--set", "delt=1"], "delt: unknown setting; did you mean delta?"),
-        (["train", "CartPole-v1", "--set", "gamma=2"], "γ = 2"),
-        (["train", "--config", "none.toml"], "none.toml"),
-        (["resume", "."], "holds no run: config.toml is missing"),
-        (["evaluate", "."], "holds no run: config.toml is missing"),
-        (["plot", "."], "holds no run: config.toml is missing"),
-    ],
-)
-def test_what_goes_wrong_is_one_line_and_leaves_nothing(arguments, said, tmp_path):
-    done = run(*arguments, cwd=tmp_path)
-    assert done.returncode == 1
-    assert said in done.stderr
-    assert done.stderr.startswith("decision-making: ")
-    assert done.stderr.count("\n") == 1
-    assert not list(tmp_path.iterdir())
 
 
 def test_debug_shows_the_traceback(tmp_path):

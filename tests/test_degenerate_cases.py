@@ -378,27 +378,6 @@ def test_σ_parameter_crosses_zero_and_goes_on():
 # ---- parameters
 
 
-@pytest.mark.parametrize("α", [-0.5, 0.0, 1.0, 1.5, np.nan, np.inf, True, None, "0.5"])
-def test_α_outside_the_open_unit_interval(α):
-    with pytest.raises(ValueError, match=r"TrustRegionUpdate\.α = .*strictly between 0 and 1"):
-        replayed(TrustRegionUpdate, 0.1, α)
-
-
-@pytest.mark.parametrize("Struct", [RestrictedPolicyUpdate, NaturalPolicyUpdate, TrustRegionUpdate])
-@pytest.mark.parametrize("ε", [0.0, -0.1, np.nan, np.inf, None, True])
-def test_ε_that_is_not_positive_and_finite(Struct, ε):
-    with pytest.raises(ValueError, match=rf"{Struct.__name__}\.ε = .*finite number > 0"):
-        replayed(Struct, ε, *([0.5] if Struct is TrustRegionUpdate else []))
-
-
-@every_update
-@pytest.mark.parametrize(("field", "bad"), [("d", 0), ("d", 2.0), ("m", 0), ("m", -1), ("m", None)])
-def test_depth_and_number_of_trajectories_are_whole_and_positive(name, field, bad):
-    fields = {"d": 3, "m": 4} | {field: bad}
-    with pytest.raises(ValueError, match=rf"\.{field} = {bad}: must be a whole number >= 1"):
-        UPDATES[name](REGULATOR, REGULATOR.b, *fields.values())
-
-
 @every_update
 @pytest.mark.parametrize("θ", [[0.0], [0.0, 1.0, 2.0], [[0.0, 1.0]], [0.0, np.inf], [np.nan, 1.0], ["a", "b"]])
 def test_bad_θ_is_refused_before_any_rollout(name, θ):

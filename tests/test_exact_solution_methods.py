@@ -115,12 +115,6 @@ def test_bad_policy_is_an_error(π, said):
         policy_evaluation(P, π)
 
 
-def test_bad_number_of_sweeps_is_an_error():
-    P, _ = random_mdp(0)
-    with pytest.raises(ValueError, match="k_max = -1"):
-        iterative_policy_evaluation(P, [0, 0, 0, 0], -1)
-
-
 # --- the same problem as arrays, as a sparse matrix and as functions
 
 FORMS = ("dense", "sparse", "functions")
@@ -873,20 +867,6 @@ def test_a_function_that_gives_an_unknown_action_is_an_error(form):
         policy_evaluation(P, lambda s: 17)
     with pytest.raises(ValueError, match=said):
         solve(PolicyIteration(lambda s: 17, 3), P)
-
-
-@pytest.mark.parametrize("struct", [lambda k: PolicyIteration([0], k), ValueIteration, GaussSeidelValueIteration])
-@pytest.mark.parametrize("k_max", [0, -3, 1.5, True, None])
-def test_k_max_must_be_a_whole_number(struct, k_max):
-    with pytest.raises(ValueError, match=r"k_max = .*: must be a whole number >= 1"):
-        struct(k_max)
-
-
-@pytest.mark.parametrize("struct", [ValueIteration, GaussSeidelValueIteration])
-@pytest.mark.parametrize("δ", [0, -1.0, np.nan, np.inf])
-def test_δ_must_be_positive(struct, δ):
-    with pytest.raises(ValueError, match=rf"{struct.__name__}.δ = .*: must be a finite number > 0"):
-        struct(3, δ=δ)
 
 
 @pytest.mark.parametrize(

@@ -674,35 +674,6 @@ def test_bad_parameters_of_the_policy_are_an_error_before_any_rollout(make, θ):
         gradient(make(Untouchable(), untouchable_start, 3, 4), GAUSSIAN, θ, rng=0)
 
 
-@pytest.mark.parametrize("Estimator", [*FROM_RECORDS, FiniteDifferenceGradient, RegressionGradient])
-@pytest.mark.parametrize(
-    ("field", "bad"),
-    [
-        *(("d", x) for x in (0, -1, 2.5, True, None)),
-        *(("m", x) for x in (0, -3, 1.5, "4")),
-        *(("δ", x) for x in (0, -0.1, np.nan, np.inf)),
-        *(("P", x) for x in (None, 3)),
-        *(("P.γ", x) for x in (-0.1, 1.1, np.nan)),
-        *(("b", x) for x in (None, [0.5, 0.6], [-0.5, 1.5], [np.nan, 1], [[1.0]], "start", [])),
-    ],
-)
-def test_bad_field_is_an_error_that_names_it_before_any_rollout(Estimator, field, bad):
-    fields = {"P": Untouchable(), "b": untouchable_start, "d": 3, "m": 4}
-    if Estimator in (FiniteDifferenceGradient, RegressionGradient):
-        fields["δ"] = 0.1
-    elif field == "δ":
-        with pytest.raises(TypeError, match="δ"):
-            Estimator(**fields, δ=bad)
-        return
-    owner = Estimator.__name__
-    if field == "P.γ":
-        fields["P"], owner = Untouchable(bad), "Untouchable"
-    else:
-        fields[field] = bad
-    with pytest.raises((ValueError, TypeError), match=rf"{owner}\.{field[-1]} = "):
-        Estimator(**fields)
-
-
 def test_start_vector_must_count_the_states():
     with pytest.raises(ValueError, match=r"LikelihoodRatioGradient\.b = .*25 states"):
         LikelihoodRatioGradient(HexWorld(), np.full(24, 1 / 24), 3, 4)

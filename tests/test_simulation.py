@@ -281,16 +281,6 @@ def test_states_that_run_away_are_named_without_a_warning():
         rollouts(REGULATOR, REGULATOR.b, GAUSSIAN, np.array([1e200, 1.0]), 4, 3, 0)
 
 
-@pytest.mark.parametrize(("name", "value"), [("d", 0), ("d", -1), ("d", 1.5), ("m", 0), ("m", True), ("m", "3")])
-def test_depth_or_number_of_rollouts_below_one_is_refused(name, value):
-    arguments = {"d": 2, "m": 2, name: value}
-    with pytest.raises(ValueError, match=rf"{name} = {value!r}"):
-        rollouts(REGULATOR, REGULATOR.b, GAUSSIAN, np.array([0.0, 1.0]), arguments["d"], arguments["m"], 0)
-    if name == "d":
-        with pytest.raises(ValueError, match=rf"d = {value!r}"):
-            simulate(REGULATOR, np.zeros(2), lambda s: s, value)
-
-
 @pytest.mark.parametrize(
     ("π", "TR", "said"),
     [

@@ -13,7 +13,7 @@ import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, count, refuse
+from decision_making.checks import Array, count, layers, widths
 from decision_making.mdp import cumulative, indices, inverse_transform
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
@@ -66,20 +66,12 @@ class Categorical:
         return lambda v: p * (v - np.sum(p * v, axis=-1, keepdims=True))
 
 
-def _counts(nvec: Any) -> tuple[int, ...]:
-    return tuple(int(k) for k in nvec)
-
-
 @frozen
 class MultiCategorical:
     """Independent choices, the i-th among nvec[i] actions; z are their logits, one after the other."""
 
-    nvec: tuple[int, ...] = field(converter=_counts)
+    nvec: tuple[int, ...] = field(converter=widths, validator=layers)
     action_ndim = 1
-
-    def __attrs_post_init__(self) -> None:
-        if not self.nvec or min(self.nvec) < 1:
-            refuse(self, "nvec", self.nvec, "one or more whole numbers >= 1")
 
     @property
     def n_outputs(self) -> int:

@@ -11,15 +11,11 @@ import numpy as np
 from attrs import field, frozen
 from autograd import make_vjp
 
-from decision_making.checks import Array, count, is_number, refuse
+from decision_making.checks import Array, is_number, layers, refuse, widths
 from decision_making.policies.base import Policy, as_θ
 from decision_making.policies.heads import Gaussian
 from decision_making.policies.network import network, orthogonal, part, size
 from decision_making.simulation import default_rng
-
-
-def _sizes(sizes: Any) -> tuple[int, ...]:
-    return tuple(sizes)
 
 
 @frozen
@@ -40,12 +36,10 @@ class NeuralPolicy(Policy):
     ((58,), np.float64(0.6931))
     """
 
-    sizes: tuple[int, ...] = field(converter=_sizes)
+    sizes: tuple[int, ...] = field(converter=widths, validator=layers)
     head: Any
 
     def __attrs_post_init__(self) -> None:
-        for width in self.sizes or (0,):
-            count(self, type("sizes", (), {"name": "sizes"}), width)
         if not hasattr(self.head, "n_outputs"):
             refuse(self, "head", self.head, "a head, such as heads.Categorical(2) or heads.Gaussian(1)", TypeError)
 

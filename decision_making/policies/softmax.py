@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field, frozen
 from autograd.tracer import getval
 
-from decision_making.checks import Array, count, refuse
+from decision_making.checks import Array, Named, count, numbers, refuse
 from decision_making.mdp import GuideTable, cumulative, indices, inverse_transform
 from decision_making.policies.base import Policy, as_θ
 from decision_making.simulation import Trajectories, default_rng
@@ -203,7 +203,7 @@ class TableScores:
 
 
 def _features(f: Any) -> Any:
-    return f if callable(f) else np.array(f, dtype=np.float64)
+    return f if callable(f) else numbers(f, "features")
 
 
 @frozen(eq=False)
@@ -234,7 +234,7 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
             if self.n not in (None, self.features.shape[2]):
                 refuse(self, "n", self.n, f"{self.features.shape[2]}, as in features")
             object.__setattr__(self, "n", self.features.shape[2])
-        count(self, type("n", (), {"name": "n"}), self.n)
+        count(self, Named("n"), self.n)
 
     def log_probabilities(self, θ: Array, s: Array) -> Array:
         """log π_θ(· | s), (..., A)."""

@@ -7,18 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, discount, is_number, positive, refuse
+from decision_making.checks import Array, discount, finite, positive
 from decision_making.mdp import indices
 from decision_making.problems.drawing import AMBER, BLUE, FAINT, INK, MIDDLE, RED, Canvas, blend
 
 RATES = (-5.0, 0.0, 5.0)  # commanded by the actions, m/s
 NOISE, NOISE_PROBABILITY = (2.0, 0.0, -2.0), (0.25, 0.5, 0.25)  # m/s²
 H_START, RATE_START, T_START = 200.0, 10.0, 40.0  # start: |h| and |ḣ| at most, m and m/s; t_col, s
-
-
-def _finite(M: object, attribute: object, x: float) -> None:
-    if not is_number(x):
-        refuse(M, attribute.name, x, "a finite number")  # type: ignore[attr-defined]
 
 
 @frozen
@@ -51,8 +46,8 @@ class CollisionAvoidance:
     γ: float = field(default=1.0, validator=discount)  # discount factor
     acceleration: float = field(default=1.0, validator=positive)  # limit of ḧ, m/s²
     h_collision: float = field(default=50.0, validator=positive)  # m
-    r_collision: float = field(default=-1.0, validator=_finite)
-    r_change: float = field(default=-0.01, validator=_finite)
+    r_collision: float = field(default=-1.0, validator=finite)
+    r_change: float = field(default=-0.01, validator=finite)
 
     S = T = None  # not enumerable; `successors` has the three outcomes of each action
 

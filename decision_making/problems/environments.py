@@ -20,7 +20,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from decision_making.checks import Array, count, optional, refuse
+from decision_making.checks import Array, Named, count, optional, refuse, suggestion
 from decision_making.mdp import Table, sample_start, start_distribution
 
 EPISODE_STEPS = {  # after this many steps an episode is truncated
@@ -115,8 +115,8 @@ class ProblemVectorEnvironment(VectorEnv[Any, Any, Any]):
         render_mode: str | None = None,
         **fields: Any,
     ) -> None:
-        count(self, _Named("num_envs"), num_envs)
-        optional(count)(self, _Named("max_episode_steps"), max_episode_steps)
+        count(self, Named("num_envs"), num_envs)
+        optional(count)(self, Named("max_episode_steps"), max_episode_steps)
         self._port = _port(P, b, fields)
         self.problem = self._port.P
         self.num_envs, self.max_episode_steps = num_envs, max_episode_steps
@@ -237,22 +237,18 @@ class _Port:
         return {} if legal is None else {"action_mask": legal(s).astype(np.int8)}
 
 
-class _Named:
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-
 def _port(P: Any, b: Any, fields: dict[str, Any]) -> _Port:
     if isinstance(P, str):
         from decision_making import problems
 
         if P not in EPISODE_STEPS:
-            raise ValueError(f"P = {P!r}: must be a problem or one of {', '.join(EPISODE_STEPS)}")
+            near = suggestion(P, EPISODE_STEPS)
+            raise ValueError(f"P = {P!r}: must be a problem or one of {', '.join(EPISODE_STEPS)}{near}")
         P = getattr(problems, P)(**fields)
     elif fields:
         raise TypeError(f"{', '.join(fields)}: fields go with the name of a problem, not with a problem")
     b = getattr(P, "b", None) if b is None else b
-    start_distribution(P, _Named("b"), b)
+    start_distribution(P, Named("b"), b)
     return _Port(P, b, _space(P, "S", "state_bounds"), _space(P, "A", "action_bounds"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, count, discount, refuse
+from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse, suggestion
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.simulation import Trajectories, default_rng, rollouts
@@ -61,9 +61,9 @@ class GymnasiumProblem:
     env: Any = field(repr=False)  # id, environment, factory or vector environment; then the vector environment
     γ: float = field(validator=discount)  # discount factor
     n_envs: int = field(default=8, kw_only=True, validator=count)
-    normalize_observations: bool = field(default=False, kw_only=True)
-    scale_rewards: bool = field(default=False, kw_only=True)
-    seed: int | None = field(default=None, kw_only=True)
+    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)
+    scale_rewards: bool = field(default=False, kw_only=True, validator=flag)
+    seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))
 
     name: str = field(init=False)
     head: Any = field(init=False)  # the distribution that suits the action space
@@ -386,7 +386,8 @@ def _vector(env: Any, n_envs: int) -> Any:
         try:
             spec = gymnasium.spec(env)
         except gymnasium.error.Error as error:
-            raise ValueError(f"env = {env!r}: no environment of that id ({error})") from error
+            near = suggestion(env, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
+            raise ValueError(f"env = {env!r}: no environment of that id ({error}){near}") from error
         box = isinstance(gymnasium.make(env).observation_space, spaces.Box) if not spec.vector_entry_point else True
         if spec.vector_entry_point:
             made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="vector_entry_point")
@@ -402,6 +403,11 @@ def _vector(env: Any, n_envs: int) -> Any:
     if not isinstance(space, spaces.Box):
         made = wrappers.vector.FlattenObservation(made)
     return made
+
+
+def _bare_names(ids: Any) -> list[str]:
+    """Of this library's environments, as configurations name them."""
+    return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
 
 
 def _head(space: Any) -> Any:

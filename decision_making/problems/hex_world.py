@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen, validate
 
-from decision_making.checks import Array, discount, is_number, refuse
+from decision_making.checks import Array, discount, finite, is_number, probability, refuse
 from decision_making.mdp import MDP, indices
 from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, PAPER, RED, Canvas, blend
 
@@ -21,16 +21,6 @@ STANDARD_TILES = (
     *((4, 1), (5, 0), (6, 0), (7, 0), (7, 1), (8, 1), (9, 0)),
 )
 STANDARD_REWARDS = {(0, 1): 5.0, (2, 0): -10.0, (9, 0): 10.0}
-
-
-def _probability(M: Any, attribute: Any, p: float) -> None:
-    if not (is_number(p) and 0 <= p <= 1):
-        refuse(M, attribute.name, p, "a probability")
-
-
-def _finite(M: Any, attribute: Any, x: float) -> None:
-    if not is_number(x):
-        refuse(M, attribute.name, x, "a finite number")
 
 
 def _different_tiles(M: Any, attribute: Any, tiles: Any) -> None:
@@ -59,8 +49,8 @@ class HexWorld:
         default=STANDARD_TILES, repr=False, validator=_different_tiles
     )  # in the order of the states
     rewards: dict[tuple[int, int], float] = field(factory=STANDARD_REWARDS.copy, repr=False)  # of tiles that end it
-    p_intended: float = field(default=0.7, validator=_probability)
-    r_bump: float = field(default=-1.0, validator=_finite)  # pays a try that leaves the map
+    p_intended: float = field(default=0.7, validator=probability)
+    r_bump: float = field(default=-1.0, validator=finite)  # pays a try that leaves the map
     _mdp: MDP = field(init=False, repr=False)
 
     @_mdp.default

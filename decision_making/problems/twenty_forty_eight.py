@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, discount, is_number, refuse
+from decision_making.checks import Array, discount, probability
 from decision_making.mdp import indices
 from decision_making.problems.drawing import Canvas, Colour, blend
 
@@ -47,11 +46,6 @@ def _close_gaps(lines: Array) -> None:
     lines[:] = np.take_along_axis(lines, np.argsort(lines == 0, axis=1, kind="stable"), axis=1)
 
 
-def _probability(M: Any, attribute: Any, p: float) -> None:
-    if not (is_number(p) and 0 <= p <= 1):
-        refuse(M, attribute.name, p, "a probability")
-
-
 @frozen
 class TwentyFortyEight:
     """A board of exponents (4, 4): 0 is an empty cell, k >= 1 a tile of value 2**k; actions left, down, right, up.
@@ -79,7 +73,7 @@ class TwentyFortyEight:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    p_two: float = field(default=0.8, validator=_probability)  # a new tile is a 2, not a 4
+    p_two: float = field(default=0.8, validator=probability)  # a new tile is a 2, not a 4
 
     S = T = None  # too many states
 

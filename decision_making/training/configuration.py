@@ -7,10 +7,10 @@ else is a gymnasium id, and learnt by `TrustRegionPolicyOptimization` with one o
 
 from __future__ import annotations
 
-import difflib
-import math
+import json
 import platform
 import tomllib
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, NamedTuple
 
@@ -18,7 +18,23 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making import policy_gradient_optimization as chapter_12
-from decision_making.checks import Array
+from decision_making.checks import (
+    Array,
+    Named,
+    count,
+    count_or_zero,
+    discount,
+    finite,
+    flag,
+    not_negative,
+    one_of,
+    optional,
+    positive,
+    refuse,
+    share,
+    shrink_factor,
+    suggestion,
+)
 from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
 from decision_making.policy_gradient_estimation import RewardToGoGradient
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
@@ -71,7 +87,6 @@ TEXTBOOK: dict[str, Any] = {
     "clamp": 0.2,
     "L2_max": None,
 }
-NUMBERS_OR_NONE = ("steps", "updates", "seconds", "threshold", "kl_target", "damping", "max_kl", "L2_max")
 
 RULES = {
     "trust-region": "trust_region",
@@ -80,6 +95,38 @@ RULES = {
     "clamped": "clamped",
     "penalized": "penalized",
     "gradient": "gradient",
+}
+
+
+WIDEST = 65_536  # of a layer
+
+
+def _widths(M: Any, field: Any, x: Any) -> None:
+    whole = isinstance(x, list | tuple) and all(isinstance(k, int) and not isinstance(k, bool) for k in x)
+    if not (whole and all(0 < k <= WIDEST for k in x)):
+        refuse(M, field.name, x, f"a list of whole numbers in 1..{WIDEST}")
+
+
+# what each setting may be; the structs check again, but by names of their own and when the run's folder may be there
+CHECKS: dict[str, Any] = {
+    "update": one_of(*RULES),
+    "advantage": one_of("generalized", "baseline", "reward_to_go", "total_return"),
+    "critic": one_of("neural", "linear"),
+    "hidden": _widths,
+    **dict.fromkeys(("steps", "updates"), optional(count)),
+    **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "passes", "minibatch", "critic_iterations"), count),
+    **dict.fromkeys(("checkpoint_every", "depth", "trajectories", "ascents"), count),
+    **dict.fromkeys(("seed", "max_backtracks"), count_or_zero),
+    **dict.fromkeys(("seconds", "kl_target", "max_kl", "L2_max"), optional(positive)),
+    **dict.fromkeys(("delta", "epsilon", "learning_rate", "clamp"), positive),
+    **dict.fromkeys(("beta", "step_size"), not_negative),
+    **dict.fromkeys(("gamma", "lambda"), discount),
+    **dict.fromkeys(("alpha", "line_search_factor"), shrink_factor),
+    **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards"), flag),
+    "damping": optional(not_negative),
+    "fisher_subsample": share,
+    "threshold": optional(finite),
+    "log_sigma": finite,
 }
 
 
@@ -133,7 +180,7 @@ def defaults(env: str) -> dict[str, Any]:
 
 @frozen(eq=False)
 class Configuration:
-    """Checked settings of a run. Raises ValueError or TypeError, naming the setting, what was given and what may be.
+    """Checked settings of a run. Raises ValueError, naming the setting, what was given and what may be.
 
     >>> Configuration({"env": "CartPole-v1", "delt": 0.02})
     Traceback (most recent call last):
@@ -145,18 +192,17 @@ class Configuration:
     values: dict[str, Any] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.given, Mapping):
+            refuse(self, "given", self.given, "settings by name, such as {'env': 'CartPole-v1'}", TypeError)
         env = self.given.get("env")
         if not isinstance(env, str) or not env:
-            raise ValueError(f"env = {env!r}: must be a gymnasium id or one of {', '.join(PROBLEMS)}")
+            refuse(None, "env", env, f"a gymnasium id or one of {', '.join(PROBLEMS)}")
         known = defaults(env)
         for name, value in self.given.items():
             if name not in known:
-                raise ValueError(f"{name}: unknown setting{_suggestion(name, known)}")
-            known[name] = _checked(name, value, known[name])
-        if known["update"] not in RULES:
-            raise ValueError(
-                f"update = {known['update']!r}: must be one of {', '.join(RULES)}{_suggestion(known['update'], RULES)}"
-            )
+                raise ValueError(f"{name}: unknown setting{suggestion(name, known)}")
+            if name != "env":
+                known[name] = _checked(name, value)
         if all(known[name] is None for name in ("steps", "updates", "seconds", "threshold")):
             known |= {"updates": 100} if is_textbook(env) else {"steps": 100_000}
         object.__setattr__(self, "values", known)
@@ -169,7 +215,7 @@ class Configuration:
         """From TOML, with some settings replaced; a table [versions] is passed over."""
         try:
             given = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"not TOML: {error}") from error
         given.pop("versions", None)
         return cls(given | changes)
@@ -212,40 +258,16 @@ class Configuration:
         )
 
 
-def _suggestion(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """The value, if it is of the default's kind."""
-    kind, allowed = _kind(name, default)
-    wrong = not isinstance(value, kind) or (isinstance(value, bool) and bool not in kind)
-    if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        raise TypeError(f"{name} = {value!r}: must be {allowed}")
-    if isinstance(default, list):
-        if not all(isinstance(x, int) and not isinstance(x, bool) and 0 < x <= 65_536 for x in value):
-            raise TypeError(f"{name} = {value!r}: must be a list of whole numbers in 1..65536")
+def _checked(name: str, value: Any) -> Any:
+    """The value as a plain one, if the setting may have it."""
+    CHECKS[name](None, Named(name), value)
+    if isinstance(value, tuple):
         return list(value)
-    return value
-
-
-def _kind(name: str, default: Any) -> tuple[tuple[type, ...], str]:
-    if name in NUMBERS_OR_NONE:
-        return (int, float, type(None)), "a number"
-    if isinstance(default, bool):
-        return (bool,), "true or false"
-    if isinstance(default, int):
-        return (int,), "a whole number"
-    if isinstance(default, float):
-        return (int, float), "a number"
-    return ((list, tuple), "a list of whole numbers") if isinstance(default, list) else ((str,), "a text")
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _toml(value: Any) -> str:
     """A plain value as TOML: JSON but for the names of nothing, which are not written."""
-    import json
-
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -286,9 +308,7 @@ def _gymnasium(c: Configuration, P: Any) -> Parts:
 def _critic(c: Configuration, width: int) -> Any:
     if c["critic"] == "linear":
         return LinearCritic(width)
-    if c["critic"] == "neural":
-        return NeuralCritic((width, *c["hidden"]), iterations=c["critic_iterations"])
-    raise ValueError(f"critic = {c['critic']!r}: must be neural or linear")
+    return NeuralCritic((width, *c["hidden"]), iterations=c["critic_iterations"])
 
 
 def _textbook(c: Configuration, P: Any) -> Parts:

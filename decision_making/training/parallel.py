@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, Named, count, function, refuse
 from decision_making.simulation import Trajectories, default_rng, rollouts
 
 RETRIES = 3  # times in a row that workers may be lost before any task has finished
@@ -50,6 +50,7 @@ def in_parallel(
     Raises RuntimeError, saying what to change, where a worker would compute with more than one thread; WorkerLostError
     where a task loses every worker; what f raises; ValueError for wrong arguments, OSError for no scheduler.
     """
+    function(None, Named("f"), f)
     whole = isinstance(workers, int) and not isinstance(workers, bool)
     if workers is not None and not (whole and (workers >= 1 or workers == -1)):
         refuse(None, "workers", workers, "a whole number >= 1, or -1 for one a core")
@@ -102,9 +103,8 @@ def parallel_rollouts(
     Raises as `rollouts` and `in_parallel` do (a trajectory is counted within its block), TypeError for a problem with
     live environments.
     """
-    for name, k in (("m", m), ("blocks", blocks)):
-        if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
-            refuse(None, name, k, "a whole number >= 1")
+    for name, k in (("d", d), ("m", m), ("blocks", blocks)):
+        count(None, Named(name), k)
     if hasattr(P, "restart"):
         refuse(None, "P", P, "a problem with a sampler TR: live environments go on where they are", TypeError)
     θ, blocks = np.asarray(θ), min(int(blocks), int(m))

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, parameters, refuse
+from decision_making.checks import Array, Named, count, count_or_zero, flag, parameters, refuse, shrink_factor
 from decision_making.mdp import sample_start
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.simulation import default_rng, simulate
-from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
+from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 
 HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}
 POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy)}
@@ -31,6 +31,17 @@ class TrainedPolicy:
     θ: Array = field(repr=False)  # (n,)
     statistics: dict[str, Array] = field(factory=dict, repr=False)
     action: dict[str, Array] = field(factory=dict, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "θ", parameters(self.θ, self.π.n))
+        width = self.π.sizes[:1] if isinstance(self.π, NeuralPolicy) else None
+        x = self.statistics
+        if not (x == {} or _alike(x, {"mean", "variance"}, width) and (x["variance"] >= 0).all()):
+            refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}", ValueError)
+        x = self.action
+        good = x == {} or _alike(x, {"start"}) or (_alike(x, {"low", "high"}) and (x["low"] <= x["high"]).all())
+        if not good:
+            refuse(self, "action", x, "empty, or start, or low <= high of one shape")
 
     def act(self, observation: Any, *, mode: bool = True, rng: Any = None) -> Any:
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
@@ -59,6 +70,15 @@ class TrainedPolicy:
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
 
 
+def _alike(x: Any, names: set[str], shape: tuple[int, ...] | None = None) -> bool:
+    """Whether x has these arrays, of numbers, of one shape; bounds of actions may be infinite, statistics not."""
+    if not isinstance(x, dict) or set(x) != names or any(np.asarray(y).dtype.kind not in "iuf" for y in x.values()):
+        return False
+    arrays = [np.asarray(y) for y in x.values()]
+    fit = all(y.shape == (arrays[0].shape if shape is None else shape) for y in arrays)
+    return fit and not any(np.isnan(y).any() or ("mean" in names and not np.isfinite(y).all()) for y in arrays)
+
+
 def save_policy(path: Path | str, π: Any, θ: Array, problem: Any = None) -> None:
     """Write π, θ, and what a `GymnasiumProblem` does to observations and actions, to one `.npz` file, whole or not.
 
@@ -81,16 +101,8 @@ def load_policy(path: Path | str) -> TrainedPolicy:
         return {name[len(prefix) :]: x for name, x in arrays.items() if name.startswith(prefix)}
 
     try:
-        π = _rebuilt(meta["policy"])
-        statistics, action = group("observation."), group("action.")
-        if set(statistics) not in ({"mean", "variance"}, set()) or set(action) not in (
-            {"start"},
-            {"low", "high"},
-            set(),
-        ):
-            raise ValueError(f"unknown arrays {sorted(arrays)}")
-        return TrainedPolicy(π, parameters(arrays["θ"], π.n), statistics, action)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return TrainedPolicy(_rebuilt(meta["policy"]), arrays["θ"], group("observation."), group("action."))
+    except DAMAGED as error:
         raise ValueError(f"{path} is not a saved policy: {error}") from error
 
 
@@ -152,8 +164,11 @@ def evaluate(
     """
     if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
         refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
-    if not 0 < confidence < 1:
-        refuse(None, "confidence", confidence, "strictly between 0 and 1")
+    shrink_factor(None, Named("confidence"), confidence)
+    flag(None, Named("mode"), mode)
+    count_or_zero(None, Named("seed"), seed)
+    if not isinstance(policy, TrainedPolicy):
+        refuse(None, "policy", policy, "a TrainedPolicy, as load_policy gives", TypeError)
     rng = default_rng(seed)
 
     def act(s: Array) -> Array:
@@ -162,6 +177,7 @@ def evaluate(
     if callable(getattr(problem, "TR", None)):
         if d is None:
             raise ValueError("d = None: episodes of a problem that is simulated need a number of steps")
+        count(None, Named("d"), d)
         τs = simulate(problem, sample_start(problem.b, episodes, rng), act, d, rng)
         returns, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
     else:

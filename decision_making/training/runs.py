@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from decision_making.checks import Array
+from decision_making.checks import Array, refuse
 from decision_making.policy_gradient_optimization import Step
 from decision_making.training.checkpoint import naming, remove_leftovers, write_whole
 from decision_making.training.configuration import Configuration, is_textbook
@@ -34,6 +34,8 @@ def run(
     allow_imports: bool = False,
 ) -> History:
     """Train in a new folder. Raises FileExistsError if it holds a run already."""
+    if not isinstance(configuration, Configuration):
+        refuse(None, "configuration", configuration, "a Configuration", TypeError)
     folder = Path(folder)
     if (folder / CONFIG).exists():
         raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")

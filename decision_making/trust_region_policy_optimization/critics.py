@@ -7,14 +7,10 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, all_finite, count, not_negative, one_of, parameters, positive
+from decision_making.checks import Array, all_finite, count, layers, not_negative, one_of, parameters, positive, widths
 from decision_making.policies.network import ForwardPass, orthogonal, size
 from decision_making.simulation import default_rng
 from decision_making.trust_region_policy_optimization.adam import adam
-
-
-def _sizes(sizes: Any) -> tuple[int, ...]:
-    return tuple(sizes)
 
 
 def _rows(s: Any, width: int) -> Array:
@@ -95,15 +91,11 @@ class NeuralCritic:
     True
     """
 
-    sizes: tuple[int, ...] = field(converter=_sizes)  # widths of the state and of the hidden layers
+    sizes: tuple[int, ...] = field(converter=widths, validator=layers)  # widths of the state and of the hidden layers
     optimizer: str = field(default="lbfgs", kw_only=True, validator=one_of("lbfgs", "adam"))
     iterations: int = field(default=10, kw_only=True, validator=count)  # of L-BFGS, or passes of Adam
     learning_rate: float = field(default=1e-3, kw_only=True, validator=positive)  # of Adam
     minibatch: int = field(default=128, kw_only=True, validator=count)  # of Adam
-
-    def __attrs_post_init__(self) -> None:
-        for width in self.sizes or (0,):
-            count(self, type("sizes", (), {"name": "sizes"}), width)
 
     @property
     def _shapes(self) -> list[tuple[int, int]]:

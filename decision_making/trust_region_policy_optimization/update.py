@@ -15,6 +15,7 @@ from attrs import field, frozen
 from decision_making.advantages import end_states, generalized_advantages, normalized, temporal_differences
 from decision_making.checks import (
     Array,
+    Named,
     all_finite,
     count,
     count_or_zero,
@@ -25,13 +26,21 @@ from decision_making.checks import (
     optional,
     parameters,
     positive,
+    problem,
     refuse,
+    share,
     shrink_factor,
 )
 from decision_making.policies import Policy
-from decision_making.policy_gradient_estimation import problem
 from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, restricted_update, searched, step
-from decision_making.simulation import Trajectories, check_finite, default_rng, local_rewards_to_go, returns
+from decision_making.simulation import (
+    Trajectories,
+    check_finite,
+    check_trajectories,
+    default_rng,
+    local_rewards_to_go,
+    returns,
+)
 from decision_making.surrogate import Surrogate
 from decision_making.trust_region_policy_optimization.adam import adam
 
@@ -41,12 +50,6 @@ def _critic(M: Any, attribute: Any, critic: Any) -> None:
         refuse(
             M, attribute.name, critic, "a critic, with init(rng), predict(φ, s) and fit(φ, s, targets, rng)", TypeError
         )
-
-
-def _share(M: Any, attribute: Any, x: Any) -> None:
-    positive(M, attribute, x)
-    if x > 1:
-        refuse(M, attribute.name, x, "at most 1")
 
 
 @frozen(eq=False)
@@ -72,7 +75,7 @@ class TrustRegionPolicyOptimization:
     max_backtracks: int = field(default=10, kw_only=True, validator=count_or_zero)
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     damping: float = field(default=0.1, kw_only=True, validator=not_negative)  # c in F + cI
-    fisher_subsample: float = field(default=1.0, kw_only=True, validator=_share)  # share of the states in F
+    fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
     advantage: str = field(
         default="generalized",
@@ -233,6 +236,7 @@ def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng:
         if not callable(getattr(M.P, "collect", None)):
             raise TypeError(f"P = {M.P!r}: must collect environment steps, as GymnasiumProblem does, or τs be given")
         return M.P.collect(π, θ, M.n, rng)
+    check_trajectories(τs)
     check_finite(τs)
     return τs
 
@@ -297,6 +301,7 @@ def conjugate_gradients(
     """
     from scipy.sparse.linalg import LinearOperator, cg  # imported where used
 
+    count(None, Named("iterations"), iterations)
     x = np.zeros(len(g))
 
     def product(p: Array) -> Array:

@@ -183,11 +183,5 @@ def test_unknown_action_is_refused(a):
         MountainCar().TR(np.zeros((1, 2)), np.array([a]))
 
 
-@pytest.mark.parametrize("γ", [-0.1, 1.1, np.nan, None])
-def test_discount_out_of_range_is_refused(γ):
-    with pytest.raises(ValueError, match=rf"MountainCar\.γ = {γ}"):
-        MountainCar(γ)
-
-
 def test_pictures():
     problems.check_picture(MountainCar(), np.array([[-0.5, 0.0], [-0.5, 0.03], [0.1, -0.05], [0.6, 0.07], [-1.2, 0]]))

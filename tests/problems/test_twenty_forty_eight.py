@@ -243,14 +243,6 @@ def test_faulty_boards_and_actions_are_refused():
             P.move(np.zeros(shape, int), np.array(a))
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.5, np.nan, None, "0.8"])
-def test_probability_out_of_range_is_refused(p):
-    with pytest.raises(ValueError, match=rf"TwentyFortyEight\.p_two = '?{p}"):
-        TwentyFortyEight(p_two=p)
-    with pytest.raises(ValueError, match=r"TwentyFortyEight\.γ = "):
-        TwentyFortyEight(γ=p if p != "0.8" else 2)
-
-
 def test_pictures():
     board = np.arange(16).reshape(4, 4)
     problems.check_picture(

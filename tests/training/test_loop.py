@@ -140,24 +140,6 @@ def test_interrupt_passes_through_and_the_run_can_be_resumed(tmp_path):
     same(train(M, π, [0, 1], updates=14, checkpoint_every=5, folder=tmp_path, resume=True), whole)
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        ({}, "at least one limit"),
-        ({"updates": 0}, "updates = 0"),
-        ({"steps": -5}, "steps = -5"),
-        ({"seconds": 0.0}, "seconds = 0.0"),
-        ({"threshold": np.nan}, "threshold = nan"),
-        ({"updates": 1, "window": 0}, "window = 0"),
-        ({"updates": 1, "checkpoint_every": 0}, "checkpoint_every = 0"),
-        ({"updates": 1, "resume": True}, "folder"),
-    ],
-)
-def test_bad_limits_are_named(options, said):
-    with pytest.raises(ValueError, match=said):
-        train(M, π, [0, 1], rng=0, **options)
-
-
 def test_history_names_its_metrics_and_writes_them(tmp_path):
     history = train(M, π, [0, 1], rng=0, updates=2)
     with pytest.raises(KeyError, match="return_mean"):

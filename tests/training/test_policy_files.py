@@ -213,25 +213,6 @@ def test_sampled_actions_differ_from_the_mode():
     assert best.lengths.tolist() == [10] * 200
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"episodes": 1}, "episodes = 1: must be a whole number >= 2"),
-        ({"episodes": 2.5}, "episodes = 2.5"),
-        ({"confidence": 1.0}, "confidence = 1.0: must be strictly between 0 and 1"),
-        ({"confidence": float("nan")}, "confidence = nan"),
-    ],
-)
-def test_bad_evaluation_is_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        evaluate(counting_policy(), Counting(), **options)
-
-
-def test_simulated_problem_needs_a_number_of_steps():
-    with pytest.raises(ValueError, match="d = None: episodes of a problem that is simulated"):
-        evaluate(TrainedPolicy(LinearGaussianPolicy(), np.array([0.0, 1.0])), SimpleRegulator(0.9))
-
-
 def test_episode_that_never_ends_is_an_error():
     P = GymnasiumProblem(lambda: Counting(10**9, 10**9), 0.9, n_envs=2)
     with pytest.raises(ValueError, match="an episode takes more than max_steps = 50 steps"):

@@ -66,59 +66,6 @@ def test_every_setting_is_used():
     assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) == read | {"checkpoint_every"}
 
 
-@pytest.mark.parametrize(
-    ("given", "error", "message"),
-    [
-        ({}, ValueError, "env = None: must be a gymnasium id or one of SimpleRegulator"),
-        ({"env": 3}, ValueError, "env = 3"),
-        ({"env": "CartPole-v1", "delt": 0.1}, ValueError, "delt: unknown setting; did you mean delta?"),
-        ({"env": "CartPole-v1", "depth": 3}, ValueError, "depth: unknown setting"),
-        ({"env": "CartPole-v1", "xyz": 3}, ValueError, "xyz: unknown setting$"),
-        (
-            {"env": "CartPole-v1", "update": "trust_region"},
-            ValueError,
-            "update = 'trust_region'.*did you mean trust-region",
-        ),
-        ({"env": "CartPole-v1", "seed": 1.5}, TypeError, "seed = 1.5: must be a whole number"),
-        ({"env": "CartPole-v1", "seed": True}, TypeError, "seed = True: must be a whole number"),
-        ({"env": "CartPole-v1", "gamma": "0.9"}, TypeError, "gamma = '0.9': must be a number"),
-        ({"env": "CartPole-v1", "gamma": float("nan")}, TypeError, "gamma = nan: must be a number"),
-        ({"env": "CartPole-v1", "hidden": 64}, TypeError, "hidden = 64: must be a list of whole numbers"),
-        ({"env": "CartPole-v1", "hidden": [64, 0]}, TypeError, r"hidden = \[64, 0\]"),
-        ({"env": "CartPole-v1", "hidden": [10**9]}, TypeError, r"must be a list of whole numbers in 1\.\.65536"),
-        ({"env": "CartPole-v1", "scale_rewards": 1}, TypeError, "scale_rewards = 1: must be true or false"),
-        ({"env": "CartPole-v1", "critic": 1}, TypeError, "critic = 1: must be a text"),
-        ({"env": "CartPole-v1", "steps": "many"}, TypeError, "steps = 'many': must be a number"),
-    ],
-)
-def test_bad_configuration_is_named(given, error, message):
-    with pytest.raises(error, match=message):
-        Configuration(given)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"gamma": 1.5}, r"γ = 1.5"),
-        ({"delta": -1.0}, r"δ = -1"),
-        ({"n_envs": 3}, "steps_per_update = 128: must be a multiple of n_envs = 3"),
-        ({"critic": "cubic"}, "critic = 'cubic': must be neural or linear"),
-        ({"env": "NoSuch-v0"}, "env = 'NoSuch-v0': no environment of that id"),
-        ({"env": "os:CartPole-v1"}, "names a module to import, whose code would run"),
-        ({"advantage": "best"}, "advantage = 'best'"),
-    ],
-)
-def test_what_cannot_be_put_together_leaves_no_folder(tmp_path, given, message):
-    with pytest.raises(ValueError, match=message):
-        run(Configuration({**SMALL, **given, "updates": 1}), tmp_path / "run")
-    assert not (tmp_path / "run").exists()
-
-
-def test_text_that_is_not_toml_is_named():
-    with pytest.raises(ValueError, match="not TOML"):
-        Configuration.from_toml("env = ")
-
-
 # ---- folders
 
 

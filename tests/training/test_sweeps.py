@@ -103,24 +103,19 @@ def test_a_setting_that_is_a_list_is_one_value(given, found):
         ({"env": "CartPole-v1", "seed": []}, ValueError, r"seed = \[\]: must have at least one value"),
         ({"env": "CartPole-v1", "seed": range(0)}, ValueError, r"seed = range\(0, 0\): must have at least one value"),
         ({"env": "CartPole-v1", "sed": range(2)}, ValueError, "sed: unknown setting; did you mean seed?"),
-        ({"env": "CartPole-v1", "delta": [0.1, "x"]}, TypeError, "delta = 'x': must be a number"),
+        ({"env": "CartPole-v1", "delta": [0.1, "x"]}, ValueError, "delta = 'x': must be a finite number > 0"),
         ({"env": "CartPole-v1", "seed": [1, 1]}, ValueError, "seed=1: two runs of the sweep have these settings"),
         ({"env": "CartPole-v1", "seed": range(10**5), "delta": [0.1, 0.2]}, ValueError, "has 200000 runs: must be"),
         ({"env": ["CartPole-v1", "SimpleRegulator"], "delta": 0.1}, ValueError, "delta: unknown setting"),
         ({"env": ["SimpleRegulator", "NoSuch-v0"]}, ValueError, "env = 'NoSuch-v0'"),
         ({"env": "os:CartPole-v1"}, ValueError, "names a module to import"),
-        ({"env": "SimpleRegulator", "gamma": [0.9, 2.0]}, ValueError, "γ = 2"),
+        ({"env": "SimpleRegulator", "gamma": [0.9, 2.0]}, ValueError, "gamma = 2"),
     ],
 )
 def test_bad_grid_is_named_and_leaves_nothing(tmp_path, given, error, message):
     with pytest.raises(error, match=message):
         sweep(given, tmp_path / "sweep")
     assert not (tmp_path / "sweep").exists()
-
-
-def test_grid_must_be_a_mapping():
-    with pytest.raises(TypeError, match="a grid is a mapping from settings to values, not list"):
-        grid([SMALL])
 
 
 @pytest.mark.parametrize(
@@ -371,13 +366,6 @@ def test_wish_for_threads_is_refused(wish):
 def test_one_job_is_one_job_whatever_the_backend(tmp_path):
     with joblib.parallel_config("threading", n_jobs=1):
         assert len(sweep(SMALL, tmp_path)) == 1
-
-
-@pytest.mark.parametrize("workers", [0, -2, 1.5, True, "2"])
-def test_number_of_workers_is_checked(tmp_path, workers):
-    with pytest.raises(ValueError, match=f"workers = {workers!r}: must be a whole number >= 1, or -1"):
-        sweep(SMALL, tmp_path / "sweep", workers=workers)
-    assert not (tmp_path / "sweep").exists()
 
 
 def test_workers_and_a_cluster_contradict_each_other():

@@ -280,26 +280,3 @@ def test_initial_weights_are_orthogonal_and_biases_zero():
     np.testing.assert_array_equal(φ, critic.init(np.random.default_rng(0)))
     assert not np.array_equal(φ, critic.init(1))
     assert critic.n == len(φ)
-
-
-@pytest.mark.parametrize(
-    ("build", "said"),
-    [
-        (lambda: LinearCritic(0), r"LinearCritic\.width = 0: must be a whole number >= 1"),
-        (lambda: LinearCritic(2.0), r"LinearCritic\.width = 2\.0: must be a whole number >= 1"),
-        (lambda: LinearCritic(2, 0), r"LinearCritic\.degree = 0: must be a whole number >= 1"),
-        (lambda: LinearCritic(2, ridge=-1.0), r"LinearCritic\.ridge = -1\.0: must be a finite number >= 0"),
-        (lambda: LinearCritic(2, ridge=math.nan), r"LinearCritic\.ridge = nan: must be a finite number >= 0"),
-        (lambda: NeuralCritic(()), r"NeuralCritic\.sizes = 0: must be a whole number >= 1"),
-        (lambda: NeuralCritic((4, 0)), r"NeuralCritic\.sizes = 0: must be a whole number >= 1"),
-        (lambda: NeuralCritic((4, 2.5)), r"NeuralCritic\.sizes = 2\.5: must be a whole number >= 1"),
-        (lambda: NeuralCritic((4,), optimizer="sgd"), r"optimizer = 'sgd': must be one of 'lbfgs', 'adam'"),
-        (lambda: NeuralCritic((4,), iterations=0), r"NeuralCritic\.iterations = 0: must be a whole number >= 1"),
-        (lambda: NeuralCritic((4,), learning_rate=0.0), r"learning_rate = 0\.0: must be a finite number > 0"),
-        (lambda: NeuralCritic((4,), minibatch=0), r"NeuralCritic\.minibatch = 0: must be a whole number >= 1"),
-        (lambda: NeuralCritic((4,)).init("seed"), "rng = 'seed'"),
-    ],
-)
-def test_bad_options_are_named(build, said):
-    with pytest.raises((ValueError, TypeError), match=said):
-        build()

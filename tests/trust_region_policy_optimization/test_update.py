@@ -787,59 +787,6 @@ def named(name):
     return f"TrustRegionPolicyOptimization\\.{name} = "
 
 
-@pytest.mark.parametrize(
-    ("name", "wrong", "allowed"),
-    [
-        ("n", 0, "whole number >= 1"),
-        ("n", 2.5, "whole number >= 1"),
-        ("δ", 0.0, "finite number > 0"),
-        ("δ", math.nan, "finite number > 0"),
-        ("δ", "0.01", "finite number > 0"),
-        ("λ", 1.5, r"\[0, 1\]"),
-        ("λ", -0.1, r"\[0, 1\]"),
-        ("α", 1.0, "strictly between 0 and 1"),
-        ("α", 0.0, "strictly between 0 and 1"),
-        ("max_backtracks", -1, "whole number >= 0"),
-        ("max_backtracks", 1.0, "whole number >= 0"),
-        ("cg_iterations", 0, "whole number >= 1"),
-        ("damping", -1e-3, "finite number >= 0"),
-        ("damping", math.inf, "finite number >= 0"),
-        ("fisher_subsample", 0.0, "finite number > 0"),
-        ("fisher_subsample", 1.5, "at most 1"),
-        ("max_kl", 0.0, "finite number > 0"),
-        ("max_kl", math.inf, "finite number > 0"),
-        ("advantage", "gae", "'generalized', 'baseline', 'reward_to_go', 'total_return'"),
-        ("normalize_advantages", "yes", "True or False"),
-        ("rule", "trpo", "'trust_region', 'natural', 'restricted', 'penalized', 'clamped', 'gradient'"),
-        ("learning_rate", 0.0, "finite number > 0"),
-        ("passes", 0, "whole number >= 1"),
-        ("minibatch", 0, "whole number >= 1"),
-        ("clamp", 0.0, "finite number > 0"),
-        ("β", -1.0, "finite number >= 0"),
-        ("kl_target", 0.0, "finite number > 0"),
-        ("β_min", -1.0, "finite number >= 0"),
-        ("β_max", 0.0, "finite number > 0"),
-        ("β_min", 1e7, "at most β_max = 1000000.0"),
-    ],
-)
-def test_a_bad_option_is_named_with_its_value_and_what_is_allowed(name, wrong, allowed):
-    with pytest.raises(ValueError, match=named(name)) as refused:
-        attrs.evolve(TRPO(), **{name: wrong})
-    assert f"= {wrong!r}: must be" in str(refused.value)
-    refused.match(allowed)
-
-
-def test_a_problem_and_a_critic_that_are_none_are_named():
-    with pytest.raises(TypeError, match=named("P") + "'CartPole'.*must be a problem"):
-        TrustRegionPolicyOptimization("CartPole", 10, CRITIC)
-    with pytest.raises(TypeError, match=named("critic") + r"None: must be a critic, with init\(rng\)"):
-        TrustRegionPolicyOptimization(Collected(), 10, None)
-    with pytest.raises(ValueError, match=r"γ = 1\.5"):
-        TRPO(Collected(γ=1.5))
-    with pytest.raises(TypeError):
-        TrustRegionPolicyOptimization(Collected(), 10, CRITIC, 0.01, 0.97)  # options go by name
-
-
 def test_without_φ_there_is_no_step():
     π, θ, _, τs = case(Categorical(3))
     for act in (step, update):
