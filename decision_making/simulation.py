@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial, singledispatch
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from attrs import define, field, frozen
 
-from decision_making.checks import Array, Named, all_finite, count, function, numbers
+from decision_making.checks import Array, all_finite
 from decision_making.mdp import sample_start
 
 BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
@@ -57,7 +56,7 @@ class Trajectories:
     truncated: Any = field(default=None)  # whether the trajectory was cut there (m,); None: all not terminated
 
     def __attrs_post_init__(self) -> None:
-        r = self.r if self.r.dtype.kind == "f" else numbers(self.r, "r")
+        r = self.r if self.r.dtype.kind == "f" else self.r.astype(np.float64)
         if r.ndim != 2 or 0 in r.shape:
             raise ValueError(f"r has shape {r.shape}: must be (m, d) with m >= 1 and d >= 1")
         m, d = r.shape
@@ -96,8 +95,6 @@ class Trajectories:
             raise ValueError(
                 f"trajectories of lengths {lengths}: there must be at least one, each of at least one step"
             )
-        if any(not isinstance(step, tuple | list) or len(step) != 3 for τ in τs for step in τ):
-            raise TypeError("τs: each step of a trajectory must be a tuple (s, a, r)")
         d = max(lengths)
         padded = [[*τ, *([(τ[-1][0], τ[-1][1], 0.0)] * (d - len(τ)))] for τ in τs]
         s, a, r = (np.array([[step[i] for step in τ] for τ in padded]) for i in range(3))
@@ -148,8 +145,7 @@ def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = No
     Raises ValueError if d < 1, if a batch has the wrong length, or if a state, action or reward is not finite,
     naming the quantity, the trajectory and the step.
     """
-    count(None, Named("d"), d)
-    function(None, Named("π"), π)
+    _at_least_one("d", d)
     s = np.asarray(s)
     if s.ndim == 0 or len(s) == 0:
         raise ValueError(f"s has shape {s.shape}: must be a batch of start states, first axis m >= 1")
@@ -186,8 +182,15 @@ class _Record:
                 a = _rows(π(s), m, "the action batch π(s)")
                 s_next, r = self.P.TR(s, a, rng)
                 s_next, r = _rows(s_next, m, "s_next of TR"), _rows(r, m, "r of TR")
+                if s.shape != s_next.shape or r.ndim != 1:
+                    raise ValueError(
+                        f"TR gave s_next {s_next.shape} and r {r.shape} in step {k} for states {s.shape}: must be "
+                        f"{s.shape} and {(m,)}"
+                    )
                 if self.s is None:
                     self._allocate(s, a, r, s_next, masked=terminal is not None)
+                if a.shape[1:] != self.a.shape[2:]:
+                    raise ValueError(f"π(s) has shape {a.shape} in step {k}: was {(m, *self.a.shape[2:])} before")
                 s_next = s_next.astype(self.s.dtype, casting="same_kind", copy=False)
                 if (
                     self.mask is not None
@@ -205,10 +208,6 @@ class _Record:
 
     def _allocate(self, s: Array, a: Array, r: Array, s_next: Array, masked: bool) -> None:
         """The float type of the start states decides; whole-number starts take that of s_next."""
-        if s.shape != s_next.shape or r.ndim != 1:
-            raise ValueError(
-                f"TR gave s_next {s_next.shape} and r {r.shape} for states {s.shape}: must be {s.shape} and {(len(s),)}"
-            )
         steps, dtype = (self.d, self.m), s.dtype if s.dtype.kind == "f" else s_next.dtype
         self.s, self.s_end = np.empty((*steps, *s.shape[1:]), dtype), np.empty((self.m, *s.shape[1:]), dtype)
         self.a = np.empty((*steps, *a.shape[1:]), a.dtype)
@@ -228,13 +227,9 @@ def _never(s: Array) -> Array:
     return np.zeros(len(s), dtype=bool)
 
 
-def check_parameters(π: Any, θ: Array) -> None:
-    """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
-    n = getattr(π, "n", None)
-    if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
-        raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")
-    if not all_finite(θ):
-        raise ValueError(f"θ = {θ}: every parameter must be finite")
+def _at_least_one(name: str, k: Any) -> None:
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"{name} = {k!r}: must be a whole number >= 1")
 
 
 def _rows(x: Any, m: int, what: str) -> Array:
@@ -246,12 +241,6 @@ def _rows(x: Any, m: int, what: str) -> Array:
 
 def _where(alive: Array, x: Array, old: Array) -> Array:
     return np.where(alive.reshape(alive.shape + (1,) * (x.ndim - 1)), x, old)
-
-
-def check_trajectories(τs: Any) -> None:
-    """Raise TypeError where τs are no `Trajectories`."""
-    if not isinstance(τs, Trajectories):
-        raise TypeError(f"τs = {type(τs).__name__}: must be Trajectories; Trajectories.from_lists builds them")
 
 
 def check_finite(τs: Trajectories) -> None:
@@ -274,9 +263,8 @@ def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None
     any problem with a sampler TR. Simulated in blocks of `BLOCK` trajectories.
     """
     rng, θ = default_rng(rng), np.asarray(θ)
-    count(None, Named("d"), d)
-    count(None, Named("m"), m)
-    check_parameters(π, θ)
+    _at_least_one("d", d)
+    _at_least_one("m", m)
     s = sample_start(b, m, rng)
     s = s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
 
@@ -335,8 +323,6 @@ def standard_error(f: Callable[[Trajectories], Any], τs: Trajectories, groups: 
     >>> standard_error(lambda τs: τs.r.mean(), τs, groups=4).round(6)  # √(10/12), as the textbook has it
     np.float64(0.912871)
     """
-    check_trajectories(τs)
-    function(None, Named("f"), f)
     m = len(τs)
     groups = min(groups, m)
     if groups < 2:

@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import math
 import time
-from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import numpy as np
-from attrs import define
+from attrs import define, field
 
-from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
+from decision_making.checks import Array, parameters, refuse
 from decision_making.policies import Policy
 from decision_making.policy_gradient_estimation import (
     BaselineSubtractionGradient,
     LikelihoodRatioGradient,
     RewardToGoGradient,
 )
-from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, check_critic, step
+from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, step
 from decision_making.simulation import Trajectories, default_rng, rollouts
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
@@ -41,6 +40,29 @@ PATIENCE = 100_000  # steps of each environment in which no episode ends, where 
 
 
 @define(eq=False)
+class _Record:
+    """Numbers, ever more of them. There is room from the start: pages that are not touched take no memory, and none
+    are left behind, as would be if it grew little by little."""
+
+    room: Array = field(factory=lambda: np.empty(1 << 22))
+    n: int = 0
+
+    @property
+    def numbers(self) -> Array:
+        """What has been recorded, a view."""
+        return self.room[: self.n]
+
+    def extend(self, x: Any) -> None:
+        n = self.n + len(x)
+        if n > len(self.room):
+            room = np.empty(2 * n)
+            room[: self.n] = self.numbers
+            self.room = room
+        self.room[self.n : n] = x
+        self.n = n
+
+
+@define(eq=False)
 class _Run:
     """The state that a checkpoint holds."""
 
@@ -50,13 +72,13 @@ class _Run:
     update: int
     steps: int
     seconds: float
-    rows: array[float]  # METRICS of each update, one after the other: as objects they would take ten times the memory
-    returns: array[float]
+    rows: _Record = field(factory=_Record)  # METRICS of each update, one after the other
+    returns: _Record = field(factory=_Record)  # of all finished episodes
 
     @property
     def metrics(self) -> Array:
-        """(updates, metrics), a view of the rows: nothing can be added to them while it is held."""
-        return np.asarray(self.rows).reshape(-1, len(METRICS))
+        """(updates, metrics)"""
+        return self.rows.numbers.reshape(-1, len(METRICS))
 
 
 def train(
@@ -87,12 +109,6 @@ def train(
     The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
-    check_critic(M, φ)
-    if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
-        refuse(None, "callbacks", callbacks, "a list of callables", TypeError)
-    if not (folder is None or isinstance(folder, str | Path)):
-        refuse(None, "folder", folder, "a path", TypeError)
-    default_rng(rng)  # says what is wrong with it
     seed = int(rng) if isinstance(rng, int | np.integer) else int(default_rng(rng).integers(2**63))
     run = _begun(M, π, θ, φ)
     file = None if folder is None else Path(folder) / CHECKPOINT
@@ -112,7 +128,7 @@ def train(
         reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
         if reason is None and updates is steps is seconds is None:
             _check_that_episodes_end(run, M, threshold)
-    return History(run.θ, run.φ, run.metrics.copy(), np.array(run.returns), f"stopped by {reason}", seed)
+    return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 
 def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
@@ -125,12 +141,12 @@ def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -
 
 def _begun(M: Any, π: Policy, θ: Array, φ: Array | None) -> _Run:
     φ = None if φ is None else parameters(φ, name="φ")
-    return _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0, array("d"), array("d"))
+    return _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0)
 
 
 def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None:
     per_environment = run.steps // getattr(getattr(M, "P", None), "n_envs", 1)
-    if not run.returns and (run.steps == 0 or per_environment >= PATIENCE):
+    if not run.returns.n and (run.steps == 0 or per_environment >= PATIENCE):
         raise ValueError(
             f"threshold = {threshold}: no episode has ended in {run.update} updates and {run.steps} steps, so that it "
             "is never reached; give updates, steps or seconds too, or a longer checkpoint_every (checkpoints cut "
@@ -139,14 +155,14 @@ def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None
 
 
 def _check_limits(updates: Any, steps: Any, seconds: Any, threshold: Any, window: int, checkpoint_every: int) -> None:
-    if all(x is None for x in (updates, steps, seconds, threshold)):
+    limits = {"updates": updates, "steps": steps, "seconds": seconds}
+    if all(x is None for x in (*limits.values(), threshold)):
         raise ValueError("updates, steps, seconds, threshold = None: a run needs at least one limit")
-    for name, x in (("updates", updates), ("steps", steps)):
-        optional(count)(None, Named(name), x)
-    optional(positive)(None, Named("seconds"), seconds)
-    optional(finite)(None, Named("threshold"), threshold)
-    for name, x in (("window", window), ("checkpoint_every", checkpoint_every)):
-        count(None, Named(name), x)
+    for name, x in {**limits, "window": window, "checkpoint_every": checkpoint_every}.items():
+        if x is not None and not x > 0:
+            refuse(None, name, x, "above 0")
+    if threshold is not None and not math.isfinite(threshold):
+        refuse(None, "threshold", threshold, "a finite number")
 
 
 def _stream(seed: int, update: int, use: int) -> int:
@@ -167,7 +183,7 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
     run.update, run.steps = run.update + 1, run.steps + taken_steps
     passed = time.perf_counter() - start
     run.seconds += passed
-    run.returns.extend(finished.tolist())
+    run.returns.extend(finished)
     row = dict.fromkeys(METRICS, math.nan) | {
         "update": run.update,
         "steps": run.steps,
@@ -184,7 +200,7 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
         row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.mean, np.median, np.min, np.max)}
         row["episode_length"] = float(lengths.mean())
     row = {name: float(x) for name, x in row.items()}
-    run.rows.extend(row[name] for name in METRICS)
+    run.rows.extend([row[name] for name in METRICS])
     return taken, row
 
 
@@ -211,8 +227,9 @@ def _episodes(M: Any, τs: Trajectories | None) -> tuple[Array, Array]:
 
 
 def _limit(run: _Run, updates: Any, steps: Any, seconds: Any, threshold: float | None, window: int) -> str | None:
-    if threshold is not None and len(run.returns) >= window and np.mean(run.returns[-window:]) >= threshold:
-        return f"threshold: the last {window} episodes have mean {np.mean(run.returns[-window:]):.4g}"
+    last = run.returns.numbers[-window:]
+    if threshold is not None and len(last) == window and last.mean() >= threshold:
+        return f"threshold: the last {window} episodes have mean {last.mean():.4g}"
     for name, reached, limit in (
         ("updates", run.update, updates),
         ("steps", run.steps, steps),
@@ -227,7 +244,7 @@ def _save(run: _Run, M: Any, seed: int, file: Path) -> None:
     arrays: dict[str, Array] = {
         "θ": run.θ,
         "rows": run.metrics,
-        "returns": np.asarray(run.returns),
+        "returns": run.returns.numbers,
     }
     if run.φ is not None:
         arrays["φ"] = run.φ
@@ -262,5 +279,6 @@ def _restore(run: _Run, M: Any, file: Path) -> int:
             raise ValueError(f"{file} does not fit this run's problem: {error}") from error
     run.θ, run.φ, run.β, run.seconds = θ, φ, β, float(numbers["seconds"])
     run.update, run.steps = int(numbers["update"]), int(numbers["steps"])
-    run.rows, run.returns = (array("d", np.asarray(x, dtype=np.float64).tobytes()) for x in (rows, returns))
+    run.rows.extend(rows.ravel())
+    run.returns.extend(returns)
     return int(numbers["seed"])

@@ -546,6 +546,32 @@ def test_fault_of_an_environment_is_named_and_the_run_can_go_on(tmp_path, faulty
     assert facts(tmp_path / "run") == facts(tmp_path / "whole")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda s, r: (s[:, None] + s, r), r"TR gave s_next \(20, 20\) and r \(20,\) in step 4 for states \(20,\)"),
+        (lambda s, r: (s, r[:, None]), r"TR gave s_next \(20,\) and r \(20, 1\) in step 4 for states \(20,\)"),
+        (lambda s, r: (s[:-1], r), r"s_next of TR has shape \(19,\): must hold one row for each of the 20"),
+        (lambda s, r: (s, r * np.inf), r"reward of trajectory 0, step 4 \(counting from 0\) is -?inf: must be finite"),
+    ],
+)
+def test_fault_of_a_sampler_is_named_and_the_run_can_go_on(tmp_path, monkeypatch, wrong, said):
+    sampler, calls = SimpleRegulator.TR, []
+
+    def TR(self, s, a, rng):
+        calls.append(1)
+        s_next, r = sampler(self, s, a, rng)
+        return wrong(s_next, r) if len(calls) == 75 else (s_next, r)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SimpleRegulator, "TR", TR)
+        with pytest.raises(ValueError, match=said):
+            run(Configuration(SMALL), tmp_path)
+    assert load_checkpoint(tmp_path / "checkpoint.npz")[1]["update"] == 6
+    resume(tmp_path)
+    assert_whole(tmp_path, SMALL)
+
+
 def test_fault_of_an_environment_is_one_line_of_the_command(tmp_path, faulty):
     faulty("raises")
     out = str(tmp_path / "run")
