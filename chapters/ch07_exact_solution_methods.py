@@ -29,6 +29,7 @@ from decision_making.exact_solution_methods import (
 )
 from decision_making.problems import HexWorld, StraightLineHexWorld
 from decision_making.problems.hex_world import DIRECTIONS
+from decision_making.training.pictures import decimal, draw_hex_world
 
 if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
     sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -249,47 +250,6 @@ def exercise_7_9(rounds: int = 1000, seed: int = 0) -> dict[str, Any]:
 COLOURS = ("#444444", "#D55E00", "#0072B2")
 
 
-def decimal(u: float) -> str:
-    """One digit after the point, and no minus before a zero."""
-    text = f"{u:.1f}"
-    return "0.0" if text == "-0.0" else text
-
-
-def draw_map(ax: Any, world: HexWorld, U: Any, a: Any = None, title: str = "") -> Any:
-    """Hexagons coloured by U (S,), from -10 to 10, with the number and an arrow for the action a (S,) of plain tiles.
-
-    Returns what a colour bar needs. The absorbing state has no place on the map.
-    """
-    from matplotlib.collections import PatchCollection
-    from matplotlib.patches import RegularPolygon
-
-    x = np.array([i + j / 2 for i, j in world.tiles])
-    y = np.array([j * 3**0.5 / 2 for _, j in world.tiles])
-    hexagons = PatchCollection(
-        [RegularPolygon(centre, 6, radius=0.94 / 3**0.5) for centre in zip(x, y, strict=True)],
-        cmap="RdBu",
-        edgecolor="0.55",
-        linewidth=0.6,
-    )
-    hexagons.set_array(np.asarray(U)[: len(x)])
-    hexagons.set_clim(-10, 10)
-    ax.add_collection(hexagons)
-    for s, t in enumerate(world.tiles):
-        ink = "white" if abs(U[s]) > 6 else "black"
-        pays = t in world.rewards
-        lift = 0.0 if pays or a is None else 0.2
-        ax.text(x[s], y[s] + lift, decimal(U[s]), ha="center", va="center", fontsize=6.5, color=ink)
-        if a is not None and not pays:
-            Δi, Δj = DIRECTIONS[a[s]]
-            u, v = 0.2 * (Δi + Δj / 2), 0.2 * Δj * 3**0.5 / 2
-            arrow = {"arrowstyle": "-|>", "color": ink, "lw": 1.0, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
-            middle = y[s] - 0.17
-            ax.annotate("", (x[s] + u, middle + v), (x[s] - u, middle - v), arrowprops=arrow)
-    ax.set(xlim=(x.min() - 0.6, x.max() + 0.6), ylim=(y.min() - 0.65, y.max() + 0.65), aspect="equal", title=title)
-    ax.axis("off")
-    return hexagons
-
-
 def draw_figures_7_3_to_7_5(data: dict[str, np.ndarray], figure: Any) -> None:
     """The policies in turn, each with its own utilities."""
     a, U = data["a"][:-1], data["U"][:-1]
@@ -300,7 +260,7 @@ def draw_figures_7_3_to_7_5(data: dict[str, np.ndarray], figure: Any) -> None:
             continue
         changed = "" if k == 0 else f", {int((a[k] != a[k - 1]).sum())} actions changed"
         name = "always east" if k == 0 else f"improvement {k}"
-        colours = draw_map(ax, P, U[k], a[k], f"{name}{changed}")
+        colours = draw_hex_world(ax, P, U[k], a[k], f"{name}{changed}", 10.0)
     bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="utility of the policy")
     bar.outline.set_visible(False)
 
@@ -310,7 +270,7 @@ def draw_value_iteration(data: dict[str, np.ndarray], figure: Any) -> None:
     axes = figure.subplots(3, 2).ravel()
     shown = (1, 2, 3, 6, 10, len(data["U"]) - 1)
     for k, ax in zip(shown, axes, strict=True):
-        colours = draw_map(ax, P, data["U"][k], data["a"][k], f"{k} sweep{'s' if k > 1 else ''}")
+        colours = draw_hex_world(ax, P, data["U"][k], data["a"][k], f"{k} sweep{'s' if k > 1 else ''}", 10.0)
     bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U, greedy action")
     bar.outline.set_visible(False)
 

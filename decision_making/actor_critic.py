@@ -36,6 +36,7 @@ from decision_making.checks import (
     parameters,
     positive,
     refuse,
+    settings,
 )
 from decision_making.natural_step import natural_update
 from decision_making.policies import Policy
@@ -251,8 +252,8 @@ class ActorCriticUpdate:
     α_φ = 0 leaves the critic alone; the book advises more steps of the actor than of the critic.
     """
 
-    grad_U: Any = field(validator=_pair)  # a chapter-13 struct
-    rule: Any = field(validator=_rule)  # a chapter-12 struct
+    grad_U: Any = field(validator=_pair, repr=settings)  # a chapter-13 struct
+    rule: Any = field(validator=_rule, repr=settings)  # a chapter-12 struct
     α_φ: float = field(validator=not_negative)  # step factor of the critic
     L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # longest grad_φ
 

@@ -28,34 +28,32 @@ def shortened(value: Any) -> str:
 
 
 def brief(x: Any) -> str:
-    """An array in a repr: the numbers of a short flat one, else its ends, shape and type; anything else as it is.
+    """What a field holds, for a repr that fits a screen: ends and size of long arrays and lists, names of functions.
 
-    >>> brief(np.arange(3.0)), brief(np.zeros(10**6)), brief(np.zeros((3, 4))), brief(None)
-    ('array([0., 1., 2.])', 'array([0., 0., ..., 0., 0.], (1000000,) float64)', 'array((3, 4) float64)', 'None')
+    >>> brief(np.arange(3.0)), brief(np.zeros(10**6)), brief(np.zeros((3, 4)))
+    ('array([0., 1., 2.])', 'array([0., ..., 0.], (1000000,) float64)', 'array((3, 4) float64)')
+    >>> brief(list(range(9))), brief(brief)
+    ('list of 9: 0, ..., 8', 'brief')
     """
+    if isinstance(x, list | tuple) and len(x) > 6:
+        return f"{type(x).__name__} of {len(x)}: {x[0]!r}, ..., {x[-1]!r}"
     if not isinstance(x, np.ndarray):
-        return repr(x)
+        plain = " object at 0x" in repr(x)  # says no more than an address
+        return getattr(x, "__name__", None) or (type(x).__name__ if plain else repr(x))
     if x.ndim != 1:
-        return f"array({x.shape} {x.dtype})"
-    numbers = np.array2string(x, separator=", ", threshold=6, edgeitems=2, max_line_width=200)
+        return f"array({x.tolist()})" if x.size <= 4 else f"array({x.shape} {x.dtype})"
+    numbers = np.array2string(x, separator=", ", threshold=6, edgeitems=1, max_line_width=200)
     return f"array({numbers})" if len(x) <= 6 else f"array({numbers}, {x.shape} {x.dtype})"
 
 
-@frozen
-class Named:
-    """Stands for an attrs field where a validator checks an argument: `count(None, Named("m"), m)`."""
-
-    name: str
-
-
-def suggestion(name: Any, known: Iterable[str]) -> str:
-    """The end of an error about an unknown name: the known one that is near it, if there is one.
-
-    >>> suggestion("delt", ["alpha", "delta"]), suggestion("x", ["alpha"])
-    ('; did you mean delta?', '')
-    """
-    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
-    return f"; did you mean {close[0]}?" if close else ""
+def settings(M: Any) -> str:
+    """Repr of a struct with many options: its fields in turn, but for options that have their default."""
+    shown = (
+        f"{a.name}={brief(getattr(M, a.name))}"
+        for a in type(M).__attrs_attrs__
+        if a.init and a.repr and not (a.kw_only and getattr(M, a.name) == a.default)
+    )
+    return f"{type(M).__name__}({', '.join(shown)})"
 
 
 @frozen
@@ -103,24 +101,6 @@ def not_negative(M: Any, field: Any, x: Any) -> None:
     """Attrs validator: a finite number of at least 0."""
     if not (is_number(x) and x >= 0):
         refuse(M, field.name, x, "a finite number >= 0")
-
-
-def finite(M: Any, field: Any, x: Any) -> None:
-    """Attrs validator: a finite number."""
-    if not is_number(x):
-        refuse(M, field.name, x, "a finite number")
-
-
-def probability(M: Any, field: Any, p: Any) -> None:
-    """Attrs validator: a number in [0, 1]."""
-    if not (is_number(p) and 0 <= p <= 1):
-        refuse(M, field.name, p, "a probability, a number in [0, 1]")
-
-
-def share(M: Any, field: Any, x: Any) -> None:
-    """Attrs validator: a number in (0, 1]."""
-    if not (is_number(x) and 0 < x <= 1):
-        refuse(M, field.name, x, "a number > 0 and at most 1")
 
 
 def finite(M: Any, field: Any, x: Any) -> None:

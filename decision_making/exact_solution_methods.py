@@ -18,6 +18,7 @@ from decision_making.checks import (
     Array,
     Named,
     all_finite,
+    brief,
     count,
     count_or_zero,
     is_number,
@@ -269,7 +270,7 @@ class PolicyIteration:
     one of rounding errors, which γ close to 1 makes larger. `solve` returns a `TabularPolicy`; its P.γ must be below 1.
     """
 
-    π: Any  # initial policy: actions (S,), or a function of the state
+    π: Any = field(repr=brief)  # initial policy: actions (S,), or a function of the state
     k_max: int = field(validator=count)  # number of improvements at most
 
 
@@ -325,12 +326,12 @@ class LinearQuadraticProblem:
     negative semidefinite, an Ra that is not negative definite, a Σ that is not positive semidefinite.
     """
 
-    Ts: Any  # dynamics (k, k)
-    Ta: Any  # dynamics (k, l)
-    Rs: Any  # rewards of the state (k, k), negative semidefinite
-    Ra: Any  # rewards of the action (l, l), negative definite
+    Ts: Any = field(repr=brief)  # dynamics (k, k)
+    Ta: Any = field(repr=brief)  # dynamics (k, l)
+    Rs: Any = field(repr=brief)  # rewards of the state (k, k), negative semidefinite
+    Ra: Any = field(repr=brief)  # rewards of the action (l, l), negative definite
     h_max: int = field(validator=count)  # horizon in steps
-    Σ: Any = field(default=None, kw_only=True)  # covariance of w (k, k), default 0
+    Σ: Any = field(default=None, kw_only=True, repr=brief)  # covariance of w (k, k), default 0
 
     def __attrs_post_init__(self) -> None:
         for name, form in (("Ts", _matrix), ("Ta", _column), ("Rs", _symmetric), ("Ra", _symmetric), ("Σ", _symmetric)):

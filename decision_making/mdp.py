@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, discount, function, numbers, optional, refuse
+from decision_making.checks import Array, brief, discount, function, numbers, optional, refuse
 
 ROW_SUM_TOLERANCE = 1e-8
 
@@ -78,7 +78,7 @@ class SparseTable:
         return f"SparseTable{self.shape} with {self.matrix.nnz} entries"
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class MDP:
     """A Markov decision process (algorithm 7.1).
 
@@ -97,6 +97,13 @@ class MDP:
     terminal: Any = field(
         default=None, kw_only=True, validator=optional(function)
     )  # s -> bool per row, ends a trajectory
+
+    def __repr__(self) -> str:
+        if isinstance(self.T, Table | SparseTable):
+            sparse = f", {self.T.matrix.nnz} transitions" if isinstance(self.T, SparseTable) else ""
+            return f"MDP(γ={self.γ:g}, {len(self.S)} states, {len(self.A)} actions{sparse})"
+        names = ("S", "A", "T", "R", "TR", "terminal")
+        return f"MDP(γ={self.γ:g}, {', '.join(f'{name}={brief(getattr(self, name))}' for name in names)})"
 
     @classmethod
     def from_arrays(cls, T: Any, R: Any, γ: float, *, terminal: Callable[[Array], Array] | None = None) -> MDP:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, all_finite, count, flag, one_of, parameters, positive, problem, refuse
+from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
 from decision_making.mdp import start_distribution
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
@@ -35,7 +35,7 @@ class Sampled:
     """The fields shared by everything that learns from m trajectories of depth d."""
 
     P: Any = field(validator=problem)  # problem
-    b: Any = field(validator=start_distribution)  # start state distribution
+    b: Any = field(validator=start_distribution, repr=brief)  # start state distribution
     d: int = field(validator=count)  # depth: steps of a trajectory
     m: int = field(validator=count)  # number of trajectories
 

@@ -22,6 +22,7 @@ from decision_making.checks import (
     Array,
     Named,
     all_finite,
+    brief,
     count,
     flag,
     function,
@@ -80,7 +81,9 @@ class MonteCarloPolicyEvaluation:
     """
 
     P: Any = field(validator=problem)  # problem
-    b: Any = field(validator=_start)  # start state distribution; None for live environments, which reset themselves
+    b: Any = field(
+        validator=_start, repr=brief
+    )  # start state distribution; None for live environments, which reset themselves
     d: int = field(validator=count)  # depth: steps of a rollout
     m: int = field(validator=count)  # number of rollouts
 

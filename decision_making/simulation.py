@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial, singledispatch
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from attrs import define, field, frozen
 
-from decision_making.checks import Array, all_finite
+from decision_making.checks import Array, Named, all_finite, count, function, numbers
 from decision_making.mdp import sample_start
 
 BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
@@ -42,7 +43,7 @@ class Trajectories:
 
     >>> τs = Trajectories.from_lists([[(0.3, -0.1, -0.09), (0.2, 0.0, -0.04)], [(0.5, 0.5, -0.25)]])
     >>> τs
-    Trajectories(m=2, d=2, steps=3, s (2, 2) float64, a (2, 2) float64, returns -0.25..-0.13)
+    Trajectories(m=2, d=2, steps=3, mean return -0.19, 0 terminated, 2 truncated, s (2, 2) float64, a (2, 2) float64)
     >>> [len(τ) for τ in τs], τs.mask.tolist()
     ([2, 1], [[True, True], [True, False]])
     """
@@ -56,7 +57,7 @@ class Trajectories:
     truncated: Any = field(default=None)  # whether the trajectory was cut there (m,); None: all not terminated
 
     def __attrs_post_init__(self) -> None:
-        r = self.r if self.r.dtype.kind == "f" else self.r.astype(np.float64)
+        r = self.r if self.r.dtype.kind == "f" else numbers(self.r, "r")
         if r.ndim != 2 or 0 in r.shape:
             raise ValueError(f"r has shape {r.shape}: must be (m, d) with m >= 1 and d >= 1")
         m, d = r.shape
@@ -95,6 +96,8 @@ class Trajectories:
             raise ValueError(
                 f"trajectories of lengths {lengths}: there must be at least one, each of at least one step"
             )
+        if any(not isinstance(step, tuple | list) or len(step) != 3 for τ in τs for step in τ):
+            raise TypeError("τs: each step of a trajectory must be a tuple (s, a, r)")
         d = max(lengths)
         padded = [[*τ, *([(τ[-1][0], τ[-1][1], 0.0)] * (d - len(τ)))] for τ in τs]
         s, a, r = (np.array([[step[i] for step in τ] for τ in padded]) for i in range(3))
@@ -129,10 +132,13 @@ class Trajectories:
 
     def __repr__(self) -> str:
         m, d = self.r.shape
-        R = self.r.sum(axis=1, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            R = self.r.sum(axis=1, dtype=np.float64).mean()
+        r = "" if self.r.dtype == np.float64 else f", r {self.r.dtype}"
         return (
-            f"Trajectories(m={m}, d={d}, steps={self.mask.sum()}, s {self.s.shape} {self.s.dtype}, "
-            f"a {self.a.shape} {self.a.dtype}, returns {R.min():.4g}..{R.max():.4g})"
+            f"Trajectories(m={m}, d={d}, steps={self.mask.sum()}, mean return {R:.4g}, "
+            f"{self.terminated.sum()} terminated, {self.truncated.sum()} truncated, "
+            f"s {self.s.shape} {self.s.dtype}, a {self.a.shape} {self.a.dtype}{r})"
         )
 
 
@@ -145,7 +151,8 @@ def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = No
     Raises ValueError if d < 1, if a batch has the wrong length, or if a state, action or reward is not finite,
     naming the quantity, the trajectory and the step.
     """
-    _at_least_one("d", d)
+    count(None, Named("d"), d)
+    function(None, Named("π"), π)
     s = np.asarray(s)
     if s.ndim == 0 or len(s) == 0:
         raise ValueError(f"s has shape {s.shape}: must be a batch of start states, first axis m >= 1")
@@ -227,9 +234,13 @@ def _never(s: Array) -> Array:
     return np.zeros(len(s), dtype=bool)
 
 
-def _at_least_one(name: str, k: Any) -> None:
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
-        raise ValueError(f"{name} = {k!r}: must be a whole number >= 1")
+def check_parameters(π: Any, θ: Array) -> None:
+    """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
+    n = getattr(π, "n", None)
+    if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
+        raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")
+    if not all_finite(θ):
+        raise ValueError(f"θ = {θ}: every parameter must be finite")
 
 
 def _rows(x: Any, m: int, what: str) -> Array:
@@ -241,6 +252,12 @@ def _rows(x: Any, m: int, what: str) -> Array:
 
 def _where(alive: Array, x: Array, old: Array) -> Array:
     return np.where(alive.reshape(alive.shape + (1,) * (x.ndim - 1)), x, old)
+
+
+def check_trajectories(τs: Any) -> None:
+    """Raise TypeError where τs are no `Trajectories`."""
+    if not isinstance(τs, Trajectories):
+        raise TypeError(f"τs = {type(τs).__name__}: must be Trajectories; Trajectories.from_lists builds them")
 
 
 def check_finite(τs: Trajectories) -> None:
@@ -263,8 +280,9 @@ def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None
     any problem with a sampler TR. Simulated in blocks of `BLOCK` trajectories.
     """
     rng, θ = default_rng(rng), np.asarray(θ)
-    _at_least_one("d", d)
-    _at_least_one("m", m)
+    count(None, Named("d"), d)
+    count(None, Named("m"), m)
+    check_parameters(π, θ)
     s = sample_start(b, m, rng)
     s = s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
 
@@ -323,6 +341,8 @@ def standard_error(f: Callable[[Trajectories], Any], τs: Trajectories, groups: 
     >>> standard_error(lambda τs: τs.r.mean(), τs, groups=4).round(6)  # √(10/12), as the textbook has it
     np.float64(0.912871)
     """
+    check_trajectories(τs)
+    function(None, Named("f"), f)
     m = len(τs)
     groups = min(groups, m)
     if groups < 2:

@@ -183,7 +183,7 @@ def test_every_arrow_of_a_map_points_to_the_neighbour(chapter):
     figure = pytest.importorskip("matplotlib.figure").Figure()
     for a in range(6):
         ax = figure.add_subplot()
-        chapter.draw_map(ax, chapter.P, np.zeros(25), np.full(25, a))
+        chapter.draw_hex_world(ax, chapter.P, np.zeros(25), np.full(25, a))
         arrows = [x for x in ax.texts if x.get_text() == ""]
         assert len(arrows) == 21
         angles = {

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field, frozen
 from autograd.tracer import getval
 
-from decision_making.checks import Array, Named, count, numbers, refuse
+from decision_making.checks import Array, Named, brief, count, numbers, refuse
 from decision_making.mdp import GuideTable, cumulative, indices, inverse_transform
 from decision_making.policies.base import Policy, as_θ
 from decision_making.simulation import Trajectories, default_rng
@@ -221,7 +221,7 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
     array([0.8808, 0.1192])
     """
 
-    features: Any = field(converter=_features)  # (S, A, n), or s -> (..., A, n)
+    features: Any = field(converter=_features, repr=brief)  # (S, A, n), or s -> (..., A, n)
     n: Any = field(default=None)  # number of parameters; needed with a callable
 
     def __attrs_post_init__(self) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array
+from decision_making.checks import Array, brief
 from decision_making.training.checkpoint import write_whole
 
 # what every update reports; NaN where it does not apply
@@ -40,8 +41,8 @@ METRICS = (
 class History:
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 
-    θ: Array  # (n,)
-    φ: Array | None  # critic parameters, where there are any
+    θ: Array = field(repr=brief)  # (n,)
+    φ: Array | None = field(repr=brief)  # critic parameters, where there are any
     metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped
@@ -69,6 +70,19 @@ class History:
     def mean_return(self, episodes: int = 100) -> float:
         """Mean return of the last finished episodes; NaN if there are none."""
         return float(np.mean(self.returns[-episodes:])) if len(self.returns) else float("nan")
+
+    def plot(self, path: Path | str | None = None, *, label: str = "return") -> Any:
+        """The learning curve as a matplotlib Figure, drawn as `decision-making plot` does; with a path written too.
+
+        Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against
+        environment steps. Raises ModuleNotFoundError where matplotlib is not installed.
+        """
+        from decision_making.training.plots import curve, figure, write_figure  # imported where used
+
+        drawn = figure([(label, [curve({name: self[name] for name in METRICS})])])
+        if path is not None:
+            write_figure(drawn, path)
+        return drawn
 
     def to_csv(self, path: Path | str) -> None:
         """Write the metrics as a table, one row an update, whole or not at all."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
-from cycler import cycler
-from matplotlib.figure import Figure
+
+try:
+    import matplotlib as mpl
+    from cycler import cycler
+    from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    message = "matplotlib is needed for pictures: pip install 'decision-making[plot]'"
+    raise ModuleNotFoundError(message, name=error.name) from error
 
 from decision_making.checks import Array
 from decision_making.training.checkpoint import write_whole
 from decision_making.training.runs import read_configuration, read_metrics
 
+Curve = tuple[Array, Array]  # environment steps, returns
 INK, MUTED = "#222222", "#777777"
 STYLE: Any = {
     "font.size": 9,
@@ -37,33 +43,46 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     Several seeds make an interquartile mean with a 95 % bootstrap band, one seed its own curve. Each curve is the
     mean return of the episodes that ended in an update, smoothed over the last ten updates with any.
     """
-    groups: dict[tuple[str, str], list[tuple[Array, Array]]] = {}
+    groups: dict[tuple[str, str], list[Curve]] = {}
     titles: dict[str, None] = {}
     for folder in folders:
         c = read_configuration(folder)
         same = str({name: x for name, x in sorted(c.values.items()) if name != "seed"})
         titles[c["env"]] = None
-        groups.setdefault((f"{c['env']}, {c['update']}", same), []).append(_curve(folder))
+        metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
+        groups.setdefault((f"{c['env']}, {c['update']}", same), []).append(curve(metrics))
+    return write_figure(
+        figure([(label, found) for (label, _), found in groups.items()], ", ".join(titles), points), out
+    )
+
+
+def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: int = 200) -> Any:
+    """A matplotlib Figure of groups of curves, each with its label; no window and no global state knows of it."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-        ax: Any = figure.add_subplot()
-        for (label, _), curves in groups.items():
-            _draw(ax, label, [curve for curve in curves if len(curve[0])], points)
-        ax.set(xlabel="environment steps", ylabel="return of an episode", title=", ".join(titles))
+        drawn = Figure(figsize=(6.4, 3.8), layout="constrained")
+        ax: Any = drawn.add_subplot()
+        for label, curves in groups:
+            _draw(ax, label, [x for x in curves if len(x[0])], points)
+        ax.set(xlabel="environment steps", ylabel="return of an episode", title=title)
         ax.title.set(fontsize=10, color=INK)
         if ax.lines:
             ax.legend(frameon=False)
         else:
             ax.text(0.5, 0.5, "no episode has ended yet", transform=ax.transAxes, ha="center", color=MUTED)
-        picture, out = io.BytesIO(), Path(out)
-        figure.savefig(picture, dpi=150, format=out.suffix[1:] or "png")
+    return drawn
+
+
+def write_figure(drawn: Any, out: Path | str) -> Path:
+    """Write a Figure whole or not at all, in the format that the name ends with; returns the path."""
+    picture, out = io.BytesIO(), Path(out)
+    with mpl.rc_context(STYLE):
+        drawn.savefig(picture, dpi=150, format=out.suffix[1:] or "png")
     write_whole(out, picture.getbuffer())
     return out
 
 
-def _curve(folder: Path | str) -> tuple[Array, Array]:
-    """Steps and smoothed mean returns of the updates in which an episode ended."""
-    metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
+def curve(metrics: Mapping[str, Array]) -> Curve:
+    """Steps and mean returns, smoothed over ten updates, of the updates in which an episode ended."""
     some = np.isfinite(metrics["return_mean"])
     steps, returns, n = (metrics[name][some] for name in ("steps", "return_mean", "episodes"))
     total, count = np.cumsum(np.append(0.0, returns * n)), np.cumsum(np.append(0.0, n))
@@ -71,7 +90,7 @@ def _curve(folder: Path | str) -> tuple[Array, Array]:
     return steps, (total[1:] - total[first]) / (count[1:] - count[first])
 
 
-def _draw(ax: Any, label: str, curves: list[tuple[Array, Array]], points: int) -> None:
+def _draw(ax: Any, label: str, curves: list[Curve], points: int) -> None:
     if not curves:
         return
     if len(curves) == 1:
@@ -80,7 +99,7 @@ def _draw(ax: Any, label: str, curves: list[tuple[Array, Array]], points: int) -
     from scipy import stats
 
     steps = np.linspace(max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves), points)
-    returns = np.array([np.interp(steps, *curve) for curve in curves])
+    returns = np.array([np.interp(steps, *x) for x in curves])
 
     def middle(x: Array, axis: int = -1) -> Array:
         return np.asarray(stats.trim_mean(x, 0.25, axis=axis))
