@@ -13,7 +13,7 @@ import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array, count, layers, widths
+from decision_making.checks import Array, brief, count, layers, widths
 from decision_making.mdp import cumulative, indices, inverse_transform
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
@@ -70,7 +70,7 @@ class Categorical:
 class MultiCategorical:
     """Independent choices, the i-th among nvec[i] actions; z are their logits, one after the other."""
 
-    nvec: tuple[int, ...] = field(converter=widths, validator=layers)
+    nvec: tuple[int, ...] = field(converter=widths, validator=layers, repr=brief)
     action_ndim = 1
 
     @property

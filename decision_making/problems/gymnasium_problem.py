@@ -47,7 +47,7 @@ class RunningStatistics:
         self.count = total
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class GymnasiumProblem:
     """A gymnasium environment, n_envs copies of it at once, as a problem; the one object here with a state.
 
@@ -87,6 +87,12 @@ class GymnasiumProblem:
         self._observed = RunningStatistics.empty(self.observation_width)
         self._returned = RunningStatistics.empty(1)
         self.episodes = np.empty(0), np.empty(0, int)
+
+    def __repr__(self) -> str:
+        options = "".join(
+            f", {name}=True" for name in ("normalize_observations", "scale_rewards") if getattr(self, name)
+        )
+        return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
     def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
         """A tanh network that suits the spaces."""

@@ -28,6 +28,7 @@ from decision_making.checks import (
     positive,
     problem,
     refuse,
+    settings,
     share,
     shrink_factor,
 )
@@ -52,7 +53,7 @@ def _critic(M: Any, attribute: Any, critic: Any) -> None:
         )
 
 
-@frozen(eq=False)
+@frozen(eq=False, repr=False)
 class TrustRegionPolicyOptimization:
     """The TRPO paper's update on a batch of n environment steps; settings named and defaulted as the field has them.
 
@@ -100,6 +101,9 @@ class TrustRegionPolicyOptimization:
     def __attrs_post_init__(self) -> None:
         if self.β_min > self.β_max:
             refuse(self, "β_min", self.β_min, f"at most β_max = {self.β_max}")
+
+    def __repr__(self) -> str:
+        return settings(self)
 
     @property
     def ε(self) -> float:
