@@ -128,7 +128,10 @@ def train(
         if config is None and "env" not in changes:
             raise ValueError("ENV or --config: one of them must say what to train on")
         text = "" if config is None else config.read_text(encoding="utf-8")
-        c = Configuration.from_toml(text, **changes)
+        try:
+            c = Configuration.from_toml(text, **changes)
+        except ValueError as error:
+            raise ValueError(f"{config}: {error}" if str(error).startswith("not TOML") else str(error)) from error
         folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
         _train(c, folder, lambda callback: runs.run(c, folder, callbacks=[callback], allow_imports=allow_imports))
 
@@ -395,7 +398,8 @@ def one_line_errors() -> Iterator[None]:
     except Exception as error:
         if _state["debug"] or isinstance(error, typer.Exit):
             raise
-        fail(" ".join(str(error).split()) or type(error).__name__)
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        fail(" ".join(said.split()) or type(error).__name__)
 
 
 def chapters() -> dict[str, Path]:

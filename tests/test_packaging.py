@@ -1,6 +1,7 @@
 """The package as a stranger gets it: sdist, the wheel built from it, and every command where nothing else is."""
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -159,8 +160,18 @@ def test_every_command_runs_from_the_installed_package(installed, tmp_path):
     assert command("plot", "runs/sweep", "--out", "sweep.png").strip() == "sweep.png"
     assert "holds no run" in command("evaluate", "nowhere", status=1)
 
-    code = "from decision_making import load_policy; import sys; print(load_policy(sys.argv[1]).act([0.0] * 4))"
-    assert run(installed / "python", "-c", code, f"{run_folder}/policy.npz", cwd=tmp_path).strip() in ("0", "1")
+
+@pytest.mark.slow
+def test_quick_start_of_the_readme(installed, tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Train, evaluate")[2].partition("\n## ")[0]
+    commands = [line.partition("#")[0].split() for line in text.splitlines() if line.startswith("decision-making ")]
+    assert [command[1] for command in commands] == ["train", "evaluate", "evaluate", "resume"]
+    printed = [run(installed / command[0], *command[1:], cwd=tmp_path) for command in commands]
+    assert "50 episodes" in printed[1]
+    assert (tmp_path / "cartpole.gif").read_bytes().startswith(b"GIF89a")
+    (load,) = re.findall(r"`(decision_making\.[\w.]+\(.*?\))`", text)
+    code = f"import decision_making.training; print({load}.act([0.0] * 4))"
+    assert run(installed / "python", "-c", code, cwd=tmp_path).strip() in ("0", "1")
 
 
 @pytest.mark.slow

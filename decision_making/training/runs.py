@@ -51,10 +51,14 @@ def resume(
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
     The result is that of a run that never stopped. Raises FileNotFoundError if the folder holds no run, ValueError if
-    its files are damaged.
+    its files are damaged or it went beyond those limits already.
     """
     folder = Path(folder)
     configuration = read_configuration(folder, **limits)
+    for name, column in (("steps", "steps"), ("updates", "update")):
+        done = _last(folder, column)
+        if limits.get(name) is not None and limits[name] < done:  # to go back would lose what was done since
+            raise ValueError(f"{name} = {limits[name]}: must be at least the {done:.0f} that {folder} has done already")
     parts = configuration.parts(allow_imports=allow_imports)
     if not (folder / CHECKPOINT).exists():  # it was stopped before the first one
         return _trained(configuration, parts, folder, callbacks, resume=False)
@@ -99,6 +103,14 @@ def evaluate_run(
     problem = configuration.problem(allow_imports=allow_imports)
     d = configuration["depth"] if is_textbook(configuration["env"]) else None
     return evaluate(policy, problem, episodes, mode=mode, seed=seed, d=d)
+
+
+def _last(folder: Path, column: str) -> float:
+    """The last number of a column of metrics.csv; 0 where that is missing or damaged, for it can be made anew."""
+    try:
+        return max(read_metrics(folder)[column], default=0.0)
+    except (FileNotFoundError, ValueError):
+        return 0.0
 
 
 def write_text(path: Path, text: str) -> None:

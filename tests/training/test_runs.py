@@ -124,6 +124,17 @@ def test_run_resumes_beyond_its_limits(tmp_path):
     assert len(table(tmp_path / "a")) == 6
 
 
+@pytest.mark.parametrize("limit", [{"updates": 2}, {"steps": 1}])
+def test_resuming_to_a_limit_that_was_passed_loses_nothing(tmp_path, limit):
+    run(Configuration(TEXT), tmp_path / "a")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}
+    with pytest.raises(
+        ValueError, match=rf"{next(iter(limit))} = \d: must be at least the \d+ that .* has done already"
+    ):
+        resume(tmp_path / "a", **limit)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()} == before
+
+
 def test_seeds_differ():
     a, b = (Configuration({**SMALL, "seed": seed}).parts().θ for seed in (0, 1))
     assert not np.array_equal(a, b)
