@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -54,7 +55,8 @@ class GymnasiumProblem:
     Observations are flattened to vectors by gymnasium's own wrappers. Episodes go on from one `collect` to the next;
     `restart` ends them. Statistics for normalised observations and scaled rewards are frozen within one `collect`.
 
-    `env` is an id, an environment (then n_envs is 1), a factory, or a vector environment. Raises ValueError or
+    `env` is an id, an environment (then n_envs is 1), a factory, or a vector environment; an id "module:name" imports
+    the module, and so runs its code. Raises ValueError or
     TypeError for an unknown id, an action or observation space that is not supported, a discount outside [0, 1].
     """
 
@@ -389,14 +391,17 @@ def _vector(env: Any, n_envs: int) -> Any:
             )
         made = gymnasium.vector.SyncVectorEnv([lambda: flat(env)])
     elif isinstance(env, str):
+        module, colon, id = env.rpartition(":")
         try:
-            spec = gymnasium.spec(env)
-        except gymnasium.error.Error as error:
+            if colon:  # as gymnasium does: what the module registers can be named
+                importlib.import_module(module)
+            spec = gymnasium.spec(id)
+        except (gymnasium.error.Error, ImportError) as error:
             near = suggestion(env, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
             raise ValueError(f"env = {env!r}: no environment of that id ({error}){near}") from error
         box = isinstance(gymnasium.make(env).observation_space, spaces.Box) if not spec.vector_entry_point else True
         if spec.vector_entry_point:
-            made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="vector_entry_point")
+            made = gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode="vector_entry_point")
         elif box:
             made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="sync", wrappers=[Checked])
         else:

@@ -78,7 +78,8 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
     with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(beside, "wb") as file:
+            beside.unlink(missing_ok=True)
+            with open(beside, "xb") as file:  # never through a link that leads elsewhere
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

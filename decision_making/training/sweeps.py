@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from decision_making.checks import is_number
 from decision_making.training import runs
 from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, Configuration, defaults
 from decision_making.training.history import METRICS
@@ -242,7 +243,7 @@ def _held(path: Path) -> Iterator[None]:
     except ModuleNotFoundError:  # not a POSIX system
         yield
         return
-    with open(path / LOCK, "a+", encoding="utf-8") as file:
+    with open(path / LOCK, "a+", encoding="utf-8", opener=_not_through_a_link) as file:
         fcntl.lockf(file, fcntl.LOCK_EX)  # ends with the process, however it ends
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -250,11 +251,19 @@ def _held(path: Path) -> Iterator[None]:
         yield
 
 
+def _not_through_a_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
 def _result(path: Path) -> Row:
     try:
         row = json.loads(path.read_text(encoding="utf-8"))
-        return {name: row[name] for name in RESULTS}
-    except (ValueError, KeyError, TypeError) as error:
+        found = {name: row[name] for name in RESULTS}
+        for name, x in found.items():
+            if not (isinstance(x, str) if name == "reason" else is_number(x) or (x is None and name == "return")):
+                raise ValueError(f"{name} = {x!r}")
+        return found
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: remove it to do the run again ({error})") from error
 
 
