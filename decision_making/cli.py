@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 import tomllib
@@ -239,13 +240,31 @@ def plot(
     run: Annotated[
         list[Path], typer.Argument(help="Folders of runs or sweeps; seeds of the same run become one curve.")
     ],
-    out: Annotated[Path, typer.Option(help="The picture.")] = Path("curves.png"),
+    out: Annotated[Path | None, typer.Option(help="The picture. Default: curves.png or policy.png.")] = None,
+    policy: Annotated[
+        bool, typer.Option("--policy", help="Of one run what the policy does in each state, and the value.")
+    ] = False,
+    allow_imports: Imports = False,
 ) -> None:
-    """Draw learning curves. Example: decision-making plot runs/a-0 runs/a-1 --out curves.png"""
+    """Draw learning curves. Example: decision-making plot runs/a-0 runs/a-1 --out curves.png
+
+    Or a policy that has few states or two observations: decision-making plot runs/my-run --policy
+    """
     with one_line_errors():
+        if policy:
+            if len(run) > 1:
+                raise ValueError(f"--policy: takes one run, not {len(run)}")
+            from decision_making.training.pictures import run_picture
+
+            print(run_picture(run[0], out or Path("policy.png"), allow_imports=allow_imports))
+            return
         from decision_making.training.plots import learning_curves
 
-        print(learning_curves([folder for given in run for folder in sweeps.run_folders(given)], out))
+        print(
+            learning_curves(
+                [folder for given in run for folder in sweeps.run_folders(given)], out or Path("curves.png")
+            )
+        )
 
 
 @app.command()
@@ -328,21 +347,35 @@ def _progress(c: Configuration) -> Iterator[Callable[..., None]]:
     if not console.is_terminal:
         yield lambda row, taken: None
         return
-    bound = c.values.get("delta", c.values.get("epsilon"))
-    unit = next((name for name in ("steps", "updates") if c[name] is not None), None)
+    bound, unit = _bound(c), next((name for name in ("steps", "updates", "seconds") if c[name] is not None), None)
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
         TextColumn("{task.fields[shown]}"),
     )
+    latest: list[float] = []  # the last return; not every update ends an episode
     with _Bar(*columns, console=console, transient=True) as progress:
         task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
 
         def show(row: dict[str, float], taken: Any) -> None:
-            shown = f"return {row['return_mean']:.4g}  KL {row['kl']:.2g} of {bound:g}"
-            completed = int(row["steps" if unit == "steps" else "update"])
-            progress.update(task, completed=completed, shown=f"{shown}  {row['steps_per_second']:,.0f} steps/s")
+            completed = int(row["update" if unit in ("updates", None) else unit])
+            if progress.tasks[0].completed == 0:  # a resumed run did not do all that within this time
+                progress.reset(task, total=progress.tasks[0].total, completed=completed)
+            if math.isfinite(row["return_mean"]):
+                latest[:] = [row["return_mean"]]
+            parts = [f"return {latest[0]:.4g}"] if latest else []
+            parts += [f"KL {row['kl']:.2g}{bound}"] if math.isfinite(row["kl"]) else []
+            parts += [f"{row['steps_per_second']:,.0f} steps/s"] if row["steps"] > 0 else []
+            progress.update(task, completed=completed, shown="  ".join(parts))
 
         yield show
+
+
+def _bound(c: Configuration) -> str:
+    """What the divergence of an update is held against, as " of 0.01"; nothing where the rule does not limit it."""
+    if c["update"] in ("trust-region", "natural"):
+        return f" of {c.values.get('delta', c.values.get('epsilon')):g}"
+    target = c["kl_target"] if c["update"] == "penalized" else None
+    return "" if target is None else f", target {target:g}"
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import decision_making
-from decision_making.training.configuration import PROBLEMS
+from decision_making import cli
+from decision_making.training.configuration import PROBLEMS, Configuration
 
 COMMAND = [sys.executable, "-m", "decision_making"]
 
@@ -61,6 +62,9 @@ def test_train_evaluate_resume_plot(tmp_path):
     assert "5 episodes" in played.stdout
     longer = run("resume", folder, "--updates", "5", cwd=tmp_path)
     assert "stopped by updates = 5 after 5 updates" in longer.stdout
+    refused = run("plot", folder, "--policy", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "CartPole-v1 has 4 observations" in refused.stderr
     drawn = run("plot", folder, "--out", "c.png", cwd=tmp_path)
     assert drawn.stdout.strip() == "c.png"
     assert (tmp_path / "c.png").stat().st_size > 5000
@@ -76,6 +80,33 @@ def test_configuration_file_and_options_that_replace_it(tmp_path):
     played = run("evaluate", "here", "--video", "film.gif", cwd=tmp_path)
     assert played.returncode == 0, played.stderr
     assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_policy_of_a_run_is_drawn(tmp_path):
+    assert run("train", "HexWorld", "--updates", "1", "--out", "run", cwd=tmp_path).returncode == 0
+    drawn = run("plot", "run", "--policy", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert drawn.stdout == "policy.png\n"
+    assert (tmp_path / "policy.png").stat().st_size > 20_000
+    several = run("plot", "run", "run", "--policy", cwd=tmp_path)
+    assert several.returncode == 1
+    assert several.stderr == "decision-making: --policy: takes one run, not 2\n"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"env": "CartPole-v1"}, " of 0.01"),
+        ({"env": "CartPole-v1", "update": "natural", "delta": 0.5}, " of 0.5"),
+        ({"env": "SimpleRegulator"}, " of 0.05"),
+        ({"env": "SimpleRegulator", "update": "penalized", "kl_target": 0.2}, ", target 0.2"),
+        ({"env": "SimpleRegulator", "update": "penalized"}, ""),
+        ({"env": "SimpleRegulator", "update": "restricted"}, ""),
+        ({"env": "CartPole-v1", "update": "clamped"}, ""),
+    ],
+)
+def test_progress_holds_the_divergence_against_its_bound_where_the_update_has_one(settings, said):
+    assert cli._bound(Configuration(settings)) == said
 
 
 def test_ctrl_c_ends_with_status_130_and_a_checkpoint(tmp_path):

@@ -87,6 +87,16 @@ def test_bar_of_a_training_shows_and_is_erased(columns, tmp_path):
     assert "━" not in "".join(seen.screen)
 
 
+def test_bar_of_a_training_shows_what_is_known(tmp_path):
+    """No episode ends in this one, and a time limits it."""
+    options = ("--set", "steps_per_update=128", "--set", "hidden=[4]", "--seconds", "2", "--out", "run")
+    seen = at_a_terminal("train", "MountainCar-v0", *options, cwd=tmp_path, columns=120)
+    assert seen.status == 0
+    assert re.search(r"(?<!\d)[12]/2(?!\d)", seen.sent)
+    assert re.search(r"KL [\d.e-]+ of 0.01 +[\d,]+ steps/s", seen.sent)
+    assert "nan" not in seen.sent.partition("stopped by")[0]
+
+
 def test_bar_of_a_chapter_shows_and_is_erased(tmp_path):
     seen = at_a_terminal("chapter", "7", "--fast", "--out", "drawn", cwd=tmp_path)
     assert seen.status == 0
