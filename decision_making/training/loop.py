@@ -9,6 +9,7 @@ on bit for bit.
 from __future__ import annotations
 
 import math
+import mmap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,10 +42,10 @@ PATIENCE = 100_000  # steps of each environment in which no episode ends, where 
 
 @define(eq=False)
 class _Record:
-    """Numbers, ever more of them. There is room from the start: pages that are not touched take no memory, and none
-    are left behind, as would be if it grew little by little."""
+    """Numbers, ever more of them. There is room from the start, mapped because pages that are not touched take no memory:
+    it neither leaves holes behind, as growing little by little would, nor takes huge pages, as np.empty does."""
 
-    room: Array = field(factory=lambda: np.empty(1 << 22))
+    room: Array = field(factory=lambda: _mapped(1 << 22))
     n: int = 0
 
     @property
@@ -55,11 +56,15 @@ class _Record:
     def extend(self, x: Any) -> None:
         n = self.n + len(x)
         if n > len(self.room):
-            room = np.empty(2 * n)
+            room = _mapped(2 * n)
             room[: self.n] = self.numbers
             self.room = room
         self.room[self.n : n] = x
         self.n = n
+
+
+def _mapped(n: int) -> Array:
+    return np.frombuffer(mmap.mmap(-1, 8 * n))
 
 
 @define(eq=False)
