@@ -54,7 +54,7 @@ def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, floa
         G, R = triangle[:, :n], triangle[:, n]
     if c:
         G, R = np.vstack([G, c * np.eye(n)]), np.append(R, np.zeros(n))
-    u = np.linalg.lstsq(G, R, rcond=cutoff)[0]
+    u = np.linalg.lstsq(G, R, rcond=float(cutoff))[0]
     length = float(np.linalg.norm(G @ u))
     return (u, length) if length > cutoff * float(np.linalg.norm(R)) else (0 * u, 0.0)
 

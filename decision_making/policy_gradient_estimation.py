@@ -27,6 +27,7 @@ from decision_making.simulation import (
     returns,
     rewards_to_go,
     rollouts,
+    rollouts_or_blocks,
 )
 
 
@@ -118,11 +119,15 @@ def known(verb: Any) -> str:
     return ", ".join(sorted(t.__name__ for t in verb.registry if t is not object))
 
 
-def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tuple[Array, Trajectories]:
-    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P."""
+def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None, blocks: bool = False) -> tuple[Array, Any]:
+    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P.
+
+    With `blocks` they may come as `Simulated` ones, which are read block by block.
+    """
     θ = parameters(θ, π.n)
     if τs is None:
-        return θ, rollouts(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
+        roll_out = rollouts_or_blocks if blocks else rollouts
+        return θ, roll_out(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
     check_trajectories(τs)
     check_finite(τs)
     return θ, τs

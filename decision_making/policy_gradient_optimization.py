@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from functools import cached_property, singledispatch
+from functools import cache, cached_property, singledispatch
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ from decision_making.policy_gradient_estimation import (
     known,
     recorded,
 )
-from decision_making.simulation import Trajectories, check_trajectories, local_rewards_to_go, returns
+from decision_making.simulation import Simulated, Trajectories, check_trajectories, local_rewards_to_go, returns
 from decision_making.surrogate import Surrogate
 
 
@@ -244,16 +244,16 @@ def _(M: RestrictedPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs:
 
 @step.register
 def _(M: NaturalPolicyUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
-    θ, τs = recorded(M, π, θ, rng, τs)
+    θ, τs = recorded(M, π, θ, rng, τs, blocks=M.direction == "trajectory")
     G, R = scores_and_returns(M, π, θ, τs)
-    return moved(θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate(M, π, θ, τs))
+    return moved(θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate.of(M, π, θ, τs))
 
 
 @step.register
 def _(M: TrustRegionUpdate, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Step:
-    θ, τs = recorded(M, π, θ, rng, τs)
+    θ, τs = recorded(M, π, θ, rng, τs, blocks=M.direction == "trajectory")
     G, R = scores_and_returns(M, π, θ, τs)
-    return searched(M, θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate(M, π, θ, τs))
+    return searched(M, θ, natural_update(θ, G, R, M.ε, M.damping), Surrogate.of(M, π, θ, τs))
 
 
 @step.register
@@ -314,10 +314,10 @@ def linesearch(
     """
     if np.shape(θ_new) != np.shape(θ):
         raise ValueError(f"θ_new has shape {np.shape(θ_new)}: must be that of θ, {np.shape(θ)}")
-    f_θ, Δ = f(θ), θ_new - θ
+    f_θ, Δ = cache(lambda: f(θ)), θ_new - θ  # f is asked at θ where g allows the first candidate
     for j in range(M.max_backtracks + 1):
         candidate = (θ + M.α**j * Δ).astype(θ.dtype)
-        if g(candidate) <= M.ε and f_θ < f(candidate) < math.inf:
+        if g(candidate) <= M.ε and f_θ() < f(candidate) < math.inf:
             return candidate, j
     return θ, None
 
@@ -376,11 +376,27 @@ def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tupl
     Σ p_k g_k L_k is the gradient of the surrogate objective and Σ p_k g_k g_kᵀ the Hessian of the constraint.
     """
     if M.direction == "trajectory":
+        if isinstance(τs, Simulated):
+            return _read(M, π, θ, τs)
         return π.scores(θ, τs), returns(τs, M.P.γ)
     share = Surrogate(M, π, θ, τs).kl_share[τs.mask]
     weight = np.sqrt(share * len(share))
     g, L = π.step_scores(θ, τs)[τs.mask], local_rewards_to_go(τs, M.P.γ)[τs.mask]
     return weight[:, None] * g, weight * L
+
+
+def _read(M: Any, π: Policy, θ: Array, τs: Simulated) -> tuple[Array, Array]:
+    """Scores and returns of trajectories that come in blocks."""
+    G, R, i = np.empty((π.n, len(τs)), θ.dtype).T, np.empty(len(τs)), 0
+    try:
+        for block in τs.blocks():
+            rows = slice(i, i + len(block))
+            G[rows], R[rows], i = π.scores(θ, block), returns(block, M.P.γ), rows.stop
+    except ValueError:
+        kept = τs.kept()  # names the trajectory by its number among all of them
+        π.scores(θ, kept), returns(kept, M.P.γ)
+        raise
+    return G, R
 
 
 def _plus(θ: Array, α: float, g: Array) -> Array:

@@ -6,6 +6,7 @@ A batch is the unit: m trajectories of depth d are arrays with leading axes (m, 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial, singledispatch
 from numbers import Integral
@@ -18,6 +19,7 @@ from decision_making.checks import Array, Named, all_finite, count, function, nu
 from decision_making.mdp import sample_start
 
 BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
+KEPT = 1 << 22  # numbers of a record (34 MB) up to which it is kept, where reading it again means simulating again
 
 # glibc hands freed arrays above a threshold back to the system and pays page faults to get them again. Freeing one
 # array of 30 MB (never touched, so it costs nothing) raises that threshold; an update of 10,000 trajectories halves.
@@ -124,8 +126,12 @@ class Trajectories:
         """τs[i] is the i-th τ, a list of (s, a, r); τs[i:j] or an array of indices gives Trajectories."""
         if isinstance(i, int | np.integer):
             return [(self.s[i, k], self.a[i, k], self.r[i, k]) for k in range(np.count_nonzero(self.mask[i]))]
-        s_end = None if self.s_end is None else self.s_end[i]
-        return Trajectories(self.s[i], self.a[i], self.r[i], self.mask[i], s_end, self.terminated[i], self.truncated[i])
+        s_end, mask = None if self.s_end is None else self.s_end[i], None if self.full else self.mask[i]
+        return Trajectories(self.s[i], self.a[i], self.r[i], mask, s_end, self.terminated[i], self.truncated[i])
+
+    def blocks(self) -> Iterator[Trajectories]:
+        """The trajectories in blocks of at most `BLOCK`."""
+        return (self[i : i + BLOCK] for i in range(0, len(self), BLOCK)) if len(self) > BLOCK else iter([self])
 
     def __iter__(self) -> Iterator[list[tuple[Any, Any, float]]]:
         return (self[i] for i in range(len(self)))
@@ -272,6 +278,12 @@ def check_finite(τs: Trajectories) -> None:
         raise ValueError(f"state of trajectory {i}, step {k} (counting from 0) is {τs.s_end[i]}: must be finite")
 
 
+def start_states(b: Any, m: int, θ: Array, rng: np.random.Generator) -> Array:
+    """m start states from b; real ones have θ's type."""
+    s = sample_start(b, m, rng)
+    return s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
+
+
 @singledispatch
 def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
     """m trajectories of depth d under π_θ from start states s ~ b; time and memory grow with m·d only.
@@ -283,14 +295,68 @@ def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None
     count(None, Named("d"), d)
     count(None, Named("m"), m)
     check_parameters(π, θ)
-    s = sample_start(b, m, rng)
-    s = s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
-
+    s = start_states(b, m, θ, rng)
     sampler = getattr(π, "sampler", None) or (lambda θ: lambda s, rng: π(θ, s, rng))
     record, draw = _Record(P, m, d), sampler(θ) if θ.ndim < 2 else None
     for i in (slice(j, j + BLOCK) for j in range(0, m, BLOCK)):
         record.simulate(i, s[i], partial(draw or sampler(θ[i]), rng=rng), rng)
     return record.trajectories()
+
+
+@define(eq=False)
+class Simulated:
+    """The trajectories of `rollouts`, in blocks that are simulated anew at each reading: none of them is kept.
+
+    The first reading draws from rng and leaves it as `rollouts` would, a later one from a copy of rng as it was. So π
+    and P.TR may draw from their generator alone; ValueError where a later reading comes out different.
+    """
+
+    P: Any
+    b: Any
+    π: Any
+    θ: Array  # (n,)
+    d: int
+    m: int
+    rng: np.random.Generator
+    _before: np.random.Generator = field(init=False)
+    _rewards: list[float] | None = field(init=False, default=None)  # of the blocks, in sum, at the first reading
+
+    def __attrs_post_init__(self) -> None:
+        self._before = copy.deepcopy(self.rng)
+
+    def __len__(self) -> int:
+        return self.m
+
+    def blocks(self) -> Iterator[Trajectories]:
+        """The trajectories in blocks of at most `BLOCK`."""
+        rng = self.rng if self._rewards is None else copy.deepcopy(self._before)
+        s, draw, rewards = start_states(self.b, self.m, self.θ, rng), self.π.sampler(self.θ), []
+        for i in range(0, self.m, BLOCK):
+            some = s[i : i + BLOCK]
+            record = _Record(self.P, len(some), self.d)
+            record.simulate(slice(0, len(some)), some, partial(draw, rng=rng), rng)
+            block = record.trajectories()
+            with np.errstate(over="ignore", invalid="ignore"):
+                rewards.append(float(block.r.sum(dtype=np.float64)))
+            yield block
+        if rewards != (self._rewards or rewards):
+            raise ValueError(
+                f"P = {self.P!r}: TR gave other rewards when {self.m} trajectories were simulated again from the same "
+                "generator; it may draw from the rng it is given alone"
+            )
+        self._rewards = rewards
+
+    def kept(self) -> Trajectories:
+        """All of them at once, in memory."""
+        return rollouts(self.P, self.b, self.π, self.θ, self.d, self.m, copy.deepcopy(self._before))
+
+
+def rollouts_or_blocks(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Any:
+    """`rollouts`; or `Simulated`, where their record would be large and the scores are small beside it."""
+    simulable = rollouts.dispatch(type(P)) is rollouts.dispatch(object) and callable(getattr(P, "TR", None))
+    if not simulable or 3 * m * d <= KEPT or π.n > d:
+        return rollouts(P, b, π, θ, d, m, rng)
+    return Simulated(P, b, π, θ, d, m, default_rng(rng))
 
 
 def discounts(γ: float, d: int) -> Array:

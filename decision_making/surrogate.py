@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import frozen
+from attrs import field, frozen
 
 from decision_making.checks import Array
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass, weighted_score
-from decision_making.simulation import BLOCK, Trajectories, discounts, rewards_to_go
+from decision_making.simulation import BLOCK, Simulated, discounts, rewards_to_go
 
 
 @frozen(eq=False)
@@ -26,8 +26,13 @@ class Surrogate:
     M: Any  # for M.P.γ and M.over_steps
     π: Policy
     θ: Array  # (n,), the parameter that sampled
-    τs: Trajectories
+    τs: Any  # Trajectories
     weights: Array | None = None  # probability of each trajectory (m,); None: 1/m each
+
+    @classmethod
+    def of(cls, M: Any, π: Policy, θ: Array, τs: Any) -> Surrogate:
+        """The surrogates of trajectories that are kept, or of `Simulated` ones."""
+        return (SimulatedSurrogate if isinstance(τs, Simulated) else cls)(M, π, θ, τs)
 
     @cached_property
     def logp(self) -> Array:
@@ -56,6 +61,13 @@ class Surrogate:
 
     def objective(self, θ_new: Array) -> float:
         """Σ share w G; not finite where a ratio overflows."""
+        return self._objective_at_θ if θ_new is self.θ else self._objective(θ_new)
+
+    @cached_property
+    def _objective_at_θ(self) -> float:
+        return self._objective(self.θ)
+
+    def _objective(self, θ_new: Array) -> float:
         with np.errstate(over="ignore", invalid="ignore"):
             return float(sum(np.sum(self._ratio(θ_new, i) * self.G[i] * self.share[i]) for i in self._blocks()))
 
@@ -95,3 +107,28 @@ class Surrogate:
     def _blocks(self) -> Iterator[slice]:
         m = len(self.τs)
         return (slice(i, i + BLOCK) for i in range(0, m, BLOCK))
+
+
+@frozen(eq=False)
+class SimulatedSurrogate(Surrogate):
+    """Objective and constraint on `Simulated` trajectories: one reading gives all that is asked at a θ_new."""
+
+    _values: dict[bytes, tuple[float, float]] = field(init=False, factory=dict)
+
+    def objective(self, θ_new: Array) -> float:
+        """Σ share w G; not finite where a ratio overflows."""
+        return self._read(θ_new)[0]
+
+    def constraint(self, θ_new: Array) -> float:
+        """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
+        return self._read(θ_new)[1]
+
+    def _read(self, θ_new: Array) -> tuple[float, float]:
+        if θ_new.tobytes() not in self._values:
+            points = [x for x in (self.θ, θ_new) if x.tobytes() not in self._values]
+            sums = np.zeros((len(points), 2))
+            for block in self.τs.blocks():
+                part = Surrogate(self.M, self.π, self.θ, block, np.full(len(block), 1 / len(self.τs)))
+                sums += [(part.objective(x), part.constraint(x)) for x in points]
+            self._values.update((x.tobytes(), (float(f), float(g))) for x, (f, g) in zip(points, sums, strict=True))
+        return self._values[θ_new.tobytes()]
