@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -204,14 +203,14 @@ def natural_candidate(
         return np.full_like(θ, np.nan), {"cg_iterations": 0.0, "cg_residual": math.nan}
     scale = np.max(abs(g))
     g = g / scale if scale > 0 else g  # the step does not depend on it, and products might overflow or vanish
-    iterates: list[None] = []
+    k, x, r = 0, np.zeros_like(g), g
     with np.errstate(over="ignore", invalid="ignore"):  # a product that overflows is no direction
-        x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
-        Fx = F(x)
-        xFx = float(x.astype(np.float64) @ Fx)
+        for k, (x, r) in enumerate(_iterates(F, g, M.cg_iterations), 1):  # noqa: B007, the last ones are wanted
+            pass
+        xFx = dot(x, g - r)
     Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
-    residual = float(np.linalg.norm(Fx - g)) / max(float(np.linalg.norm(g)), np.finfo(float).tiny)
-    return θ + Δ, {"cg_iterations": float(len(iterates)), "cg_residual": residual}
+    residual = math.sqrt(dot(r, r)) / max(math.sqrt(dot(g, g)), np.finfo(float).tiny)
+    return θ + Δ, {"cg_iterations": float(k), "cg_residual": residual}
 
 
 def ascended(M: TrustRegionPolicyOptimization, θ: Array, surrogate: BatchSurrogate, rng: np.random.Generator) -> Step:
@@ -290,7 +289,13 @@ def damped_fisher(
         s = s[np.sort(rng.choice(len(s), max(1, round(M.fisher_subsample * len(s))), replace=False))]
     with np.errstate(over="ignore", invalid="ignore"):  # a metric that overflows leaves no direction
         F = π.fisher_product(θ, s)
-    return lambda v: F(v) + np.asarray(M.damping, θ.dtype) * v
+
+    def damped(v: Array) -> Array:
+        product = np.asarray(M.damping, θ.dtype) * v
+        product += F(v)
+        return product
+
+    return damped
 
 
 def conjugate_gradients(
@@ -300,31 +305,40 @@ def conjugate_gradients(
 
     Every iterate satisfies gᵀx = xᵀFx, so the step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early
     it stops. Stops where the residual falls to tolerance · ‖g‖, and before a direction whose curvature is not positive
-    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. F sees vectors of g's own type;
-    the sums run in float64.
+    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. All vectors are of g's own type,
+    four of them beside what F needs (scipy's `cg` would keep twice as many, in float64); the sums run in float64.
     """
-    from scipy.sparse.linalg import LinearOperator, cg  # imported where used
-
     count(None, Named("iterations"), iterations)
-    x = np.zeros(len(g))
-
-    def product(p: Array) -> Array:
-        Fp = np.asarray(F(p.astype(g.dtype)), np.float64)
-        if not 0 < float(p @ Fp) < math.inf:
-            raise _NoCurvatureError
-        return Fp
-
-    def keep(iterate: Array) -> None:
-        x[:] = iterate
+    x = np.zeros_like(g)
+    for x, _ in _iterates(F, g, iterations, tolerance):
         if callback is not None:
             callback(x)
-
-    if g.any():
-        operator = LinearOperator((len(g), len(g)), matvec=product, dtype=np.float64)
-        with contextlib.suppress(_NoCurvatureError):
-            cg(operator, g.astype(np.float64), rtol=tolerance, atol=0.0, maxiter=iterations, callback=keep)
-    return x.astype(g.dtype)
+    return x
 
 
-class _NoCurvatureError(Exception):
-    """A direction along which the quadratic model has no minimum."""
+def _iterates(
+    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10
+) -> Iterator[tuple[Array, Array]]:
+    """The iterates x of conjugate gradients with their residuals r = g - F x, both updated in place."""
+    x, r, p = np.zeros_like(g), g.copy(), g.copy()
+    rr = dot(r, r)
+    enough = tolerance**2 * rr
+    for _ in range(iterations):
+        if not rr > enough:
+            break
+        Fp = F(p)
+        pFp = dot(p, Fp)
+        if not 0 < pFp < math.inf:
+            break
+        x += rr / pFp * p
+        r -= rr / pFp * Fp
+        yield x, r
+        rr, before = dot(r, r), rr
+        p *= rr / before
+        p += r
+
+
+def dot(u: Array, v: Array) -> float:
+    """uᵀv in float64, without a float64 copy of either."""
+    blocks = (slice(i, i + (1 << 16)) for i in range(0, len(u), 1 << 16))
+    return sum(float(u[i].astype(np.float64, copy=False) @ v[i].astype(np.float64, copy=False)) for i in blocks)

@@ -7,6 +7,7 @@ autograd's of these.
 
 import itertools
 import math
+import tracemalloc
 
 import attrs
 import autograd.numpy as anp
@@ -878,3 +879,32 @@ def test_extreme_parameters_give_finite_steps(head, dtype, scale):
         if rule == "trust_region" and took.accepted:
             assert took.kl <= wide.get("δ", 0.01)
             assert took.improvement > 0
+
+
+# ---- memory
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [500, pytest.param(3160, marks=pytest.mark.slow)])
+def test_step_takes_at_most_twelve_vectors_of_parameters_and_the_activations(width, dtype):
+    """250,000 parameters, and ten million: their Fisher matrix would take 800 TB."""
+    π, rng, N = NeuralPolicy((4, width, width), Gaussian(2)), np.random.default_rng(0), 16
+    θ, s = (rng.standard_normal(π.n) / np.sqrt(width)).astype(dtype), rng.normal(size=(N, 1, 4)).astype(dtype)
+    τs = Trajectories(s, π(θ, s, rng), rng.normal(size=(N, 1)), None, s[:, 0])
+    M = attrs.evolve(TRPO(cg_iterations=3), critic=LinearCritic(4))
+    φ = M.critic.init(dtype=dtype)
+    step(M, π, θ, φ, rng=0, τs=τs)  # what is imported where used
+    tracemalloc.start()
+    try:
+        taken = step(M, π, θ, φ, rng=0, τs=τs)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    activations = N * (2 * width + 4) * θ.itemsize
+    assert taken.accepted
+    assert peak < 12 * θ.nbytes + 4 * activations + 200_000
+
+
+def test_conjugate_gradients_leave_what_the_product_returns_alone():
+    """Also where it returns its argument."""
+    np.testing.assert_allclose(conjugate_gradients(lambda v: v, np.array([1.0, 2.0]), 5), [1.0, 2.0])
