@@ -42,8 +42,10 @@ PATIENCE = 100_000  # steps of each environment in which no episode ends, where 
 
 @define(eq=False)
 class _Record:
-    """Numbers, ever more of them. There is room from the start, mapped because pages that are not touched take no memory:
-    it neither leaves holes behind, as growing little by little would, nor takes huge pages, as np.empty does."""
+    """Numbers, ever more of them. The room is there from the start; pages that are not touched take no memory.
+
+    Growing little by little would leave holes behind, and np.empty takes huge pages.
+    """
 
     room: Array = field(factory=lambda: _mapped(1 << 22))
     n: int = 0
