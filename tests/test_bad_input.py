@@ -247,7 +247,7 @@ gym_regulator = "decision_making/SimpleRegulator-v0"
 CALLS = {
     "explain(3)": (lambda: dm.explain(3), TypeError, "3"),
     # names that are missing or not known
-    "Policy()": (lambda: dm.Policy(), TypeError, "abstract"),
+    "Policy()": (dm.Policy, TypeError, "abstract"),
     "step(3)": (lambda: dm.step(3, π, θ), TypeError, "M = 3: update knows .*NaturalPolicyUpdate"),
     "update(Sampled)": (lambda: dm.update(dm.RewardToGoGradient(**batch), π, θ), TypeError, "update knows"),
     "gradient(None)": (lambda: dm.gradient(None, π, θ), TypeError, "M = None: gradient knows"),

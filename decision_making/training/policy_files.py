@@ -36,8 +36,8 @@ class TrainedPolicy:
         object.__setattr__(self, "θ", parameters(self.θ, self.π.n))
         width = self.π.sizes[:1] if isinstance(self.π, NeuralPolicy) else None
         x = self.statistics
-        if not (x == {} or _alike(x, {"mean", "variance"}, width) and (x["variance"] >= 0).all()):
-            refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}", ValueError)
+        if not (x == {} or (_alike(x, {"mean", "variance"}, width) and (x["variance"] >= 0).all())):
+            refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}")
         x = self.action
         good = x == {} or _alike(x, {"start"}) or (_alike(x, {"low", "high"}) and (x["low"] <= x["high"]).all())
         if not good:
