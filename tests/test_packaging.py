@@ -147,7 +147,8 @@ def test_every_command_runs_from_the_installed_package(installed, tmp_path):
     for name in ("chapter", "train", "resume", "evaluate", "plot", "sweep", "problems"):
         assert name in listed
         assert f"Example: decision-making {name}" in " ".join(command(name, "--help").split())
-    assert "decision_making/HexWorld-v0" in command("problems")
+    assert "CollisionAvoidance" in command("problems")
+    assert command("chapter", "12", "--figure", "trust-region", "--out", ".").strip() == "trust_region.png"
 
     assert "after 3 updates" in command("train", "SimpleRegulator", "--update", "natural", "--updates", "3")
     assert "stopped by steps = 2048" in command("train", "CartPole-v1", "--steps", "2048")
@@ -156,6 +157,8 @@ def test_every_command_runs_from_the_installed_package(installed, tmp_path):
     assert "10 episodes" in command("evaluate", run_folder, "--episodes", "10", "--video", "film.gif")
     assert (tmp_path / "film.gif").read_bytes().startswith(b"GIF89a")
     assert command("plot", run_folder, "--out", "curves.png").strip() == "curves.png"
+    textbook = "runs/SimpleRegulator-natural-0"
+    assert command("plot", textbook, "--policy", "--out", "policy.png").strip() == "policy.png"
     assert "2 runs" in command("sweep", "SimpleRegulator", "--seeds", "0:2", "--updates", "2")
     assert command("plot", "runs/sweep", "--out", "sweep.png").strip() == "sweep.png"
     assert "holds no run" in command("evaluate", "nowhere", status=1)
