@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from decision_making.checks import Array
 from decision_making.policies import Policy
-from decision_making.policies.base import reverse_pass, weighted_score
+from decision_making.policies.base import reverse_pass
 from decision_making.simulation import BLOCK, Simulated, discounts, rewards_to_go
 
 
@@ -98,8 +98,8 @@ class Surrogate:
 
     def _weighted_score(self, θ_new: Array, weights: Any) -> Array:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            w = np.exp(self.π.logpdf(θ_new, self.τs.a, self.τs.s) - self.logp)
-            return weighted_score(self.π, θ_new, self.τs, weights(w))[0]
+            vjp, logp = reverse_pass(lambda θ: self.π.logpdf(θ, self.τs.a, self.τs.s), θ_new)
+            return np.asarray(vjp(np.asarray(weights(np.exp(logp - self.logp)), logp.dtype)), θ_new.dtype)
 
     def _ratio(self, θ_new: Array, i: slice) -> Array:
         return np.asarray(np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))

@@ -14,7 +14,7 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, brief, count, layers, widths
-from decision_making.mdp import cumulative, indices, inverse_transform
+from decision_making.mdp import indices
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
 from decision_making.policies.softmax import log_softmax
@@ -36,10 +36,10 @@ class Categorical:
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         """Actions (...,) by inverse transform."""
-        p = np.exp(log_softmax(z.astype(np.float64)))
-        rows = cumulative(p.reshape(-1, self.n))
-        i = np.arange(len(rows)).reshape(z.shape[:-1])
-        return inverse_transform(rows, i, np.asarray(rng.random(i.shape)))
+        z = z.astype(np.float64)
+        c = np.cumsum(np.exp(z - z.max(axis=-1, keepdims=True)), axis=-1)
+        u = np.asarray(rng.random(z.shape[:-1]))[..., None] * c[..., -1:]  # below the total, since u < 1
+        return np.count_nonzero(c <= u, axis=-1)
 
     def mode(self, z: Array) -> Array:
         """The most likely action."""

@@ -25,17 +25,18 @@ def part(θ: Array, start: int, shape: tuple[int, ...]) -> Array:
 
 
 @primitive  # type: ignore[untyped-decorator]
-def _placed(g: Array, start: int, shape: tuple[int, ...], n: int) -> Array:
+def placed(g: Array, start: int, shape: tuple[int, ...], n: int) -> Array:
+    """The transpose of `part`: g (..., *shape) at start .. start + size of n zeros."""
     lead = g.shape[: g.ndim - len(shape)]
     out = np.zeros((*lead, n), g.dtype)
     out[..., start : start + math.prod(shape)] = g.reshape((*lead, -1))
     return out
 
 
-defvjp(part, lambda ans, θ, start, shape: lambda g: _placed(g, start, shape, θ.shape[-1]), argnums=(0,))
+defvjp(part, lambda ans, θ, start, shape: lambda g: placed(g, start, shape, θ.shape[-1]), argnums=(0,))
 defjvp(part, lambda g, ans, θ, start, shape: part(g, start, shape), argnums=(0,))
-defvjp(_placed, lambda ans, g, start, shape, n: lambda h: part(h, start, shape), argnums=(0,))
-defjvp(_placed, lambda h, ans, g, start, shape, n: _placed(h, start, shape, n), argnums=(0,))
+defvjp(placed, lambda ans, g, start, shape, n: lambda h: part(h, start, shape), argnums=(0,))
+defjvp(placed, lambda h, ans, g, start, shape, n: placed(h, start, shape, n), argnums=(0,))
 
 
 def plain_network(θ: Array, x: Array, shapes: Shapes) -> Array:

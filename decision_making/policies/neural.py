@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
-from autograd import make_vjp
 
 from decision_making.checks import Array, is_number, layers, refuse, widths
 from decision_making.policies.base import Policy, as_θ
 from decision_making.policies.heads import Gaussian
-from decision_making.policies.network import network, orthogonal, part, size
+from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size
 from decision_making.simulation import default_rng
 
 
@@ -65,18 +63,23 @@ class NeuralPolicy(Policy):
     def outputs(self, θ: Array, s: Array) -> Array:
         """The head's outputs z (..., n_outputs) for states s (..., sizes[0])."""
         θ = as_θ(θ)
-        x = np.asarray(s)
-        if x.shape[-1:] != self.sizes[:1]:
-            raise ValueError(f"s has shape {x.shape}: states of this policy are vectors of {self.sizes[0]}")
-        x, batch, lead = x.astype(θ.dtype, copy=False), x.shape[:-1], θ.shape[:-1]
+        x = self._vectors(s, θ.dtype)
+        batch, lead = x.shape[:-1], θ.shape[:-1]
         if batch[: len(lead)] != lead:
             raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the batch axes {batch}")
         x = x.reshape((*lead, -1, x.shape[-1]))
         x = network(θ, x, self._shapes)
         if isinstance(self.head, Gaussian):
-            log_σ = part(θ, size(self._shapes), (1, self.head.k))
-            x = anp.concatenate([x, anp.zeros(x.shape, x.dtype) + log_σ], axis=-1)
+            k = self.head.k
+            log_σ = part(θ, size(self._shapes), (1, k))
+            x = placed(x, 0, (k,), 2 * k) + placed(log_σ, k, (k,), 2 * k)  # the two side by side
         return anp.reshape(x, (*batch, self.head.n_outputs))
+
+    def _vectors(self, s: Array, dtype: Any) -> Array:
+        x = np.asarray(s)
+        if x.shape[-1:] != self.sizes[:1]:
+            raise ValueError(f"s has shape {x.shape}: states of this policy are vectors of {self.sizes[0]}")
+        return x.astype(dtype, copy=False)
 
     def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
         """Draw actions from the head's distribution."""
@@ -101,11 +104,25 @@ class NeuralPolicy(Policy):
     def fisher_product(self, θ: Array, s: Array) -> Callable[[Array], Array]:
         """v ↦ F v with F the mean over the states s (N, ...) of the Fisher matrix of π_θ(· | s), (n,) ↦ (n,).
 
-        Gauss-Newton: F = mean JᵀMJ, J the Jacobian of the outputs and M the head's metric. Both products are built
-        once: v ↦ Jv is the reverse pass of u ↦ Jᵀu, which is linear in u.
+        Gauss-Newton: F = mean JᵀMJ, J the Jacobian of the outputs and M the head's metric, from one forward pass.
         """
-        N = math.prod(np.shape(s)[:-1])
-        vjp, z = make_vjp(lambda θ: self.outputs(θ, s))(θ)
-        jvp, _ = make_vjp(vjp)(np.zeros_like(z))
-        M = self.head.metric(z)
-        return lambda v: vjp(M(jvp(np.asarray(v, θ.dtype))) / np.asarray(N, θ.dtype))
+        θ = as_θ(θ)
+        x = self._vectors(s, θ.dtype).reshape(-1, self.sizes[0])
+        forward = ForwardPass(θ, x, self._shapes)
+        scales = part(θ, size(self._shapes), (1, self.n - size(self._shapes)))  # log σ of a Gaussian head, or nothing
+        M, width = self.head.metric(_beside(forward.outputs, scales)), forward.outputs.shape[-1]
+        share = np.asarray(1 / len(x), θ.dtype)
+
+        def product(v: Array) -> Array:
+            v = np.asarray(v, θ.dtype)
+            u = M(_beside(forward.push(v), part(v, size(self._shapes), scales.shape))) * share
+            Fv = forward.pull(u[:, :width])
+            Fv[size(self._shapes) :] = u[:, width:].sum(axis=0)
+            return Fv
+
+        return product
+
+
+def _beside(x: Array, y: Array) -> Array:
+    """x (N, k) and in every row y (1, l)."""
+    return np.concatenate([x, np.broadcast_to(y, (len(x), y.shape[-1]))], axis=1) if y.size else x

@@ -150,16 +150,20 @@ class GymnasiumProblem:
 
     def _flat(self, observation: Any, r: Any = 0.0) -> Array:
         """Finite observations (n_envs, width); r are the rewards that came with them."""
-        with np.errstate(over="ignore"):  # what is too large for float32 is not finite
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
             x = self._rows("observation", observation, np.float32, self.env.single_observation_space.shape)
-        x, r = x.reshape(self.n_envs, -1), np.broadcast_to(r, self.n_envs)
-        if not (np.isfinite(x).all() and np.isfinite(r).all()):
-            bad = int(np.argmax(~(np.isfinite(r) & np.isfinite(x).all(axis=1))))
-            steps = 0 if self._live is None else self._live["length"][bad]
-            raise ValueError(
-                f"{self.name}: environment {bad} gave reward {r[bad]} and observation {x[bad]} after {steps} steps "
-                "of its episode: must be finite"
-            )
+            finite = math.isfinite(x.sum() + np.sum(r))  # quick, and wrong only where a sum overflows
+        x = x.reshape(self.n_envs, -1)
+        if not finite:
+            r = np.broadcast_to(r, self.n_envs)
+            bad = ~(np.isfinite(r) & np.isfinite(x).all(axis=1))
+            if bad.any():
+                i = int(np.argmax(bad))
+                steps = 0 if self._live is None else self._live["length"][i]
+                raise ValueError(
+                    f"{self.name}: environment {i} gave reward {r[i]} and observation {x[i]} after {steps} steps "
+                    "of its episode: must be finite"
+                )
         return x
 
     def _seen(self, observation: Array) -> Array:
@@ -202,8 +206,8 @@ class GymnasiumProblem:
             actions.append(a)
             record["r"][t], record["next"][t], record["terminated"][t], over = self._advance(a)
             record["over"][t] = over
-            live["discounted"] = live["discounted"] * self.γ + record["r"][t]
-            record["discounted"][t] = live["discounted"]
+            if self.scale_rewards:
+                live["discounted"] = record["discounted"][t] = live["discounted"] * self.γ + record["r"][t]
             if over.any():
                 returns.append(live["return"][over])
                 lengths.append(live["length"][over])
@@ -368,19 +372,10 @@ def _vector(env: Any, n_envs: int) -> Any:
     import gymnasium
     from gymnasium import spaces, wrappers
 
-    class Checked(gymnasium.Wrapper):
-        """An environment that is told what was wrong with what it gave, before it is put together with others."""
-
-        def step(self, action: Any) -> Any:
-            given: Any = self.env.step(action)
-            observation, r, *_ = given
-            for name, x, shape in (("observation", observation, self.observation_space.shape), ("reward", r, ())):
-                if np.shape(x) != shape:
-                    raise ValueError(f"{name} has shape {np.shape(x)}: must be {shape}")
-            return given
+    from decision_making.problems.copies import Copies
 
     def flat(env: Any) -> Any:
-        return Checked(env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env))
+        return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
 
     if isinstance(env, gymnasium.vector.VectorEnv):
         made = env
@@ -389,7 +384,7 @@ def _vector(env: Any, n_envs: int) -> Any:
             raise ValueError(
                 f"n_envs = {n_envs}: must be 1 for an environment that is already made; give an id or a factory"
             )
-        made = gymnasium.vector.SyncVectorEnv([lambda: flat(env)])
+        made = Copies([lambda: flat(env)])
     elif isinstance(env, str):
         module, colon, id = env.rpartition(":")
         try:
@@ -399,15 +394,12 @@ def _vector(env: Any, n_envs: int) -> Any:
         except (gymnasium.error.Error, ImportError) as error:
             near = suggestion(env, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
             raise ValueError(f"env = {env!r}: no environment of that id ({error}){near}") from error
-        box = isinstance(gymnasium.make(env).observation_space, spaces.Box) if not spec.vector_entry_point else True
         if spec.vector_entry_point:
             made = gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode="vector_entry_point")
-        elif box:
-            made = gymnasium.make_vec(env, num_envs=n_envs, vectorization_mode="sync", wrappers=[Checked])
         else:
-            made = gymnasium.vector.SyncVectorEnv([lambda: flat(gymnasium.make(env))] * n_envs)
+            made = Copies([lambda: flat(gymnasium.make(env))] * n_envs)
     elif callable(env):
-        made = gymnasium.vector.SyncVectorEnv([lambda: flat(env())] * n_envs)
+        made = Copies([lambda: flat(env())] * n_envs)
     else:
         refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
     space = made.single_observation_space

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,17 +25,27 @@ def adam(
     the moments are float64, in which the squares of float32 gradients neither overflow nor vanish.
     """
     mean, square, step = np.zeros(len(x)), np.zeros(len(x)), 0
+    g, slope = np.empty(len(x)), np.empty(len(x))  # room for what follows: a descent on small rows is mostly overhead
     for _ in range(passes):
         order = rng.permutation(N)
         for start in range(0, N, minibatch):
-            g = grad(x, order[start : start + minibatch])
-            with np.errstate(over="ignore"):
-                squared = np.square(g, dtype=np.float64)
-            if not all_finite(squared):
-                return x
+            g[:] = grad(x, order[start : start + minibatch])
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.square(g, out=slope)
+                if not all_finite(slope):
+                    return x
             step += 1
-            mean += 0.1 * (g - mean)
-            square += 0.001 * (squared - square)
-            slope = mean / (1 - 0.9**step) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
-            x = (x - learning_rate * slope).astype(x.dtype)
+            mean *= 0.9
+            square *= 0.999
+            g *= 0.1
+            slope *= 0.001
+            mean += g
+            square += slope
+            # mean / (1 - 0.9^step) over √(square / (1 - 0.999^step)) + 1e-8, with the corrections taken out
+            root = math.sqrt(1 - 0.999**step)
+            np.sqrt(square, out=slope)
+            slope += 1e-8 * root
+            np.divide(mean, slope, out=slope)
+            slope *= learning_rate * root / (1 - 0.9**step)
+            x = (x - slope).astype(x.dtype)
     return x

@@ -130,16 +130,20 @@ class NeuralCritic:
                 fitted = self._lbfgs(φ, s, targets)
             else:
                 fitted = adam(
-                    lambda φ, i: self._loss(φ, s[i], targets[i])[1],
+                    lambda φ, i: self._slope(φ, s[i], targets[i])[0],
                     *(φ, len(s), self.iterations, self.minibatch, self.learning_rate, default_rng(rng)),
                 )
         return fitted if all_finite(fitted) else φ
 
+    def _slope(self, φ: Array, s: Array, targets: Array) -> tuple[Array, Array]:
+        """The gradient of ½ mean (V_φ(s) - target)², and the errors V_φ(s) - target (N,)."""
+        forward = self._forward(φ, s)
+        error = forward.outputs[:, 0] - targets
+        return forward.pull(error[:, None] / np.asarray(len(error), error.dtype)), error
+
     def _loss(self, φ: Array, s: Array, targets: Array) -> tuple[float, Array]:
         """½ mean (V_φ(s) - target)² and its gradient."""
-        forward = self._forward(φ, s)
-        error = forward.outputs - targets[:, None]
-        slope = forward.pull(error / np.asarray(len(error), error.dtype))
+        slope, error = self._slope(φ, s, targets)
         return 0.5 * float(np.mean(error**2, dtype=np.float64)), slope
 
     def _lbfgs(self, φ: Array, s: Array, targets: Array) -> Array:

@@ -32,6 +32,7 @@ from decision_making.checks import (
     shrink_factor,
 )
 from decision_making.policies import Policy
+from decision_making.policies.base import reverse_pass
 from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, restricted_update, searched, step
 from decision_making.simulation import (
     Trajectories,
@@ -126,11 +127,50 @@ class BatchSurrogate(Surrogate):
         """1/N for each visited state."""
         return self.share
 
+    _known: dict[str, tuple[Array, float]] = field(factory=dict, init=False, repr=False)  # the last θ_new, the answer
+
+    def objective(self, θ_new: Array) -> float:
+        """Mean of w Â; not finite where a ratio overflows."""
+        return self._once("objective", θ_new, lambda: Surrogate.objective(self, θ_new))
+
     def constraint(self, θ_new: Array) -> float:
         """Mean KL over the visited states, in nats; infinite where the largest one exceeds M.max_kl."""
-        if self.M.max_kl is not None and not self.largest_kl(θ_new) <= self.M.max_kl:
-            return math.inf
-        return Surrogate.constraint(self, θ_new)
+
+        def measured() -> float:
+            if self.M.max_kl is not None and not self.largest_kl(θ_new) <= self.M.max_kl:
+                return math.inf
+            return Surrogate.constraint(self, θ_new)
+
+        return self._once("constraint", θ_new, measured)
+
+    def _once(self, name: str, θ_new: Array, measured: Callable[[], float]) -> float:
+        """What was measured: a search asks for it at its last candidate, and so does the report."""
+        if name not in self._known or self._known[name][0] is not θ_new:
+            self._known[name] = θ_new, measured()
+        return self._known[name][1]
+
+    @cached_property
+    def _at_θ(self) -> tuple[Callable[[Array], Array], Array]:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return reverse_pass(lambda θ: self.π.logpdf(θ, self.τs.a, self.τs.s), self.θ)
+
+    @property
+    def logp(self) -> Array:
+        """log π_θ(a_k | s_k), (N, 1)."""
+        return self._at_θ[1]
+
+    def objective_gradient(self, θ_new: Array) -> Array:
+        """∇ of the objective: mean of w Â ∇log π_θ_new, (n,)."""
+        if θ_new is not self.θ:
+            return Surrogate.objective_gradient(self, θ_new)
+        vjp, logp = self._at_θ  # where every w is 1
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(vjp(np.asarray(self.G * self.share, logp.dtype)), self.θ.dtype)
+
+    def _ratio(self, θ_new: Array, i: slice) -> Array:
+        if θ_new is self.θ:  # every recorded action has a positive density there, which `check_likelihoods` saw to
+            return np.ones_like(self.logp[i])
+        return Surrogate._ratio(self, θ_new, i)
 
     def largest_kl(self, θ_new: Array) -> float:
         """KL in the visited state where it is largest."""
@@ -252,7 +292,8 @@ def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) ->
     those of the recorded rewards alone, and have no use for the critic. The targets are always generalized advantage
     plus V.
     """
-    V = np.asarray(M.critic.predict(φ, τs.s))
+    V = np.zeros(τs.mask.shape)
+    V[τs.mask] = M.critic.predict(φ, τs.s[τs.mask])
     V_end = np.asarray(M.critic.predict(φ, end_states(τs)))
     with np.errstate(over="ignore", invalid="ignore"):
         δ = temporal_differences(τs, V, M.P.γ, V_end)

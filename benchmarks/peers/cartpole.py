@@ -1,0 +1,50 @@
+"""CartPole-v1 to a mean return of 475 over 100 training episodes: ours on 20 seeds, sb3-contrib's defaults on 5."""
+
+import time
+
+import numpy as np
+
+from benchmarks.peers import sb3
+from benchmarks.peers.report import spread, table, write
+from decision_making import NeuralCritic, TrustRegionPolicyOptimization, train
+from decision_making.problems import GymnasiumProblem
+
+FIRST_SEED = 100  # seeds that no setting was chosen on
+OURS = {"n": 2048, "λ": 0.95, "δ": 0.03, "fisher_subsample": 0.5}
+
+
+def learn(seed, n_envs=16, iterations=6):
+    """(steps taken, wall seconds, CPU seconds, whether the threshold was reached)."""
+    P = GymnasiumProblem("CartPole-v1", 0.99, n_envs=n_envs)
+    π, critic = P.policy(), NeuralCritic((P.observation_width, 64, 64), iterations=iterations)
+    M = TrustRegionPolicyOptimization(P, critic=critic, **OURS)
+    wall, cpu = time.perf_counter(), time.process_time()
+    θ, φ = (x.init(seed, dtype=np.float32) for x in (π, critic))
+    history = train(M, π, θ, φ, rng=seed, threshold=475.0, steps=150_000)
+    times = time.perf_counter() - wall, time.process_time() - cpu
+    return history.steps, *times, history.reason.startswith("stopped by threshold")
+
+
+def main(repeats):
+    learn(FIRST_SEED - 1)  # warms up
+    ours, peer = [], []
+    for seed in range(FIRST_SEED, FIRST_SEED + max(repeats, 5)):
+        peer.append(sb3.learn("cartpole", seed, 150_000, 475.0))
+        print("sb3-contrib", seed, peer[-1], flush=True)
+        for i in range(4):
+            ours.append(learn(FIRST_SEED + len(ours)))
+            print("ours", i, ours[-1], flush=True)
+    rows = []
+    for name, runs in (("sb3-contrib, defaults", peer), ("ours", ours)):
+        steps, wall, cpu, reached = np.array(runs).T
+        rows.append([name, f"{int(reached.sum())}/{len(runs)}", spread(steps, 0), spread(wall, 2), spread(cpu, 2)])
+    ratios = [np.median([x[i] for x in peer]) / np.array([x[i] for x in ours]) for i in (1, 2)]
+    write(
+        "peers_cartpole",
+        f"CartPole-v1 until the last 100 training episodes have a mean return of 475. sb3-contrib with its defaults, "
+        f"ours with one configuration for all seeds ({', '.join(f'{k} = {v}' for k, v in OURS.items())}, 16 "
+        "environments at once, critic 6 iterations of L-BFGS, float32); 4 runs of ours after each of sb3-contrib's. "
+        "Median (minimum-maximum) over the seeds.",
+        table(["", "reached", "steps", "wall seconds", "CPU seconds"], rows),
+        f"sb3-contrib's median over each of our runs: wall time {spread(ratios[0])}, CPU time {spread(ratios[1])}.",
+    )
