@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow bench bench-peers docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all bench bench-scaling bench-peers docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -30,8 +30,14 @@ test-slow: lint $(SLOW) chromium  ## the same with many more Hypothesis examples
 	HYPOTHESIS_PROFILE=slow $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m slow tests
 
+test-all: test          ## and the same results from every Python and NumPy that is supported and found
+	$(BIN)/python -m tests.agreement
+
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
+
+bench-scaling: $(SLOW)  ## sweeps and rollouts on two processes, and a Dask cluster: efficiency, overhead, bytes
+	$(BIN)/python -m benchmarks.scaling
 
 bench-peers: $(PEERS)/.ready  ## the same beside sb3-contrib and tianshou, which have an environment of their own
 	$(PEERS)/bin/python -W ignore -m benchmarks.peers
@@ -53,7 +59,7 @@ chromium:               ## the browser in which test-slow looks at the site
 	install the package chromium (as root: apt-get install chromium)" >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) $(PEERS) figures notebooks docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) .venv-agreement figures notebooks docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
