@@ -19,14 +19,14 @@ import attrs
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, parameters, refuse
+from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
 from decision_making.policies import Policy
 from decision_making.policy_gradient_estimation import (
     BaselineSubtractionGradient,
     LikelihoodRatioGradient,
     RewardToGoGradient,
 )
-from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, step
+from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, check_critic, step
 from decision_making.simulation import Trajectories, default_rng, rollouts
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
@@ -116,6 +116,12 @@ def train(
     The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
+    check_critic(M, φ)
+    if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
+        refuse(None, "callbacks", callbacks, "a list of callables", TypeError)
+    if not (folder is None or isinstance(folder, str | Path)):
+        refuse(None, "folder", folder, "a path", TypeError)
+    default_rng(rng)  # says what is wrong with it
     seed = int(rng) if isinstance(rng, int | np.integer) else int(default_rng(rng).integers(2**63))
     run = _begun(M, π, θ, φ)
     file = None if folder is None else Path(folder) / CHECKPOINT
@@ -162,14 +168,14 @@ def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None
 
 
 def _check_limits(updates: Any, steps: Any, seconds: Any, threshold: Any, window: int, checkpoint_every: int) -> None:
-    limits = {"updates": updates, "steps": steps, "seconds": seconds}
-    if all(x is None for x in (*limits.values(), threshold)):
+    if all(x is None for x in (updates, steps, seconds, threshold)):
         raise ValueError("updates, steps, seconds, threshold = None: a run needs at least one limit")
-    for name, x in {**limits, "window": window, "checkpoint_every": checkpoint_every}.items():
-        if x is not None and not x > 0:
-            refuse(None, name, x, "above 0")
-    if threshold is not None and not math.isfinite(threshold):
-        refuse(None, "threshold", threshold, "a finite number")
+    for name, x in (("updates", updates), ("steps", steps)):
+        optional(count)(None, Named(name), x)
+    optional(positive)(None, Named("seconds"), seconds)
+    optional(finite)(None, Named("threshold"), threshold)
+    for name, x in (("window", window), ("checkpoint_every", checkpoint_every)):
+        count(None, Named(name), x)
 
 
 def _stream(seed: int, update: int, use: int) -> int:
