@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow test-all bench bench-scaling bench-peers docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all bench bench-growth bench-scaling bench-peers docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -35,6 +35,9 @@ test-all: test          ## and the same results from every Python and NumPy that
 
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
+
+bench-growth: $(READY)  ## time and memory against m, d, n and the number of environments; pictures; large cases
+	$(BIN)/python -m benchmarks.growth
 
 bench-scaling: $(SLOW)  ## sweeps and rollouts on two processes, and a Dask cluster: efficiency, overhead, bytes
 	$(BIN)/python -m benchmarks.scaling

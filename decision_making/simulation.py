@@ -204,16 +204,17 @@ class _Record:
                     self._allocate(s, a, r, s_next, masked=terminal is not None)
                 if a.shape[1:] != self.a.shape[2:]:
                     raise ValueError(f"π(s) has shape {a.shape} in step {k}: was {(m, *self.a.shape[2:])} before")
-                s_next = s_next.astype(self.s.dtype, casting="same_kind", copy=False)
+                if s_next.dtype != self.s.dtype:
+                    s_next = s_next.astype(self.s.dtype, casting="same_kind")
                 if (
                     self.mask is not None
                 ):  # a trajectory that has ended keeps its last real state and action, and its end
                     self.mask[k, block], r, s_next = alive, np.where(alive, r, 0), _where(alive, s_next, s)
                     if k:
                         a, s = _where(alive, a, self.a[k - 1, block]), _where(alive, s, self.s[k - 1, block])
-                np.copyto(self.s[k, block], s, casting="same_kind")
-                np.copyto(self.a[k, block], a, casting="same_kind")
-                np.copyto(self.r[k, block], r, casting="same_kind")
+                _store(s, self.s[k], block)
+                _store(a, self.a[k], block)
+                _store(r, self.r[k], block)
                 s = s_next
                 if self.mask is not None:
                     alive = alive & ~ended(s)
@@ -254,6 +255,13 @@ def _rows(x: Any, m: int, what: str) -> Array:
     if x.ndim == 0 or len(x) != m:
         raise ValueError(f"{what} has shape {x.shape}: must hold one row for each of the {m} trajectories")
     return x
+
+
+def _store(x: Array, rows: Array, block: slice) -> None:
+    if x.dtype == rows.dtype:
+        rows[block] = x
+    else:
+        np.copyto(rows[block], x, casting="same_kind")
 
 
 def _where(alive: Array, x: Array, old: Array) -> Array:

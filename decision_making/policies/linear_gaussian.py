@@ -48,8 +48,8 @@ class LinearGaussianPolicy(Policy):
     @staticmethod
     def _draw(θ1: Array, σ: Array, s: Array, rng: np.random.Generator) -> Array:
         a = θ1 * s
-        a = a + σ * rng.standard_normal(a.shape, np.float32 if a.dtype == np.float32 else np.float64)
-        return np.asarray(a)
+        z = rng.standard_normal(a.shape, np.float32) if a.dtype.char == "f" else rng.standard_normal(a.shape)
+        return np.asarray(a + σ * z)
 
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
         """log N(a; θ₁ s, σ²) for each step."""

@@ -61,10 +61,12 @@ class SimpleRegulator:
     def TR(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Next states and rewards of a batch of any shape; float32 states stay float32."""
         s = np.asarray(s)
-        dtype = np.float32 if s.dtype == np.float32 else np.float64
+        single = s.dtype.char == "f"
         if self.truncated:
-            return _truncated_normal(s + a, self.noise, rng.random(s.shape)).astype(dtype), -np.square(s)
-        return s + a + dtype(self.noise) * rng.standard_normal(s.shape, dtype), -np.square(s)
+            s_next = _truncated_normal(s + a, self.noise, rng.random(s.shape))
+            return s_next.astype(np.float32 if single else np.float64), -np.square(s)
+        z = rng.standard_normal(s.shape, np.float32) if single else rng.standard_normal(s.shape)
+        return s + a + self.noise * z, -np.square(s)
 
     def draw(self, s: Any) -> Array:
         """The number line with the target 0 and the state s, a number: an image (H, W, 3) of uint8.
