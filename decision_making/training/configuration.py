@@ -150,16 +150,13 @@ class Problem(NamedTuple):
     settings: dict[str, Any]
 
 
+# more trajectories than the 150 parameters of a table, and enough damping that probabilities near 0 do not decide
+_HEXES = {"gamma": 0.9, "depth": 30, "trajectories": 2000, "epsilon": 0.3, "damping": 0.01, "step_size": 10.0}
+
 PROBLEMS = {
     "SimpleRegulator": Problem("F.5", "a real number", "a real number", "depth", True, {"gamma": 0.9}),
-    "HexWorld": Problem(
-        *("7, F.1", "25 hexes", "6 directions", "depth", True),
-        {"gamma": 0.9, "depth": 30, "step_size": 1.0},
-    ),
-    "StraightLineHexWorld": Problem(
-        *("7, F.1", "8 hexes", "6 directions", "depth", True),
-        {"gamma": 0.9, "depth": 30, "step_size": 1.0},
-    ),
+    "HexWorld": Problem("7, F.1", "25 hexes", "6 directions", "depth", True, _HEXES),
+    "StraightLineHexWorld": Problem("7, F.1", "8 hexes", "6 directions", "depth", True, _HEXES),
     "TwentyFortyEight": Problem("F.2", "4 x 4 board", "4 moves", "until no move is left", False, {}),
     "CartPole": Problem("F.3", "4 real numbers", "2 forces", "until it falls", False, {}),
     "MountainCar": Problem("F.4", "2 real numbers", "3 accelerations", "until the top", False, {}),

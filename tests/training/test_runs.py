@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decision_making import ValueIteration, exact, train
+from decision_making.exact_solution_methods import sweeps
 from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
 from decision_making.training.configuration import COMMON, GYMNASIUM, PROBLEMS, RULES, TEXTBOOK, defaults
 from decision_making.training.history import METRICS
@@ -34,11 +36,18 @@ def test_every_rule_runs_on_every_problem(env, update):
         **({"trajectories": 10, "depth": 5} if "depth" in defaults(env) else {"steps_per_update": 64}),
     }
     M, π, θ, φ = Configuration({"env": env, "update": update, **small}).parts()
-    from decision_making import train
-
     history = train(M, π, θ, φ, rng=0, updates=1)
     assert np.isfinite(history.θ).all()
     assert history.steps > 0
+
+
+@pytest.mark.parametrize("update", RULES)
+def test_every_rule_learns_hex_world_with_the_settings_it_comes_with(update):
+    c = Configuration({"env": "StraightLineHexWorld", "update": update})
+    P, (M, π, θ, _) = c.problem(), c.parts()
+    history = train(M, π, θ, rng=0, updates=20)
+    best = P.b @ list(sweeps(ValueIteration(30), P))[-1]
+    assert 0.9 * best < exact.utility(P, P.b, π, history.θ, 30) <= best
 
 
 @given(st.sampled_from([*PROBLEMS, "Any-v0"]), st.integers(0, 2**40), st.floats(0, 1), st.lists(st.integers(1, 99)))
