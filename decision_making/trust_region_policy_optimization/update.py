@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -243,14 +244,13 @@ def natural_candidate(
         return np.full_like(θ, np.nan), {"cg_iterations": 0.0, "cg_residual": math.nan}
     scale = np.max(abs(g))
     g = g / scale if scale > 0 else g  # the step does not depend on it, and products might overflow or vanish
-    k, x, r = 0, np.zeros_like(g), g
+    iterates: list[None] = []
+    x, r = _solution(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
     with np.errstate(over="ignore", invalid="ignore"):  # a product that overflows is no direction
-        for k, (x, r) in enumerate(_iterates(F, g, M.cg_iterations), 1):  # noqa: B007, the last ones are wanted
-            pass
         xFx = dot(x, g - r)
     Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
     residual = math.sqrt(dot(r, r)) / max(math.sqrt(dot(g, g)), np.finfo(float).tiny)
-    return θ + Δ, {"cg_iterations": float(k), "cg_residual": residual}
+    return θ + Δ, {"cg_iterations": float(len(iterates)), "cg_residual": residual}
 
 
 def ascended(M: TrustRegionPolicyOptimization, θ: Array, surrogate: BatchSurrogate, rng: np.random.Generator) -> Step:
@@ -346,37 +346,48 @@ def conjugate_gradients(
 
     Every iterate satisfies gᵀx = xᵀFx, so the step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early
     it stops. Stops where the residual falls to tolerance · ‖g‖, and before a direction whose curvature is not positive
-    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. All vectors are of g's own type,
-    four of them beside what F needs (scipy's `cg` would keep twice as many, in float64); the sums run in float64.
+    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. All vectors are of g's own type.
     """
+    return _solution(F, g, iterations, tolerance, callback)[0]
+
+
+def _solution(
+    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10, callback: Any = None
+) -> tuple[Array, Array]:
+    """x of `conjugate_gradients`, and its residual g - F x, which costs no product."""
+    from scipy.sparse.linalg import LinearOperator, cg  # imported where used
+
     count(None, Named("iterations"), iterations)
-    x = np.zeros_like(g)
-    for x, _ in _iterates(F, g, iterations, tolerance):
+    x, r = np.zeros_like(g), g
+
+    def product(p: Array) -> Array:
+        Fp = np.asarray(F(p), g.dtype)
+        if not 0 < dot(p, Fp) < math.inf:
+            raise _NoCurvatureError
+        return Fp
+
+    def seen(residual: Array) -> Array:
+        nonlocal r
+        r = residual  # which scipy updates in place, up to the last
+        return residual
+
+    def keep(iterate: Array) -> None:
+        nonlocal x
+        x = iterate
         if callback is not None:
             callback(x)
-    return x
+
+    def operator(matvec: Callable[[Array], Array]) -> Any:
+        return LinearOperator((len(g), len(g)), matvec=matvec, dtype=g.dtype)
+
+    with contextlib.suppress(_NoCurvatureError), np.errstate(over="ignore", invalid="ignore"):
+        # the identity as a preconditioner shows the residual
+        cg(operator(product), g, rtol=tolerance, atol=0.0, maxiter=iterations, M=operator(seen), callback=keep)
+    return x, r
 
 
-def _iterates(
-    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10
-) -> Iterator[tuple[Array, Array]]:
-    """The iterates x of conjugate gradients with their residuals r = g - F x, both updated in place."""
-    x, r, p = np.zeros_like(g), g.copy(), g.copy()
-    rr = dot(r, r)
-    enough = tolerance**2 * rr
-    for _ in range(iterations):
-        if not rr > enough:
-            break
-        Fp = F(p)
-        pFp = dot(p, Fp)
-        if not 0 < pFp < math.inf:
-            break
-        x += rr / pFp * p
-        r -= rr / pFp * Fp
-        yield x, r
-        rr, before = dot(r, r), rr
-        p *= rr / before
-        p += r
+class _NoCurvatureError(Exception):
+    """A direction along which the quadratic model has no minimum."""
 
 
 def dot(u: Array, v: Array) -> float:
