@@ -258,13 +258,9 @@ def plot(
 
             print(run_picture(run[0], out or Path("policy.png"), allow_imports=allow_imports))
             return
-        from decision_making.training.plots import learning_curves
 
-        print(
-            learning_curves(
-                [folder for given in run for folder in sweeps.run_folders(given)], out or Path("curves.png")
-            )
-        )
+        folders = [folder for given in run for folder in sweeps.run_folders(given)]
+        print(runs.learning_curves(folders, out or Path("curves.png")))
 
 
 @app.command()

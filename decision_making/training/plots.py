@@ -1,4 +1,4 @@
-"""Learning curves: return against environment steps, over seeds an interquartile mean with a bootstrap band."""
+"""Pictures of learning: return against environment steps, over seeds an interquartile mean with a bootstrap band."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ except ModuleNotFoundError as error:
 
 from decision_making.checks import Array
 from decision_making.training.checkpoint import write_whole
-from decision_making.training.runs import read_configuration, read_metrics
 
 Curve = tuple[Array, Array]  # environment steps, returns
 INK, MUTED = "#222222", "#777777"
@@ -37,27 +36,11 @@ STYLE: Any = {
 }
 
 
-def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: int = 200) -> Path:
-    """Draw the runs in these folders to a picture; runs that differ in nothing but their seed are one curve.
-
-    Several seeds make an interquartile mean with a 95 % bootstrap band, one seed its own curve. Each curve is the
-    mean return of the episodes that ended in an update, smoothed over the last ten updates with any.
-    """
-    groups: dict[tuple[str, str], list[Curve]] = {}
-    titles: dict[str, None] = {}
-    for folder in folders:
-        c = read_configuration(folder)
-        same = str({name: x for name, x in sorted(c.values.items()) if name != "seed"})
-        titles[c["env"]] = None
-        metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
-        groups.setdefault((f"{c['env']}, {c['update']}", same), []).append(curve(metrics))
-    return write_figure(
-        figure([(label, found) for (label, _), found in groups.items()], ", ".join(titles), points), out
-    )
-
-
 def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: int = 200) -> Any:
-    """A matplotlib Figure of groups of curves, each with its label; no window and no global state knows of it."""
+    """A matplotlib Figure of groups of curves, each with its label; no window and no global state knows of it.
+
+    Several curves of a group make an interquartile mean with a 95 % bootstrap band.
+    """
     with mpl.rc_context(STYLE):
         drawn = Figure(figsize=(6.4, 3.8), layout="constrained")
         ax: Any = drawn.add_subplot()

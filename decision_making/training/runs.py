@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from decision_making.checks import Array, refuse
 from decision_making.policy_gradient_optimization import Step
 from decision_making.training.checkpoint import naming, remove_leftovers, write_whole
@@ -105,6 +107,28 @@ def evaluate_run(
     return evaluate(policy, problem, episodes, mode=mode, seed=seed, d=d)
 
 
+def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: int = 200) -> Path:
+    """Draw the runs in these folders to a picture; runs that differ in nothing but their seed are one curve.
+
+    Several seeds make an interquartile mean with a 95 % bootstrap band, one seed its own curve. Each curve is the
+    mean return of the episodes that ended in an update, smoothed over the last ten updates with any. Raises
+    ModuleNotFoundError where matplotlib is not installed.
+    """
+    from decision_making.training.plots import curve, figure, write_figure  # imported where used
+
+    groups: dict[tuple[str, str], list[Any]] = {}
+    titles: dict[str, None] = {}
+    for folder in folders:
+        c = read_configuration(folder)
+        same = str({name: x for name, x in sorted(c.values.items()) if name != "seed"})
+        titles[c["env"]] = None
+        metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
+        groups.setdefault((f"{c['env']}, {c['update']}", same), []).append(curve(metrics))
+    return write_figure(
+        figure([(label, found) for (label, _), found in groups.items()], ", ".join(titles), points), out
+    )
+
+
 def _last(folder: Path, column: str) -> float:
     """The last number of a column of metrics.csv; 0 where that is missing or damaged, for it can be made anew."""
     try:
@@ -163,9 +187,6 @@ def _trained(c: Configuration, parts: Any, folder: Path, callbacks: Sequence[Cal
         raise
     save()
     history.to_csv(folder / TABLE)
-    try:
-        from decision_making.training.plots import learning_curves
-    except ModuleNotFoundError:
-        return history  # without matplotlib there is no picture
-    learning_curves([folder], folder / CURVE)
+    with suppress(ModuleNotFoundError):  # without matplotlib there is no picture
+        learning_curves([folder], folder / CURVE)
     return history

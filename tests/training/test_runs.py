@@ -13,8 +13,7 @@ from decision_making.exact_solution_methods import sweeps
 from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
 from decision_making.training.configuration import COMMON, GYMNASIUM, PROBLEMS, RULES, TEXTBOOK, defaults
 from decision_making.training.history import METRICS
-from decision_making.training.plots import learning_curves
-from decision_making.training.runs import read_configuration, read_metrics
+from decision_making.training.runs import learning_curves, read_configuration, read_metrics
 
 SMALL = {"env": "CartPole-v1", "steps_per_update": 128, "n_envs": 4, "hidden": [8], "checkpoint_every": 2}
 TEXT = {"env": "SimpleRegulator", "updates": 3, "trajectories": 20, "checkpoint_every": 2}
