@@ -43,6 +43,20 @@ def test_every_python_block_of_the_docs_is_run():
         assert found == (len(BLOCK.findall(text)) if page in PAGES else 0), page.name
 
 
+QUOTES = [
+    (page.stem, name, quoted)
+    for page in PAGES
+    for name, quoted in re.findall(
+        r"<!-- benchmark: (\w+) -->\n(.*?)<!-- /benchmark -->", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+]
+
+
+@pytest.mark.parametrize(("page", "name", "quoted"), QUOTES, ids=[f"{page}, {name}" for page, name, _ in QUOTES])
+def test_pages_quote_the_benchmark_tables_as_they_were_written(page, name, quoted):
+    assert quoted.strip() == (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_names_and_files_of_the_index_exist(row):
     _, names, source, test = row

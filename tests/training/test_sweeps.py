@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import itertools
 import os
 import pty
 import select
@@ -18,7 +19,17 @@ import pytest
 import threadpoolctl
 from typer.testing import CliRunner
 
-from decision_making import MDP, LinearGaussianPolicy, NaturalPolicyUpdate, SoftmaxPolicy, cli, step, update
+from decision_making import (
+    MDP,
+    LinearGaussianPolicy,
+    NaturalPolicyUpdate,
+    RewardToGoGradient,
+    SoftmaxPolicy,
+    cli,
+    gradient,
+    step,
+    update,
+)
 from decision_making.problems import HexWorld, SimpleRegulator
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.training import Configuration, grid, in_parallel, parallel, parallel_rollouts, run, sweep, table
@@ -492,6 +503,22 @@ def test_rollouts_are_of_the_right_distribution():
     R, plain = τs.r.sum(axis=1), rollouts(P, P.b, π, θ, 5, 20_000, 1).r.sum(axis=1)
     assert abs(R.mean() - plain.mean()) < 4 * np.sqrt((R.var() + plain.var()) / 20_000)
     assert len(np.unique(τs.s[:, 0])) == 20_000
+
+
+def test_gradient_and_fisher_product_of_a_batch_are_the_averages_over_its_blocks():
+    """Why whole batches are sent: they give what averaging would, and the bits of one process besides."""
+    P, π, θ = SimpleRegulator(γ=0.9), LinearGaussianPolicy(), np.array([-0.3, 0.8])
+    τs = parallel_rollouts(P, P.b, π, θ, 5, 100, 3, blocks=7)
+    edges = np.arange(8) * 100 // 7
+    M = RewardToGoGradient(P, P.b, 5, 100)
+
+    def fisher_product(τs, v):
+        G = π.scores(θ, τs)
+        return G.T @ (G @ v) / len(G)
+
+    for f in (lambda τs: gradient(M, π, θ, τs=τs), lambda τs: fisher_product(τs, np.array([1.0, -2.0]))):
+        averaged = sum((j - i) / 100 * f(τs[i:j]) for i, j in itertools.pairwise(edges))
+        np.testing.assert_allclose(averaged, f(τs), rtol=1e-12)
 
 
 def test_rollouts_draw_on_from_a_generator():
