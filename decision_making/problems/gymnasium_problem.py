@@ -56,8 +56,8 @@ class GymnasiumProblem:
     `restart` ends them. Statistics for normalised observations and scaled rewards are frozen within one `collect`.
 
     `env` is an id, an environment (then n_envs is 1), a factory, or a vector environment; an id "module:name" imports
-    the module, and so runs its code. Raises ValueError or
-    TypeError for an unknown id, an action or observation space that is not supported, a discount outside [0, 1].
+    the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action or observation space
+    that is not supported, a discount outside [0, 1].
     """
 
     env: Any = field(repr=False)  # id, environment, factory or vector environment; then the vector environment
