@@ -1,4 +1,4 @@
-"""The natural step from scores and returns: by orthogonal factors where the scores are an array, else by iteration."""
+"""The natural step from scores and returns: by orthogonal factors of an array or of its blocks, else by iteration."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     one is as good as any. Damping c makes F + cI of it, for the direction and for its length, by the rows √(cm) I.
     Returns θ where the gradient is zero: every score is 0, or R has no component along them above rounding.
 
-    G is an array, or sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
-    Cost: of an array one QR decomposition in blocks and one SVD, O(m n² + n³); of a sparse G two products with
-    it for each iteration of LSMR (Fong and Saunders 2011), to a relative tolerance of 1e-10.
+    G is an array; or an array (B, k, j) with R (B, k), the blocks of a block-diagonal G with m = B k and n = B j; or
+    sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
+    Cost: of an array one QR decomposition in blocks of rows and one SVD, O(m n² + n³); of diagonal blocks an SVD of
+    each; of a sparse G two products with it for each iteration of LSMR (Fong and Saunders 2011), to a relative
+    tolerance of 1e-10.
 
     >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
     array([0.5, 1. ])
@@ -32,7 +34,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     not_negative(None, Named("damping"), damping)
     sparse = callable(getattr(G, "matvec", None))
     θ, G, R = parameters(θ), G if sparse else np.asarray(G), np.asarray(R, dtype=np.float64)
-    if G.shape != (*R.shape, len(θ)):
+    if G.shape[:-1] != R.shape or R.ndim not in (1, 2) or G.shape[-1] * math.prod(G.shape[:-2]) != len(θ):
         raise ValueError(f"G has shape {G.shape} and R {R.shape}: must be (m, n) and (m,) with n = {len(θ)}")
     if not (all_finite(R) and (sparse or all_finite(G))):
         raise ValueError("G and R: scores and returns must be finite")
@@ -40,23 +42,40 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     if scale == 0:
         return θ
     single = np.float32 in (G.dtype, θ.dtype)  # then the scores are known to that precision, whatever G is stored as
-    least_squares = _by_iteration if sparse else _by_factors
-    u, length = least_squares(G, R / scale, math.sqrt(damping * len(R)), single)
-    return (θ + math.sqrt(2 * ε * len(R)) / length * u).astype(θ.dtype) if length else θ
+    least_squares = _by_iteration if sparse else _by_factors if G.ndim == 2 else _by_blocks
+    u, length = least_squares(G, R / scale, math.sqrt(damping * R.size), single)
+    return (θ + math.sqrt(2 * ε * R.size) / length * u).astype(θ.dtype) if length else θ
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
     """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and ‖(G u, c u)‖; 0 and 0 where that is rounding."""
     m, n = G.shape
-    cutoff = 8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps
+    cutoff = _cutoff(m, n, single)
     if m > ROWS:
         triangle = _triangle(G, R)  # [G | R] = Q · triangle
         G, R = triangle[:, :n], triangle[:, n]
     if c:
         G, R = np.vstack([G, c * np.eye(n)]), np.append(R, np.zeros(n))
-    u = np.linalg.lstsq(G, R, rcond=float(cutoff))[0]
+    u = np.linalg.lstsq(G, R, rcond=cutoff)[0]
     length = float(np.linalg.norm(G @ u))
     return (u, length) if length > cutoff * float(np.linalg.norm(R)) else (0 * u, 0.0)
+
+
+def _by_blocks(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
+    """The same for the diagonal blocks G (B, k, j) and R (B, k): one SVD of each."""
+    cutoff = _cutoff(R.size, len(G) * G.shape[2], single)
+    U, σ, V = np.linalg.svd(G.astype(np.float64), full_matrices=False)
+    damped = np.hypot(σ, c)  # the singular values with the rows c I below
+    kept = damped > cutoff * damped.max()
+    inverse = np.divide(1, damped, out=np.zeros_like(σ), where=kept)
+    y = σ * inverse * np.einsum("bki,bk->bi", U, R) * inverse
+    u, length = np.einsum("bij,bi->bj", V, y).ravel(), float(np.linalg.norm(damped * y))
+    return (u, length) if length > cutoff * np.linalg.norm(R) else (0 * u, 0.0)
+
+
+def _cutoff(m: int, n: int, single: bool) -> float:
+    """The size relative to the largest at which a singular value of an (m, n) matrix is rounding."""
+    return float(8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps)
 
 
 def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, float]:

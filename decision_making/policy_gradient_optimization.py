@@ -372,17 +372,14 @@ def scores_and_returns(M: Any, π: Policy, θ: Array, τs: Trajectories) -> tupl
     """Rows (G, R) whose natural direction M wants.
 
     "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the
-    surrogates (their mean over steps and trajectories) times γ^(k-1), the rows √p_k g_k and √p_k L_k, so that
-    Σ p_k g_k L_k is the gradient of the surrogate objective and Σ p_k g_k g_kᵀ the Hessian of the constraint.
+    surrogates (their mean over steps and trajectories) times γ^(k-1), rows with the moments Σ p_k g_k L_k, the
+    gradient of the surrogate objective, and Σ p_k g_k g_kᵀ, the Hessian of the constraint (`Policy.step_rows`).
     """
     if M.direction == "trajectory":
         if isinstance(τs, Simulated):
             return _read(M, π, θ, τs)
         return π.scores(θ, τs), returns(τs, M.P.γ)
-    share = Surrogate(M, π, θ, τs).kl_share[τs.mask]
-    weight = np.sqrt(share * len(share))
-    g, L = π.step_scores(θ, τs)[τs.mask], local_rewards_to_go(τs, M.P.γ)[τs.mask]
-    return weight[:, None] * g, weight * L
+    return π.step_rows(θ, τs, Surrogate(M, π, θ, τs).kl_share, local_rewards_to_go(τs, M.P.γ))
 
 
 def _read(M: Any, π: Policy, θ: Array, τs: Simulated) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from decision_making import (
     LinearGaussianPolicy,
     LinearSoftmaxPolicy,
     NaturalPolicyUpdate,
+    Policy,
     RestrictedPolicyUpdate,
     SoftmaxPolicy,
     Trajectories,
@@ -26,6 +27,8 @@ from decision_making.policies import softmax
 from decision_making.policies.softmax import TableScores
 from decision_making.policy_gradient_optimization import scores_and_returns
 from decision_making.problems import SimpleRegulator
+from decision_making.simulation import local_rewards_to_go
+from decision_making.surrogate import Surrogate
 from tests import strategies
 from tests.oracles import enumeration, regulator
 from tests.test_surrogate import (
@@ -288,6 +291,75 @@ def test_sparse_scores_without_a_gradient():
     π = SoftmaxPolicy(2, 1)
     G = TableScores.of(π, np.zeros(2), τs)
     np.testing.assert_array_equal(natural_update(np.ones(2), G, τs.r.sum(axis=1), 0.1), np.ones(2))
+
+
+# ---- blocks: a table's rows for the surrogate direction
+
+
+@given(generators, st.sampled_from([(1, 3, 2), (3, 1, 2), (4, 3, 3), (2, 2, 5)]), st.sampled_from([0.0, 0.1]))
+def test_step_of_diagonal_blocks_is_that_of_the_whole_matrix(rng, shape, damping):
+    """More rows than columns and fewer, full rank and one less, a block of zeros, and one whose scores are rounding."""
+    (B, k, j), singular = shape, rng.random() < 0.5
+    blocks, R, θ = rng.normal(size=shape), rng.normal(size=shape[:2]), rng.normal(size=B * j)
+    if singular:
+        blocks[0, :, -1] = blocks[0, :, 0]
+        blocks[1:2] *= rng.choice([0.0, 1.0, 1e-16])
+    whole = np.zeros((B, k, B, j))
+    whole[np.arange(B), :, np.arange(B)] = blocks
+    G = whole.reshape(B * k, B * j)
+    for dtype, tolerance in ((np.float64, 1e-9), (np.float32, 1e-3)):
+        x = θ.astype(dtype)
+        step = natural_update(x, blocks, R, 0.1, damping)
+        assert step.dtype == dtype
+        np.testing.assert_allclose(step, natural_update(x, G, R.ravel(), 0.1, damping), rtol=tolerance, atol=tolerance)
+
+
+@given(
+    strategies.tabular_records(m=st.integers(1, 8), policies=lambda S, A: st.just(SoftmaxPolicy(S, A))),
+    strategies.discounts,
+    st.sampled_from(OVER_STEPS),
+    st.sampled_from([0.0, 0.1]),
+)
+def test_merged_rows_of_a_table_have_the_moments_and_the_step_of_all_rows(record, γ, over_steps, damping):
+    π, θ, τs = record
+    M = replayed(NaturalPolicyUpdate, 0.1, γ=γ, direction="surrogate", over_steps=over_steps, damping=damping)
+    G, R = scores_and_returns(M, π, θ, τs)
+    rows, L = Policy.step_rows(π, θ, τs, Surrogate(M, π, θ, τs).kl_share, local_rewards_to_go(τs, γ))
+    gradient, F = rows.T @ L / len(L), rows.T @ rows / len(L)
+    np.testing.assert_allclose(np.einsum("ska,sk->sa", G, R).ravel() / R.size, gradient, rtol=1e-9, atol=1e-12)
+    for s, block in enumerate(np.einsum("ski,skj->sij", G, G) / R.size):
+        i = slice(s * π.n_actions, (s + 1) * π.n_actions)
+        np.testing.assert_allclose(block, F[i, i], rtol=1e-9, atol=1e-12)
+        F[i, i] = 0
+    np.testing.assert_array_equal(F, 0)
+    singular = np.linalg.svd(rows, compute_uv=False)
+    assume(all(x > 1e-4 * singular[0] or x < 1e-13 for x in singular))
+    assume(np.linalg.norm(gradient) > 1e-6 * np.linalg.norm(L) or not L.any())
+    expected = natural_update(θ, rows, L, 0.1, damping)
+    np.testing.assert_allclose(update(M, π, θ, τs=τs), expected, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.01])
+def test_surrogate_direction_of_a_large_table(damping):
+    """2,000 parameters, 30,000 steps: the step is natural for F and ∇ as sums over the steps, and of minimum norm."""
+    S, A, m, d, rng = 200, 10, 1_000, 30, np.random.default_rng(3)
+    π, θ = SoftmaxPolicy(S, A), rng.normal(size=S * A)
+    s = rng.integers(0, S, (m, d))
+    τs = Trajectories(s, π(θ, s, rng), rng.normal(size=(m, d)))
+    M = replayed(NaturalPolicyUpdate, 0.1, γ=0.9, direction="surrogate", damping=damping)
+    Δ = (update(M, π, θ, τs=τs) - θ).reshape(S, A)
+    p, share = np.exp(π.log_probabilities(θ, np.arange(S))), 0.9 ** np.arange(d) / (m * d)
+
+    def summed(weights, values):
+        """Σ weights · values · (e_a - π(· | s)) over the steps, (S, A)."""
+        c = np.zeros((S, A))
+        np.add.at(c, (τs.s, τs.a), weights * values)
+        return c - p * c.sum(axis=1, keepdims=True)
+
+    F_Δ = summed(share, Δ[τs.s, τs.a] - (p * Δ).sum(axis=1)[τs.s]) + damping * Δ
+    g = summed(share, local_rewards_to_go(τs, 0.9))
+    np.testing.assert_allclose(F_Δ, g * 0.2 / np.sum(g * Δ), rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(Δ.sum(axis=1), 0, atol=1e-10)
 
 
 # ---- expectations: the whole population of trajectories stands for infinitely many

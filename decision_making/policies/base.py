@@ -95,6 +95,15 @@ class Policy(ABC):
             raise
         return g if τs.full else g * τs.mask[:, :, None]
 
+    def step_rows(self, θ: Array, τs: Trajectories, share: Array, L: Array) -> tuple[Array, Array]:
+        """Rows (G, R) for `natural_update` with GᵀG / m = Σ p_k g_k g_kᵀ and GᵀR / m = Σ p_k g_k L_k over the steps.
+
+        Here √(m p_k) g_k and √(m p_k) L_k for each of the m real steps, with its share p_k and its L_k, both (m, d)
+        in the shape of τs. A policy that knows fewer rows with the same moments overrides this.
+        """
+        weight = np.sqrt(share[τs.mask] * τs.mask.sum())
+        return weight[:, None] * self.step_scores(θ, τs)[τs.mask], weight * L[τs.mask]
+
     def _name_what_is_not_finite(self, θ: Array, τs: Trajectories, first: int, G: Array, logp: Array) -> None:
         logp = np.where(τs.mask[first : first + len(logp)], logp, 0)
         bad = ~(np.isfinite(G).all(axis=1) & np.isfinite(logp).all(axis=1))

@@ -16,7 +16,7 @@ from decision_making.mdp import GuideTable, cumulative, indices, inverse_transfo
 from decision_making.policies.base import Policy, as_θ
 from decision_making.simulation import Trajectories, default_rng
 
-DENSE = 1 << 22  # numbers in a score matrix (34 MB) from which on a table's are kept sparse
+DENSE = 1 << 19  # numbers in a score matrix (4 MB) from which on a table's are kept sparse, where that begins to pay
 
 
 def log_softmax(z: Array) -> Array:
@@ -144,6 +144,19 @@ class SoftmaxPolicy(CategoricalPolicy):
         single = Trajectories(*(x.reshape(m * d, 1) for x in (τs.s, τs.a, τs.r)))
         g = self._counted(θ, single).reshape(m, d, self.n)
         return g if τs.full else g * τs.mask[:, :, None]
+
+    def step_rows(self, θ: Array, τs: Trajectories, share: Array, L: Array) -> tuple[Array, Array]:
+        """As for any policy, with one row for all steps that take a in s, √(n c) (e_a - π_θ(· | s)) and √(n c) L̄.
+
+        c is the sum of their shares and L̄ the mean of L over them. Rows of different states have no column in common:
+        G (S, A, A) are the diagonal blocks, R is (S, A). Time N + S A³ for N steps, memory S A².
+        """
+        s, a = indices("s", τs.s, self.n_states), indices("a", τs.a, self.n_actions)
+        i, p = (s * self.n_actions + a)[τs.mask], share[τs.mask]
+        c, total = (np.bincount(i, x, self.n).reshape(self.n_states, -1) for x in (p, p * L[τs.mask]))
+        weight = np.sqrt(self.n * c)
+        G = weight[:, :, None] * (np.eye(self.n_actions) - np.exp(self._table(θ).astype(np.float64))[:, None])
+        return G, weight * np.divide(total, c, out=np.zeros_like(c), where=c > 0)
 
     def _counted(self, θ: Array, τs: Trajectories) -> Array:
         m = len(τs)
