@@ -11,6 +11,8 @@ from decision_making.checks import Array, Named, all_finite, not_negative, param
 
 ROWS = 8192  # of a score matrix, factored at a time
 TOLERANCE = 1e-10  # of the iterative solver, relative, as LSMR defines it
+FACTORED = 1 << 24  # numbers in a sparse score matrix up to which it is factored where the iteration does not arrive
+OUT_OF_ITERATIONS = 7  # LSMR's word for it
 
 
 def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0) -> Array:
@@ -25,7 +27,8 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
     Cost: of an array one QR decomposition in blocks of rows and one SVD, O(m n² + n³); of diagonal blocks an SVD of
     each; of a sparse G two products with it for each iteration of LSMR (Fong and Saunders 2011), to a relative
-    tolerance of 1e-10.
+    tolerance of 1e-10: tens with damping; without, up to min(m, n), then factors. Where m n is above 2²⁴ (134 MB) it
+    is 10 min(m, n) and then the last iterate, an ascent direction that still depends on where it stopped.
 
     >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
     array([0.5, 1. ])
@@ -79,13 +82,29 @@ def _cutoff(m: int, n: int, single: bool) -> float:
 
 
 def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, float]:
-    """The same for sparse G. LSMR starts from 0 and stays in the span of the rows of G: its limit has minimum norm."""
+    """The same for sparse G. LSMR starts from 0 and stays in the span of the rows of G: its limit has minimum norm.
+
+    But for rounding it would be there after min(m, n) iterations. Where it is not, as under a table with actions of
+    almost no probability, only factors tell small singular values from zero.
+    """
     from scipy.sparse.linalg import lsmr  # imported where used
 
     tolerance = float(np.finfo(np.float32).eps) if single else TOLERANCE
-    u, *_ = lsmr(G, R, damp=c, atol=tolerance, btol=tolerance, conlim=0, maxiter=10 * max(G.shape) + 100)
+    small = math.prod(G.shape) <= FACTORED
+    iterations = (1 if small else 10) * min(G.shape) + 100
+    u, stop, *_ = lsmr(G, R, damp=c, atol=tolerance, btol=tolerance, conlim=0, maxiter=iterations)
+    if small and stop == OUT_OF_ITERATIONS:
+        return _by_factors(_as_array(G), R, c, single)
     length = math.hypot(np.linalg.norm(G.matvec(u)), c * np.linalg.norm(u))
     return (u, length) if length > max(G.shape) * np.finfo(float).eps * np.linalg.norm(R) else (0 * u, 0.0)
+
+
+def _as_array(G: Any) -> Array:
+    """Sparse G as an array, from its products with unit vectors."""
+    m, n = G.shape
+    if m <= n:
+        return np.stack([G.rmatvec(e) for e in np.eye(m)])
+    return np.stack([G.matvec(e) for e in np.eye(n)], axis=1)
 
 
 def _triangle(G: Array, R: Array, rows: int = ROWS) -> Array:

@@ -155,7 +155,7 @@ class SoftmaxPolicy(CategoricalPolicy):
         i, p = (s * self.n_actions + a)[τs.mask], share[τs.mask]
         c, total = (np.bincount(i, x, self.n).reshape(self.n_states, -1) for x in (p, p * L[τs.mask]))
         weight = np.sqrt(self.n * c)
-        G = weight[:, :, None] * (np.eye(self.n_actions) - np.exp(self._table(θ).astype(np.float64))[:, None])
+        G = weight[:, :, None] * (np.eye(self.n_actions) - np.exp(self._table(θ.astype(np.float64)))[:, None])
         return G, weight * np.divide(total, c, out=np.zeros_like(c), where=c > 0)
 
     def _counted(self, θ: Array, τs: Trajectories) -> Array:
@@ -188,7 +188,7 @@ class TableScores:
         visited = (s * π.n_actions + a)[τs.mask]
         rows = np.concatenate([[0], np.cumsum(τs.lengths)])
         counts = csr_array((np.ones(len(visited)), visited, rows), shape=(len(τs), π.n))
-        return cls(counts, np.exp(π._table(θ).astype(np.float64)), θ.dtype)
+        return cls(counts, np.exp(π._table(θ.astype(np.float64))), θ.dtype)
 
     @property
     def shape(self) -> tuple[int, int]:
