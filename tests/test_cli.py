@@ -124,7 +124,10 @@ def test_ctrl_c_ends_with_status_130_and_a_checkpoint(tmp_path):
                 break
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        try:
+            _, said = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 130, said
     assert said == f"decision-making: stopped; go on with: decision-making resume {folder.relative_to(tmp_path)}\n"
     updates = len(metrics.read_text().splitlines()) - 1
