@@ -108,7 +108,8 @@ def test_gradient_is_the_derivative_of_the_clamped_objective_away_from_its_kinks
     value, distance = clamped_objective(π, θ, x, τs, γ, ε, over_steps)
     assume(distance > 1e-2)
     np.testing.assert_allclose(clamped_gradient(M, π, θ, x, τs), expected, rtol=1e-5, atol=1e-5)
-    assert value <= surrogate_objective(M, π, θ, x, τs) + 1e-9
+    unclamped = surrogate_objective(M, π, θ, x, τs)
+    assert value <= unclamped + 1e-9 * max(1, abs(unclamped))
     at_θ, _ = clamped_objective(π, θ, θ, τs, γ, ε, over_steps)
     assert at_θ == pytest.approx(surrogate_objective(M, π, θ, θ, τs), rel=1e-12, abs=1e-12)
 
@@ -124,8 +125,9 @@ def test_nothing_is_clamped_at_θ(record, γ, ε):
 @given(records_and_candidates)
 def test_wide_clamp_gives_the_gradient_of_the_surrogate_objective(case):
     (π, θ, τs), x, γ = case
-    M = clamp(1e12, γ=γ)
+    M = clamp(1e300, γ=γ)  # a candidate may have a ratio of 1e120
     slope = gradient_of(lambda x: surrogate_objective(M, π, θ, x, τs), x)
+    assume(np.max(abs(slope)) < 1e9)  # beyond, the ratio bends too much for differences
     np.testing.assert_allclose(clamped_gradient(M, π, θ, x, τs), slope, rtol=1e-5, atol=1e-5)
 
 
