@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     Cost: of an array one QR decomposition in blocks of rows and one SVD, O(m n² + n³); of diagonal blocks an SVD of
     each; of a sparse G two products with it for each iteration of LSMR (Fong and Saunders 2011), to a relative
     tolerance of 1e-10: tens with damping; without, up to min(m, n), then factors. Where m n is above 2²⁴ (134 MB) it
-    is 10 min(m, n) and then the last iterate, an ascent direction that still depends on where it stopped.
+    is 10 min(m, n), then a RuntimeWarning and the last iterate: an ascent direction that depends on where it stopped.
 
     >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
     array([0.5, 1. ])
@@ -93,8 +94,11 @@ def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, floa
     small = math.prod(G.shape) <= FACTORED
     iterations = (1 if small else 10) * min(G.shape) + 100
     u, stop, *_ = lsmr(G, R, damp=c, atol=tolerance, btol=tolerance, conlim=0, maxiter=iterations)
-    if small and stop == OUT_OF_ITERATIONS:
-        return _by_factors(_as_array(G), R, c, single)
+    if stop == OUT_OF_ITERATIONS:
+        if small:
+            return _by_factors(_as_array(G), R, c, single)
+        message = f"the natural step has not converged in {iterations} iterations: damping > 0 makes it well-conditioned"
+        warnings.warn(message, RuntimeWarning, stacklevel=2)
     length = math.hypot(np.linalg.norm(G.matvec(u)), c * np.linalg.norm(u))
     return (u, length) if length > max(G.shape) * np.finfo(float).eps * np.linalg.norm(R) else (0 * u, 0.0)
 

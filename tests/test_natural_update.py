@@ -18,6 +18,7 @@ from decision_making import (
     SoftmaxPolicy,
     Trajectories,
     TrustRegionUpdate,
+    natural_step,
     natural_update,
     rollouts,
     surrogate_constraint,
@@ -284,6 +285,19 @@ def test_table_with_improbable_actions_gets_its_step_where_the_iteration_does_no
     expected = natural_update(θ, π.scores(θ, τs), R, 0.1)  # of an array
     got = natural_update(θ, aslinearoperator(np.asarray(sparse)) if as_operator else sparse, R, 0.1)
     assert np.linalg.norm(got - expected) <= 1e-6 * np.linalg.norm(expected - θ)
+
+
+def test_iteration_that_does_not_arrive_says_so_where_the_matrix_is_too_large_to_factor(monkeypatch):
+    """G has condition 1e12, with as many singular values in between as it has rows."""
+    rng, n = np.random.default_rng(0), 40
+    Q, Z = (np.linalg.qr(rng.normal(size=(n, n)))[0] for _ in range(2))
+    G, R = Q * np.logspace(0, -12, n) @ Z, np.ones(n)
+    monkeypatch.setattr(natural_step, "FACTORED", n * n - 1)
+    with pytest.warns(RuntimeWarning, match=f"not converged in {10 * n + 100} iterations: damping > 0"):
+        got = natural_update(np.zeros(n), aslinearoperator(G), R, 0.1)
+    assert (G.T @ R) @ got > 0
+    damped, expected = (natural_update(np.zeros(n), X, R, 0.1, 1e-4) for X in (aslinearoperator(G), G))
+    np.testing.assert_allclose(damped, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
