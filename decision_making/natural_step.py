@@ -97,7 +97,7 @@ def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, floa
     if stop == OUT_OF_ITERATIONS:
         if small:
             return _by_factors(_as_array(G), R, c, single)
-        message = f"the natural step has not converged in {iterations} iterations: damping > 0 makes it well-conditioned"
+        message = f"the natural step has not converged in {iterations} iterations: damping > 0 helps"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     length = math.hypot(np.linalg.norm(G.matvec(u)), c * np.linalg.norm(u))
     return (u, length) if length > max(G.shape) * np.finfo(float).eps * np.linalg.norm(R) else (0 * u, 0.0)
