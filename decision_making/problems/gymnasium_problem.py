@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse, suggestion
 from decision_making.policies import heads
@@ -16,6 +16,7 @@ from decision_making.policies.neural import NeuralPolicy
 from decision_making.simulation import Trajectories, default_rng, rollouts
 
 CLIP = 10.0  # normalised observations and scaled rewards stay within
+MAX_STEPS = 100_000  # of an episode that is waited for
 
 
 def normalized_observations(s: Array, mean: Array, variance: Array) -> Array:
@@ -36,16 +37,32 @@ class RunningStatistics:
         """Nothing seen: mean 0, variance 1."""
         return cls(0.0, np.zeros(width), np.ones(width))
 
-    def update(self, x: Array) -> None:
-        """Add the rows of x (N, width)."""
-        N = len(x)
+    @classmethod
+    def of(cls, x: Array) -> RunningStatistics:
+        """Of the rows of x (N, width)."""
+        return cls(float(len(x)), x.mean(axis=0), x.var(axis=0)) if len(x) else cls.empty(x.shape[1])
+
+    def merge(self, other: RunningStatistics) -> None:
+        """Add what another has seen."""
+        N = other.count
         if N == 0:
             return
-        total, Δ = self.count + N, x.mean(axis=0) - self.mean
+        total, Δ = self.count + N, other.mean - self.mean
         old = self.variance * self.count if self.count else 0.0
-        self.variance = (old + x.var(axis=0) * N + Δ**2 * self.count * N / total) / total
+        self.variance = (old + other.variance * N + Δ**2 * self.count * N / total) / total
         self.mean = self.mean + Δ * N / total
         self.count = total
+
+
+@frozen(eq=False)
+class Collected:
+    """What a number of steps gave: rewards as they came, observations as the policy saw them."""
+
+    τs: Trajectories
+    origin: Array  # which environment each row comes from
+    episodes: tuple[Array, Array]  # returns and lengths of those that ended
+    observed: RunningStatistics  # of the observations as they came
+    returned: RunningStatistics  # of the discounted returns so far, after every step
 
 
 @define(eq=False, repr=False)
@@ -129,7 +146,7 @@ class GymnasiumProblem:
             "length": np.zeros(n, int),
         }
         if self.normalize_observations and self._observed.count == 0:
-            self._observed.update(self._live["observation"].astype(np.float64))
+            self._observed.merge(RunningStatistics.of(self._live["observation"].astype(np.float64)))
 
     def _asked(self, name: str, *arguments: Any, **options: Any) -> Any:
         """What the environments' own method answers; RuntimeError, naming them, for what it raises."""
@@ -183,52 +200,72 @@ class GymnasiumProblem:
 
     def collect_with_origin(self, π: Any, θ: Array, steps: int, rng: Any = None) -> tuple[Trajectories, Array]:
         """`collect`, and which environment each row comes from."""
-        rng, n = default_rng(rng), self.n_envs
-        if steps < n or steps % n:
-            raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {n}")
+        if steps < self.n_envs or steps % self.n_envs:
+            raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
+        collected = self.observe(π, θ, steps // self.n_envs, rng)
+        return self.learn([collected])[0], collected.origin
+
+    def observe(self, π: Any, θ: Array, k: int, rng: Any = None, *, whole: bool = False) -> Collected:
+        """k steps of each copy under π_θ; if `whole`, and then on to the end of the episode in which the k-th lies.
+
+        The statistics stay as they are: `learn` takes them in. Raises as `collect` does, and ValueError where the end
+        of an episode is more than 100,000 steps away.
+        """
         if self._live is None:
             self.restart(self.seed)
-        k, live = steps // n, self._live
-        record: dict[str, Any] = {
-            "s": np.empty((k, n, self.observation_width), np.float32),
-            "next": np.empty((k, n, self.observation_width), np.float32),
-            "r": np.empty((k, n)),
-            "real": np.empty((k, n), bool),
-            "terminated": np.empty((k, n), bool),
-            "over": np.empty((k, n), bool),
-            "discounted": np.empty((k, n)),
+        live, rng = self._live, default_rng(rng)
+        record: dict[str, list[Array]] = {
+            name: [] for name in ("raw", "s", "a", "r", "next", "real", "terminated", "over")
         }
-        raw, actions, returns, lengths = np.empty_like(record["s"]), [], [], []
-        for t in range(k):
-            raw[t], record["real"][t] = live["observation"], ~live["skip"]
-            record["s"][t] = self._seen(live["observation"])
-            a = π(θ, record["s"][t], rng)
-            actions.append(a)
-            record["r"][t], record["next"][t], record["terminated"][t], over = self._advance(a)
-            record["over"][t] = over
+        going, taken = np.ones(self.n_envs, bool), np.zeros(self.n_envs, int)
+        discounted, returns, lengths = [], [np.empty(0)], [np.empty(0, int)]
+        while going.any():
+            raw, real = live["observation"], going & ~live["skip"]
+            s = self._seen(raw)
+            a = π(θ, s, rng)
+            r, s_next, terminated, over = self._advance(a)
+            for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
+                column.append(x)
             if self.scale_rewards:
-                live["discounted"] = record["discounted"][t] = live["discounted"] * self.γ + record["r"][t]
+                live["discounted"] = live["discounted"] * self.γ + r
+                discounted.append(live["discounted"].copy())
             if over.any():
-                returns.append(live["return"][over])
-                lengths.append(live["length"][over])
+                returns.append(live["return"][over & going])
+                lengths.append(live["length"][over & going])
                 for name in ("return", "discounted", "length"):
                     live[name][over] = 0
-        record["next"] = self._seen(record["next"])
-        real = record["real"]
-        self.steps += int(real.sum())
-        self.episodes = (
-            (np.concatenate(returns), np.concatenate(lengths)) if returns else (np.empty(0), np.empty(0, int))
-        )
-        if self.scale_rewards:
-            self._returned.update(record["discounted"][real][:, None])
-            scale = np.sqrt(self._returned.variance[0] + 1e-8)
-            record["r"] = np.clip(record["r"] / scale, -CLIP, CLIP)
+            taken += real
+            if not whole:
+                going = np.full(self.n_envs, len(record["r"]) < k)
+                continue
+            going = going & ~(over & (taken >= k))
+            if (live["length"][going] >= MAX_STEPS).any():
+                raise ValueError(f"{self.name}: an episode takes more than {MAX_STEPS} steps")
+        columns = {name: np.stack(x) for name, x in record.items()}
+        columns["next"], raw, real = self._seen(columns["next"]), columns.pop("raw"), columns["real"]
+        observed, returned = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         if self.normalize_observations:
-            self._observed.update(raw[real].astype(np.float64))
-        return _fragments(record, np.stack(actions))
+            observed = RunningStatistics.of(raw[real].astype(np.float64))
+        if self.scale_rewards:
+            returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
+        episodes = np.concatenate(returns), np.concatenate(lengths)
+        return Collected(*_fragments(columns), episodes, observed, returned)
+
+    def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
+        """Take in the counts and statistics of what was collected; its trajectories, with scaled rewards if so set."""
+        for x in collected:
+            self.steps += int(x.τs.mask.sum())
+            self._observed.merge(x.observed)
+            self._returned.merge(x.returned)
+        returns, lengths = zip(*(x.episodes for x in collected), strict=True)
+        self.episodes = np.concatenate(returns), np.concatenate(lengths)
+        if not self.scale_rewards:
+            return [x.τs for x in collected]
+        scale = np.sqrt(self._returned.variance[0] + 1e-8)
+        return [evolve(x.τs, r=np.clip(x.τs.r / scale, -CLIP, CLIP)) for x in collected]
 
     def play(
-        self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = 100_000
+        self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = MAX_STEPS
     ) -> tuple[Array, Array]:
         """Undiscounted returns and lengths of whole episodes with actions act(observations), observations as they are.
 
@@ -320,7 +357,7 @@ class GymnasiumProblem:
         self.close()
 
 
-def _fragments(record: dict[str, Any], a: Array) -> tuple[Trajectories, Array]:
+def _fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:
     """Rows of real steps, and the environment of each: a stream is cut after every end and at the end of the batch."""
     k, n = record["r"].shape
 
@@ -329,7 +366,7 @@ def _fragments(record: dict[str, Any], a: Array) -> tuple[Trajectories, Array]:
 
     real = stream(record["real"])
     s, a, r, s_next, terminated, over = (
-        stream(x)[real] for x in (record["s"], a, record["r"], record["next"], record["terminated"], record["over"])
+        stream(record[name])[real] for name in ("s", "a", "r", "next", "terminated", "over")
     )
     env = np.repeat(np.arange(n), k)[real]
     first = np.ones(len(s), bool)

@@ -340,9 +340,9 @@ def test_running_statistics_are_those_of_all_rows(sizes, seed):
     x = rng.normal(100.0, 3.0, (sum(sizes), 2)) * [1.0, 1e-3]
     statistics, i = RunningStatistics.empty(2), 0
     for size in sizes:
-        statistics.update(x[i : i + size])
+        statistics.merge(RunningStatistics.of(x[i : i + size]))
         i += size
-    statistics.update(x[:0])
+    statistics.merge(RunningStatistics.of(x[:0]))
     assert statistics.count == len(x)
     np.testing.assert_allclose(statistics.mean, x.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(statistics.variance, x.var(axis=0), rtol=1e-8, atol=1e-14)
