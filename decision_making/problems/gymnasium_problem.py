@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,48 +9,13 @@ from typing import Any
 import numpy as np
 from attrs import define, evolve, field, frozen
 
-from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse, suggestion
-from decision_making.policies import heads
+from decision_making.checks import Array, count, count_or_zero, discount, flag, optional
 from decision_making.policies.neural import NeuralPolicy
+from decision_making.problems.running_statistics import CLIP, RunningStatistics, normalized_observations
+from decision_making.problems.vector_environments import autoreset_mode, head_for, sent_actions, vector_environment
 from decision_making.simulation import Trajectories, default_rng, rollouts
 
-CLIP = 10.0  # normalised observations and scaled rewards stay within
 MAX_STEPS = 100_000  # of an episode that is waited for
-
-
-def normalized_observations(s: Array, mean: Array, variance: Array) -> Array:
-    """(s - mean) / √variance, clipped to ±10, float32."""
-    return np.clip((s - mean) / np.sqrt(variance + 1e-8), -CLIP, CLIP).astype(np.float32)
-
-
-@define(eq=False)
-class RunningStatistics:
-    """Count, mean and variance of everything seen so far (Chan, Golub and LeVeque 1983)."""
-
-    count: float
-    mean: Array
-    variance: Array
-
-    @classmethod
-    def empty(cls, width: int) -> RunningStatistics:
-        """Nothing seen: mean 0, variance 1."""
-        return cls(0.0, np.zeros(width), np.ones(width))
-
-    @classmethod
-    def of(cls, x: Array) -> RunningStatistics:
-        """Of the rows of x (N, width)."""
-        return cls(float(len(x)), x.mean(axis=0), x.var(axis=0)) if len(x) else cls.empty(x.shape[1])
-
-    def merge(self, other: RunningStatistics) -> None:
-        """Add what another has seen."""
-        N = other.count
-        if N == 0:
-            return
-        total, Δ = self.count + N, other.mean - self.mean
-        old = self.variance * self.count if self.count else 0.0
-        self.variance = (old + other.variance * N + Δ**2 * self.count * N / total) / total
-        self.mean = self.mean + Δ * N / total
-        self.count = total
 
 
 @frozen(eq=False)
@@ -99,9 +63,9 @@ class GymnasiumProblem:
     def __attrs_post_init__(self) -> None:
         given = self.env
         self.name = given if isinstance(given, str) else type(given).__name__
-        self.env = _vector(given, self.n_envs)
-        self.n_envs, self._mode = self.env.num_envs, _autoreset(self.env)
-        self.head = _head(self.env.single_action_space)
+        self.env = vector_environment(given, self.n_envs)
+        self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
+        self.head = head_for(self.env.single_action_space)
         self.observation_width = math.prod(self.env.single_observation_space.shape)
         self._observed = RunningStatistics.empty(self.observation_width)
         self._returned = RunningStatistics.empty(1)
@@ -402,85 +366,3 @@ def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
     i = np.minimum(np.arange(d), τs.r.shape[1] - 1)
     mask = τs.mask[:, i] & (np.arange(d) < τs.r.shape[1])
     return τs.s[:, i], τs.a[:, i], np.where(mask, τs.r[:, i], 0), mask, τs.s_end, τs.terminated
-
-
-def _vector(env: Any, n_envs: int) -> Any:
-    """A vector environment with flat observations."""
-    import gymnasium
-    from gymnasium import spaces, wrappers
-
-    from decision_making.problems.copies import Copies
-
-    def flat(env: Any) -> Any:
-        return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
-
-    if isinstance(env, gymnasium.vector.VectorEnv):
-        made = env
-    elif isinstance(env, gymnasium.Env):
-        if n_envs != 1:
-            raise ValueError(
-                f"n_envs = {n_envs}: must be 1 for an environment that is already made; give an id or a factory"
-            )
-        made = Copies([lambda: flat(env)])
-    elif isinstance(env, str):
-        module, colon, id = env.rpartition(":")
-        try:
-            if colon:  # as gymnasium does: what the module registers can be named
-                importlib.import_module(module)
-            spec = gymnasium.spec(id)
-        except (gymnasium.error.Error, ImportError) as error:
-            near = suggestion(env, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
-            raise ValueError(f"env = {env!r}: no environment of that id ({error}){near}") from error
-        if spec.vector_entry_point:
-            made = gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode="vector_entry_point")
-        else:
-            made = Copies([lambda: flat(gymnasium.make(env))] * n_envs)
-    elif callable(env):
-        made = Copies([lambda: flat(env())] * n_envs)
-    else:
-        refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
-    space = made.single_observation_space
-    if not isinstance(space, spaces.Box):
-        made = wrappers.vector.FlattenObservation(made)
-    return made
-
-
-def _bare_names(ids: Any) -> list[str]:
-    """Of this library's environments, as configurations name them."""
-    return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
-
-
-def _head(space: Any) -> Any:
-    """The head whose actions suit the space."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Discrete):
-        return heads.Categorical(int(space.n))
-    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
-        return heads.MultiCategorical(space.nvec)
-    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-        return heads.Bernoulli(math.prod(space.shape))
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
-        return heads.Gaussian(math.prod(space.shape))
-    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
-    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
-    return None
-
-
-def sent_actions(space: Any, a: Array) -> Array:
-    """What the environments get: whole numbers from the space's start on, real ones clipped to its bounds."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Box):
-        return np.clip(a, space.low, space.high).astype(space.dtype).reshape(len(a), *space.shape)
-    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else a
-
-
-def _autoreset(env: Any) -> str:
-    """When the environments reset themselves after an end: "next_step", "same_step" or "disabled"."""
-    mode = env.metadata.get("autoreset_mode", "NextStep")
-    name = str(getattr(mode, "value", mode)).lower().replace("_", "")
-    known = {"nextstep": "next_step", "samestep": "same_step", "disabled": "disabled"}
-    if name not in known:
-        raise ValueError(f"autoreset_mode = {mode!r}: must be NEXT_STEP, SAME_STEP or DISABLED")
-    return known[name]

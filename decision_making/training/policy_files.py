@@ -65,7 +65,7 @@ class TrainedPolicy:
         """Observations as the policy sees them: centred and scaled by the statistics it was trained with."""
         if not self.statistics:
             return observation
-        from decision_making.problems.gymnasium_problem import normalized_observations  # imported where used
+        from decision_making.problems.running_statistics import normalized_observations  # imported where used
 
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from decision_making import LinearCritic, NeuralPolicy, TrustRegionPolicyOptimization, rollouts, step
 from decision_making.problems import GymnasiumProblem
-from decision_making.problems.gymnasium_problem import RunningStatistics, normalized_observations
+from decision_making.problems.running_statistics import RunningStatistics, normalized_observations
 from decision_making.trust_region_policy_optimization.update import estimates
 
 

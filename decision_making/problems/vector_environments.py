@@ -1,0 +1,94 @@
+"""Vector environments from what a user names, and how their spaces suit policies."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array, refuse, suggestion
+from decision_making.policies import heads
+
+
+def vector_environment(env: Any, n_envs: int) -> Any:
+    """A vector environment with flat observations."""
+    import gymnasium
+    from gymnasium import spaces, wrappers
+
+    from decision_making.problems.copies import Copies
+
+    def flat(env: Any) -> Any:
+        return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
+
+    if isinstance(env, gymnasium.vector.VectorEnv):
+        made = env
+    elif isinstance(env, gymnasium.Env):
+        if n_envs != 1:
+            raise ValueError(
+                f"n_envs = {n_envs}: must be 1 for an environment that is already made; give an id or a factory"
+            )
+        made = Copies([lambda: flat(env)])
+    elif isinstance(env, str):
+        module, colon, id = env.rpartition(":")
+        try:
+            if colon:  # as gymnasium does: what the module registers can be named
+                importlib.import_module(module)
+            spec = gymnasium.spec(id)
+        except (gymnasium.error.Error, ImportError) as error:
+            near = suggestion(env, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
+            raise ValueError(f"env = {env!r}: no environment of that id ({error}){near}") from error
+        if spec.vector_entry_point:
+            made = gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode="vector_entry_point")
+        else:
+            made = Copies([lambda: flat(gymnasium.make(env))] * n_envs)
+    elif callable(env):
+        made = Copies([lambda: flat(env())] * n_envs)
+    else:
+        refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
+    space = made.single_observation_space
+    if not isinstance(space, spaces.Box):
+        made = wrappers.vector.FlattenObservation(made)
+    return made
+
+
+def _bare_names(ids: Any) -> list[str]:
+    """Of this library's environments, as configurations name them."""
+    return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
+
+
+def head_for(space: Any) -> Any:
+    """The head whose actions suit the space."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return heads.Categorical(int(space.n))
+    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+        return heads.MultiCategorical(space.nvec)
+    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
+        return heads.Bernoulli(math.prod(space.shape))
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
+        return heads.Gaussian(math.prod(space.shape))
+    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
+    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
+    return None
+
+
+def sent_actions(space: Any, a: Array) -> Array:
+    """What the environments get: whole numbers from the space's start on, real ones clipped to its bounds."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        return np.clip(a, space.low, space.high).astype(space.dtype).reshape(len(a), *space.shape)
+    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else a
+
+
+def autoreset_mode(env: Any) -> str:
+    """When the environments reset themselves after an end: "next_step", "same_step" or "disabled"."""
+    mode = env.metadata.get("autoreset_mode", "NextStep")
+    name = str(getattr(mode, "value", mode)).lower().replace("_", "")
+    known = {"nextstep": "next_step", "samestep": "same_step", "disabled": "disabled"}
+    if name not in known:
+        raise ValueError(f"autoreset_mode = {mode!r}: must be NEXT_STEP, SAME_STEP or DISABLED")
+    return known[name]
