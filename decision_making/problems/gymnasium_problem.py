@@ -62,7 +62,7 @@ class GymnasiumProblem:
 
     def __attrs_post_init__(self) -> None:
         given = self.env
-        self.name = given if isinstance(given, str) else type(given).__name__
+        self.name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
         self.env = vector_environment(given, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = head_for(self.env.single_action_space)
@@ -356,9 +356,14 @@ def _(P: GymnasiumProblem, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any 
         P.restart(int(rng.integers(2**31)))
         τs, env = P.collect_with_origin(π, θ, P.n_envs * d, rng)
         first = np.flatnonzero(np.diff(env, prepend=-1))  # of each environment, the piece that began with the reset
-        rounds.append(_padded(τs[first], d))
+        rounds.append(τs[first])
     P.restart(int(rng.integers(2**31)))
-    return Trajectories(*map(np.concatenate, zip(*rounds, strict=True)))[:m]
+    return concatenated(rounds, d)[:m]
+
+
+def concatenated(parts: Sequence[Trajectories], d: int) -> Trajectories:
+    """One batch with room for d steps, padded as rows are."""
+    return Trajectories(*map(np.concatenate, zip(*(_padded(τs, d) for τs in parts), strict=True)))
 
 
 def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:

@@ -5,6 +5,7 @@ from decision_making.training.configuration import Configuration
 from decision_making.training.history import History
 from decision_making.training.loop import train
 from decision_making.training.parallel import in_parallel, parallel_rollouts
+from decision_making.training.parallel_problem import ParallelProblem
 from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, load_policy, save_policy
 from decision_making.training.runs import evaluate_run, resume, run
 from decision_making.training.sweeps import grid, sweep, table
@@ -13,6 +14,7 @@ __all__ = [
     "Configuration",
     "Evaluation",
     "History",
+    "ParallelProblem",
     "TrainedPolicy",
     "evaluate",
     "evaluate_run",

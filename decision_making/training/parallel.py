@@ -101,12 +101,12 @@ def parallel_rollouts(
     those of `rollouts` with the same seed: the stream is spawned. More blocks than trajectories are m blocks.
 
     Raises as `rollouts` and `in_parallel` do (a trajectory is counted within its block), TypeError for a problem with
-    live environments.
+    live environments: `ParallelProblem` is the one for them.
     """
     for name, k in (("d", d), ("m", m), ("blocks", blocks)):
         count(None, Named(name), k)
     if hasattr(P, "restart"):
-        refuse(None, "P", P, "a problem with a sampler TR: live environments go on where they are", TypeError)
+        refuse(None, "P", P, "a problem with a sampler TR; ParallelProblem is for environments", TypeError)
     θ, blocks = np.asarray(θ), min(int(blocks), int(m))
     edges = np.arange(blocks + 1) * m // blocks
     tasks = [

@@ -1,0 +1,73 @@
+"""A gymnasium problem whose batches are collected by several processes or machines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import define, field
+
+from decision_making.checks import Array, Named, count, refuse
+from decision_making.problems.gymnasium_problem import Collected, GymnasiumProblem, concatenated
+from decision_making.simulation import Trajectories, default_rng
+from decision_making.training.parallel import in_parallel
+
+
+@define(eq=False, repr=False)
+class ParallelProblem(GymnasiumProblem):
+    """A gymnasium problem that collects whole episodes in `blocks` tasks, through the seam of `in_parallel`.
+
+    Each task makes n_envs copies of the environment, resets them from a random stream of its own, and each copy plays
+    episodes until it has its share of the steps and the episode that then goes on has ended: no episode is cut but by
+    the environment, and none goes on in the next batch. Statistics are frozen within a batch, and taken in block by
+    block. So a batch depends on the generator and on `blocks`, not on the number of workers, bit for bit, and so does
+    any update of it; `train` with such a problem trains one learner on many workers.
+
+    `env` is an id or a factory, which the workers call; an id must be known to them too. Without `workers` and
+    `scheduler` joblib's configuration around the call says where the tasks run. Raises TypeError for environments that
+    are already made, which live in this process.
+    """
+
+    blocks: int = field(default=16, kw_only=True, validator=count)  # tasks of a batch
+    workers: int | None = field(default=None, kw_only=True)
+    scheduler: str | None = field(default=None, kw_only=True)
+
+    _given: Any = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not (isinstance(self.env, str) or callable(self.env)):
+            allowed = "an id or a factory: each task makes environments of its own"
+            refuse("ParallelProblem", "env", self.env, allowed, TypeError)
+        self._given = self.env
+        super().__attrs_post_init__()
+
+    def __repr__(self) -> str:
+        text = super().__repr__().replace("Gymnasium", "Parallel", 1)
+        return text.replace(", n_envs", f", blocks={self.blocks}, n_envs", 1)
+
+    def collect(self, π: Any, θ: Array, steps: int, rng: Any = None) -> Trajectories:
+        """At least `steps` environment steps under π_θ, in whole episodes; a row is one of them.
+
+        Raises as the `collect` of GymnasiumProblem and as `in_parallel` do, and ValueError for an episode that does not
+        end in 100,000 steps.
+        """
+        count(None, Named("steps"), steps)
+        if self._live is None:  # the statistics that all blocks begin with
+            self.restart(self.seed)
+        options = {name: getattr(self, name) for name in ("γ", "n_envs", "normalize_observations", "scale_rewards")}
+        share = -(-steps // (self.blocks * self.n_envs))
+        streams = default_rng(rng).spawn(self.blocks)
+        tasks = [(self._given, options, self.state(), π, θ, share, stream) for stream in streams]
+        parts: dict[int, Collected] = dict(
+            in_parallel(_observed, tasks, workers=self.workers, scheduler=self.scheduler)
+        )
+        batches = self.learn([parts[i] for i in range(self.blocks)])
+        return concatenated(batches, max(τs.r.shape[1] for τs in batches))
+
+
+def _observed(task: Any) -> Collected:
+    """One block of a batch, in a worker."""
+    env, options, state, π, θ, k, stream = task
+    with GymnasiumProblem(env, **options) as P:
+        P.restore(state)
+        P.restart(int(stream.integers(2**31)))
+        return P.observe(π, θ, k, stream, whole=True)
