@@ -2,14 +2,17 @@
 
 Everything but metrics.csv is written beside and moved into place. metrics.csv grows by a line an update; when a run is
 resumed it is written anew from the checkpoint, so that no update is counted twice. A run that fails, for whatever
-reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update.
+reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update. Only one process at a
+time works in a folder.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,9 @@ from decision_making.training.loop import CHECKPOINT, recorded_rows, train
 from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
+WAIT = 3.0  # seconds that a process killed just now may take to end
+
+_LOCKED: set[int] = set()  # the folders that this process holds, as file descriptors
 
 Callback = Callable[[dict[str, float], Step], Any]
 
@@ -35,16 +41,17 @@ def run(
     callbacks: Sequence[Callback] = (),
     allow_imports: bool = False,
 ) -> History:
-    """Train in a new folder. Raises FileExistsError if it holds a run already."""
+    """Train in a new folder. Raises FileExistsError if it holds a run, BlockingIOError if one is at work there."""
     if not isinstance(configuration, Configuration):
         refuse(None, "configuration", configuration, "a Configuration", TypeError)
     folder = Path(folder)
-    if (folder / CONFIG).exists():
-        raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
     parts = configuration.parts(allow_imports=allow_imports)  # what is wrong shows before anything is written
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / CONFIG, configuration.to_toml())
-    return _trained(configuration, parts, folder, callbacks, resume=False)
+    with _alone_in(folder):
+        if (folder / CONFIG).exists():
+            raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
+        write_text(folder / CONFIG, configuration.to_toml())
+        return _trained(configuration, parts, folder, callbacks, resume=False)
 
 
 def resume(
@@ -53,18 +60,20 @@ def resume(
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
     The result is that of a run that never stopped. Raises FileNotFoundError if the folder holds no run, ValueError if
-    its files are damaged or it went beyond those limits already.
+    its files are damaged or it went beyond those limits already, BlockingIOError if a process is at work there.
     """
     folder = Path(folder)
     configuration = read_configuration(folder, **limits)
-    for name, column in (("steps", "steps"), ("updates", "update")):
-        done = _last(folder, column)
-        if limits.get(name) is not None and limits[name] < done:  # to go back would lose what was done since
-            raise ValueError(f"{name} = {limits[name]}: must be at least the {done:.0f} that {folder} has done already")
-    parts = configuration.parts(allow_imports=allow_imports)
-    if not (folder / CHECKPOINT).exists():  # it was stopped before the first one
-        return _trained(configuration, parts, folder, callbacks, resume=False)
-    return _trained(configuration, parts, folder, callbacks, resume=True)
+    with _alone_in(folder):
+        for name, column in (("steps", "steps"), ("updates", "update")):
+            done = _last(folder, column)
+            if limits.get(name) is not None and limits[name] < done:  # to go back would lose what was done since
+                raise ValueError(
+                    f"{name} = {limits[name]}: must be at least the {done:.0f} that {folder} has done already"
+                )
+        parts = configuration.parts(allow_imports=allow_imports)
+        begun = (folder / CHECKPOINT).exists()  # else it was stopped before the first one
+        return _trained(configuration, parts, folder, callbacks, resume=begun)
 
 
 def read_configuration(folder: Path | str, **changes: Any) -> Configuration:
@@ -135,6 +144,57 @@ def _last(folder: Path, column: str) -> float:
         return max(read_metrics(folder)[column], default=0.0)
     except (FileNotFoundError, ValueError):
         return 0.0
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder. The lock is on the folder itself, and ends with this process.
+
+    Raises BlockingIOError where another one is still at work there after WAIT. There is no lock where the system has
+    none.
+    """
+    try:
+        import fcntl  # noqa: F401
+    except ModuleNotFoundError:  # not a POSIX system
+        yield
+        return
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    _LOCKED.add(opened)
+    try:
+        until = time.monotonic() + WAIT
+        while not _taken(opened):
+            if time.monotonic() >= until:
+                raise BlockingIOError(
+                    f"{folder}: another process is at work in this run; wait until it ends, or end it and resume the "
+                    "run, or choose another folder"
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        if opened in _LOCKED:  # not in a fork of this process, which has given it up
+            _LOCKED.remove(opened)
+            os.close(opened)
+
+
+def _taken(opened: int) -> bool:
+    """Whether this process has the lock now, or the disk knows no locks, as some network disks do."""
+    import fcntl
+
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return not isinstance(error, BlockingIOError)
+    return True
+
+
+def _give_up_locks() -> None:
+    """In a fork of this process: it may live on when this one is killed, and would hold its locks."""
+    while _LOCKED:
+        os.close(_LOCKED.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_give_up_locks)
 
 
 def write_text(path: Path, text: str) -> None:

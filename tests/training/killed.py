@@ -3,17 +3,40 @@
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from decision_making.training import Configuration, resume, run
 
 
-def work(given, folder, pictures=False):
+def work(given, folder, pictures=False, **options):
     """Begin the run, or go on with it. A picture takes longer than the runs here."""
     if not pictures:
         sys.modules["decision_making.training.plots"] = None
     folder = Path(folder)
-    return resume(folder) if (folder / "config.toml").exists() else run(Configuration(given), folder)
+    begun = (folder / "config.toml").exists()
+    return resume(folder, **options) if begun else run(Configuration(given), folder, **options)
+
+
+def paused(given, folder, signs, *, update=7, fork=False):
+    """Work until there is a file `paused` in the folder `signs`, then until there is one named `go`."""
+
+    def callback(row, taken):
+        if row["update"] == update:
+            if fork and os.fork() == 0:
+                wait_for(signs / "go")
+                os._exit(0)
+            (signs / "paused").touch()
+            wait_for(signs / "go")
+
+    work(given, folder, callbacks=[callback])
+
+
+def wait_for(path, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def killed_in_writing(given, folder, name, event, nth):

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import fcntl
 import functools
 import io
 import itertools
@@ -16,6 +17,7 @@ import time
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import gymnasium
 import numpy as np
@@ -26,8 +28,9 @@ from typer.testing import CliRunner
 from decision_making import LinearGaussianPolicy, PolicyGradientUpdate, cli, train
 from decision_making.policy_gradient_estimation import FiniteDifferenceGradient
 from decision_making.problems import GymnasiumProblem, SimpleRegulator
-from decision_making.training import Configuration, load_checkpoint, load_policy, loop, resume, run, sweep
+from decision_making.training import Configuration, load_checkpoint, load_policy, loop, resume, run, runs, sweep
 from decision_making.training.runs import read_configuration, read_metrics
+from decision_making.training.sweeps import name_of
 from tests.training import killed
 
 REGULATOR = {"env": "SimpleRegulator", "updates": 30, "trajectories": 20, "checkpoint_every": 3}
@@ -150,6 +153,99 @@ def test_run_killed_while_it_writes_a_file_goes_on_bit_for_bit(tmp_path, process
     assert_nothing_half_written(tmp_path)
     if name == "checkpoint.npz":
         assert load_checkpoint(tmp_path / name)[1]["update"] == (9 if event == "in place" else 6)
+    killed.work(REGULATOR, tmp_path)
+    assert_whole(tmp_path, REGULATOR)
+
+
+# ---- two processes in one folder
+
+
+@pytest.fixture
+def at_work(tmp_path, processes):
+    """A process that has paused in its run in tmp_path / "run", and the call that lets it go on."""
+    started = []
+
+    def start(given, **options):
+        process = processes(target=killed.paused, args=(given, tmp_path / "run", tmp_path), kwargs=options)
+        process.start()
+        started.append(process)
+        killed.wait_for(tmp_path / "paused")
+        return process, (tmp_path / "go").touch
+
+    yield start
+    (tmp_path / "go").touch()
+    for process in started:
+        process.join()
+
+
+def test_second_process_is_refused_and_the_first_goes_on_undisturbed(tmp_path, at_work, monkeypatch):
+    given = REGULATOR
+    folder = tmp_path / "sweep" / name_of(Configuration(given))
+    folder.mkdir(parents=True)
+    (tmp_path / "run").symlink_to(folder)  # it is locked by any name
+    process, go_on = at_work(given)
+    before = contents(folder)
+    monkeypatch.setattr(runs, "WAIT", 0.1)
+    for call in (lambda: resume(folder), lambda: run(Configuration(given), folder)):
+        with pytest.raises(BlockingIOError, match="another process is at work in this run; wait until") as caught:
+            call()
+        assert str(caught.value).startswith(f"{folder}: ")
+    settings = [x for name, value in given.items() if name != "env" for x in ("--set", f"{name}={value}")]
+    for command in (
+        ["resume", str(folder)],
+        ["train", given["env"], *settings, "--out", str(folder)],
+        ["sweep", given["env"], *settings, "--out", str(folder.parent)],
+    ):
+        done = CliRunner().invoke(cli.app, command)
+        assert done.exit_code == 1
+        assert done.stderr.count("\n") == 1
+        assert f"{folder}: another process is at work in this run" in done.stderr
+    (folder / ".lock").unlink()  # of the sweep
+    assert contents(folder) == before
+    go_on()
+    process.join()
+    assert_whole(folder, given)
+
+
+def test_run_goes_on_after_sigkill_though_a_fork_of_its_process_lives(tmp_path, at_work, monkeypatch):
+    """It is found locked first: a process that was killed just now may take a moment to end."""
+    process, _ = at_work(REGULATOR, fork=True)
+    waits = []
+
+    def kill(seconds):
+        waits.append(seconds)
+        process.kill()
+        process.join()
+
+    monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=time.monotonic, sleep=kill))
+    killed.work(REGULATOR, tmp_path / "run")
+    assert len(waits) == 1
+    assert not (tmp_path / "go").exists()  # the fork still waits for it
+    assert_whole(tmp_path / "run", REGULATOR)
+
+
+def test_run_gives_back_its_folder(tmp_path):
+    def stop(row, taken):
+        if row["update"] == 7:
+            raise ArithmeticError
+
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(ArithmeticError):
+        run(Configuration(REGULATOR), tmp_path, callbacks=[stop])
+    assert os.listdir("/proc/self/fd") == before
+    resume(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
+    assert_whole(tmp_path, REGULATOR)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, None])
+def test_run_works_where_there_are_no_locks(tmp_path, monkeypatch, number):
+    def flock(file, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    if number is None:
+        monkeypatch.setitem(sys.modules, "fcntl", None)
     killed.work(REGULATOR, tmp_path)
     assert_whole(tmp_path, REGULATOR)
 
