@@ -1,35 +1,16 @@
 """The chapter 7 script: its numbers against derivations by other means, its figures, and its verdict."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "chapters" / "ch07_exact_solution_methods.py"
+from tests.chapters import assert_described, assert_main_agrees, judged, script
+
 FIGURES = ("policy_iteration", "value_iteration", "value_convergence", "example_7_2", "example_7_3", "example_7_4")
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    spec = spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = module_from_spec(spec)
-    sys.modules[SCRIPT.stem] = module
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-        del sys.modules[SCRIPT.stem]
-
-
-def judged(chapter, compare, data):
-    report = chapter.Report("a chapter")
-    compare(report, data)
-    assert report.rows
-    return report.agrees
+    return script("7")
 
 
 def test_always_east_from_the_dead_end_bumps_for_ever(chapter):
@@ -194,22 +175,10 @@ def test_every_arrow_of_a_map_points_to_the_neighbour(chapter):
 
 
 def test_main_agrees_with_the_book_and_writes_the_figures(chapter, tmp_path, capsys):
-    assert chapter.main(out=tmp_path / "new", fast=True, progress=False) == 0
-    printed = capsys.readouterr().out
-    assert "rows agree" in printed
-    assert "DO NOT" not in printed
-    for name in FIGURES:
-        image = (tmp_path / "new" / f"{name}.png").read_bytes()
-        assert image.startswith(b"\x89PNG")
-        assert len(image) > 10_000
+    assert_main_agrees(chapter, tmp_path / "new", capsys, FIGURES)
 
 
 def test_every_example_figure_and_exercise_has_a_docstring_and_an_item(chapter):
-    computed = {item.compute for item in chapter.ITEMS}
-    for name, f in vars(chapter).items():
-        if callable(f) and getattr(f, "__module__", "") == chapter.__name__:
-            assert f.__doc__
-            if name.startswith(("example_", "figure", "exercise_")):
-                assert f in computed
+    assert_described(chapter)
     files = [item.file for item in chapter.ITEMS if item.draw]
     assert sorted(files) == sorted(FIGURES)

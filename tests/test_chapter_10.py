@@ -1,36 +1,15 @@
 """The chapter 10 script: its numbers against derivations by hand, its figures, and its verdict."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from tests.chapters import assert_described, assert_main_agrees, judged, script
 from tests.oracles import regulator
-
-SCRIPT = Path(__file__).parents[1] / "chapters" / "ch10_policy_search.py"
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    spec = spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = module_from_spec(spec)
-    sys.modules[SCRIPT.stem] = module
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-        del sys.modules[SCRIPT.stem]
-
-
-def judged(chapter, compare, data):
-    report = chapter.Report("a chapter")
-    compare(report, data)
-    assert report.rows
-    return report.agrees
+    return script("10")
 
 
 def test_the_map_is_the_exact_utility(chapter):
@@ -134,21 +113,9 @@ def test_exercise_10_3_is_the_formula(chapter):
 
 
 def test_every_example_figure_and_exercise_has_a_docstring_and_an_item(chapter):
-    computed = {item.compute for item in chapter.ITEMS}
-    for name, f in vars(chapter).items():
-        if callable(f) and getattr(f, "__module__", "") == chapter.__name__:
-            assert f.__doc__, name
-            if name.startswith(("example_", "figure_", "exercise_")):
-                assert f in computed
+    assert_described(chapter)
 
 
 def test_main_agrees_with_the_book_and_writes_the_figures(chapter, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    assert chapter.main(out=tmp_path / "new", fast=True, progress=False) == 0
-    printed = capsys.readouterr().out
-    assert "rows agree" in printed
-    assert "DO NOT" not in printed
-    for k in range(2, 9):
-        image = (tmp_path / "new" / f"figure_10_{k}.png").read_bytes()
-        assert image.startswith(b"\x89PNG")
-        assert len(image) > 10_000
+    assert_main_agrees(chapter, tmp_path / "new", capsys, [f"figure_10_{k}" for k in range(2, 9)])

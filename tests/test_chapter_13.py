@@ -1,31 +1,17 @@
 """The chapter 13 script: its numbers against derivations by hand, its figures, and its verdict."""
 
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-
 import attrs
 import numpy as np
 import pytest
 
 from decision_making import LinearGaussianPolicy, rollouts
 from decision_making.simulation import local_rewards_to_go
-
-SCRIPT = Path(__file__).parents[1] / "chapters" / "ch13_actor_critic.py"
+from tests.chapters import assert_main_agrees, judged, script
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    spec = spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = module_from_spec(spec)
-    sys.modules[SCRIPT.stem] = module
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-        del sys.modules[SCRIPT.stem]
+    return script("13")
 
 
 def test_generalized_advantages_worked_by_hand(chapter):
@@ -161,13 +147,6 @@ def test_steps_until_the_median_is_below_the_bound(chapter):
     assert chapter.steps_until(losses, np.array([0, 10, 20]), 0.1) == np.inf
 
 
-def judged(chapter, compare, data):
-    report = chapter.Report("a chapter")
-    compare(report, data)
-    assert report.rows
-    return report.agrees
-
-
 def test_a_slower_advantage_or_a_lost_policy_is_noticed(chapter):
     data = chapter.figure_13_1(iterations=40, seeds=1)
     worse = {**data, "λ = 0.5": {**data["λ = 0.5"], "U": np.full((1, 41), -20.0)}}
@@ -178,11 +157,4 @@ def test_a_slower_advantage_or_a_lost_policy_is_noticed(chapter):
 
 
 def test_main_agrees_with_the_book_and_writes_the_figures(chapter, tmp_path, capsys):
-    assert chapter.main(out=tmp_path / "new", fast=True, progress=False) == 0
-    printed = capsys.readouterr().out
-    assert "rows agree" in printed
-    assert "DO NOT" not in printed
-    for name in ("figure_13_1", "example_13_2", "regulator_page"):
-        image = (tmp_path / "new" / f"{name}.png").read_bytes()
-        assert image.startswith(b"\x89PNG")
-        assert len(image) > 10_000
+    assert_main_agrees(chapter, tmp_path / "new", capsys, ("figure_13_1", "example_13_2", "regulator_page"))

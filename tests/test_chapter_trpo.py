@@ -1,9 +1,7 @@
 """The script of the TRPO paper: its numbers by other means, its figures, and its verdict."""
 
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import pairwise
-from pathlib import Path
 
 import autograd.numpy as anp
 import numpy as np
@@ -11,22 +9,12 @@ import pytest
 from autograd import grad, hessian
 
 from decision_making import MDP
-
-SCRIPT = Path(__file__).parents[1] / "chapters" / "trpo.py"
+from tests.chapters import script
 
 
 @pytest.fixture(scope="module")
 def chapter():
-    spec = spec_from_file_location("trpo_chapter", SCRIPT)
-    module = module_from_spec(spec)
-    sys.modules["trpo_chapter"] = module
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-        del sys.modules["trpo_chapter"]
+    return script("trpo")
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 """The chapter scripts: every row of their tables agrees, every figure is drawn, whatever way they are loaded."""
 
 import dataclasses
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import attrs
@@ -15,22 +13,14 @@ import numpy as np
 import pytest
 
 from decision_making import Step
+from tests.chapters import assert_described, script
 
 imread = pytest.importorskip("matplotlib.image").imread
 
 FOLDER = Path(__file__).resolve().parent.parent / "chapters"
 
 
-def load(name: str) -> ModuleType:
-    """The script by its path, as the command line does."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CHAPTERS = [load("ch11_policy_gradient_estimation"), load("ch12_policy_gradient_optimization")]
+CHAPTERS = [script("11"), script("12")]
 report = sys.modules["report"]
 ITEMS = [item for chapter in CHAPTERS for item in chapter.ITEMS]
 by_name = pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name.replace(" ", "_"))
@@ -85,12 +75,7 @@ def test_the_names_of_figures_are_distinct():
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.__name__[:4])
 def test_every_example_figure_and_exercise_has_a_docstring_and_an_item(chapter):
-    computed = {item.compute for item in chapter.ITEMS}
-    for name, f in vars(chapter).items():
-        if callable(f) and getattr(f, "__module__", "") == chapter.__name__:
-            assert f.__doc__ or name.startswith("_")
-            if name.startswith(("example_", "figure_", "exercise_")):
-                assert f in computed
+    assert_described(chapter)
 
 
 @pytest.fixture
