@@ -35,6 +35,9 @@ Imports = Annotated[
 Seconds = Annotated[float | None, typer.Option(help="Stop after so many seconds of work.")]
 Steps = Annotated[int | None, typer.Option(help="Stop after so many environment steps.")]
 Updates = Annotated[int | None, typer.Option(help="Stop after so many updates.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Processes that collect the blocks of a batch; needs --set blocks=16, say.")
+]
 Threshold = Annotated[float | None, typer.Option(help="Stop when the mean of 100 episodes reaches this return.")]
 
 
@@ -108,6 +111,7 @@ def train(
         list[str] | None, typer.Option("--set", help="Any other setting, as in --set delta=0.02. May be repeated.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/ENV-UPDATE-seed.")] = None,
+    workers: Workers = None,
     allow_imports: Imports = False,
 ) -> None:
     """Train a policy. Example: decision-making train CartPole-v1 --steps 60000
@@ -134,7 +138,8 @@ def train(
         except ValueError as error:
             raise ValueError(f"{config}: {error}" if str(error).startswith("not TOML") else str(error)) from error
         folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
-        _train(c, folder, lambda callback: runs.run(c, folder, callbacks=[callback], allow_imports=allow_imports))
+        options: dict[str, Any] = {"allow_imports": allow_imports, "workers": workers}
+        _train(c, folder, lambda callback: runs.run(c, folder, callbacks=[callback], **options))
 
 
 @app.command()
@@ -199,6 +204,7 @@ def resume(
     updates: Updates = None,
     seconds: Seconds = None,
     threshold: Threshold = None,
+    workers: Workers = None,
     allow_imports: Imports = False,
 ) -> None:
     """Go on with a run that was stopped, or beyond its limits. Example: decision-making resume runs/my-run"""
@@ -206,9 +212,8 @@ def resume(
     changes = {name: x for name, x in limits.items() if x is not None}
     with one_line_errors():
         c = runs.read_configuration(run, **changes)
-        _train(
-            *(c, run, lambda callback: runs.resume(run, callbacks=[callback], allow_imports=allow_imports, **changes)),
-        )
+        options: dict[str, Any] = {"allow_imports": allow_imports, "workers": workers, **changes}
+        _train(c, run, lambda callback: runs.resume(run, callbacks=[callback], **options))
 
 
 @app.command()

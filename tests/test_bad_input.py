@@ -856,7 +856,7 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "passes", "minibatch"), "count"),
     **dict.fromkeys(("critic_iterations", "checkpoint_every"), "count"),
     **dict.fromkeys(("depth", "trajectories", "ascents"), "count"),
-    **dict.fromkeys(("seed", "max_backtracks"), "count_or_zero"),
+    **dict.fromkeys(("seed", "max_backtracks", "blocks"), "count_or_zero"),
     **dict.fromkeys(("delta", "epsilon", "learning_rate", "clamp"), "positive"),
     **dict.fromkeys(("beta", "step_size"), "not_negative"),
     **dict.fromkeys(("gamma", "lambda"), "discount"),

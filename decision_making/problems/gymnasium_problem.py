@@ -36,9 +36,9 @@ class GymnasiumProblem:
     Observations are flattened to vectors by gymnasium's own wrappers. Episodes go on from one `collect` to the next;
     `restart` ends them. Statistics for normalised observations and scaled rewards are frozen within one `collect`.
 
-    `env` is an id, an environment (then n_envs is 1), a factory, or a vector environment; an id "module:name" imports
-    the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action or observation space
-    that is not supported, a discount outside [0, 1].
+    `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
+    "module:name" imports the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action
+    or observation space that is not supported, a discount outside [0, 1].
     """
 
     env: Any = field(repr=False)  # id, environment, factory or vector environment; then the vector environment
@@ -62,7 +62,8 @@ class GymnasiumProblem:
 
     def __attrs_post_init__(self) -> None:
         given = self.env
-        self.name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
+        names = (getattr(given, name, None) for name in ("id", "__name__"))
+        self.name = given if isinstance(given, str) else next(filter(None, names), type(given).__name__)
         self.env = vector_environment(given, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = head_for(self.env.single_action_space)

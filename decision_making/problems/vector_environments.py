@@ -16,6 +16,7 @@ def vector_environment(env: Any, n_envs: int) -> Any:
     """A vector environment with flat observations."""
     import gymnasium
     from gymnasium import spaces, wrappers
+    from gymnasium.envs.registration import EnvSpec
 
     from decision_making.problems.copies import Copies
 
@@ -30,17 +31,10 @@ def vector_environment(env: Any, n_envs: int) -> Any:
                 f"n_envs = {n_envs}: must be 1 for an environment that is already made; give an id or a factory"
             )
         made = Copies([lambda: flat(env)])
-    elif isinstance(env, str):
-        module, colon, id = env.rpartition(":")
-        try:
-            if colon:  # as gymnasium does: what the module registers can be named
-                importlib.import_module(module)
-            spec = gymnasium.spec(id)
-        except (gymnasium.error.Error, ImportError) as error:
-            near = suggestion(env, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
-            raise ValueError(f"env = {env!r}: no environment of that id ({error}){near}") from error
+    elif isinstance(env, str | EnvSpec):
+        spec = registered(env) if isinstance(env, str) else env
         if spec.vector_entry_point:
-            made = gymnasium.make_vec(id, num_envs=n_envs, vectorization_mode="vector_entry_point")
+            made = gymnasium.make_vec(spec, num_envs=n_envs, vectorization_mode="vector_entry_point")
         else:
             made = Copies([lambda: flat(gymnasium.make(env))] * n_envs)
     elif callable(env):
@@ -51,6 +45,20 @@ def vector_environment(env: Any, n_envs: int) -> Any:
     if not isinstance(space, spaces.Box):
         made = wrappers.vector.FlattenObservation(made)
     return made
+
+
+def registered(id: str) -> Any:
+    """What gymnasium knows of an id, or of "module:id". ValueError, with the nearest known id, if that is nothing."""
+    import gymnasium
+
+    module, colon, name = id.rpartition(":")
+    try:
+        if colon:  # as gymnasium does: what the module registers can be named
+            importlib.import_module(module)
+        return gymnasium.spec(name)
+    except (gymnasium.error.Error, ImportError) as error:
+        near = suggestion(id, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
+        raise ValueError(f"env = {id!r}: no environment of that id ({error}){near}") from error
 
 
 def _bare_names(ids: Any) -> list[str]:

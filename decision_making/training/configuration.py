@@ -57,6 +57,7 @@ COMMON: dict[str, Any] = {
 }
 GYMNASIUM: dict[str, Any] = {
     "n_envs": 8,
+    "blocks": 0,
     "steps_per_update": 1024,
     "delta": 0.01,
     "lambda": 0.95,
@@ -116,7 +117,7 @@ CHECKS: dict[str, Any] = {
     **dict.fromkeys(("steps", "updates"), optional(count)),
     **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "passes", "minibatch", "critic_iterations"), count),
     **dict.fromkeys(("checkpoint_every", "depth", "trajectories", "ascents"), count),
-    **dict.fromkeys(("seed", "max_backtracks"), count_or_zero),
+    **dict.fromkeys(("seed", "max_backtracks", "blocks"), count_or_zero),
     **dict.fromkeys(("seconds", "kl_target", "max_kl", "L2_max"), optional(positive)),
     **dict.fromkeys(("delta", "epsilon", "learning_rate", "clamp"), positive),
     **dict.fromkeys(("beta", "step_size"), not_negative),
@@ -227,16 +228,19 @@ class Configuration:
         """The arguments of `train` that stop it."""
         return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
 
-    def parts(self, *, allow_imports: bool = False) -> Parts:
+    def parts(self, *, allow_imports: bool = False, workers: int | None = None) -> Parts:
         """Problem, update, policy and first parameters, put together. Raises ValueError as `problem` does."""
-        return (_textbook if is_textbook(self["env"]) else _gymnasium)(self, self.problem(allow_imports=allow_imports))
+        P = self.problem(allow_imports=allow_imports, workers=workers)
+        return (_textbook if is_textbook(self["env"]) else _gymnasium)(self, P)
 
-    def problem(self, *, allow_imports: bool = False) -> Any:
-        """The problem alone. Raises ValueError for an unknown environment, and for an id "module:name" unless imports
-        are allowed: gymnasium runs the code of that module."""
+    def problem(self, *, allow_imports: bool = False, workers: int | None = None) -> Any:
+        """The problem alone. Raises ValueError for an unknown environment; for an id "module:name" unless imports are
+        allowed: gymnasium runs the code of that module; for workers without `blocks` of steps to give them."""
         from decision_making import problems
 
-        env = self["env"]
+        env, blocks = self["env"], self.values.get("blocks", 0)
+        if workers is not None and not blocks:
+            raise ValueError(f"workers = {workers}: needs blocks of steps to share out, as in blocks = 16")
         if is_textbook(env):
             return getattr(problems, env)(γ=self["gamma"])
         if ":" in env and not allow_imports:
@@ -245,14 +249,14 @@ class Configuration:
             )
         from decision_making.problems.environments import register_environments
         from decision_making.problems.gymnasium_problem import GymnasiumProblem
+        from decision_making.training.parallel_problem import ParallelProblem
 
         register_environments()
-        return GymnasiumProblem(
-            *(f"decision_making/{env}-v0" if env in PROBLEMS else env, self["gamma"]),
-            n_envs=self["n_envs"],
-            normalize_observations=self["normalize_observations"],
-            scale_rewards=self["scale_rewards"],
-        )
+        options = {name: self[name] for name in ("n_envs", "normalize_observations", "scale_rewards")}
+        where = f"decision_making/{env}-v0" if env in PROBLEMS else env, self["gamma"]
+        if blocks:
+            return ParallelProblem(*where, **options, blocks=blocks, workers=workers)
+        return GymnasiumProblem(*where, **options)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -296,7 +300,7 @@ def _gymnasium(c: Configuration, P: Any) -> Parts:
             )
         },
     )
-    if c["steps_per_update"] % c["n_envs"]:
+    if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
     seed, options = c["seed"], {"dtype": np.float32}
     return Parts(M, π, π.init(seed, log_σ=c["log_sigma"], **options), critic.init(seed, **options))

@@ -51,11 +51,7 @@ def in_parallel(
     where a task loses every worker; what f raises; ValueError for wrong arguments, OSError for no scheduler.
     """
     function(None, Named("f"), f)
-    whole = isinstance(workers, int) and not isinstance(workers, bool)
-    if workers is not None and not (whole and (workers >= 1 or workers == -1)):
-        refuse(None, "workers", workers, "a whole number >= 1, or -1 for one a core")
-    if workers is not None and scheduler is not None:
-        raise ValueError(f"workers = {workers} with scheduler = {scheduler!r}: a cluster has its own number of workers")
+    check_workers(workers, scheduler)
     with ExitStack() as stack:
         client = None if scheduler is None else stack.enter_context(_client(scheduler))
         left, lost = dict(enumerate(tasks)), 0
@@ -79,6 +75,15 @@ def in_parallel(
             finally:
                 if hasattr(outputs, "close"):
                     outputs.close()  # kills the workers of what was not waited for
+
+
+def check_workers(workers: Any, scheduler: str | None) -> None:
+    """Raise ValueError where `in_parallel` would refuse them."""
+    whole = isinstance(workers, int) and not isinstance(workers, bool)
+    if workers is not None and not (whole and (workers >= 1 or workers == -1)):
+        refuse(None, "workers", workers, "a whole number >= 1, or -1 for one a core")
+    if workers is not None and scheduler is not None:
+        raise ValueError(f"workers = {workers} with scheduler = {scheduler!r}: a cluster has its own number of workers")
 
 
 def parallel_rollouts(

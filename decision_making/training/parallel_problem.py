@@ -8,8 +8,9 @@ from attrs import define, field
 
 from decision_making.checks import Array, Named, count, refuse
 from decision_making.problems.gymnasium_problem import Collected, GymnasiumProblem, concatenated
+from decision_making.problems.vector_environments import registered
 from decision_making.simulation import Trajectories, default_rng
-from decision_making.training.parallel import in_parallel
+from decision_making.training.parallel import check_workers, in_parallel
 
 
 @define(eq=False, repr=False)
@@ -22,7 +23,7 @@ class ParallelProblem(GymnasiumProblem):
     block. So a batch depends on the generator and on `blocks`, not on the number of workers, bit for bit, and so does
     any update of it; `train` with such a problem trains one learner on many workers.
 
-    `env` is an id or a factory, which the workers call; an id must be known to them too. Without `workers` and
+    `env` is an id or a factory, which the workers call. Without `workers` and
     `scheduler` joblib's configuration around the call says where the tasks run. Raises TypeError for environments that
     are already made, which live in this process.
     """
@@ -37,7 +38,8 @@ class ParallelProblem(GymnasiumProblem):
         if not (isinstance(self.env, str) or callable(self.env)):
             allowed = "an id or a factory: each task makes environments of its own"
             refuse("ParallelProblem", "env", self.env, allowed, TypeError)
-        self._given = self.env
+        check_workers(self.workers, self.scheduler)
+        self._given = registered(self.env) if isinstance(self.env, str) else self.env
         super().__attrs_post_init__()
 
     def __repr__(self) -> str:

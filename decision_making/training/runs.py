@@ -40,12 +40,17 @@ def run(
     *,
     callbacks: Sequence[Callback] = (),
     allow_imports: bool = False,
+    workers: int | None = None,
 ) -> History:
-    """Train in a new folder. Raises FileExistsError if it holds a run, BlockingIOError if one is at work there."""
+    """Train in a new folder, the blocks of a batch on so many workers if the configuration has any.
+
+    Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there.
+    """
     if not isinstance(configuration, Configuration):
         refuse(None, "configuration", configuration, "a Configuration", TypeError)
     folder = Path(folder)
-    parts = configuration.parts(allow_imports=allow_imports)  # what is wrong shows before anything is written
+    # what is wrong shows before anything is written
+    parts = configuration.parts(allow_imports=allow_imports, workers=workers)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         if (folder / CONFIG).exists():
@@ -55,7 +60,12 @@ def run(
 
 
 def resume(
-    folder: Path | str, *, callbacks: Sequence[Callback] = (), allow_imports: bool = False, **limits: Any
+    folder: Path | str,
+    *,
+    callbacks: Sequence[Callback] = (),
+    allow_imports: bool = False,
+    workers: int | None = None,
+    **limits: Any,
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
@@ -71,7 +81,7 @@ def resume(
                 raise ValueError(
                     f"{name} = {limits[name]}: must be at least the {done:.0f} that {folder} has done already"
                 )
-        parts = configuration.parts(allow_imports=allow_imports)
+        parts = configuration.parts(allow_imports=allow_imports, workers=workers)
         begun = (folder / CHECKPOINT).exists()  # else it was stopped before the first one
         return _trained(configuration, parts, folder, callbacks, resume=begun)
 

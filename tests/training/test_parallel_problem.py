@@ -7,10 +7,13 @@ import signal
 import gymnasium
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from decision_making import cli
 from decision_making.problems import gymnasium_problem
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.training import ParallelProblem, parallel_rollouts, train
+from decision_making.training.policy_files import load_policy
 from decision_making.trust_region_policy_optimization import LinearCritic, TrustRegionPolicyOptimization
 from tests.problems.test_gymnasium_problem import Counting
 
@@ -195,8 +198,8 @@ def test_episode_that_never_ends_is_refused(monkeypatch):
         (lambda: ParallelProblem("CartPol-v1", 0.9), ValueError, "env = 'CartPol-v1'"),
         (lambda: ParallelProblem(Counting, 0.9, blocks=0), ValueError, "blocks = 0: must be a whole number >= 1"),
         (lambda: batch(ParallelProblem(Counting, 0.9), 0), ValueError, "steps = 0: must be a whole number >= 1"),
-        (lambda: batch(ParallelProblem(Counting, 0.9, workers=0)), ValueError, "workers = 0"),
-        (lambda: batch(ParallelProblem(Counting, 0.9, workers=1, scheduler="tcp://x")), ValueError, "workers = 1 with"),
+        (lambda: ParallelProblem(Counting, 0.9, workers=0), ValueError, "workers = 0"),
+        (lambda: ParallelProblem(Counting, 0.9, workers=1, scheduler="tcp://x"), ValueError, "workers = 1 with"),
         (
             lambda: parallel_rollouts(GymnasiumProblem(Counting, 0.9), None, None, np.ones(2), 2, 3),
             *(TypeError, "ParallelProblem is for environments"),
@@ -212,3 +215,75 @@ def test_repr_names_the_blocks():
     assert repr(ParallelProblem("CartPole-v1", 0.9, n_envs=2, blocks=5)) == (
         "ParallelProblem('CartPole-v1', γ=0.9, blocks=5, n_envs=2, 0 steps taken)"
     )
+
+
+def test_id_that_only_this_process_knows():
+    gymnasium.register("Counted-v0", entry_point=Counting)
+    try:
+        one, two = (batch(ParallelProblem("Counted-v0", 0.9, n_envs=2, blocks=2, workers=n), 20) for n in (1, 2))
+    finally:
+        del gymnasium.registry["Counted-v0"]
+    assert raw(one) == raw(two)
+
+
+def test_fault_in_a_worker_names_the_environment():
+    P = ParallelProblem(Raising, 0.9, n_envs=2, blocks=2, workers=2)
+    with pytest.raises(RuntimeError, match="Raising: step raised OSError: the robot fell over"):
+        batch(P)
+    assert P.steps == 0
+
+
+class Raising(Counting):
+    def step(self, action):
+        raise OSError("the robot fell over")
+
+
+# ---- runs and the command line
+
+RUN = ("CartPole-v1", "--set", "blocks=3", "--set", "n_envs=2", "--set", "checkpoint_every=2")
+
+
+def command(*arguments):
+    return CliRunner().invoke(cli.app, list(map(str, arguments)))
+
+
+def test_run_has_the_same_bits_whatever_its_workers(tmp_path):
+    """Also where it is resumed with others, and where its blocks are collected within a sweep."""
+    for name, n, options in (("one", 4, ()), ("two", 3, ("--workers", 2))):
+        ran = command("train", *RUN, "--updates", n, "--out", tmp_path / name, *options)
+        assert ran.exit_code == 0, ran.output
+    assert command("resume", tmp_path / "two", "--updates", 4).exit_code == 0
+    swept = command("sweep", *RUN, "--updates", 4, "--seeds", "0,1", "--workers", 2, "--out", tmp_path / "all")
+    assert swept.exit_code == 0, swept.output
+    folders = [tmp_path / "one", tmp_path / "two", *sorted(path.parent for path in tmp_path.glob("all/*/policy.npz"))]
+    one, two, zero, other = (load_policy(folder / "policy.npz").θ.tobytes() for folder in folders)
+    assert one == two == zero != other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("CartPole-v1", "--workers", 2), "workers = 2: needs blocks of steps to share out, as in blocks = 16"),
+        (("HexWorld", "--workers", 2), "workers = 2: needs blocks of steps"),
+        ((*RUN, "--workers", 0), "workers = 0: must be a whole number >= 1, or -1"),
+        (("HexWorld", "--set", "blocks=2"), "blocks"),
+    ],
+)
+def test_wrong_command_leaves_no_folder(arguments, said, tmp_path):
+    ran = command("train", *arguments, "--updates", 2, "--out", tmp_path / "run")
+    assert ran.exit_code == 1
+    assert said in ran.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_cluster_gives_the_same_bits():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        options = {"n_envs": 2, "blocks": 5, "seed": 1, **BOTH}
+        one = ParallelProblem("CartPole-v1", 0.9, **options)
+        two = ParallelProblem("CartPole-v1", 0.9, scheduler=cluster.scheduler_address, **options)
+        for rng in (3, 4):
+            assert raw(batch(one, rng=rng)) == raw(batch(two, rng=rng))
+        assert_same_state(one, two)
