@@ -25,7 +25,7 @@ from benchmarks.regulator import seconds, spread
 from decision_making import MDP, LinearGaussianPolicy, NaturalPolicyUpdate, NeuralPolicy, update
 from decision_making.policies.heads import Gaussian
 from decision_making.problems import SimpleRegulator
-from decision_making.training import Configuration, grid, in_parallel, parallel_rollouts, run, sweep
+from decision_making.training import Configuration, ParallelProblem, grid, in_parallel, parallel_rollouts, run, sweep
 from decision_making.training.parallel import _one_at_a_time, _rollouts
 from decision_making.training.sweeps import _run, _tasks
 
@@ -192,6 +192,9 @@ def bytes_per_task(_):
 # ---- one learner
 
 
+STEPS = 32_000
+
+
 def one_learner(repeats):
     yield from head(
         "16 blocks of", "one process, ms", "one process / two workers", "the same, of a whole natural update"
@@ -206,6 +209,15 @@ def one_learner(repeats):
             rest = np.array([replayed(x) for _ in range(repeats)])
             cells[2] = spread((one + rest) / (two + rest), 2)
         yield row(f"{x.name}, m = {x.m:,}, d = {x.d}", *cells)
+    one, two = np.array([[collected(n) for n in (1, 2)] for _ in range(1 + repeats)])[1:].T
+    yield row(f"Acrobot-v1, {STEPS:,} steps in whole episodes", f"{1e3 * np.median(one):.0f}", spread(one / two, 2), "")
+
+
+def collected(workers):
+    """Seconds of one batch in an environment whose steps are Python, 0.1 ms each."""
+    P = ParallelProblem("Acrobot-v1", 0.99, n_envs=4, blocks=16, workers=workers)
+    π = P.policy()
+    return seconds(lambda: P.collect(π, π.init(0), STEPS, 0))
 
 
 def rolled(x, workers):

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from attrs import define, evolve, field, frozen
 
-from decision_making.checks import Array, count, count_or_zero, discount, flag, optional
+from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse
+from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problems.running_statistics import CLIP, RunningStatistics, normalized_observations
-from decision_making.problems.vector_environments import autoreset_mode, head_for, sent_actions, vector_environment
+from decision_making.problems.vector_environments import autoreset_mode, sent_actions, vector_environment
 from decision_making.simulation import Trajectories, default_rng, rollouts
 
 MAX_STEPS = 100_000  # of an episode that is waited for
@@ -66,7 +67,7 @@ class GymnasiumProblem:
         self.name = given if isinstance(given, str) else next(filter(None, names), type(given).__name__)
         self.env = vector_environment(given, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
-        self.head = head_for(self.env.single_action_space)
+        self.head = _head(self.env.single_action_space)
         self.observation_width = math.prod(self.env.single_observation_space.shape)
         self._observed = RunningStatistics.empty(self.observation_width)
         self._returned = RunningStatistics.empty(1)
@@ -343,6 +344,23 @@ def _fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:
     i = start[:, None] + np.minimum(steps, lengths[:, None] - 1)  # padding repeats the last real step
     last = start + lengths - 1
     return Trajectories(s[i], a[i], np.where(mask, r[i], 0.0), mask, s_next[last], terminated[last]), env[start]
+
+
+def _head(space: Any) -> Any:
+    """The head whose actions suit the space."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return heads.Categorical(int(space.n))
+    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+        return heads.MultiCategorical(space.nvec)
+    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
+        return heads.Bernoulli(math.prod(space.shape))
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
+        return heads.Gaussian(math.prod(space.shape))
+    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
+    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
+    return None
 
 
 @rollouts.register

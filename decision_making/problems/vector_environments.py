@@ -1,15 +1,13 @@
-"""Vector environments from what a user names, and how their spaces suit policies."""
+"""Vector environments from what a user names, and what they get and give."""
 
 from __future__ import annotations
 
 import importlib
-import math
 from typing import Any
 
 import numpy as np
 
 from decision_making.checks import Array, refuse, suggestion
-from decision_making.policies import heads
 
 
 def vector_environment(env: Any, n_envs: int) -> Any:
@@ -64,23 +62,6 @@ def registered(id: str) -> Any:
 def _bare_names(ids: Any) -> list[str]:
     """Of this library's environments, as configurations name them."""
     return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
-
-
-def head_for(space: Any) -> Any:
-    """The head whose actions suit the space."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Discrete):
-        return heads.Categorical(int(space.n))
-    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
-        return heads.MultiCategorical(space.nvec)
-    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-        return heads.Bernoulli(math.prod(space.shape))
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
-        return heads.Gaussian(math.prod(space.shape))
-    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
-    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
-    return None
 
 
 def sent_actions(space: Any, a: Array) -> Array:
