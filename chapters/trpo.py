@@ -349,7 +349,7 @@ def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
     s, a, r = τs.flat()
     surrogate = BatchSurrogate(M, π, θ, dm.Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
     g = surrogate.objective_gradient(θ)
-    F = damped_fisher(M, π, θ, s, np.random.default_rng(0))
+    F = damped_fisher(M, surrogate.here, np.random.default_rng(0))
     iterates = [np.zeros_like(g)]
     x = conjugate_gradients(F, g, M.cg_iterations, callback=lambda x: iterates.append(x.copy()))
     xFx = float(x @ F(x))
@@ -412,8 +412,8 @@ def compare_anatomy(report: Report, data: dict[str, Any]) -> None:
         "`step` takes that point",
         f"after {step.backtracks} backtracks, KL {step.kl:.6f}, gain {step.improvement:.5f}",
         step.backtracks == j
-        and abs(step.kl / points[j][1] - 1) < 1e-6
-        and abs(step.improvement / points[j][2] - 1) < 1e-6,
+        and abs(step.kl / points[j][1] - 1) < 1e-5
+        and abs(step.improvement / points[j][2] - 1) < 1e-5,
     )
     report.holds(
         "predicted gain gᵀΔ",

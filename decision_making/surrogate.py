@@ -74,8 +74,7 @@ class Surrogate:
     def constraint(self, θ_new: Array) -> float:
         """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            kls = ((self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]), i) for i in self._blocks())
-            return max(float(sum(np.sum(kl * self.kl_share[i]) for kl, i in kls)), 0.0)
+            return max(float(sum(np.sum(self._kl(θ_new, i) * self.kl_share[i]) for i in self._blocks())), 0.0)
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective: Σ share w G ∇log π_θ_new, (n,)."""
@@ -103,6 +102,9 @@ class Surrogate:
 
     def _ratio(self, θ_new: Array, i: slice) -> Array:
         return np.asarray(np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
+
+    def _kl(self, θ_new: Array, i: slice) -> Array:
+        return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
 
     def _blocks(self) -> Iterator[slice]:
         m = len(self.τs)

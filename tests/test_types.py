@@ -23,6 +23,7 @@ from decision_making import (
     surrogate_constraint,
     surrogate_objective,
 )
+from decision_making.policies import network
 from decision_making.policies.base import Policy, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass
@@ -63,10 +64,15 @@ def graph(monkeypatch):
         note(f"{name}: value", value)
         node.vjp = recorded
 
-    def network(forward, *args, begun=ForwardPass.__init__):
+    def passed(forward, *args, begun=ForwardPass.__init__):
         begun(forward, *args)
-        for layer in forward.inputs:
+        for layer in (*forward.inputs, forward.outputs, *forward.slopes):
             note("layer of a network", layer)
+
+    def valued(*args, plain=network.values):
+        outputs = plain(*args)
+        note("values of a network", outputs)
+        return outputs
 
     def product(name):
         plain = getattr(ForwardPass, name)
@@ -80,7 +86,8 @@ def graph(monkeypatch):
         return noted
 
     monkeypatch.setattr(core.VJPNode, "__init__", recording)
-    monkeypatch.setattr(ForwardPass, "__init__", network)
+    monkeypatch.setattr(ForwardPass, "__init__", passed)
+    monkeypatch.setattr(network, "values", valued)
     for name in ("push", "pull"):
         monkeypatch.setattr(ForwardPass, name, product(name))
     return seen

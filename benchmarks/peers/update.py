@@ -119,7 +119,7 @@ class Ours:
 
     def train(self):
         took = timed(lambda: step(self.M, self.π, self.θ, self.φ, rng=0, τs=self.τs))[1]
-        F = damped_fisher(self.M, self.π, self.θ, self.τs.flat()[0], np.random.default_rng(0))
+        F = damped_fisher(self.M, self.π.at(self.θ, self.τs.flat()[0]), np.random.default_rng(0))
         v = np.ones_like(self.θ)
         return took, np.median([timed(F, v)[1] for _ in range(10)])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from attrs import frozen
 from autograd import make_vjp
 from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import isbox
@@ -56,6 +57,13 @@ class Policy(ABC):
     def recorded_kl(self, θ: Array, θ_new: Array, a: Array, s: Array) -> Array:
         """The KL divergence as a surrogate constraint sees it; exact wherever `kl` is known (a is then unused)."""
         return self.kl(θ, θ_new, s)
+
+    def at(self, θ: Array, s: Array, *, derivatives: bool = True) -> At:
+        """The policy with the parameters θ (n,) in the states s, to be asked several questions.
+
+        Without `derivatives` it keeps only what values need: `pullback` and `fisher_product` are then not for use.
+        """
+        return At(self, θ, s)
 
     def pullback(self, θ: Array, a: Array, s: Array) -> tuple[Callable[[Array], Array], Array]:
         """The vector-Jacobian product of θ ↦ log π_θ(a | s), and its value."""
@@ -124,6 +132,37 @@ class Policy(ABC):
             if not np.isfinite(score).all():
                 raise ValueError(f"score of trajectory {i}, step {k} (counting from 0) is {score}: must be finite")
         raise ValueError(f"score of trajectory {i} is {G[i - first]}: must be finite")
+
+
+@frozen(eq=False)
+class At:
+    """A policy at θ (n,) in the states s. A policy whose answers share a computation has one of its own."""
+
+    π: Any
+    θ: Array
+    s: Array
+
+    def logpdf(self, a: Array) -> Array:
+        """log π_θ(a | s) for each step."""
+        return np.asarray(self.π.logpdf(self.θ, a, self.s))
+
+    def pullback(self, a: Array) -> tuple[Callable[[Array], Array], Array]:
+        """c ↦ Σ c_k ∇log π_θ(a_k | s_k), (n,), for weights c in the shape of the steps; and log π_θ(a | s)."""
+        vjp, logp = self.π.pullback(self.θ, a, self.s)
+        return vjp, logp
+
+    def kl(self, new: At, a: Array) -> Array:
+        """KL(π_θ ‖ π_θ_new) for each state, as a surrogate constraint sees it (`Policy.recorded_kl`)."""
+        return np.asarray(self.π.recorded_kl(self.θ, new.θ, a, self.s))
+
+    def entropy(self) -> Array:
+        """Entropy for each state, in nats."""
+        return np.asarray(self.π.entropy(self.θ, self.s))
+
+    def fisher_product(self) -> Callable[[Array], Array]:
+        """v ↦ F v, F the mean Fisher matrix over the states."""
+        product: Callable[[Array], Array] = self.π.fisher_product(self.θ, self.s)
+        return product
 
 
 def reverse_pass(f: Callable[[Array], Array], θ: Array) -> tuple[Callable[[Array], Array], Array]:

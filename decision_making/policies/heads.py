@@ -17,7 +17,7 @@ from decision_making.checks import Array, brief, count, layers, widths
 from decision_making.mdp import indices
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
-from decision_making.policies.softmax import log_softmax
+from decision_making.policies.softmax import log_softmax, total
 
 Metric = Callable[[Array], Array]  # v (..., n_outputs) ↦ M v
 
@@ -48,22 +48,22 @@ class Categorical:
     def logpdf(self, z: Array, a: Array) -> Array:
         """log-probability of a (...,)."""
         chosen = indices("a", a, self.n)[..., None] == np.arange(self.n)
-        return anp.sum(log_softmax(z) * chosen.astype(z.dtype), axis=-1)
+        return total(log_softmax(z) * chosen.astype(z.dtype))[..., 0]
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """KL(z ‖ z_new)."""
         logp, logp_new = log_softmax(z), log_softmax(z_new)
-        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)
+        return total(anp.exp(logp) * (logp - logp_new))[..., 0]
 
     def entropy(self, z: Array) -> Array:
         """-Σ p log p."""
         logp = log_softmax(z)
-        return -anp.sum(anp.exp(logp) * logp, axis=-1)
+        return -total(anp.exp(logp) * logp)[..., 0]
 
     def metric(self, z: Array) -> Metric:
         """(diag p - p pᵀ) v."""
         p = np.exp(log_softmax(z))
-        return lambda v: p * (v - np.sum(p * v, axis=-1, keepdims=True))
+        return lambda v: p * (v - total(p * v))
 
 
 @frozen
@@ -133,15 +133,15 @@ class Bernoulli:
     def logpdf(self, z: Array, a: Array) -> Array:
         """Σ a z - log(1 + exp z)."""
         a = np.asarray(a).astype(z.dtype)
-        return anp.sum(a * z - _softplus(z), axis=-1)
+        return total(a * z - _softplus(z))[..., 0]
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """Σ p (z - z_new) + log(1 + exp z_new) - log(1 + exp z)."""
-        return anp.sum(_sigmoid(z) * (z - z_new) + _softplus(z_new) - _softplus(z), axis=-1)
+        return total(_sigmoid(z) * (z - z_new) + _softplus(z_new) - _softplus(z))[..., 0]
 
     def entropy(self, z: Array) -> Array:
         """Σ log(1 + exp z) - p z."""
-        return anp.sum(_softplus(z) - _sigmoid(z) * z, axis=-1)
+        return total(_softplus(z) - _sigmoid(z) * z)[..., 0]
 
     def metric(self, z: Array) -> Metric:
         """p (1 - p) v."""
@@ -183,17 +183,17 @@ class Gaussian:
     def logpdf(self, z: Array, a: Array) -> Array:
         """log N(a; μ, diag σ²)."""
         μ, log_σ = self._parts(z)
-        return anp.sum(-0.5 * ((a - μ) * anp.exp(-log_σ)) ** 2 - log_σ - 0.5 * LOG_2π, axis=-1)
+        return total(-0.5 * ((a - μ) * anp.exp(-log_σ)) ** 2 - log_σ - 0.5 * LOG_2π)[..., 0]
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """Σ log(σ'/σ) + (σ² + (μ - μ')²) / (2σ'²) - 1/2, in a form that does not cancel."""
         (μ, log_σ), (μ_new, log_σ_new) = self._parts(z), self._parts(z_new)
         t = 2 * (log_σ - log_σ_new)
-        return anp.sum(0.5 * (anp.expm1(t) - t + ((μ - μ_new) * anp.exp(-log_σ_new)) ** 2), axis=-1)
+        return total(0.5 * (anp.expm1(t) - t + ((μ - μ_new) * anp.exp(-log_σ_new)) ** 2))[..., 0]
 
     def entropy(self, z: Array) -> Array:
         """Σ ½ log(2πe σ²)."""
-        return anp.sum(self._parts(z)[1] + 0.5 * (LOG_2π + 1), axis=-1)
+        return total(self._parts(z)[1] + 0.5 * (LOG_2π + 1))[..., 0]
 
     def metric(self, z: Array) -> Metric:
         """v_μ / σ² and 2 v_logσ."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import autograd.numpy as anp
@@ -59,45 +60,71 @@ def network(θ: Array, x: Array, shapes: Shapes) -> Array:
     value = θ
     while isbox(value):
         value = getval(value)
-    forward = ForwardPass(value, x, shapes)
-    return _outputs(θ, forward) if isbox(θ) else forward.outputs
+    return _outputs(θ, ForwardPass(value, x, shapes)) if isbox(θ) else values(value, x, shapes)
+
+
+def values(θ: Array, x: Array, shapes: Shapes) -> Array:
+    """The outputs alone, without a trace: `ROWS` rows at a time, whose layers are not kept."""
+    out = np.empty((*x.shape[:-1], shapes[-1][1]), np.result_type(θ, x))
+    weights = list(_layers(θ, shapes))
+    for rows in _blocks(x.shape[-2]):
+        *_, out[rows] = _results(weights, x[rows])
+    return out
+
+
+def _results(weights: list[Array], h: Array) -> Iterator[Array]:
+    """What each layer gives, from the inputs h of the first."""
+    for layer, W in enumerate(weights):
+        h = np.matmul(h, W[..., :-1, :])
+        h += W[..., -1:, :]
+        yield np.tanh(h, out=h) if layer < len(weights) - 1 else h
 
 
 class ForwardPass:
     """The network at θ on the rows x, with what its layers gave: `push` and `pull` are v ↦ Jv and u ↦ Jᵀu.
 
-    J is the Jacobian of the outputs with respect to θ. All three work through `ROWS` rows at a time.
+    J is the Jacobian of the outputs with respect to θ. All three work through `ROWS` rows at a time. The input of each
+    layer has a column of ones behind it, so that weights and biases, which lie one behind the other in θ, are one
+    matrix.
     """
 
     def __init__(self, θ: Array, x: Array, shapes: Shapes) -> None:
-        self.x, self.shapes, self.n = x, shapes, θ.shape[-1]
-        self.weights = list(_layers(θ, shapes))
-        lead, dtype = x.shape[:-1], np.result_type(θ, x)
-        self.inputs = [x, *(np.empty((*lead, o), dtype) for _, o in shapes)]  # of the layers, then the outputs
-        for rows in self._blocks():
-            for layer, (W, b) in enumerate(self.weights):
-                z = np.matmul(self.inputs[layer][rows], W, out=self.inputs[layer + 1][rows])
-                z += b
-                if layer < len(shapes) - 1:
-                    np.tanh(z, out=z)
+        self.shapes, self.n, self.rows = shapes, θ.shape[-1], x.shape[-2]
+        self.weights, dtype = list(_layers(θ, shapes)), np.result_type(θ, x)
+        self.inputs = [np.empty((*x.shape[:-1], i + 1), dtype) for i, _ in shapes]  # of the layers
+        self.outputs = np.empty((*x.shape[:-1], shapes[-1][1]), dtype)  # (..., N, k)
+        self.inputs[0][..., :-1] = x
+        for h in self.inputs:
+            h[..., -1] = 1
+        kept = [*(h[..., :-1] for h in self.inputs[1:]), self.outputs]
+        for rows in _blocks(self.rows):
+            for place, result in zip(kept, _results(self.weights, x[rows]), strict=True):
+                place[rows] = result
 
     @property
-    def outputs(self) -> Array:
-        """The outputs (..., N, k)."""
-        return self.inputs[-1]
+    def x(self) -> Array:
+        """The inputs (..., N, i)."""
+        return self.inputs[0][..., :-1]
+
+    @cached_property
+    def slopes(self) -> list[Array]:
+        """tanh' = 1 - tanh² of the hidden layers, from the values that are kept."""
+        slopes = [h[..., :-1] * h[..., :-1] for h in self.inputs[1:]]
+        return [np.subtract(1, slope, out=slope) for slope in slopes]
 
     def push(self, v: Array) -> Array:
         """J v (..., N, k) for v (..., n): the tangent of each layer from that of the layer before."""
-        out = np.empty_like(self.outputs)
-        for rows in self._blocks():
-            tangent = None
-            for layer, ((W, _), (V, c)) in enumerate(zip(self.weights, _layers(v, self.shapes), strict=True)):
-                h = self.inputs[layer][rows]
-                z = np.matmul(h, V)
-                z += c
-                if tangent is not None:
-                    z += np.matmul(tangent, W)
-                tangent = z if layer == len(self.shapes) - 1 else self._sloped(z, layer, rows)
+        out, last = np.empty_like(self.outputs), len(self.shapes) - 1
+        directions = list(_layers(v, self.shapes))
+        for rows in _blocks(self.rows):
+            tangent: Any = None
+            for layer, (W, V) in enumerate(zip(self.weights, directions, strict=True)):
+                z = np.matmul(self.inputs[layer][rows], V)
+                if layer:
+                    z += np.matmul(tangent, W[..., :-1, :])
+                if layer < last:
+                    z *= self.slopes[layer][rows]
+                tangent = z
             out[rows] = tangent
         return out
 
@@ -105,38 +132,28 @@ class ForwardPass:
         """Jᵀu (..., n) for u (..., N, k): backpropagation."""
         out = np.zeros((*u.shape[:-2], self.n), u.dtype)
         placed = list(_layers(out, self.shapes))
-        for rows in self._blocks():
+        for rows in _blocks(self.rows):
             g = u[rows]
-            ones = np.ones((1, g.shape[-2]), g.dtype)  # a product adds rows faster than a sum does
             for layer in range(len(self.shapes) - 1, -1, -1):
-                grad_W, grad_b = placed[layer]
-                grad_W += np.matmul(np.swapaxes(self.inputs[layer][rows], -1, -2), g)
-                grad_b += np.matmul(ones, g)
+                placed[layer] += np.matmul(np.swapaxes(self.inputs[layer][rows], -1, -2), g)
                 if layer:
-                    W = np.swapaxes(self.weights[layer][0], -1, -2)
+                    W = np.swapaxes(self.weights[layer][..., :-1, :], -1, -2)
                     g = g * W if g.shape[-1] == 1 else np.matmul(g, W)  # matmul is slow at outer products
-                    g = self._sloped(g, layer - 1, rows)
+                    g *= self.slopes[layer - 1][rows]
         return out
 
-    def _sloped(self, z: Array, layer: int, rows: Any) -> Array:
-        """z times tanh' = 1 - tanh², from the value that is kept; in place."""
-        h = self.inputs[layer + 1][rows]
-        slope = h * h
-        np.subtract(1, slope, out=slope)
-        z *= slope
-        return z
 
-    def _blocks(self) -> Iterator[Any]:
-        return ((..., slice(i, i + ROWS), slice(None)) for i in range(0, self.x.shape[-2], ROWS))
+def _blocks(rows: int) -> Iterator[Any]:
+    return ((..., slice(i, i + ROWS), slice(None)) for i in range(0, rows, ROWS))
 
 
-def _layers(θ: Array, shapes: Shapes) -> Iterator[tuple[Array, Array]]:
-    """Weights (..., in, out) and bias (..., 1, out) of each layer, as views of θ (..., n)."""
+def _layers(θ: Array, shapes: Shapes) -> Iterator[Array]:
+    """Weights and, in the last row, biases (..., in + 1, out) of each layer, as views of θ (..., n)."""
     start, lead = 0, θ.shape[:-1]
     for i, o in shapes:
-        end = start + i * o
-        yield θ[..., start:end].reshape((*lead, i, o)), θ[..., end : end + o].reshape((*lead, 1, o))
-        start = end + o
+        end = start + (i + 1) * o
+        yield θ[..., start:end].reshape((*lead, i + 1, o))
+        start = end
 
 
 @primitive  # type: ignore[untyped-decorator]

@@ -10,9 +10,9 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, is_number, layers, refuse, widths
-from decision_making.policies.base import Policy, as_θ
+from decision_making.policies.base import At, Policy, as_θ, reverse_pass
 from decision_making.policies.heads import Gaussian
-from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size
+from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size, values
 from decision_making.simulation import default_rng
 
 
@@ -101,28 +101,74 @@ class NeuralPolicy(Policy):
         """The most likely action in each state."""
         return self.head.mode(self.outputs(θ, s))
 
-    def fisher_product(self, θ: Array, s: Array) -> Callable[[Array], Array]:
-        """v ↦ F v with F the mean over the states s (N, ...) of the Fisher matrix of π_θ(· | s), (n,) ↦ (n,).
+    def at(self, θ: Array, s: Array, *, derivatives: bool = True) -> At:
+        """The policy with the parameters θ (n,) in the states s: one forward pass for whatever is asked.
 
-        Gauss-Newton: F = mean JᵀMJ, J the Jacobian of the outputs and M the head's metric, from one forward pass.
+        Without `derivatives` the layers are not kept: `pullback` and `fisher_product` would need them.
         """
         θ = as_θ(θ)
         x = self._vectors(s, θ.dtype).reshape(-1, self.sizes[0])
-        forward = ForwardPass(θ, x, self._shapes)
-        scales = part(θ, size(self._shapes), (1, self.n - size(self._shapes)))  # log σ of a Gaussian head, or nothing
-        M, width = self.head.metric(_beside(forward.outputs, scales)), forward.outputs.shape[-1]
-        share = np.asarray(1 / len(x), θ.dtype)
+        forward = ForwardPass(θ, x, self._shapes) if derivatives else None
+        outputs = values(θ, x, self._shapes) if forward is None else forward.outputs
+        z = _beside(outputs, self._scales(θ)).reshape((*np.shape(s)[:-1], self.head.n_outputs))
+        return NeuralAt(self, θ, s, z, forward)
 
-        def product(v: Array) -> Array:
-            v = np.asarray(v, θ.dtype)
-            u = M(_beside(forward.push(v), part(v, size(self._shapes), scales.shape))) * share
-            Fv = forward.pull(u[:, :width])
-            Fv[size(self._shapes) :] = u[:, width:].sum(axis=0)
-            return Fv
+    def _scales(self, θ: Array) -> Array:
+        """What lies behind the network's parameters, (1, k): log σ of a Gaussian head, else nothing."""
+        return θ[None, size(self._shapes) :]
 
-        return product
+    def fisher_product(self, θ: Array, s: Array) -> Callable[[Array], Array]:
+        """v ↦ F v with F the mean over the states s (..., sizes[0]) of the Fisher matrix of π_θ(· | s), (n,) ↦ (n,)."""
+        return self.at(θ, s).fisher_product()
+
+
+@frozen(eq=False)
+class NeuralAt(At):
+    """A network's policy at θ in the states s: its outputs z there, and the products with their Jacobian J."""
+
+    z: Array  # the head's outputs (..., n_outputs)
+    forward: Any  # the pass that gave them, or None
+
+    def logpdf(self, a: Array) -> Array:
+        """log π_θ(a | s) for each step."""
+        return np.asarray(self.π.head.logpdf(self.z, a))
+
+    def pullback(self, a: Array) -> tuple[Callable[[Array], Array], Array]:
+        """c ↦ Σ c_k ∇log π_θ(a_k | s_k) = Jᵀ Σ c_k ∂ log p(a_k; z_k) / ∂z_k, and the log-likelihoods."""
+        vjp, logp = reverse_pass(lambda z: self.π.head.logpdf(z, a), self.z)
+        return lambda c: self.pull(vjp(c)), logp
+
+    def kl(self, new: At, a: Array) -> Array:
+        """KL(π_θ ‖ π_θ_new) for each state, in nats."""
+        return np.asarray(self.π.head.kl(self.z, new.z))  # type: ignore[attr-defined]
+
+    def entropy(self) -> Array:
+        """Entropy for each state, in nats."""
+        return np.asarray(self.π.head.entropy(self.z))
+
+    def push(self, v: Array) -> Array:
+        """J v (N, n_outputs), the states one after the other."""
+        return _beside(self.forward.push(v), self.π._scales(v))
+
+    def pull(self, u: Array) -> Array:
+        """Jᵀu (n,) for u in the shape of z."""
+        width, end = self.forward.outputs.shape[-1], size(self.π._shapes)
+        u = u.reshape(-1, u.shape[-1])
+        Jᵀu = self.forward.pull(u[:, :width])
+        Jᵀu[end:] = u[:, width:].sum(axis=0)
+        return Jᵀu
+
+    def fisher_product(self) -> Callable[[Array], Array]:
+        """v ↦ F v. Gauss-Newton: F = mean JᵀMJ with M the head's metric."""
+        z = self.z.reshape(-1, self.z.shape[-1])
+        M, share = self.π.head.metric(z), np.asarray(1 / len(z), self.θ.dtype)
+        return lambda v: self.pull(M(self.push(np.asarray(v, self.θ.dtype))) * share)
 
 
 def _beside(x: Array, y: Array) -> Array:
     """x (N, k) and in every row y (1, l)."""
-    return np.concatenate([x, np.broadcast_to(y, (len(x), y.shape[-1]))], axis=1) if y.size else x
+    if not y.size:
+        return x
+    out = np.empty((len(x), x.shape[1] + y.shape[1]), x.dtype)
+    out[:, : x.shape[1]], out[:, x.shape[1] :] = x, y
+    return out

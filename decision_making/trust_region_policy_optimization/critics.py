@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, all_finite, count, layers, not_negative, one_of, parameters, positive, widths
-from decision_making.policies.network import ForwardPass, orthogonal, size
+from decision_making.policies.network import ForwardPass, orthogonal, size, values
 from decision_making.simulation import default_rng
 from decision_making.trust_region_policy_optimization.adam import adam
 
@@ -113,7 +113,8 @@ class NeuralCritic:
     def predict(self, φ: Array, s: Array) -> Array:
         """V_φ(s) for states s (..., sizes[0])."""
         φ = parameters(φ, self.n, "φ")
-        return self._forward(φ, _rows(s, self.sizes[0])).outputs.reshape(np.shape(s)[:-1])
+        rows = _rows(s, self.sizes[0]).astype(φ.dtype, copy=False)
+        return values(φ, rows, self._shapes).reshape(np.shape(s)[:-1])
 
     def _forward(self, φ: Array, s: Array) -> ForwardPass:
         return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes)

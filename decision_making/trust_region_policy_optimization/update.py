@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -33,7 +33,7 @@ from decision_making.checks import (
     shrink_factor,
 )
 from decision_making.policies import Policy
-from decision_making.policies.base import reverse_pass
+from decision_making.policies.base import At
 from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, restricted_update, searched, step
 from decision_making.simulation import (
     Trajectories,
@@ -128,55 +128,76 @@ class BatchSurrogate(Surrogate):
         """1/N for each visited state."""
         return self.share
 
-    _known: dict[str, tuple[Array, float]] = field(factory=dict, init=False, repr=False)  # the last θ_new, the answer
+    _known: dict[str, tuple[Array, Any]] = field(factory=dict, init=False, repr=False)  # the last θ_new, the answer
 
     def objective(self, θ_new: Array) -> float:
         """Mean of w Â; not finite where a ratio overflows."""
-        return self._once("objective", θ_new, lambda: Surrogate.objective(self, θ_new))
+        if θ_new is self.θ:
+            return self._objective_at_θ
+        return float(self._once("objective", θ_new, self._objective))
 
     def constraint(self, θ_new: Array) -> float:
         """Mean KL over the visited states, in nats; infinite where the largest one exceeds M.max_kl."""
 
-        def measured() -> float:
+        def measured(θ_new: Array) -> float:
             if self.M.max_kl is not None and not self.largest_kl(θ_new) <= self.M.max_kl:
                 return math.inf
             return Surrogate.constraint(self, θ_new)
 
-        return self._once("constraint", θ_new, measured)
+        return float(self._once("constraint", θ_new, measured))
 
-    def _once(self, name: str, θ_new: Array, measured: Callable[[], float]) -> float:
+    @cached_property
+    def here(self) -> At:
+        """π_θ in the visited states."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.π.at(self.θ, self.τs.s)
+
+    def _there(self, θ_new: Array) -> At:
+        def looked(θ_new: Array) -> At:
+            return self.π.at(θ_new, self.τs.s, derivatives=False)
+
+        there: At = self.here if θ_new is self.θ else self._once("there", θ_new, looked)
+        return there
+
+    def _once(self, name: str, θ_new: Array, measured: Callable[[Array], Any]) -> Any:
         """What was measured: a search asks for it at its last candidate, and so does the report."""
         if name not in self._known or self._known[name][0] is not θ_new:
-            self._known[name] = θ_new, measured()
+            self._known[name] = θ_new, measured(θ_new)
         return self._known[name][1]
 
     @cached_property
-    def _at_θ(self) -> tuple[Callable[[Array], Array], Array]:
+    def _pullback(self) -> tuple[Callable[[Array], Array], Array]:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return reverse_pass(lambda θ: self.π.logpdf(θ, self.τs.a, self.τs.s), self.θ)
+            return self.here.pullback(self.τs.a)
 
     @property
     def logp(self) -> Array:
         """log π_θ(a_k | s_k), (N, 1)."""
-        return self._at_θ[1]
+        return self._pullback[1]
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective: mean of w Â ∇log π_θ_new, (n,)."""
         if θ_new is not self.θ:
             return Surrogate.objective_gradient(self, θ_new)
-        vjp, logp = self._at_θ  # where every w is 1
+        vjp, logp = self._pullback  # where every w is 1
         with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(vjp(np.asarray(self.G * self.share, logp.dtype)), self.θ.dtype)
-
-    def _ratio(self, θ_new: Array, i: slice) -> Array:
-        if θ_new is self.θ:  # every recorded action has a positive density there, which `check_likelihoods` saw to
-            return np.ones_like(self.logp[i])
-        return Surrogate._ratio(self, θ_new, i)
 
     def largest_kl(self, θ_new: Array) -> float:
         """KL in the visited state where it is largest."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return float(np.max(self.π.recorded_kl(self.θ, θ_new, self.τs.a, self.τs.s)))
+            return float(np.max(self._kl(θ_new, slice(None))))
+
+    def _ratio(self, θ_new: Array, i: slice) -> Array:
+        if θ_new is self.θ:  # every recorded action has a positive density there, which `check_likelihoods` saw to
+            return np.ones_like(self.logp)
+        return np.asarray(np.exp(self._there(θ_new).logpdf(self.τs.a) - self.logp))
+
+    def _kl(self, θ_new: Array, i: slice) -> Array:
+        return self.here.kl(self._there(θ_new), self.τs.a)
+
+    def _blocks(self) -> Iterator[slice]:
+        return iter([slice(None)])  # the policy sees to its own blocks
 
     def rows(self, i: Array) -> BatchSurrogate:
         """The surrogates of some of the steps."""
@@ -196,7 +217,7 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
     check_likelihoods(surrogate, τs)
     if M.rule in ("trust_region", "natural"):
-        θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, π, θ, s, rng))
+        θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, surrogate.here, rng))
         taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else kept(M, θ, θ_nat, surrogate)
     elif M.rule == "restricted":
         taken, info = kept(M, θ, restricted_update(θ, surrogate.objective_gradient(θ), M.δ), surrogate), {}
@@ -207,7 +228,7 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
         "surrogate_before": before,
         "surrogate_after": before + (taken.improvement or 0.0),
         "explained_variance": explained_variance(targets, V),
-        "entropy": float(np.mean(π.entropy(θ, s), dtype=np.float64)),
+        "entropy": float(np.mean(surrogate.here.entropy(), dtype=np.float64)),
     }
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
 
@@ -322,14 +343,14 @@ def explained_variance(targets: Array, V: Array) -> float:
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 
 
-def damped_fisher(
-    M: TrustRegionPolicyOptimization, π: Any, θ: Array, s: Array, rng: np.random.Generator
-) -> Callable[[Array], Array]:
+def damped_fisher(M: TrustRegionPolicyOptimization, here: At, rng: np.random.Generator) -> Callable[[Array], Array]:
     """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or over a random share of them."""
-    if M.fisher_subsample < 1:
-        s = s[np.sort(rng.choice(len(s), max(1, round(M.fisher_subsample * len(s))), replace=False))]
+    θ, N = here.θ, len(here.s)
     with np.errstate(over="ignore", invalid="ignore"):  # a metric that overflows leaves no direction
-        F = π.fisher_product(θ, s)
+        if M.fisher_subsample < 1:
+            some = np.sort(rng.choice(N, max(1, round(M.fisher_subsample * N)), replace=False))
+            here = here.π.at(θ, here.s[some])
+        F = here.fisher_product()
 
     def damped(v: Array) -> Array:
         product = np.asarray(M.damping, θ.dtype) * v

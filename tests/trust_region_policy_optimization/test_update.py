@@ -233,7 +233,7 @@ def test_every_real_step_counts_the_same_whatever_the_length_of_its_fragment():
 def test_damped_fisher_product_is_the_hessian_of_the_mean_kl_and_jacobians_around_the_metric(head, damping):
     π, θ, _, τs = case(head, seed=5)
     s, _, _ = τs.flat()
-    F = damped_fisher(TRPO(damping=damping), π, θ, s, np.random.default_rng(0))
+    F = damped_fisher(TRPO(damping=damping), π.at(θ, s), np.random.default_rng(0))
     matrix = np.array([F(e) for e in np.eye(π.n)])
     H = hessian(mean_kl(π, θ, τs))(θ) + damping * np.eye(π.n)
     np.testing.assert_allclose(matrix, H, rtol=1e-8, atol=1e-11 * abs(H).max())
@@ -259,11 +259,11 @@ def test_a_share_of_the_states_is_a_subset_without_repeats():
     products = np.array([π.fisher_product(θ, s[i])(v) for i in subsets])
     drawn = set()
     for seed in range(20):
-        Fv = damped_fisher(M, π, θ, s, np.random.default_rng(seed))(v)
+        Fv = damped_fisher(M, π.at(θ, s), np.random.default_rng(seed))(v)
         (match,) = np.flatnonzero(np.isclose(products, Fv, rtol=1e-10, atol=1e-14).all(axis=1))
         drawn.add(int(match))
     assert len(drawn) > 4
-    one = damped_fisher(TRPO(fisher_subsample=1e-9, damping=0.0), π, θ, s, np.random.default_rng(0))(v)
+    one = damped_fisher(TRPO(fisher_subsample=1e-9, damping=0.0), π.at(θ, s), np.random.default_rng(0))(v)
     assert any(np.allclose(one, π.fisher_product(θ, s[[i]])(v), rtol=1e-10) for i in range(5))
 
 
@@ -748,7 +748,7 @@ def test_float32_stays_float32_and_near_float64(head, rule):
 def test_products_and_directions_in_float32(head):
     π, θ, _, τs = case(head, dtype=np.float32)
     s, _, _ = τs.flat()
-    F = damped_fisher(TRPO(), π, θ, s, np.random.default_rng(0))
+    F = damped_fisher(TRPO(), π.at(θ, s), np.random.default_rng(0))
     assert F(θ).dtype == np.float32
     x = conjugate_gradients(F, θ, 10)
     assert x.dtype == np.float32
