@@ -151,12 +151,12 @@ class NeuralAt(At):
         return _beside(self.forward.push(v), self.π._scales(v))
 
     def pull(self, u: Array) -> Array:
-        """Jᵀu (n,) for u in the shape of z."""
+        """grad (n,) for u in the shape of z."""
         width, end = self.forward.outputs.shape[-1], size(self.π._shapes)
         u = u.reshape(-1, u.shape[-1])
-        Jᵀu = self.forward.pull(u[:, :width])
-        Jᵀu[end:] = u[:, width:].sum(axis=0)
-        return Jᵀu
+        grad = self.forward.pull(u[:, :width])
+        grad[end:] = u[:, width:].sum(axis=0)
+        return grad
 
     def fisher_product(self) -> Callable[[Array], Array]:
         """v ↦ F v. Gauss-Newton: F = mean JᵀMJ with M the head's metric."""
