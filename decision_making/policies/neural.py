@@ -151,7 +151,7 @@ class NeuralAt(At):
         return _beside(self.forward.push(v), self.π._scales(v))
 
     def pull(self, u: Array) -> Array:
-        """grad (n,) for u in the shape of z."""
+        """Jᵀu (n,) for u in the shape of z."""
         width, end = self.forward.outputs.shape[-1], size(self.π._shapes)
         u = u.reshape(-1, u.shape[-1])
         grad = self.forward.pull(u[:, :width])
