@@ -14,6 +14,7 @@ from decision_making import (
     FiniteDifferenceGradient,
     FunctionPolicy,
     LikelihoodRatioGradient,
+    LinearCritic,
     LinearGaussianPolicy,
     NaturalPolicyUpdate,
     PenalizedSurrogateUpdate,
@@ -23,6 +24,7 @@ from decision_making import (
     SoftmaxPolicy,
     Step,
     Trajectories,
+    TrustRegionPolicyOptimization,
     TrustRegionUpdate,
     clamped_gradient,
     clip_gradient,
@@ -35,9 +37,10 @@ from decision_making import (
     surrogate_objective,
     update,
 )
-from decision_making.policy_gradient_optimization import scores_and_returns
+from decision_making.policy_gradient_optimization import check_critic, linesearch, scores_and_returns, searched
 from decision_making.problems import SimpleRegulator
 from decision_making.simulation import rewards_to_go
+from decision_making.surrogate import Surrogate
 from tests import strategies
 from tests.test_surrogate import OVER_STEPS, gradient_of, replayed
 
@@ -408,17 +411,93 @@ def test_structs_are_frozen_and_continue_with_evolve(over_steps):
     assert (M.β, N.β, N.α, N.over_steps) == (1.0, 2.0, 0.1, over_steps)
 
 
-def test_fields_come_in_the_book_s_order():
-    P, b = REGULATOR, REGULATOR.b
-    names = {
-        RestrictedPolicyUpdate: "ε",
-        NaturalPolicyUpdate: "ε",
-        TrustRegionUpdate: "ε α",
-        ClampedSurrogateUpdate: "ε α k_max",
-        PenalizedSurrogateUpdate: "β α k_max",
-    }
-    for Struct, rest in names.items():
-        values = dict(zip(["P", "b", "d", "m", *rest.split()], [P, b, 5, 6, 0.25, 0.5, 7], strict=False))
-        M = Struct(*values.values())
-        for field, value in values.items():
-            assert getattr(M, field) is value
+POSITIONAL = {
+    PolicyGradientUpdate: "grad_U α",
+    RestrictedPolicyUpdate: "P b d m ε",
+    NaturalPolicyUpdate: "P b d m ε",
+    TrustRegionUpdate: "P b d m ε α",
+    ClampedSurrogateUpdate: "P b d m ε α k_max",
+    PenalizedSurrogateUpdate: "P b d m β α k_max",
+}
+
+
+@pytest.mark.parametrize("Struct", POSITIONAL)
+def test_fields_come_in_the_book_s_order_and_options_by_name_only(Struct):
+    fields, names = attrs.fields(Struct), POSITIONAL[Struct].split()
+    assert [f.name for f in fields if not f.kw_only] == names
+    values = {"P": REGULATOR, "b": REGULATOR.b, "d": 5, "m": 6, "ε": 0.25, "β": 0.25, "α": 0.5, "k_max": 7}
+    values["grad_U"] = RewardToGoGradient(REGULATOR, REGULATOR.b, 5, 6)
+    M = Struct(*(values[name] for name in names))
+    assert all(getattr(M, name) is values[name] for name in names)
+    defaults = {"L2_max": None, "clip": None, "damping": 0.0, "direction": "trajectory", "over_steps": "mean"}
+    defaults |= {"max_backtracks": 30, "kl_target": None, "β_min": 1e-6, "β_max": 1e6}
+    assert all(getattr(M, f.name) == defaults[f.name] for f in fields if f.kw_only)
+    assert M == M != attrs.evolve(M)  # structs are compared by identity: arrays in them have no truth value
+    assert len({M, attrs.evolve(M)}) == 2
+
+
+def test_verbs_take_trajectories_and_generators_by_name_only():
+    M, π, θ, τs = replayed(NaturalPolicyUpdate, 0.1), NORMAL, θ_OLD, TWO
+    for verb in (step, update):
+        for rest in ((None, None), (None, None, τs)):
+            with pytest.raises(TypeError, match="positional"):
+                verb(M, π, θ, *rest)
+    np.testing.assert_array_equal(update(M, π=π, θ=θ, φ=None, τs=τs), update(M, π, θ, τs=τs))
+
+
+@every_update
+def test_step_tells_what_it_did_and_shows_what_is_short(name):
+    M = replayed(UPDATES[name])
+    taken = step(M, NORMAL, θ_OLD, τs=TWO)
+    assert taken.M is M
+    np.testing.assert_array_equal(taken.θ_old, θ_OLD)
+    assert taken.backtracks == 0
+    assert "info" not in repr(taken)
+    assert "M=" not in repr(taken)
+    assert "θ_old" not in repr(taken)
+    assert "measure" not in repr(taken)
+    assert taken == taken != attrs.evolve(taken)
+
+
+@pytest.mark.parametrize(("backtracks", "said"), [(0, "0 backtracks"), (1, "1 backtrack"), (2, "2 backtracks")])
+def test_search_says_how_often_it_went_back(backtracks, said):
+    """Scaling ε by 4 doubles the natural step, so that the search has to halve it once more."""
+    M = replayed(TrustRegionUpdate, 0.1, 0.5)
+    assert step(M, NORMAL, θ_OLD, τs=TWO).backtracks == 0
+    Δ = update(M, NORMAL, θ_OLD, τs=TWO) - θ_OLD
+    taken = searched(M, θ_OLD, θ_OLD + 2**backtracks * Δ, Surrogate(M, NORMAL, θ_OLD, TWO))
+    assert (taken.backtracks, taken.reason) == (backtracks, f"accepted after {said}")
+
+
+@pytest.mark.parametrize("θ_new", [[1.0], [1.0, 2.0, 3.0], [[1.0, 2.0]]])
+def test_search_between_parameters_of_different_shapes_is_refused(θ_new):
+    M = replayed(TrustRegionUpdate, 0.1, 0.5)
+    with pytest.raises(ValueError, match=r"θ_new has shape \(.*must be that of θ, \(2,\)"):
+        linesearch(M, sum, lambda θ: 0.0, θ_OLD, np.array(θ_new))
+
+
+def test_critic_parameters_where_there_is_no_critic_are_refused():
+    M = replayed(NaturalPolicyUpdate, 0.1)
+    with pytest.raises(TypeError, match="φ: NaturalPolicyUpdate has no critic"):
+        update(M, NORMAL, θ_OLD, np.zeros(2), τs=TWO)
+    check_critic(M, None)
+    with_critic = TrustRegionPolicyOptimization(REGULATOR, 10, LinearCritic(1))
+    check_critic(with_critic, np.zeros(1))
+    with pytest.raises(TypeError, match="φ = None: TrustRegionPolicyOptimization needs its critic's parameters"):
+        check_critic(with_critic, None)
+    for φ in (None, np.zeros(1)):
+        with pytest.raises(TypeError, match="update knows"):
+            check_critic("natural", φ)
+
+
+def test_penalty_may_be_held_at_one_value():
+    M = replayed(PenalizedSurrogateUpdate, 1.0, 0.1, 3, β_min=2.0, β_max=2.0)
+    assert (M.β_min, M.β_max) == (2.0, 2.0)
+    with pytest.raises(ValueError, match="β_min"):
+        replayed(PenalizedSurrogateUpdate, 1.0, 0.1, 3, β_min=2.0, β_max=1.0)
+
+
+@pytest.mark.parametrize("L2_max", [0, -1.0, math.nan, "1"])
+def test_scale_gradient_refuses_a_length_that_is_not_positive(L2_max):
+    with pytest.raises(ValueError, match="L2_max"):
+        scale_gradient(np.ones(2), L2_max)

@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import attrs
 import numpy as np
 import pytest
 
@@ -46,6 +47,14 @@ def test_trajectories_that_end_early_come_out_the_same():
     blocked, kept = step(M, π, θ, rng=1), step(M, π, θ, τs=rollouts(P, M.b, π, θ, M.d, m, 1))
     np.testing.assert_array_equal(blocked.θ, kept.θ)
     assert blocked.kl == pytest.approx(kept.kl, rel=1e-9)
+
+
+@pytest.mark.usefixtures("_nothing_is_kept")
+@pytest.mark.parametrize("name", STRUCTS)
+def test_direction_of_single_steps_keeps_its_trajectories(name):
+    M = attrs.evolve(struct(name, m), direction="surrogate")
+    kept = step(M, π, θ, τs=rollouts(M.P, M.b, π, θ, M.d, M.m, 1))
+    np.testing.assert_array_equal(step(M, π, θ, rng=1).θ, kept.θ)
 
 
 @pytest.mark.usefixtures("_nothing_is_kept")

@@ -264,3 +264,9 @@ def test_constraint_without_a_closed_form_is_right_in_expectation(terminal, over
     )
     assert surrogate_constraint(M, π_open, θ, θ_new, τs) == pytest.approx(expected, rel=1e-10)
     assert abs(surrogate_constraint(M, π, θ_new, θ, τs) - expected) > 1e-3  # the other direction is another number
+
+
+def test_constraint_whose_sum_is_below_0_by_rounding_is_0():
+    π = FunctionPolicy(1, lambda θ, s, rng: s, lambda θ, a, s: θ[0] * s, lambda θ, θ_new, s: -1e-17 + 0 * s)
+    τs = Trajectories(np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3)))
+    assert surrogate_constraint(replayed(TrustRegionUpdate, 0.1, 0.5), π, np.zeros(1), np.ones(1), τs) == 0
