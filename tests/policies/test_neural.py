@@ -3,17 +3,19 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import hessian, jacobian
+from autograd import grad, hessian, jacobian
 from autograd.test_util import check_grads
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from decision_making import Trajectories
 from decision_making.policies import network as networks
+from decision_making.policies.base import At
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass, network, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
+from decision_making.policies.softmax import log_softmax, total
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
 
@@ -143,6 +145,36 @@ def test_float32_stays_float32(head):
     assert {value.dtype for value in values} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
+@pytest.mark.parametrize("shape", [(12,), (4, 3), (12, 1)])
+def test_several_questions_at_one_θ_have_the_answers_of_the_policy(head, shape):
+    """From one forward pass; and from none of the network's own, as any other policy is asked."""
+    π, θ, s, a = policy_and_batch(head)
+    θ_new, s, a = 1.1 * θ, s.reshape(*shape, 3), a.reshape(*shape, *a.shape[1:])
+    c = np.random.default_rng(1).normal(size=shape)
+    plain, plain_new = At(π, θ, s), At(π, θ_new, s)
+    for derivatives in (True, False):
+        at, new = (π.at(x, s, derivatives=derivatives) for x in (θ, θ_new))
+        np.testing.assert_allclose(at.logpdf(a), π.logpdf(θ, a, s), rtol=1e-13)
+        np.testing.assert_allclose(at.kl(new, a), π.kl(θ, θ_new, s), rtol=1e-11)
+        np.testing.assert_allclose(at.entropy(), π.entropy(θ, s), rtol=1e-13)
+    np.testing.assert_array_equal(plain.kl(plain_new, a), π.kl(θ, θ_new, s))
+    for one in (π.at(θ, s), plain):
+        vjp, logp = one.pullback(a)
+        np.testing.assert_allclose(logp, π.logpdf(θ, a, s), rtol=1e-13)
+        np.testing.assert_allclose(vjp(c), grad(lambda θ: anp.sum(c * π.logpdf(θ, a, s)))(θ), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(one.fisher_product()(θ), π.fisher_product(θ, s.reshape(-1, 3))(θ), rtol=1e-12)
+
+
+@given(st.integers(1, 30), st.integers(0, 1000))
+def test_log_softmax_and_sums_over_an_axis_of_any_length(n, seed):
+    z = np.random.default_rng(seed).normal(0, 300, (2, 5, n))
+    for x in (z, z[0], z[0, 0]):
+        expected = x - special.logsumexp(x, axis=-1, keepdims=True)
+        np.testing.assert_allclose(log_softmax(x), expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(total(x), x.sum(axis=-1, keepdims=True), rtol=1e-10, atol=1e-10)
+
+
 SHAPES = [[(3, 2)], [(3, 4), (4, 1)], [(2, 5), (5, 3), (3, 2)]]
 
 
@@ -160,6 +192,8 @@ def test_forward_pass_is_the_plain_network_and_its_products_those_of_its_jacobia
     θ, x = network_case(shapes, lead)
     forward, rng = ForwardPass(θ, x, shapes), np.random.default_rng(1)
     np.testing.assert_allclose(forward.outputs, plain_network(θ, x, shapes), rtol=1e-14, atol=1e-15)
+    np.testing.assert_array_equal(networks.values(θ, x, shapes), forward.outputs)  # where no trace is wanted: the same
+    np.testing.assert_array_equal(network(θ, x, shapes), forward.outputs)
     v, u = rng.normal(size=θ.shape), rng.normal(size=forward.outputs.shape)
     for i in np.ndindex(lead):
         J = jacobian(lambda θ, x=x[i]: plain_network(θ, x, shapes))(θ[i])
