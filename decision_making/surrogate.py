@@ -101,7 +101,9 @@ class Surrogate:
             return np.asarray(vjp(np.asarray(weights(np.exp(logp - self.logp)), logp.dtype)), θ_new.dtype)
 
     def _ratio(self, θ_new: Array, i: slice) -> Array:
-        return np.asarray(np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
+        known = θ_new is self.θ  # then they are 1, but for actions without a finite log-likelihood
+        logp = self.logp[i] if known else self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i])
+        return np.asarray(np.exp(logp - self.logp[i]))
 
     def _kl(self, θ_new: Array, i: slice) -> Array:
         return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
@@ -131,6 +133,6 @@ class SimulatedSurrogate(Surrogate):
             sums = np.zeros((len(points), 2))
             for block in self.τs.blocks():
                 part = Surrogate(self.M, self.π, self.θ, block, np.full(len(block), 1 / len(self.τs)))
-                sums += [(part.objective(x), part.constraint(x)) for x in points]
+                sums += [(part.objective(x), 0.0 if x is self.θ else part.constraint(x)) for x in points]
             self._values.update((x.tobytes(), (float(f), float(g))) for x, (f, g) in zip(points, sums, strict=True))
         return self._values[θ_new.tobytes()]
