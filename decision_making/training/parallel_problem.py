@@ -23,9 +23,8 @@ class ParallelProblem(GymnasiumProblem):
     block. So a batch depends on the generator and on `blocks`, not on the number of workers, bit for bit, and so does
     any update of it; `train` with such a problem trains one learner on many workers.
 
-    `env` is an id or a factory, which the workers call. Without `workers` and
-    `scheduler` joblib's configuration around the call says where the tasks run. Raises TypeError for environments that
-    are already made, which live in this process.
+    `env` is an id or a factory, which the workers call. Without `workers` and `scheduler` joblib's configuration around
+    the call says where the tasks run. Raises TypeError for an environment that is already made: it lives here.
     """
 
     blocks: int = field(default=16, kw_only=True, validator=count)  # tasks of a batch
