@@ -52,7 +52,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
-    """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and ‖(G u, c u)‖; 0 and 0 where that is rounding."""
+    """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and ‖(G u, c u)‖, which is 0 where it is rounding."""
     m, n = G.shape
     cutoff = _cutoff(m, n, single)
     if m > ROWS:
@@ -62,7 +62,7 @@ def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, floa
         G, R = np.vstack([G, c * np.eye(n)]), np.append(R, np.zeros(n))
     u = np.linalg.lstsq(G, R, rcond=cutoff)[0]
     length = float(np.linalg.norm(G @ u))
-    return (u, length) if length > cutoff * float(np.linalg.norm(R)) else (0 * u, 0.0)
+    return u, _above(cutoff, length, R)
 
 
 def _by_blocks(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
@@ -74,7 +74,12 @@ def _by_blocks(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float
     inverse = np.divide(1, damped, out=np.zeros_like(σ), where=kept)
     y = σ * inverse * np.einsum("bki,bk->bi", U, R) * inverse
     u, length = np.einsum("bij,bi->bj", V, y).ravel(), float(np.linalg.norm(damped * y))
-    return (u, length) if length > cutoff * np.linalg.norm(R) else (0 * u, 0.0)
+    return u, _above(cutoff, length, R)
+
+
+def _above(cutoff: float, length: float, R: Array) -> float:
+    """The length of a projection of R, or 0 where it is rounding."""
+    return length if length > cutoff * float(np.linalg.norm(R)) else 0.0
 
 
 def _cutoff(m: int, n: int, single: bool) -> float:
@@ -100,7 +105,7 @@ def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, floa
         message = f"the natural step has not converged in {iterations} iterations: damping > 0 helps"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     length = math.hypot(np.linalg.norm(G.matvec(u)), c * np.linalg.norm(u))
-    return (u, length) if length > max(G.shape) * np.finfo(float).eps * np.linalg.norm(R) else (0 * u, 0.0)
+    return u, _above(_cutoff(*G.shape, False), length, R)
 
 
 def _as_array(G: Any) -> Array:

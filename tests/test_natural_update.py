@@ -287,6 +287,36 @@ def test_table_with_improbable_actions_gets_its_step_where_the_iteration_does_no
     assert np.linalg.norm(got - expected) <= 1e-6 * np.linalg.norm(expected - θ)
 
 
+FORMS = {
+    "array": (lambda G: G.reshape(-1, G.shape[2]), lambda R: R.ravel()),
+    "sparse": (lambda G: aslinearoperator(G.reshape(-1, G.shape[2])), lambda R: R.ravel()),
+    "blocks": (lambda G: G, lambda R: R),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("damping", [0.0, 0.5])
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_returns_orthogonal_to_all_scores_leave_θ(form, damping, scale):
+    """Up to rounding, which must not be blown up to a step of full length; a hundred times that is a gradient."""
+    rng = np.random.default_rng(0)
+    G, θ, damping = scale * rng.normal(size=(1, 50, 4)), rng.normal(size=4), damping * scale**2
+    R = rng.normal(size=(1, 50))
+    R[0] -= G[0] @ np.linalg.lstsq(G[0], R[0], rcond=None)[0]
+    matrix, vector = FORMS[form]
+    np.testing.assert_array_equal(natural_update(θ, matrix(G), vector(R), 0.1, damping), θ)
+    slightly = R + 1e-10 * G[..., 0] / scale
+    assert not np.array_equal(natural_update(θ, matrix(G), vector(slightly), 0.1, damping), θ)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("n", [3, 5])
+def test_scores_of_another_length_than_θ_are_refused(form, n):
+    matrix, vector = FORMS[form]
+    with pytest.raises(ValueError, match=f"with n = {n}"):
+        natural_update(np.zeros(n), matrix(np.ones((1, 6, 4))), vector(np.ones((1, 6))), 0.1)
+
+
 def test_iteration_that_does_not_arrive_says_so_where_the_matrix_is_too_large_to_factor(monkeypatch):
     """G has condition 1e12, with as many singular values in between as it has rows."""
     rng, n = np.random.default_rng(0), 40
