@@ -96,8 +96,9 @@ def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, floa
     from scipy.sparse.linalg import lsmr  # imported where used
 
     tolerance = float(np.finfo(np.float32).eps) if single else TOLERANCE
-    small = math.prod(G.shape) <= FACTORED
-    iterations = (1 if small else 10) * min(G.shape) + 100
+    m, n = G.shape
+    small = m * n <= FACTORED
+    iterations = (1 if small else 10) * min(m, n) + 100
     u, stop, *_ = lsmr(G, R, damp=c, atol=tolerance, btol=tolerance, conlim=0, maxiter=iterations)
     if stop == OUT_OF_ITERATIONS:
         if small:
@@ -105,7 +106,7 @@ def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, floa
         message = f"the natural step has not converged in {iterations} iterations: damping > 0 helps"
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     length = math.hypot(np.linalg.norm(G.matvec(u)), c * np.linalg.norm(u))
-    return u, _above(_cutoff(*G.shape, False), length, R)
+    return u, _above(_cutoff(m, n, False), length, R)
 
 
 def _as_array(G: Any) -> Array:
