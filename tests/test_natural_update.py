@@ -317,6 +317,26 @@ def test_scores_of_another_length_than_θ_are_refused(form, n):
         natural_update(np.zeros(n), matrix(np.ones((1, 6, 4))), vector(np.ones((1, 6))), 0.1)
 
 
+@pytest.mark.parametrize("form", ["array", "sparse"])
+@pytest.mark.parametrize("shape", [(5,), (7,), (6, 1), (1, 6, 1), ()])
+def test_returns_that_do_not_belong_to_the_scores_are_refused(form, shape):
+    matrix, _ = FORMS[form]
+    with pytest.raises(ValueError, match=r"G has shape \(6, 4\) and R \("):
+        natural_update(np.zeros(4), matrix(np.ones((1, 6, 4))), np.ones(shape), 0.1)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_scores_and_returns_that_are_not_finite_are_refused(bad):
+    for form, (matrix, vector) in FORMS.items():
+        G, R = np.ones((1, 6, 4)), np.ones((1, 6))
+        with pytest.raises(ValueError, match="must be finite"):
+            natural_update(np.zeros(4), matrix(G), vector(np.where(np.arange(6) == 2, bad, R)), 0.1)
+        if form != "sparse":
+            G[0, 1, 2] = bad
+            with pytest.raises(ValueError, match="must be finite"):
+                natural_update(np.zeros(4), matrix(G), vector(R), 0.1)
+
+
 def test_iteration_that_does_not_arrive_says_so_where_the_matrix_is_too_large_to_factor(monkeypatch):
     """G has condition 1e12, with as many singular values in between as it has rows."""
     rng, n = np.random.default_rng(0), 40
