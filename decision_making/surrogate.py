@@ -101,9 +101,9 @@ class Surrogate:
             return np.asarray(vjp(np.asarray(weights(np.exp(logp - self.logp)), logp.dtype)), θ_new.dtype)
 
     def _ratio(self, θ_new: Array, i: slice) -> Array:
-        known = θ_new is self.θ  # then they are 1, but for actions without a finite log-likelihood
-        logp = self.logp[i] if known else self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i])
-        return np.asarray(np.exp(logp - self.logp[i]))
+        if θ_new is self.θ:
+            return 1 + (self.logp[i] - self.logp[i])  # 1, and no number where the log-likelihood is not finite
+        return np.asarray(np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
 
     def _kl(self, θ_new: Array, i: slice) -> Array:
         return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
