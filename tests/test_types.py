@@ -77,10 +77,11 @@ def graph(monkeypatch):
     def product(name):
         plain = getattr(ForwardPass, name)
 
-        def noted(forward, given):
-            result = plain(forward, given)
-            note(f"{name}: given", given)
-            note(f"{name}: result", result)
+        def noted(forward, *given):
+            result = plain(forward, *given)
+            for x in (*given, result):
+                for array in x if isinstance(x, list) else [x]:
+                    note(name, array)
             return result
 
         return noted
@@ -88,7 +89,7 @@ def graph(monkeypatch):
     monkeypatch.setattr(core.VJPNode, "__init__", recording)
     monkeypatch.setattr(ForwardPass, "__init__", passed)
     monkeypatch.setattr(network, "values", valued)
-    for name in ("push", "pull"):
+    for name in ("push", "pull", "push_rows", "pull_rows"):
         monkeypatch.setattr(ForwardPass, name, product(name))
     return seen
 

@@ -97,7 +97,7 @@ class ForwardPass:
         for h in self.inputs:
             h[..., -1] = 1
         kept = [*(h[..., :-1] for h in self.inputs[1:]), self.outputs]
-        for rows in _blocks(self.rows):
+        for rows in self.blocks():
             for place, result in zip(kept, _results(self.weights, x[rows]), strict=True):
                 place[rows] = result
 
@@ -114,33 +114,47 @@ class ForwardPass:
 
     def push(self, v: Array) -> Array:
         """J v (..., N, k) for v (..., n): the tangent of each layer from that of the layer before."""
-        out, last = np.empty_like(self.outputs), len(self.shapes) - 1
-        directions = list(_layers(v, self.shapes))
-        for rows in _blocks(self.rows):
-            tangent: Any = None
-            for layer, (W, V) in enumerate(zip(self.weights, directions, strict=True)):
-                z = np.matmul(self.inputs[layer][rows], V)
-                if layer:
-                    z += np.matmul(tangent, W[..., :-1, :])
-                if layer < last:
-                    z *= self.slopes[layer][rows]
-                tangent = z
-            out[rows] = tangent
+        out, directions = np.empty_like(self.outputs), self.layers(v)
+        for rows in self.blocks():
+            out[rows] = self.push_rows(directions, rows)
         return out
 
     def pull(self, u: Array) -> Array:
         """Jᵀu (..., n) for u (..., N, k): backpropagation."""
         out = np.zeros((*u.shape[:-2], self.n), u.dtype)
-        placed = list(_layers(out, self.shapes))
-        for rows in _blocks(self.rows):
-            g = u[rows]
-            for layer in range(len(self.shapes) - 1, -1, -1):
-                placed[layer] += np.matmul(np.swapaxes(self.inputs[layer][rows], -1, -2), g)
-                if layer:
-                    W = np.swapaxes(self.weights[layer][..., :-1, :], -1, -2)
-                    g = g * W if g.shape[-1] == 1 else np.matmul(g, W)  # matmul is slow at outer products
-                    g *= self.slopes[layer - 1][rows]
+        placed = self.layers(out)
+        for rows in self.blocks():
+            self.pull_rows(u[rows], placed, rows)
         return out
+
+    def push_rows(self, directions: list[Array], rows: Any) -> Array:
+        """The rows of J v that are one of the blocks, for v by layers."""
+        tangent: Any = None
+        for layer, (W, V) in enumerate(zip(self.weights, directions, strict=True)):
+            z = np.matmul(self.inputs[layer][rows], V)
+            if layer:
+                z += np.matmul(tangent, W[..., :-1, :])
+            if layer < len(self.slopes):
+                z *= self.slopes[layer][rows]
+            tangent = z
+        return np.asarray(tangent)
+
+    def pull_rows(self, g: Array, placed: list[Array], rows: Any) -> None:
+        """Adds Jᵀu, of the u in one of the blocks, to what is placed by layers."""
+        for layer in range(len(self.shapes) - 1, -1, -1):
+            placed[layer] += np.matmul(np.swapaxes(self.inputs[layer][rows], -1, -2), g)
+            if layer:
+                W = np.swapaxes(self.weights[layer][..., :-1, :], -1, -2)
+                g = g * W if g.shape[-1] == 1 else np.matmul(g, W)  # matmul is slow at outer products
+                g *= self.slopes[layer - 1][rows]
+
+    def layers(self, θ: Array) -> list[Array]:
+        """The layers' parts of a vector of parameters (..., n), as views."""
+        return list(_layers(θ, self.shapes))
+
+    def blocks(self) -> Iterator[Any]:
+        """Indices of `ROWS` rows each."""
+        return _blocks(self.rows)
 
 
 def _blocks(rows: int) -> Iterator[Any]:

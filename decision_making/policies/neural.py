@@ -124,7 +124,7 @@ class NeuralPolicy(Policy):
 
 @frozen(eq=False)
 class NeuralAt(At):
-    """A network's policy at θ in the states s: its outputs z there, and the products with their Jacobian J."""
+    """A network's policy at θ in the states s: its outputs z there, and products with their Jacobian J."""
 
     z: Array  # the head's outputs (..., n_outputs)
     forward: Any  # the pass that gave them, or None
@@ -146,10 +146,6 @@ class NeuralAt(At):
         """Entropy for each state, in nats."""
         return np.asarray(self.π.head.entropy(self.z))
 
-    def push(self, v: Array) -> Array:
-        """J v (N, n_outputs), the states one after the other."""
-        return _beside(self.forward.push(v), self.π._scales(v))
-
     def pull(self, u: Array) -> Array:
         """Jᵀu (n,) for u in the shape of z."""
         width, end = self.forward.outputs.shape[-1], size(self.π._shapes)
@@ -159,10 +155,21 @@ class NeuralAt(At):
         return grad
 
     def fisher_product(self) -> Callable[[Array], Array]:
-        """v ↦ F v. Gauss-Newton: F = mean JᵀMJ with M the head's metric."""
-        z = self.z.reshape(-1, self.z.shape[-1])
-        M, share = self.π.head.metric(z), np.asarray(1 / len(z), self.θ.dtype)
-        return lambda v: self.pull(M(self.push(np.asarray(v, self.θ.dtype))) * share)
+        """v ↦ F v. Gauss-Newton: F = mean JᵀMJ with M the head's metric, block by block while what it takes is near."""
+        forward, z, end = self.forward, self.z.reshape(-1, self.z.shape[-1]), size(self.π._shapes)
+        metrics = [(rows, self.π.head.metric(z[rows])) for rows in forward.blocks()]
+        width, share = forward.outputs.shape[-1], np.asarray(1 / len(z), self.θ.dtype)
+
+        def product(v: Array) -> Array:
+            v, Fv = np.asarray(v, self.θ.dtype), np.zeros_like(self.θ)
+            directions, placed = forward.layers(v), forward.layers(Fv)
+            for rows, M in metrics:
+                u = M(_beside(forward.push_rows(directions, rows), self.π._scales(v))) * share
+                forward.pull_rows(u[:, :width], placed, rows)
+                Fv[end:] += u[:, width:].sum(axis=0)
+            return Fv
+
+        return product
 
 
 def _beside(x: Array, y: Array) -> Array:
