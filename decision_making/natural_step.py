@@ -58,8 +58,8 @@ def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, floa
     if m > ROWS:
         triangle = _triangle(G, R)  # [G | R] = Q · triangle
         G, R = triangle[:, :n], triangle[:, n]
-    if c:
-        G, R = np.vstack([G, c * np.eye(n)]), np.append(R, np.zeros(n))
+    if c:  # rows c I in least squares would blow up rounding by the condition number
+        return _by_singular_values(G[None], R[None], c, cutoff)
     u = np.linalg.lstsq(G, R, rcond=cutoff)[0]
     length = float(np.linalg.norm(G @ u))
     return u, _above(cutoff, length, R)
@@ -67,10 +67,13 @@ def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, floa
 
 def _by_blocks(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
     """The same for the diagonal blocks G (B, k, j) and R (B, k): one SVD of each."""
-    cutoff = _cutoff(R.size, len(G) * G.shape[2], single)
+    return _by_singular_values(G, R, c, _cutoff(R.size, len(G) * G.shape[2], single))
+
+
+def _by_singular_values(G: Array, R: Array, c: float, cutoff: float) -> tuple[Array, float]:
     U, σ, V = np.linalg.svd(G.astype(np.float64), full_matrices=False)
     damped = np.hypot(σ, c)  # the singular values with the rows c I below
-    kept = damped > cutoff * damped.max()
+    kept = σ > cutoff * σ.max()  # damped or not: the others are rounding
     inverse = np.divide(1, damped, out=np.zeros_like(σ), where=kept)
     y = σ * inverse * np.einsum("bki,bk->bi", U, R) * inverse
     u, length = np.einsum("bij,bi->bj", V, y).ravel(), float(np.linalg.norm(damped * y))

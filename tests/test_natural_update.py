@@ -309,6 +309,16 @@ def test_returns_orthogonal_to_all_scores_leave_θ(form, damping, scale):
     assert not np.array_equal(natural_update(θ, matrix(G), vector(slightly), 0.1, damping), θ)
 
 
+@pytest.mark.parametrize("form", ["array", "blocks"])
+@pytest.mark.parametrize("damping", [0.0, 1e-6, 0.2])
+def test_opposite_returns_of_equal_trajectories_leave_θ(form, damping):
+    """The gradient is 0, and the condition number 5,000 to 5e9: rounding times that would be a direction."""
+    row, θ = [2088.33196324, 81768.76605807], np.array([-2.0, 0.075])
+    matrix, vector = FORMS[form]
+    G, R = np.array([[row, row]]), np.array([[-3.0, 3.0]])
+    np.testing.assert_array_equal(natural_update(θ, matrix(G), vector(R), 0.1, damping), θ)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("n", [3, 5])
 def test_scores_of_another_length_than_θ_are_refused(form, n):

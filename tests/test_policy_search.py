@@ -870,7 +870,7 @@ def test_a_step_is_at_most_alpha_times_the_largest_length(M, L2_max, seed):
         return g.θ - M.ψ[:2]
 
     plain, bounded = step(M), step(attrs.evolve(M, L2_max=L2_max))
-    assert np.linalg.norm(bounded) <= M.α * L2_max * (1 + 1e-12)
+    assert np.linalg.norm(bounded) <= M.α * L2_max * (1 + 1e-12) + 1e-15  # θ - ψ is rounded
     assert np.linalg.norm(bounded) <= np.linalg.norm(plain) * (1 + 1e-12)
     np.testing.assert_allclose(bounded[0] * plain[1], bounded[1] * plain[0], atol=1e-12)
 
