@@ -153,6 +153,7 @@ def example_11_4(repeats: int = 100, m: int = 100) -> dict[str, np.ndarray]:
 
 
 def _noisy(mean: float, spread: float) -> Any:
+    """A sampler whose reward is normal and whose state stays."""
     return lambda s, a, rng: (s, mean + spread * rng.standard_normal(s.shape))
 
 

@@ -281,6 +281,7 @@ def figure_12_1(γ: float = 1.0, iterations: int = 20, seeds: int = 20) -> dict[
 
 
 def _utility(P: Any, policy: Any = π) -> Any:
+    """θ ↦ U(θ), exact."""
     return lambda θ: exact.utility(P, B, policy, θ, D)
 
 
@@ -443,6 +444,7 @@ def draw_figure_12_3(data: Any, fig: Any) -> None:
 
 
 def _arrow(ax: Any, start: Any, end: Any, color: str) -> None:
+    """One arrow from start to end."""
     ax.annotate("", end, start, arrowprops={"arrowstyle": "-|>", "color": color, "lw": 1.6, "shrinkA": 0, "shrinkB": 2})
 
 
@@ -898,6 +900,7 @@ def draw_updates(data: Any, fig: Any) -> None:
 
 
 def _described(M: Any, name: str) -> str:
+    """The name of an update with its settings."""
     values = [f"{symbol} = {getattr(M, symbol):g}" for symbol in ("ε", "β", "α", "k_max") if hasattr(M, symbol)]
     return f"{name}: {', '.join(values)}"
 

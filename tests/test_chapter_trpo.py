@@ -158,8 +158,8 @@ def test_parts_of_one_update_are_the_update(anatomy):
     step, points, δ = anatomy["step"], anatomy["points"], anatomy["M"].δ
     j = next(j for j, (_, kl, gain) in enumerate(points) if kl <= δ and gain > 0)
     assert step.backtracks == j >= 1
-    assert step.kl == pytest.approx(points[j][1], rel=1e-5)  # the library solves for g / max |g|, rounded otherwise
-    assert step.improvement == pytest.approx(points[j][2], rel=1e-5)
+    assert step.kl == pytest.approx(points[j][1], rel=1e-6)
+    assert step.improvement == pytest.approx(points[j][2], rel=1e-6)
     assert anatomy["quadratic KL"] == pytest.approx(δ, rel=1e-9)
 
 

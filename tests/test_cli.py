@@ -125,7 +125,7 @@ def test_ctrl_c_ends_with_status_130_and_a_checkpoint(tmp_path):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         try:
-            _, said = process.communicate(timeout=120)
+            _, said = process.communicate(timeout=30)
         finally:
             process.kill()
     assert process.returncode == 130, said

@@ -111,7 +111,8 @@ def parallel_rollouts(
     for name, k in (("d", d), ("m", m), ("blocks", blocks)):
         count(None, Named(name), k)
     if hasattr(P, "restart"):
-        refuse(None, "P", P, "a problem with a sampler TR; ParallelProblem is for environments", TypeError)
+        allowed = "a problem with a sampler TR; live environments go on where they are, and are for ParallelProblem"
+        refuse(None, "P", P, allowed, TypeError)
     θ, blocks = np.asarray(θ), min(int(blocks), int(m))
     edges = np.arange(blocks + 1) * m // blocks
     tasks = [

@@ -202,7 +202,7 @@ def test_episode_that_never_ends_is_refused(monkeypatch):
         (lambda: ParallelProblem(Counting, 0.9, workers=1, scheduler="tcp://x"), ValueError, "workers = 1 with"),
         (
             lambda: parallel_rollouts(GymnasiumProblem(Counting, 0.9), None, None, np.ones(2), 2, 3),
-            *(TypeError, "ParallelProblem is for environments"),
+            *(TypeError, "live environments .* for ParallelProblem"),
         ),
     ],
 )

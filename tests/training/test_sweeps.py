@@ -536,7 +536,7 @@ def test_rollouts_draw_on_from_a_generator():
         ({"blocks": 0}, ValueError, "blocks = 0: must be a whole number >= 1"),
         ({"blocks": True}, ValueError, "blocks = True"),
         ({"rng": "x"}, TypeError, "rng = 'x'"),
-        ({"P": GymnasiumProblem("CartPole-v1", 0.9, n_envs=1)}, TypeError, "ParallelProblem"),
+        ({"P": GymnasiumProblem("CartPole-v1", 0.9, n_envs=1)}, TypeError, "live environments"),
     ],
 )
 def test_wrong_call_of_rollouts_is_named(changes, error, message):
