@@ -59,7 +59,7 @@ def some_runs(settings, folder, seeds):
 def two_processes(settings, folder):
     """The same runs, half of them in each."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["decision_making.training.runs", "decision_making.training.plots", "scipy.stats"])
+    context.set_forkserver_preload(["decision_making.training.runs", "decision_making.pictures.curves", "scipy.stats"])
     work = [context.Process(target=some_runs, args=(settings, folder, range(i, SEEDS, 2))) for i in range(2)]
     for process in work:
         process.start()

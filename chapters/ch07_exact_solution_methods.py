@@ -14,7 +14,10 @@ from typing import Any
 import numpy as np
 
 from decision_making import MDP, lookahead
-from decision_making.exact_solution_methods import (
+from decision_making.pictures.policies import decimal, draw_hex_world
+from decision_making.problems import HexWorld, StraightLineHexWorld
+from decision_making.problems.hex_world import DIRECTIONS
+from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration,
     LinearProgramFormulation,
     LinearQuadraticProblem,
@@ -27,9 +30,6 @@ from decision_making.exact_solution_methods import (
     solve,
     sweeps,
 )
-from decision_making.problems import HexWorld, StraightLineHexWorld
-from decision_making.problems.hex_world import DIRECTIONS
-from decision_making.training.pictures import decimal, draw_hex_world
 
 if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
     sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -17,7 +17,7 @@ import decision_making as dm
 from decision_making import exact
 from decision_making.policies.base import weighted_score
 from decision_making.problems import SimpleRegulator
-from decision_making.simulation import discounts, local_rewards_to_go, returns, rewards_to_go
+from decision_making.trajectories import discounts, local_rewards_to_go, returns, rewards_to_go
 
 if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
     sys.path.insert(0, str(Path(__file__).resolve().parent))

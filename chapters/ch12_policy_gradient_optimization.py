@@ -16,8 +16,8 @@ import decision_making as dm
 from decision_making import exact
 from decision_making.checks import parameters
 from decision_making.problems import SimpleRegulator
-from decision_making.simulation import returns, rewards_to_go
-from decision_making.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.trajectories import returns, rewards_to_go
 
 if "__file__" in globals():  # for the modules beside this file, wherever that is; a notebook runs in their folder
     sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -18,15 +18,15 @@ from autograd import grad, jacobian
 
 import decision_making as dm
 from decision_making import exact
-from decision_making.actor_critic import (
+from decision_making.exact.regulator import RegulatorExpectation
+from decision_making.problems import SimpleRegulator
+from decision_making.sequential_problems.actor_critic import (
     ActorCritic,
     ActorCriticUpdate,
     DeterministicPolicyGradient,
     GeneralizedAdvantageEstimation,
 )
-from decision_making.advantages import generalized_advantages, temporal_differences
-from decision_making.exact.regulator import RegulatorExpectation
-from decision_making.problems import SimpleRegulator
+from decision_making.sequential_problems.advantages import generalized_advantages, temporal_differences
 
 if "__file__" in globals():  # for report.py beside this file, wherever that is; a notebook runs in their folder
     sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -17,8 +17,8 @@ import numpy as np
 
 import decision_making as dm
 from decision_making import NeuralCritic, TrustRegionPolicyOptimization, exact
-from decision_making.exact_solution_methods import PolicyIteration, solve
 from decision_making.problems import GymnasiumProblem
+from decision_making.sequential_problems.exact_solution_methods import PolicyIteration, solve
 from decision_making.trust_region_policy_optimization import conjugate_gradients, theory
 from decision_making.trust_region_policy_optimization.update import (
     BatchSurrogate,

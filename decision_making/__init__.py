@@ -2,13 +2,23 @@
 
 from typing import Any
 
-from decision_making.actor_critic import (
+from decision_making.explanation import explain
+from decision_making.mdp import MDP, lookahead
+from decision_making.policies import (
+    FunctionPolicy,
+    LinearGaussianPolicy,
+    LinearSoftmaxPolicy,
+    NeuralPolicy,
+    Policy,
+    SoftmaxPolicy,
+)
+from decision_making.sequential_problems.actor_critic import (
     ActorCritic,
     ActorCriticUpdate,
     DeterministicPolicyGradient,
     GeneralizedAdvantageEstimation,
 )
-from decision_making.exact_solution_methods import (
+from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration,
     LinearProgramFormulation,
     LinearQuadraticProblem,
@@ -22,18 +32,7 @@ from decision_making.exact_solution_methods import (
     policy_evaluation,
     solve,
 )
-from decision_making.explanation import explain
-from decision_making.mdp import MDP, lookahead
-from decision_making.natural_step import natural_update
-from decision_making.policies import (
-    FunctionPolicy,
-    LinearGaussianPolicy,
-    LinearSoftmaxPolicy,
-    NeuralPolicy,
-    Policy,
-    SoftmaxPolicy,
-)
-from decision_making.policy_gradient_estimation import (
+from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient,
     FiniteDifferenceGradient,
     LikelihoodRatioGradient,
@@ -41,7 +40,7 @@ from decision_making.policy_gradient_estimation import (
     RewardToGoGradient,
     gradient,
 )
-from decision_making.policy_gradient_optimization import (
+from decision_making.sequential_problems.policy_gradient_optimization import (
     ClampedSurrogateUpdate,
     NaturalPolicyUpdate,
     PenalizedSurrogateUpdate,
@@ -58,7 +57,8 @@ from decision_making.policy_gradient_optimization import (
     surrogate_objective,
     update,
 )
-from decision_making.policy_search import (
+from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
+from decision_making.sequential_problems.policy_search import (
     CrossEntropyPolicySearch,
     EvolutionStrategies,
     GaussianSearchDistribution,
@@ -73,8 +73,9 @@ from decision_making.policy_search import (
     optimize,
     optimize_dist,
 )
-from decision_making.simulation import Trajectories, rollouts, simulate, standard_error
+from decision_making.simulation import rollouts, simulate
 from decision_making.training import History, train
+from decision_making.trajectories import Trajectories, standard_error
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 
 __version__ = "0.1.0"

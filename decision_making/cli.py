@@ -22,9 +22,9 @@ from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 import decision_making
+from decision_making.pictures.films import film
 from decision_making.training import runs, sweeps
 from decision_making.training.configuration import PROBLEMS, RULES, Configuration
-from decision_making.training.films import film
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -259,7 +259,7 @@ def plot(
         if policy:
             if len(run) > 1:
                 raise ValueError(f"--policy: takes one run, not {len(run)}")
-            from decision_making.training.pictures import run_picture
+            from decision_making.pictures.runs import run_picture
 
             print(run_picture(run[0], out or Path("policy.png"), allow_imports=allow_imports))
             return

@@ -7,8 +7,8 @@ import re
 from functools import singledispatch
 from typing import Any
 
-from decision_making.actor_critic import ActorCriticUpdate
-from decision_making.policy_gradient_optimization import (
+from decision_making.sequential_problems.actor_critic import ActorCriticUpdate
+from decision_making.sequential_problems.policy_gradient_optimization import (
     ClampedSurrogateUpdate,
     NaturalPolicyUpdate,
     PenalizedSurrogateUpdate,

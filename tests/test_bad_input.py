@@ -11,10 +11,11 @@ from scipy import stats
 from typer.testing import CliRunner
 
 import decision_making as dm
-from decision_making import advantages, exact, problems
+from decision_making import exact, problems
 from decision_making.cli import app
 from decision_making.policies import heads
 from decision_making.problems import GymnasiumProblem, ProblemEnvironment, ProblemVectorEnvironment, SimpleRegulator
+from decision_making.sequential_problems import advantages
 from decision_making.training import (
     Configuration,
     TrainedPolicy,

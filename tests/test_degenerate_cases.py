@@ -29,7 +29,7 @@ from decision_making import (
     update,
 )
 from decision_making.problems import SimpleRegulator
-from tests.test_surrogate import replayed
+from tests.sequential_problems.test_surrogate import replayed
 
 REGULATOR = SimpleRegulator(0.9)
 

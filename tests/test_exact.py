@@ -26,8 +26,8 @@ from decision_making import (
     exact,
     update,
 )
-from decision_making.exact_solution_methods import iterative_policy_evaluation
 from decision_making.problems import SimpleRegulator, StraightLineHexWorld
+from decision_making.sequential_problems.exact_solution_methods import iterative_policy_evaluation
 
 S, A = 3, 2
 π = SoftmaxPolicy(S, A)

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision_making import SoftmaxPolicy
+from decision_making.pictures.films import film
 from decision_making.training import (
     Configuration,
     evaluate_run,
@@ -29,7 +30,6 @@ from decision_making.training import (
     sweep,
     table,
 )
-from decision_making.training.films import film
 from decision_making.training.runs import read_configuration, read_metrics
 from decision_making.training.sweeps import run_folders
 

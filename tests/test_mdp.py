@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from decision_making import MDP, lookahead
-from decision_making.mdp import GuideTable, cumulative, inverse_transform, sample_start
+from decision_making.sampling import GuideTable, cumulative, inverse_transform, sample_start
 from tests import strategies
 
 T = np.array([[[0.5, 0.5], [1.0, 0.0]], [[0.0, 1.0], [0.25, 0.75]]])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from decision_making import MDP, LinearGaussianPolicy, SoftmaxPolicy, Trajectories, rollouts, simulate, standard_error
 from decision_making.problems import SimpleRegulator
-from decision_making.simulation import BLOCK, local_rewards_to_go, returns, rewards_to_go
+from decision_making.trajectories import BLOCK, local_rewards_to_go, returns, rewards_to_go
 from tests import strategies
 from tests.oracles import enumeration, regulator
 

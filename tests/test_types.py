@@ -28,7 +28,7 @@ from decision_making.policies.base import Policy, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass
 from decision_making.problems import SimpleRegulator
-from decision_making.simulation import returns, rewards_to_go
+from decision_making.trajectories import returns, rewards_to_go
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
 RULES = ["trust_region", "natural", "restricted", "penalized", "clamped", "gradient"]

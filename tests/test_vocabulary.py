@@ -13,28 +13,34 @@ import decision_making
 ROOT = Path(decision_making.__file__).parent
 SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "chapters") for p in folder.rglob("*.py"))
 
-# from the ground up: a room imports only from rooms before it
+# from the ground up: a room imports only from itself and from rooms before it
 ROOMS = [
     "checks",
+    "files",
+    "sampling",
+    "trajectories",
     "mdp",
     "simulation",
-    "advantages",
     "policies",
-    "exact_solution_methods",
-    "policy_search",
-    "policy_gradient_estimation",
-    "surrogate",
-    "natural_step",
-    "policy_gradient_optimization",
-    "actor_critic",
+    "problems",
+    "sequential_problems.exact_solution_methods",
+    "sequential_problems.policy_search",
+    "sequential_problems.policy_gradient_estimation",
+    "sequential_problems.policy_gradient_optimization",
+    "sequential_problems.advantages",
+    "sequential_problems.actor_critic",
     "trust_region_policy_optimization",
     "explanation",
-    "problems",
     "exact",
+    "pictures.curves",
+    "pictures.policies",
     "training",
+    "pictures.runs",
+    "pictures.films",
     "cli",
     "__main__",
 ]
+PARTS = {"sequential_problems", "pictures"}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():
@@ -60,28 +66,50 @@ def test_getattr_names_in_strings_are_normalised():
                 assert unicodedata.normalize("NFKC", node.value) == node.value, f"{source.name}: {node.value!r}"
 
 
+def room_of(module):
+    """The room of a module, named from decision_making on."""
+    first, *rest = module.split(".")
+    return f"{first}.{rest[0]}" if first in PARTS and rest else first
+
+
 def rooms_imported(source):
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("decision_making."):
-            yield node.module.split(".")[1]
+            module = node.module.removeprefix("decision_making.")
+            yield from (f"{module}.{a.name}" for a in node.names) if module in PARTS else [room_of(module)]
+
+
+def sources_of(room):
+    place = ROOT.joinpath(*room.split("."))
+    return sorted(place.rglob("*.py")) or [place.with_suffix(".py")]
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_from_rooms_above_it(room):
-    sources = sorted((ROOT / room).rglob("*.py")) or [ROOT / f"{room}.py"]
+def test_a_room_imports_only_from_rooms_below_it(room):
     allowed = {*ROOMS[: ROOMS.index(room) + 1]}
-    if room == "problems":
-        allowed = {"checks", "mdp", "simulation", "problems"}  # problems know only the ground,
-        sources = [p for p in sources if p.stem != "gymnasium_problem"]  # but for the heads that suit action spaces
-    for source in sources:
+    for source in sources_of(room):
         assert set(rooms_imported(source)) <= allowed, source
 
 
+def test_problems_know_only_the_ground():
+    for source in sources_of("problems"):
+        if source.stem != "gymnasium_problem":  # which knows the heads that suit action spaces
+            assert set(rooms_imported(source)) <= {
+                "checks",
+                "files",
+                "sampling",
+                "trajectories",
+                "mdp",
+                "simulation",
+                "problems",
+            }
+
+
 def test_every_room_is_in_the_order():
-    rooms = {p.stem for p in ROOT.glob("*.py") if p.stem != "__init__"} | {
-        p.parent.name for p in ROOT.glob("*/__init__.py")
-    }
-    assert rooms == set(ROOMS)
+    rooms = {room_of(".".join(p.relative_to(ROOT).with_suffix("").parts)) for p in ROOT.rglob("*.py")}
+    assert {room for room in rooms if room not in PARTS and room != "__init__"} - {
+        f"{part}.__init__" for part in PARTS
+    } == set(ROOMS)
 
 
 def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():

@@ -17,8 +17,14 @@ from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
 from decision_making.mdp import Table
 from decision_making.policies import LinearGaussianPolicy, Policy
-from decision_making.policy_gradient_estimation import FiniteDifferenceGradient, RegressionGradient, Sampled, known
-from decision_making.policy_gradient_optimization import (
+from decision_making.problems import SimpleRegulator
+from decision_making.sequential_problems.policy_gradient_estimation import (
+    FiniteDifferenceGradient,
+    RegressionGradient,
+    Sampled,
+    known,
+)
+from decision_making.sequential_problems.policy_gradient_optimization import (
     ClampedSurrogateUpdate,
     NaturalPolicyUpdate,
     PenalizedSurrogateUpdate,
@@ -34,7 +40,6 @@ from decision_making.policy_gradient_optimization import (
     scale_gradient,
     searched,
 )
-from decision_making.problems import SimpleRegulator
 
 __all__ = [
     "clamped_gradient",

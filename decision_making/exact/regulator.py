@@ -14,7 +14,7 @@ from decision_making.checks import Array
 from decision_making.policies import LinearGaussianPolicy
 from decision_making.policies.base import reverse_pass, weighted_score
 from decision_making.problems import SimpleRegulator
-from decision_making.simulation import Trajectories, discounts
+from decision_making.trajectories import Trajectories, discounts
 
 NODES = 40  # quadrature nodes a piece: doubling them changes the tenth digit
 

@@ -12,8 +12,8 @@ from attrs import frozen
 from decision_making.checks import Array
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass, weighted_score
-from decision_making.simulation import Trajectories, discounts
-from decision_making.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.trajectories import Trajectories, discounts
 
 MAX_TRAJECTORIES = 2_000_000
 

@@ -15,7 +15,7 @@ from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import isbox
 
 from decision_making.checks import Array, all_finite
-from decision_making.simulation import Trajectories
+from decision_making.trajectories import Trajectories
 
 SCORE_BLOCK = 1 << 17  # numbers in one block of trajectories (rows × the larger of depth and parameters)
 

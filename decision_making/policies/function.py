@@ -11,7 +11,7 @@ from autograd.tracer import getval, isbox
 
 from decision_making.checks import Array, count, count_or_zero, function, optional
 from decision_making.policies.base import Policy, as_θ, components
-from decision_making.simulation import default_rng
+from decision_making.sampling import default_rng
 
 
 @frozen(eq=False)

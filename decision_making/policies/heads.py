@@ -14,10 +14,10 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, brief, count, layers, widths
-from decision_making.mdp import indices
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
 from decision_making.policies.softmax import log_softmax, total
+from decision_making.sampling import indices
 
 Metric = Callable[[Array], Array]  # v (..., n_outputs) ↦ M v
 

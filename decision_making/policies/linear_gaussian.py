@@ -15,7 +15,7 @@ from autograd.tracer import getval, isbox
 from decision_making.checks import Array, not_negative
 from decision_making.policies.base import Policy, component, components
 from decision_making.policies.normal import LOG_2π, normal_logpdf
-from decision_making.simulation import default_rng
+from decision_making.sampling import default_rng
 
 
 @frozen

@@ -13,7 +13,7 @@ from decision_making.checks import Array, is_number, layers, refuse, widths
 from decision_making.policies.base import At, Policy, as_θ, reverse_pass
 from decision_making.policies.heads import Gaussian
 from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size, values
-from decision_making.simulation import default_rng
+from decision_making.sampling import default_rng
 
 
 @frozen

@@ -12,9 +12,9 @@ from attrs import field, frozen
 from autograd.tracer import getval
 
 from decision_making.checks import Array, Named, brief, count, numbers, refuse
-from decision_making.mdp import GuideTable, cumulative, indices, inverse_transform
 from decision_making.policies.base import Policy, as_θ
-from decision_making.simulation import Trajectories, default_rng
+from decision_making.sampling import GuideTable, cumulative, default_rng, indices, inverse_transform
+from decision_making.trajectories import Trajectories
 
 DENSE = 1 << 19  # numbers in a score matrix (4 MB) from which on a table's are kept sparse, where that begins to pay
 

@@ -8,8 +8,8 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, discount, positive
-from decision_making.mdp import indices
 from decision_making.problems.drawing import AMBER, BLUE, FAINT, INK, MIDDLE, RED, Canvas
+from decision_making.sampling import indices
 
 
 @frozen

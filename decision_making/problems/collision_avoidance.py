@@ -8,8 +8,8 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, discount, finite, positive
-from decision_making.mdp import indices
 from decision_making.problems.drawing import AMBER, BLUE, FAINT, INK, MIDDLE, RED, Canvas, blend
+from decision_making.sampling import indices
 
 RATES = (-5.0, 0.0, 5.0)  # commanded by the actions, m/s
 NOISE, NOISE_PROBABILITY = (2.0, 0.0, -2.0), (0.25, 0.5, 0.25)  # m/s²

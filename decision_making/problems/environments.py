@@ -21,7 +21,8 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from decision_making.checks import Array, Named, count, optional, refuse, suggestion
-from decision_making.mdp import Table, sample_start, start_distribution
+from decision_making.mdp import Table
+from decision_making.sampling import sample_start, start_distribution
 
 EPISODE_STEPS = {  # after this many steps an episode is truncated
     "HexWorld": 100,

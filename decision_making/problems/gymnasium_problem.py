@@ -14,7 +14,9 @@ from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problems.running_statistics import CLIP, RunningStatistics, normalized_observations
 from decision_making.problems.vector_environments import autoreset_mode, sent_actions, vector_environment
-from decision_making.simulation import Trajectories, default_rng, rollouts
+from decision_making.sampling import default_rng
+from decision_making.simulation import rollouts
+from decision_making.trajectories import Trajectories
 
 MAX_STEPS = 100_000  # of an episode that is waited for
 

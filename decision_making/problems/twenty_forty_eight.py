@@ -8,8 +8,8 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, discount, probability
-from decision_making.mdp import indices
 from decision_making.problems.drawing import Canvas, Colour, blend
+from decision_making.sampling import indices
 
 EXPONENTS = 18  # 0 is an empty cell, k a tile of value 2**k; 2**17 = 131072 is the largest tile of any game
 LEFT, DOWN, RIGHT, UP = range(4)

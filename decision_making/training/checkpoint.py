@@ -5,23 +5,19 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
-import re
 import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from decision_making.checks import Array, refuse
+from decision_making.files import whole_file
 
 META, NAMES = "meta.json", "arrays"
-LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_whole`, when its process is killed
 
 # what reading a damaged file may raise: the zip container, its compression, the array headers, the JSON
 DAMAGED = (
@@ -59,58 +55,6 @@ def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, 
         raise TypeError(f"meta: {error}") from error
     with whole_file(path) as file:
         _write_archive(file, {META: np.array(text), **arrays})
-
-
-def write_whole(path: Path | str, data: bytes | memoryview) -> None:
-    """Write a file whole or not at all, as `whole_file` does."""
-    with whole_file(path) as file:
-        file.write(data)
-
-
-@contextmanager
-def whole_file(path: Path | str) -> Iterator[BinaryIO]:
-    """A file to write in, that will be there whole or not at all; it is on the disk when the block ends.
-
-    Raises OSError, naming the file, if that is not possible; the old file is then still there.
-    """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.unlink(missing_ok=True)
-            with open(beside, "xb") as file:  # never through a link that leads elsewhere
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-        finally:
-            with suppress(OSError):
-                beside.unlink(missing_ok=True)
-        with suppress(OSError):  # not every system lets a folder be opened, or flushed
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # of the new name
-            finally:
-                os.close(folder)
-
-
-@contextmanager
-def naming(path: Path | str) -> Iterator[None]:
-    """An OSError raised inside names `path`; of itself a full disk does not say which file it was for."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what processes that were killed while writing left beside the files of a folder."""
-    for path in folder.glob(".*.tmp"):
-        if LEFTOVER.fullmatch(path.name):
-            path.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]:

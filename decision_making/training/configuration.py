@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from attrs import field, frozen
 
-from decision_making import policy_gradient_optimization as chapter_12
 from decision_making.checks import (
     Array,
     Named,
@@ -36,7 +35,8 @@ from decision_making.checks import (
     suggestion,
 )
 from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
-from decision_making.policy_gradient_estimation import RewardToGoGradient
+from decision_making.sequential_problems import policy_gradient_optimization as chapter_12
+from decision_making.sequential_problems.policy_gradient_estimation import RewardToGoGradient
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 
 # what every run has; None is "not given"

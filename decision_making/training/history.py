@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, brief
-from decision_making.training.checkpoint import write_whole
+from decision_making.files import write_whole
 
 # what every update reports; NaN where it does not apply
 METRICS = (
@@ -77,7 +77,7 @@ class History:
         Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against
         environment steps. Raises ModuleNotFoundError where matplotlib is not installed.
         """
-        from decision_making.training.plots import curve, figure, write_figure  # imported where used
+        from decision_making.pictures.curves import curve, figure, write_figure  # imported where used
 
         drawn = figure([(label, [curve({name: self[name] for name in METRICS})])])
         if path is not None:

@@ -21,15 +21,22 @@ from attrs import define, field
 
 from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
 from decision_making.policies import Policy
-from decision_making.policy_gradient_estimation import (
+from decision_making.sampling import default_rng
+from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient,
     LikelihoodRatioGradient,
     RewardToGoGradient,
 )
-from decision_making.policy_gradient_optimization import PolicyGradientUpdate, Step, check_critic, step
-from decision_making.simulation import Trajectories, default_rng, rollouts
+from decision_making.sequential_problems.policy_gradient_optimization import (
+    PolicyGradientUpdate,
+    Step,
+    check_critic,
+    step,
+)
+from decision_making.simulation import rollouts
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
+from decision_making.trajectories import Trajectories
 
 RECORDED = (
     LikelihoodRatioGradient,

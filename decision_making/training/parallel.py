@@ -20,7 +20,9 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, Named, count, function, refuse
-from decision_making.simulation import Trajectories, default_rng, rollouts
+from decision_making.sampling import default_rng
+from decision_making.simulation import rollouts
+from decision_making.trajectories import Trajectories
 
 RETRIES = 3  # times in a row that workers may be lost before any task has finished
 WAIT = 10  # seconds to reach a scheduler

@@ -9,8 +9,9 @@ from attrs import define, field
 from decision_making.checks import Array, Named, count, refuse
 from decision_making.problems.gymnasium_problem import Collected, GymnasiumProblem, concatenated
 from decision_making.problems.vector_environments import registered
-from decision_making.simulation import Trajectories, default_rng
+from decision_making.sampling import default_rng
 from decision_making.training.parallel import check_workers, in_parallel
+from decision_making.trajectories import Trajectories
 
 
 @define(eq=False, repr=False)

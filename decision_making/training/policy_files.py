@@ -9,10 +9,10 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, Named, count, count_or_zero, flag, parameters, refuse, shrink_factor
-from decision_making.mdp import sample_start
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
-from decision_making.simulation import default_rng, simulate
+from decision_making.sampling import default_rng, sample_start
+from decision_making.simulation import simulate
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 
 HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, refuse
-from decision_making.policy_gradient_optimization import Step
-from decision_making.training.checkpoint import naming, remove_leftovers, write_whole
+from decision_making.files import naming, remove_leftovers, write_whole
+from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training.configuration import Configuration, is_textbook
 from decision_making.training.history import METRICS, History
 from decision_making.training.loop import CHECKPOINT, recorded_rows, train
@@ -133,7 +133,7 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     mean return of the episodes that ended in an update, smoothed over the last ten updates with any. Raises
     ModuleNotFoundError where matplotlib is not installed.
     """
-    from decision_making.training.plots import curve, figure, write_figure  # imported where used
+    from decision_making.pictures.curves import curve, figure, write_figure  # imported where used
 
     groups: dict[tuple[str, str], list[Any]] = {}
     titles: dict[str, None] = {}

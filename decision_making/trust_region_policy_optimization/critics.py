@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from decision_making.checks import Array, all_finite, count, layers, not_negative, one_of, parameters, positive, widths
 from decision_making.policies.network import ForwardPass, orthogonal, size, values
-from decision_making.simulation import default_rng
+from decision_making.sampling import default_rng
 from decision_making.trust_region_policy_optimization.adam import adam
 
 

@@ -17,8 +17,13 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, count, is_number, refuse
-from decision_making.exact_solution_methods import TIE, action_probabilities, policy_evaluation, tensorform
-from decision_making.mdp import start_distribution
+from decision_making.sampling import start_distribution
+from decision_making.sequential_problems.exact_solution_methods import (
+    TIE,
+    action_probabilities,
+    policy_evaluation,
+    tensorform,
+)
 
 LARGEST = 705.0  # of |log x| while solving: e^705 and its inverse are normal numbers
 TINY = float(np.finfo(np.float64).tiny)

@@ -12,7 +12,6 @@ import attrs
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.advantages import end_states, generalized_advantages, normalized, temporal_differences
 from decision_making.checks import (
     Array,
     Named,
@@ -34,16 +33,23 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policies.base import At
-from decision_making.policy_gradient_optimization import Step, adapted_β, bounded, restricted_update, searched, step
-from decision_making.simulation import (
-    Trajectories,
-    check_finite,
-    check_trajectories,
-    default_rng,
-    local_rewards_to_go,
-    returns,
+from decision_making.sampling import default_rng
+from decision_making.sequential_problems.advantages import (
+    end_states,
+    generalized_advantages,
+    normalized,
+    temporal_differences,
 )
-from decision_making.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization import (
+    Step,
+    adapted_β,
+    bounded,
+    restricted_update,
+    searched,
+    step,
+)
+from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.trajectories import Trajectories, check_finite, check_trajectories, local_rewards_to_go, returns
 from decision_making.trust_region_policy_optimization.adam import adam
 
 

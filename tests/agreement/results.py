@@ -45,7 +45,7 @@ from decision_making import (
 )
 from decision_making.policies.heads import Categorical, Gaussian
 from decision_making.problems import SimpleRegulator
-from decision_making.simulation import local_rewards_to_go, returns, rewards_to_go
+from decision_making.trajectories import local_rewards_to_go, returns, rewards_to_go
 
 RECORDED = Path(__file__).with_name("recorded.npz")
 PARTS = ("s", "a", "r", "mask", "s_end", "terminated")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from decision_making import rollouts, simulate
-from decision_making.mdp import sample_start
+from decision_making.sampling import sample_start
 
 
 def random_actions(P, m, rng):

@@ -12,7 +12,7 @@ from decision_making.training import Configuration, resume, run
 def work(given, folder, pictures=False, **options):
     """Begin the run, or go on with it. A picture takes longer than the runs here."""
     if not pictures:
-        sys.modules["decision_making.training.plots"] = None
+        sys.modules["decision_making.pictures.curves"] = None
     folder = Path(folder)
     begun = (folder / "config.toml").exists()
     return resume(folder, **options) if begun else run(Configuration(given), folder, **options)

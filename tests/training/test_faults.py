@@ -26,8 +26,8 @@ from gymnasium import spaces
 from typer.testing import CliRunner
 
 from decision_making import LinearGaussianPolicy, PolicyGradientUpdate, cli, train
-from decision_making.policy_gradient_estimation import FiniteDifferenceGradient
 from decision_making.problems import GymnasiumProblem, SimpleRegulator
+from decision_making.sequential_problems.policy_gradient_estimation import FiniteDifferenceGradient
 from decision_making.training import Configuration, load_checkpoint, load_policy, loop, resume, run, runs, sweep
 from decision_making.training.runs import read_configuration, read_metrics
 from decision_making.training.sweeps import name_of
@@ -45,7 +45,7 @@ FILES = ["checkpoint.npz", "config.toml", "metrics.csv", "policy.npz"]
 def _no_pictures():
     """A picture takes longer than these runs: in this process let there be no matplotlib."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "decision_making.training.plots", None)
+        patched.setitem(sys.modules, "decision_making.pictures.curves", None)
         yield
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decision_making import ValueIteration, exact, train
-from decision_making.exact_solution_methods import sweeps
+from decision_making.sequential_problems.exact_solution_methods import sweeps
 from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
 from decision_making.training.configuration import COMMON, GYMNASIUM, PROBLEMS, RULES, TEXTBOOK, defaults
 from decision_making.training.history import METRICS

@@ -66,7 +66,7 @@ def assert_same(a, b):
 def _no_pictures():
     """A picture takes longer than these runs: in this process let there be no matplotlib."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "decision_making.training.plots", None)
+        patched.setitem(sys.modules, "decision_making.pictures.curves", None)
         yield
 
 
@@ -308,7 +308,7 @@ def test_killed_sweep_does_the_rest_when_it_is_called_again(alone, tmp_path):
     """A finished run is on the disk before it is reported: here nothing comes after the report."""
     kill = "lambda row, *_: print(row['run'], flush=True) or os.kill(os.getpid(), signal.SIGKILL)"
     process = python(
-        "import os, signal, sys; sys.modules['decision_making.training.plots'] = None\n"
+        "import os, signal, sys; sys.modules['decision_making.pictures.curves'] = None\n"
         f"from decision_making.training import sweep; sweep({LONG!r}, {str(tmp_path)!r}, progress={kill})"
     )
     name = process.communicate()[0].strip()
@@ -555,7 +555,7 @@ def command(*arguments):
 
 @pytest.fixture
 def drawing(monkeypatch):
-    monkeypatch.delitem(sys.modules, "decision_making.training.plots")  # see `_no_pictures`
+    monkeypatch.delitem(sys.modules, "decision_making.pictures.curves")  # see `_no_pictures`
 
 
 def test_command_does_a_sweep_and_plots_it(drawing, tmp_path, monkeypatch):

@@ -10,8 +10,8 @@ from scipy.optimize import brentq, minimize
 from scipy.stats import entropy, norm
 
 from decision_making import MDP
-from decision_making.exact_solution_methods import PolicyIteration, policy_evaluation, solve
 from decision_making.problems import HexWorld, StraightLineHexWorld
+from decision_making.sequential_problems.exact_solution_methods import PolicyIteration, policy_evaluation, solve
 from decision_making.trust_region_policy_optimization.theory import (
     MonotonePolicyIteration,
     advantages,

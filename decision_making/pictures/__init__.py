@@ -1,0 +1,1 @@
+"""Everything that is drawn: policies and values, learning curves, films."""

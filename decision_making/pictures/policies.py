@@ -1,0 +1,120 @@
+"""Pictures of policies and values: hex-world maps, tables of states and actions, maps of the plane, and a line.
+
+matplotlib is imported where used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.pictures.curves import new_figure, styled
+from decision_making.problems import HexWorld
+from decision_making.problems.hex_world import DIRECTIONS
+from decision_making.sequential_problems.exact_solution_methods import (
+    action_probabilities,
+    policy_evaluation,
+)
+
+CHOICES = ("#0072b2", "#e6e6e6", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")  # of actions
+FEW = 40  # states that a table names one by one
+CHANCE = 0.2  # probability from which on an action of six is shown
+
+
+def draw_hex_world(
+    ax: Any, world: HexWorld, U: Any, π: Any = None, title: str = "", largest: float | None = None
+) -> Any:
+    """Hexagons coloured by U (S,), with the number, and arrows for π on the tiles that go on.
+
+    π is actions (S,), one arrow a tile, or probabilities (S, 6), arrows as long as the action is likely. Colours run
+    from -largest to largest, by default that of |U|. Returns what a colour bar needs. The absorbing state has no
+    place on the map.
+    """
+    from matplotlib.collections import PatchCollection
+    from matplotlib.patches import RegularPolygon
+
+    U = np.asarray(U, dtype=np.float64)
+    p = None if π is None else action_probabilities(world, π)
+    largest = float(abs(U).max()) or 1.0 if largest is None else largest
+    x = np.array([i + j / 2 for i, j in world.tiles])
+    y = np.array([j * 3**0.5 / 2 for _, j in world.tiles])
+    hexagons = PatchCollection(
+        [RegularPolygon(centre, 6, radius=0.94 / 3**0.5) for centre in zip(x, y, strict=True)],
+        cmap="RdBu",
+        edgecolor="0.55",
+        linewidth=0.6,
+    )
+    hexagons.set_array(U[: len(x)])
+    hexagons.set_clim(-largest, largest)
+    ax.add_collection(hexagons)
+    for s, tile in enumerate(world.tiles):
+        ink = "white" if abs(U[s]) > 0.6 * largest else "black"
+        pays = tile in world.rewards
+        lift = 0.0 if pays or p is None else 0.2
+        ax.text(x[s], y[s] + lift, decimal(U[s]), ha="center", va="center", fontsize=6.5, color=ink)
+        if p is not None and not pays:
+            _arrows(ax, x[s], y[s] - 0.17, p[s], ink)
+    ax.set(xlim=(x.min() - 0.6, x.max() + 0.6), ylim=(y.min() - 0.65, y.max() + 0.65), aspect="equal", title=title)
+    ax.axis("off")
+    return hexagons
+
+
+def _arrows(ax: Any, x: float, y: float, p: Array, ink: str) -> None:
+    """An arrow through (x, y) for a sure action; else one from there for each action likelier than by chance."""
+    if p.max() <= CHANCE:
+        ax.plot(x, y, ".", color=ink, ms=3)
+    for a in np.flatnonzero(p > CHANCE):
+        Δi, Δj = DIRECTIONS[a]
+        u, v = Δi + Δj / 2, Δj * 3**0.5 / 2
+        back, on = (0.2, 0.2) if p[a] > 0.99 else (0.0, 0.12 + 0.26 * p[a])
+        style = {"arrowstyle": "-|>", "color": ink, "lw": 1.0, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 6}
+        ax.annotate("", (x + on * u, y + on * v), (x - back * u, y - back * v), arrowprops=style)
+
+
+def decimal(u: float) -> str:
+    """One digit after the point, and no minus before a zero."""
+    text = f"{u:.1f}"
+    return "0.0" if text == "-0.0" else text
+
+
+def policy_map(P: Any, π: Any, U: Any = None, title: str = "") -> Any:
+    """A matplotlib Figure of π on a tabular problem: a map for `HexWorld`, else a table of π(a | s) beside U.
+
+    π is actions (S,), probabilities (S, A) or a function of the state. U: None evaluates π. Raises TypeError for a
+    problem that is not tabular, ValueError for γ = 1 without U.
+    """
+    p = action_probabilities(P, π)
+    U = policy_evaluation(P, p) if U is None else np.asarray(U, dtype=np.float64)
+    with styled():
+        if isinstance(P, HexWorld):
+            rows, columns = (np.ptp([tile[k] + (1 - k) * tile[1] / 2 for tile in P.tiles]) + 1.3 for k in (1, 0))
+            figure = new_figure(min(0.72 * columns + 0.4, 9), min(0.72 * rows, 8) + 1.0)
+            shown = draw_hex_world(figure.add_subplot(), P, U, p, title)
+            bar = figure.colorbar(shown, location="bottom", shrink=0.6, aspect=40, label="U, and the likely actions")
+            bar.outline.set_visible(False)
+            return figure
+        return probability_table(p, U, title)
+
+
+def probability_table(p: Array, U: Array | None, title: str) -> Any:
+    """π(a | s) as shades, a state a row, and U as bars on the same rows."""
+    n_states, n_actions = p.shape
+    figure = new_figure(1.6 + 0.35 * min(n_actions, 20) + (0 if U is None else 2.4), min(1.6 + 0.2 * n_states, 8))
+    left, *more = figure.subplots(1, 1 if U is None else 2, sharey=True, squeeze=False)[0]
+    image = left.imshow(p, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    left.set(xlabel="action", ylabel="state", title="π(a | s)")
+    figure.suptitle(title, fontsize=10)
+    left.grid(False)
+    if n_actions <= 20:
+        left.set_xticks(range(n_actions))
+    if n_states <= FEW:
+        left.set_yticks(range(n_states))
+    figure.colorbar(image, ax=left).outline.set_visible(False)
+    for ax in more:
+        ax.barh(np.arange(n_states), U, height=0.8, color=CHOICES[0])
+        ax.axvline(0, color="0.6", lw=0.8)
+        ax.set(xlabel="U", title="value", axisbelow=True)
+        ax.grid(False, axis="y")
+    return figure

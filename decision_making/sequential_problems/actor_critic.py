@@ -1,0 +1,358 @@
+"""Actor-critic methods (chapter 13): a policy π_θ, the actor, learns together with a value function, the critic.
+
+`gradient(M, π, θ, φ)` returns the pair (grad_θ, grad_φ): ascend on the first, descend on the second.
+`update(ActorCriticUpdate(...), π, θ, φ)` does both, the actor's step by any rule of chapter 12.
+
+Notation: δ_k is the temporal difference residual, Â_k the advantage estimate, L_k the local reward-to-go. A trajectory
+contributes its own steps, however many, and each of the m trajectories counts the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
+
+import attrs
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import (
+    Array,
+    all_finite,
+    discount,
+    function,
+    not_negative,
+    one_of,
+    optional,
+    parameters,
+    positive,
+    refuse,
+    settings,
+)
+from decision_making.policies import Policy
+from decision_making.policies.base import reverse_pass
+from decision_making.sampling import default_rng
+from decision_making.sequential_problems.advantages import (
+    checked_values,
+    end_states,
+    generalized_advantages,
+    last_steps,
+    next_states,
+    temporal_differences,
+)
+from decision_making.sequential_problems.policy_gradient_estimation import (
+    Sampled,
+    gradient,
+    mean_weighted_score,
+    recorded,
+)
+from decision_making.sequential_problems.policy_gradient_optimization import (
+    ClampedSurrogateUpdate,
+    NaturalPolicyUpdate,
+    PenalizedSurrogateUpdate,
+    PolicyGradientUpdate,
+    RestrictedPolicyUpdate,
+    Step,
+    TrustRegionUpdate,
+    ascended_on_clamped,
+    ascended_on_penalized,
+    clip_gradient,
+    moved,
+    restricted_update,
+    scale_gradient,
+    searched,
+    step,
+)
+from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
+from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
+
+LAST_STEP = one_of("book", "bootstrap")
+
+
+@frozen(eq=False)
+class ActorCritic(Sampled):
+    """Actor: mean over τ of Σ_k γ^(k-1) g_k δ_k; critic: mean over τ of Σ_k (U_φ(s_k) - L_k) ∇U_φ(s_k).
+
+    Algorithm 13.1, equations 13.3 and 13.6. U(φ, s) takes a whole batch of states and is written with
+    `autograd.numpy`; φ is flat.
+    `last_step="book"`: the actor's sum ends one step early, since s_{d+1} is not recorded there; with d = 1 it is
+    empty and grad_θ is 0. `last_step="bootstrap"`: all steps, with U(φ, s_end) after the last one where the trajectory
+    was cut and 0 where it terminated. The critic's L_k are the recorded rewards in both.
+    """
+
+    U: Any = field(validator=function)  # value function U(φ, s)
+    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+
+    λ = 0.0  # a residual is the generalized advantage at λ = 0
+
+
+@frozen(eq=False)
+class GeneralizedAdvantageEstimation(Sampled):
+    """Actor: mean over τ of Σ_k γ^(k-1) g_k Â_k with Â_k = Σ_l (γλ)^(l-k) δ_l; critic as in `ActorCritic`.
+
+    Algorithm 13.2, equations 13.11-13.21. λ = 0 is `ActorCritic`: low variance, as biased as the critic is wrong.
+    λ = 1 is the whole rollout minus the value: with `last_step="bootstrap"` unbiased up to what follows the cut.
+    """
+
+    U: Any = field(validator=function)  # value function U(φ, s)
+    λ: float = field(validator=discount)  # decay of the residuals, in [0, 1]
+    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+
+
+@frozen(eq=False)
+class DeterministicPolicyGradient(Sampled):
+    """Actor: mean over τ of Σ_k γ^(k-1) ∇_θ Q_φ(s_k, π_θ(s_k)); critic: mean of Σ_k δ_k ∇_φ δ_k (algorithm 13.3).
+
+    Here π is a deterministic policy: a callable π(θ, s) -> a that takes a whole batch of states and returns scalar or
+    vector actions, written, as Q(φ, s, a), with `autograd.numpy`. Rollouts add independent N(0, σ²) noise to each
+    component of the action; the noise is in the recorded a_k, not in the action after s_{k+1}:
+    δ_k = r_k + γ Q_φ(s_{k+1}, π_θ(s_{k+1})) - Q_φ(s_k, a_k). Both its terms are differentiated (equation 13.23), which
+    biases the critic where transitions are noisy: one sample of s_{k+1} stands for two independent ones.
+    `last_step` concerns the critic: "book" leaves out the last step, "bootstrap" has it (see `ActorCritic`).
+    """
+
+    Q: Any = field(validator=function)  # action value function Q(φ, s, a)
+    σ: float = field(validator=not_negative)  # standard deviation of the exploration noise, in units of the action
+    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+
+
+Critic = ActorCritic | GeneralizedAdvantageEstimation
+
+
+def advantages(M: Any, φ: Array, τs: Trajectories) -> Array:
+    """Â_k of the steps by the critic M.U(φ, ·) and M.λ, (m, d), in float64; 0 on padding and where M leaves out."""
+    φ = parameters(φ, name="φ")
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        u = np.asarray(M.U(φ, τs.s))
+    return _advantages(M, φ, τs, u)
+
+
+def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
+    u_end = None
+    if M.last_step == "bootstrap":
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            u_end = np.asarray(M.U(φ, end_states(τs)))
+    u = checked_values(u, τs.r.shape, τs.mask, "U(φ, s)")
+    with np.errstate(over="ignore", invalid="ignore"):
+        A = generalized_advantages(temporal_differences(τs, u, M.P.γ, u_end), M.P.γ, M.λ)
+    return checked_values(A, A.shape, name="the advantage")
+
+
+@gradient.register(ActorCritic)
+@gradient.register(GeneralizedAdvantageEstimation)
+def _(
+    M: Critic, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+) -> tuple[Array, Array]:
+    θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
+    vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
+    A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
+    grad_θ = mean_weighted_score(π, θ, τs, discounts(M.P.γ, A.shape[1]) * A)
+    return grad_θ, _pulled_back(vjp, u, np.where(τs.mask, u - L, 0) / len(τs), φ, "grad_φ")
+
+
+@gradient.register(DeterministicPolicyGradient)
+def _(
+    M: DeterministicPolicyGradient, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+) -> tuple[Array, Array]:
+    θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
+    m, d = τs.r.shape
+    chosen = np.shape(π(θ, τs.s))
+    if chosen != τs.a.shape:
+        raise ValueError(f"π(θ, s) has shape {chosen}, the recorded actions {τs.a.shape}: must be the same")
+    vjp, q = _traced(lambda θ: M.Q(φ, τs.s, π(θ, τs.s)), θ)
+    checked_values(q, (m, d), τs.mask, "Q(φ, s, π(θ, s))")
+    grad_θ = _pulled_back(vjp, q, τs.mask * discounts(M.P.γ, d) / m, θ, "grad_θ")
+
+    s_next = next_states(τs)
+    a_next = np.asarray(π(θ, s_next))
+    last = last_steps(τs)
+    if M.last_step == "bootstrap":
+        end_states(τs)  # refuses a cut whose last state is not known
+        counts, goes_on = τs.mask, M.P.γ * ~(last & τs.terminated[:, None])
+    else:
+        counts, goes_on = τs.mask & ~last, np.full((m, d), M.P.γ)
+    r, goes_on = τs.r.astype(φ.dtype), goes_on.astype(φ.dtype)
+    vjp, δ = _traced(lambda φ: r + goes_on * M.Q(φ, s_next, a_next) - M.Q(φ, τs.s, τs.a), φ)
+    seed = checked_values(δ, (m, d), counts, "the residual of Q(φ, s, a)") / m
+    return grad_θ, _pulled_back(vjp, δ, seed, φ, "grad_φ")
+
+
+def _traced(f: Callable[[Array], Array], x: Array) -> tuple[Callable[[Array], Array], Array]:
+    """The vector-Jacobian product of f at x and f(x), which need not be finite yet."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        return reverse_pass(f, x)
+
+
+def _pulled_back(vjp: Callable[[Array], Array], value: Array, seed: Array, x: Array, name: str) -> Array:
+    """The gradient that the seed has at x, in the float type of x; ValueError if it is not finite."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        g = np.asarray(vjp(seed.astype(value.dtype)), x.dtype)
+    if not all_finite(g):
+        raise ValueError(f"{name} is {g}: must be finite")
+    return g
+
+
+def trajectories(
+    M: Any, π: Any, θ: Any, φ: Any, rng: Any, τs: Trajectories | None
+) -> tuple[Array, Array, Trajectories]:
+    """θ and φ checked, and the trajectories to learn from: the given ones, else m of depth d."""
+    if φ is None:
+        raise TypeError(f"φ = None: {type(M).__name__} needs its critic's parameters, as in gradient(M, π, θ, φ)")
+    φ = parameters(φ, name="φ")
+    if not isinstance(M, DeterministicPolicyGradient):
+        θ, τs = recorded(M, π, θ, rng, τs)
+        return θ, φ, τs
+    actor = _Exploring(π, parameters(θ), M.σ)
+    θ, τs = recorded(M, actor, θ, rng, τs)
+    return θ, φ, τs
+
+
+@frozen(eq=False)
+class _Exploring:
+    """A deterministic policy with independent normal noise on each component, as `rollouts` wants a policy."""
+
+    π: Any = field(validator=function)
+    θ: Array
+    σ: float
+
+    @property
+    def n(self) -> int:
+        return len(self.θ)
+
+    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+        a = np.asarray(self.π(θ, s))
+        dtype = np.float32 if a.dtype == np.float32 else np.float64
+        return np.asarray(a + dtype(self.σ) * default_rng(rng).standard_normal(a.shape, dtype))
+
+
+def _rule(M: Any, attribute: Any, rule: Any) -> None:
+    if follow.dispatch(type(rule)) is follow.dispatch(object):
+        known = ", ".join(sorted(t.__name__ for t in follow.registry if t is not object))
+        refuse(M, attribute.name, rule, f"one of {known}", TypeError)
+
+
+def _pair(M: Any, attribute: Any, grad_U: Any) -> None:
+    if not isinstance(grad_U, Critic | DeterministicPolicyGradient):
+        allowed = "ActorCritic, GeneralizedAdvantageEstimation or DeterministicPolicyGradient"
+        refuse(M, attribute.name, grad_U, allowed, TypeError)
+
+
+@frozen(eq=False)
+class ActorCriticUpdate:
+    """The actor's step by a chapter-12 rule, with the critic's estimates, and φ - α_φ grad_φ, scaled where asked for.
+
+    What the rule takes from grad_U, on the same trajectories: `PolicyGradientUpdate` and `RestrictedPolicyUpdate` the
+    actor's gradient; `NaturalPolicyUpdate` and `TrustRegionUpdate` that gradient with the Fisher matrix of the
+    trajectories; the surrogate objective of `TrustRegionUpdate`, `ClampedSurrogateUpdate` and
+    `PenalizedSurrogateUpdate` has γ^(k-1) Â_k in place of the reward-to-go (equation 12.17). The trajectories are
+    grad_U's: rule.d and rule.m are ignored, rule.P (or rule.grad_U) must be the same as here. A deterministic policy
+    has no likelihood: only the first two rules can step it.
+
+    α_φ = 0 leaves the critic alone; the book advises more steps of the actor than of the critic.
+    """
+
+    grad_U: Any = field(validator=_pair, repr=settings)  # a chapter-13 struct
+    rule: Any = field(validator=_rule, repr=settings)  # a chapter-12 struct
+    α_φ: float = field(validator=not_negative)  # step factor of the critic
+    L2_max: float | None = field(default=None, kw_only=True, validator=optional(positive))  # longest grad_φ
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.rule, PolicyGradientUpdate):
+            if self.rule.grad_U is not self.grad_U:
+                refuse(self, "rule.grad_U", self.rule.grad_U, "the same struct as grad_U")
+        elif self.rule.P is not self.grad_U.P and self.rule.P != self.grad_U.P:
+            refuse(self, "rule.P", self.rule.P, "the same problem as grad_U.P")
+        if isinstance(self.grad_U, DeterministicPolicyGradient) and not isinstance(
+            self.rule, PolicyGradientUpdate | RestrictedPolicyUpdate
+        ):
+            allowed = "PolicyGradientUpdate or RestrictedPolicyUpdate where the policy is deterministic"
+            refuse(self, "rule", self.rule, allowed, TypeError)
+
+
+@step.register
+def _(
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+) -> Step:
+    θ, φ, τs = trajectories(M.grad_U, π, θ, φ, rng, τs)
+    grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
+    surrogate = None
+    if not isinstance(M.grad_U, DeterministicPolicyGradient):
+        A = discounts(M.grad_U.P.γ, τs.r.shape[1]) * advantages(M.grad_U, φ, τs)
+        over = M.grad_U if isinstance(M.rule, PolicyGradientUpdate) else M.rule
+        surrogate = AdvantageSurrogate(over, π, θ, τs, G=A)
+    actor = follow(M.rule, θ, grad_θ, surrogate)
+    with np.errstate(over="ignore"):
+        critic = moved(φ, φ - M.α_φ * (grad_φ if M.L2_max is None else scale_gradient(grad_φ, M.L2_max)))
+    reason = actor.reason + ("; the critic's step overflows: φ is unchanged" if "overflows" in critic.reason else "")
+    moved_by = float(np.linalg.norm(critic.θ.astype(np.float64) - φ))
+    return attrs.evolve(actor, φ=critic.θ, reason=reason, info={"critic_moved": moved_by}, M=M)
+
+
+@frozen(eq=False)
+class AdvantageSurrogate(Surrogate):
+    """The surrogate objective with γ^(k-1) Â_k for the reward-to-go G_k (equation 12.17)."""
+
+    G: Array = field(kw_only=True)  # γ^(k-1) Â_k, (m, d)
+
+
+@singledispatch
+def follow(rule: Any, θ: Array, g: Array, surrogate: Any) -> Step:
+    """The step of θ by a chapter-12 rule, given the actor's gradient g (n,) and its surrogate (None: no likelihood)."""
+    raise TypeError(f"rule = {rule!r}: not a rule of chapter 12")
+
+
+@follow.register
+def _(rule: PolicyGradientUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
+    g = g if rule.L2_max is None else scale_gradient(g, rule.L2_max)
+    g = g if rule.clip is None else clip_gradient(g, *rule.clip)
+    with np.errstate(over="ignore"):
+        return moved(θ, θ + rule.α * g, surrogate)
+
+
+@follow.register
+def _(rule: RestrictedPolicyUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
+    return moved(θ, restricted_update(θ, g, rule.ε), surrogate)
+
+
+@follow.register
+def _(rule: NaturalPolicyUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
+    return moved(θ, _natural(rule, θ, g, surrogate), surrogate)
+
+
+@follow.register
+def _(rule: TrustRegionUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
+    return searched(rule, θ, _natural(rule, θ, g, surrogate), surrogate)
+
+
+@follow.register
+def _(rule: ClampedSurrogateUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
+    return ascended_on_clamped(rule, θ, surrogate)
+
+
+@follow.register
+def _(rule: PenalizedSurrogateUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
+    return ascended_on_penalized(rule, θ, surrogate)
+
+
+def _natural(rule: Any, θ: Array, g: Array, surrogate: Any) -> Array:
+    """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g.
+
+    "trajectory": F of whole trajectories. "surrogate": g and F are the gradient of the surrogate objective and the
+    Hessian of the constraint. In rows X with XᵀX / N = F + cI, the y of least norm with Xᵀy / N = g makes this
+    `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped.
+    """
+    τs, π = surrogate.τs, surrogate.π
+    if rule.direction == "trajectory":
+        X, m = np.asarray(π.scores(θ, τs)), len(τs)
+    else:
+        share = surrogate.kl_share[τs.mask]
+        X, m = np.sqrt(share)[:, None] * π.step_scores(θ, τs)[τs.mask], 1
+        g = surrogate.objective_gradient(θ)
+    if rule.damping:
+        X = np.vstack([X, np.sqrt(rule.damping * m) * np.eye(len(θ), dtype=X.dtype)])
+    X = X * np.sqrt(len(X) / m, dtype=X.dtype)
+    rcond = 8 * np.sqrt(len(θ)) * np.finfo(X.dtype).eps if X.dtype == np.float32 else None
+    y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * g.astype(np.float64), rcond=rcond)[0]
+    return natural_update(θ, X, y, rule.ε)

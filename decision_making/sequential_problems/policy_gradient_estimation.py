@@ -1,0 +1,221 @@
+"""Policy gradient estimation (chapter 11): five estimators of ∇U(θ), each a struct and the verb `gradient`.
+
+Notation: R(τ) is the return, G_k the reward-to-go discounted from the start of the trajectory, L_k the one discounted
+from step k, g_k = ∇log π_θ(a_k | s_k), g(τ) = Σ_k g_k. A mean over trajectories weights each of the m equally.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
+from decision_making.policies import Policy
+from decision_making.policies.base import weighted_score
+from decision_making.sampling import default_rng, start_distribution
+from decision_making.simulation import rollouts, rollouts_or_blocks
+from decision_making.trajectories import (
+    Trajectories,
+    check_finite,
+    check_trajectories,
+    discounts,
+    local_rewards_to_go,
+    returns,
+    rewards_to_go,
+)
+
+
+@frozen(eq=False)
+class Sampled:
+    """The fields shared by everything that learns from m trajectories of depth d."""
+
+    P: Any = field(validator=problem)  # problem
+    b: Any = field(validator=start_distribution, repr=brief)  # start state distribution
+    d: int = field(validator=count)  # depth: steps of a trajectory
+    m: int = field(validator=count)  # number of trajectories
+
+    def __attrs_post_init__(self) -> None:
+        S = getattr(self.P, "S", None)
+        if S is not None and not callable(self.b) and not hasattr(self.b, "rvs") and len(self.b) != len(S):
+            refuse(self, "b", f"a vector of {len(self.b)}", f"one probability for each of the {len(S)} states of P")
+
+
+@frozen(eq=False)
+class FiniteDifferenceGradient(Sampled):
+    """Component i is (Û(θ + δ eᵢ) - Û(θ)) / δ, each Û the mean return of m rollouts (algorithm 11.2, equation 11.5).
+
+    With common random numbers every Û uses the same random stream: the same expectation, a variance that stays finite
+    as δ → 0, and (n + 1) m rollouts. Without, as in the book, each Û is drawn afresh: 2 n m rollouts.
+    """
+
+    δ: float = field(validator=positive)  # size of the difference
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)
+
+
+@frozen(eq=False)
+class RegressionGradient(Sampled):
+    """Least-squares fit of ΔU = ∇Uᵀ Δθ to m random perturbations of length δ (algorithm 11.3, equations 11.6-11.8).
+
+    One rollout for each perturbation. `base="fresh"` draws a new rollout at θ for each, as in the book;
+    `base="shared"` subtracts the mean return of the m rollouts at θ. About m = 2n perturbations are advisable; with
+    m < n the result is only the projection of the gradient on their span, and a UserWarning says so.
+    """
+
+    δ: float = field(validator=positive)  # length of the perturbations
+    base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))
+
+
+@frozen(eq=False)
+class LikelihoodRatioGradient(Sampled):
+    """Mean over τ of g(τ) R(τ) (algorithm 11.4, equation 11.19). Unbiased."""
+
+
+@frozen(eq=False)
+class RewardToGoGradient(Sampled):
+    """Mean over τ of Σ_k g_k G_k (algorithm 11.5, equation 11.26). Unbiased."""
+
+
+@frozen(eq=False)
+class BaselineSubtractionGradient(Sampled):
+    """Mean over τ of Σ_k ℓ_k (L_k - base) with ℓ_k = γ^(k-1) g_k, one base for each component (algorithm 11.6).
+
+    `baseline="mean_of_ratios"` is the book's code: base is the mean over τ of Σ_k ℓ_k² L_k / Σ_k ℓ_k².
+    `baseline="ratio_of_means"` is the book's equation 11.43: the quotient of the two means.
+    The base comes from the same trajectories, which biases the estimate by -(1/m) E[base(τ) Σ_k ℓ_k] in the first
+    form (m = d = 1 gives 0 always). `leave_one_out=True` takes the base of each trajectory from the other m - 1:
+    unbiased, needs m >= 2. A component whose scores are all 0 has base 0.
+    """
+
+    baseline: str = field(default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means"))
+    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        if self.leave_one_out and self.m < 2:
+            refuse(self, "m", self.m, "at least 2 where leave_one_out is set")
+
+
+@singledispatch
+def gradient(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
+    """Estimate ∇U(θ), (n,), with the estimator M (chapter 11); with a critic (chapter 13) the pair (grad_θ, grad_φ).
+
+    With recorded trajectories τs nothing is simulated and M.d and M.m are ignored; the estimators that must perturb
+    θ refuse them. `rng`: None, an int or a Generator.
+
+    Raises TypeError for an unknown M; ValueError, before any rollout, for a θ of the wrong length or not finite, and
+    for a state, action, reward or score that is not finite, naming it.
+    """
+    raise TypeError(f"M = {M!r}: gradient knows {known(gradient)}")
+
+
+def known(verb: Any) -> str:
+    """The names of the structs a dispatched verb knows."""
+    return ", ".join(sorted(t.__name__ for t in verb.registry if t is not object))
+
+
+def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None, blocks: bool = False) -> tuple[Array, Any]:
+    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P.
+
+    With `blocks` they may come as `Simulated` ones, which are read block by block.
+    """
+    θ = parameters(θ, π.n)
+    if τs is None:
+        roll_out = rollouts_or_blocks if blocks else rollouts
+        return θ, roll_out(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
+    check_trajectories(τs)
+    check_finite(τs)
+    return θ, τs
+
+
+@gradient.register
+def _(M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    θ, rng = _perturbed(M, π, θ, rng, τs)
+    stream = int(rng.integers(2**63))
+
+    def U(θ_perturbed: Array) -> float:
+        draws = default_rng(stream) if M.common_random_numbers else rng
+        return float(returns(rollouts(M.P, M.b, π, θ_perturbed, M.d, M.m, draws), M.P.γ).mean())
+
+    basis = M.δ * np.eye(len(θ), dtype=θ.dtype)
+    if M.common_random_numbers:
+        U_θ = U(θ)
+        return np.array([(U(θ + e) - U_θ) / M.δ for e in basis], θ.dtype)
+    return np.array([(U(θ + e) - U(θ)) / M.δ for e in basis], θ.dtype)
+
+
+@gradient.register
+def _(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    θ, rng = _perturbed(M, π, θ, rng, τs)
+    n = len(θ)
+    if M.m < n:
+        warnings.warn(
+            f"RegressionGradient.m = {M.m} < n = {n}: the result is only the projection of the gradient on the span "
+            f"of the perturbations; take m >= {2 * n}",
+            stacklevel=3,
+        )
+    ΔΘ = rng.standard_normal((M.m, n))
+    ΔΘ *= M.δ / np.linalg.norm(ΔΘ, axis=1, keepdims=True)
+    U = returns(rollouts(M.P, M.b, π, (θ + ΔΘ).astype(θ.dtype), M.d, M.m, rng), M.P.γ)
+    U_θ = returns(rollouts(M.P, M.b, π, θ, M.d, M.m, rng), M.P.γ)
+    ΔU = U - (U_θ.mean() if M.base == "shared" else U_θ)
+    return np.linalg.lstsq(ΔΘ, ΔU, rcond=None)[0].astype(θ.dtype)
+
+
+@gradient.register
+def _(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    θ, τs = recorded(M, π, θ, rng, τs)
+    R = returns(τs, M.P.γ)
+    return mean_weighted_score(π, θ, τs, np.where(τs.mask, R[:, None], 0))
+
+
+@gradient.register
+def _(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    θ, τs = recorded(M, π, θ, rng, τs)
+    return mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
+
+
+@gradient.register
+def _(M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    θ, τs = recorded(M, π, θ, rng, τs)
+    g = discounts(M.P.γ, τs.r.shape[1])[:, None] * π.step_scores(θ, τs)  # the ℓ_k of the docstring, (m, d, n)
+    L = local_rewards_to_go(τs, M.P.γ)
+    above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
+    others = _mean_of_the_others if M.leave_one_out else _mean_of_all
+    ratios = M.baseline == "mean_of_ratios"
+    base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
+    estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
+    return estimates.mean(axis=0).astype(θ.dtype)
+
+
+def _perturbed(M: Any, π: Policy, θ: Any, rng: Any, τs: Any) -> tuple[Array, np.random.Generator]:
+    if τs is not None:
+        raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
+    return parameters(θ, π.n), default_rng(rng)
+
+
+def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
+    """Mean over τ of Σ_k c_k g_k, in one reverse pass. A result that is not finite is traced to its step."""
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        g, logp = weighted_score(π, θ, τs, c / len(τs))
+    if not (all_finite(logp) and all_finite(g)):
+        π.scores(θ, τs)  # names the trajectory and the step
+        raise ValueError(f"the gradient estimate is {g}: the weighted scores overflow")
+    return g
+
+
+def _ratio(above: Array, below: Array) -> Array:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def _mean_of_all(x: Array) -> Array:
+    return x.mean(axis=0, keepdims=True)
+
+
+def _mean_of_the_others(x: Array) -> Array:
+    if len(x) < 2:
+        raise ValueError(f"τs holds {len(x)} trajectory: leave_one_out needs at least 2")
+    return (x.sum(axis=0, keepdims=True) - x) / (len(x) - 1)
