@@ -21,10 +21,6 @@ from decision_making.trajectories import BLOCK, Trajectories, check_finite
 
 KEPT = 1 << 22  # numbers of a record (34 MB) up to which it is kept, where reading it again means simulating again
 
-# glibc hands freed arrays above a threshold back to the system and pays page faults to get them again. Freeing one
-# array of 30 MB (never touched, so it costs nothing) raises that threshold; an update of 10,000 trajectories halves.
-np.empty(30 << 20, np.uint8)
-
 
 def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = None) -> Trajectories:
     """Roll out d steps from the batch of start states s (m, ...) with actions π(s) (algorithm 11.1).

@@ -17,6 +17,7 @@ SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "ch
 ROOMS = [
     "checks",
     "files",
+    "speed",
     "sampling",
     "trajectories",
     "mdp",
@@ -97,6 +98,7 @@ def test_problems_know_only_the_ground():
             assert set(rooms_imported(source)) <= {
                 "checks",
                 "files",
+                "speed",
                 "sampling",
                 "trajectories",
                 "mdp",

@@ -15,6 +15,7 @@ from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import isbox
 
 from decision_making.checks import Array, all_finite
+from decision_making.speed import columns, tiled
 from decision_making.trajectories import Trajectories
 
 SCORE_BLOCK = 1 << 17  # numbers in one block of trajectories (rows × the larger of depth and parameters)
@@ -78,13 +79,12 @@ class Policy(ABC):
         Raises ValueError naming the trajectory and the step where a log-likelihood or a score is not finite.
         """
         m, d = τs.r.shape
-        G = np.empty((self.n, m), θ.dtype).T
+        G = columns(m, self.n, θ.dtype)
         rows = max(1, SCORE_BLOCK // max(d, self.n))
         for i in (slice(j, j + rows) for j in range(0, m, rows)):
             s, a = τs.s[i], τs.a[i]
-            tiled = np.repeat(θ[:, None], len(s), axis=1).T  # (rows, n) with the parameter axis first in memory
             with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-                vjp, logp = self.pullback(tiled, a, s)
+                vjp, logp = self.pullback(tiled(θ, len(s)), a, s)
                 if logp.shape != s.shape[:2]:
                     raise ValueError(f"logpdf has shape {logp.shape} on a batch {s.shape[:2]}: must be the same")
                 G[i] = vjp(np.ones_like(logp) if τs.full else τs.mask[i].astype(logp.dtype))

@@ -9,7 +9,6 @@ on bit for bit.
 from __future__ import annotations
 
 import math
-import mmap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +33,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     step,
 )
 from decision_making.simulation import rollouts
+from decision_making.speed import reserved
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
 from decision_making.trajectories import Trajectories
@@ -49,12 +49,9 @@ PATIENCE = 100_000  # steps of each environment in which no episode ends, where 
 
 @define(eq=False)
 class _Record:
-    """Numbers, ever more of them. The room is there from the start; pages that are not touched take no memory.
+    """An append-only buffer of numbers, with room reserved for four million from the start."""
 
-    Growing little by little would leave holes behind, and np.empty takes huge pages.
-    """
-
-    room: Array = field(factory=lambda: _mapped(1 << 22))
+    room: Array = field(factory=lambda: reserved(1 << 22))
     n: int = 0
 
     @property
@@ -65,15 +62,11 @@ class _Record:
     def extend(self, x: Any) -> None:
         n = self.n + len(x)
         if n > len(self.room):
-            room = _mapped(2 * n)
+            room = reserved(2 * n)
             room[: self.n] = self.numbers
             self.room = room
         self.room[self.n : n] = x
         self.n = n
-
-
-def _mapped(n: int) -> Array:
-    return np.frombuffer(mmap.mmap(-1, 8 * n))
 
 
 @define(eq=False)
