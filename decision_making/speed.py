@@ -22,7 +22,7 @@ def columns(rows: int, n: int, dtype: object) -> Array:
 
     Scores are written one parameter at a time and read by factorisations that want columns. `make bench`, m = 10,000.
     """
-    return np.empty((n, rows), dtype).T  # type: ignore[call-overload,no-any-return]
+    return np.empty((n, rows), dtype).T  # type: ignore[call-overload]
 
 
 def tiled(θ: Array, rows: int) -> Array:
