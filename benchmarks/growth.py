@@ -29,6 +29,7 @@ from decision_making import (
     NaturalPolicyUpdate,
     NeuralPolicy,
     RestrictedPolicyUpdate,
+    SimulatedAgain,
     SoftmaxPolicy,
     Trajectories,
     TrustRegionPolicyOptimization,
@@ -168,12 +169,16 @@ def fresh(case):
     return np.array(out.stdout.split(), float)
 
 
-def peak_memory(Struct, *α):
-    """Seconds, megabytes of the process above its imports: the regulator, m = 1,000,000, depth 10."""
+def peak_memory(Struct, *α, again=False):
+    """Seconds, megabytes of the process above its imports: the regulator, m = 1,000,000, depth 10.
+
+    `again`: no record is kept, the trajectories are simulated again for each reading.
+    """
     P, π, θ = SimpleRegulator(γ), LinearGaussianPolicy(), np.array([0.0, 1.0])
     update(Struct(P, P.b, 10, 100, ε, *α), π, θ, rng=0)  # imports what is imported where used
     before, start = largest_resident_set(), time.process_time()
-    update(Struct(P, P.b, 10, 1_000_000, ε, *α), π, θ, rng=0)
+    M = Struct(P, P.b, 10, 1_000_000, ε, *α)
+    update(M, π, θ, rng=0, τs=SimulatedAgain(P, P.b, π, θ, M.d, M.m, 0) if again else None)
     return time.process_time() - start, (largest_resident_set() - before) / 1024
 
 
@@ -244,6 +249,8 @@ def imports(module):
 CASES = {
     "natural": lambda: peak_memory(NaturalPolicyUpdate),
     "trust": lambda: peak_memory(TrustRegionUpdate, 0.5),
+    "natural-again": lambda: peak_memory(NaturalPolicyUpdate, again=True),
+    "trust-again": lambda: peak_memory(TrustRegionUpdate, 0.5, again=True),
     "sparse": lambda: table(True, 0.0),
     "sparse-damped": lambda: table(True, 0.01),
     "dense": lambda: table(False, 0.01),
@@ -255,8 +262,10 @@ def single_cases():
     """Lines of a table."""
     yield "| case | measured |\n|---|---|"
     for case, name in (("natural", "natural"), ("trust", "trust-region")):
-        seconds, megabytes = fresh(case)
-        yield f"| {name} update, regulator, m = 1,000,000, d = 10 | {megabytes:.0f} MB above imports, {seconds:.2f} s |"
+        for record, how in ((case, "recorded"), (f"{case}-again", "`SimulatedAgain`")):
+            seconds, megabytes = fresh(record)
+            what = f"{name} update, regulator, m = 1,000,000, d = 10, {how}"
+            yield f"| {what} | {megabytes:.0f} MB above imports, {seconds:.2f} s |"
     for case, name in (
         ("sparse", "8 successors"),
         ("sparse-damped", "8 successors, damping 0.01"),

@@ -16,7 +16,7 @@ import decision_making as dm
 from decision_making import exact
 from decision_making.checks import parameters
 from decision_making.problems import SimpleRegulator
-from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization import Surrogate
 from decision_making.trajectories import returns, rewards_to_go
 
 if "__file__" in globals():  # for the modules beside this file, wherever that is; a notebook runs in their folder
@@ -779,7 +779,7 @@ def exercise_12_1() -> dict[str, np.ndarray]:
     θ, τs = np.array([0.0, 1.0]), rollouts_12_1()
     M = dm.RewardToGoGradient(ONE_STEP, draw_one_step, 3, 2)
     return {
-        "surrogate": Surrogate(M, normal_policy, θ, τs).objective_gradient(θ),
+        "surrogate": Surrogate(normal_policy, θ, τs, M.P.γ).objective_gradient(θ),
         "reward-to-go": dm.gradient(M, normal_policy, θ, τs=τs),
     }
 

@@ -21,8 +21,7 @@ from decision_making.problems import GymnasiumProblem
 from decision_making.sequential_problems.exact_solution_methods import PolicyIteration, solve
 from decision_making.trust_region_policy_optimization import conjugate_gradients, theory
 from decision_making.trust_region_policy_optimization.update import (
-    BatchSurrogate,
-    damped_fisher,
+    batch,
     estimates,
     explained_variance,
 )
@@ -335,7 +334,8 @@ def cart_pole(seed: int) -> tuple[Any, Any, np.ndarray, np.ndarray]:
     """CartPole-v1 with the settings of the tutorials: networks 24-24, γ 0.99, λ 0.95, δ 0.01, 10 CG iterations."""
     P = GymnasiumProblem("CartPole-v1", 0.99, n_envs=8, seed=seed)
     π, critic = P.policy((24, 24)), NeuralCritic((P.observation_width, 24, 24))
-    M = TrustRegionPolicyOptimization(P, 1024, critic, 0.01, λ=0.95, cg_iterations=10, damping=0.01)
+    rule = dm.TrustRegionUpdate.rule(ε=0.01, α=0.8, max_backtracks=10, damping=0.01)
+    M = TrustRegionPolicyOptimization(P, 1024, critic, rule=rule, λ=0.95, cg_iterations=10)
     return M, π, π.init(seed), critic.init(seed)
 
 
@@ -346,18 +346,18 @@ def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
         θ, φ = dm.update(M, π, θ, φ, rng=k)
     τs = M.P.collect(π, θ, M.n, updates)
     A, targets, V = estimates(M, φ, τs)
-    s, a, r = τs.flat()
-    surrogate = BatchSurrogate(M, π, θ, dm.Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
-    g = surrogate.objective_gradient(θ)
-    F = damped_fisher(M, surrogate.here, np.random.default_rng(0))
+    here, rule = batch(M, π, θ, τs, A, 0), M.update_rule
+    g = here.gradient()
+    F = here.damped_fisher(rule.damping)
     unit, iterates = g / np.max(abs(g)), [np.zeros_like(g)]  # the step does not depend on the length of g
-    x = conjugate_gradients(F, unit, M.cg_iterations, callback=lambda x: iterates.append(x.copy()))
+    x = conjugate_gradients(F, unit, M.cg_iterations, callback=lambda x, r: iterates.append(x.copy()))
     xFx = float(x @ F(x))
     Δ = np.sqrt(2 * M.δ / xFx) * x
-    before = surrogate.objective(θ)
+    before = here.start.objective
+    points = [here.at(θ + rule.α**j * Δ) for j in range(rule.max_backtracks + 1)]
     return {
         "M": M,
-        "steps": len(s),
+        "steps": len(A),
         "episodes": len(M.P.episodes[0]),
         "advantages": A,
         "explained variance": explained_variance(targets, V),
@@ -368,12 +368,9 @@ def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
         "Δ": Δ,
         "quadratic KL": 0.5 * float(Δ @ F(Δ)),
         "predicted gain": float(g @ Δ),
-        "points": [
-            (M.α**j, surrogate.constraint(θ + M.α**j * Δ), surrogate.objective(θ + M.α**j * Δ) - before)
-            for j in range(M.max_backtracks + 1)
-        ],
+        "points": [(rule.α**j, point.constraint, point.objective - before) for j, point in enumerate(points)],
         "segment": [
-            (t, surrogate.constraint(θ + t * Δ), surrogate.objective(θ + t * Δ) - before) for t in np.linspace(0, 2, 41)
+            (t, here.at(θ + t * Δ).constraint, here.at(θ + t * Δ).objective - before) for t in np.linspace(0, 2, 41)
         ],
         "candidate": θ + Δ,
         "step": dm.step(M, π, θ, φ, rng=0, τs=τs),

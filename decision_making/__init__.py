@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from decision_making.explanation import explain
 from decision_making.mdp import MDP, lookahead
 from decision_making.policies import (
     FunctionPolicy,
@@ -38,7 +37,6 @@ from decision_making.sequential_problems.policy_gradient_estimation import (
     LikelihoodRatioGradient,
     RegressionGradient,
     RewardToGoGradient,
-    gradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
     ClampedSurrogateUpdate,
@@ -50,14 +48,13 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     TrustRegionUpdate,
     clamped_gradient,
     clip_gradient,
+    explain,
     linesearch,
+    natural_update,
     scale_gradient,
-    step,
     surrogate_constraint,
     surrogate_objective,
-    update,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
 from decision_making.sequential_problems.policy_search import (
     CrossEntropyPolicySearch,
     EvolutionStrategies,
@@ -73,10 +70,11 @@ from decision_making.sequential_problems.policy_search import (
     optimize,
     optimize_dist,
 )
-from decision_making.simulation import rollouts, simulate
+from decision_making.simulation import SimulatedAgain, rollouts, simulate
 from decision_making.training import History, train
 from decision_making.trajectories import Trajectories, standard_error
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+from decision_making.verbs import gradient, step, update
 
 __version__ = "0.1.0"
 
@@ -117,6 +115,7 @@ __all__ = [
     "RegressionGradient",
     "RestrictedPolicyUpdate",
     "RewardToGoGradient",
+    "SimulatedAgain",
     "SoftmaxPolicy",
     "Step",
     "TabularPolicy",

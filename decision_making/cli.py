@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 import decision_making
 from decision_making.pictures.films import film
 from decision_making.training import runs, sweeps
-from decision_making.training.configuration import PROBLEMS, RULES, Configuration
+from decision_making.training.configuration import PROBLEMS, UPDATES, Configuration, replaced
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -98,7 +98,7 @@ def train(
     env: Annotated[
         str | None, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")
     ] = None,
-    update: Annotated[str | None, typer.Option(help=f"One of {', '.join(RULES)}.")] = None,
+    update: Annotated[str | None, typer.Option(help=f"One of {', '.join(UPDATES)}.")] = None,
     seed: Annotated[int | None, typer.Option(help="What all random numbers follow from.")] = None,
     steps: Steps = None,
     updates: Updates = None,
@@ -147,7 +147,7 @@ def sweep(
     env: Annotated[
         list[str] | None, typer.Argument(help="Gymnasium ids, or names from `decision-making problems`.")
     ] = None,
-    update: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(RULES)}. May be repeated.")] = None,
+    update: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(UPDATES)}. May be repeated.")] = None,
     seeds: Annotated[str | None, typer.Option(help="As in 0:10 (0 to 9), or 1,4,7.")] = None,
     steps: Steps = None,
     updates: Updates = None,
@@ -184,7 +184,7 @@ def sweep(
             all_settings = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{config}: not TOML: {error}") from error
-        all_settings = {name: x for name, x in all_settings.items() if name != "versions"} | changes
+        all_settings = replaced(all_settings, changes)
         if "env" not in all_settings:
             raise ValueError("ENV or --config: one of them must say what to train on")
         tasks = sweeps.grid(all_settings)

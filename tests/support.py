@@ -1,6 +1,17 @@
-"""What the tests of the chapter scripts share: the script as the command line loads it, and its verdict."""
+"""What tests share: chapter scripts as the command line loads them, and the local model of recorded trajectories."""
 
 from decision_making import cli
+from decision_making.sequential_problems.policy_gradient_optimization import evidence
+
+
+def surrogate(M, π, θ, τs):
+    """The local model of an update on recorded trajectories."""
+    return evidence(M, π, θ, None, τs)
+
+
+def scores_and_returns(M, π, θ, τs):
+    """Rows (G, R) whose natural direction M wants."""
+    return surrogate(M, π, θ, τs).scores_and_returns(M.direction)
 
 
 def script(number):

@@ -51,10 +51,9 @@ def _tabular(P: Any, policy: TrainedPolicy, c: Configuration, title: str) -> Any
 
 def _regulator(P: SimpleRegulator, policy: TrainedPolicy, c: Configuration, title: str) -> Any:
     """The action ± 2σ and the utility over the state, beside the best ones."""
-    from decision_making import exact
+    from decision_making.exact.regulator import RegulatorExpectation  # imported where used
 
-    E = exact.expectation(P, P.b, policy.π, policy.θ, c["depth"])
-    best = exact.expectation(P, P.b, policy.π, np.array([-1.0, 0.0]), c["depth"])
+    E, best = (RegulatorExpectation(P, P.b, policy.π, θ, c["depth"]) for θ in (policy.θ, np.array([-1.0, 0.0])))
     s, (gain, _) = np.linspace(-1, 1, 101), policy.θ
     σ = abs(float(policy.θ[1])) + policy.π.σ_min
     with styled():

@@ -27,16 +27,18 @@ from decision_making.sequential_problems.policy_gradient_estimation import (
     RewardToGoGradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
+    PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
     Step,
     check_critic,
-    step,
 )
 from decision_making.simulation import rollouts
 from decision_making.speed import reserved
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
 from decision_making.trajectories import Trajectories
+from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
+from decision_making.verbs import step
 
 RECORDED = (
     LikelihoodRatioGradient,
@@ -154,7 +156,9 @@ def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -
 
 def _begun(M: Any, π: Policy, θ: Array, φ: Array | None) -> _Run:
     φ = None if φ is None else parameters(φ, name="φ")
-    return _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0)
+    rule = _rule(M)
+    β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
+    return _Run(parameters(θ, π.n), φ, β, 0, 0, 0.0)
 
 
 def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None:
@@ -185,8 +189,7 @@ def _stream(seed: int, update: int, use: int) -> int:
 
 def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
     rng, start = default_rng(_stream(seed, run.update, 0)), time.perf_counter()
-    if run.β is not None and hasattr(M, "β"):
-        M = attrs.evolve(M, β=run.β)
+    M = _with_penalty(M, run.β)
     τs = _collect(M, π, run.θ, rng)
     critic = () if run.φ is None else (run.φ,)
     taken = step(M, π, run.θ, *critic, rng=rng, **({} if τs is None else {"τs": τs}))
@@ -217,9 +220,23 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
     return taken, row
 
 
+def _rule(M: Any) -> Any:
+    """The rule of chapter 12 that M follows."""
+    return M.update_rule if isinstance(M, TrustRegionPolicyOptimization) else M
+
+
+def _with_penalty(M: Any, β: float | None) -> Any:
+    """M with the penalty weight that the last update left, where its rule is penalized."""
+    rule = _rule(M)
+    if β is None or not isinstance(rule, PenalizedSurrogateUpdate):
+        return M
+    rule = attrs.evolve(rule, β=β)
+    return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization) else rule
+
+
 def _collect(M: Any, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories | None:
     """The trajectories M learns from, collected here to be reported too; None where M must simulate itself."""
-    if hasattr(M, "critic"):
+    if isinstance(M, TrustRegionPolicyOptimization):
         τs: Trajectories = M.P.collect(π, θ, M.n, rng)
         return τs
     if isinstance(M, PolicyGradientUpdate) and isinstance(M.grad_U, RECORDED):

@@ -104,23 +104,28 @@ def sweep(
 def table(folder: Path | str) -> list[Row]:
     """One row for each finished run in the folder of a sweep, sorted; sweep.csv holds the same.
 
-    Columns: the settings that vary, seed, return (mean of the last 100 episodes), updates, steps (of the environment),
-    seconds (of work), reason (why it stopped) and run (its sub-folder). `pandas.DataFrame(table(folder))` takes it.
+    Columns: the settings that vary (but where environment or update bring their own), seed, return (mean of the last
+    100 episodes), updates, steps (of the environment), seconds (of work), reason (why it stopped) and run (its
+    sub-folder). `pandas.DataFrame(table(folder))` takes it.
     Raises ValueError for a damaged file, naming it.
     """
     found = [(path.parent, _result(path)) for path in Path(folder).glob(f"*/{RESULT}")]
     settings = {path: runs.read_configuration(path).values for path, _ in found}
     names = dict.fromkeys(name for values in settings.values() for name in values)
-    varying = [
-        name
-        for name in names
-        if name != "seed" and len({json.dumps(values.get(name)) for values in settings.values()}) > 1
-    ]
+    varying = [name for name in names if name != "seed" and _varies(name, list(settings.values()))]
     rows = [
         {name: settings[path].get(name) for name in (*varying, "seed")} | result | {"run": path.name}
         for path, result in found
     ]
     return sorted(rows, key=lambda row: [_order(row[name]) for name in (*varying, "seed", "run")])
+
+
+def _varies(name: str, settings: list[dict[str, Any]]) -> bool:
+    """Whether a setting differs between runs, and not only since their environments or updates have other defaults."""
+    if len({json.dumps(values.get(name)) for values in settings}) == 1:
+        return False
+    own = (values[name] != defaults(values["env"], values["update"])[name] for values in settings if name in values)
+    return name in ("env", "update") or any(own)
 
 
 def run_folders(folder: Path | str) -> list[Path]:
@@ -152,7 +157,7 @@ def name_of(c: Configuration) -> str:
 
     It depends on nothing else, so that a sweep may grow; it is one plain part of a path.
     """
-    usual = defaults(c["env"])
+    usual = defaults(c["env"], c["update"])
     others = {name: x for name, x in c.values.items() if name not in ("env", "update", "seed") and x != usual[name]}
     said = "-".join(f"{name}={json.dumps(x) if isinstance(x, list) else x}" for name, x in others.items())
     exact = "-".join(x for x in (c["env"], c["update"], said, f"seed={c['seed']}") if x)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from decision_making import Step
+from decision_making.sequential_problems.policy_gradient_optimization import Status
 from tests.support import assert_described, script
 
 imread = pytest.importorskip("matplotlib.image").imread
@@ -194,7 +195,7 @@ def test_line_search_that_accepts_nothing_shows_no_accepted_point():
     data = EXPLORER(points=15)
     figure = report.empty_figure()
     for accepted in (True, False):
-        data["step"] = attrs.evolve(data["step"], accepted=accepted)
+        data["step"] = attrs.evolve(data["step"], status=Status.ACCEPTED if accepted else Status.NOTHING_ACCEPTED)
         CHAPTERS[1].draw_trust_region(data, figure)
         lines = {line.get_label(): len(line.get_xdata()) for line in figure.axes[0].lines}
         assert (lines["rejected"], lines["accepted"]) == ((1, 1) if accepted else (2, 0))
