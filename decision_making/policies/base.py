@@ -59,6 +59,24 @@ class Policy(ABC):
         """The KL divergence as a surrogate constraint sees it; exact wherever `kl` is known (a is then unused)."""
         return self.kl(θ, θ_new, s)
 
+    def recorded_entropy(self, θ: Array, a: Array, s: Array) -> Array:
+        """The entropy as a report sees it: exact wherever `entropy` is known (a is then unused)."""
+        return self.entropy(θ, s)
+
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """v ↦ F v for vectors v (n,), F the Fisher matrix of π_θ averaged over the batch of N steps; θ is (n,).
+
+        Estimated from the recorded actions: F = (1/N) Σ_k g_k g_kᵀ with the scores g_k = ∇log π_θ(a_k | s_k), which
+        is right in expectation where the actions were drawn from π_θ. A policy whose Fisher matrix is known in closed
+        form overrides this, and has no use for a. Neither F nor the N scores are ever held in memory: the reverse pass
+        of the log-likelihood is built once, and each product is two passes through it. The product has θ's dtype; it
+        is not finite where a log-likelihood or a score is not.
+        """
+        θ = as_θ(θ)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            pull, logp = self.pullback(θ, a, s)
+            return weighted_gram(pull, np.full_like(logp, 1 / logp.size), θ)
+
     def at(self, θ: Array, s: Array, *, derivatives: bool = True) -> At:
         """The policy with the parameters θ (n,) in the states s, to be asked several questions.
 
@@ -138,7 +156,7 @@ class Policy(ABC):
 class At:
     """A policy at θ (n,) in the states s. A policy whose answers share a computation has one of its own."""
 
-    π: Any
+    π: Policy
     θ: Array
     s: Array
 
@@ -155,14 +173,13 @@ class At:
         """KL(π_θ ‖ π_θ_new) for each state, as a surrogate constraint sees it (`Policy.recorded_kl`)."""
         return np.asarray(self.π.recorded_kl(self.θ, new.θ, a, self.s))
 
-    def entropy(self) -> Array:
-        """Entropy for each state, in nats."""
-        return np.asarray(self.π.entropy(self.θ, self.s))
+    def entropy(self, a: Array) -> Array:
+        """Entropy for each state, in nats, as a report sees it (`Policy.recorded_entropy`)."""
+        return np.asarray(self.π.recorded_entropy(self.θ, a, self.s))
 
-    def fisher_product(self) -> Callable[[Array], Array]:
-        """v ↦ F v, F the mean Fisher matrix over the states."""
-        product: Callable[[Array], Array] = self.π.fisher_product(self.θ, self.s)
-        return product
+    def fisher_product(self, a: Array) -> Callable[[Array], Array]:
+        """v ↦ F v, (n,) ↦ (n,), F the Fisher matrix averaged over the steps (`Policy.fisher_product`)."""
+        return self.π.fisher_product(self.θ, a, self.s)
 
 
 def reverse_pass(f: Callable[[Array], Array], θ: Array) -> tuple[Callable[[Array], Array], Array]:
@@ -171,6 +188,21 @@ def reverse_pass(f: Callable[[Array], Array], θ: Array) -> tuple[Callable[[Arra
         warnings.filterwarnings("ignore", message="Output seems independent of input")
         vjp, value = make_vjp(f)(θ)
     return vjp, value
+
+
+def weighted_gram(pull: Callable[[Array], Array], w: Array, θ: Array) -> Callable[[Array], Array]:
+    """v ↦ Jᵀ(w ∘ J v), (n,) ↦ (n,) in θ's dtype, from the vector-Jacobian product `pull`, u ↦ Jᵀu, of a function of θ.
+
+    u and the weights w have the shape of what the function returns. Since `pull` is linear, its own vector-Jacobian
+    product is v ↦ J v wherever it is taken.
+    """
+    push, _ = reverse_pass(pull, np.zeros_like(w))
+
+    def product(v: Array) -> Array:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return np.asarray(pull(w * push(np.asarray(v, θ.dtype))), θ.dtype)
+
+    return product
 
 
 def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[Array, Array]:

@@ -77,6 +77,10 @@ class FunctionPolicy(Policy):
         """Not known of a reader's functions: TypeError."""
         raise TypeError("FunctionPolicy.entropy: not known; estimate it as the mean of -logpdf over sampled actions")
 
+    def recorded_entropy(self, θ: Array, a: Array, s: Array) -> Array:
+        """-log π_θ(a | s) at the recorded actions: its mean estimates the mean entropy if they were drawn from π_θ."""
+        return -self.logpdf(θ, a, s)
+
     def mode(self, θ: Array, s: Array) -> Array:
         """The most likely action from `mode`; TypeError without one."""
         if self._mode is None:

@@ -7,7 +7,7 @@ its own parameters z, so that JᵀMJ is the Fisher matrix of the policy (Gauss-N
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import autograd.numpy as anp
 import numpy as np
@@ -20,6 +20,33 @@ from decision_making.policies.softmax import log_softmax, total
 from decision_making.sampling import indices
 
 Metric = Callable[[Array], Array]  # v (..., n_outputs) ↦ M v
+
+
+@runtime_checkable
+class Head(Protocol):
+    """What a `NeuralPolicy` asks of its head: the distribution of the action, as a function of outputs z."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Width of z."""
+
+    def sample(self, z: Array, rng: np.random.Generator) -> Array:
+        """Actions drawn from the distributions z (..., n_outputs), one for each."""
+
+    def mode(self, z: Array) -> Array:
+        """The most likely actions."""
+
+    def logpdf(self, z: Array, a: Array) -> Array:
+        """log p(a; z), (...,), written with `autograd.numpy`."""
+
+    def kl(self, z: Array, z_new: Array) -> Array:
+        """KL(z ‖ z_new), (...,), in nats, written with `autograd.numpy`."""
+
+    def entropy(self, z: Array) -> Array:
+        """Entropies, (...,), in nats."""
+
+    def metric(self, z: Array) -> Metric:
+        """v ↦ M v with M the Fisher matrix of the distribution in its own parameters z, both (..., n_outputs)."""
 
 
 @frozen

@@ -13,7 +13,7 @@ from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import getval, isbox
 
 from decision_making.checks import Array, not_negative
-from decision_making.policies.base import Policy, component, components
+from decision_making.policies.base import Policy, as_θ, component, components
 from decision_making.policies.normal import LOG_2π, normal_logpdf
 from decision_making.sampling import default_rng
 
@@ -66,6 +66,23 @@ class LinearGaussianPolicy(Policy):
         """The same, as it is read."""
         μ, σ = self._moments(θ, s)
         return normal_logpdf(a, μ, σ)
+
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """v ↦ F v with F = diag(mean of s² / σ², 2 / σ²); a is unused.
+
+        At θ₂ = 0 the derivative of |θ₂| counts as 0, in F as in the scores.
+        """
+        θ = as_θ(θ)
+        θ2 = θ[1].astype(np.float64)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            σ = abs(θ2) + self.σ_min
+            diagonal = np.array([np.mean(np.square(s / σ)), 2 * np.square(np.sign(θ2) / σ)], θ.dtype)
+
+        def product(v: Array) -> Array:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.asarray(diagonal * v, θ.dtype)
+
+        return product
 
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
         """log(σ'/σ) + (σ² + (μ - μ')²) / (2σ'²) - 1/2, in a form that does not cancel near θ_new = θ."""

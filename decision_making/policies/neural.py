@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from decision_making.checks import Array, is_number, layers, refuse, widths
 from decision_making.policies.base import At, Policy, as_θ, reverse_pass
-from decision_making.policies.heads import Gaussian
+from decision_making.policies.heads import Gaussian, Head
 from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size, values
 from decision_making.sampling import default_rng
 
@@ -35,10 +35,10 @@ class NeuralPolicy(Policy):
     """
 
     sizes: tuple[int, ...] = field(converter=widths, validator=layers)
-    head: Any
+    head: Head  # one of `policies.heads`
 
     def __attrs_post_init__(self) -> None:
-        if not hasattr(self.head, "n_outputs"):
+        if not isinstance(self.head, Head):
             refuse(self, "head", self.head, "a head, such as heads.Categorical(2) or heads.Gaussian(1)", TypeError)
 
     @property
@@ -110,63 +110,70 @@ class NeuralPolicy(Policy):
         x = self._vectors(s, θ.dtype).reshape(-1, self.sizes[0])
         forward = ForwardPass(θ, x, self._shapes) if derivatives else None
         outputs = values(θ, x, self._shapes) if forward is None else forward.outputs
-        z = _beside(outputs, self._scales(θ)).reshape((*np.shape(s)[:-1], self.head.n_outputs))
-        return NeuralAt(self, θ, s, z, forward)
+        z = _beside(outputs, θ[None, size(self._shapes) :])  # behind the network's parameters: log σ of a Gaussian head
+        z = z.reshape((*np.shape(s)[:-1], self.head.n_outputs))
+        return NeuralAt(self, θ, s, self.head, z, forward)
 
-    def _scales(self, θ: Array) -> Array:
-        """What lies behind the network's parameters, (1, k): log σ of a Gaussian head, else nothing."""
-        return θ[None, size(self._shapes) :]
-
-    def fisher_product(self, θ: Array, s: Array) -> Callable[[Array], Array]:
-        """v ↦ F v with F the mean over the states s (..., sizes[0]) of the Fisher matrix of π_θ(· | s), (n,) ↦ (n,)."""
-        return self.at(θ, s).fisher_product()
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """v ↦ F v, (n,) ↦ (n,), F the Fisher matrix of π_θ(· | s) averaged over s (..., sizes[0]); a is unused."""
+        return self.at(θ, s).fisher_product(a)
 
 
 @frozen(eq=False)
 class NeuralAt(At):
     """A network's policy at θ in the states s: its outputs z there, and products with their Jacobian J."""
 
+    head: Head
     z: Array  # the head's outputs (..., n_outputs)
-    forward: Any  # the pass that gave them, or None
+    _forward: ForwardPass | None  # the pass that gave them; None where derivatives were not asked for
+
+    @property
+    def forward(self) -> ForwardPass:
+        """The network's pass over the states; TypeError where `Policy.at` was called without derivatives."""
+        if self._forward is None:
+            raise TypeError("π.at(θ, s, derivatives=False) has kept no layers: pullback and fisher_product need them")
+        return self._forward
 
     def logpdf(self, a: Array) -> Array:
         """log π_θ(a | s) for each step."""
-        return np.asarray(self.π.head.logpdf(self.z, a))
+        return np.asarray(self.head.logpdf(self.z, a))
 
     def pullback(self, a: Array) -> tuple[Callable[[Array], Array], Array]:
         """c ↦ Σ c_k ∇log π_θ(a_k | s_k) = Jᵀ Σ c_k ∂ log p(a_k; z_k) / ∂z_k, and the log-likelihoods."""
-        vjp, logp = reverse_pass(lambda z: self.π.head.logpdf(z, a), self.z)
+        vjp, logp = reverse_pass(lambda z: self.head.logpdf(z, a), self.z)
         return lambda c: self.pull(vjp(c)), logp
 
     def kl(self, new: At, a: Array) -> Array:
         """KL(π_θ ‖ π_θ_new) for each state, in nats."""
-        return np.asarray(self.π.head.kl(self.z, new.z))  # type: ignore[attr-defined]
+        return np.asarray(self.head.kl(self.z, new.z))  # type: ignore[attr-defined]
 
-    def entropy(self) -> Array:
+    def entropy(self, a: Array) -> Array:
         """Entropy for each state, in nats."""
-        return np.asarray(self.π.head.entropy(self.z))
+        return np.asarray(self.head.entropy(self.z))
 
     def pull(self, u: Array) -> Array:
         """Jᵀu (n,) for u in the shape of z."""
-        width, end = self.forward.outputs.shape[-1], size(self.π._shapes)
+        width, end = self.forward.outputs.shape[-1], size(self.forward.shapes)
         u = u.reshape(-1, u.shape[-1])
         grad = self.forward.pull(u[:, :width])
         grad[end:] = u[:, width:].sum(axis=0)
         return grad
 
-    def fisher_product(self) -> Callable[[Array], Array]:
-        """v ↦ F v. Gauss-Newton: F = mean JᵀMJ with M the head's metric, block by block while what it takes is near."""
-        forward, z, end = self.forward, self.z.reshape(-1, self.z.shape[-1]), size(self.π._shapes)
-        metrics = [(rows, self.π.head.metric(z[rows])) for rows in forward.blocks()]
+    def fisher_product(self, a: Array) -> Callable[[Array], Array]:
+        """v ↦ F v with F = mean JᵀMJ, M the head's metric (Gauss-Newton), a block of rows at a time; a is unused."""
+        forward, z, end = self.forward, self.z.reshape(-1, self.z.shape[-1]), size(self.forward.shapes)
+        with np.errstate(over="ignore", invalid="ignore"):
+            metrics = [(rows, self.head.metric(z[rows])) for rows in forward.blocks()]
         width, share = forward.outputs.shape[-1], np.asarray(1 / len(z), self.θ.dtype)
 
         def product(v: Array) -> Array:
             v, Fv = np.asarray(v, self.θ.dtype), np.zeros_like(self.θ)
             directions, placed = forward.layers(v), forward.layers(Fv)
-            for rows, M in metrics:
-                u = M(_beside(forward.push_rows(directions, rows), self.π._scales(v))) * share
-                forward.pull_rows(u[:, :width], placed, rows)
-                Fv[end:] += u[:, width:].sum(axis=0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                for rows, M in metrics:
+                    u = M(_beside(forward.push_rows(directions, rows), v[None, end:])) * share
+                    forward.pull_rows(u[:, :width], placed, rows)
+                    Fv[end:] += u[:, width:].sum(axis=0)
             return Fv
 
         return product

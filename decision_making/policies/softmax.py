@@ -12,7 +12,7 @@ from attrs import field, frozen
 from autograd.tracer import getval
 
 from decision_making.checks import Array, Named, brief, count, numbers, refuse
-from decision_making.policies.base import Policy, as_θ
+from decision_making.policies.base import Policy, as_θ, reverse_pass, weighted_gram
 from decision_making.sampling import GuideTable, cumulative, default_rng, indices, inverse_transform
 from decision_making.trajectories import Trajectories
 
@@ -62,6 +62,13 @@ class CategoricalPolicy(Policy):
         """-Σ_a π(a|s) log π(a|s) for each state."""
         logp = self.log_probabilities(θ, s)
         return -anp.sum(anp.exp(logp) * logp, axis=-1)
+
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """v ↦ F v, F v = mean over the states of Jᵀ(p ∘ J v), J the Jacobian of the log-probabilities; a is unused."""
+        θ = as_θ(θ)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            pull, logp = reverse_pass(lambda θ: self.log_probabilities(θ, s), θ)
+            return weighted_gram(pull, np.exp(logp) / (logp.size // logp.shape[-1]), θ)
 
     def mode(self, θ: Array, s: Array) -> Array:
         """The most probable action in each state; the first one wins a tie."""
@@ -119,6 +126,23 @@ class SoftmaxPolicy(CategoricalPolicy):
             return CategoricalPolicy.kl(self, θ, θ_new, s)
         logp, logp_new = self._table(θ), self._table(θ_new)
         return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)[indices("s", s, self.n_states)]
+
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """v ↦ F v by counting: c(s) π(·|s) ∘ (v(s) - Σ_a π(a|s) v(s, a)) for state s, c(s) its share of the batch.
+
+        Each product costs S A, whatever the number of steps; a is unused.
+        """
+        θ, s = as_θ(θ), indices("s", s, self.n_states)
+        share = (np.bincount(s.ravel(), minlength=self.n_states) / s.size).astype(θ.dtype)
+        p = np.exp(self._table(θ))
+        weight = share[:, None] * p
+
+        def product(v: Array) -> Array:
+            v = np.asarray(v, θ.dtype).reshape(p.shape)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return (weight * (v - total(p * v))).ravel()
+
+        return product
 
     def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
         """Draw actions by inverse transform: one uniform number each."""

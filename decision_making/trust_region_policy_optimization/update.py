@@ -223,7 +223,9 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
     surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
     check_likelihoods(surrogate, τs)
     if M.rule in ("trust_region", "natural"):
-        θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, surrogate.here, rng))
+        θ_nat, info = natural_candidate(
+            M, θ, surrogate.objective_gradient(θ), damped_fisher(M, surrogate.here, rng, surrogate.τs.a)
+        )
         taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else kept(M, θ, θ_nat, surrogate)
     elif M.rule == "restricted":
         taken, info = kept(M, θ, restricted_update(θ, surrogate.objective_gradient(θ), M.δ), surrogate), {}
@@ -234,7 +236,7 @@ def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *
         "surrogate_before": before,
         "surrogate_after": before + (taken.improvement or 0.0),
         "explained_variance": explained_variance(targets, V),
-        "entropy": float(np.mean(surrogate.here.entropy(), dtype=np.float64)),
+        "entropy": float(np.mean(surrogate.here.entropy(surrogate.τs.a), dtype=np.float64)),
     }
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
 
@@ -349,14 +351,19 @@ def explained_variance(targets: Array, V: Array) -> float:
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 
 
-def damped_fisher(M: TrustRegionPolicyOptimization, here: At, rng: np.random.Generator) -> Callable[[Array], Array]:
-    """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or over a random share of them."""
+def damped_fisher(
+    M: TrustRegionPolicyOptimization, here: At, rng: np.random.Generator, a: Any = None
+) -> Callable[[Array], Array]:
+    """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or over a random share of them.
+
+    a are the actions recorded there, for policies that estimate F from them (`Policy.fisher_product`).
+    """
     θ, N = here.θ, len(here.s)
     with np.errstate(over="ignore", invalid="ignore"):  # a metric that overflows leaves no direction
         if M.fisher_subsample < 1:
             some = np.sort(rng.choice(N, max(1, round(M.fisher_subsample * N)), replace=False))
-            here = here.π.at(θ, here.s[some])
-        F = here.fisher_product()
+            here, a = here.π.at(θ, here.s[some]), None if a is None else a[some]
+        F = here.fisher_product(a)
 
     def damped(v: Array) -> Array:
         product = np.asarray(M.damping, θ.dtype) * v
