@@ -76,7 +76,13 @@ from decision_making.sequential_problems.policy_search import (
 from decision_making.simulation import rollouts, simulate
 from decision_making.training import History, train
 from decision_making.trajectories import Trajectories, standard_error
-from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+from decision_making.trust_region_policy_optimization import (
+    FeatureCritic,
+    LinearCritic,
+    NeuralCritic,
+    TableCritic,
+    TrustRegionPolicyOptimization,
+)
 
 __version__ = "0.1.0"
 
@@ -89,6 +95,7 @@ __all__ = [
     "CrossEntropyPolicySearch",
     "DeterministicPolicyGradient",
     "EvolutionStrategies",
+    "FeatureCritic",
     "FiniteDifferenceGradient",
     "FunctionPolicy",
     "GaussSeidelValueIteration",
@@ -119,6 +126,7 @@ __all__ = [
     "RewardToGoGradient",
     "SoftmaxPolicy",
     "Step",
+    "TableCritic",
     "TabularPolicy",
     "Trajectories",
     "TrustRegionPolicyOptimization",

@@ -142,7 +142,13 @@ STRUCTS = [
             **{"clamp": "positive", "β": "not_negative", "kl_target": "positive", "β_max": "positive"},
         },
     ),
+    (dm.TableCritic, {"n_states": 3}, {"n_states": "count"}),
     (dm.LinearCritic, {"width": 4}, {"width": "count", "degree": "count", "ridge": "not_negative"}),
+    (
+        dm.FeatureCritic,
+        {"features": sampled, "n": 2},
+        {"features": "function", "n": "count", "ridge": "not_negative"},
+    ),
     (
         dm.NeuralCritic,
         {"sizes": (4, 8)},
