@@ -76,7 +76,7 @@ class LinearGaussianPolicy(Policy):
         θ2 = θ[1].astype(np.float64)
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             σ = abs(θ2) + self.σ_min
-            diagonal = np.array([np.mean(np.square(s / σ)), 2 * np.square(np.sign(θ2) / σ)], θ.dtype)
+            diagonal = np.array([np.mean(np.square(s / σ)), 2 * np.square(np.sign(θ2) / σ)])
 
         def product(v: Array) -> Array:
             with np.errstate(over="ignore", invalid="ignore"):

@@ -3,6 +3,7 @@
 import itertools
 import tracemalloc
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -121,6 +122,27 @@ def test_default_is_the_hessian_of_the_divergence_that_stands_in_where_none_is_k
     a = π(θ, s, seed)
     H = second_differences(lambda θ_new: np.mean(π.recorded_kl(θ, θ_new, a, s)), θ)
     assert_matrix(matrix(π.fisher_product(θ, a, s), π.n), H, rtol=1e-3)
+
+
+class Regression(Policy):
+    """a ~ N(θᵀs, 1) with nothing but its log-likelihood, in which a NumPy number turns float32 into float64."""
+
+    n = 3
+
+    def logpdf(self, θ, a, s):
+        return -0.5 * (a - anp.sum(s * θ, axis=-1)) ** 2 - 0.5 * np.log(2 * np.pi)
+
+    __call__ = kl = entropy = mode = None  # not asked for
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_policy_of_a_reader_s_own_has_the_default_and_keeps_its_number_type(dtype):
+    rng = np.random.default_rng(0)
+    θ, s, a = (rng.normal(size=k).astype(dtype) for k in (3, (5, 3), 5))
+    F = Regression().fisher_product(θ, a, s)
+    assert F(θ).dtype == dtype
+    g = ((a - s @ θ)[:, None] * s).astype(float)
+    np.testing.assert_allclose(matrix(F, 3), g.T @ g / 5, rtol=1e-12 if dtype == np.float64 else 1e-4)
 
 
 def test_default_is_right_in_expectation():
