@@ -34,7 +34,7 @@ from decision_making.trust_region_policy_optimization.adam import adam
 
 
 def _rows(s: ArrayLike, width: int) -> Array:
-    """States (..., width), one a row."""
+    """States (..., width) as an array (N, width), one state a row."""
     s = np.asarray(s)
     if s.shape[-1:] != (width,):
         raise ValueError(f"s has shape {s.shape}: states of this critic are vectors of {width}")
@@ -42,7 +42,7 @@ def _rows(s: ArrayLike, width: int) -> Array:
 
 
 def _targets(targets: ArrayLike, N: int) -> Array:
-    """Targets (N,) in float64."""
+    """Targets as a float64 array (N,)."""
     targets = np.asarray(targets, np.float64)
     if targets.size != N:
         raise ValueError(f"targets has shape {targets.shape}: there must be one for each of the {N} states")
@@ -85,7 +85,7 @@ class TableCritic:
         return fitted if all_finite(fitted) else φ
 
 
-class _LeastSquaresCritic(ABC):
+class LeastSquaresCritic(ABC):
     """V_φ(s) = φᵀf(s), fitted by regularised least squares; a subclass says what f, n and ridge are."""
 
     n: int  # number of features
@@ -121,7 +121,7 @@ class _LeastSquaresCritic(ABC):
 
 
 @frozen
-class FeatureCritic(_LeastSquaresCritic):
+class FeatureCritic(LeastSquaresCritic):
     """V_φ(s) = φᵀf(s) with features f of your own, fitted by regularised least squares.
 
     `features` turns a batch of states into an array (..., n): states (...) where a state is a number, (..., k) where it
@@ -150,11 +150,11 @@ class FeatureCritic(_LeastSquaresCritic):
 
 
 @frozen
-class LinearCritic(_LeastSquaresCritic):
-    """V_φ(s) = φᵀf(s), f the powers s_i .. s_i^degree of each component and 1, fitted by regularised least squares.
+class LinearCritic(LeastSquaresCritic):
+    """V_φ(s) = φᵀf(s), where f(s) are the powers s_i, ..., s_i^degree of each component s_i of the state, and 1.
 
-    Where the state has the time in it (gymnasium's TimeAwareObservation), the features are polynomial in the time too.
-    Components should be of order 1; they are cut to [-10, 10].
+    Fitted by regularised least squares. Components should be of order 1; they are clipped to [-10, 10]. If the time is
+    a component of the state (gymnasium's TimeAwareObservation), V is polynomial in the time too.
 
     >>> critic = LinearCritic(1, degree=2)
     >>> s = np.linspace(-1, 1, 9)[:, None]
@@ -162,8 +162,8 @@ class LinearCritic(_LeastSquaresCritic):
     array([0., 2., 1.])
     """
 
-    width: int = field(validator=count)  # of the state
-    degree: int = field(default=2, validator=count)
+    width: int = field(validator=count)  # number of components of the state
+    degree: int = field(default=2, validator=count)  # highest power
     ridge: float = field(default=1e-6, kw_only=True, validator=not_negative)  # times N, added to the diagonal of fᵀf
 
     @property
@@ -179,10 +179,11 @@ class LinearCritic(_LeastSquaresCritic):
 
 @frozen
 class NeuralCritic:
-    """V_φ(s), a tanh network, fitted to targets by least squares.
+    """V_φ(s) from a tanh network, fitted to targets by least squares.
 
-    `optimizer="lbfgs"` runs `iterations` of L-BFGS (scipy) on the whole batch; `optimizer="adam"` that many passes of
-    Adam over minibatches in random order. φ is flat, like the θ of a network policy.
+    `sizes` are the widths of the state and of the hidden layers; there is one output. `optimizer="lbfgs"` runs at most
+    `iterations` of L-BFGS (scipy) on the whole batch; `optimizer="adam"` makes that many passes of Adam through the
+    batch in minibatches, in random order. φ is flat, in the order of the θ of a `NeuralPolicy`.
 
     >>> critic = NeuralCritic((1, 8), iterations=50)
     >>> s = np.linspace(-1, 1, 50)[:, None]
@@ -193,12 +194,13 @@ class NeuralCritic:
 
     sizes: tuple[int, ...] = field(converter=widths, validator=layers)  # widths of the state and of the hidden layers
     optimizer: str = field(default="lbfgs", kw_only=True, validator=one_of("lbfgs", "adam"))
-    iterations: int = field(default=10, kw_only=True, validator=count)  # of L-BFGS, or passes of Adam
+    iterations: int = field(default=10, kw_only=True, validator=count)  # iterations of L-BFGS, or passes of Adam
     learning_rate: float = field(default=1e-3, kw_only=True, validator=positive)  # of Adam
-    minibatch: int = field(default=128, kw_only=True, validator=count)  # of Adam
+    minibatch: int = field(default=128, kw_only=True, validator=count)  # states in a minibatch of Adam
 
     @property
     def _shapes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each layer."""
         return list(zip(self.sizes, (*self.sizes[1:], 1), strict=True))
 
     @property
@@ -207,7 +209,7 @@ class NeuralCritic:
         return size(self._shapes)
 
     def init(self, rng: RNG = None, *, dtype: DTypeLike = np.float64) -> Array:
-        """φ with orthogonal weights and zero biases, (n,)."""
+        """First parameters φ (n,): orthogonal weights, times √2 but in the last layer, and zero biases."""
         return orthogonal(self._shapes, default_rng(rng), last=1.0).astype(dtype)
 
     def predict(self, φ: Array, s: Array) -> Array:
@@ -217,12 +219,13 @@ class NeuralCritic:
         return values(φ, rows, self._shapes).reshape(np.shape(s)[:-1])
 
     def _forward(self, φ: Array, s: Array) -> ForwardPass:
+        """The network on states s (N, sizes[0])."""
         return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes)
 
     def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None) -> Array:
-        """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ; φ itself is left alone.
+        """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ, which is not modified.
 
-        Returns φ where the fit is not finite.
+        Returns φ where the fit is not finite. `rng` is for Adam: None, an int or a Generator.
         """
         φ, s = parameters(φ, self.n, "φ"), _rows(s, self.sizes[0])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -248,6 +251,7 @@ class NeuralCritic:
         return 0.5 * float(np.mean(error**2, dtype=np.float64)), slope
 
     def _lbfgs(self, φ: Array, s: Array, targets: Array) -> Array:
+        """φ after `iterations` of L-BFGS."""
         from scipy.optimize import minimize  # imported where used
 
         def loss(x: Array) -> tuple[float, Array]:
