@@ -73,7 +73,13 @@ from decision_making.sequential_problems.policy_search import (
 from decision_making.simulation import SimulatedAgain, rollouts, simulate
 from decision_making.training import History, train
 from decision_making.trajectories import Trajectories, standard_error
-from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+from decision_making.trust_region_policy_optimization import (
+    FeatureCritic,
+    LinearCritic,
+    NeuralCritic,
+    TableCritic,
+    TrustRegionPolicyOptimization,
+)
 from decision_making.verbs import gradient, step, update
 
 __version__ = "0.1.0"
@@ -87,6 +93,7 @@ __all__ = [
     "CrossEntropyPolicySearch",
     "DeterministicPolicyGradient",
     "EvolutionStrategies",
+    "FeatureCritic",
     "FiniteDifferenceGradient",
     "FunctionPolicy",
     "GaussSeidelValueIteration",
@@ -118,6 +125,7 @@ __all__ = [
     "SimulatedAgain",
     "SoftmaxPolicy",
     "Step",
+    "TableCritic",
     "TabularPolicy",
     "Trajectories",
     "TrustRegionPolicyOptimization",

@@ -141,7 +141,13 @@ STRUCTS = [
             **{"fisher_subsample": "share", "max_kl": "positive", "advantage": "choice"},
         },
     ),
+    (dm.TableCritic, {"n_states": 3}, {"n_states": "count"}),
     (dm.LinearCritic, {"width": 4}, {"width": "count", "degree": "count", "ridge": "not_negative"}),
+    (
+        dm.FeatureCritic,
+        {"features": sampled, "n": 2},
+        {"features": "function", "n": "count", "ridge": "not_negative"},
+    ),
     (
         dm.NeuralCritic,
         {"sizes": (4, 8)},

@@ -134,7 +134,7 @@ def test_fit_of_a_critic(graph, critic):
 def test_fisher_product_and_what_the_policy_says_of_a_state(graph, head):
     π, θ, τs = batch(head)
     s, a, _ = τs.flat()
-    F = π.fisher_product(θ, s)
+    F = π.fisher_product(θ, a, s)
     assert F(np.ones(π.n, np.float32)).dtype == np.float32
     for x in (π.logpdf(θ, a, s), π.kl(θ, 1.1 * θ, s), π.entropy(θ, s), π.outputs(θ, s)):
         assert x.dtype == np.float32

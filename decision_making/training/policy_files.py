@@ -113,7 +113,7 @@ def _described(π: Any) -> dict[str, Any]:
     if isinstance(π, SoftmaxPolicy):
         return {"name": name, "n_states": π.n_states, "n_actions": π.n_actions}
     if isinstance(π, NeuralPolicy):
-        size = getattr(π.head, "n", None) or getattr(π.head, "k", None) or list(π.head.nvec)
+        size = getattr(π.head, "n", None) or getattr(π.head, "k", None) or list(getattr(π.head, "nvec", ()))
         return {"name": name, "sizes": list(π.sizes), "head": type(π.head).__name__, "size": size}
     raise TypeError(f"π = {π!r}: only {', '.join(POLICIES)} can be saved")
 

@@ -96,7 +96,7 @@ class Batch(SurrogateWith):
                 size = max(1, round(self.fisher_subsample * N))
                 some = np.sort(self.rng.choice(N, size, replace=False))
                 policy, a = self.π.at(self.θ, self.τs.s[some]), a[some]
-            F = policy.fisher_product()
+            F = policy.fisher_product(a)
 
         def damped(v: Array) -> Array:
             product = np.asarray(c, self.θ.dtype) * v

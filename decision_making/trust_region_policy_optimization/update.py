@@ -167,7 +167,7 @@ def trust_region_policy_optimization_step(
         "surrogate_before": before,
         "surrogate_after": before + (taken.improvement or 0.0),
         "explained_variance": explained_variance(targets, V),
-        "entropy": float(np.mean(here.policy.entropy(), dtype=np.float64)),
+        "entropy": float(np.mean(here.policy.entropy(here.τs.a), dtype=np.float64)),
     }
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info, M=M)
 

@@ -271,10 +271,10 @@ def fisher_information(head, x):
 
 def test_a_share_of_the_states_is_a_subset_without_repeats():
     π, θ, _, τs = case(Categorical(3), lengths=(3, 2))
-    s, _, _ = τs.flat()
+    s, a, _ = τs.flat()
     M, v = TRPO(fisher_subsample=0.4), np.random.default_rng(0).normal(size=π.n)
     subsets = [list(i) for i in itertools.combinations(range(5), 2)]
-    products = np.array([π.fisher_product(θ, s[i])(v) for i in subsets])
+    products = np.array([π.fisher_product(θ, a[i], s[i])(v) for i in subsets])
     drawn = set()
     for seed in range(20):
         Fv = damped_fisher(M, π, θ, τs, 0.0, seed)(v)
@@ -282,7 +282,7 @@ def test_a_share_of_the_states_is_a_subset_without_repeats():
         drawn.add(int(match))
     assert len(drawn) > 4
     one = damped_fisher(TRPO(fisher_subsample=1e-9), π, θ, τs, 0.0)(v)
-    assert any(np.allclose(one, π.fisher_product(θ, s[[i]])(v), rtol=1e-10) for i in range(5))
+    assert any(np.allclose(one, π.fisher_product(θ, a[[i]], s[[i]])(v), rtol=1e-10) for i in range(5))
 
 
 def test_a_subsampled_step_still_keeps_to_the_constraint_on_all_states():
