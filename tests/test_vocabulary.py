@@ -17,6 +17,7 @@ SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "ch
 ROOMS = [
     "checks",
     "structs",
+    "problem",
     "files",
     "speed",
     "sampling",
@@ -98,6 +99,8 @@ def test_problems_know_only_the_ground():
         if source.stem != "gymnasium_problem":  # which knows the heads that suit action spaces
             assert set(rooms_imported(source)) <= {
                 "checks",
+                "structs",
+                "problem",
                 "files",
                 "speed",
                 "sampling",
