@@ -136,6 +136,14 @@ class Live(Collects, Protocol):
         """Put back what `state` gave."""
 
 
+class Parametric(Protocol):
+    """A policy that knows its number of parameters."""
+
+    @property
+    def n(self) -> int:
+        """Number of parameters."""
+
+
 class Critic(Protocol):
     """A value function V_φ(s) with flat parameters φ."""
 
