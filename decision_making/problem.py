@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
+
+if TYPE_CHECKING:
+    from decision_making.trajectories import Trajectories
 
 RNG: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
 """What gives random numbers (Scientific Python SPEC 7): None stands for fresh entropy, an int is a seed."""
@@ -31,6 +34,16 @@ class FrozenDistribution(Protocol):
 
     def rvs(self, *, size: int, random_state: np.random.Generator) -> Array:
         """`size` draws."""
+
+
+class HasMoments(FrozenDistribution, Protocol):
+    """A distribution of numbers that knows its mean and its variance."""
+
+    def mean(self) -> float:
+        """Its mean."""
+
+    def var(self) -> float:
+        """Its variance."""
 
 
 StartDistribution: TypeAlias = ArrayLike | FrozenDistribution | Callable[[int, np.random.Generator], Array]
@@ -108,10 +121,14 @@ class HasStart(Protocol):
         """The start distribution."""
 
 
+Actor: TypeAlias = Callable[[Array, Array, np.random.Generator], Array]
+"""π(θ, s, rng) -> a: draws actions in a batch of states, as every `Policy` does."""
+
+
 class Collects(Problem, Protocol):
     """A problem that gives a number of environment steps, going on from where it stands."""
 
-    def collect(self, π: Any, θ: Array, steps: int, rng: RNG = None) -> Any:
+    def collect(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> Trajectories:
         """`Trajectories` of so many steps under π_θ."""
 
 
@@ -132,7 +149,7 @@ class Live(Collects, Protocol):
     def state(self) -> Mapping[str, float | Array]:
         """Counts and statistics: with `restart` all that a resumed run needs."""
 
-    def restore(self, state: Mapping[str, Any], /) -> None:
+    def restore(self, state: Mapping[str, float | Array], /) -> None:
         """Put back what `state` gave."""
 
 

@@ -17,11 +17,11 @@ SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "ch
 ROOMS = [
     "checks",
     "structs",
-    "problem",
     "files",
     "speed",
-    "sampling",
     "trajectories",
+    "problem",
+    "sampling",
     "mdp",
     "simulation",
     "policies",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, discount, positive
 from decision_making.problems.drawing import AMBER, BLUE, FAINT, INK, MIDDLE, RED, Canvas
 from decision_making.sampling import indices
+from decision_making.structs import struct
 
 
-@frozen
+@struct(eq=True)
 class CartPole:
     """A pole hinged on a cart on a track without friction; state (x, v, θ, ω), actions 0 = right, 1 = left.
 
@@ -99,7 +100,7 @@ class CartPole:
         height = round(max(200.0, 1.5 * self.length * scale + 130))
         ground = 75 / scale  # the track's height above the lower edge, m
         canvas = Canvas(width, height, (-reach, reach), (-ground, height / scale - ground))
-        track = canvas.at(np.array([-reach, reach]), 0.0)[1]
+        track = canvas.at(0.0, 0.0)[1]
         canvas.box((width / 2, track + 40), width, 80, FAINT)
         canvas.line([(0, track), (width, track)], 2, MIDDLE)
         for end in (-self.x_limit, self.x_limit):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from attrs import define, field
@@ -16,6 +16,7 @@ from decision_making.checks import Array
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+X = TypeVar("X", float, Array)
 
 PAPER, INK, FAINT, MIDDLE = (250, 249, 246), (44, 52, 64), (222, 221, 216), (150, 152, 156)
 BLUE, RED, GREEN, AMBER = (47, 104, 176), (200, 70, 60), (70, 145, 85), (226, 158, 52)
@@ -47,8 +48,8 @@ class Canvas:
         """The picture, (height, width, 3) uint8."""
         return np.rint(self._pixels).astype(np.uint8)
 
-    def at(self, x: Any, y: Any) -> Any:
-        """Pixel coordinates (column, row) of a point of the world."""
+    def at(self, x: X, y: X) -> tuple[X, X]:
+        """Pixel coordinates (column, row) of a point of the world, or of arrays of points."""
         column = (x - self.x[0]) / (self.x[1] - self.x[0]) * self.width
         return column, (self.y[1] - y) / (self.y[1] - self.y[0]) * self.height
 

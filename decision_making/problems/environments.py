@@ -15,7 +15,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
@@ -23,6 +23,7 @@ from gymnasium.vector.utils import batch_space
 from decision_making.checks import Array, Named, count, optional, refuse, suggestion
 from decision_making.mdp import Table
 from decision_making.sampling import sample_start, start_distribution
+from decision_making.structs import struct
 
 EPISODE_STEPS = {  # after this many steps an episode is truncated
     "HexWorld": 100,
@@ -188,7 +189,7 @@ class ProblemVectorEnvironment(VectorEnv[Any, Any, Any]):
         return {"final_obs": final_obs, "_final_obs": done.copy(), "final_info": info, "_final_info": done.copy()}
 
 
-@frozen(eq=False)
+@struct
 class _Port:
     """The arrays of a problem as gymnasium wants them, batches on the first axis."""
 

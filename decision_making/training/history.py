@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, brief
 from decision_making.files import write_whole
+from decision_making.structs import struct
 
 # what every update reports; NaN where it does not apply
 METRICS = (
@@ -37,7 +38,7 @@ METRICS = (
 )
 
 
-@frozen(eq=False)
+@struct
 class History:
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from attrs import define, field
+from attrs import field
 
 from decision_making.checks import Array, Named, count, refuse
-from decision_making.problems.gymnasium_problem import Collected, GymnasiumProblem, concatenated
+from decision_making.problems.fragments import Collected, concatenated
+from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.problems.vector_environments import registered
 from decision_making.sampling import default_rng
+from decision_making.structs import struct
 from decision_making.training.parallel import check_workers, in_parallel
 from decision_making.trajectories import Trajectories
 
 
-@define(eq=False, repr=False)
+@struct(frozen=False, repr=False)
 class ParallelProblem(GymnasiumProblem):
     """A gymnasium problem that collects whole episodes in `blocks` tasks, through the seam of `in_parallel`.
 

@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, Named, count, count_or_zero, flag, parameters, refuse, shrink_factor
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.sampling import default_rng, sample_start
 from decision_making.simulation import simulate
+from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 
 HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}
 POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy)}
 
 
-@frozen(eq=False)
+@struct
 class TrainedPolicy:
     """A policy with its parameters, and what lies between it and an environment.
 
@@ -130,7 +131,7 @@ def _rebuilt(described: dict[str, Any]) -> Any:
     return NeuralPolicy(tuple(described["sizes"]), HEADS[described["head"]](described["size"]))
 
 
-@frozen(eq=False)
+@struct
 class Evaluation:
     """Mean return of a policy with a bootstrap interval, and the returns it comes from."""
 
