@@ -40,6 +40,7 @@ ROOMS = [
     "training",
     "pictures.runs",
     "pictures.films",
+    "progress",
     "cli",
     "__main__",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import field
@@ -13,6 +13,9 @@ from attrs import field
 from decision_making.checks import Array, brief
 from decision_making.files import write_whole
 from decision_making.structs import struct
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # what every update reports; NaN where it does not apply
 METRICS = (
@@ -72,7 +75,7 @@ class History:
         """Mean return of the last finished episodes; NaN if there are none."""
         return float(np.mean(self.returns[-episodes:])) if len(self.returns) else float("nan")
 
-    def plot(self, path: Path | str | None = None, *, label: str = "return") -> Any:
+    def plot(self, path: Path | str | None = None, *, label: str = "return") -> Figure:
         """The learning curve as a matplotlib Figure, drawn as `decision-making plot` does; with a path written too.
 
         Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against

@@ -16,6 +16,7 @@ from decision_making.sequential_problems.exact_solution_methods.linear_quadratic
 )
 from decision_making.sequential_problems.exact_solution_methods.policies import (
     Greedy,
+    StatePolicy,
     TabularPolicy,
     ValueFunctionPolicy,
     action_probabilities,
@@ -41,6 +42,7 @@ __all__ = [
     "LinearQuadraticPolicy",
     "LinearQuadraticProblem",
     "PolicyIteration",
+    "StatePolicy",
     "TabularPolicy",
     "ValueFunctionPolicy",
     "ValueIteration",
