@@ -353,7 +353,7 @@ def _train(c: Configuration, folder: Path, work: Callable[[runs.Callback], Histo
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What goes wrong as one line on standard error and exit status 1; the traceback only with --debug."""
+    """Say what goes wrong in one line on standard error, with exit status 1; with --debug, show the traceback."""
     try:
         yield
     except ModuleNotFoundError as error:

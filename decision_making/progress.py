@@ -58,7 +58,7 @@ def train_progress(c: Configuration) -> Iterator[Callback]:
 
 
 def bound(c: Configuration) -> str:
-    """What the divergence of an update is held against, as " of 0.01"; nothing where the rule does not limit it."""
+    """The limit of an update's divergence, as " of 0.01"; empty where the rule has none."""
     if c["update"] in ("trust-region", "natural"):
         return f" of {c.values.get('delta', c.values.get('epsilon')):g}"
     target = c["kl_target"] if c["update"] == "penalized" else None
@@ -79,7 +79,7 @@ def sweep_progress(out: Path, total: int) -> Iterator[Callable[..., None]]:
 
 
 class _Bar(Progress):
-    """One that leaves room for the ^C that a terminal echoes: on a full line it would push the bar out of reach."""
+    """A bar that leaves room for the ^C that a terminal echoes: on a full line it would push the bar out of reach."""
 
     def get_renderable(self) -> Constrain:
         """The bar, two columns narrower than the terminal."""

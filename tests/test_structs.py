@@ -1,9 +1,12 @@
 """Structs take ASCII names for Greek fields, and say in their help what each field is."""
 
 import copy
+import importlib
 import inspect
 import pickle
+import pkgutil
 import pydoc
+import re
 import string
 import time
 
@@ -13,6 +16,7 @@ from attrs import field
 from hypothesis import given
 from hypothesis import strategies as st
 
+import decision_making
 from decision_making.checks import probability
 from decision_making.structs import ascii_name, field_comments, struct
 
@@ -152,6 +156,51 @@ def test_help_without_a_source_names_the_fields():
     scope = {"struct": struct, "__name__": "nowhere"}
     exec("@struct\nclass Lost:\n    'Text.'\n    ε: float  # unknown", scope)
     assert scope["Lost"].__doc__ == "Text.\n\nFields:\n    ε (epsilon)"
+
+
+UNTOUCHED = (  # modules whose structs are still attrs' own, until they are done
+    "checks",
+    "exact",
+    "explanation",
+    "mdp",
+    "policies",
+    "sampling",
+    "sequential_problems.actor_critic",
+    "sequential_problems.advantages",
+    "sequential_problems.policy_gradient_estimation",
+    "sequential_problems.policy_gradient_optimization",
+    "simulation",
+    "training.configuration",
+    "trajectories",
+    "trust_region_policy_optimization",
+)
+
+
+def structs():
+    """All public attrs classes of the library, but for those of the modules above."""
+    for module in pkgutil.walk_packages(decision_making.__path__, "decision_making."):
+        name = module.name.removeprefix("decision_making.")
+        if name == "__main__" or any(f"{name}.".startswith(f"{other}.") for other in UNTOUCHED):
+            continue
+        for cls in vars(importlib.import_module(module.name)).values():
+            if isinstance(cls, type) and cls.__module__ == module.name and attrs.has(cls) and cls.__name__[0] != "_":
+                yield cls
+
+
+@pytest.mark.parametrize("cls", list(structs()), ids=lambda cls: cls.__name__)
+def test_help_of_every_struct_says_what_each_field_is(cls):
+    text = inspect.getdoc(cls)
+    for name, said in field_comments(cls).items():
+        assert said, f"{cls.__name__}.{name} has no comment"
+        assert re.search(rf"^    {name}( \({ascii_name(name)}\))? .*{re.escape(said)}$", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("cls", list(structs()), ids=lambda cls: cls.__name__)
+def test_every_struct_takes_ascii_names(cls):
+    greek = [name for name in field_comments(cls) if not name.isascii()]
+    for name in greek:
+        with pytest.raises(TypeError, match=f"{cls.__name__}: {ascii_name(name)} is {name}; give one of them"):
+            cls(**{name: 0, ascii_name(name): 0})
 
 
 def test_ascii_names_cost_less_than_a_microsecond():

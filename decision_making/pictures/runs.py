@@ -140,7 +140,7 @@ def _box(space: Space[Array], visited: Array) -> tuple[Array, Array]:
 
 
 def _critic(M: FromSteps, policy: TrainedPolicy, folder: Path) -> tuple[Callable[[Array], Array] | None, str]:
-    """Value of observations by the critic of the last checkpoint, and of which update that is; else None."""
+    """The last checkpoint's critic as a function of observations, and a text that says so; None and no text without."""
     if not (folder / CHECKPOINT).exists():
         return None, ""
     arrays, meta = load_checkpoint(folder / CHECKPOINT)

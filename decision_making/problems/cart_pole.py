@@ -41,14 +41,14 @@ class CartPole:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    x_limit: float = field(default=4.8, validator=positive)  # m
-    θ_limit: float = field(default=math.radians(24), validator=positive)  # rad
-    force: float = field(default=10.0, validator=positive)  # N
+    x_limit: float = field(default=4.8, validator=positive)  # |x| beyond which the episode ends, m
+    θ_limit: float = field(default=math.radians(24), validator=positive)  # |θ| beyond which it ends, rad
+    force: float = field(default=10.0, validator=positive)  # of a push, N
     length: float = field(default=1.0, validator=positive)  # of the whole pole, m
-    m_cart: float = field(default=1.0, validator=positive)  # kg
-    m_pole: float = field(default=0.1, validator=positive)  # kg
-    g: float = field(default=9.8, validator=positive)  # m/s²
-    Δt: float = field(default=0.02, validator=positive)  # s
+    m_cart: float = field(default=1.0, validator=positive)  # mass of the cart, kg
+    m_pole: float = field(default=0.1, validator=positive)  # mass of the pole, kg
+    g: float = field(default=9.8, validator=positive)  # acceleration of free fall, m/s²
+    Δt: float = field(default=0.02, validator=positive)  # time of a step, s
 
     S = T = None  # not enumerable; deterministic
 

@@ -46,9 +46,9 @@ class CollisionAvoidance:
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
     acceleration: float = field(default=1.0, validator=positive)  # limit of ḧ, m/s²
-    h_collision: float = field(default=50.0, validator=positive)  # m
-    r_collision: float = field(default=-1.0, validator=finite)
-    r_change: float = field(default=-0.01, validator=finite)
+    h_collision: float = field(default=50.0, validator=positive)  # |h| below which aircraft collide, m
+    r_collision: float = field(default=-1.0, validator=finite)  # reward of a collision
+    r_change: float = field(default=-0.01, validator=finite)  # reward of a change of the commanded rate
 
     S = T = None  # not enumerable; `successors` has the three outcomes of each action
 
@@ -151,8 +151,8 @@ class GridSolution:
     (np.float64(-0.708727), 1)
     """
 
-    P: CollisionAvoidance
-    policy: Callable[[Array], Array] | None = None
+    P: CollisionAvoidance  # problem
+    policy: Callable[[Array], Array] | None = None  # s -> a on batches, whose utilities are wanted; None: the optimal
     U: Array = field(init=False, repr=False)  # (t_col, a_prev, h, ḣ)
 
     def __attrs_post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Copies of one gymnasium environment behind its vector API, for rollouts: only what these use is put together."""
+"""Copies of one gymnasium environment, stepped together through its vector API; only what rollouts use is computed."""
 
 from __future__ import annotations
 

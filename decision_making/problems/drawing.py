@@ -10,9 +10,10 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-from attrs import define, field
+from attrs import field
 
 from decision_making.checks import Array
+from decision_making.structs import struct
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
@@ -28,15 +29,15 @@ def blend(a: Colour, b: Colour, t: float) -> Colour:
     return r, g, blue
 
 
-@define(eq=False)
+@struct(frozen=False)
 class Canvas:
-    """An image of which the world's window x[0]..x[1], y[0]..y[1] fills all, y upwards; sizes are in pixels."""
+    """An image of the part x[0]..x[1], y[0]..y[1] of the world, y upwards; sizes are in pixels."""
 
-    width: int
-    height: int
-    x: tuple[float, float]
-    y: tuple[float, float]
-    background: Colour = PAPER
+    width: int  # of the image, pixels
+    height: int  # of the image, pixels
+    x: tuple[float, float]  # left and right edge of that part
+    y: tuple[float, float]  # lower and upper edge of that part
+    background: Colour = PAPER  # what is there before anything is drawn
     _pixels: Array = field(init=False, repr=False)  # (height, width, 3) floats in 0..255
 
     def __attrs_post_init__(self) -> None:

@@ -24,7 +24,11 @@ class Collected:
 
 
 def fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:
-    """Rows of real steps, and the environment of each: a stream is cut after every end and at the end of the batch."""
+    """Trajectories of the steps (k, n) of n environments, and which environment each of them comes from.
+
+    The steps of an environment are cut after each step that ended an episode, and after the last one. Steps in which
+    an environment did nothing but reset itself are left out.
+    """
     k, n = record["r"].shape
 
     def stream(x: Array) -> Array:
@@ -47,12 +51,12 @@ def fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:
 
 
 def concatenated(parts: Sequence[Trajectories], d: int) -> Trajectories:
-    """One batch with room for d steps, padded as rows are."""
+    """All rows in one batch, each padded to d steps."""
     return Trajectories(*map(np.concatenate, zip(*(_padded(τs, d) for τs in parts), strict=True)))
 
 
 def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
-    """The arrays of τs with room for d steps."""
+    """The arrays of τs, padded to d steps."""
     i = np.minimum(np.arange(d), τs.r.shape[1] - 1)
     mask = τs.mask[:, i] & (np.arange(d) < τs.r.shape[1])
     return τs.s[:, i], τs.a[:, i], np.where(mask, τs.r[:, i], 0), mask, τs.s_end, τs.terminated

@@ -41,21 +41,22 @@ def _replaced_later(env: Given) -> Vector:
 
 @struct(frozen=False, repr=False)
 class GymnasiumProblem:
-    """A gymnasium environment, n_envs copies of it at once, as a problem; the one object here with a state.
+    """A gymnasium environment as a problem, n_envs copies of it stepped at once.
 
-    Observations are flattened to vectors by gymnasium's own wrappers. Episodes go on from one `collect` to the next;
-    `restart` ends them. Statistics for normalised observations and scaled rewards are frozen within one `collect`.
+    Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
+    them. Observations are flattened to vectors by gymnasium's own wrappers. The statistics for normalised observations
+    and scaled rewards do not change within one `collect`.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
     "module:name" imports the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action
     or observation space that is not supported, a discount outside [0, 1].
     """
 
-    env: Vector = field(converter=_replaced_later, repr=False)  # what to make copies of; then the copies
+    env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
     γ: float = field(validator=discount)  # discount factor
-    n_envs: int = field(default=8, kw_only=True, validator=count)  # copies of the environment
-    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)  # by their running statistics
-    scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # by the deviation of discounted returns
+    n_envs: int = field(default=8, kw_only=True, validator=count)  # number of copies
+    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)  # centre and scale observations
+    scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # divide them by the returns' deviation
     seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))  # of the first reset
 
     name: str = field(init=False)  # of the environment, for messages
@@ -110,7 +111,7 @@ class GymnasiumProblem:
         return {"start": start} if start.any() else {}
 
     def restart(self, seed: int | None) -> dict[str, Array]:
-        """End all episodes and start anew from the seed; nothing else seeds the environments but the first reset.
+        """End all episodes and reset the environments with the seed; resets after that are not seeded.
 
         Returns what is known of the episodes under way, an entry for each copy.
         """
@@ -136,7 +137,7 @@ class GymnasiumProblem:
             raise RuntimeError(f"{self.name}: {method.__name__} raised {type(error).__name__}: {error}") from error
 
     def _rows(self, what: str, x: ArrayLike, dtype: type, shape: tuple[int, ...] = ()) -> Array:
-        """A copy, since environments may reuse their buffers, one row for each of them."""
+        """x as an array with one row for each environment; a copy, since environments may reuse their buffers."""
         try:
             x = np.array(x, dtype=dtype)
         except (TypeError, ValueError) as error:
@@ -179,16 +180,16 @@ class GymnasiumProblem:
         return self.collect_with_origin(π, θ, steps, rng)[0]
 
     def collect_with_origin(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> tuple[Trajectories, Array]:
-        """`collect`, and which environment each row comes from."""
+        """What `collect` gives, and which environment each row comes from."""
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
         collected = self.observe(π, θ, steps // self.n_envs, rng)
         return self.learn([collected])[0], collected.origin
 
     def observe(self, π: Actor, θ: Array, k: int, rng: RNG = None, *, whole: bool = False) -> Collected:
-        """k steps of each copy under π_θ; if `whole`, and then on to the end of the episode in which the k-th lies.
+        """k steps of each copy under π_θ; if `whole`, each then goes on until the episode of its k-th step has ended.
 
-        The statistics stay as they are: `learn` takes them in. Raises as `collect` does, and ValueError where the end
+        The statistics stay as they are: `learn` adds to them. Raises as `collect` does, and ValueError where the end
         of an episode is more than 100,000 steps away.
         """
         live, rng = self._live or self.restart(self.seed), default_rng(rng)
@@ -230,7 +231,7 @@ class GymnasiumProblem:
         return Collected(*fragments(columns), episodes, observed, returned)
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
-        """Take in the counts and statistics of what was collected; its trajectories, with scaled rewards if so set."""
+        """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`."""
         for x in collected:
             self.steps += int(x.τs.mask.sum())
             self._observed.merge(x.observed)
@@ -245,10 +246,11 @@ class GymnasiumProblem:
     def play(
         self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = MAX_STEPS
     ) -> tuple[Array, Array]:
-        """Undiscounted returns and lengths of whole episodes with actions act(observations), observations as they are.
+        """Play whole episodes with actions act(observations); gives their undiscounted returns and their lengths.
 
-        Every copy plays the same number of episodes, or one more, so that short ones are not favoured. Statistics
-        and the count of steps stay. Ends the episodes that `collect` had going, and its own.
+        Observations are as the environment gives them, not normalised. Every copy plays the same number of episodes,
+        or one more, so that short ones are not favoured. The statistics and the count of steps do not change. Episodes
+        that `collect` has begun end here.
         Raises ValueError where an episode takes more than max_steps, or what comes is not finite.
         """
         live, n = self.restart(seed), self.n_envs
@@ -354,9 +356,9 @@ def _head(space: Space[Array]) -> Head:
 def rollouts_in_environments(
     P: GymnasiumProblem, b: object, π: Actor, θ: Array, d: int, m: int, rng: RNG = None
 ) -> Trajectories:
-    """m episodes of at most d steps, each from a fresh reset: the environments' own start states stand for b.
+    """m episodes of at most d steps, each from a fresh reset.
 
-    Ends the episodes that `collect` had going.
+    The environments have start states of their own: b is not used. Episodes that `collect` has begun end here.
     """
     rng = default_rng(rng)
     rounds = []

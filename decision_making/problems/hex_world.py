@@ -33,7 +33,7 @@ def _different_tiles(M: object, attribute: Field, tiles: Sequence[tuple[int, int
 
 @struct
 class HexWorld:
-    """Tiles of a map and one absorbing state after them; six actions E, NE, NW, W, SW, SE.
+    """A map of tiles, with one absorbing state listed after them; six actions E, NE, NW, W, SW, SE.
 
     On a plain tile the intended direction is tried with probability p_intended, each adjacent one with half of the
     rest; a try that leaves the map stays and pays r_bump, and R(s, a) is the expected reward. In a tile with a reward
@@ -50,10 +50,12 @@ class HexWorld:
     γ: float = field(default=0.9, validator=discount)  # discount factor
     tiles: tuple[tuple[int, int], ...] = field(
         default=STANDARD_TILES, repr=False, validator=_different_tiles
-    )  # in the order of the states
-    rewards: dict[tuple[int, int], float] = field(factory=STANDARD_REWARDS.copy, repr=False)  # of tiles that end it
-    p_intended: float = field(default=0.7, validator=probability)
-    r_bump: float = field(default=-1.0, validator=finite)  # pays a try that leaves the map
+    )  # (i, j) of each, in the order of the states
+    rewards: dict[tuple[int, int], float] = field(
+        factory=STANDARD_REWARDS.copy, repr=False
+    )  # of tiles that lead to the end
+    p_intended: float = field(default=0.7, validator=probability)  # probability of the intended direction
+    r_bump: float = field(default=-1.0, validator=finite)  # reward of a try that leaves the map
     _mdp: MDP = field(init=False, repr=False)
 
     @_mdp.default

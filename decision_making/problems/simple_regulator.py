@@ -32,7 +32,7 @@ class SimpleRegulator:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    truncated: bool = field(default=False, validator=flag, kw_only=True)  # s' within [-10, 10]
+    truncated: bool = field(default=False, validator=flag, kw_only=True)  # whether s' stays within [-10, 10]
 
     S = A = T = terminal = None  # not enumerable; no state is terminal
     noise = 0.1  # standard deviation of s' given s and a

@@ -74,7 +74,7 @@ class TwentyFortyEight:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    p_two: float = field(default=0.8, validator=probability)  # a new tile is a 2, not a 4
+    p_two: float = field(default=0.8, validator=probability)  # probability that a new tile is a 2, not a 4
 
     S = T = None  # too many states
 

@@ -1,4 +1,4 @@
-"""Vector environments from what a user names, and what they get and give."""
+"""Vector environments made of what a user names, the actions they are sent, and when they reset themselves."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _bare_names(ids: Iterable[str]) -> list[str]:
 
 
 def sent_actions(space: Space[Array], a: Array) -> Array:
-    """What the environments get: whole numbers from the space's start on, real ones clipped to its bounds."""
+    """Actions as the environments take them: whole ones counted from the space's start, real ones within its bounds."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):

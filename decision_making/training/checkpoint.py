@@ -59,7 +59,7 @@ def save_checkpoint(path: Path | str, arrays: Mapping[str, Array], meta: Mapping
 
 
 def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]:  # what JSON holds
-    """The arrays and the meta of a checkpoint; executes nothing, and takes no more memory than the file is long.
+    """The arrays and the meta of a checkpoint; no code in it is run, and it takes no more memory than the file is long.
 
     Raises ValueError, naming the file, if it is not a whole checkpoint, FileNotFoundError if it is not there.
     """
@@ -84,7 +84,7 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
 
 
 def _write_archive(file: BinaryIO, arrays: dict[str, Array]) -> None:
-    """As np.savez does, but without copies: what a run records may be the most of its memory."""
+    """Write the arrays as np.savez does, but without copying them: they may be most of a run's memory."""
     form = np.lib.format
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, x in arrays.items():

@@ -45,12 +45,12 @@ METRICS = (
 class History:
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 
-    θ: Array = field(repr=brief)  # (n,)
-    φ: Array | None = field(repr=brief)  # critic parameters, where there are any
+    θ: Array = field(repr=brief)  # final parameters (n,)
+    φ: Array | None = field(repr=brief)  # final parameters of the critic; None without one
     metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped
-    seed: int  # what reproduces it
+    seed: int  # the seed that gives the same run again
 
     def __getitem__(self, name: str) -> Array:
         """A metric as an array over the updates."""
@@ -76,7 +76,7 @@ class History:
         return float(np.mean(self.returns[-episodes:])) if len(self.returns) else float("nan")
 
     def plot(self, path: Path | str | None = None, *, label: str = "return") -> Figure:
-        """The learning curve as a matplotlib Figure, drawn as `decision-making plot` does; with a path written too.
+        """The learning curve as a matplotlib Figure, as `decision-making plot` draws it; written too, given a path.
 
         Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against
         environment steps. Raises ModuleNotFoundError where matplotlib is not installed.

@@ -1,4 +1,4 @@
-"""The one seam for work on several processes or machines, and rollouts through it.
+"""Work on several processes or machines, all of it through `in_parallel`, and rollouts done so.
 
 Tasks go through `joblib.Parallel`, so joblib's configuration decides where they run: processes of this machine, a Dask
 cluster (`scheduler=`, or `parallel_config("dask")` around the call), Ray by joblib's own backend for it. Three rules
@@ -271,7 +271,7 @@ def _one_at_a_time(f: Callable[[Task], Result], i: int, task: Task, parent: int)
 
 
 def _check_dask_worker() -> None:
-    """Workers may have joined since the cluster was looked at."""
+    """Check the worker itself: it may have joined after `_check_cluster` has looked."""
     from distributed import get_worker
 
     try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @struct(frozen=False, repr=False)
 class ParallelProblem(GymnasiumProblem):
-    """A gymnasium problem that collects whole episodes in `blocks` tasks, through the seam of `in_parallel`.
+    """A gymnasium problem that collects whole episodes in `blocks` tasks, handed out by `in_parallel`.
 
     Each task makes n_envs copies of the environment, resets them from a random stream of its own, and each copy plays
     episodes until it has its share of the steps and the episode that then goes on has ended: no episode is cut but by
@@ -41,7 +41,7 @@ class ParallelProblem(GymnasiumProblem):
 
     blocks: int = field(default=16, kw_only=True, validator=count)  # tasks of a batch
     workers: int | None = field(default=None, kw_only=True)  # processes of this machine; -1: as many as cores
-    scheduler: str | None = field(default=None, kw_only=True)  # address of a Dask cluster instead
+    scheduler: str | None = field(default=None, kw_only=True)  # address of a Dask cluster, instead of workers
 
     _given: Given = field(init=False, repr=False)
 

@@ -31,7 +31,7 @@ POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralP
 
 @struct
 class TrainedPolicy:
-    """A policy with its parameters, and what lies between it and an environment.
+    """A policy with its parameters, and what it takes to act in an environment.
 
     `statistics` are the mean and variance that observations are normalised with. `action` tells how the environment
     counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones. Both may be empty.
@@ -67,7 +67,7 @@ class TrainedPolicy:
         return a if np.ndim(a) else a.item()
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
-        """`act` in the numbers of the policy: actions count from 0 and have no bounds."""
+        """The action in the policy's own terms: whole numbers count from 0, and there are no bounds."""
         s = self.observe(observation)
         return np.asarray(self.π.mode(self.θ, s) if mode else self.π(self.θ, s, default_rng(rng)))
 
@@ -119,7 +119,7 @@ def save_policy(path: Path | str, π: Policy, θ: Array, problem: object = None)
 
 
 def load_policy(path: Path | str) -> TrainedPolicy:
-    """The policy in a file of `save_policy`; executes nothing.
+    """The policy in a file of `save_policy`; no code in the file is run.
 
     Raises ValueError, naming the file, if it is not one, FileNotFoundError if it is not there.
     """
@@ -168,7 +168,7 @@ def _rebuilt(described: Mapping[str, Any]) -> Policy:
 class Evaluation:
     """Mean return of a policy with a bootstrap interval, and the returns it comes from."""
 
-    mean: float  # of the returns
+    mean: float  # mean return
     low: float  # lower end of the interval
     high: float  # upper end of the interval
     returns: Array = field(repr=False)  # of the episodes (episodes,), undiscounted

@@ -251,7 +251,7 @@ def _train(c: Configuration, path: Path, allow_imports: bool) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """One process at a time in a run's folder: a worker taken for lost may still be there. Says which one it is."""
+    """One process at a time in a run's folder: a worker taken for lost may still be there. The file says which."""
     try:
         import fcntl
     except ModuleNotFoundError:  # not a POSIX system

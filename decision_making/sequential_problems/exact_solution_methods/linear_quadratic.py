@@ -36,8 +36,8 @@ class LinearQuadraticProblem:
     negative semidefinite, an Ra that is not negative definite, a Σ that is not positive semidefinite.
     """
 
-    Ts: Array = field(converter=made_array_later, repr=brief)  # dynamics (k, k)
-    Ta: Array = field(converter=made_array_later, repr=brief)  # dynamics (k, l)
+    Ts: Array = field(converter=made_array_later, repr=brief)  # multiplies the state in the dynamics (k, k)
+    Ta: Array = field(converter=made_array_later, repr=brief)  # multiplies the action in the dynamics (k, l)
     Rs: Array = field(converter=made_array_later, repr=brief)  # rewards of the state (k, k), negative semidefinite
     Ra: Array = field(converter=made_array_later, repr=brief)  # rewards of the action (l, l), negative definite
     h_max: int = field(validator=count)  # horizon in steps
@@ -71,9 +71,9 @@ class LinearQuadraticProblem:
 class LinearQuadraticPolicy:
     """The optimal first action with h steps to go, π(s) = K s, and its utility sᵀV s + q (equations 7.22-7.33)."""
 
-    K: Array  # gain (l, k)
-    V: Array  # of the utility, what multiplies the state twice (k, k)
-    q: float  # of the utility, what the noise adds
+    K: Array  # gain: the action is K s (l, k)
+    V: Array  # of the quadratic part of the utility (k, k)
+    q: float  # constant part of the utility, which the noise adds
 
     def __call__(self, s: ArrayLike) -> Array:
         """Actions (..., l) in states (..., k)."""

@@ -51,7 +51,9 @@ class ValueIteration:
     """
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # change that ends the sweeps
+    δ: float | None = field(
+        default=None, kw_only=True, validator=optional(positive)
+    )  # change below which the sweeps end
 
 
 @struct
@@ -59,7 +61,9 @@ class GaussSeidelValueIteration:
     """k_max sweeps of backups in place, one state after the other, from U = 0 (algorithm 7.9)."""
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # as in ValueIteration
+    δ: float | None = field(
+        default=None, kw_only=True, validator=optional(positive)
+    )  # change below which the sweeps end
     order: ArrayLike | None = field(default=None, kw_only=True)  # of the states, each of 0..S-1 once; None: as in P.S
 
 

@@ -91,7 +91,7 @@ class GaussianSearchDistribution:
 
     μ: Array = field(converter=_μ)  # mean (n,)
     Σ: Array = field(converter=_covariance)  # covariance (n, n), or variances (n,)
-    added_variance: float = field(default=0.0, kw_only=True, validator=not_negative)  # to each variance, by fit
+    added_variance: float = field(default=0.0, kw_only=True, validator=not_negative)  # what fit adds to each variance
 
     def __attrs_post_init__(self) -> None:
         n = len(self.μ)

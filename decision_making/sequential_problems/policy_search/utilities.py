@@ -83,7 +83,7 @@ class MonteCarloPolicyEvaluation:
     """
 
     P: Problem = field(validator=problem)  # problem
-    b: StartDistribution | None = field(validator=_start, repr=brief)  # start distribution; None: environments reset
+    b: StartDistribution | None = field(validator=_start, repr=brief)  # start distribution; None for live environments
     d: int = field(validator=count)  # depth: steps of a rollout
     m: int = field(validator=count)  # number of rollouts
 
@@ -116,10 +116,8 @@ class PopulationUtility:
     array([0., 0.])
     """
 
-    f: Callable[..., Array] = field(validator=function)  # f(π, θs) -> (k,)
-    takes_rng: bool = field(
-        default=False, kw_only=True, validator=flag
-    )  # f(π, θs, rng=...), with the search's generator
+    f: Callable[..., Array] = field(validator=function)  # f(π, θs) -> utilities (k,)
+    takes_rng: bool = field(default=False, kw_only=True, validator=flag)  # whether f is called with rng=, a generator
 
     takes_population = True
 
