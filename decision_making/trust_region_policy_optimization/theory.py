@@ -10,14 +10,14 @@ Everything here is a closed form, or the root of one monotone function; nothing 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from attrs import Attribute, field, frozen
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, count, is_number, refuse
+from decision_making.problem import Enumerable, offers
 from decision_making.sampling import start_distribution
 from decision_making.sequential_problems.exact_solution_methods import (
     TIE,
@@ -33,32 +33,7 @@ NEGLIGIBLE = 1e-280  # probabilities up to this count as 0: times any logarithm 
 StatePolicy = ArrayLike | Callable[..., object]  # probabilities (S, A), actions (S,), or a function s -> a
 
 
-@runtime_checkable
-class Tabular(Protocol):
-    """A problem with finitely many states and actions, such as `MDP.from_arrays(T, R, γ)`."""
-
-    @property
-    def γ(self) -> float:
-        """Discount factor."""
-
-    @property
-    def S(self) -> Array | Sequence[object]:
-        """All states."""
-
-    @property
-    def A(self) -> Array | Sequence[object]:
-        """All actions."""
-
-    @property
-    def T(self) -> Callable[..., object]:
-        """T(s, a, s_next), a transition probability."""
-
-    @property
-    def R(self) -> Callable[..., object]:
-        """R(s, a), an expected reward."""
-
-
-def visitation(P: Tabular, b: ArrayLike, π: StatePolicy) -> Array:
+def visitation(P: Enumerable, b: ArrayLike, π: StatePolicy) -> Array:
     """ρ_π(s) = Σ_t γ^t P(s_t = s), t from 0, (S,): discounted and not normalised, of mass 1 / (1 - γ) (section 2).
 
     b is a probability vector (S,). Raises ValueError for γ = 1 and where a shape or a probability is wrong.
@@ -74,26 +49,26 @@ def visitation(P: Tabular, b: ArrayLike, π: StatePolicy) -> Array:
     return np.maximum(ρ, 0)  # by rounding, a state that is never visited may come out as -1e-17
 
 
-def performance(P: Tabular, b: ArrayLike, π: StatePolicy) -> float:
+def performance(P: Enumerable, b: ArrayLike, π: StatePolicy) -> float:
     """η(π) = E[Σ γ^t r_t], the expected discounted return from b (section 2). Errors as of `visitation`."""
     _require_discount(P)
     return float(_start(P, b) @ policy_evaluation(P, _probabilities(P, π)))
 
 
-def advantages(P: Tabular, π: StatePolicy) -> Array:
+def advantages(P: Enumerable, π: StatePolicy) -> Array:
     """A_π(s, a) = Q_π(s, a) - V_π(s), (S, A), in units of return (section 2). Errors as of `visitation`."""
     Q = _action_values(P, π)
     # V computed as the mean of Q, so that the advantages average to 0 but for the last digit
     return Q - np.einsum("sa,sa->s", _probabilities(P, π), Q)[:, None]
 
 
-def surrogate(P: Tabular, b: ArrayLike, π: StatePolicy, π_new: StatePolicy) -> float:
+def surrogate(P: Enumerable, b: ArrayLike, π: StatePolicy, π_new: StatePolicy) -> float:
     """L_π(π_new) = η(π) + Σ_s ρ_π(s) Σ_a π_new(a|s) A_π(s, a) (equation 3). Errors as of `visitation`."""
     gain = np.einsum("s,sa,sa->", visitation(P, b, π), _probabilities(P, π_new), advantages(P, π))
     return performance(P, b, π) + float(gain)
 
 
-def penalty_coefficient(P: Tabular, π: StatePolicy) -> float:
+def penalty_coefficient(P: Enumerable, π: StatePolicy) -> float:
     """C = 4 ε γ / (1 - γ)² with ε = max_{s,a} |A_π(s, a)|, in units of return per nat (theorem 1 and equation 9).
 
     In theorem 1 the same number multiplies the square of the largest total variation. Errors as of `visitation`.
@@ -116,7 +91,7 @@ def largest_total_variation(π: ArrayLike, π_new: ArrayLike) -> float:
     return float(0.5 * abs(p - q).sum(axis=1).max())
 
 
-def lower_bound(P: Tabular, b: ArrayLike, π: StatePolicy, π_new: StatePolicy) -> float:
+def lower_bound(P: Enumerable, b: ArrayLike, π: StatePolicy, π_new: StatePolicy) -> float:
     """M(π_new) = L_π(π_new) - C max_s KL(π ‖ π_new), at most η(π_new) (equation 9). Errors as of `visitation`.
 
     Where C = 0 (γ = 0, or all actions equally good) the penalty is 0 even if the divergence is infinite: L is then η.
@@ -136,8 +111,8 @@ class Improvement:
     C: float  # coefficient of the penalty
 
 
-def _tabular(M: object, attribute: Attribute[Tabular], P: Tabular) -> None:
-    if not isinstance(P, Tabular) or P.S is None or P.A is None:
+def _tabular(M: object, attribute: Attribute[Enumerable], P: Enumerable) -> None:
+    if not offers(P, Enumerable):
         refuse(M, attribute.name, P, "a tabular problem, such as MDP.from_arrays(T, R, γ)", TypeError)
     _require_discount(P)
 
@@ -158,7 +133,7 @@ class MonotonePolicyIteration:
     its states.
     """
 
-    P: Tabular = field(validator=_tabular)  # tabular problem, γ < 1
+    P: Enumerable = field(validator=_tabular)  # tabular problem, γ < 1
     b: ArrayLike = field(validator=_of_states)  # start distribution, a probability vector (S,)
     k_max: int = field(validator=count)  # number of iterations at most
 
@@ -321,7 +296,7 @@ def _coefficient(A: Array, γ: float) -> float:
     return float(4 * abs(A).max() * γ / (1 - γ) ** 2)
 
 
-def _action_values(P: Tabular, π: StatePolicy) -> Array:
+def _action_values(P: Enumerable, π: StatePolicy) -> Array:
     """Q_π(s, a), (S, A)."""
     _require_discount(P)
     T, R = tensorform(P)
@@ -339,12 +314,12 @@ def _kl(p: Array, q: Array) -> Array:
     return np.where(p > 0, np.where(abs(u) < 0.5, near, far), q).sum(axis=1)
 
 
-def _require_discount(P: Tabular) -> None:
+def _require_discount(P: Enumerable) -> None:
     if not (is_number(P.γ) and 0 <= P.γ < 1):
         refuse(P, "γ", P.γ, "in [0, 1): the horizon is infinite")
 
 
-def _start(P: Tabular, b: ArrayLike) -> Array:
+def _start(P: Enumerable, b: ArrayLike) -> Array:
     """b as a probability vector (S,)."""
     if callable(b) or callable(getattr(b, "rvs", None)):
         refuse(None, "b", b, f"a probability vector ({len(P.S)},)", TypeError)
@@ -355,7 +330,7 @@ def _start(P: Tabular, b: ArrayLike) -> Array:
     return b / b.sum()
 
 
-def _probabilities(P: Tabular, π: StatePolicy) -> Array:
+def _probabilities(P: Enumerable, π: StatePolicy) -> Array:
     """π as probabilities (S, A) whose rows sum to 1 but for the last digit; 1 + 1e-8 would look like a divergence."""
     p = np.asarray(action_probabilities(P, π), dtype=np.float64)
     return p / p.sum(axis=1, keepdims=True)
