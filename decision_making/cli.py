@@ -128,11 +128,7 @@ def train(
     with one_line_errors():
         if config is None and "env" not in changes:
             raise ValueError("ENV or --config: one of them must say what to train on")
-        text = "" if config is None else config.read_text(encoding="utf-8")
-        try:
-            c = Configuration.from_toml(text, **changes)
-        except ValueError as error:
-            raise ValueError(f"{config}: {error}" if str(error).startswith("not TOML") else str(error)) from error
+        c = Configuration(replaced(_settings_in(config), changes))
         folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
 
         def work(callback: runs.Callback) -> History:
@@ -179,11 +175,7 @@ def sweep(
     }
     changes = {name: x for name, x in given.items() if x is not None} | _several(settings or [])
     with one_line_errors():
-        try:
-            all_settings = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise ValueError(f"{config}: not TOML: {error}") from error
-        all_settings = replaced(all_settings, changes)
+        all_settings = replaced(_settings_in(config), changes)
         if "env" not in all_settings:
             raise ValueError("ENV or --config: one of them must say what to train on")
         tasks = sweeps.grid(all_settings)
@@ -285,6 +277,19 @@ def problems() -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
     console.print(f"\nEach is a gymnasium environment too, as in decision_making/{name}-v0.", highlight=False)
+
+
+def _settings_in(config: Path | None) -> dict[str, object]:
+    """The settings of a TOML file, without its table [versions]; ValueError, naming the file, where it is none."""
+    if config is None:
+        return {}
+    text = config.read_text(encoding="utf-8")
+    try:
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{config}: not TOML: {error}") from error
+    found.pop("versions", None)
+    return found
 
 
 def _settings(given: list[str]) -> dict[str, object]:

@@ -6,17 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, brief, discount, function, numbers, optional
 from decision_making.sampling import ROW_SUM_TOLERANCE, GuideTable, cumulative, indices, sparse_cumulative
+from decision_making.structs import struct
 
 
 def _float_copy(x: Any) -> Array:
     return np.array(x, dtype=np.float64)
 
 
-@frozen(eq=False)
+@struct
 class Table:
     """An array that is also the book's function: `T(s, a, s_next)` looks up `T.array[s, a, s_next]`.
 
@@ -41,7 +42,7 @@ class Table:
         return f"Table{self.array.shape}"
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class SparseTable:
     """Transition probabilities of which few differ from 0: `T(s, a, s_next)` looks one up in a sparse matrix.
 
@@ -77,7 +78,7 @@ class SparseTable:
         return f"SparseTable{self.shape} with {self.matrix.nnz} entries"
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class MDP:
     """A Markov decision process (algorithm 7.1).
 
@@ -181,7 +182,7 @@ def _name_first(bad: Array, name: str, x: Array, allowed: str) -> None:
         raise ValueError(f"{name}{list(index)} = {x[index]}: must be {allowed}")
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class TabularSampler:
     """TR(s, a, rng) of a tabular MDP, dense or sparse: one uniform number and one table look-up for each copy."""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from attrs import frozen
 
 from decision_making.checks import Array, refuse
+from decision_making.structs import struct
 
 ROW_SUM_TOLERANCE = 1e-8
 RNG = int | np.random.SeedSequence | np.random.Generator | None  # what `default_rng` makes a generator of
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class GuideTable:
     """Rows of discrete distributions, sampled by inverse transform with a guide (Chen and Asau 1974).
 

@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, Named, all_finite, function, numbers
+from decision_making.structs import struct
 
 BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class Trajectories:
     """m trajectories or fragments of at most d steps; a row is one of them, left-aligned.
 

@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import autograd.numpy as anp
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 from autograd.tracer import getval, isbox
 
 from decision_making.checks import Array, count, count_or_zero, function, optional
 from decision_making.policies.base import Policy, as_θ, components
 from decision_making.sampling import RNG, default_rng
+from decision_making.structs import struct
 
 
-@frozen(eq=False)
+@struct
 class FunctionPolicy(Policy):
     """A policy made of `sample(θ, s, rng) -> a` and `logpdf(θ, a, s)`; `kl(θ, θ_new, s)` and `mode(θ, s)` are optional.
 

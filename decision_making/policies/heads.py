@@ -12,13 +12,14 @@ from typing import Protocol, runtime_checkable
 
 import autograd.numpy as anp
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, brief, count, layers, widths
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
 from decision_making.policies.softmax import log_softmax, total
 from decision_making.sampling import indices
+from decision_making.structs import struct
 
 Metric = Callable[[Array], Array]  # v ↦ M v, both (..., n_outputs)
 
@@ -50,7 +51,7 @@ class Head(Protocol):
         """The function v ↦ M v, both (..., n_outputs), with M the Fisher matrix with respect to z."""
 
 
-@frozen
+@struct(eq=True)
 class Categorical:
     """One of the actions 0..n-1; z are their logits."""
 
@@ -94,7 +95,7 @@ class Categorical:
         return lambda v: p * (v - total(p * v))
 
 
-@frozen
+@struct(eq=True)
 class MultiCategorical:
     """Several independent choices, the i-th one of 0..nvec[i]-1; z are their logits, one choice after the other."""
 
@@ -141,7 +142,7 @@ class MultiCategorical:
         )
 
 
-@frozen
+@struct(eq=True)
 class Bernoulli:
     """n independent switches, each 0 or 1; z are their log-odds of 1."""
 
@@ -189,7 +190,7 @@ def _sigmoid(z: Array) -> Array:
     return 0.5 * (1 + anp.tanh(0.5 * z))
 
 
-@frozen
+@struct(eq=True)
 class Gaussian:
     """k independent normals; z holds their k means, then the logarithms of their k standard deviations."""
 

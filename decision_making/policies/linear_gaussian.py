@@ -7,7 +7,7 @@ from functools import partial
 
 import autograd.numpy as anp
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import getval, isbox
 
@@ -15,9 +15,10 @@ from decision_making.checks import Array, not_negative
 from decision_making.policies.base import Policy, as_θ, components
 from decision_making.policies.normal import LOG_2π, normal_logpdf
 from decision_making.sampling import RNG, default_rng
+from decision_making.structs import struct
 
 
-@frozen
+@struct(eq=True)
 class LinearGaussianPolicy(Policy):
     """a ~ N(θ₁ s, σ²) with the standard deviation σ = |θ₂| + σ_min (equation 10.4).
 

@@ -14,9 +14,10 @@ from decision_making.policies.base import At, Policy, as_θ, reverse_pass
 from decision_making.policies.heads import Gaussian, Head
 from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size, values
 from decision_making.sampling import RNG, default_rng
+from decision_making.structs import struct
 
 
-@frozen
+@struct(eq=True)
 class NeuralPolicy(Policy):
     """A tanh network from the state to the outputs of a head, one of `policies.heads`, which draws the action.
 

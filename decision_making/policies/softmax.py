@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import autograd.numpy as anp
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 from autograd.tracer import getval
 from numpy.typing import ArrayLike, DTypeLike
 
 from decision_making.checks import Array, Named, brief, count, numbers, refuse
 from decision_making.policies.base import Policy, as_θ, reverse_pass, weighted_gram
 from decision_making.sampling import RNG, GuideTable, cumulative, default_rng, indices, inverse_transform
+from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class CategoricalPolicy(Policy):
         return np.argmax(getval(self.log_probabilities(θ, s)), axis=-1)
 
 
-@frozen
+@struct(eq=True)
 class SoftmaxPolicy(CategoricalPolicy):
     """π_θ(a | s) ∝ exp θ[s, a] on a tabular problem: one logit for each state and action.
 
@@ -213,7 +214,7 @@ class SoftmaxPolicy(CategoricalPolicy):
         return (G - visits * np.exp(self._table(θ))).reshape(m, self.n).astype(θ.dtype)
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class TableScores:
     """Scores G (m, n) of m trajectories under a `SoftmaxPolicy`, not held as an array: its products with vectors.
 
@@ -266,7 +267,7 @@ def _function_or_numbers(f: Callable[[Array], Array] | ArrayLike) -> Callable[[A
     return f if callable(f) else numbers(f, "features")
 
 
-@frozen(eq=False)
+@struct
 class LinearSoftmaxPolicy(CategoricalPolicy):
     """π_θ(a | s) ∝ exp(θᵀ f(s, a)).
 

@@ -58,13 +58,14 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     natural_update,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
+from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
 from decision_making.verbs import follow, gradient, known, step, update
 
 LAST_STEP = one_of("book", "bootstrap")
 
 
-@frozen(eq=False)
+@struct
 class ActorCritic(Sampled):
     """Actor: mean over τ of Σ_k γ^(k-1) g_k δ_k; critic: mean over τ of Σ_k (U_φ(s_k) - L_k) ∇U_φ(s_k).
 
@@ -81,7 +82,7 @@ class ActorCritic(Sampled):
     λ = 0.0  # a residual is the generalized advantage at λ = 0
 
 
-@frozen(eq=False)
+@struct
 class GeneralizedAdvantageEstimation(Sampled):
     """Actor: mean over τ of Σ_k γ^(k-1) g_k Â_k with Â_k = Σ_l (γλ)^(l-k) δ_l; critic as in `ActorCritic`.
 
@@ -94,7 +95,7 @@ class GeneralizedAdvantageEstimation(Sampled):
     last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
 
 
-@frozen(eq=False)
+@struct
 class DeterministicPolicyGradient(Sampled):
     """Actor: mean over τ of Σ_k γ^(k-1) ∇_θ Q_φ(s_k, π_θ(s_k)); critic: mean of Σ_k δ_k ∇_φ δ_k (algorithm 13.3).
 
@@ -203,7 +204,7 @@ def trajectories(
     return θ, φ, τs
 
 
-@frozen(eq=False)
+@struct
 class _Exploring:
     """A deterministic policy with independent normal noise on each component, as `rollouts` wants a policy."""
 
@@ -232,7 +233,7 @@ def _pair(M: Any, attribute: Any, grad_U: Any) -> None:
         refuse(M, attribute.name, grad_U, allowed, TypeError)
 
 
-@frozen(eq=False)
+@struct
 class ActorCriticUpdate(WithCritic):
     """The actor's step by a chapter-12 rule, with the critic's estimates, and φ - α_φ grad_φ, scaled where asked for.
 

@@ -11,13 +11,14 @@ from enum import Enum
 from typing import Any
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.sampling import default_rng, start_distribution
 from decision_making.simulation import rollouts
+from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
     check_finite,
@@ -52,7 +53,7 @@ def elsewhere_or(check: Any) -> Any:
     return checked
 
 
-@frozen(eq=False)
+@struct
 class Sampled:
     """The fields shared by everything that learns from m trajectories of depth d."""
 
@@ -71,7 +72,7 @@ class Sampled:
             refuse(self, "b", f"a vector of {len(self.b)}", f"one probability for each of the {len(S)} states of P")
 
 
-@frozen(eq=False)
+@struct
 class FiniteDifferenceGradient(Sampled):
     """Component i is (Û(θ + δ eᵢ) - Û(θ)) / δ, each Û the mean return of m rollouts (algorithm 11.2, equation 11.5).
 
@@ -83,7 +84,7 @@ class FiniteDifferenceGradient(Sampled):
     common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)
 
 
-@frozen(eq=False)
+@struct
 class RegressionGradient(Sampled):
     """Least-squares fit of ΔU = ∇Uᵀ Δθ to m random perturbations of length δ (algorithm 11.3, equations 11.6-11.8).
 
@@ -96,17 +97,17 @@ class RegressionGradient(Sampled):
     base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))
 
 
-@frozen(eq=False)
+@struct
 class LikelihoodRatioGradient(Sampled):
     """Mean over τ of g(τ) R(τ) (algorithm 11.4, equation 11.19). Unbiased."""
 
 
-@frozen(eq=False)
+@struct
 class RewardToGoGradient(Sampled):
     """Mean over τ of Σ_k g_k G_k (algorithm 11.5, equation 11.26). Unbiased."""
 
 
-@frozen(eq=False)
+@struct
 class BaselineSubtractionGradient(Sampled):
     """Mean over τ of Σ_k ℓ_k (L_k - base) with ℓ_k = γ^(k-1) g_k, one base for each component (algorithm 11.6).
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import attrs
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import (
     Array,
@@ -35,6 +35,7 @@ from decision_making.checks import (
 from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
 from decision_making.sequential_problems.policy_gradient_estimation import RewardToGoGradient
 from decision_making.sequential_problems.policy_gradient_optimization import PolicyGradientUpdate
+from decision_making.structs import struct
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
 
@@ -197,7 +198,7 @@ def rule_fields(struct: Any) -> list[Any]:
     return [a for a in attrs.fields(struct) if a.name not in struct.evidence and a.name not in NOT_SETTINGS]
 
 
-@frozen(eq=False)
+@struct
 class Configuration:
     """Checked settings of a run. Raises ValueError, naming the setting, what was given and what may be.
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 from numpy.typing import ArrayLike, DTypeLike
 
 from decision_making.checks import (
@@ -30,6 +30,7 @@ from decision_making.checks import (
 )
 from decision_making.policies.network import ForwardPass, orthogonal, size, values
 from decision_making.sampling import RNG, default_rng, indices
+from decision_making.structs import struct
 from decision_making.trust_region_policy_optimization.adam import adam
 
 
@@ -49,7 +50,7 @@ def _targets(targets: ArrayLike, N: int) -> Array:
     return targets.ravel()
 
 
-@frozen
+@struct(eq=True)
 class TableCritic:
     """V_φ(s) = φ[s] for states that are whole numbers 0..n_states - 1, fitted by exact least squares.
 
@@ -120,7 +121,7 @@ class LeastSquaresCritic(ABC):
         return fitted if all_finite(fitted) else φ
 
 
-@frozen
+@struct(eq=True)
 class FeatureCritic(LeastSquaresCritic):
     """V_φ(s) = φᵀf(s) with features f of your own, fitted by regularised least squares.
 
@@ -149,7 +150,7 @@ class FeatureCritic(LeastSquaresCritic):
         return f
 
 
-@frozen
+@struct(eq=True)
 class LinearCritic(LeastSquaresCritic):
     """V_φ(s) = φᵀf(s), where f(s) are the powers s_i, ..., s_i^degree of each component s_i of the state, and 1.
 
@@ -177,7 +178,7 @@ class LinearCritic(LeastSquaresCritic):
         return f.reshape((*np.shape(s)[:-1], self.n))
 
 
-@frozen
+@struct(eq=True)
 class NeuralCritic:
     """V_φ(s) from a tanh network, fitted to targets by least squares.
 

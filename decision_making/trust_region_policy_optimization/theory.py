@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, count, is_number, refuse
@@ -25,6 +25,7 @@ from decision_making.sequential_problems.exact_solution_methods import (
     policy_evaluation,
     tensorform,
 )
+from decision_making.structs import struct
 
 LARGEST = 705.0  # largest |log x| while solving: e^705 and its inverse are within the range of float64
 TINY = float(np.finfo(np.float64).tiny)
@@ -100,7 +101,7 @@ def lower_bound(P: Enumerable, b: ArrayLike, π: StatePolicy, π_new: StatePolic
     return surrogate(P, b, π, π_new) - _penalty(penalty_coefficient(P, π), kl)
 
 
-@frozen(eq=False)
+@struct
 class Improvement:
     """What one iteration of `MonotonePolicyIteration` did."""
 
@@ -121,7 +122,7 @@ def _of_states(M: MonotonePolicyIteration, attribute: Attribute[ArrayLike], b: A
     _start(M.P, b)
 
 
-@frozen(eq=False)
+@struct
 class MonotonePolicyIteration:
     """Policy iteration that never makes a policy worse (the paper's algorithm 1).
 

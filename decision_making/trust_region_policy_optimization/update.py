@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import (
     Array,
@@ -46,6 +46,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     check_critic,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
+from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
     check_finite,
@@ -97,7 +98,7 @@ def named_rule(name: str, **settings: Any) -> Any:
     return struct.rule(**(defaults | settings))
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class TrustRegionPolicyOptimization(WithCritic):
     """The TRPO paper's update on a batch of n environment steps; settings named and defaulted as the field has them.
 

@@ -12,7 +12,7 @@ import math
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import (
     Array,
@@ -32,6 +32,7 @@ from decision_making.sequential_problems.policy_gradient_estimation import ELSEW
 from decision_making.sequential_problems.policy_gradient_optimization.line_search import searched
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Point
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, landed, stepped
+from decision_making.structs import struct
 from decision_making.verbs import follow, gradient, known
 
 OVER_STEPS = one_of("mean", "sum")
@@ -68,7 +69,7 @@ def interval(M: Any, attribute: Any, clip: Any) -> None:
         refuse(M, attribute.name, clip, "a pair (a, b) of numbers with a <= b")
 
 
-@frozen(eq=False)
+@struct
 class PolicyGradientUpdate(Rule):
     """θ + α ∇U(θ), the gradient first scaled, then clipped, where asked for (algorithms 12.1 and 12.2)."""
 
@@ -81,14 +82,14 @@ class PolicyGradientUpdate(Rule):
     over_steps = "mean"
 
 
-@frozen(eq=False)
+@struct
 class RestrictedPolicyUpdate(Sampled, Rule):
     """θ + √(2ε) ∇U / ‖∇U‖ with the likelihood-ratio gradient (algorithm 12.3, equation 12.6)."""
 
     ε: float = field(validator=positive)  # bound on ½ ‖θ_new - θ‖²
 
 
-@frozen(eq=False)
+@struct
 class NaturalPolicyUpdate(Sampled, Rule):
     """θ + u √(2ε / ∇Uᵀu), u = F⁺∇U, with the Fisher matrix of the trajectories (algorithm 12.4, equation 12.12).
 
@@ -102,7 +103,7 @@ class NaturalPolicyUpdate(Sampled, Rule):
     over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # of the surrogates
 
 
-@frozen(eq=False)
+@struct
 class TrustRegionUpdate(Sampled, Rule):
     """The natural update as far as a line search on the same trajectories allows (algorithm 12.5).
 
@@ -118,7 +119,7 @@ class TrustRegionUpdate(Sampled, Rule):
     over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
 
 
-@frozen(eq=False)
+@struct
 class ClampedSurrogateUpdate(Sampled, Rule):
     """k_max ascent steps on the mean of min(w G, clamp(w, 1-ε, 1+ε) G) (algorithm 12.6, equation 12.22).
 
@@ -131,7 +132,7 @@ class ClampedSurrogateUpdate(Sampled, Rule):
     over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
 
 
-@frozen(eq=False)
+@struct
 class PenalizedSurrogateUpdate(Sampled, Rule):
     """k_max ascent steps on surrogate objective - β · surrogate constraint (equation 12.24).
 

@@ -6,9 +6,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, field
 
 from decision_making.checks import Array, all_finite, brief
+from decision_making.structs import struct
 from decision_making.verbs import step, unknown, update
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Change:
         self._points, self._numbers = None, numbers
 
 
-@frozen(eq=False, repr=False)
+@struct(repr=False)
 class Step:
     """What one update did. θ is the result, the old one where nothing was accepted."""
 
