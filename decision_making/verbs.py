@@ -6,8 +6,11 @@ for it, under a name of its own. A first argument that no chapter knows is a Typ
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import singledispatch
 from typing import Any, NoReturn
+
+before_listing: list[Callable[[], None]] = []  # called before what a verb knows is listed: parts may not be loaded yet
 
 
 @singledispatch
@@ -76,14 +79,98 @@ def rollouts(P: Any, b: Any, π: Any, θ: Any, d: int, m: int, rng: Any = None) 
     unknown(rollouts, "P", P)
 
 
+@singledispatch
+def solve(M: Any, P: Any = None) -> Any:
+    """The solution of the problem P by the method M (chapter 7): a policy that is called as π(s).
+
+    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
+    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+
+    Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
+    needs a discount.
+    """
+    unknown(solve, "M", M)
+
+
+@singledispatch
+def sweeps(M: Any, P: Any) -> Iterator[Any]:
+    """What M has after each of its sweeps, beginning with the start; `solve` takes the last (chapter 7).
+
+    Policy iteration yields policies, the last one twice if no state changed; value iteration yields utilities (S,).
+    """
+    unknown(sweeps, "M", M)
+
+
+@singledispatch
+def lookahead(P: Any, U: Any, s: Any, a: Any) -> Any:
+    """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
+
+    U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
+    arrays. Raises ValueError if U has the wrong length.
+    """
+    unknown(lookahead, "P", P)
+
+
+@singledispatch
+def greedy(P: Any, U: Any, s: Any) -> Any:
+    """The action a with the highest `lookahead` in s, the first of equals, and that value u (algorithm 7.5).
+
+    On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or a
+    state is unknown.
+    """
+    unknown(greedy, "P", P)
+
+
+@singledispatch
+def backup(P: Any, U: Any, s: Any) -> Any:
+    """max_a lookahead(P, U, s, a), the utility of s after one backup (algorithm 7.7).
+
+    On a tabular problem s may be an array.
+    """
+    unknown(backup, "P", P)
+
+
+@singledispatch
+def optimize(M: Any, π: Any, U: Any, *, rng: Any = None) -> Any:
+    """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
+
+    Of a search that moves a distribution this is the mode of the last one. The same rng, an int or a Generator in the
+    same state, gives the same bits, if U draws from no other source. π is handed on to U; if it has a number of
+    parameters n, it is checked.
+
+    Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
+    number for each θ, or nothing but NaN for a population.
+    """
+    unknown(optimize, "M", M)
+
+
+@singledispatch
+def optimize_dist(M: Any, π: Any, U: Any, *, rng: Any = None) -> Any:
+    """The search distribution that M ends with (algorithms 10.4 to 10.6); arguments and errors of `optimize`."""
+    unknown(optimize_dist, "M", M)
+
+
+@singledispatch
+def generations(M: Any, π: Any, U: Any, *, rng: Any = None) -> Iterator[Any]:
+    """The search by M, one `Generation` after the other; `optimize` and `optimize_dist` take the last (chapter 10).
+
+    The lengths of all `us` add up to the number of evaluations. Hooke-Jeeves begins with its start, evaluated alone.
+
+    Raises TypeError for an M that is not known.
+    """
+    unknown(generations, "M", M)
+
+
 def unknown(verb: Any, name: str, x: Any) -> NoReturn:
     """Raise TypeError: x is no first argument of the verb."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
 
 
-def known(verb: Any) -> str:
-    """The names of the structs that a verb knows, of the parts of the book that are loaded."""
-    names = {leaf.__name__ for t in verb.registry if t is not object for leaf in _leaves(t)}
+def known(*verbs: Any) -> str:
+    """The names of the structs that some verbs know."""
+    for load in before_listing:
+        load()
+    names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
 
 

@@ -13,8 +13,7 @@ import time
 import attrs
 import pytest
 from attrs import field
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import decision_making
 from decision_making.checks import probability

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from autograd import grad, hessian
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import FunctionPolicy, LinearGaussianPolicy, LinearSoftmaxPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.base import weighted_score

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from attrs import evolve
 from autograd import grad
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,

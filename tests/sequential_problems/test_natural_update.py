@@ -3,8 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 from decision_making import (

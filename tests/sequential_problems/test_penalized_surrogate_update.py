@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,

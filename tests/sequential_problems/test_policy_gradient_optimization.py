@@ -6,8 +6,7 @@ import attrs
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,

@@ -18,9 +18,9 @@ from decision_making import (
     TrustRegionUpdate,
     rollouts,
     step,
+    trajectories as kept_whole,
     update,
 )
-from decision_making import trajectories as kept_whole
 from decision_making.problems import SimpleRegulator
 
 P, π, θ, m = SimpleRegulator(0.9), LinearGaussianPolicy(), np.array([0.0, 1.0]), 3 * kept_whole.BLOCK - 100

@@ -7,8 +7,7 @@ them is the expectation, so that nothing here is statistical.
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
     MDP,
