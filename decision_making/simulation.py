@@ -16,6 +16,7 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, Named, all_finite, count, function, parameters
+from decision_making.problem import RNG
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
@@ -23,7 +24,7 @@ from decision_making.verbs import rollouts
 __all__ = ["SimulatedAgain", "check_parameters", "rollouts", "simulate", "start_states"]
 
 
-def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = None) -> Trajectories:
+def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: RNG = None) -> Trajectories:
     """Roll out d steps from the batch of start states s (m, ...) with actions π(s) (algorithm 11.1).
 
     π and P.TR act on the whole batch. Where P.terminal says that a state is terminal the trajectory ends there.
@@ -150,7 +151,7 @@ def start_states(b: Any, m: int, θ: Array, rng: np.random.Generator) -> Array:
 
 
 @rollouts.register(object)
-def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
+def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: RNG = None) -> Trajectories:
     """`rollouts` of any problem with a sampler TR, in blocks of `BLOCK` trajectories."""
     rng, θ = default_rng(rng), np.asarray(θ)
     count(None, Named("d"), d)

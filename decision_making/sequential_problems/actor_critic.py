@@ -31,6 +31,7 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
+from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     checked_values,
@@ -137,7 +138,7 @@ def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
 @gradient.register(ActorCritic)
 @gradient.register(GeneralizedAdvantageEstimation)
 def actor_and_critic_gradients(
-    M: Critic, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: Critic, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
     """The actor\'s gradient from advantages, and the critic\'s of its squared error, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
@@ -149,7 +150,13 @@ def actor_and_critic_gradients(
 
 @gradient.register(DeterministicPolicyGradient)
 def _(
-    M: DeterministicPolicyGradient, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: DeterministicPolicyGradient,
+    π: Any,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> tuple[Array, Array]:
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     m, d = τs.r.shape
@@ -190,7 +197,7 @@ def _pulled_back(vjp: Callable[[Array], Array], value: Array, seed: Array, x: Ar
 
 
 def trajectories(
-    M: Any, π: Any, θ: Any, φ: Any, rng: Any, τs: Trajectories | None
+    M: Any, π: Any, θ: Any, φ: Any, rng: RNG, τs: Trajectories | None
 ) -> tuple[Array, Array, Trajectories]:
     """θ and φ checked, and the trajectories to learn from: the given ones, else m of depth d."""
     if φ is None:
@@ -216,7 +223,7 @@ class _Exploring:
     def n(self) -> int:
         return len(self.θ)
 
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
         a = np.asarray(self.π(θ, s))
         dtype = np.float32 if a.dtype == np.float32 else np.float64
         return np.asarray(a + dtype(self.σ) * default_rng(rng).standard_normal(a.shape, dtype))
@@ -268,7 +275,7 @@ class ActorCriticUpdate(WithCritic):
 
 @step.register
 def actor_critic_step(
-    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Step:
     """The actor's step by the rule, and the critic's down its gradient."""
     check_critic(M, φ)
@@ -282,7 +289,7 @@ def actor_critic_step(
 
 @update.register
 def updated_actor_and_critic(
-    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array | None]:
     """`step(...)`.θ and .φ."""
     taken = actor_critic_step(M, π, θ, φ, rng=rng, τs=τs)

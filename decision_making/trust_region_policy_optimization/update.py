@@ -26,6 +26,7 @@ from decision_making.checks import (
     share,
 )
 from decision_making.policies import Policy
+from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     end_states,
@@ -154,7 +155,13 @@ class TrustRegionPolicyOptimization(WithCritic):
 
 @step.register
 def trust_region_policy_optimization_step(
-    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+    M: TrustRegionPolicyOptimization,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
@@ -175,14 +182,20 @@ def trust_region_policy_optimization_step(
 
 @update.register
 def updated_policy_and_critic(
-    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+    M: TrustRegionPolicyOptimization,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> tuple[Array, Array | None]:
     """`step(...)`.θ and .φ."""
     taken = trust_region_policy_optimization_step(M, π, θ, φ, rng=rng, τs=τs)
     return taken.θ, taken.φ
 
 
-def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: Any = None) -> Batch:
+def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: RNG = None) -> Batch:
     """The local model of the real steps of τs with advantages A (N,).
 
     Raises ValueError naming the first recorded action that π_θ could not have drawn.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, all_finite, count, function, optional, positive, refuse
+from decision_making.checks import Array, Field, Named, all_finite, count, function, optional, positive, refuse
 from decision_making.problem import RNG, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.policy_search.generations import Generation, last_distribution
@@ -19,7 +19,7 @@ from decision_making.sequential_problems.policy_search.search_distributions impo
     sampled,
 )
 from decision_making.sequential_problems.policy_search.utilities import Utility, utilities
-from decision_making.structs import Field, struct
+from decision_making.structs import struct
 from decision_making.verbs import generations, optimize_dist
 
 
