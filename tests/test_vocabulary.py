@@ -33,6 +33,7 @@ ROOMS = [
     "trust_region_policy_optimization",
     "explanation",
     "exact",
+    "pictures.canvas",
     "pictures.curves",
     "pictures.policies",
     "training",

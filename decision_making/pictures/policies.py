@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.curves import new_figure, styled
+from decision_making.pictures.canvas import new_figure, styled
 from decision_making.problems import HexWorld
 from decision_making.problems.hex_world import DIRECTIONS
 from decision_making.sequential_problems.exact_solution_methods import (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, refuse
-from decision_making.pictures.curves import new_figure, styled, write_figure
+from decision_making.pictures.canvas import new_figure, styled, write_figure
 from decision_making.pictures.policies import CHOICES, policy_map, probability_table
 from decision_making.problems import SimpleRegulator
 from decision_making.sequential_problems.exact_solution_methods import (
