@@ -18,6 +18,7 @@ from decision_making.sequential_problems.actor_critic import (
     DeterministicPolicyGradient,
     GeneralizedAdvantageEstimation,
 )
+from decision_making.sequential_problems.advantages import generalized_advantages, temporal_differences
 from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration,
     LinearProgramFormulation,
@@ -31,6 +32,7 @@ from decision_making.sequential_problems.exact_solution_methods import (
     iterative_policy_evaluation,
     policy_evaluation,
     solve,
+    sweeps,
 )
 from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient,
@@ -75,7 +77,13 @@ from decision_making.sequential_problems.policy_search import (
 )
 from decision_making.simulation import rollouts, simulate
 from decision_making.training import History, train
-from decision_making.trajectories import Trajectories, standard_error
+from decision_making.trajectories import (
+    Trajectories,
+    local_rewards_to_go,
+    returns,
+    rewards_to_go,
+    standard_error,
+)
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 
 __version__ = "0.1.0"
@@ -131,17 +139,21 @@ __all__ = [
     "evolution_strategy_weights",
     "exact",
     "explain",
+    "generalized_advantages",
     "generations",
     "gradient",
     "greedy",
     "iterative_policy_evaluation",
     "linesearch",
+    "local_rewards_to_go",
     "lookahead",
     "natural_update",
     "optimize",
     "optimize_dist",
     "policy_evaluation",
     "problems",
+    "returns",
+    "rewards_to_go",
     "rollouts",
     "scale_gradient",
     "simulate",
@@ -150,6 +162,8 @@ __all__ = [
     "step",
     "surrogate_constraint",
     "surrogate_objective",
+    "sweeps",
+    "temporal_differences",
     "train",
     "update",
 ]

@@ -1,0 +1,51 @@
+"""What a chapter shows in a notebook: the figure of a computation, or its numbers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from decision_making.pictures.canvas import rendered
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Data = TypeVar("Data")
+
+
+def show(compute: Callable[[], Data], draw: Callable[[Data], Figure] | None = None) -> None:
+    """In a notebook: call `compute`, and show the figure that `draw` makes of its data; without `draw` the numbers.
+
+    A chapter that is imported, or run as a program, computes nothing here: `decision-making chapter` makes the same
+    figures as files, and compares the numbers with the book's.
+    """
+    if compute.__module__ != "__main__" or "ipykernel" not in sys.modules:
+        return
+    data = compute()
+    if draw is None:
+        print(written(data))
+    else:
+        from IPython.display import Image, display
+
+        display(Image(rendered(draw(data))))
+
+
+def written(data: Any) -> str:
+    """Numbers, arrays, and dictionaries of them as text, a name on each line; of long arrays the ends."""
+    if isinstance(data, Mapping):
+        entries = [(str(name), written(value)) for name, value in data.items()]
+        deep = any("\n" in text for _, text in entries)
+        width = 0 if deep else max((len(name) for name, _ in entries), default=0)
+        return "\n".join(
+            f"{name}\n" + "\n".join(f"  {line}" for line in text.splitlines())
+            if deep
+            else f"{name.ljust(width)}  {text}"
+            for name, text in entries
+        )
+    if isinstance(data, tuple | list):
+        return ", ".join(written(x) for x in data)
+    with np.printoptions(precision=6, suppress=True, threshold=30, edgeitems=4, linewidth=100):
+        return f"{data:.6g}" if isinstance(data, float) else str(data)
