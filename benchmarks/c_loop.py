@@ -5,12 +5,18 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
+from decision_making.checks import Array
 
-def build():
+Update: TypeAlias = Callable[[Array, int, int, float, float, int], Array]
+
+
+def build() -> tuple[Update | None, str]:
     """natural_update(θ, m, d, γ, ε, seed) in C, or a reason why there is none."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
@@ -30,8 +36,8 @@ def build():
         return None, made.stderr.strip().splitlines()[-1]
     call = ctypes.CDLL(str(library)).natural_update
 
-    def natural_update(θ, m, d, γ, ε, seed):
-        θ = np.array(θ, float)
+    def natural_update(start: Array, m: int, d: int, γ: float, ε: float, seed: int) -> Array:
+        θ = np.array(start, float)
         c = ctypes
         call(θ.ctypes.data_as(c.c_void_p), c.c_long(m), c.c_int(d), c.c_double(γ), c.c_double(ε), c.c_uint64(seed))
         return θ

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -28,7 +30,9 @@ from decision_making import (
     LinearSoftmaxPolicy,
     NaturalPolicyUpdate,
     NeuralPolicy,
+    Policy,
     RestrictedPolicyUpdate,
+    SimulatedAgain,
     SoftmaxPolicy,
     Trajectories,
     TrustRegionPolicyOptimization,
@@ -37,17 +41,22 @@ from decision_making import (
     rollouts,
     update,
 )
+from decision_making.checks import Array
 from decision_making.policies.heads import Gaussian
+from decision_making.problem import StartDistribution
 from decision_making.problems import GymnasiumProblem, SimpleRegulator
 
+Work: TypeAlias = Callable[[int], object]  # what is measured, from a seed
+Point: TypeAlias = tuple[str, str, int, list[float], int]  # what, axis, value, seconds, bytes
+
 γ, ε = 0.9, 0.01
-STRUCTS = {
+STRUCTS: dict[str, Callable[..., object]] = {
     "LikelihoodRatioGradient": LikelihoodRatioGradient,
     "BaselineSubtractionGradient": BaselineSubtractionGradient,
-    "RestrictedPolicyUpdate": lambda *x: RestrictedPolicyUpdate(*x, ε),
-    "NaturalPolicyUpdate": lambda *x: NaturalPolicyUpdate(*x, ε),
-    "TrustRegionUpdate": lambda *x: TrustRegionUpdate(*x, ε, 0.5),
-    "ClampedSurrogateUpdate": lambda *x: ClampedSurrogateUpdate(*x, 0.2, 1e-3, 10),
+    "RestrictedPolicyUpdate": lambda P, b, d, m: RestrictedPolicyUpdate(P, b, d, m, ε),
+    "NaturalPolicyUpdate": lambda P, b, d, m: NaturalPolicyUpdate(P, b, d, m, ε),
+    "TrustRegionUpdate": lambda P, b, d, m: TrustRegionUpdate(P, b, d, m, ε, 0.5),
+    "ClampedSurrogateUpdate": lambda P, b, d, m: ClampedSurrogateUpdate(P, b, d, m, 0.2, 1e-3, 10),
 }
 AXES = {"m": (100, 1_000, 10_000, 100_000), "d": (10, 30, 100, 300, 1_000), "n": (32, 128, 512, 1_024)}
 TRPO = "TrustRegionPolicyOptimization"
@@ -64,16 +73,18 @@ STATED = {  # time and memory in m, d, n: the exponents of the docs' table, for 
 }
 
 
-def work(what, axis, value):
+def work(what: str, axis: str, value: int) -> Work:
     """The call to measure: the regulator along m and d, linear softmax features on a table along n."""
     m, d = {"m": (value, 10), "d": (300, value), "n": (1_000, 3)}[axis]
     if what == TRPO:
         return trpo(*((value, 64) if axis == "m" else (250, round(value**0.5))))
+    P: MDP | SimpleRegulator
+    π: Policy
     if axis == "n":
         rng = np.random.default_rng(0)
         P = MDP.from_arrays(rng.dirichlet(np.ones(20), (20, 4)), rng.normal(size=(20, 4)), γ)
-        π, b = LinearSoftmaxPolicy(rng.normal(size=(20, 4, value)) / value**0.5), np.full(20, 0.05)
-        θ = np.zeros(value)
+        π, θ = LinearSoftmaxPolicy(rng.normal(size=(20, 4, value)) / value**0.5), np.zeros(value)
+        b: StartDistribution = np.full(20, 0.05)
     else:
         P, π, θ = SimpleRegulator(γ), LinearGaussianPolicy(), np.array([-0.5, 0.5])
         b = P.b
@@ -84,7 +95,7 @@ def work(what, axis, value):
     return lambda seed: verb(M, π, θ, rng=seed)
 
 
-def trpo(steps, width):
+def trpo(steps: int, width: int) -> Work:
     """One TRPO step on `steps` recorded steps with two hidden layers."""
     π, rng, critic = NeuralPolicy((4, width, width), Gaussian(1)), np.random.default_rng(0), LinearCritic(4)
     θ, s = π.init(0, dtype=np.float32), rng.normal(size=(steps // 50 or 1, 50, 4)).astype(np.float32)
@@ -93,7 +104,7 @@ def trpo(steps, width):
     return lambda seed: update(M, π, θ, φ, rng=seed, τs=τs)
 
 
-def environments(n_envs):
+def environments(n_envs: int) -> Work:
     """1,024 environment steps by that many copies of CartPole."""
     P = GymnasiumProblem("CartPole-v1", 0.99, n_envs=n_envs, seed=0)
     π = P.policy()
@@ -101,7 +112,7 @@ def environments(n_envs):
     return lambda seed: P.collect(π, θ, 1_024, np.random.default_rng(seed))
 
 
-def measure(call, repeats):
+def measure(call: Work, repeats: int) -> tuple[list[float], int]:
     """Seconds of each repeat, and bytes at the peak of one more."""
     call(0)
     seconds = []
@@ -116,12 +127,12 @@ def measure(call, repeats):
     return seconds, peak
 
 
-def slope(x, y):
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
     """Exponent of y against x over the upper half of the values, where what does not grow counts least."""
     return np.polyfit(np.log(x[len(x) // 2 - 1 :]), np.log(y[len(x) // 2 - 1 :]), 1)[0]
 
 
-def points(repeats):
+def points(repeats: int) -> Iterator[Point]:
     """Rows (what, axis, value, seconds, bytes)."""
     for what, stated in STATED.items():
         for axis in stated:
@@ -131,7 +142,7 @@ def points(repeats):
         yield ("collect 1,024 steps of CartPole-v1", "environments", value, *measure(environments(value), repeats))
 
 
-def draw(rows, path):
+def draw(rows: list[Point], path: Path) -> None:
     """A column for each axis: time above memory, both scales logarithmic."""
     import matplotlib
 
@@ -160,7 +171,7 @@ def draw(rows, path):
 # ---- single cases, each in a process of its own
 
 
-def fresh(case):
+def fresh(case: str) -> Array:
     """What `case` prints in a process of its own, as numbers."""
     out = subprocess.run(
         [sys.executable, "-m", "benchmarks.growth", "--case", case], capture_output=True, text=True, check=True
@@ -168,26 +179,32 @@ def fresh(case):
     return np.array(out.stdout.split(), float)
 
 
-def peak_memory(Struct, *α):
-    """Seconds, megabytes of the process above its imports: the regulator, m = 1,000,000, depth 10."""
+def peak_memory(
+    Struct: Callable[..., NaturalPolicyUpdate | TrustRegionUpdate], *α: float, again: bool = False
+) -> tuple[float, float]:
+    """Seconds, megabytes of the process above its imports: the regulator, m = 1,000,000, depth 10.
+
+    `again`: no record is kept, the trajectories are simulated again for each reading.
+    """
     P, π, θ = SimpleRegulator(γ), LinearGaussianPolicy(), np.array([0.0, 1.0])
     update(Struct(P, P.b, 10, 100, ε, *α), π, θ, rng=0)  # imports what is imported where used
     before, start = largest_resident_set(), time.process_time()
-    update(Struct(P, P.b, 10, 1_000_000, ε, *α), π, θ, rng=0)
+    M = Struct(P, P.b, 10, 1_000_000, ε, *α)
+    update(M, π, θ, rng=0, τs=SimulatedAgain(P, P.b, π, θ, M.d, M.m, 0) if again else None)
     return time.process_time() - start, (largest_resident_set() - before) / 1024
 
 
-def largest_resident_set():
+def largest_resident_set() -> float:
     """Kilobytes so far. Linux has it for this program alone: `getrusage` counts what started it, too."""
     status = Path("/proc/self/status")
     if status.exists():
-        return int(re.search(r"VmHWM:\s*(\d+)", status.read_text()).group(1))
+        return int(re.findall(r"VmHWM:\s*(\d+)", status.read_text())[0])
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
 
 
-def table(sparse, damping):
+def table(sparse: bool, damping: float) -> tuple[float, ...]:
     """1,000 states, 10 actions, m = 10,000, d = 100: simulated steps a second, seconds of the updates, iterations."""
     import scipy.sparse.linalg as sparse_linalg
     from scipy.sparse import csr_array
@@ -206,7 +223,7 @@ def table(sparse, damping):
     rates = [m * d / x for x in measure(lambda seed: rollouts(P, b, π, θ, d, m, seed), 5)[0]]
     lsmr = sparse_linalg.lsmr
 
-    def counted(*args, **options):
+    def counted(*args: object, **options: object) -> tuple[object, ...]:
         result = lsmr(*args, **options)
         iterations.append(result[2])
         return result
@@ -223,7 +240,7 @@ def table(sparse, damping):
     return *np.quantile(rates, [0.5, 0, 1]), *seconds, iterations[0]
 
 
-def ten_million():
+def ten_million() -> tuple[float, ...]:
     """Parameters, seconds, and peak memory of one TRPO step in vectors of them."""
     width = 3_160
     π, rng, critic = NeuralPolicy((4, width, width), Gaussian(1)), np.random.default_rng(0), LinearCritic(4)
@@ -235,7 +252,7 @@ def ten_million():
     return π.n, seconds[0], peak / θ.nbytes
 
 
-def imports(module):
+def imports(module: str) -> list[float]:
     """Seconds of processor time that importing the module takes."""
     call = f"import time; t = time.process_time(); import {module}; print(time.process_time() - t)"
     return [float(subprocess.check_output([sys.executable, "-c", call])) for _ in range(7)]
@@ -244,6 +261,8 @@ def imports(module):
 CASES = {
     "natural": lambda: peak_memory(NaturalPolicyUpdate),
     "trust": lambda: peak_memory(TrustRegionUpdate, 0.5),
+    "natural-again": lambda: peak_memory(NaturalPolicyUpdate, again=True),
+    "trust-again": lambda: peak_memory(TrustRegionUpdate, 0.5, again=True),
     "sparse": lambda: table(True, 0.0),
     "sparse-damped": lambda: table(True, 0.01),
     "dense": lambda: table(False, 0.01),
@@ -251,12 +270,14 @@ CASES = {
 }
 
 
-def single_cases():
+def single_cases() -> Iterator[str]:
     """Lines of a table."""
     yield "| case | measured |\n|---|---|"
     for case, name in (("natural", "natural"), ("trust", "trust-region")):
-        seconds, megabytes = fresh(case)
-        yield f"| {name} update, regulator, m = 1,000,000, d = 10 | {megabytes:.0f} MB above imports, {seconds:.2f} s |"
+        for record, how in ((case, "recorded"), (f"{case}-again", "`SimulatedAgain`")):
+            seconds, megabytes = fresh(record)
+            what = f"{name} update, regulator, m = 1,000,000, d = 10, {how}"
+            yield f"| {what} | {megabytes:.0f} MB above imports, {seconds:.2f} s |"
     for case, name in (
         ("sparse", "8 successors"),
         ("sparse-damped", "8 successors, damping 0.01"),
@@ -276,7 +297,7 @@ def single_cases():
     yield f"| `import decision_making` | numpy's {np.median(numpy):.2f} s and {spread(more, 2)} s more |"
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--case", choices=CASES)

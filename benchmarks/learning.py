@@ -12,15 +12,19 @@ import platform
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from decision_making import NeuralCritic, TrustRegionPolicyOptimization, train
+from decision_making import History, NeuralCritic, TrustRegionPolicyOptimization, train
 from decision_making.problems import GymnasiumProblem
-from decision_making.training import TrainedPolicy, evaluate
+from decision_making.training import Evaluation, TrainedPolicy, evaluate
+
+Options: TypeAlias = dict[str, Any]  # of a struct or a function, by name
+Task: TypeAlias = tuple[str, int, Options, Options, Options, int]
 
 # id, seeds, limits, problem, update, critic
-TASKS = {
+TASKS: dict[str, Task] = {
     "cartpole": ("CartPole-v1", 10, {"threshold": 475.0, "steps": 150_000}, {"γ": 0.99}, {"n": 1024, "λ": 0.95}, 6),
     "pendulum": (
         *("Pendulum-v1", 5, {"steps": 100_000}, {"γ": 0.95, "n_envs": 8, "normalize_observations": True}),
@@ -50,7 +54,7 @@ COMPARISONS = {
 COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "best_10", "evaluated", "versions")
 
 
-def run(task, seed):
+def run(task: str, seed: int) -> tuple[History, float, float, Evaluation]:
     name, _, limits, problem, update, iterations = TASKS[task]
     P = GymnasiumProblem(name, **problem)
     π, critic = P.policy(), NeuralCritic((P.observation_width, 64, 64), iterations=iterations)
@@ -64,7 +68,7 @@ def run(task, seed):
     return history, seconds, float(np.max(windows)), evaluate(policy, name, 20, seed=seed)
 
 
-def versions():
+def versions() -> str:
     found = [f"Python {platform.python_version()}"]
     for name in ("numpy", "gymnasium", "mujoco"):
         try:
@@ -74,14 +78,14 @@ def versions():
     return ", ".join(found)
 
 
-def rows_of(path):
+def rows_of(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def add(path, row):
+def add(path: Path, row: dict[str, str]) -> list[dict[str, str]]:
     """The table with this row, in place of an earlier one of the same task and seed; whole at any time."""
     rows = [old for old in rows_of(path) if (old["task"], old["seed"]) != (row["task"], row["seed"])] + [row]
     rows.sort(key=lambda row: (list(COMPARISONS).index(row["task"]), int(row["seed"])))
@@ -94,7 +98,7 @@ def add(path, row):
     return rows
 
 
-def summary(rows):
+def summary(rows: list[dict[str, str]]) -> str:
     """Markdown: for each task the seeds, and over them the median steps and seconds and the mean (least) returns."""
     lines = [
         "| task | seeds | steps | seconds | last 100 training episodes | evaluated | compared with |",
@@ -123,7 +127,7 @@ def summary(rows):
     return "\n".join(lines) + "\n"
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="*", help=f"of {', '.join(TASKS)}; none: only sum up")
     parser.add_argument("--first-seed", type=int, default=0)

@@ -8,12 +8,14 @@ import argparse
 import os
 import platform
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import c_loop, step_by_step
 from decision_making import LinearGaussianPolicy, NaturalPolicyUpdate, TrustRegionUpdate, update
+from decision_making.checks import Array
 from decision_making.problems import SimpleRegulator
 
 COLUMNS = [
@@ -25,25 +27,25 @@ COLUMNS = [
 DEPTH, γ, ε, θ = 10, 0.9, 0.01, np.array([0.0, 1.0])
 
 
-def seconds(f, *args):
+def seconds(f: Callable[..., object], *args: object) -> float:
     start = time.perf_counter()
     f(*args)
     return time.perf_counter() - start
 
 
-def processor_seconds(f, *args):
+def processor_seconds(f: Callable[..., object], *args: object) -> float:
     """What the process itself used, so that others on the same core do not count."""
     start = time.process_time()
     f(*args)
     return time.process_time() - start
 
 
-def spread(ratios, digits=1):
+def spread(ratios: Sequence[float] | Array, digits: int = 1) -> str:
     low, middle, high = np.quantile(ratios, [0, 0.5, 1])
     return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
@@ -53,7 +55,7 @@ def main():
     P, π = SimpleRegulator(γ), LinearGaussianPolicy()
     c, why = c_loop.build()
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    slow_per_trajectory = None
+    slow_per_trajectory = np.nan
     for m in (100, 1_000, 10_000, 100_000):
         natural = NaturalPolicyUpdate(P, P.b, DEPTH, m, ε)
         region = TrustRegionUpdate(P, P.b, DEPTH, m, ε, 0.5)
@@ -83,7 +85,7 @@ def main():
     print("\n" + about)
 
 
-def _update(M, π, seed):
+def _update(M: NaturalPolicyUpdate | TrustRegionUpdate, π: LinearGaussianPolicy, seed: int) -> float:
     return processor_seconds(lambda: update(M, π, θ, rng=seed))
 
 

@@ -12,27 +12,34 @@ import os
 import platform
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
 
 import cloudpickle
 import joblib
 import numpy as np
-from attrs import frozen
 from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.regulator import seconds, spread
-from decision_making import MDP, LinearGaussianPolicy, NaturalPolicyUpdate, NeuralPolicy, update
+from decision_making import MDP, LinearGaussianPolicy, NaturalPolicyUpdate, NeuralPolicy, Policy, Trajectories, update
+from decision_making.checks import Array
 from decision_making.policies.heads import Gaussian
+from decision_making.problem import Problem, StartDistribution
 from decision_making.problems import SimpleRegulator
+from decision_making.structs import struct
 from decision_making.training import Configuration, ParallelProblem, grid, in_parallel, parallel_rollouts, run, sweep
 from decision_making.training.parallel import _one_at_a_time, _rollouts
 from decision_making.training.sweeps import _run, _tasks
 
+Settings: TypeAlias = dict[str, object]
+X = TypeVar("X")
+
 SEEDS = 8
 WORKERS, LINK = 1000, 1.25e9  # of the plan; bytes a second of a learner's network, 10 Gbit/s
-MEASURED = {}  # what the plan needs
-RUNS = {
+MEASURED: dict[str, Any] = {}  # what the plan needs: numbers, or a tuple of them
+RUNS: dict[str, Settings] = {
     "SimpleRegulator, 200 updates of 2,000 trajectories": {
         **{"env": "SimpleRegulator", "updates": 200, "trajectories": 2000},
     },
@@ -40,23 +47,23 @@ RUNS = {
 }
 
 
-def row(*cells):
+def row(*cells: object) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def head(*names):
+def head(*names: str) -> list[str]:
     return [row(*names), "|---" * len(names) + "|"]
 
 
 # ---- efficiency
 
 
-def some_runs(settings, folder, seeds):
+def some_runs(settings: Settings, folder: Path | str, seeds: Iterable[int]) -> None:
     for seed in seeds:
         run(Configuration({**settings, "seed": seed}), Path(folder) / str(seed))
 
 
-def two_processes(settings, folder):
+def two_processes(settings: Settings, folder: Path | str) -> None:
     """The same runs, half of them in each."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["decision_making.training.runs", "decision_making.pictures.curves", "scipy.stats"])
@@ -69,12 +76,12 @@ def two_processes(settings, folder):
             raise RuntimeError(f"a plain process ended with {process.exitcode}")
 
 
-def in_a_folder(f, work, **options):
+def in_a_folder(f: Callable[..., object], work: object, **options: object) -> float:
     with tempfile.TemporaryDirectory() as folder:
         return seconds(lambda: f(work, folder, **options))
 
 
-def efficiency(repeats):
+def efficiency(repeats: int) -> Iterator[str]:
     yield from head("8 runs of", "one process, s", "two plain processes", "the seam, 2 workers", "seam / plain")
     for name, settings in RUNS.items():
         work, times = grid({**settings, "seed": range(SEEDS)}), []
@@ -92,12 +99,12 @@ def efficiency(repeats):
 DASK = "two workers of a Dask cluster on this machine"
 
 
-def nothing(x):
+def nothing(x: int) -> int:
     return x
 
 
 @contextmanager
-def cluster():
+def cluster() -> Iterator[str]:
     from distributed import LocalCluster
 
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.ERROR}
@@ -105,8 +112,8 @@ def cluster():
         yield made.scheduler_address
 
 
-def tasks_a_second(name, n, repeats, **options):
-    def all_of(n):
+def tasks_a_second(name: str, n: int, repeats: int, **options: Any) -> str:  # of in_parallel
+    def all_of(n: int) -> float:
         return seconds(lambda: list(in_parallel(nothing, range(n), **options)))
 
     get_reusable_executor().shutdown(wait=True)
@@ -116,7 +123,7 @@ def tasks_a_second(name, n, repeats, **options):
     return row(name, f"{first:.2f}", spread(1e3 * each, 2), f"{1 / np.median(each):,.0f}")
 
 
-def time_per_task(repeats):
+def time_per_task(repeats: int) -> Iterator[str]:
     yield from head("where", "start and first two tasks, s", "a task that does nothing, ms", "tasks a second")
     yield tasks_a_second("this process", 1000, repeats, workers=1)
     yield tasks_a_second("two processes (loky)", 1000, repeats, workers=2)
@@ -127,25 +134,25 @@ def time_per_task(repeats):
 # ---- bytes per task
 
 
-def start(m, rng):
+def start(m: int, rng: np.random.Generator) -> Array:
     return rng.normal(size=(m, 17))
 
 
-def drift(s, a, rng):
+def drift(s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     return 0.9 * s + 0.1 * a.sum(axis=1, keepdims=True) + rng.normal(0, 0.1, s.shape), -(s**2).sum(axis=1)
 
 
-@frozen
+@struct
 class Learner:
     """What `parallel_rollouts` takes."""
 
-    name: str
-    P: object
-    b: object
-    π: object
-    θ: object
-    d: int
-    m: int
+    name: str  # in the tables
+    P: Problem  # problem
+    b: StartDistribution  # start distribution
+    π: Policy  # policy
+    θ: Array  # its parameters (n,)
+    d: int  # depth
+    m: int  # number of trajectories
 
 
 REGULATOR, WIDE = SimpleRegulator(0.9), NeuralPolicy((17, 64, 64), Gaussian(6))
@@ -156,18 +163,18 @@ LEARNERS = (
 )
 
 
-def timed(f, x):
+def timed(f: Callable[[Any], X], x: object) -> tuple[float, X]:
     f(x)
     begun = time.perf_counter()
     result = f(x)
     return 1e3 * (time.perf_counter() - begun), result
 
 
-def size(x):
+def size(x: object) -> int:
     return len(cloudpickle.dumps(x))
 
 
-def bytes_per_task(_):
+def bytes_per_task(repeats: int) -> Iterator[str]:
     yield from head("task", "sent", "result", "result, a step", "work, ms")
     for name, settings in RUNS.items():
         with tempfile.TemporaryDirectory() as folder:
@@ -181,9 +188,9 @@ def bytes_per_task(_):
         yield row(f"{name}; {disk:,} on the disk", f"{sent:,}", f"{size(result):,}", "", f"{work:,.0f}")
     for x in LEARNERS:
         m = x.m // 16  # a block
-        task = (x.P, x.b, x.π, x.θ, x.d, m, np.random.default_rng(0))
-        work, τs = timed(_rollouts, task)
-        sent, got = size((_one_at_a_time, _rollouts, 0, task, 0)), size(τs)
+        block = (x.P, x.b, x.π, x.θ, x.d, m, np.random.default_rng(0))
+        work, τs = timed(_rollouts, block)
+        sent, got = size((_one_at_a_time, _rollouts, 0, block, 0)), size(τs)
         MEASURED[x.name] = sent, got / m / x.d, m * x.d / work * 1e3
         name = f"a block of rollouts, {x.name}, n = {len(x.θ):,}, m = {m:,}, d = {x.d}"
         yield row(name, f"{sent:,}", f"{got:,}", f"{got / m / x.d:.0f}", f"{work:,.1f}")
@@ -195,7 +202,7 @@ def bytes_per_task(_):
 STEPS = 32_000
 
 
-def one_learner(repeats):
+def one_learner(repeats: int) -> Iterator[str]:
     yield from head(
         "16 blocks of", "one process, ms", "one process / two workers", "the same, of a whole natural update"
     )
@@ -213,18 +220,18 @@ def one_learner(repeats):
     yield row(f"Acrobot-v1, {STEPS:,} steps in whole episodes", f"{1e3 * np.median(one):.0f}", spread(one / two, 2), "")
 
 
-def collected(workers):
+def collected(workers: int) -> float:
     """Seconds of one batch in an environment whose steps are Python, 0.1 ms each."""
     P = ParallelProblem("Acrobot-v1", 0.99, n_envs=4, blocks=16, workers=workers)
     π = P.policy()
     return seconds(lambda: P.collect(π, π.init(0), STEPS, 0))
 
 
-def rolled(x, workers):
+def rolled(x: Learner, workers: int) -> Trajectories:
     return parallel_rollouts(x.P, x.b, x.π, x.θ, x.d, x.m, 0, workers=workers)
 
 
-def replayed(x):
+def replayed(x: Learner) -> float:
     """Seconds of an update on recorded trajectories."""
     M, τs = NaturalPolicyUpdate(x.P, x.b, x.d, x.m, 0.01), rolled(x, 1)
     return seconds(lambda: update(M, x.π, x.θ, τs=τs))
@@ -233,7 +240,7 @@ def replayed(x):
 # ---- the plan
 
 
-def plan(_):
+def plan(repeats: int) -> Iterator[str]:
     yield from head("at 1,000 workers", "number", "from")
     each, rounds = MEASURED[DASK], 1 + (10 + 1) + 11
     yield row("tasks a second that one scheduler hands out", f"{1 / each:,.0f}", "time per task, Dask")
@@ -270,7 +277,7 @@ TABLES = {
 }
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))

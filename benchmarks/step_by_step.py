@@ -3,8 +3,10 @@
 import autograd.numpy as np
 from autograd import grad
 
+from decision_making.checks import Array
 
-def log_likelihood(θ, a, s):
+
+def log_likelihood(θ: Array, a: float, s: float) -> Array:
     σ = np.abs(θ[1]) + 1e-5
     return -0.5 * ((a - θ[0] * s) / σ) ** 2 - np.log(σ) - 0.5 * np.log(2 * np.pi)
 
@@ -12,7 +14,7 @@ def log_likelihood(θ, a, s):
 score = grad(log_likelihood)
 
 
-def natural_update(θ, m, d, γ, ε, rng):
+def natural_update(θ: Array, m: int, d: int, γ: float, ε: float, rng: np.random.Generator) -> Array:
     g, F = np.zeros(2), np.zeros((2, 2))
     for _ in range(m):
         s, R, u = rng.normal(0.3, 0.1), 0.0, np.zeros(2)

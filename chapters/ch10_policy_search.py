@@ -275,9 +275,9 @@ show(figure_10_8, searches.runs_side_by_side)
 # %%
 def exercise_10_1(sizes: tuple[int, ...] = (1, 4, 16), estimates: int = 20_000) -> dict[int, tuple[float, float]]:
     """m -> m times the variance of the estimates of U(0, 1) from m rollouts, with its standard error."""
-    data = {}
+    data, θs = {}, np.tile([0.0, 1.0], (estimates, 1))
     for m in sizes:
-        us = dm.MonteCarloPolicyEvaluation(P, P.b, D, m)(π, np.tile([0.0, 1.0], (estimates, 1)), rng=m)
+        us = np.asarray(dm.MonteCarloPolicyEvaluation(P, P.b, D, m)(π, θs, rng=m))
         squares = (us - us.mean()) ** 2
         data[m] = (float(m * squares.mean()), float(m * squares.std() / np.sqrt(estimates)))
     return data

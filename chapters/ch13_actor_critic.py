@@ -381,7 +381,7 @@ def searched(M: Search, cost: int, budget: int, seed: int) -> tuple[np.ndarray, 
     steps, utilities = [0], [exact_utility(START)]
     for g in dm.generations(search, π, M.U, rng=seed):
         steps.append(steps[-1] + len(g.us) * M.U.m * M.U.d)
-        utilities.append(exact_utility(g.θ))
+        utilities.append(exact_utility(np.asarray(g.θ)))
         if steps[-1] + cost > budget:
             break
     while steps[-1] + cost <= budget:

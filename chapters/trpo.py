@@ -239,7 +239,8 @@ def cart_pole(seed: int) -> tuple[Any, Any, np.ndarray, np.ndarray]:
     """CartPole-v1 with the settings of the tutorials: networks 24-24, γ 0.99, λ 0.95, δ 0.01, 10 CG iterations."""
     P = GymnasiumProblem("CartPole-v1", 0.99, n_envs=8, seed=seed)
     π, critic = P.policy((24, 24)), NeuralCritic((P.observation_width, 24, 24))
-    M = TrustRegionPolicyOptimization(P, 1024, critic, Δ_MEAN, λ=0.95, cg_iterations=10, damping=0.01)
+    rule = dm.TrustRegionUpdate.rule(ε=Δ_MEAN, α=0.8, max_backtracks=10, damping=0.01)
+    M = TrustRegionPolicyOptimization(P, 1024, critic, rule=rule, λ=0.95, cg_iterations=10)
     return M, π, π.init(seed), critic.init(seed)
 
 
@@ -276,10 +277,8 @@ def conjugate_gradients(F: Callable[[np.ndarray], np.ndarray], g: np.ndarray, it
 # Watch the residual fall, the divergence stay close to its quadratic model $\delta t^2$, and the line search,
 # with $\alpha = 0.8$, take the first point inside $\delta$. `dm.step` on the same batch takes the same point.
 
+
 # %%
-DAMPING, SHRINK = 0.01, 0.8  # c in F + cI, and the factor of the line search
-
-
 def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
     """Every quantity of the third update: gradient, conjugate gradients, step length, line search."""
     M, π, θ, φ = cart_pole(seed)
@@ -289,12 +288,12 @@ def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
     (s, a, _), A = τs.flat(), normalized_advantages(M, φ, τs)
     steps = dm.Trajectories(s[:, None], a[:, None], A[:, None])
     clamped = dm.ClampedSurrogateUpdate(M.P, [1.0], 1, len(s), 0.2, 0.0, 1)
-    surrogates = dm.TrustRegionUpdate(M.P, [1.0], 1, len(s), M.δ, SHRINK)
+    surrogates = dm.TrustRegionUpdate(M.P, [1.0], 1, len(s), M.rule.ε, M.rule.α)
     g = dm.clamped_gradient(clamped, π, θ, θ, steps)  # at θ no ratio is clamped
-    product = π.fisher_product(θ, s)
+    product = π.fisher_product(θ, a, s)
 
     def F(v: np.ndarray) -> np.ndarray:
-        return np.asarray(product(v) + DAMPING * v)
+        return np.asarray(product(v) + M.rule.damping * v)
 
     xs = conjugate_gradients(F, g, M.cg_iterations)
     Δ = np.sqrt(2 * M.δ / (xs[-1] @ F(xs[-1]))) * xs[-1]
@@ -312,7 +311,7 @@ def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
         "identity": [(float(g @ x), float(x @ F(x))) for x in xs],
         "quadratic KL": 0.5 * float(Δ @ F(Δ)),
         "predicted gain": float(g @ Δ),
-        "points": [at(SHRINK**j) for j in range(11)],
+        "points": [at(M.rule.α**j) for j in range(11)],
         "segment": [at(t) for t in np.linspace(0, 2, 41)],
     }
 

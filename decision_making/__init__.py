@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from decision_making.explanation import explain
 from decision_making.mdp import MDP, lookahead
 from decision_making.policies import (
     FunctionPolicy,
@@ -40,7 +39,6 @@ from decision_making.sequential_problems.policy_gradient_estimation import (
     LikelihoodRatioGradient,
     RegressionGradient,
     RewardToGoGradient,
-    gradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
     ClampedSurrogateUpdate,
@@ -52,14 +50,13 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     TrustRegionUpdate,
     clamped_gradient,
     clip_gradient,
+    explain,
     linesearch,
+    natural_update,
     scale_gradient,
-    step,
     surrogate_constraint,
     surrogate_objective,
-    update,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
 from decision_making.sequential_problems.policy_search import (
     CrossEntropyPolicySearch,
     EvolutionStrategies,
@@ -75,7 +72,7 @@ from decision_making.sequential_problems.policy_search import (
     optimize,
     optimize_dist,
 )
-from decision_making.simulation import rollouts, simulate
+from decision_making.simulation import SimulatedAgain, rollouts, simulate
 from decision_making.training import History, train
 from decision_making.trajectories import (
     Trajectories,
@@ -84,7 +81,14 @@ from decision_making.trajectories import (
     rewards_to_go,
     standard_error,
 )
-from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+from decision_making.trust_region_policy_optimization import (
+    FeatureCritic,
+    LinearCritic,
+    NeuralCritic,
+    TableCritic,
+    TrustRegionPolicyOptimization,
+)
+from decision_making.verbs import gradient, step, update
 
 __version__ = "0.1.0"
 
@@ -97,6 +101,7 @@ __all__ = [
     "CrossEntropyPolicySearch",
     "DeterministicPolicyGradient",
     "EvolutionStrategies",
+    "FeatureCritic",
     "FiniteDifferenceGradient",
     "FunctionPolicy",
     "GaussSeidelValueIteration",
@@ -125,8 +130,10 @@ __all__ = [
     "RegressionGradient",
     "RestrictedPolicyUpdate",
     "RewardToGoGradient",
+    "SimulatedAgain",
     "SoftmaxPolicy",
     "Step",
+    "TableCritic",
     "TabularPolicy",
     "Trajectories",
     "TrustRegionPolicyOptimization",

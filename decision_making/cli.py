@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import sys
-import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,17 +11,15 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.constrain import Constrain
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 import decision_making
 from decision_making import book
 from decision_making.pictures.films import film
-from decision_making.training import runs, sweeps
-from decision_making.training.configuration import PROBLEMS, RULES, Configuration
+from decision_making.progress import sweep_progress, train_progress
+from decision_making.training import History, runs, sweeps
+from decision_making.training.configuration import PROBLEMS, UPDATES, Configuration, replaced
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -96,7 +92,7 @@ def train(
     env: Annotated[
         str | None, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")
     ] = None,
-    update: Annotated[str | None, typer.Option(help=f"One of {', '.join(RULES)}.")] = None,
+    update: Annotated[str | None, typer.Option(help=f"One of {', '.join(UPDATES)}.")] = None,
     seed: Annotated[int | None, typer.Option(help="What all random numbers follow from.")] = None,
     steps: Steps = None,
     updates: Updates = None,
@@ -117,7 +113,7 @@ def train(
     The folder of the run holds config.toml, metrics.csv, checkpoint.npz, policy.npz and curve.png. Ctrl-C stops it
     with exit status 130; `decision-making resume` goes on as if it had never stopped.
     """
-    given = {
+    given: dict[str, object] = {
         "env": env,
         "update": update,
         "seed": seed,
@@ -136,8 +132,11 @@ def train(
         except ValueError as error:
             raise ValueError(f"{config}: {error}" if str(error).startswith("not TOML") else str(error)) from error
         folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
-        options: dict[str, Any] = {"allow_imports": allow_imports, "workers": workers}
-        _train(c, folder, lambda callback: runs.run(c, folder, callbacks=[callback], **options))
+
+        def work(callback: runs.Callback) -> History:
+            return runs.run(c, folder, callbacks=[callback], allow_imports=allow_imports, workers=workers)
+
+        _train(c, folder, work)
 
 
 @app.command()
@@ -145,7 +144,7 @@ def sweep(
     env: Annotated[
         list[str] | None, typer.Argument(help="Gymnasium ids, or names from `decision-making problems`.")
     ] = None,
-    update: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(RULES)}. May be repeated.")] = None,
+    update: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(UPDATES)}. May be repeated.")] = None,
     seeds: Annotated[str | None, typer.Option(help="As in 0:10 (0 to 9), or 1,4,7.")] = None,
     steps: Steps = None,
     updates: Updates = None,
@@ -167,7 +166,7 @@ def sweep(
     Each run is a sub-folder, and sweep.csv holds a line for each that is finished. Ctrl-C stops with exit status 130;
     the same command does the rest, and goes on with the runs that had begun.
     """
-    given = {
+    given: dict[str, object] = {
         "env": env or None,
         "update": update or None,
         "seed": None if seeds is None else _seeds(seeds),
@@ -182,14 +181,19 @@ def sweep(
             all_settings = {} if config is None else tomllib.loads(config.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{config}: not TOML: {error}") from error
-        all_settings = {name: x for name, x in all_settings.items() if name != "versions"} | changes
+        all_settings = replaced(all_settings, changes)
         if "env" not in all_settings:
             raise ValueError("ENV or --config: one of them must say what to train on")
         tasks = sweeps.grid(all_settings)
-        options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "allow_imports": allow_imports}
         try:
-            with _sweep_progress(out, len(tasks)) as progress:
-                rows = sweeps.sweep(tasks, out, progress=progress, **options)
+            with sweep_progress(out, len(tasks)) as progress:
+                rows = sweeps.sweep(
+                    *(tasks, out),
+                    workers=workers,
+                    scheduler=scheduler,
+                    progress=progress,
+                    allow_imports=allow_imports,
+                )
         except KeyboardInterrupt:
             fail(f"stopped with {len(sweeps.table(out))} runs finished in {out}; the same command does the rest", 130)
         print(f"{out / sweeps.TABLE}: {len(rows)} runs; draw them with: decision-making plot {out}")
@@ -210,8 +214,11 @@ def resume(
     changes = {name: x for name, x in limits.items() if x is not None}
     with one_line_errors():
         c = runs.read_configuration(run, **changes)
-        options: dict[str, Any] = {"allow_imports": allow_imports, "workers": workers, **changes}
-        _train(c, run, lambda callback: runs.resume(run, callbacks=[callback], **options))
+
+        def work(callback: runs.Callback) -> History:
+            return runs.resume(run, callbacks=[callback], allow_imports=allow_imports, workers=workers, **changes)
+
+        _train(c, run, work)
 
 
 @app.command()
@@ -229,11 +236,10 @@ def evaluate(
     Prints the mean return with a 95 % bootstrap interval.
     """
     with one_line_errors():
-        options: dict[str, Any] = {"mode": not sampled, "seed": seed, "allow_imports": allow_imports}
-        found = runs.evaluate_run(run, episodes, **options)
+        found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports)
         print(f"return {found}, mean length {found.lengths.mean():.1f}")
         if render or video is not None:
-            film(run, video, window=render, **options)
+            film(run, video, window=render, mode=not sampled, seed=seed, allow_imports=allow_imports)
             if video is not None:
                 print(video)
 
@@ -279,9 +285,9 @@ def problems() -> None:
     console.print(f"\nEach is a gymnasium environment too, as in decision_making/{name}-v0.", highlight=False)
 
 
-def _settings(given: list[str]) -> dict[str, Any]:
+def _settings(given: list[str]) -> dict[str, object]:
     """name=value pairs, values as in TOML, bare words as texts."""
-    found = {}
+    found: dict[str, object] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
@@ -293,9 +299,9 @@ def _settings(given: list[str]) -> dict[str, Any]:
     return found
 
 
-def _several(given: list[str]) -> dict[str, Any]:
+def _several(given: list[str]) -> dict[str, object]:
     """name=value,value,... as lists, values as in TOML, bare words as texts."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
@@ -308,6 +314,7 @@ def _several(given: list[str]) -> dict[str, Any]:
 
 
 def _seeds(text: str) -> list[int]:
+    """The seeds that first:end or a list stands for."""
     first, colon, end = text.partition(":")
     try:
         return list(range(int(first or 0), int(end))) if colon else [int(x) for x in text.split(",")]
@@ -316,6 +323,7 @@ def _seeds(text: str) -> list[int]:
 
 
 def _vector(option: str, text: str) -> list[float]:
+    """The numbers of an option, as in 0,1."""
     try:
         return [float(x) for x in text.split(",")]
     except ValueError:
@@ -327,9 +335,11 @@ def _plain(name: str) -> str:
     return "".join(x if x.isalnum() or x in "-_." else "-" for x in name).strip(".") or "run"
 
 
-def _train(c: Configuration, folder: Path, work: Callable[[Any], Any]) -> None:
+def _train(c: Configuration, folder: Path, work: Callable[[runs.Callback], History]) -> None:
+    """Do the work under a progress bar, and say how it ended."""
     try:
-        with _progress(c) as callback, threadpool_limits(1):  # the matrices are small, and one thread repeats its bits
+        # one thread: the matrices are small, and the results are the same bit for bit
+        with train_progress(c) as callback, threadpool_limits(1):
             history = work(callback)
     except KeyboardInterrupt:
         fail(f"stopped; go on with: decision-making resume {folder}", 130)
@@ -340,84 +350,8 @@ def _train(c: Configuration, folder: Path, work: Callable[[Any], Any]) -> None:
 
 
 @contextmanager
-def _progress(c: Configuration) -> Iterator[Callable[..., None]]:
-    """A callback of `train` that moves a bar on a terminal, and does nothing elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda row, taken: None
-        return
-    bound, unit = _bound(c), next((name for name in ("steps", "updates", "seconds") if c[name] is not None), None)
-    columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
-        TextColumn("{task.fields[shown]}"),
-    )
-    latest: list[float] = []  # the last return; not every update ends an episode
-    with _Bar(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
-
-        def show(row: dict[str, float], taken: Any) -> None:
-            completed = int(row["update" if unit in ("updates", None) else unit])
-            if progress.tasks[0].completed == 0:  # a resumed run did not do all that within this time
-                progress.reset(task, total=progress.tasks[0].total, completed=completed)
-            if math.isfinite(row["return_mean"]):
-                latest[:] = [row["return_mean"]]
-            parts = [f"return {latest[0]:.4g}"] if latest else []
-            parts += [f"KL {row['kl']:.2g}{bound}"] if math.isfinite(row["kl"]) else []
-            parts += [f"{row['steps_per_second']:,.0f} steps/s"] if row["steps"] > 0 else []
-            progress.update(task, completed=completed, shown="  ".join(parts))
-
-        yield show
-
-
-def _bound(c: Configuration) -> str:
-    """What the divergence of an update is held against, as " of 0.01"; nothing where the rule does not limit it."""
-    if c["update"] in ("trust-region", "natural"):
-        return f" of {c.values.get('delta', c.values.get('epsilon')):g}"
-    target = c["kl_target"] if c["update"] == "penalized" else None
-    return "" if target is None else f", target {target:g}"
-
-
-@contextmanager
-def _sweep_progress(out: Path, total: int) -> Iterator[Callable[..., None]]:
-    """A callback of `sweep` that moves a bar on a terminal, and does nothing elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda row, finished, total: None
-        return
-    columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), _GoingOn(out))
-    with _Bar(*columns, console=console, refresh_per_second=2, transient=True) as progress:
-        task = progress.add_task("runs", total=total)
-        yield lambda row, finished, total: progress.update(task, completed=finished)
-
-
-class _Bar(Progress):
-    """One that leaves room for the ^C that a terminal echoes: on a full line it would push the bar out of reach."""
-
-    def get_renderable(self) -> Constrain:
-        """The bar, two columns narrower than the terminal."""
-        return Constrain(super().get_renderable(), Console(stderr=True).width - 2)
-
-
-class _GoingOn(ProgressColumn):
-    """How far the unfinished runs are, on whatever machine, read from their metrics."""
-
-    def __init__(self, out: Path) -> None:
-        super().__init__()
-        self.out, self.text, self.until = out, Text(), 0.0
-
-    def render(self, task: Any) -> Text:
-        """At most every two seconds anew: the disk may be a shared one."""
-        if time.monotonic() >= self.until:
-            fractions = list(sweeps.going_on(self.out).values())
-            more = f" and {len(fractions) - 6} more" if len(fractions) > 6 else ""
-            self.text = Text(" ".join(f"{x:.0%}" for x in fractions[:6]) + more)
-            self.until = time.monotonic() + 2
-        return self.text
-
-
-@contextmanager
 def one_line_errors() -> Iterator[None]:
-    """What goes wrong as one line on standard error and exit status 1; the traceback only with --debug."""
+    """Say what goes wrong in one line on standard error, with exit status 1; with --debug, show the traceback."""
     try:
         yield
     except ModuleNotFoundError as error:

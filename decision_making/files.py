@@ -20,7 +20,7 @@ def write_whole(path: Path | str, data: bytes | memoryview) -> None:
 
 @contextmanager
 def whole_file(path: Path | str) -> Iterator[BinaryIO]:
-    """A file to write in, that will be there whole or not at all; it is on the disk when the block ends.
+    """A file to write in, which appears under its name only at the end of the block, complete and on the disk.
 
     Raises OSError, naming the file, if that is not possible; the old file is then still there.
     """
@@ -48,7 +48,7 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
-    """An OSError raised inside names `path`; of itself a full disk does not say which file it was for."""
+    """An OSError raised within names `path`; that of a full disk would not say which file it was for."""
     try:
         yield
     except OSError as error:

@@ -10,6 +10,7 @@ from attrs import frozen
 from decision_making.checks import Array, refuse
 
 ROW_SUM_TOLERANCE = 1e-8
+RNG = int | np.random.SeedSequence | np.random.Generator | None  # what `default_rng` makes a generator of
 
 
 @frozen(eq=False, repr=False)
@@ -79,7 +80,7 @@ def indices(name: str, x: Any, n: int) -> Array:
     """x as integer indices into n states or actions; whole floats are accepted, anything else is an error."""
     x = np.asarray(x)
     if x.dtype.kind not in "iu":
-        if x.dtype.kind not in "fb" or not np.array_equal(x, np.floor(x)):
+        if x.dtype.kind not in "fb" or not (np.isfinite(x).all() and np.array_equal(x, np.floor(x))):
             raise TypeError(
                 f"{name} has dtype {x.dtype}: the states and actions of a tabular problem are whole numbers"
             )
@@ -151,7 +152,7 @@ class _B:
     name = "b"
 
 
-def default_rng(rng: Any) -> np.random.Generator:
+def default_rng(rng: RNG) -> np.random.Generator:
     """A generator from None, an int, a SeedSequence or a generator (Scientific Python SPEC 7)."""
     try:
         return np.random.default_rng(rng)

@@ -1,4 +1,4 @@
-"""Trajectories and their simulation (algorithm 11.1), returns and rewards-to-go.
+"""The simulation of trajectories (algorithm 11.1).
 
 A batch is the unit: m trajectories of depth d are arrays with leading axes (m, d). They are stored step by step
 (time-major) and shown trajectory by trajectory, because a simulation writes one step of all trajectories at a time.
@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from functools import partial, singledispatch
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, Named, all_finite, count, function
-from decision_making.sampling import default_rng, sample_start
+from decision_making.checks import Array, Named, all_finite, count, function, parameters
+from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
+from decision_making.verbs import rollouts
 
-KEPT = 1 << 22  # numbers of a record (34 MB) up to which it is kept, where reading it again means simulating again
+__all__ = ["SimulatedAgain", "check_parameters", "rollouts", "simulate", "start_states"]
 
 
 def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = None) -> Trajectories:
@@ -148,13 +149,9 @@ def start_states(b: Any, m: int, θ: Array, rng: np.random.Generator) -> Array:
     return s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
 
 
-@singledispatch
-def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
-    """m trajectories of depth d under π_θ from start states s ~ b; time and memory grow with m·d only.
-
-    θ is (n,), or (m, n) for parameters of each trajectory's own. Dispatches on P; this is the case of an MDP or of
-    any problem with a sampler TR. Simulated in blocks of `BLOCK` trajectories.
-    """
+@rollouts.register(object)
+def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
+    """`rollouts` of any problem with a sampler TR, in blocks of `BLOCK` trajectories."""
     rng, θ = default_rng(rng), np.asarray(θ)
     count(None, Named("d"), d)
     count(None, Named("m"), m)
@@ -168,24 +165,29 @@ def rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None
 
 
 @define(eq=False)
-class Simulated:
-    """The trajectories of `rollouts`, in blocks that are simulated anew at each reading: none of them is kept.
+class SimulatedAgain:
+    """The trajectories of `rollouts` without a record: read block by block, and simulated again for each reading.
+
+    To be given to `step` or `update` as τs, where m·d steps would not fit the memory: it holds the m start states and
+    one block of trajectories at a time. The price is time: an update reads the trajectories once for its direction,
+    once for the surrogate objective at θ, and once for every other point that it looks at.
 
     The first reading draws from rng and leaves it as `rollouts` would, a later one from a copy of rng as it was. So π
-    and P.TR may draw from their generator alone; ValueError where a later reading comes out different.
+    and P.TR may draw from the generator they are given alone; ValueError where a later reading comes out different.
     """
 
-    P: Any
-    b: Any
-    π: Any
-    θ: Array  # (n,)
-    d: int
-    m: int
-    rng: np.random.Generator
+    P: Any  # problem with a sampler TR
+    b: Any = field(validator=start_distribution)  # start state distribution
+    π: Any  # policy
+    θ: Array = field(converter=parameters)  # (n,), the parameters that sample
+    d: int = field(validator=count)  # depth: steps of a trajectory
+    m: int = field(validator=count)  # number of trajectories
+    rng: np.random.Generator = field(default=None, converter=default_rng)
     _before: np.random.Generator = field(init=False)
     _rewards: list[float] | None = field(init=False, default=None)  # of the blocks, in sum, at the first reading
 
     def __attrs_post_init__(self) -> None:
+        check_parameters(self.π, self.θ)
         self._before = copy.deepcopy(self.rng)
 
     def __len__(self) -> int:
@@ -213,11 +215,3 @@ class Simulated:
     def kept(self) -> Trajectories:
         """All of them at once, in memory."""
         return rollouts(self.P, self.b, self.π, self.θ, self.d, self.m, copy.deepcopy(self._before))
-
-
-def rollouts_or_blocks(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Any:
-    """`rollouts`; or `Simulated`, where their record would be large and the scores are small beside it."""
-    simulable = rollouts.dispatch(type(P)) is rollouts.dispatch(object) and callable(getattr(P, "TR", None))
-    if not simulable or 3 * m * d <= KEPT or π.n > d:
-        return rollouts(P, b, π, θ, d, m, rng)
-    return Simulated(P, b, π, θ, d, m, default_rng(rng))

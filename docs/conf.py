@@ -1,12 +1,8 @@
 """The documentation site: sphinx, markdown by myst, mathematics by a MathJax that is part of the site."""
 
-import ast
-import inspect
 import io
 import re
 import shutil
-import textwrap
-import tokenize
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -15,6 +11,7 @@ from typing import Any
 from sphinx.util.inspect import TypeAliasForwardRef
 
 import decision_making
+from decision_making.structs import field_comments
 
 ROOT = Path(__file__).parents[1]
 
@@ -106,32 +103,6 @@ def cell(text: str) -> str:
 # Docstrings: plain text with names in single backticks, and one comment after each field of a struct
 
 
-def fields(cls: type) -> list[tuple[str, str]]:
-    """Names and comments of the fields that a struct declares."""
-    source = textwrap.dedent(inspect.getsource(cls))
-    comments = {
-        token.start[0]: token.string.lstrip("# ")
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
-    body = ast.parse(source).body[0].body  # type: ignore[attr-defined]
-    found = []
-    for node in body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            said = [comments[i] for i in range(node.lineno, node.end_lineno + 1) if i in comments]
-            found.append((node.target.id, " ".join(said)))
-    return found
-
-
-def all_fields(cls: type) -> list[tuple[str, str]]:
-    """Those of a struct and of what it inherits from, in the order of its constructor."""
-    said: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if "__attrs_attrs__" in vars(base):
-            said |= {name: text for name, text in fields(base) if text or name not in said}
-    return [(a.name, said.get(a.name, "")) for a in cls.__attrs_attrs__ if a.init and not a.name.startswith("_")]  # type: ignore[attr-defined]
-
-
 SCRIPT = re.compile(
     r"(?<![\w`])(?P<base>[^\W\d_])"  # one letter, and what hangs below and above it: π_θ, s_{k+1}, γ^(k-1)
     r"(?:_\{(?P<sub1>[^}]*)\}|_(?P<sub2>θ_new|new|[a-zθφ])(?![^\W²]))?"
@@ -172,9 +143,11 @@ def docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: lis
         literal = literal or opens
     lines[:] = text
     if what == "class" and "__attrs_attrs__" in vars(obj):
+        if "Fields:" in lines:  # the list for `help`
+            del lines[lines.index("Fields:") :]
         if lines and lines[-1]:
             lines.append("")
-        lines += [f":param {field}: {plain(text)}" for field, text in all_fields(obj) if text]
+        lines += [f":param {field}: {plain(text)}" for field, text in field_comments(obj).items() if text]
 
 
 def signature(app: Any, what: str, name: str, obj: Any, options: Any, given: str, result: str) -> Any:

@@ -4,10 +4,20 @@ Everything is built from bounded numbers on a coarse grid, so that examples shri
 identities are not drowned in rounding.
 """
 
+import autograd.numpy as anp
 import numpy as np
 from hypothesis import strategies as st
 
-from decision_making import MDP, LinearGaussianPolicy, LinearSoftmaxPolicy, SoftmaxPolicy, Trajectories
+from decision_making import (
+    MDP,
+    FunctionPolicy,
+    LinearGaussianPolicy,
+    LinearSoftmaxPolicy,
+    NeuralPolicy,
+    SoftmaxPolicy,
+    Trajectories,
+)
+from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 
 
 def numbers(low, high, steps=64):
@@ -123,3 +133,47 @@ def gaussian_records(draw, **shape):
 def records(**shape):
     """(π, θ, τs): any policy of the vocabulary with parameters and trajectories that suit it."""
     return tabular_records(**shape) | gaussian_records(**shape)
+
+
+def normal_functions(*, kl):
+    """A `FunctionPolicy` a ~ N(θ₁ s, θ₂²), with or without its divergence."""
+
+    def sample(θ, s, rng):
+        return θ[0] * s + abs(θ[1]) * rng.standard_normal(s.shape)
+
+    def logpdf(θ, a, s):
+        return -0.5 * ((a - θ[0] * s) / θ[1]) ** 2 - anp.log(abs(θ[1])) - 0.5 * anp.log(2 * anp.pi)
+
+    def divergence(θ, θ_new, s):
+        σ, σ_new = abs(θ[1]), abs(θ_new[1])
+        return anp.log(σ_new / σ) + (σ**2 + ((θ[0] - θ_new[0]) * s) ** 2) / (2 * σ_new**2) - 0.5
+
+    return FunctionPolicy(2, sample, logpdf, divergence if kl else None)
+
+
+@st.composite
+def function_records(draw, *, kl=coin, **shape):
+    """(π, θ, τs) of a `FunctionPolicy`."""
+    return normal_functions(kl=draw(kl)), draw(gaussian_parameters()), draw(scalar_trajectories(**shape))
+
+
+HEADS = (Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2))
+
+
+@st.composite
+def neural_records(draw, heads=HEADS):
+    """(π, θ, τs) of a small `NeuralPolicy`; the actions are drawn from it."""
+    π = NeuralPolicy((2, 3), draw(st.sampled_from(heads)))
+    m, d, rng = draw(batch_sizes), draw(depths), np.random.default_rng(draw(st.integers(0, 99)))
+    θ, s = rng.normal(0, 0.7, π.n), rng.normal(size=(m, d, 2))
+    return π, θ, Trajectories(s, π(θ, s, rng), rng.normal(size=(m, d)))
+
+
+def closed_form_records(**shape):
+    """(π, θ, τs): policies whose divergence, entropy and Fisher matrix are known."""
+    return records(**shape) | neural_records()
+
+
+def every_record(**shape):
+    """(π, θ, τs): any policy there is."""
+    return closed_form_records(**shape) | function_records(**shape)

@@ -1,12 +1,23 @@
-"""What tests share: the script of a chapter, the table that compares it with the book, and the regulator's values."""
+"""What tests share: chapters and their tables, the regulator's values, the local model of recorded trajectories."""
 
 from decision_making import book
+from decision_making.sequential_problems.policy_gradient_optimization import evidence
 
 regulator = book.part("book_values.regulator")
 UPDATES = [regulator.in_numbers(row) for row in regulator.UPDATES]  # γ, θ, U, ∇U, diag F, restricted, natural, its KL
 LINE_SEARCHES = [  # d, γ, θ, ε; natural step, its constraint; result, backtracks, surrogate before and after
     (*row[:-1], *row[-1]) for row in map(regulator.in_numbers, regulator.LINE_SEARCHES)
 ]
+
+
+def surrogate(M, π, θ, τs):
+    """The local model of an update on recorded trajectories."""
+    return evidence(M, π, θ, None, τs)
+
+
+def scores_and_returns(M, π, θ, τs):
+    """Rows (G, R) whose natural direction M wants."""
+    return surrogate(M, π, θ, τs).scores_and_returns(M.direction)
 
 
 def script(number):

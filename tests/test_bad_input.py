@@ -76,6 +76,7 @@ KINDS = {  # kind -> error, values that are wrong
     "clip": (ValueError, [3, (1, -1), (NAN, 1), "ab"]),
     "verbs": (TypeError, [3, None]),
 }
+KINDS["rule"] = ((TypeError, ValueError), [3, None, "none", dm.LikelihoodRatioGradient(**batch)])
 OPTIONAL = {"L2_max", "kl_target", "max_kl", "δ?", "clip"}  # None is right there
 SAMPLED = {"P": "problem", "b": "start", "d": "count", "m": "count"}
 SURROGATE = {"over_steps": "choice"}
@@ -135,14 +136,18 @@ STRUCTS = [
         dm.TrustRegionPolicyOptimization,
         {"P": collecting, "n": 8, "critic": critic},
         {
-            **{"P": "problem", "n": "count", "critic": "verbs", "δ": "positive", "λ": "discount", "α": "shrink"},
-            **{"max_backtracks": "count_or_zero", "cg_iterations": "count", "damping": "not_negative"},
-            **{"fisher_subsample": "share", "max_kl": "positive", "advantage": "choice", "rule": "choice"},
-            **{"normalize_advantages": "flag", "learning_rate": "positive", "passes": "count", "minibatch": "count"},
-            **{"clamp": "positive", "β": "not_negative", "kl_target": "positive", "β_max": "positive"},
+            **{"P": "problem", "n": "count", "critic": "verbs", "δ": "positive", "λ": "discount"},
+            **{"cg_iterations": "count", "minibatch": "count", "normalize_advantages": "flag", "rule": "rule"},
+            **{"fisher_subsample": "share", "max_kl": "positive", "advantage": "choice"},
         },
     ),
+    (dm.TableCritic, {"n_states": 3}, {"n_states": "count"}),
     (dm.LinearCritic, {"width": 4}, {"width": "count", "degree": "count", "ridge": "not_negative"}),
+    (
+        dm.FeatureCritic,
+        {"features": sampled, "n": 2},
+        {"features": "function", "n": "count", "ridge": "not_negative"},
+    ),
     (
         dm.NeuralCritic,
         {"sizes": (4, 8)},
@@ -249,8 +254,14 @@ CALLS = {
     "explain(3)": (lambda: dm.explain(3), TypeError, "3"),
     # names that are missing or not known
     "Policy()": (dm.Policy, TypeError, "abstract"),
-    "step(3)": (lambda: dm.step(3, π, θ), TypeError, "M = 3: update knows .*NaturalPolicyUpdate"),
+    "step(3)": (lambda: dm.step(3, π, θ), TypeError, "M = 3: step knows .*NaturalPolicyUpdate"),
     "update(Sampled)": (lambda: dm.update(dm.RewardToGoGradient(**batch), π, θ), TypeError, "update knows"),
+    "update(SimulatedAgain)": (
+        lambda: dm.update(3, π, θ, τs=dm.SimulatedAgain(P, b, π, θ, 3, 4)),
+        TypeError,
+        "M = 3: update knows .*NaturalPolicyUpdate",
+    ),
+    "SimulatedAgain.m": (lambda: dm.SimulatedAgain(P, b, π, θ, 3, 0), ValueError, r"SimulatedAgain.m = 0: must be"),
     "gradient(None)": (lambda: dm.gradient(None, π, θ), TypeError, "M = None: gradient knows"),
     "optimize(3)": (lambda: dm.optimize(3, None, flat), TypeError, "M = 3: optimize knows"),
     "optimize_dist(HookeJeeves)": (
@@ -854,21 +865,35 @@ def test_wrong_call_is_an_error_that_says_what(name, tmp_path, monkeypatch):
 # ---- settings of a run
 
 SETTINGS = {  # setting -> a wrong value each, by kind
-    **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "passes", "minibatch"), "count"),
+    **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "minibatch"), "count"),
     **dict.fromkeys(("critic_iterations", "checkpoint_every"), "count"),
-    **dict.fromkeys(("depth", "trajectories", "ascents"), "count"),
-    **dict.fromkeys(("seed", "max_backtracks", "blocks"), "count_or_zero"),
-    **dict.fromkeys(("delta", "epsilon", "learning_rate", "clamp"), "positive"),
-    **dict.fromkeys(("beta", "step_size"), "not_negative"),
+    **dict.fromkeys(("depth", "trajectories"), "count"),
+    **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
     **dict.fromkeys(("gamma", "lambda"), "discount"),
-    **dict.fromkeys(("alpha", "line_search_factor"), "shrink"),
     **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic"), "choice"),
     "log_sigma": "number",
     "fisher_subsample": "share",
 }
+OF_RULES = {  # the settings of each update
+    "trust-region": {
+        **{"epsilon": "positive", "alpha": "shrink", "max_backtracks": "count_or_zero", "damping": "not_negative"},
+        **{"direction": "choice", "over_steps": "choice", "delta": "positive"},
+    },
+    "natural": {
+        **{"epsilon": "positive", "damping": "not_negative", "direction": "choice", "over_steps": "choice"},
+        "delta": "positive",
+    },
+    "restricted": {"epsilon": "positive", "delta": "positive"},
+    "penalized": {
+        **{"beta": "not_negative", "alpha": "not_negative", "k_max": "count", "kl_target": "given"},
+        **{"beta_min": "not_negative", "beta_max": "positive", "over_steps": "choice"},
+    },
+    "clamped": {"epsilon": "positive", "alpha": "not_negative", "k_max": "count", "over_steps": "choice"},
+    "gradient": {"alpha": "not_negative", "L2_max": "given"},
+}
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
-SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "kl_target", "max_kl", "L2_max"), "given")
+SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl"), "given")
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])
 SETTINGS |= {"hidden": "widths"}
 
@@ -876,7 +901,7 @@ SETTINGS |= {"hidden": "widths"}
 def environment_with(name):
     from decision_making.training.configuration import TEXTBOOK
 
-    return "HexWorld" if name in TEXTBOOK and name != "clamp" else "CartPole-v1"
+    return "HexWorld" if name in TEXTBOOK else "CartPole-v1"
 
 
 @pytest.mark.parametrize(
@@ -887,10 +912,38 @@ def test_wrong_setting_is_named_by_its_own_name(name, value):
         Configuration({"env": environment_with(name), name: value})
 
 
-def test_every_setting_is_in_the_catalogue():
-    from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK
+@pytest.mark.parametrize(
+    ("update", "name", "value"),
+    [
+        (of, name, value)
+        for of, settings in OF_RULES.items()
+        for name, kind in settings.items()
+        for value in KINDS[kind][1]
+    ],
+    ids=repr,
+)
+def test_wrong_setting_of_a_rule_is_named_by_its_own_name(update, name, value):
+    env = "CartPole-v1" if name == "delta" else "HexWorld"
+    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(repr(value))}: must be"):
+        Configuration({"env": env, "update": update, name: value})
 
-    assert {*COMMON, *GYMNASIUM, *TEXTBOOK} == {*SETTINGS, "env", "threshold", "damping"}
+
+def test_every_setting_is_in_the_catalogue():
+    from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, rule_defaults
+
+    assert {*COMMON, *GYMNASIUM, *TEXTBOOK} == {*SETTINGS, "env", "threshold"}
+    for update, settings in OF_RULES.items():
+        on_both = {*rule_defaults("CartPole-v1", update), *rule_defaults("HexWorld", update)}
+        assert on_both == {*settings}
+
+
+def test_a_setting_of_another_rule_is_unknown_and_falls_with_the_update_of_a_file():
+    with pytest.raises(ValueError, match="k_max: unknown setting of update = trust-region on CartPole-v1"):
+        Configuration({"env": "CartPole-v1", "k_max": 3})
+    text = Configuration({"env": "CartPole-v1", "alpha": 0.3}).to_toml()
+    assert Configuration.from_toml(text)["alpha"] == 0.3
+    assert Configuration.from_toml(text, update="clamped")["alpha"] == 3e-4
+    assert Configuration.from_toml(text, update="clamped", alpha=0.1)["alpha"] == 0.1
 
 
 @pytest.mark.parametrize(

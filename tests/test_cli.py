@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import decision_making
-from decision_making import cli
+from decision_making import progress
 from decision_making.training.configuration import PROBLEMS, Configuration
 
 COMMAND = [sys.executable, "-m", "decision_making"]
@@ -106,7 +106,7 @@ def test_policy_of_a_run_is_drawn(tmp_path):
     ],
 )
 def test_progress_holds_the_divergence_against_its_bound_where_the_update_has_one(settings, said):
-    assert cli._bound(Configuration(settings)) == said
+    assert progress.bound(Configuration(settings)) == said
 
 
 def test_ctrl_c_ends_with_status_130_and_a_checkpoint(tmp_path):

@@ -32,7 +32,7 @@ def test_readme_excerpt_stands_in_the_source(excerpt):
 
 def test_readme_index_names_files_and_names_that_exist():
     index = README.split("## From the book to the code")[1].split("Defaults are the book's")[0]
-    for name in re.findall(r"`(test_\w+\.py|[\w/]+\.py|[\w]+/)`", index):
+    for name in re.findall(r"`(test_\w+\.py|[\w/]+\.py|[\w/]+/)`", index):
         assert any((ROOT / folder / name).exists() for folder in ("decision_making", "tests")), name
     public = [name for name in re.findall(r"`([A-Z]\w+)`", index) if not name.endswith("py")]
     assert len(public) > 15

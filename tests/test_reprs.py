@@ -7,6 +7,7 @@ from scipy import sparse
 import decision_making as dm
 from decision_making.policies.heads import Categorical, MultiCategorical
 from decision_making.problems import GymnasiumProblem, HexWorld
+from decision_making.sequential_problems.policy_gradient_optimization import Status
 from decision_making.training import TrainedPolicy
 
 N = 10_000
@@ -28,7 +29,7 @@ PRINTED = {
         dm.rollouts(MIDDLE, B, dm.SoftmaxPolicy(500, 2), np.zeros(1000), 7, 300, 0),
         "m=300, d=7, steps=2100",
     ),
-    "step": (dm.Step(θ, True, "stepped", 0, φ=θ), "array([0., ..., 0.], (1000000,) float64)"),
+    "step": (dm.Step(θ, Status.STEPPED, 0, φ=θ), "array([0., ..., 0.], (1000000,) float64)"),
     "history": (HISTORY, "reason='stopped by updates = 1'"),
     "network": (dm.NeuralPolicy((4, 64, 64), MultiCategorical([2] * 300)), "tuple of 300"),
     "trained policy": (TrainedPolicy(dm.SoftmaxPolicy(500_000, 2), θ), "n_states=500000"),
@@ -78,5 +79,5 @@ def test_repr_of_trajectories_counts_ends_and_averages_returns():
 
 
 def test_repr_of_small_arrays_shows_their_numbers():
-    assert "θ=array([0.25, 1.  ])" in repr(dm.Step(np.array([0.25, 1.0]), True, "stepped"))
+    assert "θ=array([0.25, 1.  ])" in repr(dm.Step(np.array([0.25, 1.0]), Status.STEPPED))
     assert "Ra=array([[-2.0]])" in repr(dm.LinearQuadraticProblem([[1]], [1], [[0]], [[-2.0]], 1))

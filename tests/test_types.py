@@ -29,6 +29,7 @@ from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, Mul
 from decision_making.policies.network import ForwardPass
 from decision_making.problems import SimpleRegulator
 from decision_making.trajectories import returns, rewards_to_go
+from decision_making.trust_region_policy_optimization import named_rule
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
 RULES = ["trust_region", "natural", "restricted", "penalized", "clamped", "gradient"]
@@ -112,7 +113,8 @@ def batch(head, N=40):
 def test_trpo_update(graph, head, rule):
     π, θ, τs = batch(head)
     critic = NeuralCritic((3, 8), iterations=3)
-    M = TrustRegionPolicyOptimization(Batch(), 40, critic, rule=rule, passes=2, minibatch=16)
+    short = {"k_max": 2} if rule in ("penalized", "clamped") else {}
+    M = TrustRegionPolicyOptimization(Batch(), 40, critic, rule=named_rule(rule, **short), minibatch=16)
     taken = step(M, π, θ, critic.init(0, dtype=np.float32), rng=0, τs=τs)
     assert taken.accepted
     assert taken.θ.dtype == taken.φ.dtype == np.float32
@@ -132,7 +134,7 @@ def test_fit_of_a_critic(graph, critic):
 def test_fisher_product_and_what_the_policy_says_of_a_state(graph, head):
     π, θ, τs = batch(head)
     s, a, _ = τs.flat()
-    F = π.fisher_product(θ, s)
+    F = π.fisher_product(θ, a, s)
     assert F(np.ones(π.n, np.float32)).dtype == np.float32
     for x in (π.logpdf(θ, a, s), π.kl(θ, 1.1 * θ, s), π.entropy(θ, s), π.outputs(θ, s)):
         assert x.dtype == np.float32

@@ -16,10 +16,13 @@ SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "ch
 # from the ground up: a room imports only from itself and from rooms before it
 ROOMS = [
     "checks",
+    "structs",
     "files",
     "speed",
-    "sampling",
+    "verbs",
     "trajectories",
+    "problem",
+    "sampling",
     "mdp",
     "simulation",
     "policies",
@@ -31,7 +34,6 @@ ROOMS = [
     "sequential_problems.advantages",
     "sequential_problems.actor_critic",
     "trust_region_policy_optimization",
-    "explanation",
     "exact",
     "pictures.canvas",
     "pictures.notebooks",
@@ -48,6 +50,7 @@ ROOMS = [
     "pictures.runs",
     "pictures.films",
     "book",
+    "progress",
     "cli",
     "__main__",
 ]
@@ -107,8 +110,11 @@ def test_problems_know_only_the_ground():
         if source.stem != "gymnasium_problem":  # which knows the heads that suit action spaces
             assert set(rooms_imported(source)) <= {
                 "checks",
+                "structs",
+                "problem",
                 "files",
                 "speed",
+                "verbs",
                 "sampling",
                 "trajectories",
                 "mdp",
@@ -122,6 +128,24 @@ def test_every_room_is_in_the_order():
     assert {room for room in rooms if room not in PARTS and room != "__init__"} - {
         f"{part}.__init__" for part in PARTS
     } == set(ROOMS)
+
+
+NAMELESS = (  # rooms whose registered methods are still called _, until they are done
+    "exact",
+    "explanation",
+    "sequential_problems.actor_critic",
+    "sequential_problems.policy_gradient_estimation",
+    "sequential_problems.policy_gradient_optimization",
+    "trust_region_policy_optimization",
+)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in NAMELESS])
+def test_registered_methods_have_names(room):
+    """Tracebacks and readers know a function by its name: `def _(M, ...)` has none."""
+    for source in sources_of(room):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            assert not isinstance(node, ast.FunctionDef) or node.name != "_", f"{source}:{node.lineno}"
 
 
 def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():

@@ -3,10 +3,13 @@
 import os
 import platform
 import time
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+
+from decision_making.checks import Array
 
 FOLDER = Path(__file__).parent.parent
 PACKAGES = (
@@ -22,7 +25,7 @@ PACKAGES = (
 )
 
 
-def one_core():
+def one_core() -> None:
     """Everything after this runs on one core and, in torch, on one thread."""
     import torch
 
@@ -31,24 +34,24 @@ def one_core():
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
-def timed(f, *args):
+def timed(f: Callable[..., object], *args: object) -> Array:
     """(wall seconds, seconds of this process on the core): the same, where nothing else uses the core."""
     wall, cpu = time.perf_counter(), time.process_time()
     f(*args)
     return np.array([time.perf_counter() - wall, time.process_time() - cpu])
 
 
-def spread(x, digits=1):
+def spread(x: Sequence[float] | Array, digits: int = 1) -> str:
     """Median (minimum-maximum)."""
     low, middle, high = np.quantile(x, [0, 0.5, 1])
     return f"{middle:,.{digits}f} ({low:,.{digits}f}-{high:,.{digits}f})"
 
 
-def table(columns, rows):
+def table(columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [columns, ["---"] * len(columns), *rows])
 
 
-def write(name, *blocks):
+def write(name: str, *blocks: str) -> None:
     """The blocks and the versions, to the screen and to benchmarks/{name}.md."""
     versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
     text = "\n\n".join([*blocks, f"Python {platform.python_version()}, {versions}. One core, one thread."]) + "\n"

@@ -2,36 +2,45 @@
 
 import time
 import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from benchmarks.peers import sb3
 from benchmarks.peers.report import spread, table, write
-from decision_making import NeuralCritic, TrustRegionPolicyOptimization, train
+from decision_making import NeuralCritic, NeuralPolicy, TrustRegionPolicyOptimization, train
+from decision_making.checks import Array
 from decision_making.problems import GymnasiumProblem
 
+Options: TypeAlias = dict[str, Any]  # of a struct, by name
+
 STEPS = 20_480  # of one measurement
-OWN = {"optimizer": "lbfgs", "iterations": 10, "cg_iterations": 10}  # for the share of the simulator
-NORMALIZED = {"normalize_observations": True, "scale_rewards": True}
-OURS = {  # steps per update, passes of the critic, conjugate gradient iterations and KL bound as in sb3's configuration
+OWN: Options = {"optimizer": "lbfgs", "iterations": 10, "cg_iterations": 10}  # for the share of the simulator
+NORMALIZED: Options = {"normalize_observations": True, "scale_rewards": True}
+# steps per update, passes of the critic, conjugate gradient iterations and KL bound as in sb3's configuration
+OURS: dict[str, tuple[Options, Options, int]] = {
     "pendulum": ({"γ": 0.9}, {"δ": 0.01, "cg_iterations": 15}, 15),
     "hopper": ({"γ": 0.99} | NORMALIZED, {"δ": 0.01, "cg_iterations": 25}, 20),
     "halfcheetah": ({"γ": 0.99} | NORMALIZED, {"δ": 0.04, "cg_iterations": 25}, 20),
 }
 
 
-def learner(name, n_envs=32, n=2048, seed=0, cg_iterations=None, **critic):
+def learner(
+    name: str, n_envs: int = 32, n: int = 2048, seed: int = 0, cg_iterations: int | None = None, **critic: Any
+) -> tuple[TrustRegionPolicyOptimization, NeuralPolicy, Array, Array]:
     """(struct, policy, θ, φ) with sb3's steps per update, and Adam over minibatches of 128 for the critic."""
     problem, update, passes = OURS[name]
     update = update if cg_iterations is None else update | {"cg_iterations": cg_iterations}
     P = GymnasiumProblem(sb3.CONFIGS[name][0], n_envs=n_envs, **problem)
-    critic = {"optimizer": "adam", "iterations": passes, "minibatch": 128} | critic
-    π, critic = P.policy(), NeuralCritic((P.observation_width, 64, 64), **critic)
-    M = TrustRegionPolicyOptimization(P, n, critic, λ=0.95, **update)
-    return M, π, π.init(seed, dtype=np.float32), critic.init(seed, dtype=np.float32)
+    fitted: Options = {"optimizer": "adam", "iterations": passes, "minibatch": 128, **critic}
+    π, V = P.policy(), NeuralCritic((P.observation_width, 64, 64), **fitted)
+    M = TrustRegionPolicyOptimization(P, n, V, λ=0.95, **update)
+    return M, π, π.init(seed, dtype=np.float32), V.init(seed, dtype=np.float32)
 
 
-def ours(name, seed, **options):
+def ours(name: str, seed: int, **options: Any) -> Array:
     """(wall, CPU) seconds per step of our training loop."""
     M, π, θ, φ = learner(name, seed=seed, **options)
     wall, cpu = time.perf_counter(), time.process_time()
@@ -41,29 +50,30 @@ def ours(name, seed, **options):
     return times / history.steps
 
 
-def peer(name, seed):
+def peer(name: str, seed: int) -> Array:
     steps, wall, cpu, _ = sb3.learn(name, seed, STEPS)
     return np.array([wall, cpu]) / steps
 
 
-def tianshou(seed):
+def tianshou(seed: int) -> Array:
     from benchmarks.peers.tianshou_trpo import seconds
 
     steps, wall, cpu = seconds("Hopper-v5", STEPS, seed)
     return np.array([wall, cpu]) / steps
 
 
-def shares(steps, **options):
+def shares(steps: int, **options: Any) -> list[str]:
     """Shares of the wall time of training on Hopper: mj_* functions, do_simulation, the environment's step, reset."""
     import mujoco
     from gymnasium.envs.mujoco.hopper_v5 import HopperEnv
 
-    spent, patched = {}, []
+    spent: dict[str, float] = {}
+    patched: list[tuple[Any, str, Callable[..., object]]] = []
 
-    def clocked(owner, name, part):
+    def clocked(owner: Any, name: str, part: str) -> None:
         inner, clock = getattr(owner, name), time.perf_counter
 
-        def timed(*args, **kwargs):
+        def timed(*args: object, **kwargs: object) -> object:
             start = clock()
             try:
                 return inner(*args, **kwargs)
@@ -91,22 +101,22 @@ def shares(steps, **options):
     return [f"{history.steps:,}", f"{history.steps / wall:,.0f}", *(f"{x:.0f} %" for x in parts)]
 
 
-def main(repeats):
+def main(repeats: int) -> None:
     warnings.simplefilter("ignore")
     rows = []
     for name in OURS:
-        runs = {
-            "sb3-contrib": lambda seed, name=name: peer(name, seed),
-            "ours": lambda seed, name=name: ours(name, seed),
+        runs: dict[str, Callable[[int], Array]] = {
+            "sb3-contrib": partial(peer, name),
+            "ours": partial(ours, name),
         }
         if name == "hopper":
             runs["tianshou"] = tianshou
-        times = {who: [] for who in runs}
+        measured: dict[str, list[Array]] = {who: [] for who in runs}
         for seed in range(repeats):
             for who, run in runs.items():
-                times[who].append(run(seed))
-                print(name, who, "steps per second, wall and CPU:", 1 / times[who][-1], flush=True)
-        times = {who: np.array(x).T for who, x in times.items()}
+                measured[who].append(run(seed))
+                print(name, who, "steps per second, wall and CPU:", 1 / measured[who][-1], flush=True)
+        times = {who: np.array(x).T for who, x in measured.items()}
         for who, x in times.items():
             if who != "ours":
                 ratios = x / times["ours"]

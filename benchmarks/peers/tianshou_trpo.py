@@ -18,13 +18,13 @@ from torch.distributions import Independent, Normal
 ENVS, PER_UPDATE = 16, 1024
 
 
-def made(env_id, seed):
+def made(env_id: str, seed: int) -> tuple[TRPO, ProbabilisticActorPolicy, Collector]:
     """(algorithm, policy, collector)."""
     envs = VectorEnvNormObs(DummyVectorEnv([lambda: gymnasium.make(env_id) for _ in range(ENVS)]))
     envs.seed(seed)
     one = gymnasium.make(env_id)
 
-    def net():
+    def net() -> Net:
         return Net(state_shape=one.observation_space.shape, hidden_sizes=[64, 64], activation=torch.nn.Tanh)
 
     actor = ContinuousActorProbabilistic(preprocess_net=net(), action_shape=one.action_space.shape, unbounded=True)
@@ -54,7 +54,7 @@ def made(env_id, seed):
     return algorithm, policy, Collector(algorithm, envs, VectorReplayBuffer(4096, ENVS), exploration_noise=True)
 
 
-def seconds(env_id, steps, seed):
+def seconds(env_id: str, steps: int, seed: int) -> tuple[int, float, float]:
     """(steps taken, wall seconds, CPU seconds) of collecting and updating."""
     torch.manual_seed(seed)
     algorithm, policy, collector = made(env_id, seed)

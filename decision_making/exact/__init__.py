@@ -7,12 +7,12 @@ update's formula by its expectation: the limit of infinitely many samples.
 
 from __future__ import annotations
 
-from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from decision_making.checks import Array, parameters
+from decision_making.exact.expectation import Expectation
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
 from decision_making.mdp import Table
@@ -22,24 +22,17 @@ from decision_making.sequential_problems.policy_gradient_estimation import (
     FiniteDifferenceGradient,
     RegressionGradient,
     Sampled,
-    known,
+    check_evidence,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
-    ClampedSurrogateUpdate,
-    NaturalPolicyUpdate,
-    PenalizedSurrogateUpdate,
+    GradientOnly,
+    LocalModel,
     PolicyGradientUpdate,
-    RestrictedPolicyUpdate,
+    Rule,
     Step,
-    TrustRegionUpdate,
-    ascended_on_clamped,
-    ascended_on_penalized,
-    clip_gradient,
-    moved,
-    restricted_update,
-    scale_gradient,
-    searched,
+    WithGradient,
 )
+from decision_making.verbs import follow, known
 
 __all__ = [
     "clamped_gradient",
@@ -95,7 +88,7 @@ def update(M: Any, π: Policy, θ: Array) -> Array:
     return step(M, π, θ).θ
 
 
-def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str = "mean") -> Any:
+def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str = "mean") -> Expectation:
     """The expectations under π_θ that an update needs, by whichever way P allows."""
     θ = parameters(θ, π.n)
     Sampled(P, b, d, 1)  # checks P, b and d
@@ -109,80 +102,33 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     )
 
 
-@singledispatch
 def step(M: Any, π: Policy, θ: Array) -> Step:
     """`update` as a `Step`, with the expected surrogate constraint and improvement. M.m is ignored.
 
     Raises TypeError for an unknown M, ValueError where no exact answer is known.
     """
-    raise TypeError(f"M = {M!r}: exact.update knows {known(step)}")
+    if not isinstance(M, Rule) or follow.dispatch(type(M)) is follow.dispatch(object):
+        raise TypeError(f"M = {M!r}: exact.update knows {known(follow)}")
+    taken: Step = follow(M, evidence(M, π, θ))
+    return taken
 
 
-def _of(M: Any, π: Policy, θ: Array) -> Any:
-    return expectation(M.P, M.b, π, θ, M.d, getattr(M, "over_steps", "mean"))
-
-
-@step.register
-def _(M: PolicyGradientUpdate, π: Policy, θ: Array) -> Step:
+def evidence(M: Any, π: Policy, θ: Array) -> LocalModel:
+    """What expectations say around θ."""
+    if not isinstance(M, PolicyGradientUpdate):
+        check_evidence(M)
+        return expectation(M.P, M.b, π, θ, M.d, M.over_steps)
     if callable(M.grad_U):
         θ = parameters(θ)
-        g, E = parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)"), None
-    elif isinstance(M.grad_U, RegressionGradient):
+        return GradientOnly(θ, parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)"))
+    if isinstance(M.grad_U, RegressionGradient):
         raise ValueError("RegressionGradient: its expectation over the perturbations has no closed form")
-    else:
-        E = _of(M.grad_U, π, θ)
-        θ = E.θ
-        g = (
-            _difference_quotients(M.grad_U, π, θ)
-            if isinstance(M.grad_U, FiniteDifferenceGradient)
-            else E.utility_gradient()
-        )
-    g = g if M.L2_max is None else scale_gradient(g, M.L2_max)
-    g = g if M.clip is None else clip_gradient(g, *M.clip)
-    return moved(θ, θ + M.α * g, E, M=M)
+    E = expectation(M.grad_U.P, M.grad_U.b, π, θ, M.grad_U.d)
+    if isinstance(M.grad_U, FiniteDifferenceGradient):
+        return WithGradient(E, _difference_quotients(M.grad_U, π, E.θ))
+    return E
 
 
 def _difference_quotients(M: FiniteDifferenceGradient, π: Policy, θ: Array) -> Array:
     U_θ = utility(M.P, M.b, π, θ, M.d)
     return np.array([(utility(M.P, M.b, π, θ + e, M.d) - U_θ) / M.δ for e in M.δ * np.eye(len(θ))])
-
-
-@step.register
-def _(M: RestrictedPolicyUpdate, π: Policy, θ: Array) -> Step:
-    E = _of(M, π, θ)
-    return moved(E.θ, restricted_update(E.θ, E.utility_gradient(), M.ε), E, M=M)
-
-
-@step.register
-def _(M: NaturalPolicyUpdate, π: Policy, θ: Array) -> Step:
-    E = _of(M, π, θ)
-    return moved(E.θ, _natural(M, E), E, M=M)
-
-
-@step.register
-def _(M: TrustRegionUpdate, π: Policy, θ: Array) -> Step:
-    E = _of(M, π, θ)
-    return searched(M, E.θ, _natural(M, E), E)
-
-
-@step.register
-def _(M: ClampedSurrogateUpdate, π: Policy, θ: Array) -> Step:
-    E = _of(M, π, θ)
-    return ascended_on_clamped(M, E.θ, E)
-
-
-@step.register
-def _(M: PenalizedSurrogateUpdate, π: Policy, θ: Array) -> Step:
-    E = _of(M, π, θ)
-    return ascended_on_penalized(M, E.θ, E)
-
-
-def _natural(M: Any, E: Any) -> Array:
-    """θ + u √(2ε / ∇ᵀu), u = (F + cI)⁺∇: in the coordinates √(λ + c) Vᵀθ, F = V diag(λ) Vᵀ, a restricted update."""
-    surrogate = M.direction == "surrogate"
-    g, F = (E.objective_gradient(E.θ), E.constraint_hessian()) if surrogate else (E.utility_gradient(), E.fisher())
-    λ, V = np.linalg.eigh(F)
-    keep = λ > len(λ) * np.finfo(float).eps * λ[-1]
-    V, root = V[:, keep], np.sqrt(λ[keep] + M.damping)
-    w = V.T @ g / root  # ∇ᵀu = ‖w‖², which might underflow or overflow by itself
-    return E.θ + V @ (restricted_update(np.zeros(len(w)), w, M.ε) / root) if w.any() else E.θ

@@ -11,6 +11,7 @@ from attrs import frozen
 from autograd import grad
 
 from decision_making.checks import Array
+from decision_making.exact.expectation import Expectation
 from decision_making.policies import LinearGaussianPolicy
 from decision_making.policies.base import reverse_pass, weighted_score
 from decision_making.problems import SimpleRegulator
@@ -19,8 +20,8 @@ from decision_making.trajectories import Trajectories, discounts
 NODES = 40  # quadrature nodes a piece: doubling them changes the tenth digit
 
 
-@frozen(eq=False)
-class RegulatorExpectation:
+@frozen(eq=False, slots=False)
+class RegulatorExpectation(Expectation):
     """What the trajectories of depth d under a ~ N(θ₁ s, σ²), σ = |θ₂| + σ_min, are in expectation.
 
     Second moments M_k = E[s_k²] run forward: M_{k+1} = (1 + θ₁)² M_k + σ² + 0.1². Minus the value of s with the steps

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from attrs import frozen
 
 from decision_making.checks import Array
+from decision_making.exact.expectation import Expectation
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass, weighted_score
-from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization import Surrogate
 from decision_making.trajectories import Trajectories, discounts
 
 MAX_TRAJECTORIES = 2_000_000
 
 
-@frozen(eq=False)
-class TabularExpectation:
+@frozen(eq=False, slots=False)
+class TabularExpectation(Expectation):
     """What the trajectories of depth d under π_θ are in expectation; terminal states end them.
 
     Occupancies (d, S) run forward, values backward. A mean over the steps of a trajectory divides by its own length,
@@ -141,9 +141,8 @@ class TabularExpectation:
     def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
         """Expected clamped gradient by enumeration: the sign of the *sampled* G_k decides what is clamped."""
         τs, probability = self.trajectories
-        return Surrogate(
-            SimpleNamespace(P=self.P, over_steps=self.over_steps), self.π, self.θ, τs, probability
-        ).clamped_gradient(θ_new, ε)
+        surrogate = Surrogate(self.π, self.θ, τs, self.P.γ, self.over_steps, probability)
+        return surrogate.clamped_gradient(θ_new, ε)
 
     @cached_property
     def trajectories(self) -> tuple[Trajectories, Array]:

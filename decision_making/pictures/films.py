@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from decision_making.training.configuration import PROBLEMS, is_textbook
+from decision_making.checks import Array
+from decision_making.training.configuration import PROBLEMS, Configuration, is_textbook
 from decision_making.training.policy_files import load_policy
 from decision_making.training.runs import POLICY, read_configuration
+
+if TYPE_CHECKING:
+    from gymnasium import Env
 
 FRAMES = 200  # at most, of a moving picture
 
@@ -36,7 +41,7 @@ def film(
         s, _ = env.reset(seed=seed)
         for _ in range(max_steps):
             if out is not None:
-                frames.append(env.render())
+                frames.append(np.asarray(env.render()))
             a = policy.act(_observation(env, s, is_textbook(c["env"])), mode=mode, rng=rng)
             s, r, terminated, truncated, _ = env.step(a)
             R += float(r)
@@ -44,13 +49,13 @@ def film(
             if over:
                 break
         if out is not None:
-            _save([*frames, env.render()], Path(out), env.metadata.get("render_fps", 30))
+            _save([*frames, np.asarray(env.render())], Path(out), env.metadata.get("render_fps", 30))
     finally:
         env.close()
     return R
 
 
-def _environment(c: Any, window: bool, allow_imports: bool) -> Any:
+def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Array, ArrayLike]:
     import gymnasium
 
     from decision_making.problems import register_environments
@@ -63,17 +68,17 @@ def _environment(c: Any, window: bool, allow_imports: bool) -> Any:
     return gymnasium.wrappers.HumanRendering(made) if window else made
 
 
-def _observation(env: Any, s: Any, textbook: bool) -> Any:
+def _observation(env: Env[Array, ArrayLike], s: Array, textbook: bool) -> ArrayLike:
     """What the policy was trained on: states of a simulated problem, flat vectors of any other."""
     from gymnasium import spaces
 
-    return s if textbook else spaces.flatten(env.observation_space, s)
+    return s if textbook else np.asarray(spaces.flatten(env.observation_space, s))
 
 
-def _save(frames: list[Any], out: Path, fps: float) -> None:
+def _save(frames: list[Array], out: Path, fps: float) -> None:
     from PIL import Image  # imported where used
 
     every = -(-len(frames) // FRAMES)
-    pictures = [Image.fromarray(np.asarray(frame)) for frame in frames[::every]]
+    pictures = [Image.fromarray(frame) for frame in frames[::every]]
     out.parent.mkdir(parents=True, exist_ok=True)
     pictures[0].save(out, save_all=True, append_images=pictures[1:], duration=max(20, 1000 * every / fps), loop=0)

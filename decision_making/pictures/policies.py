@@ -5,18 +5,26 @@ matplotlib is imported where used.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
 from decision_making.pictures.canvas import new_figure, styled
+from decision_making.problem import Enumerable
 from decision_making.problems import HexWorld
 from decision_making.problems.hex_world import DIRECTIONS
 from decision_making.sequential_problems.exact_solution_methods import (
+    StatePolicy,
     action_probabilities,
     policy_evaluation,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PatchCollection
+    from matplotlib.figure import Figure
 
 CHOICES = ("#0072b2", "#e6e6e6", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442")  # of actions
 FEW = 40  # states that a table names one by one
@@ -24,8 +32,13 @@ CHANCE = 0.2  # probability from which on an action of six is shown
 
 
 def draw_hex_world(
-    ax: Any, world: HexWorld, U: Any, π: Any = None, title: str = "", largest: float | None = None
-) -> Any:
+    ax: Axes,
+    world: HexWorld,
+    U: ArrayLike,
+    π: StatePolicy | None = None,
+    title: str = "",
+    largest: float | None = None,
+) -> PatchCollection:
     """Hexagons coloured by U (S,), with the number, and arrows for π on the tiles that go on.
 
     π is actions (S,), one arrow a tile, or probabilities (S, 6), arrows as long as the action is likely. Colours run
@@ -61,7 +74,7 @@ def draw_hex_world(
     return hexagons
 
 
-def _arrows(ax: Any, x: float, y: float, p: Array, ink: str) -> None:
+def _arrows(ax: Axes, x: float, y: float, p: Array, ink: str) -> None:
     """An arrow through (x, y) for a sure action; else one from there for each action likelier than by chance."""
     if p.max() <= CHANCE:
         ax.plot(x, y, ".", color=ink, ms=3)
@@ -79,7 +92,7 @@ def decimal(u: float) -> str:
     return "0.0" if text == "-0.0" else text
 
 
-def policy_map(P: Any, π: Any, U: Any = None, title: str = "") -> Any:
+def policy_map(P: Enumerable, π: StatePolicy, U: ArrayLike | None = None, title: str = "") -> Figure:
     """A matplotlib Figure of π on a tabular problem: a map for `HexWorld`, else a table of π(a | s) beside U.
 
     π is actions (S,), probabilities (S, A) or a function of the state. U: None evaluates π. Raises TypeError for a
@@ -98,7 +111,7 @@ def policy_map(P: Any, π: Any, U: Any = None, title: str = "") -> Any:
         return probability_table(p, U, title)
 
 
-def probability_table(p: Array, U: Array | None, title: str) -> Any:
+def probability_table(p: Array, U: Array | None, title: str) -> Figure:
     """π(a | s) as shades, a state a row, and U as bars on the same rows."""
     n_states, n_actions = p.shape
     figure = new_figure(1.6 + 0.35 * min(n_actions, 20) + (0 if U is None else 2.4), min(1.6 + 0.2 * n_states, 8))

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, refuse
 from decision_making.pictures.canvas import new_figure, styled, write_figure
 from decision_making.pictures.policies import CHOICES, policy_map, probability_table
+from decision_making.policies import LinearGaussianPolicy, SoftmaxPolicy
+from decision_making.problem import Enumerable
 from decision_making.problems import SimpleRegulator
 from decision_making.sequential_problems.exact_solution_methods import (
     iterative_policy_evaluation,
 )
 from decision_making.training.checkpoint import load_checkpoint
 from decision_making.training.configuration import PROBLEMS, Configuration, is_textbook
-from decision_making.training.loop import CHECKPOINT
+from decision_making.training.loop import CHECKPOINT, FromSteps
 from decision_making.training.policy_files import TrainedPolicy, load_policy
 from decision_making.training.runs import POLICY, read_configuration
+
+if TYPE_CHECKING:
+    from gymnasium.spaces import Space
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NAMED = {"MountainCar": ("position", "speed"), "Pendulum": ("cos of the angle", "sin of the angle")}
 ACTIONS = {"MountainCar": ("push left", "coast", "push right")}
@@ -43,18 +51,20 @@ def run_picture(folder: Path | str, out: Path | str, *, episodes: int = 5, allow
     return write_figure(figure, out)
 
 
-def _tabular(P: Any, policy: TrainedPolicy, c: Configuration, title: str) -> Any:
-    p = np.exp(policy.π.log_probabilities(policy.θ, P.S).astype(np.float64))
+def _tabular(P: Enumerable, policy: TrainedPolicy, c: Configuration, title: str) -> Figure:
+    assert isinstance(policy.π, SoftmaxPolicy)
+    p = np.exp(policy.π.log_probabilities(policy.θ, np.asarray(P.S)).astype(np.float64))
     p /= p.sum(axis=1, keepdims=True)
     return policy_map(P, p, iterative_policy_evaluation(P, p, c["depth"]), f"{title}: U of depth {c['depth']}")
 
 
-def _regulator(P: SimpleRegulator, policy: TrainedPolicy, c: Configuration, title: str) -> Any:
+def _regulator(P: SimpleRegulator, policy: TrainedPolicy, c: Configuration, title: str) -> Figure:
     """The action ± 2σ and the utility over the state, beside the best ones."""
-    from decision_making import exact
+    from decision_making.exact.regulator import RegulatorExpectation  # imported where used
 
-    E = exact.expectation(P, P.b, policy.π, policy.θ, c["depth"])
-    best = exact.expectation(P, P.b, policy.π, np.array([-1.0, 0.0]), c["depth"])
+    assert isinstance(policy.π, LinearGaussianPolicy)
+    π = policy.π
+    E, best = (RegulatorExpectation(P, P.b, π, θ, c["depth"]) for θ in (policy.θ, np.array([-1.0, 0.0])))
     s, (gain, _) = np.linspace(-1, 1, 101), policy.θ
     σ = abs(float(policy.θ[1])) + policy.π.σ_min
     with styled():
@@ -76,7 +86,7 @@ def _regulator(P: SimpleRegulator, policy: TrainedPolicy, c: Configuration, titl
 
 def _gymnasium(
     c: Configuration, policy: TrainedPolicy, folder: Path, title: str, episodes: int, allow_imports: bool
-) -> Any:
+) -> Figure:
     import gymnasium
     from gymnasium import spaces
 
@@ -118,16 +128,19 @@ def _gymnasium(
     )
 
 
-def _box(space: Any, visited: Array) -> tuple[Array, Array]:
+def _box(space: Space[Array], visited: Array) -> tuple[Array, Array]:
     """The bounds of the observations where there are any, else what was visited and a margin."""
+    from gymnasium import spaces
+
+    assert isinstance(space, spaces.Box)
     low, high = (np.asarray(x, dtype=np.float64).ravel() for x in (space.low, space.high))
     margin = 0.05 * np.maximum(np.ptp(visited, axis=0), 1e-3)
     bounded = (abs(low) < 1e6) & (abs(high) < 1e6)
     return np.where(bounded, low, visited.min(axis=0) - margin), np.where(bounded, high, visited.max(axis=0) + margin)
 
 
-def _critic(M: Any, policy: TrainedPolicy, folder: Path) -> tuple[Callable[[Array], Array] | None, str]:
-    """Value of observations by the critic of the last checkpoint, and of which update that is; else None."""
+def _critic(M: FromSteps, policy: TrainedPolicy, folder: Path) -> tuple[Callable[[Array], Array] | None, str]:
+    """The last checkpoint's critic as a function of observations, and a text that says so; None and no text without."""
     if not (folder / CHECKPOINT).exists():
         return None, ""
     arrays, meta = load_checkpoint(folder / CHECKPOINT)
@@ -141,8 +154,8 @@ def _critic(M: Any, policy: TrainedPolicy, folder: Path) -> tuple[Callable[[Arra
 
 def plane_map(
     policy: TrainedPolicy,
-    low: Any,
-    high: Any,
+    low: ArrayLike,
+    high: ArrayLike,
     *,
     value: Callable[[Array], Array] | None = None,
     visited: Array | None = None,
@@ -150,7 +163,7 @@ def plane_map(
     actions: Sequence[str] | None = None,
     title: str = "",
     points: int = 121,
-) -> Any:
+) -> Figure:
     """A matplotlib Figure of a policy of two observations over the box from `low` to `high`, and of a value beside it.
 
     The most likely action (whole numbers, faded where it is not likely) or the mean one, a panel for each component.
@@ -193,7 +206,15 @@ def _sureness(policy: TrainedPolicy, observations: Array, a: Array) -> Array:
     return np.exp(np.asarray(policy.π.logpdf(policy.θ, a, policy.observe(observations)), dtype=np.float64))
 
 
-def _draw_actions(figure: Any, ax: Any, box: Any, a: Array, sure: Array, name: str, names: Any) -> None:
+def _draw_actions(
+    figure: Figure,
+    ax: Axes,
+    box: tuple[Array, Array],
+    a: Array,
+    sure: Array,
+    name: str,
+    names: Sequence[str] | None,
+) -> None:
     from matplotlib.colors import to_rgb
     from matplotlib.patches import Patch
 

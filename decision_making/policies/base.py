@@ -1,47 +1,49 @@
-"""What every policy is: one log-likelihood, from which scores, ratios and divergences are derived."""
+"""What every policy is: one log-likelihood, from which scores, ratios, divergences and Fisher products are derived."""
 
 from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 from attrs import frozen
 from autograd import make_vjp
-from autograd.extend import defjvp, defvjp, primitive
 from autograd.tracer import isbox
 
 from decision_making.checks import Array, all_finite
+from decision_making.sampling import RNG
 from decision_making.speed import columns, tiled
 from decision_making.trajectories import Trajectories
 
-SCORE_BLOCK = 1 << 17  # numbers in one block of trajectories (rows × the larger of depth and parameters)
+SCORE_BLOCK = 1 << 17  # size of a block of trajectories in `scores`: rows × the larger of depth and parameters
 
 
 class Policy(ABC):
     """A stochastic policy π_θ(a | s) with n parameters.
 
-    θ has shape (..., n); its leading axes are a prefix of the batch axes of s: (n,) is one policy for the whole
-    batch, (m, n) one for each of m trajectories. The arguments s (and a) carry any batch axes first.
-    `logpdf` must be written with `autograd.numpy`.
+    States s and actions a are batches: arrays whose first axes, the batch axes, count the steps; one trajectory a row
+    has the batch axes (m, d). θ has shape (n,), one policy for the whole batch, or (..., n) with leading axes that are
+    the first of the batch axes: (m, n) is one policy for each of m trajectories.
+
+    A policy of your own defines the five abstract methods; `logpdf` must be written with `autograd.numpy`. What else an
+    update asks of it follows from the log-likelihood.
     """
 
     n: int  # number of parameters
 
     @abstractmethod
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
-        """Draw actions a ~ π_θ(· | s), one for each state of the batch."""
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
+        """Draw an action a ~ π_θ(· | s) for each state of the batch. `rng`: None, an int or a Generator."""
 
     def sampler(self, θ: Array) -> Callable[[Array, np.random.Generator], Array]:
-        """(s, rng) -> a under π_θ, with what depends on θ alone computed once: the same draws as π(θ, s, rng)."""
+        """A function (s, rng) -> a that draws as π(θ, s, rng) does; what depends on θ alone is computed once."""
         return lambda s, rng: self(θ, s, rng)
 
     @abstractmethod
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
-        """log π_θ(a | s) for each step of the batch."""
+        """log π_θ(a | s) for each step of the batch; of real actions the logarithm of the density."""
 
     @abstractmethod
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
@@ -56,25 +58,54 @@ class Policy(ABC):
         """The most likely action in each state of the batch."""
 
     def recorded_kl(self, θ: Array, θ_new: Array, a: Array, s: Array) -> Array:
-        """The KL divergence as a surrogate constraint sees it; exact wherever `kl` is known (a is then unused)."""
+        """The KL divergence that a surrogate constraint averages over recorded steps (s, a), for each step, in nats.
+
+        It is `kl`, and a is unused, unless a policy has no `kl` and estimates it from a.
+        """
         return self.kl(θ, θ_new, s)
 
-    def at(self, θ: Array, s: Array, *, derivatives: bool = True) -> At:
-        """The policy with the parameters θ (n,) in the states s, to be asked several questions.
+    def recorded_entropy(self, θ: Array, a: Array, s: Array) -> Array:
+        """The entropy that a report averages over recorded steps (s, a), for each step, in nats.
 
-        Without `derivatives` it keeps only what values need: `pullback` and `fisher_product` are then not for use.
+        It is `entropy`, and a is unused, unless a policy has no `entropy` and estimates it from a.
+        """
+        return self.entropy(θ, s)
+
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """The function v ↦ F v, (n,) to (n,), where F is the Fisher matrix of π_θ averaged over N steps; θ is (n,).
+
+        Here F is estimated from the recorded actions: F = (1/N) Σ_k g_k g_kᵀ with the scores g_k = ∇log π_θ(a_k | s_k).
+        Its expectation is the Fisher matrix if the actions were drawn from π_θ. A policy whose Fisher matrix is known
+        in closed form overrides this, and a is then unused.
+
+        Neither F (n, n) nor the scores (N, n) are held in memory: the reverse pass of the log-likelihood is built once,
+        and each product takes two passes through it. Products have θ's dtype. They are not finite where a
+        log-likelihood or a score is not.
+        """
+        θ = as_θ(θ)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            pull, logp = self.pullback(θ, a, s)
+            return weighted_gram(pull, np.full_like(logp, 1 / logp.size), θ)
+
+    def at(self, θ: Array, s: Array, *, derivatives: bool = True) -> At:
+        """The policy with the parameters θ (n,) in the states s, as an `At`: what its answers share is computed once.
+
+        With derivatives=False it keeps less, and need not answer `pullback` and `fisher_product`.
         """
         return At(self, θ, s)
 
     def pullback(self, θ: Array, a: Array, s: Array) -> tuple[Callable[[Array], Array], Array]:
-        """The vector-Jacobian product of θ ↦ log π_θ(a | s), and its value."""
+        """The function w ↦ Σ_k w_k ∇log π_θ(a_k | s_k), for weights w in the shape of the batch; and log π_θ(a | s).
+
+        That is the vector-Jacobian product of θ ↦ log π_θ(a | s), and its value. The product has θ's shape.
+        """
         return reverse_pass(lambda θ: self.logpdf(θ, a, s), θ)
 
     def scores(self, θ: Array, τs: Trajectories) -> Array:
-        """Scores ∇log p_θ(τ) = Σ_k ∇log π_θ(a_k | s_k) of the trajectories, (m, n).
+        """Scores ∇log p_θ(τ) = Σ_k ∇log π_θ(a_k | s_k) of the trajectories, (m, n); θ is (n,).
 
-        θ is tiled to one copy a trajectory, in blocks, so that one reverse pass yields all scores of a block. A
-        policy that knows better overrides this.
+        θ is repeated for each trajectory, in blocks of trajectories, so that one reverse pass gives all scores of a
+        block. A policy with a faster way overrides this.
 
         Raises ValueError naming the trajectory and the step where a log-likelihood or a score is not finite.
         """
@@ -106,13 +137,17 @@ class Policy(ABC):
     def step_rows(self, θ: Array, τs: Trajectories, share: Array, L: Array) -> tuple[Array, Array]:
         """Rows (G, R) for `natural_update` with GᵀG / m = Σ p_k g_k g_kᵀ and GᵀR / m = Σ p_k g_k L_k over the steps.
 
-        Here √(m p_k) g_k and √(m p_k) L_k for each of the m real steps, with its share p_k and its L_k, both (m, d)
-        in the shape of τs. A policy that knows fewer rows with the same moments overrides this.
+        p_k is the share of a step and L_k its reward-to-go, both given in the shape of τs. Here there is one row for
+        each of the m real steps, √(m p_k) g_k and √(m p_k) L_k. A policy for which fewer rows do overrides this.
         """
         weight = np.sqrt(share[τs.mask] * τs.mask.sum())
         return weight[:, None] * self.step_scores(θ, τs)[τs.mask], weight * L[τs.mask]
 
     def _name_what_is_not_finite(self, θ: Array, τs: Trajectories, first: int, G: Array, logp: Array) -> None:
+        """Raise ValueError naming the first real step whose log-likelihood or score is not finite, if there is one.
+
+        G (k, n) and logp (k, d) are those of k trajectories of τs, from number `first` on.
+        """
         logp = np.where(τs.mask[first : first + len(logp)], logp, 0)
         bad = ~(np.isfinite(G).all(axis=1) & np.isfinite(logp).all(axis=1))
         if not bad.any():
@@ -136,54 +171,70 @@ class Policy(ABC):
 
 @frozen(eq=False)
 class At:
-    """A policy at θ (n,) in the states s. A policy whose answers share a computation has one of its own."""
+    """A policy at θ in the states s. A policy whose answers share a computation has a subclass of its own."""
 
-    π: Any
-    θ: Array
-    s: Array
+    π: Policy
+    θ: Array  # (n,)
+    s: Array  # a batch of states
 
     def logpdf(self, a: Array) -> Array:
         """log π_θ(a | s) for each step."""
         return np.asarray(self.π.logpdf(self.θ, a, self.s))
 
     def pullback(self, a: Array) -> tuple[Callable[[Array], Array], Array]:
-        """c ↦ Σ c_k ∇log π_θ(a_k | s_k), (n,), for weights c in the shape of the steps; and log π_θ(a | s)."""
+        """The function w ↦ Σ_k w_k ∇log π_θ(a_k | s_k), (n,); and log π_θ(a | s) (`Policy.pullback`)."""
         vjp, logp = self.π.pullback(self.θ, a, self.s)
         return vjp, logp
 
     def kl(self, new: At, a: Array) -> Array:
-        """KL(π_θ ‖ π_θ_new) for each state, as a surrogate constraint sees it (`Policy.recorded_kl`)."""
+        """KL(π_θ ‖ π_θ_new) for each step, in nats (`Policy.recorded_kl`)."""
         return np.asarray(self.π.recorded_kl(self.θ, new.θ, a, self.s))
 
-    def entropy(self) -> Array:
-        """Entropy for each state, in nats."""
-        return np.asarray(self.π.entropy(self.θ, self.s))
+    def entropy(self, a: Array) -> Array:
+        """Entropy for each step, in nats (`Policy.recorded_entropy`)."""
+        return np.asarray(self.π.recorded_entropy(self.θ, a, self.s))
 
-    def fisher_product(self) -> Callable[[Array], Array]:
-        """v ↦ F v, F the mean Fisher matrix over the states."""
-        product: Callable[[Array], Array] = self.π.fisher_product(self.θ, self.s)
-        return product
+    def fisher_product(self, a: Array) -> Callable[[Array], Array]:
+        """The function v ↦ F v, (n,) to (n,), where F is the Fisher matrix averaged over the steps
+        (`Policy.fisher_product`).
+        """
+        return self.π.fisher_product(self.θ, a, self.s)
 
 
 def reverse_pass(f: Callable[[Array], Array], θ: Array) -> tuple[Callable[[Array], Array], Array]:
-    """The vector-Jacobian product of f at θ, and f(θ); zero where f does not depend on θ, which is no cause to warn."""
+    """The vector-Jacobian product of f at θ, and f(θ). The product is 0, without a warning, if f ignores θ."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Output seems independent of input")
         vjp, value = make_vjp(f)(θ)
     return vjp, value
 
 
-def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[Array, Array]:
-    """Σ c_k ∇log π_θ(a_k | s_k) over all steps of all trajectories, (n,), and the log-likelihoods (m, d).
+def weighted_gram(pull: Callable[[Array], Array], w: Array, θ: Array) -> Callable[[Array], Array]:
+    """The function v ↦ Jᵀ(w ∘ J v), (n,) to (n,), in θ's dtype, where J is the Jacobian at θ of some function f.
 
-    One reverse pass seeded with the weights c (m, d).
+    `pull` is the vector-Jacobian product u ↦ Jᵀu of f; u and the weights w have the shape of f(θ). Since u ↦ Jᵀu is
+    linear, its own vector-Jacobian product is v ↦ J v, the same at every u.
+    """
+    push, _ = reverse_pass(pull, np.zeros_like(w))
+
+    def product(v: Array) -> Array:
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            return np.asarray(pull(w * push(np.asarray(v, θ.dtype))), θ.dtype)
+
+    return product
+
+
+def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[Array, Array]:
+    """Σ_k c_k ∇log π_θ(a_k | s_k) over all steps of all trajectories, (n,), and the log-likelihoods (m, d).
+
+    c (m, d) are the weights of the steps. It takes one reverse pass.
     """
     vjp, logp = π.pullback(θ, τs.a, τs.s)
     return np.asarray(vjp(np.asarray(c, logp.dtype)), θ.dtype), logp
 
 
-def as_θ(θ: Any) -> Array:
-    """θ as a float array; what autograd is tracing passes untouched."""
+def as_θ(θ: Array) -> Array:
+    """θ as a float array; whole numbers become float64. An array that autograd is tracing is returned as it is."""
     if isbox(θ):
         return θ
     θ = np.asarray(θ)
@@ -191,7 +242,10 @@ def as_θ(θ: Any) -> Array:
 
 
 def components(θ: Array, ndim: int) -> Array:
-    """θ (..., n) with its parameter axis first and padded with trailing ones to `ndim` batch axes.
+    """θ (..., n) with its parameter axis first, and with axes of length 1 at the end so that `ndim` batch axes follow.
+
+    So the component components(θ, ndim)[i] broadcasts against a batch of `ndim` axes. Raises ValueError where θ has
+    more leading axes than that.
 
     >>> components(np.zeros((5, 2)), ndim=2).shape, components(np.zeros(2), ndim=2).shape
     ((2, 5, 1), (2,))
@@ -203,22 +257,3 @@ def components(θ: Array, ndim: int) -> Array:
         raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the {ndim} batch axes of s")
     first = θ.T if θ.ndim == 2 else anp.moveaxis(θ, -1, 0)
     return first.reshape((θ.shape[-1], *θ.shape[:-1]) + (1,) * (ndim - θ.ndim + 1))
-
-
-@primitive  # type: ignore[untyped-decorator]
-def component(θ: Array, i: int, ndim: int) -> Array:
-    """components(θ, ndim)[i] in one differentiable piece, whose gradient is placed and not added up entry by entry."""
-    return θ[..., i].reshape(θ.shape[:-1] + (1,) * (ndim - θ.ndim + 1))
-
-
-@primitive  # type: ignore[untyped-decorator]
-def _placed(g: Array, i: int, ndim: int, shape: tuple[int, ...]) -> Array:
-    out = np.zeros((shape[-1], *shape[:-1]), g.dtype)
-    out[i] = g.reshape(shape[:-1])
-    return np.moveaxis(out, 0, -1)
-
-
-defvjp(component, lambda ans, θ, i, ndim: lambda g: _placed(g, i, ndim, θ.shape), argnums=(0,))
-defjvp(component, lambda g, ans, θ, i, ndim: component(g, i, ndim), argnums=(0,))
-defvjp(_placed, lambda ans, g, i, ndim, shape: lambda h: component(h, i, ndim), argnums=(0,))
-defjvp(_placed, lambda h, ans, g, i, ndim, shape: _placed(h, i, ndim, shape), argnums=(0,))

@@ -1,8 +1,8 @@
-"""A policy from a reader's own functions, checked against one-by-one calls before it is trusted."""
+"""A policy made of functions of your own, whose results on a batch are first compared with those of single calls."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import autograd.numpy as anp
 import numpy as np
@@ -11,20 +11,24 @@ from autograd.tracer import getval, isbox
 
 from decision_making.checks import Array, count, count_or_zero, function, optional
 from decision_making.policies.base import Policy, as_θ, components
-from decision_making.sampling import default_rng
+from decision_making.sampling import RNG, default_rng
 
 
 @frozen(eq=False)
 class FunctionPolicy(Policy):
-    """A policy made of `sample(θ, s, rng) -> a` and `logpdf(θ, a, s)`, and of `kl(θ, θ_new, s)` and `mode(θ, s)`.
+    """A policy made of `sample(θ, s, rng) -> a` and `logpdf(θ, a, s)`; `kl(θ, θ_new, s)` and `mode(θ, s)` are optional.
 
-    The functions see the parameter axis of θ *first*, padded with trailing ones: θ[0] is a scalar, (m,) or (m, 1),
-    so that `θ[0] * s` is right in every batch. `logpdf` and `kl` are written with `autograd.numpy`. Without `kl` the
-    surrogate constraint uses w - 1 - log w at the recorded actions, w = π_θ_new / π_θ: never negative, and right in
-    expectation. `state_ndim` counts the axes of one state: 0 for scalars, 1 for vectors.
+    All act on whole batches. In them the parameter axis of θ comes *first*: θ[0] is a number, or an array (m,) or
+    (m, 1) where each of m trajectories has parameters of its own, so that `θ[0] * s` is right in every batch. `logpdf`
+    and `kl` are written with `autograd.numpy`. `state_ndim` is the number of axes of one state: 0 if it is a number, 1
+    if it is a vector.
 
-    The first use of each function on a batch compares it with single calls; a function that broadcasts wrongly
-    raises ValueError, one that autograd cannot follow TypeError.
+    Without `kl` the surrogate constraint uses w - 1 - log w at the recorded actions, w = π_θ_new / π_θ, which is never
+    negative and has the divergence as its expectation. The entropy in reports is the mean of -logpdf at the recorded
+    actions, and Fisher products are those of the recorded scores.
+
+    The first time that a function is used on a batch, it is compared with single calls: ValueError if it broadcasts
+    wrongly. TypeError if autograd cannot differentiate it.
 
     >>> import autograd.numpy as anp
     >>> π = FunctionPolicy(
@@ -36,15 +40,15 @@ class FunctionPolicy(Policy):
     array([-0.919, -1.419])
     """
 
-    n: int = field(validator=count)
-    _sample: Any = field(validator=function)
-    _logpdf: Any = field(validator=function)
-    _kl: Any = field(default=None, validator=optional(function))
-    _mode: Any = field(default=None, validator=optional(function))
-    state_ndim: int = field(default=0, kw_only=True, validator=count_or_zero)
-    _checked: set[str] = field(factory=set, init=False, repr=False)
+    n: int = field(validator=count)  # number of parameters
+    _sample: Callable[..., Array] = field(validator=function)  # sample(θ, s, rng) -> actions
+    _logpdf: Callable[..., Array] = field(validator=function)  # logpdf(θ, a, s) -> log-likelihoods
+    _kl: Callable[..., Array] | None = field(default=None, validator=optional(function))  # kl(θ, θ_new, s), in nats
+    _mode: Callable[..., Array] | None = field(default=None, validator=optional(function))  # mode(θ, s) -> actions
+    state_ndim: int = field(default=0, kw_only=True, validator=count_or_zero)  # number of axes of one state
+    _checked: set[str] = field(factory=set, init=False, repr=False)  # names of the functions that passed their check
 
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
         """Draw actions with `sample`."""
         s, θ = np.asarray(s), as_θ(θ)
         batch = self._batch(s)
@@ -67,15 +71,19 @@ class FunctionPolicy(Policy):
         return self._evaluate("kl", self._kl, (θ, θ_new), (s,))
 
     def recorded_kl(self, θ: Array, θ_new: Array, a: Array, s: Array) -> Array:
-        """`kl` where there is one; else w - 1 - log w at the recorded actions."""
+        """From `kl` if it was given, else w - 1 - log w at the recorded actions, w = π_θ_new / π_θ."""
         if self._kl is not None:
             return self.kl(θ, θ_new, s)
         log_w = self.logpdf(θ_new, a, s) - self.logpdf(θ, a, s)
         return anp.expm1(log_w) - log_w
 
     def entropy(self, θ: Array, s: Array) -> Array:
-        """Not known of a reader's functions: TypeError."""
+        """TypeError: the functions do not say it. `recorded_entropy` estimates it."""
         raise TypeError("FunctionPolicy.entropy: not known; estimate it as the mean of -logpdf over sampled actions")
+
+    def recorded_entropy(self, θ: Array, a: Array, s: Array) -> Array:
+        """-log π_θ(a | s) at the recorded actions: its mean estimates the mean entropy if they were drawn from π_θ."""
+        return -self.logpdf(θ, a, s)
 
     def mode(self, θ: Array, s: Array) -> Array:
         """The most likely action from `mode`; TypeError without one."""
@@ -84,12 +92,14 @@ class FunctionPolicy(Policy):
         return np.asarray(self._mode(components(θ, len(self._batch(s))), s))
 
     def _batch(self, s: Array) -> tuple[int, ...]:
+        """The batch axes of s."""
         shape = np.shape(s)
         if len(shape) < self.state_ndim:
             raise ValueError(f"s has shape {shape}: a state has state_ndim = {self.state_ndim} axes")
         return shape[: len(shape) - self.state_ndim]
 
-    def _evaluate(self, name: str, f: Any, θs: tuple[Array, ...], data: tuple[Array, ...]) -> Array:
+    def _evaluate(self, name: str, f: Callable[..., Array], θs: tuple[Array, ...], data: tuple[Array, ...]) -> Array:
+        """f(*θs, *data) with the parameter axes first, checked; the last of the data is s."""
         batch = self._batch(data[-1])
         if batch and 0 not in batch and name not in self._checked:
             self._check(name, f, tuple(as_θ(getval(θ)) for θ in θs), tuple(np.asarray(getval(x)) for x in data), batch)
@@ -109,8 +119,10 @@ class FunctionPolicy(Policy):
             raise ValueError(f"{name} has shape {np.shape(getval(value))} on a batch {batch}: must be the same")
         return value
 
-    def _check_constant(self, name: str, f: Any, θs: tuple[Any, ...], data: tuple[Array, ...], ndim: int) -> None:
-        """What autograd sees no θ in must not depend on θ: plain NumPy functions can lose the trace silently."""
+    def _check_constant(
+        self, name: str, f: Callable[..., Array], θs: tuple[Array, ...], data: tuple[Array, ...], ndim: int
+    ) -> None:
+        """TypeError if f depends on θ though autograd saw no θ in it: functions of plain NumPy can lose it silently."""
         plain = [as_θ(getval(θ)) for θ in θs]
         with np.errstate(all="ignore"):
             here = np.asarray(f(*(components(x, ndim) for x in plain), *data))
@@ -118,8 +130,15 @@ class FunctionPolicy(Policy):
         if not np.array_equal(here, there, equal_nan=True):
             raise _not_differentiable(name, "its value does not carry the trace of θ")
 
-    def _check(self, name: str, f: Any, θs: tuple[Array, ...], data: tuple[Array, ...], batch: tuple[int, ...]) -> None:
-        """Compare f on two rows of (up to) three steps, each row with parameters of its own, with single calls."""
+    def _check(
+        self,
+        name: str,
+        f: Callable[..., Array],
+        θs: tuple[Array, ...],
+        data: tuple[Array, ...],
+        batch: tuple[int, ...],
+    ) -> None:
+        """ValueError if f on two rows of up to three steps, each row with its own parameters, is not single calls."""
         pick = np.ix_([0, batch[0] - 1], *([0, k // 2, k - 1] for k in batch[1:]))
         data = tuple(x[pick] for x in data)
         shape = data[-1].shape[: len(batch)]
@@ -142,7 +161,7 @@ class FunctionPolicy(Policy):
                     )
 
     def _check_sample(self, θ: Array, s: Array) -> None:
-        """Copies of one state must get actions of their own: noise drawn once for a whole batch is an error."""
+        """ValueError if `sample` does not act on a batch, or gives 32 copies of one state the same random action."""
         one, θ_one = s.reshape(-1, *s.shape[s.ndim - self.state_ndim :])[0], θ.reshape(-1, self.n)[0]
         copies = np.repeat(one[None], 32, axis=0)
         tiled = np.repeat(θ_one[:, None], 32, axis=1)
@@ -160,5 +179,5 @@ class FunctionPolicy(Policy):
             raise ValueError("sample draws its noise once for the whole batch: draw it with size=s.shape")
 
 
-def _not_differentiable(name: str, why: Any) -> TypeError:
+def _not_differentiable(name: str, why: object) -> TypeError:
     return TypeError(f"{name} cannot be differentiated ({why}): write it with autograd.numpy")

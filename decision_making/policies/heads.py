@@ -1,13 +1,14 @@
-"""What a network's outputs z mean: the distribution of the action, its KL divergence and its Fisher metric.
+"""Heads: what the outputs z of a network mean as a distribution of the action.
 
-A head works on outputs z (..., n_outputs). `metric(z)` is v ↦ M(z) v with M the Fisher matrix of the distribution in
-its own parameters z, so that JᵀMJ is the Fisher matrix of the policy (Gauss-Newton).
+z (..., n_outputs) has the batch axes first. A head knows the distribution's samples, log-likelihood, KL divergence,
+entropy and Fisher matrix M in terms of z. With J the Jacobian of z with respect to θ, JᵀMJ is the Fisher matrix of the
+policy in terms of θ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import autograd.numpy as anp
 import numpy as np
@@ -19,15 +20,42 @@ from decision_making.policies.normal import LOG_2π
 from decision_making.policies.softmax import log_softmax, total
 from decision_making.sampling import indices
 
-Metric = Callable[[Array], Array]  # v (..., n_outputs) ↦ M v
+Metric = Callable[[Array], Array]  # v ↦ M v, both (..., n_outputs)
+
+
+@runtime_checkable
+class Head(Protocol):
+    """What a `NeuralPolicy` asks of its head: the distribution of the action, as a function of outputs z."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Width of z."""
+
+    def sample(self, z: Array, rng: np.random.Generator) -> Array:
+        """Actions drawn from the distributions z (..., n_outputs), one for each."""
+
+    def mode(self, z: Array) -> Array:
+        """The most likely actions."""
+
+    def logpdf(self, z: Array, a: Array) -> Array:
+        """log p(a; z), (...,), written with `autograd.numpy`."""
+
+    def kl(self, z: Array, z_new: Array) -> Array:
+        """KL(z ‖ z_new), (...,), in nats, written with `autograd.numpy`."""
+
+    def entropy(self, z: Array) -> Array:
+        """Entropies, (...,), in nats."""
+
+    def metric(self, z: Array) -> Metric:
+        """The function v ↦ M v, both (..., n_outputs), with M the Fisher matrix with respect to z."""
 
 
 @frozen
 class Categorical:
-    """One of n actions; z are its logits."""
+    """One of the actions 0..n-1; z are their logits."""
 
-    n: int = field(validator=count)
-    action_ndim = 0
+    n: int = field(validator=count)  # number of actions
+    action_ndim = 0  # number of axes of one action
 
     @property
     def n_outputs(self) -> int:
@@ -68,9 +96,9 @@ class Categorical:
 
 @frozen
 class MultiCategorical:
-    """Independent choices, the i-th among nvec[i] actions; z are their logits, one after the other."""
+    """Several independent choices, the i-th one of 0..nvec[i]-1; z are their logits, one choice after the other."""
 
-    nvec: tuple[int, ...] = field(converter=widths, validator=layers, repr=brief)
+    nvec: tuple[int, ...] = field(converter=widths, validator=layers, repr=brief)  # number of actions of each choice
     action_ndim = 1
 
     @property
@@ -78,9 +106,10 @@ class MultiCategorical:
         """Width of z."""
         return sum(self.nvec)
 
-    def _each(self, *zs: Array) -> list[tuple[Any, ...]]:
+    def _each(self, z: Array) -> list[tuple[Categorical, Array]]:
+        """For each choice its head and its part of z."""
         ends = np.cumsum(self.nvec)
-        return [(Categorical(k), *(z[..., e - k : e] for z in zs)) for k, e in zip(self.nvec, ends, strict=True)]
+        return [(Categorical(k), z[..., end - k : end]) for k, end in zip(self.nvec, ends, strict=True)]
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         """Actions (..., len(nvec))."""
@@ -92,18 +121,20 @@ class MultiCategorical:
 
     def logpdf(self, z: Array, a: Array) -> Array:
         """Sum of the choices' log-probabilities."""
-        return sum(head.logpdf(part, np.asarray(a)[..., i]) for i, (head, part) in enumerate(self._each(z)))
+        choices = zip(self._each(z), np.moveaxis(np.asarray(a), -1, 0), strict=True)
+        return sum(head.logpdf(part, a) for (head, part), a in choices)  # type: ignore[return-value]
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """Sum of the choices' divergences."""
-        return sum(head.kl(part, part_new) for head, part, part_new in self._each(z, z_new))
+        choices = zip(self._each(z), self._each(z_new), strict=True)
+        return sum(head.kl(part, part_new) for (head, part), (_, part_new) in choices)  # type: ignore[return-value]
 
     def entropy(self, z: Array) -> Array:
         """Sum of the choices' entropies."""
-        return sum(head.entropy(part) for head, part in self._each(z))
+        return sum(head.entropy(part) for head, part in self._each(z))  # type: ignore[return-value]
 
     def metric(self, z: Array) -> Metric:
-        """Block-diagonal (diag p - p pᵀ) v."""
+        """(diag p - p pᵀ) v of each choice."""
         metrics, starts = [head.metric(part) for head, part in self._each(z)], np.cumsum(self.nvec)[:-1]
         return lambda v: np.concatenate(
             [M(part) for M, part in zip(metrics, np.split(v, starts, axis=-1), strict=True)], axis=-1
@@ -112,9 +143,9 @@ class MultiCategorical:
 
 @frozen
 class Bernoulli:
-    """n independent switches, each 0 or 1; z are the log-odds of 1."""
+    """n independent switches, each 0 or 1; z are their log-odds of 1."""
 
-    n: int = field(validator=count)
+    n: int = field(validator=count)  # number of switches
     action_ndim = 1
 
     @property
@@ -160,9 +191,9 @@ def _sigmoid(z: Array) -> Array:
 
 @frozen
 class Gaussian:
-    """k independent normals; z holds their means, then their log standard deviations, which do not depend on s."""
+    """k independent normals; z holds their k means, then the logarithms of their k standard deviations."""
 
-    k: int = field(validator=count)
+    k: int = field(validator=count)  # number of components of an action
     action_ndim = 1
 
     @property
@@ -186,7 +217,7 @@ class Gaussian:
         return total(-0.5 * ((a - μ) * anp.exp(-log_σ)) ** 2 - log_σ - 0.5 * LOG_2π)[..., 0]
 
     def kl(self, z: Array, z_new: Array) -> Array:
-        """Σ log(σ'/σ) + (σ² + (μ - μ')²) / (2σ'²) - 1/2, in a form that does not cancel."""
+        """Σ log(σ'/σ) + (σ² + (μ - μ')²) / (2σ'²) - 1/2, as in `LinearGaussianPolicy.kl`."""
         (μ, log_σ), (μ_new, log_σ_new) = self._parts(z), self._parts(z_new)
         t = 2 * (log_σ - log_σ_new)
         return total(0.5 * (anp.expm1(t) - t + ((μ - μ_new) * anp.exp(-log_σ_new)) ** 2))[..., 0]
@@ -196,10 +227,11 @@ class Gaussian:
         return total(self._parts(z)[1] + 0.5 * (LOG_2π + 1))[..., 0]
 
     def metric(self, z: Array) -> Metric:
-        """v_μ / σ² and 2 v_logσ."""
+        """The part of v that belongs to μ over σ², and twice the part that belongs to log σ."""
         _, log_σ = self._parts(z)
         diagonal = np.concatenate([np.exp(-2 * log_σ), np.full_like(log_σ, 2)], axis=-1)
         return lambda v: diagonal * v
 
     def _parts(self, z: Array) -> tuple[Array, Array]:
+        """Means and log standard deviations, (..., k) each."""
         return part(z, 0, (self.k,)), part(z, self.k, (self.k,))

@@ -1,11 +1,14 @@
-"""A tanh network with flat parameters: as it is read, and fused into one differentiable piece."""
+"""A tanh network with flat parameters: a reference implementation, and a faster one with products of its Jacobian.
+
+`make bench-peers` and `make bench-growth` show what the faster one is worth in a TRPO step.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from types import EllipsisType
 
 import autograd.numpy as anp
 import numpy as np
@@ -16,7 +19,8 @@ from decision_making.checks import Array
 from decision_making.policies.base import reverse_pass
 
 Shapes = Sequence[tuple[int, int]]  # (inputs, outputs) of each layer
-ROWS = 1024  # rows of one block: what a layer makes of them stays in the cache
+Block = tuple[EllipsisType, slice, slice]  # index of a block of rows: x[block] of x (..., N, k)
+ROWS = 1024  # rows in a block, so few that the outputs of a layer stay in the processor's cache
 
 
 @primitive  # type: ignore[untyped-decorator]
@@ -27,7 +31,7 @@ def part(θ: Array, start: int, shape: tuple[int, ...]) -> Array:
 
 @primitive  # type: ignore[untyped-decorator]
 def placed(g: Array, start: int, shape: tuple[int, ...], n: int) -> Array:
-    """The transpose of `part`: g (..., *shape) at start .. start + size of n zeros."""
+    """The transpose of `part`: n zeros (..., n) with g (..., *shape) at start : start + size."""
     lead = g.shape[: g.ndim - len(shape)]
     out = np.zeros((*lead, n), g.dtype)
     out[..., start : start + math.prod(shape)] = g.reshape((*lead, -1))
@@ -41,9 +45,10 @@ defjvp(placed, lambda h, ans, g, start, shape, n: placed(h, start, shape, n), ar
 
 
 def plain_network(θ: Array, x: Array, shapes: Shapes) -> Array:
-    """Outputs (..., N, shapes[-1][1]) for inputs x (..., N, shapes[0][0]); the last layer is linear.
+    """Outputs (..., N, shapes[-1][1]) for inputs x (..., N, shapes[0][0]): the reference implementation.
 
-    θ (..., n) holds weights (in, out) and biases layer after layer; what follows them is not used.
+    Every layer but the last has a tanh. θ (..., n) holds the weights (in, out) and the biases of a layer, then those of
+    the next; what follows them in θ is not used.
     """
     start = 0
     for layer, (i, o) in enumerate(shapes):
@@ -54,7 +59,7 @@ def plain_network(θ: Array, x: Array, shapes: Shapes) -> Array:
 
 
 def network(θ: Array, x: Array, shapes: Shapes) -> Array:
-    """The same as `plain_network`; as a function of θ one differentiable piece, whose Jacobian products are fused."""
+    """The same as `plain_network`; as a function of θ a single autograd operation, with `ForwardPass` for products."""
     if isbox(x):
         return plain_network(θ, x, shapes)
     value = θ
@@ -64,7 +69,7 @@ def network(θ: Array, x: Array, shapes: Shapes) -> Array:
 
 
 def values(θ: Array, x: Array, shapes: Shapes) -> Array:
-    """The outputs alone, without a trace: `ROWS` rows at a time, whose layers are not kept."""
+    """The outputs alone, of θ and x that autograd is not tracing; the hidden layers are not kept."""
     out = np.empty((*x.shape[:-1], shapes[-1][1]), np.result_type(θ, x))
     weights = list(_layers(θ, shapes))
     for rows in _blocks(x.shape[-2]):
@@ -73,7 +78,7 @@ def values(θ: Array, x: Array, shapes: Shapes) -> Array:
 
 
 def _results(weights: list[Array], h: Array) -> Iterator[Array]:
-    """What each layer gives, from the inputs h of the first."""
+    """The outputs of each layer in turn, for the inputs h of the first one."""
     for layer, W in enumerate(weights):
         h = np.matmul(h, W[..., :-1, :])
         h += W[..., -1:, :]
@@ -81,11 +86,11 @@ def _results(weights: list[Array], h: Array) -> Iterator[Array]:
 
 
 class ForwardPass:
-    """The network at θ on the rows x, with what its layers gave: `push` and `pull` are v ↦ Jv and u ↦ Jᵀu.
+    """The network at θ on the rows x: its outputs, and products with their Jacobian J with respect to θ.
 
-    J is the Jacobian of the outputs with respect to θ. All three work through `ROWS` rows at a time. The input of each
-    layer has a column of ones behind it, so that weights and biases, which lie one behind the other in θ, are one
-    matrix.
+    `push(v)` is J v and `pull(u)` is Jᵀu; the inputs of all layers are kept for them. All is done `ROWS` rows at a
+    time. The inputs of a layer have a last column of ones, so that its weights and biases, which are neighbours in θ,
+    act as one matrix.
     """
 
     def __init__(self, θ: Array, x: Array, shapes: Shapes) -> None:
@@ -108,12 +113,12 @@ class ForwardPass:
 
     @cached_property
     def slopes(self) -> list[Array]:
-        """tanh' = 1 - tanh² of the hidden layers, from the values that are kept."""
+        """The derivative of tanh in the hidden layers, 1 - tanh²."""
         slopes = [h[..., :-1] * h[..., :-1] for h in self.inputs[1:]]
         return [np.subtract(1, slope, out=slope) for slope in slopes]
 
     def push(self, v: Array) -> Array:
-        """J v (..., N, k) for v (..., n): the tangent of each layer from that of the layer before."""
+        """J v (..., N, k) for v (..., n): the derivative of the outputs as θ moves along v."""
         out, directions = np.empty_like(self.outputs), self.layers(v)
         for rows in self.blocks():
             out[rows] = self.push_rows(directions, rows)
@@ -127,20 +132,21 @@ class ForwardPass:
             self.pull_rows(u[rows], placed, rows)
         return out
 
-    def push_rows(self, directions: list[Array], rows: Any) -> Array:
-        """The rows of J v that are one of the blocks, for v by layers."""
-        tangent: Any = None
-        for layer, (W, V) in enumerate(zip(self.weights, directions, strict=True)):
-            z = np.matmul(self.inputs[layer][rows], V)
-            if layer:
-                z += np.matmul(tangent, W[..., :-1, :])
-            if layer < len(self.slopes):
-                z *= self.slopes[layer][rows]
+    def push_rows(self, directions: list[Array], rows: Block) -> Array:
+        """J v for one block of rows; `directions` is `layers(v)`."""
+        tangent = np.matmul(self.inputs[0][rows], directions[0])
+        for layer in range(1, len(self.shapes)):
+            tangent *= self.slopes[layer - 1][rows]
+            z = np.matmul(self.inputs[layer][rows], directions[layer])
+            z += np.matmul(tangent, self.weights[layer][..., :-1, :])
             tangent = z
-        return np.asarray(tangent)
+        return tangent
 
-    def pull_rows(self, g: Array, placed: list[Array], rows: Any) -> None:
-        """Adds Jᵀu, of the u in one of the blocks, to what is placed by layers."""
+    def pull_rows(self, g: Array, placed: list[Array], rows: Block) -> None:
+        """Add Jᵀu to a vector of parameters, where u is g in one block of rows and 0 elsewhere.
+
+        `placed` is `layers` of that vector.
+        """
         for layer in range(len(self.shapes) - 1, -1, -1):
             placed[layer] += np.matmul(np.swapaxes(self.inputs[layer][rows], -1, -2), g)
             if layer:
@@ -149,20 +155,20 @@ class ForwardPass:
                 g *= self.slopes[layer - 1][rows]
 
     def layers(self, θ: Array) -> list[Array]:
-        """The layers' parts of a vector of parameters (..., n), as views."""
+        """Views of a vector of parameters (..., n): weights and biases (..., in + 1, out) of each layer."""
         return list(_layers(θ, self.shapes))
 
-    def blocks(self) -> Iterator[Any]:
-        """Indices of `ROWS` rows each."""
+    def blocks(self) -> Iterator[Block]:
+        """The blocks of at most `ROWS` rows."""
         return _blocks(self.rows)
 
 
-def _blocks(rows: int) -> Iterator[Any]:
+def _blocks(rows: int) -> Iterator[Block]:
     return ((..., slice(i, i + ROWS), slice(None)) for i in range(0, rows, ROWS))
 
 
 def _layers(θ: Array, shapes: Shapes) -> Iterator[Array]:
-    """Weights and, in the last row, biases (..., in + 1, out) of each layer, as views of θ (..., n)."""
+    """Weights and, in the last row, biases (..., in + 1, out) of each layer: views of θ (..., n)."""
     start, lead = 0, θ.shape[:-1]
     for i, o in shapes:
         end = start + (i + 1) * o
@@ -172,20 +178,24 @@ def _layers(θ: Array, shapes: Shapes) -> Iterator[Array]:
 
 @primitive  # type: ignore[untyped-decorator]
 def _outputs(θ: Array, forward: ForwardPass) -> Array:
+    """The network's outputs, as a single autograd operation on θ."""
     return forward.outputs
 
 
 @primitive  # type: ignore[untyped-decorator]
 def _push(v: Array, θ: Array, forward: ForwardPass) -> Array:
+    """J(θ) v, as a single autograd operation on v and θ."""
     return forward.push(v)
 
 
 @primitive  # type: ignore[untyped-decorator]
 def _pull(u: Array, θ: Array, forward: ForwardPass) -> Array:
+    """J(θ)ᵀu, as a single autograd operation on u and θ."""
     return forward.pull(u)
 
 
-# each is linear in its first argument and the transpose of the other; how they change with θ is left to autograd
+# `_push` and `_pull` are linear in their first argument, and each is the transpose of the other. Their derivatives with
+# respect to θ, which are seldom needed, come from the reference implementation.
 
 
 def _along(h: Callable[[Array], Array], θ: Array, v: Array) -> Array:
@@ -195,10 +205,12 @@ def _along(h: Callable[[Array], Array], θ: Array, v: Array) -> Array:
 
 
 def _plain_pull(u: Array, θ: Array, forward: ForwardPass) -> Array:
+    """J(θ)ᵀu from `plain_network`, which autograd can differentiate again."""
     return reverse_pass(lambda θ: plain_network(θ, forward.x, forward.shapes), θ)[0](u)
 
 
 def _plain_push(v: Array, θ: Array, forward: ForwardPass) -> Array:
+    """J(θ) v from `plain_network`, which autograd can differentiate again."""
     return _along(lambda θ: plain_network(θ, forward.x, forward.shapes), θ, v)
 
 
@@ -226,7 +238,7 @@ def size(shapes: Shapes) -> int:
 
 def orthogonal(shapes: Shapes, rng: np.random.Generator, last: float) -> Array:
     """Flat parameters: orthogonal weights of gain √2, of gain `last` in the last layer, and zero biases."""
-    parts: list[Any] = []
+    parts: list[Array] = []
     for layer, (i, o) in enumerate(shapes):
         gain = last if layer == len(shapes) - 1 else math.sqrt(2)
         Q, R = np.linalg.qr(rng.standard_normal((max(i, o), min(i, o))))

@@ -1,35 +1,40 @@
-"""Policies over finitely many actions: softmax of a table, softmax of linear features."""
+"""Policies over finitely many actions: the softmax of a table, and of linear combinations of features."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
 from autograd.tracer import getval
+from numpy.typing import ArrayLike, DTypeLike
 
 from decision_making.checks import Array, Named, brief, count, numbers, refuse
-from decision_making.policies.base import Policy, as_θ
-from decision_making.sampling import GuideTable, cumulative, default_rng, indices, inverse_transform
+from decision_making.policies.base import Policy, as_θ, reverse_pass, weighted_gram
+from decision_making.sampling import RNG, GuideTable, cumulative, default_rng, indices, inverse_transform
 from decision_making.trajectories import Trajectories
 
-DENSE = 1 << 19  # numbers in a score matrix (4 MB) from which on a table's are kept sparse, where that begins to pay
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array  # imported where used: it takes long
+
+DENSE = 1 << 19  # largest size m·n (4 MB) of a table's score matrix that is an array; above, sparse is faster
 
 
 def log_softmax(z: Array) -> Array:
-    """log(exp z / Σ exp z) over the last axis; exact under shifts, so the maximum is not differentiated."""
-    largest = np.ascontiguousarray(np.moveaxis(getval(z), -1, 0)).max(
-        axis=0
-    )  # twenty times as fast as along a short axis
-    z = z - largest[..., None]
+    """log(exp z / Σ exp z) over the last axis, in the shape of z.
+
+    The largest z is subtracted first, so that nothing overflows. It cancels, and so need not be differentiated.
+    """
+    first = np.ascontiguousarray(np.moveaxis(getval(z), -1, 0))  # max along a short last axis is 20 times as slow
+    z = z - first.max(axis=0)[..., None]
     return z - anp.log(total(anp.exp(z)))
 
 
 def total(x: Array) -> Array:
-    """The sum over the last axis, which is kept: where that is short, a product is ten times as fast as a sum."""
+    """The sum over the last axis, which stays with length 1: as a product, ten times as fast if that axis is short."""
     return anp.matmul(x, np.ones((x.shape[-1], 1), getval(x).dtype))
 
 
@@ -38,30 +43,40 @@ class CategoricalPolicy(Policy):
 
     @abstractmethod
     def log_probabilities(self, θ: Array, s: Array) -> Array:
-        """log π_θ(· | s), batch axes first, actions last."""
+        """log π_θ(· | s) for each state, (..., A): the batch axes, then the actions. Written with `autograd.numpy`."""
 
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
-        """Draw actions by inverse transform: one uniform number each."""
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
+        """Draw an action for each state by inverse transform, from one uniform number."""
         p = np.exp(self.log_probabilities(as_θ(θ), s))
         rows = cumulative(p.reshape(-1, p.shape[-1]).astype(np.float64))
         i = np.arange(len(rows)).reshape(p.shape[:-1])
         return inverse_transform(rows, i, default_rng(rng).random(i.shape))
 
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
-        """log π_θ(a | s) for each step."""
+        """log π_θ(a | s) for each step. Raises ValueError or TypeError where a is not one of 0..A-1."""
         logp = self.log_probabilities(θ, s)
         chosen = indices("a", a, logp.shape[-1])[..., None] == np.arange(logp.shape[-1])
         return anp.sum(logp * chosen.astype(getval(logp).dtype), axis=-1)
 
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
-        """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)) for each state."""
+        """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)) for each state, in nats."""
         logp, logp_new = self.log_probabilities(θ, s), self.log_probabilities(θ_new, s)
         return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)
 
     def entropy(self, θ: Array, s: Array) -> Array:
-        """-Σ_a π(a|s) log π(a|s) for each state."""
+        """-Σ_a π(a|s) log π(a|s) for each state, in nats."""
         logp = self.log_probabilities(θ, s)
         return -anp.sum(anp.exp(logp) * logp, axis=-1)
+
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """The function v ↦ F v, (n,) to (n,), in closed form: the mean over the states of Jᵀ(p ∘ J v); a is unused.
+
+        J (A, n) is the Jacobian of a state's log-probabilities, p (A,) are its probabilities.
+        """
+        θ = as_θ(θ)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            pull, logp = reverse_pass(lambda θ: self.log_probabilities(θ, s), θ)
+            return weighted_gram(pull, np.exp(logp) / (logp.size // logp.shape[-1]), θ)
 
     def mode(self, θ: Array, s: Array) -> Array:
         """The most probable action in each state; the first one wins a tie."""
@@ -70,9 +85,10 @@ class CategoricalPolicy(Policy):
 
 @frozen
 class SoftmaxPolicy(CategoricalPolicy):
-    """π_θ(a | s) ∝ exp θ[s, a] on a tabular problem; θ is flat, (n_states · n_actions,) in C order [s, a].
+    """π_θ(a | s) ∝ exp θ[s, a] on a tabular problem: one logit for each state and action.
 
-    The Fisher matrix is singular in one direction for each state (a shift of its logits).
+    θ is flat, (n_states · n_actions,), state after state: the logit of a in s is θ[s · n_actions + a]. A number added
+    to all logits of a state changes nothing, so the Fisher matrix is singular.
     Raises ValueError if a number of states or actions is below 1.
 
     >>> π = SoftmaxPolicy(n_states=2, n_actions=3)
@@ -89,10 +105,11 @@ class SoftmaxPolicy(CategoricalPolicy):
         return self.n_states * self.n_actions
 
     def _table(self, θ: Array) -> Array:
+        """log π_θ(a | s) of all states and actions, (..., n_states, n_actions)."""
         return log_softmax(anp.reshape(θ, (*θ.shape[:-1], self.n_states, self.n_actions)))
 
     def _index(self, θ: Array, s: Array) -> tuple[Array, ...]:
-        """Indices that pair each state of the batch with the row of θ it belongs to."""
+        """The index into `_table(θ)` of the states s: each with the parameters that are its own."""
         s = indices("s", s, self.n_states)
         lead = θ.ndim - 1
         rows = (np.arange(k).reshape((k,) + (1,) * (s.ndim - j - 1)) for j, k in enumerate(θ.shape[:-1]))
@@ -113,21 +130,39 @@ class SoftmaxPolicy(CategoricalPolicy):
         return self._table(θ)[(*self._index(θ, s), indices("a", a, self.n_actions))]
 
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
-        """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)), computed for each state once."""
+        """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)) for each state, in nats; computed once for each of n_states."""
         θ, θ_new = as_θ(θ), as_θ(θ_new)
         if θ.ndim > 1 or θ_new.ndim > 1:
             return CategoricalPolicy.kl(self, θ, θ_new, s)
         logp, logp_new = self._table(θ), self._table(θ_new)
         return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)[indices("s", s, self.n_states)]
 
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
-        """Draw actions by inverse transform: one uniform number each."""
+    def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
+        """The function v ↦ F v, (n,) to (n,), in closed form; a is unused.
+
+        (F v)[s, a] = c(s) π(a|s) (v[s, a] - Σ_b π(b|s) v[s, b]), where c(s) is the share of state s in the batch. A
+        product costs O(n), whatever the number of steps.
+        """
+        θ, s = as_θ(θ), indices("s", s, self.n_states)
+        share = (np.bincount(s.ravel(), minlength=self.n_states) / s.size).astype(θ.dtype)
+        p = np.exp(self._table(θ))
+        weight = share[:, None] * p
+
+        def product(v: Array) -> Array:
+            v = np.asarray(v, θ.dtype).reshape(p.shape)
+            with np.errstate(over="ignore", invalid="ignore"):
+                return (weight * (v - total(p * v))).ravel()
+
+        return product
+
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
+        """Draw an action for each state by inverse transform, from one uniform number."""
         if np.ndim(θ) > 1:
             return CategoricalPolicy.__call__(self, θ, s, rng)
         return self.sampler(θ)(np.asarray(s), default_rng(rng))
 
     def sampler(self, θ: Array) -> Callable[[Array, np.random.Generator], Array]:
-        """(s, rng) -> a under π_θ: the table is made once for all steps of a simulation."""
+        """A function (s, rng) -> a that draws as π(θ, s, rng) does; the table of probabilities is made once."""
         θ = as_θ(θ)
         if θ.ndim > 1:
             return Policy.sampler(self, θ)
@@ -139,25 +174,27 @@ class SoftmaxPolicy(CategoricalPolicy):
 
         return draw
 
-    def scores(self, θ: Array, τs: Trajectories) -> Any:
-        """Scores (m, n) by counting: each step adds 1 at [s, a] and takes π_θ(· | s) from row s.
+    def scores(self, θ: Array, τs: Trajectories) -> Array | TableScores:  # type: ignore[override]
+        """Scores (m, n) by counting: a step adds 1 at [s, a], and subtracts π_θ(· | s) from the whole row s.
 
-        An array up to `DENSE` numbers, beyond that `TableScores`: a trajectory touches at most d states.
+        An array if m n is at most `DENSE`; else `TableScores`, since a trajectory visits at most d of the states.
         """
         return self._counted(θ, τs) if len(τs) * self.n <= DENSE else TableScores.of(self, θ, τs)
 
     def step_scores(self, θ: Array, τs: Trajectories) -> Array:
-        """Scores of the single steps, (m, d, n), always an array; zero on padding."""
+        """Scores ∇log π_θ(a_k | s_k) of the single steps, (m, d, n), always an array; zero on padding."""
         m, d = τs.r.shape
         single = Trajectories(*(x.reshape(m * d, 1) for x in (τs.s, τs.a, τs.r)))
         g = self._counted(θ, single).reshape(m, d, self.n)
         return g if τs.full else g * τs.mask[:, :, None]
 
     def step_rows(self, θ: Array, τs: Trajectories, share: Array, L: Array) -> tuple[Array, Array]:
-        """As for any policy, with one row for all steps that take a in s, √(n c) (e_a - π_θ(· | s)) and √(n c) L̄.
+        """As for any policy, but with one row for all steps that take action a in state s.
 
-        c is the sum of their shares and L̄ the mean of L over them. Rows of different states have no column in common:
-        G (S, A, A) are the diagonal blocks, R is (S, A). Time N + S A³ for N steps, memory S A².
+        Its score is √(n c) (e_a - π_θ(· | s)) and its return √(n c) L̄, where c is the sum of the steps' shares, L̄
+        their mean reward-to-go, weighted by share, and e_a the unit vector of a. Rows of different states have no
+        column in common, so G holds diagonal blocks (S, A, A), and R is (S, A). Time O(N + S A³) for N steps, memory
+        O(S A²).
         """
         s, a = indices("s", τs.s, self.n_states), indices("a", τs.a, self.n_actions)
         i, p = (s * self.n_actions + a)[τs.mask], share[τs.mask]
@@ -167,6 +204,7 @@ class SoftmaxPolicy(CategoricalPolicy):
         return G, weight * np.divide(total, c, out=np.zeros_like(c), where=c > 0)
 
     def _counted(self, θ: Array, τs: Trajectories) -> Array:
+        """`scores` as an array (m, n)."""
         m = len(τs)
         s, a = indices("s", τs.s, self.n_states), indices("a", τs.a, self.n_actions)
         i = (np.arange(m)[:, None] * self.n_states + s)[τs.mask]
@@ -177,20 +215,21 @@ class SoftmaxPolicy(CategoricalPolicy):
 
 @frozen(eq=False, repr=False)
 class TableScores:
-    """Scores (m, n) of trajectories under a softmax table, sparse: the counts C of visits to [s, a], and π_θ.
+    """Scores G (m, n) of m trajectories under a `SoftmaxPolicy`, not held as an array: its products with vectors.
 
-    Row i is C_i less π_θ(· | s) for each visit to s, so G u = C (u - E_π[u | s]) and Gᵀw takes π_θ(· | s) Σ_a c[s, a]
-    from c = Cᵀw. A product costs one pass through the steps. `np.asarray` makes an array of it.
+    With C[i, s, a] the number of times that trajectory i takes a in s, the scores are
+    G[i, s, a] = C[i, s, a] - π_θ(a|s) Σ_b C[i, s, b]. Each product costs one pass through the steps. `np.asarray` makes
+    an array of it.
     """
 
-    counts: Any  # scipy.sparse CSR array (m, n), a stored entry for each step
+    counts: csr_array  # C as a scipy.sparse array (m, n), with one entry for each step
     p: Array  # π_θ(a | s), (n_states, n_actions), float64
-    dtype: Any  # that of θ: how exact the scores are
+    dtype: DTypeLike  # that of θ, which tells how exact the scores are
 
     @classmethod
     def of(cls, π: SoftmaxPolicy, θ: Array, τs: Trajectories) -> TableScores:
         """The scores of the trajectories τs."""
-        from scipy.sparse import csr_array  # imported where used
+        from scipy.sparse import csr_array
 
         s, a = indices("s", τs.s, π.n_states), indices("a", τs.a, π.n_actions)
         visited = (s * π.n_actions + a)[τs.mask]
@@ -217,13 +256,13 @@ class TableScores:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         counts = self.counts.toarray().reshape(-1, *self.p.shape)
         G = (counts - counts.sum(axis=2, keepdims=True) * self.p).reshape(self.shape)
         return G.astype(dtype or self.dtype)
 
 
-def _features(f: Any) -> Any:
+def _function_or_numbers(f: Callable[[Array], Array] | ArrayLike) -> Callable[[Array], Array] | Array:
     return f if callable(f) else numbers(f, "features")
 
 
@@ -231,8 +270,8 @@ def _features(f: Any) -> Any:
 class LinearSoftmaxPolicy(CategoricalPolicy):
     """π_θ(a | s) ∝ exp(θᵀ f(s, a)).
 
-    `features` is an array (S, A, n) over the states and actions of a tabular problem, or a callable that turns a
-    batch of states into features (..., A, n); the callable needs n. With one feature for each (s, a) this is
+    `features` is an array (S, A, n) over the states and actions of a tabular problem, or a function that turns a
+    batch of states into features (..., A, n); a function needs n. With one feature for each (s, a) this is
     `SoftmaxPolicy`.
 
     Raises ValueError if the array is not (S, A, n) or not finite, or n is missing or wrong.
@@ -242,8 +281,10 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
     array([0.8808, 0.1192])
     """
 
-    features: Any = field(converter=_features, repr=brief)  # (S, A, n), or s -> (..., A, n)
-    n: Any = field(default=None)  # number of parameters; needed with a callable
+    features: Callable[[Array], Array] | Array = field(  # (S, A, n), or s -> (..., A, n)
+        converter=_function_or_numbers, repr=brief
+    )
+    n: int = field(default=None)  # number of parameters; needed where features is a function
 
     def __attrs_post_init__(self) -> None:
         if callable(self.features):
@@ -258,7 +299,7 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
         count(self, Named("n"), self.n)
 
     def log_probabilities(self, θ: Array, s: Array) -> Array:
-        """log π_θ(· | s), (..., A)."""
+        """log π_θ(· | s), (..., A). Raises ValueError where the features are not (..., A, n)."""
         θ = as_θ(θ)
         if callable(self.features):
             f = np.asarray(self.features(s))

@@ -5,7 +5,7 @@ registers those under their names, and `GymnasiumProblem` makes a problem of any
 imported with the first use of these four.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from decision_making.problems.cart_pole import CartPole
 from decision_making.problems.collision_avoidance import CollisionAvoidance
@@ -13,6 +13,14 @@ from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
 from decision_making.problems.twenty_forty_eight import TwentyFortyEight
+
+if TYPE_CHECKING:
+    from decision_making.problems.environments import (
+        ProblemEnvironment,
+        ProblemVectorEnvironment,
+        register_environments,
+    )
+    from decision_making.problems.gymnasium_problem import GymnasiumProblem
 
 __all__ = [
     "CartPole",
@@ -29,7 +37,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "GymnasiumProblem":
         from decision_making.problems.gymnasium_problem import GymnasiumProblem
 

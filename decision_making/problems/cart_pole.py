@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, discount, positive
 from decision_making.problems.drawing import AMBER, BLUE, FAINT, INK, MIDDLE, RED, Canvas
 from decision_making.sampling import indices
+from decision_making.structs import struct
 
 
-@frozen
+@struct(eq=True)
 class CartPole:
     """A pole hinged on a cart on a track without friction; state (x, v, θ, ω), actions 0 = right, 1 = left.
 
@@ -40,14 +41,14 @@ class CartPole:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    x_limit: float = field(default=4.8, validator=positive)  # m
-    θ_limit: float = field(default=math.radians(24), validator=positive)  # rad
-    force: float = field(default=10.0, validator=positive)  # N
+    x_limit: float = field(default=4.8, validator=positive)  # |x| beyond which the episode ends, m
+    θ_limit: float = field(default=math.radians(24), validator=positive)  # |θ| beyond which it ends, rad
+    force: float = field(default=10.0, validator=positive)  # of a push, N
     length: float = field(default=1.0, validator=positive)  # of the whole pole, m
-    m_cart: float = field(default=1.0, validator=positive)  # kg
-    m_pole: float = field(default=0.1, validator=positive)  # kg
-    g: float = field(default=9.8, validator=positive)  # m/s²
-    Δt: float = field(default=0.02, validator=positive)  # s
+    m_cart: float = field(default=1.0, validator=positive)  # mass of the cart, kg
+    m_pole: float = field(default=0.1, validator=positive)  # mass of the pole, kg
+    g: float = field(default=9.8, validator=positive)  # acceleration of free fall, m/s²
+    Δt: float = field(default=0.02, validator=positive)  # time of a step, s
 
     S = T = None  # not enumerable; deterministic
 
@@ -99,7 +100,7 @@ class CartPole:
         height = round(max(200.0, 1.5 * self.length * scale + 130))
         ground = 75 / scale  # the track's height above the lower edge, m
         canvas = Canvas(width, height, (-reach, reach), (-ground, height / scale - ground))
-        track = canvas.at(np.array([-reach, reach]), 0.0)[1]
+        track = canvas.at(0.0, 0.0)[1]
         canvas.box((width / 2, track + 40), width, 80, FAINT)
         canvas.line([(0, track), (width, track)], 2, MIDDLE)
         for end in (-self.x_limit, self.x_limit):

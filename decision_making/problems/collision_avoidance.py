@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, discount, finite, positive
 from decision_making.problems.drawing import AMBER, BLUE, FAINT, INK, MIDDLE, RED, Canvas, blend
 from decision_making.sampling import indices
+from decision_making.structs import struct
 
 RATES = (-5.0, 0.0, 5.0)  # commanded by the actions, m/s
 NOISE, NOISE_PROBABILITY = (2.0, 0.0, -2.0), (0.25, 0.5, 0.25)  # m/s²
 H_START, RATE_START, T_START = 200.0, 10.0, 40.0  # start: |h| and |ḣ| at most, m and m/s; t_col, s
 
 
-@frozen
+@struct(eq=True)
 class CollisionAvoidance:
     """State (h, ḣ, a_prev, t_col); actions 0, 1, 2: descend (-5 m/s), no advisory, climb (+5 m/s).
 
@@ -45,9 +46,9 @@ class CollisionAvoidance:
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
     acceleration: float = field(default=1.0, validator=positive)  # limit of ḧ, m/s²
-    h_collision: float = field(default=50.0, validator=positive)  # m
-    r_collision: float = field(default=-1.0, validator=finite)
-    r_change: float = field(default=-0.01, validator=finite)
+    h_collision: float = field(default=50.0, validator=positive)  # |h| below which aircraft collide, m
+    r_collision: float = field(default=-1.0, validator=finite)  # reward of a collision
+    r_change: float = field(default=-0.01, validator=finite)  # reward of a change of the commanded rate
 
     S = T = None  # not enumerable; `successors` has the three outcomes of each action
 
@@ -137,7 +138,7 @@ class CollisionAvoidance:
         return canvas.image
 
 
-@frozen(eq=False)
+@struct
 class GridSolution:
     """Utilities on a grid of states, by one backward sweep over t_col, and the policy that is greedy in them.
 
@@ -150,8 +151,8 @@ class GridSolution:
     (np.float64(-0.708727), 1)
     """
 
-    P: CollisionAvoidance
-    policy: Callable[[Array], Array] | None = None
+    P: CollisionAvoidance  # problem
+    policy: Callable[[Array], Array] | None = None  # s -> a on batches, whose utilities are wanted; None: the optimal
     U: Array = field(init=False, repr=False)  # (t_col, a_prev, h, ḣ)
 
     def __attrs_post_init__(self) -> None:

@@ -1,12 +1,14 @@
-"""Copies of one gymnasium environment behind its vector API, for rollouts: only what these use is put together."""
+"""Copies of one gymnasium environment, stepped together through its vector API; only what rollouts use is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
+from gymnasium import Env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from decision_making.checks import Array
 
 
 class Copies(SyncVectorEnv):
@@ -16,15 +18,15 @@ class Copies(SyncVectorEnv):
     and gives its own buffers. Observations must be arrays, of a Box.
     """
 
-    def __init__(self, makers: Sequence[Callable[[], Any]]) -> None:
+    def __init__(self, makers: Sequence[Callable[[], Env[Array, Array]]]) -> None:
         super().__init__(makers, copy=False, autoreset_mode=AutoresetMode.SAME_STEP)
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, dict[int, Array]]]:
         """One step of each; those that ended are reset. ValueError where a shape is not the space's."""
-        ended: dict[int, Any] = {}
+        ended: dict[int, Array] = {}
         for i, env in enumerate(self.envs):
-            given: Any = env.step(actions[i])
-            s, r, terminated, truncated, _ = given
+            given: tuple[Array, Array, bool, bool, object] = env.step(actions[i])  # type: ignore[assignment]
+            s, r, terminated, truncated, _ = given  # of whatever shapes an environment gives
             if np.shape(s) != self.single_observation_space.shape or np.ndim(r):
                 name, x, shape = ("reward", r, ()) if np.ndim(r) else ("observation", s, self._observations.shape[1:])
                 raise ValueError(f"{name} has shape {np.shape(x)}: must be {shape}")

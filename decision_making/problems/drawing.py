@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from attrs import define, field
+from attrs import field
 
 from decision_making.checks import Array
+from decision_making.structs import struct
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+X = TypeVar("X", float, Array)
 
 PAPER, INK, FAINT, MIDDLE = (250, 249, 246), (44, 52, 64), (222, 221, 216), (150, 152, 156)
 BLUE, RED, GREEN, AMBER = (47, 104, 176), (200, 70, 60), (70, 145, 85), (226, 158, 52)
@@ -27,15 +29,15 @@ def blend(a: Colour, b: Colour, t: float) -> Colour:
     return r, g, blue
 
 
-@define(eq=False)
+@struct(frozen=False)
 class Canvas:
-    """An image of which the world's window x[0]..x[1], y[0]..y[1] fills all, y upwards; sizes are in pixels."""
+    """An image of the part x[0]..x[1], y[0]..y[1] of the world, y upwards; sizes are in pixels."""
 
-    width: int
-    height: int
-    x: tuple[float, float]
-    y: tuple[float, float]
-    background: Colour = PAPER
+    width: int  # of the image, pixels
+    height: int  # of the image, pixels
+    x: tuple[float, float]  # left and right edge of that part
+    y: tuple[float, float]  # lower and upper edge of that part
+    background: Colour = PAPER  # what is there before anything is drawn
     _pixels: Array = field(init=False, repr=False)  # (height, width, 3) floats in 0..255
 
     def __attrs_post_init__(self) -> None:
@@ -47,8 +49,8 @@ class Canvas:
         """The picture, (height, width, 3) uint8."""
         return np.rint(self._pixels).astype(np.uint8)
 
-    def at(self, x: Any, y: Any) -> Any:
-        """Pixel coordinates (column, row) of a point of the world."""
+    def at(self, x: X, y: X) -> tuple[X, X]:
+        """Pixel coordinates (column, row) of a point of the world, or of arrays of points."""
         column = (x - self.x[0]) / (self.x[1] - self.x[0]) * self.width
         return column, (self.y[1] - y) / (self.y[1] - self.y[0]) * self.height
 

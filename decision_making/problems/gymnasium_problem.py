@@ -3,82 +3,89 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
-from attrs import define, evolve, field, frozen
+from attrs import evolve, field
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
+from decision_making.problem import RNG, Actor
+from decision_making.problems.fragments import Collected, concatenated, fragments
 from decision_making.problems.running_statistics import CLIP, RunningStatistics, normalized_observations
-from decision_making.problems.vector_environments import autoreset_mode, sent_actions, vector_environment
+from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
 from decision_making.sampling import default_rng
 from decision_making.simulation import rollouts
+from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from gymnasium.spaces import Space
+
+    from decision_making.problems.vector_environments import Given, Vector
+
+Head: TypeAlias = heads.Categorical | heads.MultiCategorical | heads.Bernoulli | heads.Gaussian
+Q = ParamSpec("Q")
+X = TypeVar("X")
 
 MAX_STEPS = 100_000  # of an episode that is waited for
 
 
-@frozen(eq=False)
-class Collected:
-    """What a number of steps gave: rewards as they came, observations as the policy saw them."""
-
-    τs: Trajectories
-    origin: Array  # which environment each row comes from
-    episodes: tuple[Array, Array]  # returns and lengths of those that ended
-    observed: RunningStatistics  # of the observations as they came
-    returned: RunningStatistics  # of the discounted returns so far, after every step
+def _replaced_later(env: Given) -> Vector:
+    """For type checkers alone: `__attrs_post_init__` makes the vector environment of what is handed in."""
+    return env  # type: ignore[return-value]
 
 
-@define(eq=False, repr=False)
+@struct(frozen=False, repr=False)
 class GymnasiumProblem:
-    """A gymnasium environment, n_envs copies of it at once, as a problem; the one object here with a state.
+    """A gymnasium environment as a problem, n_envs copies of it stepped at once.
 
-    Observations are flattened to vectors by gymnasium's own wrappers. Episodes go on from one `collect` to the next;
-    `restart` ends them. Statistics for normalised observations and scaled rewards are frozen within one `collect`.
+    Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
+    them. Observations are flattened to vectors by gymnasium's own wrappers. The statistics for normalised observations
+    and scaled rewards do not change within one `collect`.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
     "module:name" imports the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action
     or observation space that is not supported, a discount outside [0, 1].
     """
 
-    env: Any = field(repr=False)  # id, environment, factory or vector environment; then the vector environment
+    env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
     γ: float = field(validator=discount)  # discount factor
-    n_envs: int = field(default=8, kw_only=True, validator=count)
-    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)
-    scale_rewards: bool = field(default=False, kw_only=True, validator=flag)
-    seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))
+    n_envs: int = field(default=8, kw_only=True, validator=count)  # number of copies
+    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)  # centre and scale observations
+    scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # divide them by the returns' deviation
+    seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))  # of the first reset
 
-    name: str = field(init=False)
-    head: Any = field(init=False)  # the distribution that suits the action space
-    observation_width: int = field(init=False)
+    name: str = field(init=False)  # of the environment, for messages
+    head: Head = field(init=False)  # the distribution that suits the action space
+    observation_width: int = field(init=False)  # of a flattened observation
     steps: int = field(init=False, default=0)  # environment steps taken
     episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths that the last collect saw end
     _mode: str = field(init=False, repr=False)  # when the environments reset themselves
     _observed: RunningStatistics = field(init=False, repr=False)
     _returned: RunningStatistics = field(init=False, repr=False)
-    _live: Any = field(init=False, repr=False, default=None)
+    _shape: tuple[int, ...] = field(init=False, repr=False)  # of an observation
+    _live: dict[str, Array] | None = field(init=False, repr=False, default=None)  # of the episodes under way
 
     S = A = T = b = terminal = None
 
     def __attrs_post_init__(self) -> None:
-        given = self.env
-        names = (getattr(given, name, None) for name in ("id", "__name__"))
-        self.name = given if isinstance(given, str) else next(filter(None, names), type(given).__name__)
-        self.env = vector_environment(given, self.n_envs)
+        self.name = name_of(self.env)
+        self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = _head(self.env.single_action_space)
-        self.observation_width = math.prod(self.env.single_observation_space.shape)
+        self._shape = self.env.single_observation_space.shape or ()
+        self.observation_width = math.prod(self._shape)
         self._observed = RunningStatistics.empty(self.observation_width)
         self._returned = RunningStatistics.empty(1)
         self.episodes = np.empty(0), np.empty(0, int)
 
     def __repr__(self) -> str:
-        options = "".join(
-            f", {name}=True" for name in ("normalize_observations", "scale_rewards") if getattr(self, name)
-        )
+        given = {"normalize_observations": self.normalize_observations, "scale_rewards": self.scale_rewards}
+        options = "".join(f", {name}=True" for name, x in given.items() if x)
         return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
     def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
@@ -95,16 +102,21 @@ class GymnasiumProblem:
     @property
     def action_convention(self) -> dict[str, Array]:
         """How the environment counts its actions ("start") or bounds them ("low", "high"); empty where it does not."""
+        from gymnasium import spaces
+
         space = self.env.single_action_space
-        if hasattr(space, "low"):
+        if isinstance(space, spaces.Box):
             return {"low": np.array(space.low), "high": np.array(space.high)}
-        start = np.asarray(getattr(space, "start", 0))
+        start = np.asarray(space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else 0)
         return {"start": start} if start.any() else {}
 
-    def restart(self, seed: int | None) -> None:
-        """End all episodes and start anew from the seed; nothing else seeds the environments but the first reset."""
+    def restart(self, seed: int | None) -> dict[str, Array]:
+        """End all episodes and reset the environments with the seed; resets after that are not seeded.
+
+        Returns what is known of the episodes under way, an entry for each copy.
+        """
         self._live = None
-        observation, _ = self._asked("reset", seed=None if seed is None else int(seed % 2**31))
+        observation, _ = self._asked(self.env.reset, seed=None if seed is None else int(seed % 2**31))
         n = self.n_envs
         self._live = {
             "observation": self._flat(observation),
@@ -115,16 +127,17 @@ class GymnasiumProblem:
         }
         if self.normalize_observations and self._observed.count == 0:
             self._observed.merge(RunningStatistics.of(self._live["observation"].astype(np.float64)))
+        return self._live
 
-    def _asked(self, name: str, *arguments: Any, **options: Any) -> Any:
-        """What the environments' own method answers; RuntimeError, naming them, for what it raises."""
+    def _asked(self, method: Callable[Q, X], *arguments: Q.args, **options: Q.kwargs) -> X:
+        """What a method of the environments answers; RuntimeError, naming both, for what it raises."""
         try:
-            return getattr(self.env, name)(*arguments, **options)
+            return method(*arguments, **options)
         except Exception as error:
-            raise RuntimeError(f"{self.name}: {name} raised {type(error).__name__}: {error}") from error
+            raise RuntimeError(f"{self.name}: {method.__name__} raised {type(error).__name__}: {error}") from error
 
-    def _rows(self, what: str, x: Any, dtype: Any, shape: tuple[int, ...] = ()) -> Array:
-        """A copy, since environments may reuse their buffers, one row for each of them."""
+    def _rows(self, what: str, x: ArrayLike, dtype: type, shape: tuple[int, ...] = ()) -> Array:
+        """x as an array with one row for each environment; a copy, since environments may reuse their buffers."""
         try:
             x = np.array(x, dtype=dtype)
         except (TypeError, ValueError) as error:
@@ -133,10 +146,10 @@ class GymnasiumProblem:
             raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs, *shape)}")
         return x
 
-    def _flat(self, observation: Any, r: Any = 0.0) -> Array:
+    def _flat(self, observation: ArrayLike, r: float | Array = 0.0) -> Array:
         """Finite observations (n_envs, width); r are the rewards that came with them."""
         with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
-            x = self._rows("observation", observation, np.float32, self.env.single_observation_space.shape)
+            x = self._rows("observation", observation, np.float32, self._shape)
             finite = math.isfinite(x.sum() + np.sum(r))  # quick, and wrong only where a sum overflows
         x = x.reshape(self.n_envs, -1)
         if not finite:
@@ -157,7 +170,7 @@ class GymnasiumProblem:
             return observation
         return normalized_observations(observation, self._observed.mean, self._observed.variance)
 
-    def collect(self, π: Any, θ: Array, steps: int, rng: Any = None) -> Trajectories:
+    def collect(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> Trajectories:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
         A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
@@ -166,22 +179,20 @@ class GymnasiumProblem:
         """
         return self.collect_with_origin(π, θ, steps, rng)[0]
 
-    def collect_with_origin(self, π: Any, θ: Array, steps: int, rng: Any = None) -> tuple[Trajectories, Array]:
-        """`collect`, and which environment each row comes from."""
+    def collect_with_origin(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> tuple[Trajectories, Array]:
+        """What `collect` gives, and which environment each row comes from."""
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
         collected = self.observe(π, θ, steps // self.n_envs, rng)
         return self.learn([collected])[0], collected.origin
 
-    def observe(self, π: Any, θ: Array, k: int, rng: Any = None, *, whole: bool = False) -> Collected:
-        """k steps of each copy under π_θ; if `whole`, and then on to the end of the episode in which the k-th lies.
+    def observe(self, π: Actor, θ: Array, k: int, rng: RNG = None, *, whole: bool = False) -> Collected:
+        """k steps of each copy under π_θ; if `whole`, each then goes on until the episode of its k-th step has ended.
 
-        The statistics stay as they are: `learn` takes them in. Raises as `collect` does, and ValueError where the end
+        The statistics stay as they are: `learn` adds to them. Raises as `collect` does, and ValueError where the end
         of an episode is more than 100,000 steps away.
         """
-        if self._live is None:
-            self.restart(self.seed)
-        live, rng = self._live, default_rng(rng)
+        live, rng = self._live or self.restart(self.seed), default_rng(rng)
         record: dict[str, list[Array]] = {
             name: [] for name in ("raw", "s", "a", "r", "next", "real", "terminated", "over")
         }
@@ -191,7 +202,7 @@ class GymnasiumProblem:
             raw, real = live["observation"], going & ~live["skip"]
             s = self._seen(raw)
             a = π(θ, s, rng)
-            r, s_next, terminated, over = self._advance(a)
+            r, s_next, terminated, over = self._advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
             if self.scale_rewards:
@@ -217,10 +228,10 @@ class GymnasiumProblem:
         if self.scale_rewards:
             returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
         episodes = np.concatenate(returns), np.concatenate(lengths)
-        return Collected(*_fragments(columns), episodes, observed, returned)
+        return Collected(*fragments(columns), episodes, observed, returned)
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
-        """Take in the counts and statistics of what was collected; its trajectories, with scaled rewards if so set."""
+        """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`."""
         for x in collected:
             self.steps += int(x.τs.mask.sum())
             self._observed.merge(x.observed)
@@ -235,18 +246,18 @@ class GymnasiumProblem:
     def play(
         self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = MAX_STEPS
     ) -> tuple[Array, Array]:
-        """Undiscounted returns and lengths of whole episodes with actions act(observations), observations as they are.
+        """Play whole episodes with actions act(observations); gives their undiscounted returns and their lengths.
 
-        Every copy plays the same number of episodes, or one more, so that short ones are not favoured. Statistics
-        and the count of steps stay. Ends the episodes that `collect` had going, and its own.
+        Observations are as the environment gives them, not normalised. Every copy plays the same number of episodes,
+        or one more, so that short ones are not favoured. The statistics and the count of steps do not change. Episodes
+        that `collect` has begun end here.
         Raises ValueError where an episode takes more than max_steps, or what comes is not finite.
         """
-        self.restart(seed)
-        live, n = self._live, self.n_envs
+        live, n = self.restart(seed), self.n_envs
         left = episodes // n + (np.arange(n) < episodes % n)
         returns, lengths = [], []
         while left.any():
-            *_, over = self._advance(act(live["observation"]))
+            *_, over = self._advance(live, act(live["observation"]))
             ended = over & (left > 0)
             returns.append(live["return"][ended])
             lengths.append(live["length"][ended])
@@ -257,13 +268,13 @@ class GymnasiumProblem:
         self._live = None
         return np.concatenate(returns), np.concatenate(lengths)
 
-    def _advance(self, a: Array) -> tuple[Array, Array, Array, Array]:
+    def _advance(self, live: dict[str, Array], a: Array) -> tuple[Array, Array, Array, Array]:
         """One step of all copies: rewards, the observations it led to, which terminated, which ended at all.
 
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.
         """
-        live, mode = self._live, self._mode
-        observation, r, terminated, truncated, info = self._asked("step", sent_actions(self.env.single_action_space, a))
+        mode, a = self._mode, sent_actions(self.env.single_action_space, a)
+        observation, r, terminated, truncated, info = self._asked(self.env.step, a)
         real = ~live["skip"]
         r = np.where(real, self._rows("reward", r, np.float64), 0.0)
         observation = self._flat(observation, r)
@@ -274,20 +285,20 @@ class GymnasiumProblem:
         if mode == "same_step" and over.any():
             whole = np.array(observation)
             whole[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
-            last = self._flat(whole.reshape(len(whole), *self.env.single_observation_space.shape), r)
+            last = self._flat(whole.reshape(len(whole), *self._shape), r)
         live["return"] += r
         live["length"] += real
         if mode == "next_step":
             live["skip"] = over
         elif mode == "disabled" and over.any():
-            observation = self._flat(self._asked("reset", options={"reset_mask": over})[0])
+            observation = self._flat(self._asked(self.env.reset, options={"reset_mask": over})[0])
         live["observation"] = observation
         return r, last, terminated & real, over
 
-    def _one(self, observation: Any) -> Array:
+    def _one(self, observation: ArrayLike) -> Array:
         return np.asarray(observation, dtype=np.float32).ravel()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, float | Array]:
         """The statistics and counts; with `restart` all that a resumed run needs."""
         return {
             "steps": self.steps,
@@ -299,7 +310,7 @@ class GymnasiumProblem:
             "returned_variance": self._returned.variance.copy(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, float | Array]) -> None:
         """Put back what `state` gave."""
         if np.shape(state["observed_mean"]) != (self.observation_width,):
             raise ValueError(
@@ -325,30 +336,7 @@ class GymnasiumProblem:
         self.close()
 
 
-def _fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:
-    """Rows of real steps, and the environment of each: a stream is cut after every end and at the end of the batch."""
-    k, n = record["r"].shape
-
-    def stream(x: Array) -> Array:
-        return np.swapaxes(x, 0, 1).reshape(n * k, *x.shape[2:])
-
-    real = stream(record["real"])
-    s, a, r, s_next, terminated, over = (
-        stream(record[name])[real] for name in ("s", "a", "r", "next", "terminated", "over")
-    )
-    env = np.repeat(np.arange(n), k)[real]
-    first = np.ones(len(s), bool)
-    first[1:] = over[:-1] | (env[1:] != env[:-1])
-    start = np.flatnonzero(first)
-    lengths = np.diff(np.append(start, len(s)))
-    steps = np.arange(lengths.max())
-    mask = steps < lengths[:, None]
-    i = start[:, None] + np.minimum(steps, lengths[:, None] - 1)  # padding repeats the last real step
-    last = start + lengths - 1
-    return Trajectories(s[i], a[i], np.where(mask, r[i], 0.0), mask, s_next[last], terminated[last]), env[start]
-
-
-def _head(space: Any) -> Any:
+def _head(space: Space[Array]) -> Head:
     """The head whose actions suit the space."""
     from gymnasium import spaces
 
@@ -362,14 +350,15 @@ def _head(space: Any) -> Any:
         return heads.Gaussian(math.prod(space.shape))
     allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
     refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
-    return None
 
 
 @rollouts.register
-def _(P: GymnasiumProblem, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
-    """m episodes of at most d steps, each from a fresh reset: the environments' own start states stand for b.
+def rollouts_in_environments(
+    P: GymnasiumProblem, b: object, π: Actor, θ: Array, d: int, m: int, rng: RNG = None
+) -> Trajectories:
+    """m episodes of at most d steps, each from a fresh reset.
 
-    Ends the episodes that `collect` had going.
+    The environments have start states of their own: b is not used. Episodes that `collect` has begun end here.
     """
     rng = default_rng(rng)
     rounds = []
@@ -380,15 +369,3 @@ def _(P: GymnasiumProblem, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any 
         rounds.append(τs[first])
     P.restart(int(rng.integers(2**31)))
     return concatenated(rounds, d)[:m]
-
-
-def concatenated(parts: Sequence[Trajectories], d: int) -> Trajectories:
-    """One batch with room for d steps, padded as rows are."""
-    return Trajectories(*map(np.concatenate, zip(*(_padded(τs, d) for τs in parts), strict=True)))
-
-
-def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
-    """The arrays of τs with room for d steps."""
-    i = np.minimum(np.arange(d), τs.r.shape[1] - 1)
-    mask = τs.mask[:, i] & (np.arange(d) < τs.r.shape[1])
-    return τs.s[:, i], τs.a[:, i], np.where(mask, τs.r[:, i], 0), mask, τs.s_end, τs.terminated

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import numpy as np
-from attrs import field, frozen, validate
+from attrs import field, validate
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, discount, finite, is_number, probability, refuse
-from decision_making.mdp import MDP
+from decision_making.mdp import MDP, Table, TabularSampler
 from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, PAPER, RED, Canvas, blend
 from decision_making.sampling import indices
+from decision_making.structs import Field, struct
 
 # neighbours of tile (i, j), counter-clockwise from east; the centre of a tile is at column i + j/2, row j
 DIRECTIONS = ((1, 0), (0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1))
@@ -24,14 +26,14 @@ STANDARD_TILES = (
 STANDARD_REWARDS = {(0, 1): 5.0, (2, 0): -10.0, (9, 0): 10.0}
 
 
-def _different_tiles(M: Any, attribute: Any, tiles: Any) -> None:
+def _different_tiles(M: object, attribute: Field, tiles: Sequence[tuple[int, int]]) -> None:
     if not tiles or len(set(tiles)) < len(tiles):
         refuse(M, attribute.name, tiles, "at least one tile, each named once")
 
 
-@frozen(eq=False)
+@struct
 class HexWorld:
-    """Tiles of a map and one absorbing state after them; six actions E, NE, NW, W, SW, SE.
+    """A map of tiles, with one absorbing state listed after them; six actions E, NE, NW, W, SW, SE.
 
     On a plain tile the intended direction is tried with probability p_intended, each adjacent one with half of the
     rest; a try that leaves the map stays and pays r_bump, and R(s, a) is the expected reward. In a tile with a reward
@@ -48,10 +50,12 @@ class HexWorld:
     γ: float = field(default=0.9, validator=discount)  # discount factor
     tiles: tuple[tuple[int, int], ...] = field(
         default=STANDARD_TILES, repr=False, validator=_different_tiles
-    )  # in the order of the states
-    rewards: dict[tuple[int, int], float] = field(factory=STANDARD_REWARDS.copy, repr=False)  # of tiles that end it
-    p_intended: float = field(default=0.7, validator=probability)
-    r_bump: float = field(default=-1.0, validator=finite)  # pays a try that leaves the map
+    )  # (i, j) of each, in the order of the states
+    rewards: dict[tuple[int, int], float] = field(
+        factory=STANDARD_REWARDS.copy, repr=False
+    )  # of tiles that lead to the end
+    p_intended: float = field(default=0.7, validator=probability)  # probability of the intended direction
+    r_bump: float = field(default=-1.0, validator=finite)  # reward of a try that leaves the map
     _mdp: MDP = field(init=False, repr=False)
 
     @_mdp.default
@@ -91,17 +95,17 @@ class HexWorld:
         return self._mdp.A
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Table:
         """Transition probabilities, T(s, a, s_next)."""
         return self._mdp.T
 
     @property
-    def R(self) -> Any:
+    def R(self) -> Table:
         """Expected rewards, R(s, a)."""
         return self._mdp.R
 
     @property
-    def TR(self) -> Any:
+    def TR(self) -> TabularSampler:
         """Batched sampler, TR(s, a, rng)."""
         return self._mdp.TR
 
@@ -114,7 +118,7 @@ class HexWorld:
         """Start distribution: uniform over the tiles, never the absorbing state."""
         return np.append(np.full(len(self.tiles), 1 / len(self.tiles)), 0.0)
 
-    def draw(self, s: Any) -> Array:
+    def draw(self, s: ArrayLike) -> Array:
         """The map, its rewards and the walker in state s: an image (H, W, 3) of uint8; faded in the absorbing state."""
         s = int(indices("s", s, len(self.S)))
         centres = {(i, j): (i + j / 2, j * 3**0.5 / 2) for i, j in self.tiles}

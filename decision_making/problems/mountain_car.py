@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, discount
 from decision_making.problems.drawing import AMBER, BLUE, GREEN, INK, MIDDLE, Canvas, blend
 from decision_making.sampling import indices
+from decision_making.structs import struct
 
 X_MIN, X_GOAL, V_MAX = -1.2, 0.6, 0.07  # the box of states; the goal is its right edge
 PUSH, SLOPE = 0.001, 0.0025  # speed gained in a step from the engine, and at most from the hill
 
 
-@frozen
+@struct(eq=True)
 class MountainCar:
     """A car on the hill sin 3x; state (x, v), both without units; actions 0, 1, 2 accelerate by -1, 0, +1.
 

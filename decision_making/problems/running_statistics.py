@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from attrs import define
 
 from decision_making.checks import Array
+from decision_making.structs import struct
 
 CLIP = 10.0  # normalised observations and scaled rewards stay within
 
@@ -15,13 +15,13 @@ def normalized_observations(s: Array, mean: Array, variance: Array) -> Array:
     return np.clip((s - mean) / np.sqrt(variance + 1e-8), -CLIP, CLIP).astype(np.float32)
 
 
-@define(eq=False)
+@struct(frozen=False)
 class RunningStatistics:
     """Count, mean and variance of everything seen so far (Chan, Golub and LeVeque 1983)."""
 
-    count: float
-    mean: Array
-    variance: Array
+    count: float  # how many rows have been seen
+    mean: Array  # of each column (width,)
+    variance: Array  # of each column (width,)
 
     @classmethod
     def empty(cls, width: int) -> RunningStatistics:
@@ -30,11 +30,11 @@ class RunningStatistics:
 
     @classmethod
     def of(cls, x: Array) -> RunningStatistics:
-        """Of the rows of x (N, width)."""
+        """Those of the rows of x (N, width)."""
         return cls(float(len(x)), x.mean(axis=0), x.var(axis=0)) if len(x) else cls.empty(x.shape[1])
 
     def merge(self, other: RunningStatistics) -> None:
-        """Add what another has seen."""
+        """Add the rows that another has seen."""
         N = other.count
         if N == 0:
             return

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from attrs import field, frozen
+from attrs import field
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, discount, flag
+from decision_making.problem import HasMoments
 from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, MIDDLE, PAPER, RED, Canvas, blend
+from decision_making.structs import struct
 
 BOUND = 10.0  # of the truncated variant
 
 
-@frozen
+@struct(eq=True)
 class SimpleRegulator:
     """s' ~ N(s + a, 0.1²), R(s, a) = -s², s₁ ~ N(0.3, 0.1²); states and actions are real numbers without units.
 
@@ -31,13 +32,13 @@ class SimpleRegulator:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    truncated: bool = field(default=False, validator=flag, kw_only=True)  # s' within [-10, 10]
+    truncated: bool = field(default=False, validator=flag, kw_only=True)  # whether s' stays within [-10, 10]
 
     S = A = T = terminal = None  # not enumerable; no state is terminal
     noise = 0.1  # standard deviation of s' given s and a
 
     @property
-    def b(self) -> Any:
+    def b(self) -> HasMoments:
         """Start distribution N(0.3, 0.1²), a frozen scipy.stats distribution."""
         from scipy import stats  # imported where used: it takes most of a second
 
@@ -68,7 +69,7 @@ class SimpleRegulator:
         z = rng.standard_normal(s.shape, np.float32) if single else rng.standard_normal(s.shape)
         return s + a + self.noise * z, -np.square(s)
 
-    def draw(self, s: Any) -> Array:
+    def draw(self, s: ArrayLike) -> Array:
         """The number line with the target 0 and the state s, a number: an image (H, W, 3) of uint8.
 
         The line shows -1..1, or as much more as it takes to show s.

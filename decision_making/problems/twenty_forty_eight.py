@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, discount, probability
 from decision_making.problems.drawing import Canvas, Colour, blend
 from decision_making.sampling import indices
+from decision_making.structs import struct
 
 EXPONENTS = 18  # 0 is an empty cell, k a tile of value 2**k; 2**17 = 131072 is the largest tile of any game
 LEFT, DOWN, RIGHT, UP = range(4)
@@ -46,7 +47,7 @@ def _close_gaps(lines: Array) -> None:
     lines[:] = np.take_along_axis(lines, np.argsort(lines == 0, axis=1, kind="stable"), axis=1)
 
 
-@frozen
+@struct(eq=True)
 class TwentyFortyEight:
     """A board of exponents (4, 4): 0 is an empty cell, k >= 1 a tile of value 2**k; actions left, down, right, up.
 
@@ -73,7 +74,7 @@ class TwentyFortyEight:
     """
 
     γ: float = field(default=1.0, validator=discount)  # discount factor
-    p_two: float = field(default=0.8, validator=probability)  # a new tile is a 2, not a 4
+    p_two: float = field(default=0.8, validator=probability)  # probability that a new tile is a 2, not a 4
 
     S = T = None  # too many states
 

@@ -1,16 +1,37 @@
-"""Vector environments from what a user names, and what they get and give."""
+"""Vector environments made of what a user names, the actions they are sent, and when they reset themselves."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from decision_making.checks import Array, refuse, suggestion
 
+if TYPE_CHECKING:
+    from gymnasium import Env
+    from gymnasium.envs.registration import EnvSpec
+    from gymnasium.spaces import Space
+    from gymnasium.vector import VectorEnv
 
-def vector_environment(env: Any, n_envs: int) -> Any:
+    Flat: TypeAlias = Env[Array, Array]
+    Vector: TypeAlias = VectorEnv[Array, Array, Array]
+    Given: TypeAlias = str | EnvSpec | Flat | Callable[[], Flat] | Vector
+
+
+def name_of(env: Given) -> str:
+    """The id of an environment, the name of a factory, else the name of its class."""
+    from gymnasium.envs.registration import EnvSpec
+
+    if isinstance(env, str):
+        return env
+    return env.id if isinstance(env, EnvSpec) else getattr(env, "__name__", type(env).__name__)
+
+
+def vector_environment(env: Given, n_envs: int) -> Vector:
     """A vector environment with flat observations."""
     import gymnasium
     from gymnasium import spaces, wrappers
@@ -18,7 +39,7 @@ def vector_environment(env: Any, n_envs: int) -> Any:
 
     from decision_making.problems.copies import Copies
 
-    def flat(env: Any) -> Any:
+    def flat(env: Flat) -> Flat:
         return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
 
     if isinstance(env, gymnasium.vector.VectorEnv):
@@ -45,7 +66,7 @@ def vector_environment(env: Any, n_envs: int) -> Any:
     return made
 
 
-def registered(id: str) -> Any:
+def registered(id: str) -> EnvSpec:
     """What gymnasium knows of an id, or of "module:id". ValueError, with the nearest known id, if that is nothing."""
     import gymnasium
 
@@ -59,13 +80,13 @@ def registered(id: str) -> Any:
         raise ValueError(f"env = {id!r}: no environment of that id ({error}){near}") from error
 
 
-def _bare_names(ids: Any) -> list[str]:
+def _bare_names(ids: Iterable[str]) -> list[str]:
     """Of this library's environments, as configurations name them."""
     return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
 
 
-def sent_actions(space: Any, a: Array) -> Array:
-    """What the environments get: whole numbers from the space's start on, real ones clipped to its bounds."""
+def sent_actions(space: Space[Array], a: Array) -> Array:
+    """Actions as the environments take them: whole ones counted from the space's start, real ones within its bounds."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):
@@ -73,10 +94,10 @@ def sent_actions(space: Any, a: Array) -> Array:
     return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else a
 
 
-def autoreset_mode(env: Any) -> str:
+def autoreset_mode(env: Vector) -> str:
     """When the environments reset themselves after an end: "next_step", "same_step" or "disabled"."""
     mode = env.metadata.get("autoreset_mode", "NextStep")
-    name = str(getattr(mode, "value", mode)).lower().replace("_", "")
+    name = str(mode.value if isinstance(mode, Enum) else mode).lower().replace("_", "")
     known = {"nextstep": "next_step", "samestep": "same_step", "disabled": "disabled"}
     if name not in known:
         raise ValueError(f"autoreset_mode = {mode!r}: must be NEXT_STEP, SAME_STEP or DISABLED")

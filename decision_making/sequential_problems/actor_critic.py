@@ -10,7 +10,6 @@ contributes its own steps, however many, and each of the m trajectories counts t
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatch
 from typing import Any
 
 import attrs
@@ -42,31 +41,25 @@ from decision_making.sequential_problems.advantages import (
     temporal_differences,
 )
 from decision_making.sequential_problems.policy_gradient_estimation import (
+    ELSEWHERE,
     Sampled,
-    gradient,
     mean_weighted_score,
     recorded,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
-    ClampedSurrogateUpdate,
-    NaturalPolicyUpdate,
-    PenalizedSurrogateUpdate,
+    GradientOnly,
+    LocalModel,
     PolicyGradientUpdate,
     RestrictedPolicyUpdate,
     Step,
-    TrustRegionUpdate,
-    ascended_on_clamped,
-    ascended_on_penalized,
-    clip_gradient,
-    moved,
-    restricted_update,
-    scale_gradient,
-    searched,
-    step,
+    SurrogateWith,
+    WithCritic,
+    check_critic,
+    natural_update,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
-from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
+from decision_making.verbs import follow, gradient, known, step, update
 
 LAST_STEP = one_of("book", "bootstrap")
 
@@ -142,9 +135,10 @@ def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
 
 @gradient.register(ActorCritic)
 @gradient.register(GeneralizedAdvantageEstimation)
-def _(
+def actor_and_critic_gradients(
     M: Critic, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
+    """The actor\'s gradient from advantages, and the critic\'s of its squared error, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
@@ -229,8 +223,7 @@ class _Exploring:
 
 def _rule(M: Any, attribute: Any, rule: Any) -> None:
     if follow.dispatch(type(rule)) is follow.dispatch(object):
-        known = ", ".join(sorted(t.__name__ for t in follow.registry if t is not object))
-        refuse(M, attribute.name, rule, f"one of {known}", TypeError)
+        refuse(M, attribute.name, rule, f"one of {known(follow)}", TypeError)
 
 
 def _pair(M: Any, attribute: Any, grad_U: Any) -> None:
@@ -240,14 +233,15 @@ def _pair(M: Any, attribute: Any, grad_U: Any) -> None:
 
 
 @frozen(eq=False)
-class ActorCriticUpdate:
+class ActorCriticUpdate(WithCritic):
     """The actor's step by a chapter-12 rule, with the critic's estimates, and φ - α_φ grad_φ, scaled where asked for.
 
     What the rule takes from grad_U, on the same trajectories: `PolicyGradientUpdate` and `RestrictedPolicyUpdate` the
     actor's gradient; `NaturalPolicyUpdate` and `TrustRegionUpdate` that gradient with the Fisher matrix of the
     trajectories; the surrogate objective of `TrustRegionUpdate`, `ClampedSurrogateUpdate` and
     `PenalizedSurrogateUpdate` has γ^(k-1) Â_k in place of the reward-to-go (equation 12.17). The trajectories are
-    grad_U's: rule.d and rule.m are ignored, rule.P (or rule.grad_U) must be the same as here. A deterministic policy
+    grad_U's, so the rule needs no evidence of its own: `NaturalPolicyUpdate.rule(ε=0.1)`. Where it has some, rule.d and
+    rule.m are ignored, and rule.P (or rule.grad_U) must be the same as here. A deterministic policy
     has no likelihood: only the first two rules can step it.
 
     α_φ = 0 leaves the critic alone; the book advises more steps of the actor than of the critic.
@@ -260,9 +254,9 @@ class ActorCriticUpdate:
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.rule, PolicyGradientUpdate):
-            if self.rule.grad_U is not self.grad_U:
+            if self.rule.grad_U is not self.grad_U and self.rule.grad_U is not ELSEWHERE:
                 refuse(self, "rule.grad_U", self.rule.grad_U, "the same struct as grad_U")
-        elif self.rule.P is not self.grad_U.P and self.rule.P != self.grad_U.P:
+        elif self.rule.P is not ELSEWHERE and self.rule.P is not self.grad_U.P and self.rule.P != self.grad_U.P:
             refuse(self, "rule.P", self.rule.P, "the same problem as grad_U.P")
         if isinstance(self.grad_U, DeterministicPolicyGradient) and not isinstance(
             self.rule, PolicyGradientUpdate | RestrictedPolicyUpdate
@@ -272,87 +266,79 @@ class ActorCriticUpdate:
 
 
 @step.register
-def _(
+def actor_critic_step(
     M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
 ) -> Step:
+    """The actor's step by the rule, and the critic's down its gradient."""
+    check_critic(M, φ)
     θ, φ, τs = trajectories(M.grad_U, π, θ, φ, rng, τs)
     grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
-    surrogate = None
-    if not isinstance(M.grad_U, DeterministicPolicyGradient):
-        A = discounts(M.grad_U.P.γ, τs.r.shape[1]) * advantages(M.grad_U, φ, τs)
-        over = M.grad_U if isinstance(M.rule, PolicyGradientUpdate) else M.rule
-        surrogate = AdvantageSurrogate(over, π, θ, τs, G=A)
-    actor = follow(M.rule, θ, grad_θ, surrogate)
-    with np.errstate(over="ignore"):
-        critic = moved(φ, φ - M.α_φ * (grad_φ if M.L2_max is None else scale_gradient(grad_φ, M.L2_max)))
-    reason = actor.reason + ("; the critic's step overflows: φ is unchanged" if "overflows" in critic.reason else "")
+    actor = follow(M.rule, critics_evidence(M, π, θ, φ, τs, grad_θ))
+    critic = follow(PolicyGradientUpdate.rule(M.α_φ, L2_max=M.L2_max), GradientOnly(φ, -grad_φ))
     moved_by = float(np.linalg.norm(critic.θ.astype(np.float64) - φ))
-    return attrs.evolve(actor, φ=critic.θ, reason=reason, info={"critic_moved": moved_by}, M=M)
+    return attrs.evolve(actor, φ=critic.θ, critic_status=critic.status, info={"critic_moved": moved_by}, M=M)
 
 
-@frozen(eq=False)
-class AdvantageSurrogate(Surrogate):
-    """The surrogate objective with γ^(k-1) Â_k for the reward-to-go G_k (equation 12.17)."""
-
-    G: Array = field(kw_only=True)  # γ^(k-1) Â_k, (m, d)
-
-
-@singledispatch
-def follow(rule: Any, θ: Array, g: Array, surrogate: Any) -> Step:
-    """The step of θ by a chapter-12 rule, given the actor's gradient g (n,) and its surrogate (None: no likelihood)."""
-    raise TypeError(f"rule = {rule!r}: not a rule of chapter 12")
+@update.register
+def updated_actor_and_critic(
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+) -> tuple[Array, Array | None]:
+    """`step(...)`.θ and .φ."""
+    taken = actor_critic_step(M, π, θ, φ, rng=rng, τs=τs)
+    return taken.θ, taken.φ
 
 
-@follow.register
-def _(rule: PolicyGradientUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
-    g = g if rule.L2_max is None else scale_gradient(g, rule.L2_max)
-    g = g if rule.clip is None else clip_gradient(g, *rule.clip)
-    with np.errstate(over="ignore"):
-        return moved(θ, θ + rule.α * g, surrogate)
+def critics_evidence(M: ActorCriticUpdate, π: Any, θ: Array, φ: Array, τs: Trajectories, grad_θ: Array) -> LocalModel:
+    """What a critic's estimates say around θ; of a deterministic policy only the gradient is known."""
+    if isinstance(M.grad_U, DeterministicPolicyGradient):
+        return GradientOnly(θ, grad_θ)
+    γ = M.grad_U.P.γ
+    A = discounts(γ, τs.r.shape[1]) * advantages(M.grad_U, φ, τs)
+    return CriticsSurrogate(π, θ, τs, γ, M.rule.over_steps, G=A, g=grad_θ)
 
 
-@follow.register
-def _(rule: RestrictedPolicyUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
-    return moved(θ, restricted_update(θ, g, rule.ε), surrogate)
+@frozen(eq=False, slots=False)
+class CriticsSurrogate(SurrogateWith):
+    """The surrogates with γ^(k-1) Â_k in place of the reward-to-go G_k (equation 12.17), and the critic's gradient."""
+
+    g: Array = field(kw_only=True)  # (n,), the actor's gradient
+
+    def gradient(self) -> Array:
+        """The actor's gradient, (n,)."""
+        return self.g
+
+    def natural(self, M: Any) -> Array:
+        """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g, (n,).
+
+        "trajectory": F of whole trajectories, g the actor's gradient. "surrogate": g and F are the gradient of the
+        surrogate objective and the Hessian of the constraint. In rows X with XᵀX / N = F + cI, the y of least norm
+        with Xᵀy / N = g makes this `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped.
+        """
+        θ, τs, g = self.θ, self.τs, self.g
+        if M.direction == "trajectory":
+            X, m = np.asarray(self.π.scores(θ, τs)), len(τs)
+        else:
+            share = self.kl_share[τs.mask]
+            X, m = np.sqrt(share)[:, None] * self.π.step_scores(θ, τs)[τs.mask], 1
+            g = self.start.objective_gradient
+        if M.damping:
+            X = np.vstack([X, np.sqrt(M.damping * m) * np.eye(len(θ), dtype=X.dtype)])
+        X = X * np.sqrt(len(X) / m, dtype=X.dtype)
+        rcond = 8 * np.sqrt(len(θ)) * np.finfo(X.dtype).eps if X.dtype == np.float32 else None
+        y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * g.astype(np.float64), rcond=rcond)[0]
+        return natural_update(θ, X, y, M.ε)
 
 
-@follow.register
-def _(rule: NaturalPolicyUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
-    return moved(θ, _natural(rule, θ, g, surrogate), surrogate)
+@how.register
+def how_actor_critic(M: ActorCriticUpdate, taken: Step) -> str:
+    """As its rule."""
+    return f" by {type(M.rule).__name__}, {how(M.rule, taken).lstrip(': ')}"
 
 
-@follow.register
-def _(rule: TrustRegionUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
-    return searched(rule, θ, _natural(rule, θ, g, surrogate), surrogate)
-
-
-@follow.register
-def _(rule: ClampedSurrogateUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
-    return ascended_on_clamped(rule, θ, surrogate)
-
-
-@follow.register
-def _(rule: PenalizedSurrogateUpdate, θ: Array, g: Array, surrogate: Any) -> Step:
-    return ascended_on_penalized(rule, θ, surrogate)
-
-
-def _natural(rule: Any, θ: Array, g: Array, surrogate: Any) -> Array:
-    """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g.
-
-    "trajectory": F of whole trajectories. "surrogate": g and F are the gradient of the surrogate objective and the
-    Hessian of the constraint. In rows X with XᵀX / N = F + cI, the y of least norm with Xᵀy / N = g makes this
-    `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped.
-    """
-    τs, π = surrogate.τs, surrogate.π
-    if rule.direction == "trajectory":
-        X, m = np.asarray(π.scores(θ, τs)), len(τs)
-    else:
-        share = surrogate.kl_share[τs.mask]
-        X, m = np.sqrt(share)[:, None] * π.step_scores(θ, τs)[τs.mask], 1
-        g = surrogate.objective_gradient(θ)
-    if rule.damping:
-        X = np.vstack([X, np.sqrt(rule.damping * m) * np.eye(len(θ), dtype=X.dtype)])
-    X = X * np.sqrt(len(X) / m, dtype=X.dtype)
-    rcond = 8 * np.sqrt(len(θ)) * np.finfo(X.dtype).eps if X.dtype == np.float32 else None
-    y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * g.astype(np.float64), rcond=rcond)[0]
-    return natural_update(θ, X, y, rule.ε)
+@critic_said.register
+def critic_of_actor_critic(M: ActorCriticUpdate, taken: Step) -> str:
+    """How far φ moved."""
+    if taken.critic_overflows:
+        return "The critic's step overflows: φ is unchanged."
+    moved = taken.info["critic_moved"]
+    return f"The critic's φ moved by {moved:.3g} (α_φ = {M.α_φ:g})." if moved else "The critic did not move."

@@ -7,7 +7,7 @@ from step k, g_k = ∇log π_θ(a_k | s_k), g(τ) = Σ_k g_k. A mean over trajec
 from __future__ import annotations
 
 import warnings
-from functools import singledispatch
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from decision_making.checks import Array, all_finite, brief, count, flag, one_of
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.sampling import default_rng, start_distribution
-from decision_making.simulation import rollouts, rollouts_or_blocks
+from decision_making.simulation import rollouts
 from decision_making.trajectories import (
     Trajectories,
     check_finite,
@@ -27,18 +27,45 @@ from decision_making.trajectories import (
     returns,
     rewards_to_go,
 )
+from decision_making.verbs import gradient
+
+
+class Elsewhere(Enum):
+    """Stands in a field for evidence that a struct does not have itself: others bring it."""
+
+    ELSEWHERE = "…"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+ELSEWHERE = Elsewhere.ELSEWHERE
+
+
+def elsewhere_or(check: Any) -> Any:
+    """Attrs validator: ELSEWHERE, or what `check` allows."""
+
+    def checked(M: Any, field: Any, x: Any) -> None:
+        if x is not ELSEWHERE:
+            check(M, field, x)
+
+    return checked
 
 
 @frozen(eq=False)
 class Sampled:
     """The fields shared by everything that learns from m trajectories of depth d."""
 
-    P: Any = field(validator=problem)  # problem
-    b: Any = field(validator=start_distribution, repr=brief)  # start state distribution
-    d: int = field(validator=count)  # depth: steps of a trajectory
-    m: int = field(validator=count)  # number of trajectories
+    P: Any = field(validator=elsewhere_or(problem))  # problem
+    b: Any = field(validator=elsewhere_or(start_distribution), repr=brief)  # start state distribution
+    d: int = field(validator=elsewhere_or(count))  # depth: steps of a trajectory
+    m: int = field(validator=elsewhere_or(count))  # number of trajectories
+
+    over_steps = "mean"  # of the surrogates, a field where there is a choice
 
     def __attrs_post_init__(self) -> None:
+        if self.P is ELSEWHERE or self.b is ELSEWHERE:
+            return
         S = getattr(self.P, "S", None)
         if S is not None and not callable(self.b) and not hasattr(self.b, "rvs") and len(self.b) != len(S):
             refuse(self, "b", f"a vector of {len(self.b)}", f"one probability for each of the {len(S)} states of P")
@@ -99,40 +126,28 @@ class BaselineSubtractionGradient(Sampled):
             refuse(self, "m", self.m, "at least 2 where leave_one_out is set")
 
 
-@singledispatch
-def gradient(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
-    """Estimate ∇U(θ), (n,), with the estimator M (chapter 11); with a critic (chapter 13) the pair (grad_θ, grad_φ).
-
-    With recorded trajectories τs nothing is simulated and M.d and M.m are ignored; the estimators that must perturb
-    θ refuse them. `rng`: None, an int or a Generator.
-
-    Raises TypeError for an unknown M; ValueError, before any rollout, for a θ of the wrong length or not finite, and
-    for a state, action, reward or score that is not finite, naming it.
-    """
-    raise TypeError(f"M = {M!r}: gradient knows {known(gradient)}")
+def check_evidence(M: Sampled) -> None:
+    """Raise TypeError where M has no problem of its own."""
+    if M.P is ELSEWHERE:
+        raise TypeError(f"M = {M!r}: a rule without evidence of its own; give {type(M).__name__} P, b, d and m")
 
 
-def known(verb: Any) -> str:
-    """The names of the structs a dispatched verb knows."""
-    return ", ".join(sorted(t.__name__ for t in verb.registry if t is not object))
-
-
-def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None, blocks: bool = False) -> tuple[Array, Any]:
-    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P.
-
-    With `blocks` they may come as `Simulated` ones, which are read block by block.
-    """
+def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tuple[Array, Trajectories]:
+    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P."""
+    check_evidence(M)
     θ = parameters(θ, π.n)
     if τs is None:
-        roll_out = rollouts_or_blocks if blocks else rollouts
-        return θ, roll_out(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
+        return θ, rollouts(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
     check_trajectories(τs)
     check_finite(τs)
     return θ, τs
 
 
 @gradient.register
-def _(M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def finite_difference_gradient(
+    M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None
+) -> Array:
+    """Difference quotients of the mean return, (n,)."""
     θ, rng = _perturbed(M, π, θ, rng, τs)
     stream = int(rng.integers(2**63))
 
@@ -148,7 +163,8 @@ def _(M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τ
 
 
 @gradient.register
-def _(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def regression_gradient(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    """Least-squares fit to random perturbations, (n,)."""
     θ, rng = _perturbed(M, π, θ, rng, τs)
     n = len(θ)
     if M.m < n:
@@ -166,20 +182,30 @@ def _(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any
 
 
 @gradient.register
-def _(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def likelihood_ratio(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    """Mean over τ of g(τ) R(τ), (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
-    R = returns(τs, M.P.γ)
+    return likelihood_ratio_gradient(π, θ, τs, M.P.γ)
+
+
+def likelihood_ratio_gradient(π: Policy, θ: Array, τs: Trajectories, γ: float) -> Array:
+    """Mean over τ of g(τ) R(τ), (n,) (equation 11.19)."""
+    R = returns(τs, γ)
     return mean_weighted_score(π, θ, τs, np.where(τs.mask, R[:, None], 0))
 
 
 @gradient.register
-def _(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def reward_to_go_gradient(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+    """Mean over τ of Σ_k g_k G_k, (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
     return mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
 
 
 @gradient.register
-def _(M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def baseline_subtraction_gradient(
+    M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None
+) -> Array:
+    """Mean over τ of Σ_k ℓ_k (L_k - base), (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
     g = discounts(M.P.γ, τs.r.shape[1])[:, None] * π.step_scores(θ, τs)  # the ℓ_k of the docstring, (m, d, n)
     L = local_rewards_to_go(τs, M.P.γ)

@@ -9,6 +9,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,7 +38,7 @@ DAMAGED = (
 )
 
 
-def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, Any]) -> None:
+def save_checkpoint(path: Path | str, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
     """Write arrays and JSON-able meta to `path`; whatever happens, the old file or the new one is there, whole.
 
     Raises TypeError if an array holds objects: nothing is pickled. OSError, naming the file, if it cannot be written.
@@ -50,15 +51,15 @@ def save_checkpoint(path: Path | str, arrays: dict[str, Array], meta: dict[str, 
         if x.dtype.hasobject or name == META:
             raise TypeError(f"{name} has dtype {x.dtype}: a checkpoint holds plain arrays")
     try:  # a bit flipped in the directory of the file may hide an array
-        text = json.dumps(meta | {NAMES: sorted(arrays)}, ensure_ascii=False)
+        text = json.dumps({**meta, NAMES: sorted(arrays)}, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise TypeError(f"meta: {error}") from error
     with whole_file(path) as file:
         _write_archive(file, {META: np.array(text), **arrays})
 
 
-def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]:
-    """The arrays and the meta of a checkpoint; executes nothing, and takes no more memory than the file is long.
+def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]:  # what JSON holds
+    """The arrays and the meta of a checkpoint; no code in it is run, and it takes no more memory than the file is long.
 
     Raises ValueError, naming the file, if it is not a whole checkpoint, FileNotFoundError if it is not there.
     """
@@ -83,7 +84,7 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
 
 
 def _write_archive(file: BinaryIO, arrays: dict[str, Array]) -> None:
-    """As np.savez does, but without copies: what a run records may be the most of its memory."""
+    """Write the arrays as np.savez does, but without copying them: they may be most of a run's memory."""
     form = np.lib.format
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, x in arrays.items():

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any, NamedTuple
 
+import attrs
 import numpy as np
 from attrs import field, frozen
 
@@ -25,19 +26,17 @@ from decision_making.checks import (
     discount,
     finite,
     flag,
-    not_negative,
     one_of,
     optional,
     positive,
     refuse,
-    share,
-    shrink_factor,
     suggestion,
 )
 from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
-from decision_making.sequential_problems import policy_gradient_optimization as chapter_12
 from decision_making.sequential_problems.policy_gradient_estimation import RewardToGoGradient
+from decision_making.sequential_problems.policy_gradient_optimization import PolicyGradientUpdate
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
 
 # what every run has; None is "not given"
 COMMON: dict[str, Any] = {
@@ -51,27 +50,18 @@ COMMON: dict[str, Any] = {
     "checkpoint_every": 20,
     "gamma": 0.99,
     "hidden": [64, 64],
-    "beta": 1.0,
-    "kl_target": None,
-    "damping": None,
 }
 GYMNASIUM: dict[str, Any] = {
     "n_envs": 8,
     "blocks": 0,
     "steps_per_update": 1024,
-    "delta": 0.01,
     "lambda": 0.95,
     "cg_iterations": 10,
     "fisher_subsample": 1.0,
     "max_kl": None,
-    "line_search_factor": 0.8,
-    "max_backtracks": 10,
     "advantage": "generalized",
     "normalize_advantages": True,
-    "learning_rate": 3e-4,
-    "passes": 10,
     "minibatch": 64,
-    "clamp": 0.2,
     "critic": "neural",
     "critic_iterations": 10,
     "log_sigma": 0.0,
@@ -81,22 +71,26 @@ GYMNASIUM: dict[str, Any] = {
 TEXTBOOK: dict[str, Any] = {
     "depth": 10,
     "trajectories": 100,
-    "epsilon": 0.05,
-    "alpha": 0.5,
-    "ascents": 10,
-    "step_size": 0.01,
-    "clamp": 0.2,
-    "L2_max": None,
 }
 
-RULES = {
-    "trust-region": "trust_region",
-    "natural": "natural",
-    "restricted": "restricted",
-    "clamped": "clamped",
-    "penalized": "penalized",
-    "gradient": "gradient",
+UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the command line: short names of rules
+# where a rule on trajectories departs from the defaults of its struct; on gymnasium it is `named_rule` that says so
+TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
+    "trust-region": {"epsilon": 0.05, "alpha": 0.5},
+    "natural": {"epsilon": 0.05},
+    "restricted": {"epsilon": 0.05},
+    "penalized": {"beta": 1.0, "alpha": 0.01, "k_max": 10},
+    "clamped": {"epsilon": 0.2, "alpha": 0.01, "k_max": 10},
+    "gradient": {"alpha": 0.01},
 }
+PLAIN = {"α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon", "λ": "lambda"}  # letters, as a keyboard has them
+NOT_SETTINGS = {"clip"}  # a pair of numbers
+OF_TRAJECTORIES = {"direction", "over_steps"}  # have no meaning for a batch of steps
+
+
+def plain(name: str) -> str:
+    """The name of a field as a setting: `β_max` is `beta_max`."""
+    return "".join(PLAIN.get(letter, letter) for letter in name)
 
 
 WIDEST = 65_536  # of a layer
@@ -108,26 +102,31 @@ def _widths(M: Any, field: Any, x: Any) -> None:
         refuse(M, field.name, x, f"a list of whole numbers in 1..{WIDEST}")
 
 
-# what each setting may be; the structs check again, but by names of their own and when the run's folder may be there
+def _of_struct(struct: Any, names: Mapping[str, str]) -> dict[str, Any]:
+    """The checks of settings that are fields of a struct, by setting."""
+    return {name: getattr(attrs.fields(struct), field).validator for name, field in names.items()}
+
+
+# what a setting may be, unless a field of the run's rule says so
 CHECKS: dict[str, Any] = {
-    "update": one_of(*RULES),
-    "advantage": one_of("generalized", "baseline", "reward_to_go", "total_return"),
+    "update": one_of(*UPDATES),
     "critic": one_of("neural", "linear"),
     "hidden": _widths,
     **dict.fromkeys(("steps", "updates"), optional(count)),
-    **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "passes", "minibatch", "critic_iterations"), count),
-    **dict.fromkeys(("checkpoint_every", "depth", "trajectories", "ascents"), count),
-    **dict.fromkeys(("seed", "max_backtracks", "blocks"), count_or_zero),
-    **dict.fromkeys(("seconds", "kl_target", "max_kl", "L2_max"), optional(positive)),
-    **dict.fromkeys(("delta", "epsilon", "learning_rate", "clamp"), positive),
-    **dict.fromkeys(("beta", "step_size"), not_negative),
-    **dict.fromkeys(("gamma", "lambda"), discount),
-    **dict.fromkeys(("alpha", "line_search_factor"), shrink_factor),
-    **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards"), flag),
-    "damping": optional(not_negative),
-    "fisher_subsample": share,
+    **dict.fromkeys(("n_envs", "steps_per_update", "critic_iterations"), count),
+    **dict.fromkeys(("checkpoint_every", "depth", "trajectories"), count),
+    **dict.fromkeys(("seed", "blocks"), count_or_zero),
+    **dict.fromkeys(("normalize_observations", "scale_rewards"), flag),
+    "gamma": discount,
+    "seconds": optional(positive),
     "threshold": optional(finite),
     "log_sigma": finite,
+    **_of_struct(
+        TrustRegionPolicyOptimization,
+        {"delta": "δ", "lambda": "λ"}
+        | {name: name for name in ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "minibatch")}
+        | {"normalize_advantages": "normalize_advantages"},
+    ),
 }
 
 
@@ -149,15 +148,21 @@ class Problem(NamedTuple):
     horizon: str
     textbook: bool  # simulated as trajectories of fixed depth; the others step as gymnasium environments
     settings: dict[str, Any]
+    rules: dict[str, dict[str, Any]] = {}  # likewise, by update  # noqa: RUF012
 
 
 # more trajectories than the 150 parameters of a table, and enough damping that probabilities near 0 do not decide
-_HEXES = {"gamma": 0.9, "depth": 30, "trajectories": 2000, "epsilon": 0.3, "damping": 0.01, "step_size": 10.0}
+_HEXES = {"gamma": 0.9, "depth": 30, "trajectories": 2000}
+_HEX_RULES = {
+    **{update: {"epsilon": 0.3, "damping": 0.01} for update in ("trust-region", "natural")},
+    "restricted": {"epsilon": 0.3},
+    **{update: {"alpha": 10.0} for update in ("penalized", "clamped", "gradient")},
+}
 
 PROBLEMS = {
     "SimpleRegulator": Problem("F.5", "a real number", "a real number", "depth", True, {"gamma": 0.9}),
-    "HexWorld": Problem("7, F.1", "25 hexes", "6 directions", "depth", True, _HEXES),
-    "StraightLineHexWorld": Problem("7, F.1", "8 hexes", "6 directions", "depth", True, _HEXES),
+    "HexWorld": Problem("7, F.1", "25 hexes", "6 directions", "depth", True, _HEXES, _HEX_RULES),
+    "StraightLineHexWorld": Problem("7, F.1", "8 hexes", "6 directions", "depth", True, _HEXES, _HEX_RULES),
     "TwentyFortyEight": Problem("F.2", "4 x 4 board", "4 moves", "until no move is left", False, {}),
     "CartPole": Problem("F.3", "4 real numbers", "2 forces", "until it falls", False, {}),
     "MountainCar": Problem("F.4", "2 real numbers", "3 accelerations", "until the top", False, {}),
@@ -170,10 +175,26 @@ def is_textbook(env: str) -> bool:
     return env in PROBLEMS and PROBLEMS[env].textbook
 
 
-def defaults(env: str) -> dict[str, Any]:
-    """All settings that a run of this environment has."""
+def defaults(env: str, update: str = "trust-region") -> dict[str, Any]:
+    """All settings that a run of this environment with this update has."""
     own = PROBLEMS[env].settings if env in PROBLEMS else {}
-    return {**COMMON, **(TEXTBOOK if is_textbook(env) else GYMNASIUM), **own, "env": env}
+    family = TEXTBOOK if is_textbook(env) else GYMNASIUM
+    return {**COMMON, **family, **own, **rule_defaults(env, update), "env": env, "update": update}
+
+
+def rule_defaults(env: str, update: str) -> dict[str, Any]:
+    """The settings of the update's rule."""
+    struct, own = NAMED_RULES[UPDATES[update]]
+    found = {a.name: a.default for a in rule_fields(struct) if a.default is not attrs.NOTHING}
+    if is_textbook(env):
+        return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
+    found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
+    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
+
+
+def rule_fields(struct: Any) -> list[Any]:
+    """The fields of a rule that are settings of a run."""
+    return [a for a in attrs.fields(struct) if a.name not in struct.evidence and a.name not in NOT_SETTINGS]
 
 
 @frozen(eq=False)
@@ -195,12 +216,16 @@ class Configuration:
         env = self.given.get("env")
         if not isinstance(env, str) or not env:
             refuse(None, "env", env, f"a gymnasium id or one of {', '.join(PROBLEMS)}")
-        known = defaults(env)
+        update = self.given.get("update", COMMON["update"])
+        CHECKS["update"](None, Named("update"), update)
+        known = defaults(env, update)
+        checks = CHECKS | {plain(a.name): a.validator for a in rule_fields(NAMED_RULES[UPDATES[update]][0])}
         for name, value in self.given.items():
             if name not in known:
-                raise ValueError(f"{name}: unknown setting{suggestion(name, known)}")
+                of = "" if name not in _all_settings() else f" of update = {update} on {env}"
+                raise ValueError(f"{name}: unknown setting{of}{suggestion(name, known)}")
             if name != "env":
-                known[name] = _checked(name, value)
+                known[name] = _checked(checks[name], name, value)
         if all(known[name] is None for name in ("steps", "updates", "seconds", "threshold")):
             known |= {"updates": 100} if is_textbook(env) else {"steps": 100_000}
         object.__setattr__(self, "values", known)
@@ -210,13 +235,12 @@ class Configuration:
 
     @classmethod
     def from_toml(cls, text: str, **changes: Any) -> Configuration:
-        """From TOML, with some settings replaced; a table [versions] is passed over."""
+        """From TOML, with some settings replaced as by `replaced`."""
         try:
             given = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"not TOML: {error}") from error
-        given.pop("versions", None)
-        return cls(given | changes)
+        return cls(replaced(given, changes))
 
     def to_toml(self) -> str:
         """All settings that are not None, and the versions they were written with."""
@@ -259,9 +283,26 @@ class Configuration:
         return GymnasiumProblem(*where, **options)
 
 
-def _checked(name: str, value: Any) -> Any:
+def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings read from a file, with changes; a table [versions] is passed over.
+
+    Another update has other settings: where the file names one and `changes` another, those of its rule fall with it.
+    """
+    kept = {name: x for name, x in given.items() if name != "versions"}
+    update, env = kept.get("update"), str(kept.get("env", ""))
+    if isinstance(update, str) and update in UPDATES and changes.get("update", update) != update:
+        kept = {name: x for name, x in kept.items() if name not in rule_defaults(env, update)}
+    return kept | dict(changes)
+
+
+def _all_settings() -> set[str]:
+    """The names of the settings of all runs."""
+    return {name for update in UPDATES for env in ("", "SimpleRegulator") for name in defaults(env, update)}
+
+
+def _checked(check: Any, name: str, value: Any) -> Any:
     """The value as a plain one, if the setting may have it."""
-    CHECKS[name](None, Named(name), value)
+    check(None, Named(name), value)
     if isinstance(value, tuple):
         return list(value)
     return value.item() if isinstance(value, np.generic) else value
@@ -283,22 +324,20 @@ def versions() -> dict[str, str]:
     return found
 
 
+def _rule(c: Configuration, evidence: tuple[Any, ...] = ()) -> Any:
+    """The update's rule with the settings of the run; with evidence the update itself."""
+    struct, _ = NAMED_RULES[UPDATES[c["update"]]]
+    settings = {a.name: c[plain(a.name)] for a in rule_fields(struct) if plain(a.name) in c.values}
+    if issubclass(struct, BOUNDED) and "delta" in c.values:
+        settings["ε"] = c["delta"]
+    return struct(*evidence, **settings) if evidence else struct.rule(**settings)
+
+
 def _gymnasium(c: Configuration, P: Any) -> Parts:
     π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
+    own = ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
-        *(P, c["steps_per_update"], critic, c["delta"]),
-        rule=RULES[c["update"]],
-        λ=c["lambda"],
-        α=c["line_search_factor"],
-        β=c["beta"],
-        damping=0.1 if c["damping"] is None else c["damping"],
-        **{
-            name: c[name]
-            for name in (
-                *("cg_iterations", "fisher_subsample", "max_kl", "max_backtracks", "advantage"),
-                *("normalize_advantages", "learning_rate", "passes", "minibatch", "clamp", "kl_target"),
-            )
-        },
+        *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
     )
     if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
@@ -317,17 +356,6 @@ def _textbook(c: Configuration, P: Any) -> Parts:
     π: Any = LinearGaussianPolicy() if regulator else SoftmaxPolicy(len(P.S), len(P.A))
     θ = np.array([0.0, 1.0]) if regulator else np.zeros(π.n)
     size = (P, P.b, c["depth"], c["trajectories"])
-    damping = 0.0 if c["damping"] is None else c["damping"]
-    M: Any = {
-        "trust-region": lambda: chapter_12.TrustRegionUpdate(*size, c["epsilon"], c["alpha"], damping=damping),
-        "natural": lambda: chapter_12.NaturalPolicyUpdate(*size, c["epsilon"], damping=damping),
-        "restricted": lambda: chapter_12.RestrictedPolicyUpdate(*size, c["epsilon"]),
-        "clamped": lambda: chapter_12.ClampedSurrogateUpdate(*size, c["clamp"], c["step_size"], c["ascents"]),
-        "penalized": lambda: chapter_12.PenalizedSurrogateUpdate(
-            *size, c["beta"], c["step_size"], c["ascents"], kl_target=c["kl_target"]
-        ),
-        "gradient": lambda: chapter_12.PolicyGradientUpdate(
-            RewardToGoGradient(*size), c["step_size"], L2_max=c["L2_max"]
-        ),
-    }[c["update"]]()
+    ascends = NAMED_RULES[UPDATES[c["update"]]][0] is PolicyGradientUpdate
+    M = _rule(c, (RewardToGoGradient(*size),) if ascends else size)
     return Parts(M, π, θ, None)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
 
 from decision_making.checks import Array, brief
 from decision_making.files import write_whole
+from decision_making.structs import struct
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # what every update reports; NaN where it does not apply
 METRICS = (
@@ -37,16 +41,16 @@ METRICS = (
 )
 
 
-@frozen(eq=False)
+@struct
 class History:
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 
-    θ: Array = field(repr=brief)  # (n,)
-    φ: Array | None = field(repr=brief)  # critic parameters, where there are any
+    θ: Array = field(repr=brief)  # final parameters (n,)
+    φ: Array | None = field(repr=brief)  # final parameters of the critic; None without one
     metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped
-    seed: int  # what reproduces it
+    seed: int  # the seed that gives the same run again
 
     def __getitem__(self, name: str) -> Array:
         """A metric as an array over the updates."""
@@ -71,8 +75,8 @@ class History:
         """Mean return of the last finished episodes; NaN if there are none."""
         return float(np.mean(self.returns[-episodes:])) if len(self.returns) else float("nan")
 
-    def plot(self, path: Path | str | None = None, *, label: str = "return") -> Any:
-        """The learning curve as a matplotlib Figure, drawn as `decision-making plot` does; with a path written too.
+    def plot(self, path: Path | str | None = None, *, label: str = "return") -> Figure:
+        """The learning curve as a matplotlib Figure, as `decision-making plot` draws it; written too, given a path.
 
         Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against
         environment steps. Raises ModuleNotFoundError where matplotlib is not installed.

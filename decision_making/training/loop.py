@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import attrs
 import numpy as np
@@ -20,6 +20,7 @@ from attrs import define, field
 
 from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
 from decision_making.policies import Policy
+from decision_making.problem import RNG, Collects, Critic, Live, Problem, StartDistribution, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient,
@@ -27,16 +28,18 @@ from decision_making.sequential_problems.policy_gradient_estimation import (
     RewardToGoGradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
+    PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
     Step,
     check_critic,
-    step,
 )
 from decision_making.simulation import rollouts
 from decision_making.speed import reserved
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.history import METRICS, History
 from decision_making.trajectories import Trajectories
+from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
+from decision_making.verbs import step
 
 RECORDED = (
     LikelihoodRatioGradient,
@@ -45,6 +48,58 @@ RECORDED = (
 )  # estimate from given trajectories
 CHECKPOINT = "checkpoint.npz"
 PATIENCE = 100_000  # steps of each environment in which no episode ends, where only an episode's return can stop a run
+
+
+class OfAProblem(Protocol):
+    """An update of policies for a problem."""
+
+    @property
+    def P(self) -> Problem:
+        """The problem."""
+
+
+class FromSteps(Protocol):
+    """An update that learns from environment steps, with a critic."""
+
+    @property
+    def P(self) -> Collects:
+        """The problem."""
+
+    @property
+    def n(self) -> int:
+        """Environment steps of an update."""
+
+    @property
+    def critic(self) -> Critic:
+        """The critic."""
+
+
+class FromRollouts(Protocol):
+    """An update that learns from rollouts."""
+
+    @property
+    def P(self) -> Problem:
+        """The problem."""
+
+    @property
+    def b(self) -> StartDistribution | None:
+        """The start distribution."""
+
+    @property
+    def d(self) -> int:
+        """Depth."""
+
+    @property
+    def m(self) -> int:
+        """Number of rollouts."""
+
+
+class Penalized(Protocol):
+    """An update with a penalty coefficient, which it adapts."""
+
+    @property
+    def β(self) -> float:
+        """The coefficient to begin with."""
 
 
 @define(eq=False)
@@ -59,7 +114,8 @@ class _Record:
         """What has been recorded, a view."""
         return self.room[: self.n]
 
-    def extend(self, x: Any) -> None:
+    def extend(self, x: Sequence[float] | Array) -> None:
+        """Append the numbers of x."""
         n = self.n + len(x)
         if n > len(self.room):
             room = reserved(2 * n)
@@ -89,12 +145,12 @@ class _Run:
 
 
 def train(
-    M: Any,
+    M: object,
     π: Policy,
     θ: Array,
     φ: Array | None = None,
     *,
-    rng: Any = None,
+    rng: RNG = None,
     updates: int | None = None,
     steps: int | None = None,
     seconds: float | None = None,
@@ -103,7 +159,7 @@ def train(
     folder: Path | str | None = None,
     resume: bool = False,
     checkpoint_every: int = 50,
-    callbacks: Sequence[Callable[[dict[str, float], Step], Any]] = (),
+    callbacks: Sequence[Callable[[dict[str, float], Step], object]] = (),
 ) -> History:
     """Update θ (and φ) by M until a limit is reached: so many updates, environment steps, seconds, or a mean return.
 
@@ -132,8 +188,8 @@ def train(
     reason = None
     while reason is None:
         if run.update % checkpoint_every == 0:
-            if hasattr(M, "P") and hasattr(M.P, "restart"):
-                M.P.restart(_stream(seed, run.update, 1))
+            if (P := _live_problem(M)) is not None:
+                P.restart(_stream(seed, run.update, 1))
             if file is not None:
                 _save(run, M, seed, file)
         taken, row = _one_update(M, π, run, seed)
@@ -144,7 +200,7 @@ def train(
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 
-def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
+def recorded_rows(M: object, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
     """The METRICS of every update up to a checkpoint. Raises as `train` does where it cannot go on from it."""
     run = _begun(M, π, θ, φ)
     _restore(run, M, file)
@@ -152,13 +208,21 @@ def recorded_rows(M: Any, π: Policy, θ: Array, φ: Array | None, file: Path) -
     return rows
 
 
-def _begun(M: Any, π: Policy, θ: Array, φ: Array | None) -> _Run:
+def _live_problem(M: object) -> Live | None:
+    """The problem of M where it has live environments; None for one that is simulated."""
+    return M.P if offers(M, OfAProblem) and offers(M.P, Live) else None
+
+
+def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
     φ = None if φ is None else parameters(φ, name="φ")
-    return _Run(parameters(θ, π.n), φ, getattr(M, "β", None), 0, 0, 0.0)
+    rule = _rule(M)
+    β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
+    return _Run(parameters(θ, π.n), φ, β, 0, 0, 0.0)
 
 
-def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None:
-    per_environment = run.steps // getattr(getattr(M, "P", None), "n_envs", 1)
+def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:
+    P = _live_problem(M)
+    per_environment = run.steps // (1 if P is None else P.n_envs)
     if not run.returns.n and (run.steps == 0 or per_environment >= PATIENCE):
         raise ValueError(
             f"threshold = {threshold}: no episode has ended in {run.update} updates and {run.steps} steps, so that it "
@@ -167,7 +231,14 @@ def _check_that_episodes_end(run: _Run, M: Any, threshold: float | None) -> None
         )
 
 
-def _check_limits(updates: Any, steps: Any, seconds: Any, threshold: Any, window: int, checkpoint_every: int) -> None:
+def _check_limits(
+    updates: int | None,
+    steps: int | None,
+    seconds: float | None,
+    threshold: float | None,
+    window: int,
+    checkpoint_every: int,
+) -> None:
     if all(x is None for x in (updates, steps, seconds, threshold)):
         raise ValueError("updates, steps, seconds, threshold = None: a run needs at least one limit")
     for name, x in (("updates", updates), ("steps", steps)):
@@ -183,10 +254,9 @@ def _stream(seed: int, update: int, use: int) -> int:
     return int(np.random.SeedSequence([seed, update, use]).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
+def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
     rng, start = default_rng(_stream(seed, run.update, 0)), time.perf_counter()
-    if run.β is not None and hasattr(M, "β"):
-        M = attrs.evolve(M, β=run.β)
+    M = _with_penalty(M, run.β)
     τs = _collect(M, π, run.θ, rng)
     critic = () if run.φ is None else (run.φ,)
     taken = step(M, π, run.θ, *critic, rng=rng, **({} if τs is None else {"τs": τs}))
@@ -217,29 +287,47 @@ def _one_update(M: Any, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[st
     return taken, row
 
 
-def _collect(M: Any, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories | None:
+def _rule(M: object) -> object:
+    """The rule of chapter 12 that M follows."""
+    return M.update_rule if isinstance(M, TrustRegionPolicyOptimization) else M
+
+
+def _with_penalty(M: object, β: float | None) -> object:
+    """M with the penalty weight that the last update left, where its rule is penalized."""
+    rule = _rule(M)
+    if β is None or not isinstance(rule, PenalizedSurrogateUpdate):
+        return M
+    rule = attrs.evolve(rule, β=β)
+    return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization) else rule
+
+
+def _collect(M: object, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories | None:
     """The trajectories M learns from, collected here to be reported too; None where M must simulate itself."""
-    if hasattr(M, "critic"):
-        τs: Trajectories = M.P.collect(π, θ, M.n, rng)
-        return τs
+    if offers(M, FromSteps):
+        return M.P.collect(π, θ, M.n, rng)
     if isinstance(M, PolicyGradientUpdate) and isinstance(M.grad_U, RECORDED):
         M = M.grad_U
-    if not hasattr(M, "m"):
-        return None
-    return rollouts(M.P, M.b, π, θ, M.d, M.m, rng)
+    return rollouts(M.P, M.b, π, θ, M.d, M.m, rng) if offers(M, FromRollouts) else None
 
 
-def _episodes(M: Any, τs: Trajectories | None) -> tuple[Array, Array]:
+def _episodes(M: object, τs: Trajectories | None) -> tuple[Array, Array]:
     """Undiscounted returns and lengths of the episodes that ended in this update."""
-    if hasattr(getattr(M, "P", None), "episodes"):
-        finished, lengths = M.P.episodes
-        return np.asarray(finished), np.asarray(lengths)
+    if (P := _live_problem(M)) is not None:
+        return P.episodes
     if τs is None:
         return np.empty(0), np.empty(0)
     return τs.r.sum(axis=1, dtype=np.float64), τs.lengths
 
 
-def _limit(run: _Run, updates: Any, steps: Any, seconds: Any, threshold: float | None, window: int) -> str | None:
+def _limit(
+    run: _Run,
+    updates: int | None,
+    steps: int | None,
+    seconds: float | None,
+    threshold: float | None,
+    window: int,
+) -> str | None:
+    """Which limit has been reached, in words; None where none has."""
     last = run.returns.numbers[-window:]
     if threshold is not None and len(last) == window and last.mean() >= threshold:
         return f"threshold: the last {window} episodes have mean {last.mean():.4g}"
@@ -253,7 +341,7 @@ def _limit(run: _Run, updates: Any, steps: Any, seconds: Any, threshold: float |
     return None
 
 
-def _save(run: _Run, M: Any, seed: int, file: Path) -> None:
+def _save(run: _Run, M: object, seed: int, file: Path) -> None:
     arrays: dict[str, Array] = {
         "θ": run.θ,
         "rows": run.metrics,
@@ -261,13 +349,14 @@ def _save(run: _Run, M: Any, seed: int, file: Path) -> None:
     }
     if run.φ is not None:
         arrays["φ"] = run.φ
-    problem = M.P.state() if hasattr(getattr(M, "P", None), "state") else {}
+    P = _live_problem(M)
+    problem = {} if P is None else P.state()
     arrays |= {f"problem.{name}": np.asarray(value) for name, value in problem.items()}
     meta = {"seed": seed, "update": run.update, "steps": run.steps, "seconds": run.seconds, "β": run.β}
     save_checkpoint(file, arrays, meta | {"metrics": list(METRICS)})
 
 
-def _restore(run: _Run, M: Any, file: Path) -> int:
+def _restore(run: _Run, M: object, file: Path) -> int:
     """Put the checkpoint into the run and the problem; returns the seed."""
     arrays, meta = load_checkpoint(file)
     try:
@@ -285,9 +374,9 @@ def _restore(run: _Run, M: Any, file: Path) -> int:
             raise ValueError(f"{file} holds {name} = {x!r}: must be a number >= 0")
     if tuple(metrics) != METRICS or rows.shape != (numbers["update"], len(METRICS)) or returns.ndim != 1:
         raise ValueError(f"{file} holds metrics of shape {rows.shape}: must be {(numbers['update'], len(METRICS))}")
-    if hasattr(getattr(M, "P", None), "restore"):
+    if (P := _live_problem(M)) is not None:
         try:
-            M.P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
+            P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{file} does not fit this run's problem: {error}") from error
     run.θ, run.φ, run.β, run.seconds = θ, φ, β, float(numbers["seconds"])

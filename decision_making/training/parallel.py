@@ -1,4 +1,4 @@
-"""The one seam for work on several processes or machines, and rollouts through it.
+"""Work on several processes or machines, all of it through `in_parallel`, and rollouts done so.
 
 Tasks go through `joblib.Parallel`, so joblib's configuration decides where they run: processes of this machine, a Dask
 cluster (`scheduler=`, or `parallel_config("dask")` around the call), Ray by joblib's own backend for it. Three rules
@@ -12,17 +12,25 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from decision_making.checks import Array, Named, count, function, refuse
+from decision_making.problem import RNG, Actor, Collects, Problem, StartDistribution, offers
 from decision_making.sampling import default_rng
 from decision_making.simulation import rollouts
 from decision_making.trajectories import Trajectories
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from joblib.parallel import ParallelBackendBase
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 RETRIES = 3  # times in a row that workers may be lost before any task has finished
 WAIT = 10  # seconds to reach a scheduler
@@ -41,8 +49,12 @@ class WorkerLostError(RuntimeError):
 
 
 def in_parallel(
-    f: Callable[[Any], Any], tasks: Sequence[Any], *, workers: int | None = None, scheduler: str | None = None
-) -> Generator[tuple[int, Any], None, None]:
+    f: Callable[[Task], Result],
+    tasks: Sequence[Task],
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Generator[tuple[int, Result], None, None]:
     """(i, f(tasks[i])) for every task, once each, in the order in which they finish.
 
     `workers` processes of this machine (-1: as many as cores; None: what joblib's configuration around the call says,
@@ -61,7 +73,7 @@ def in_parallel(
             # the first tasks are those that ran when a worker was lost; one that runs alone is the one to blame
             alone = lost >= RETRIES
             some = list(left.items())[: 1 if alone else None]
-            outputs: Any = ()
+            outputs: Iterator[tuple[int, Result]] = iter(())
             try:
                 outputs = _submitted(f, some, workers, client)
                 for i, result in outputs:
@@ -75,11 +87,11 @@ def in_parallel(
                     raise WorkerLostError(some[0][0]) from error
                 lost += 1
             finally:
-                if hasattr(outputs, "close"):
+                if isinstance(outputs, Generator):
                     outputs.close()  # kills the workers of what was not waited for
 
 
-def check_workers(workers: Any, scheduler: str | None) -> None:
+def check_workers(workers: int | None, scheduler: str | None) -> None:
     """Raise ValueError where `in_parallel` would refuse them."""
     whole = isinstance(workers, int) and not isinstance(workers, bool)
     if workers is not None and not (whole and (workers >= 1 or workers == -1)):
@@ -89,13 +101,13 @@ def check_workers(workers: Any, scheduler: str | None) -> None:
 
 
 def parallel_rollouts(
-    P: Any,
-    b: Any,
-    π: Any,
+    P: Problem,
+    b: StartDistribution,
+    π: Actor,
     θ: Array,
     d: int,
     m: int,
-    rng: Any = None,
+    rng: RNG = None,
     *,
     blocks: int = 16,
     workers: int | None = None,
@@ -112,7 +124,7 @@ def parallel_rollouts(
     """
     for name, k in (("d", d), ("m", m), ("blocks", blocks)):
         count(None, Named(name), k)
-    if hasattr(P, "restart"):
+    if offers(P, Collects):
         allowed = "a problem with a sampler TR; live environments go on where they are, and are for ParallelProblem"
         refuse(None, "P", P, allowed, TypeError)
     θ, blocks = np.asarray(θ), min(int(blocks), int(m))
@@ -134,7 +146,7 @@ def end_if_orphaned() -> None:
         os._exit(1)
 
 
-def _rollouts(task: Any) -> Trajectories:
+def _rollouts(task: tuple[Any, ...]) -> Trajectories:
     return rollouts(*task)
 
 
@@ -152,7 +164,7 @@ def _concatenated(parts: list[Trajectories]) -> Trajectories:
     return Trajectories(steps("s"), steps("a"), steps("r"), mask, *ends)
 
 
-def _client(scheduler: str) -> Any:
+def _client(scheduler: str) -> Client:
     from distributed import Client
 
     try:
@@ -161,8 +173,10 @@ def _client(scheduler: str) -> Any:
         raise OSError(f"scheduler = {scheduler!r}: no Dask scheduler answers there ({error})") from error
 
 
-def _submitted(f: Any, some: list[tuple[int, Any]], workers: int | None, client: Any) -> Any:
-    """An iterator over (i, result), unordered; the tasks have been handed to joblib."""
+def _submitted(
+    f: Callable[[Task], Result], some: list[tuple[int, Task]], workers: int | None, client: Client | None
+) -> Iterator[tuple[int, Result]]:
+    """(i, result) of each task, unordered; the tasks have been handed to joblib."""
     from joblib import Parallel, delayed, parallel_config
 
     with ExitStack() as stack:
@@ -177,13 +191,21 @@ def _submitted(f: Any, some: list[tuple[int, Any]], workers: int | None, client:
         return iter(work(delayed(_one_at_a_time)(f, i, task, os.getpid()) for i, task in some))
 
 
-def _backend(workers: int | None) -> tuple[Any, int]:
+class OnACluster(Protocol):
+    """A backend of joblib that works on a Dask cluster."""
+
+    @property
+    def client(self) -> Client:
+        """Dask's handle of the cluster."""
+
+
+def _backend(workers: int | None) -> tuple[ParallelBackendBase, int]:
     """joblib's active backend and the number of jobs, if work may be done there."""
     from joblib.parallel import MultiprocessingBackend, ThreadingBackend, get_active_backend
 
     backend, configured = get_active_backend()
     n = workers if workers is not None else 1 if configured is None else configured
-    if hasattr(backend, "client"):
+    if offers(backend, OnACluster):
         _check_cluster(backend.client)
     elif n != 1 and isinstance(backend, ThreadingBackend):
         raise RuntimeError(
@@ -198,7 +220,7 @@ def _backend(workers: int | None) -> tuple[Any, int]:
     return backend, n
 
 
-def _check_cluster(client: Any) -> None:
+def _check_cluster(client: Client) -> None:
     threads = client.ncores()
     wide = [f"{address} has {n}" for address, n in threads.items() if n != 1]
     if wide:
@@ -220,7 +242,7 @@ def _is_loss(error: Exception) -> bool:
     return isinstance(error, BrokenExecutor) or any(kind.__name__ in names for kind in type(error).__mro__)
 
 
-def _one_at_a_time(f: Any, i: int, task: Any, parent: int) -> tuple[int, Any]:
+def _one_at_a_time(f: Callable[[Task], Result], i: int, task: Task, parent: int) -> tuple[int, Result]:
     """(i, f(task)), in a worker: one compute thread, one task at a time in a process."""
     import scipy.linalg  # noqa: F401  # its BLAS must be loaded to be limited
     from threadpoolctl import ThreadpoolController
@@ -249,7 +271,7 @@ def _one_at_a_time(f: Any, i: int, task: Any, parent: int) -> tuple[int, Any]:
 
 
 def _check_dask_worker() -> None:
-    """Workers may have joined since the cluster was looked at."""
+    """Check the worker itself: it may have joined after `_check_cluster` has looked."""
     from distributed import get_worker
 
     try:

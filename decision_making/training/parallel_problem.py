@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import define, field
+import numpy as np
+from attrs import field
 
 from decision_making.checks import Array, Named, count, refuse
-from decision_making.problems.gymnasium_problem import Collected, GymnasiumProblem, concatenated
+from decision_making.problem import RNG, Actor
+from decision_making.problems.fragments import Collected, concatenated
+from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.problems.vector_environments import registered
 from decision_making.sampling import default_rng
+from decision_making.structs import struct
 from decision_making.training.parallel import check_workers, in_parallel
 from decision_making.trajectories import Trajectories
 
+if TYPE_CHECKING:
+    from decision_making.problems.vector_environments import Given
 
-@define(eq=False, repr=False)
+    Options: TypeAlias = dict[str, Any]  # of GymnasiumProblem, by name
+    State: TypeAlias = dict[str, float | Array]
+    Block: TypeAlias = tuple[Given, Options, State, Actor, Array, int, np.random.Generator]
+
+
+@struct(frozen=False, repr=False)
 class ParallelProblem(GymnasiumProblem):
-    """A gymnasium problem that collects whole episodes in `blocks` tasks, through the seam of `in_parallel`.
+    """A gymnasium problem that collects whole episodes in `blocks` tasks, handed out by `in_parallel`.
 
     Each task makes n_envs copies of the environment, resets them from a random stream of its own, and each copy plays
     episodes until it has its share of the steps and the episode that then goes on has ended: no episode is cut but by
@@ -29,10 +40,10 @@ class ParallelProblem(GymnasiumProblem):
     """
 
     blocks: int = field(default=16, kw_only=True, validator=count)  # tasks of a batch
-    workers: int | None = field(default=None, kw_only=True)
-    scheduler: str | None = field(default=None, kw_only=True)
+    workers: int | None = field(default=None, kw_only=True)  # processes of this machine; -1: as many as cores
+    scheduler: str | None = field(default=None, kw_only=True)  # address of a Dask cluster, instead of workers
 
-    _given: Any = field(init=False, repr=False)
+    _given: Given = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if not (isinstance(self.env, str) or callable(self.env)):
@@ -46,7 +57,7 @@ class ParallelProblem(GymnasiumProblem):
         text = super().__repr__().replace("Gymnasium", "Parallel", 1)
         return text.replace(", n_envs", f", blocks={self.blocks}, n_envs", 1)
 
-    def collect(self, π: Any, θ: Array, steps: int, rng: Any = None) -> Trajectories:
+    def collect(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> Trajectories:
         """At least `steps` environment steps under π_θ, in whole episodes; a row is one of them.
 
         Raises as the `collect` of GymnasiumProblem and as `in_parallel` do, and ValueError for an episode that does not
@@ -55,7 +66,12 @@ class ParallelProblem(GymnasiumProblem):
         count(None, Named("steps"), steps)
         if self._live is None:  # the statistics that all blocks begin with
             self.restart(self.seed)
-        options = {name: getattr(self, name) for name in ("γ", "n_envs", "normalize_observations", "scale_rewards")}
+        options: Options = {
+            "γ": self.γ,
+            "n_envs": self.n_envs,
+            "normalize_observations": self.normalize_observations,
+            "scale_rewards": self.scale_rewards,
+        }
         share = -(-steps // (self.blocks * self.n_envs))
         streams = default_rng(rng).spawn(self.blocks)
         tasks = [(self._given, options, self.state(), π, θ, share, stream) for stream in streams]
@@ -66,7 +82,7 @@ class ParallelProblem(GymnasiumProblem):
         return concatenated(batches, max(τs.r.shape[1] for τs in batches))
 
 
-def _observed(task: Any) -> Collected:
+def _observed(task: Block) -> Collected:
     """One block of a batch, in a worker."""
     env, options, state, π, θ, k, stream = task
     with GymnasiumProblem(env, **options) as P:

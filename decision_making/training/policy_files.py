@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-from attrs import field, frozen
+from attrs import field
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, count, count_or_zero, flag, parameters, refuse, shrink_factor
-from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy
+from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
+from decision_making.problem import RNG, HasStart, Simulable, offers
 from decision_making.sampling import default_rng, sample_start
 from decision_making.simulation import simulate
+from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
+
+if TYPE_CHECKING:
+    from decision_making.problems.gymnasium_problem import GymnasiumProblem
+    from decision_making.problems.vector_environments import Given
+
+Head: TypeAlias = Bernoulli | Categorical | Gaussian | MultiCategorical
 
 HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}
 POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy)}
 
 
-@frozen(eq=False)
+@struct
 class TrainedPolicy:
-    """A policy with its parameters, and what lies between it and an environment.
+    """A policy with its parameters, and what it takes to act in an environment.
 
     `statistics` are the mean and variance that observations are normalised with. `action` tells how the environment
     counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones. Both may be empty.
     """
 
-    π: Any
-    θ: Array = field(repr=False)  # (n,)
-    statistics: dict[str, Array] = field(factory=dict, repr=False)
-    action: dict[str, Array] = field(factory=dict, repr=False)
+    π: Policy  # the policy
+    θ: Array = field(repr=False)  # its parameters (n,)
+    statistics: dict[str, Array] = field(factory=dict, repr=False)  # mean and variance of observations, or nothing
+    action: dict[str, Array] = field(factory=dict, repr=False)  # start, or low and high, of actions, or nothing
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "θ", parameters(self.θ, self.π.n))
@@ -43,7 +53,7 @@ class TrainedPolicy:
         if not good:
             refuse(self, "action", x, "empty, or start, or low <= high of one shape")
 
-    def act(self, observation: Any, *, mode: bool = True, rng: Any = None) -> Any:
+    def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
 
         It is the action to give to the environment. Observations that are not flat are flattened first, with
@@ -56,8 +66,8 @@ class TrainedPolicy:
             a = np.clip(a, self.action["low"], self.action["high"]).astype(self.action["low"].dtype)
         return a if np.ndim(a) else a.item()
 
-    def choose(self, observation: Array, *, mode: bool = True, rng: Any = None) -> Array:
-        """`act` in the numbers of the policy: actions count from 0 and have no bounds."""
+    def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
+        """The action in the policy's own terms: whole numbers count from 0, and there are no bounds."""
         s = self.observe(observation)
         return np.asarray(self.π.mode(self.θ, s) if mode else self.π(self.θ, s, default_rng(rng)))
 
@@ -70,7 +80,7 @@ class TrainedPolicy:
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
 
 
-def _alike(x: Any, names: set[str], shape: tuple[int, ...] | None = None) -> bool:
+def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | None = None) -> bool:
     """Whether x has these arrays, of numbers, of one shape; bounds of actions may be infinite, statistics not."""
     if not isinstance(x, dict) or set(x) != names or any(np.asarray(y).dtype.kind not in "iuf" for y in x.values()):
         return False
@@ -79,19 +89,37 @@ def _alike(x: Any, names: set[str], shape: tuple[int, ...] | None = None) -> boo
     return fit and not any(np.isnan(y).any() or ("mean" in names and not np.isfinite(y).all()) for y in arrays)
 
 
-def save_policy(path: Path | str, π: Any, θ: Array, problem: Any = None) -> None:
+class NormalizesObservations(Protocol):
+    """A problem that centres and scales its observations."""
+
+    @property
+    def observation_statistics(self) -> Mapping[str, Array]:
+        """Their mean and variance."""
+
+
+class ConvertsActions(Protocol):
+    """A problem whose environment counts or bounds actions in its own way."""
+
+    @property
+    def action_convention(self) -> Mapping[str, Array]:
+        """start, or low and high."""
+
+
+def save_policy(path: Path | str, π: Policy, θ: Array, problem: object = None) -> None:
     """Write π, θ, and what a `GymnasiumProblem` does to observations and actions, to one `.npz` file, whole or not.
 
     Raises TypeError for a policy that cannot be rebuilt from numbers, such as a `FunctionPolicy`.
     """
     arrays = {"θ": parameters(θ, π.n)}
-    for group, source in (("observation", "observation_statistics"), ("action", "action_convention")):
-        arrays |= {f"{group}.{name}": np.asarray(x) for name, x in (getattr(problem, source, None) or {}).items()}
+    observation = problem.observation_statistics if offers(problem, NormalizesObservations) else {}
+    action = problem.action_convention if offers(problem, ConvertsActions) else {}
+    for group, found in (("observation", observation), ("action", action)):
+        arrays |= {f"{group}.{name}": np.asarray(x) for name, x in found.items()}
     save_checkpoint(path, arrays, {"policy": _described(π)})
 
 
 def load_policy(path: Path | str) -> TrainedPolicy:
-    """The policy in a file of `save_policy`; executes nothing.
+    """The policy in a file of `save_policy`; no code in the file is run.
 
     Raises ValueError, naming the file, if it is not one, FileNotFoundError if it is not there.
     """
@@ -106,19 +134,25 @@ def load_policy(path: Path | str) -> TrainedPolicy:
         raise ValueError(f"{path} is not a saved policy: {error}") from error
 
 
-def _described(π: Any) -> dict[str, Any]:
+def _described(π: Policy) -> dict[str, object]:
     name = type(π).__name__
     if isinstance(π, LinearGaussianPolicy):
         return {"name": name, "σ_min": π.σ_min}
     if isinstance(π, SoftmaxPolicy):
         return {"name": name, "n_states": π.n_states, "n_actions": π.n_actions}
-    if isinstance(π, NeuralPolicy):
-        size = getattr(π.head, "n", None) or getattr(π.head, "k", None) or list(π.head.nvec)
-        return {"name": name, "sizes": list(π.sizes), "head": type(π.head).__name__, "size": size}
+    if isinstance(π, NeuralPolicy) and isinstance(π.head, Head):
+        return {"name": name, "sizes": list(π.sizes), "head": type(π.head).__name__, "size": _size(π.head)}
     raise TypeError(f"π = {π!r}: only {', '.join(POLICIES)} can be saved")
 
 
-def _rebuilt(described: dict[str, Any]) -> Any:
+def _size(head: Head) -> int | list[int]:
+    """The one field of a head: how many actions, components or bits."""
+    if isinstance(head, MultiCategorical):
+        return list(head.nvec)
+    return head.k if isinstance(head, Gaussian) else head.n
+
+
+def _rebuilt(described: Mapping[str, Any]) -> Policy:
     described = dict(described)
     name = described.pop("name")
     if name not in POLICIES:
@@ -130,15 +164,15 @@ def _rebuilt(described: dict[str, Any]) -> Any:
     return NeuralPolicy(tuple(described["sizes"]), HEADS[described["head"]](described["size"]))
 
 
-@frozen(eq=False)
+@struct
 class Evaluation:
     """Mean return of a policy with a bootstrap interval, and the returns it comes from."""
 
-    mean: float
-    low: float  # of the interval
-    high: float
-    returns: Array = field(repr=False)
-    lengths: Array = field(repr=False)
+    mean: float  # mean return
+    low: float  # lower end of the interval
+    high: float  # upper end of the interval
+    returns: Array = field(repr=False)  # of the episodes (episodes,), undiscounted
+    lengths: Array = field(repr=False)  # steps of the episodes (episodes,)
 
     def __str__(self) -> str:
         return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g}, {len(self.returns)} episodes)"
@@ -146,7 +180,7 @@ class Evaluation:
 
 def evaluate(
     policy: TrainedPolicy,
-    problem: Any,
+    problem: Simulable | GymnasiumProblem | Given,
     episodes: int = 20,
     *,
     mode: bool = True,
@@ -174,10 +208,12 @@ def evaluate(
     def act(s: Array) -> Array:
         return policy.choose(s, mode=mode, rng=rng)
 
-    if callable(getattr(problem, "TR", None)):
+    if offers(problem, Simulable):
         if d is None:
             raise ValueError("d = None: episodes of a problem that is simulated need a number of steps")
         count(None, Named("d"), d)
+        if not offers(problem, HasStart):
+            refuse(None, "problem", problem, "a problem with a start distribution b", TypeError)
         τs = simulate(problem, sample_start(problem.b, episodes, rng), act, d, rng)
         returns, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
     else:
@@ -193,7 +229,9 @@ def evaluate(
     return Evaluation(mean, float(interval.low), float(interval.high), returns, lengths)
 
 
-def _played(problem: Any, act: Any, episodes: int, seed: int) -> tuple[Array, Array]:
+def _played(
+    problem: Simulable | GymnasiumProblem | Given, act: Callable[[Array], Array], episodes: int, seed: int
+) -> tuple[Array, Array]:
     from decision_making.problems.gymnasium_problem import GymnasiumProblem  # imported where used
 
     if isinstance(problem, GymnasiumProblem):
@@ -201,7 +239,8 @@ def _played(problem: Any, act: Any, episodes: int, seed: int) -> tuple[Array, Ar
     import gymnasium
 
     made = isinstance(problem, gymnasium.Env)
-    P = GymnasiumProblem(problem, 1.0, n_envs=1 if made else min(episodes, 8))
+    n_envs = 1 if made else min(episodes, 8)
+    P = GymnasiumProblem(problem, 1.0, n_envs=n_envs)  # type: ignore[arg-type]  # what is not simulated
     try:
         return P.play(act, episodes, seed)
     finally:

@@ -14,24 +14,28 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from decision_making.checks import Array, refuse
 from decision_making.files import naming, remove_leftovers, write_whole
+from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
-from decision_making.training.configuration import Configuration, is_textbook
+from decision_making.training.configuration import Configuration, Parts, is_textbook
 from decision_making.training.history import METRICS, History
-from decision_making.training.loop import CHECKPOINT, recorded_rows, train
+from decision_making.training.loop import CHECKPOINT, OfAProblem, recorded_rows, train
 from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
+
+if TYPE_CHECKING:
+    from decision_making.pictures.curves import Curve
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
 WAIT = 3.0  # seconds that a process killed just now may take to end
 
 _LOCKED: set[int] = set()  # the folders that this process holds, as file descriptors
 
-Callback = Callable[[dict[str, float], Step], Any]
+Callback: TypeAlias = Callable[[dict[str, float], Step], object]
 
 
 def run(
@@ -65,7 +69,7 @@ def resume(
     callbacks: Sequence[Callback] = (),
     allow_imports: bool = False,
     workers: int | None = None,
-    **limits: Any,
+    **limits: float | None,
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
@@ -76,17 +80,15 @@ def resume(
     configuration = read_configuration(folder, **limits)
     with _alone_in(folder):
         for name, column in (("steps", "steps"), ("updates", "update")):
-            done = _last(folder, column)
-            if limits.get(name) is not None and limits[name] < done:  # to go back would lose what was done since
-                raise ValueError(
-                    f"{name} = {limits[name]}: must be at least the {done:.0f} that {folder} has done already"
-                )
+            done, limit = _last(folder, column), limits.get(name)
+            if limit is not None and limit < done:  # to go back would lose what was done since
+                raise ValueError(f"{name} = {limit}: must be at least the {done:.0f} that {folder} has done already")
         parts = configuration.parts(allow_imports=allow_imports, workers=workers)
         begun = (folder / CHECKPOINT).exists()  # else it was stopped before the first one
         return _trained(configuration, parts, folder, callbacks, resume=begun)
 
 
-def read_configuration(folder: Path | str, **changes: Any) -> Configuration:
+def read_configuration(folder: Path | str, **changes: object) -> Configuration:
     """The configuration of a run. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
     file = Path(folder) / CONFIG
     if not file.is_file():
@@ -136,7 +138,7 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     from decision_making.pictures.canvas import write_figure  # imported where used
     from decision_making.pictures.curves import curve, figure
 
-    groups: dict[tuple[str, str], list[Any]] = {}
+    groups: dict[tuple[str, str], list[Curve]] = {}
     titles: dict[str, None] = {}
     for folder in folders:
         c = read_configuration(folder)
@@ -213,7 +215,7 @@ def write_text(path: Path, text: str) -> None:
     write_whole(path, text.encode())
 
 
-def _line(cells: Sequence[Any]) -> str:
+def _line(cells: Sequence[object]) -> str:
     return ",".join(map(str, cells)) + "\n"
 
 
@@ -224,7 +226,7 @@ def _numbers(cells: list[str]) -> list[float] | None:
         return None
 
 
-def _trained(c: Configuration, parts: Any, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
+def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
     M, π, θ, φ = parts
     rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT) if resume else []
     remove_leftovers(folder)
@@ -233,7 +235,7 @@ def _trained(c: Configuration, parts: Any, folder: Path, callbacks: Sequence[Cal
 
     def save() -> None:
         for θ in latest:
-            save_policy(folder / POLICY, π, θ, M.P if hasattr(M, "P") else None)
+            save_policy(folder / POLICY, π, θ, M.P if offers(M, OfAProblem) else None)
 
     def keep(row: dict[str, float], taken: Step) -> None:
         with naming(folder / TABLE), open(folder / TABLE, "a", encoding="utf-8") as table:

@@ -17,9 +17,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from decision_making.checks import is_number
+from decision_making.problem import offers
 from decision_making.training import runs
 from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, Configuration, defaults
 from decision_making.training.history import METRICS
@@ -30,10 +31,18 @@ RESULTS = ("return", "updates", "steps", "seconds", "reason")
 MOST = 100_000  # runs in one sweep
 LISTS = {name for name, x in {**COMMON, **GYMNASIUM, **TEXTBOOK}.items() if isinstance(x, list)}
 
-Row = dict[str, Any]
+Row: TypeAlias = dict[str, Any]  # of the table: numbers, texts, None
+Task: TypeAlias = tuple[dict[str, object], str, bool]  # settings, folder, whether imports are allowed
 
 
-def grid(settings: Mapping[str, Any]) -> list[Configuration]:
+class HasList(Protocol):
+    """An array, of whatever library."""
+
+    def tolist(self) -> list[object]:
+        """Its values as Python's own."""
+
+
+def grid(settings: Mapping[str, object]) -> list[Configuration]:
     """All combinations of the settings, a list (tuple, range, array) being several values; the last one varies fastest.
 
     A setting that is a list itself, `hidden`, has several values in a list of lists. Raises ValueError or TypeError as
@@ -52,12 +61,12 @@ def grid(settings: Mapping[str, Any]) -> list[Configuration]:
 
 
 def sweep(
-    configurations: Mapping[str, Any] | Iterable[Configuration],
+    configurations: Mapping[str, object] | Iterable[Configuration],
     folder: Path | str,
     *,
     workers: int | None = None,
     scheduler: str | None = None,
-    progress: Callable[[Row, int, int], Any] = lambda row, finished, total: None,
+    progress: Callable[[Row, int, int], object] = lambda row, finished, total: None,
     allow_imports: bool = False,
 ) -> list[Row]:
     """Do all runs, each in a sub-folder named by its settings, and return the table of `folder` (see `table`).
@@ -104,23 +113,28 @@ def sweep(
 def table(folder: Path | str) -> list[Row]:
     """One row for each finished run in the folder of a sweep, sorted; sweep.csv holds the same.
 
-    Columns: the settings that vary, seed, return (mean of the last 100 episodes), updates, steps (of the environment),
-    seconds (of work), reason (why it stopped) and run (its sub-folder). `pandas.DataFrame(table(folder))` takes it.
+    Columns: the settings that vary (but where environment or update bring their own), seed, return (mean of the last
+    100 episodes), updates, steps (of the environment), seconds (of work), reason (why it stopped) and run (its
+    sub-folder). `pandas.DataFrame(table(folder))` takes it.
     Raises ValueError for a damaged file, naming it.
     """
     found = [(path.parent, _result(path)) for path in Path(folder).glob(f"*/{RESULT}")]
     settings = {path: runs.read_configuration(path).values for path, _ in found}
     names = dict.fromkeys(name for values in settings.values() for name in values)
-    varying = [
-        name
-        for name in names
-        if name != "seed" and len({json.dumps(values.get(name)) for values in settings.values()}) > 1
-    ]
+    varying = [name for name in names if name != "seed" and _varies(name, list(settings.values()))]
     rows = [
         {name: settings[path].get(name) for name in (*varying, "seed")} | result | {"run": path.name}
         for path, result in found
     ]
     return sorted(rows, key=lambda row: [_order(row[name]) for name in (*varying, "seed", "run")])
+
+
+def _varies(name: str, settings: list[dict[str, Any]]) -> bool:
+    """Whether a setting differs between runs, and not only since their environments or updates have other defaults."""
+    if len({json.dumps(values.get(name)) for values in settings}) == 1:
+        return False
+    own = (values[name] != defaults(values["env"], values["update"])[name] for values in settings if name in values)
+    return name in ("env", "update") or any(own)
 
 
 def run_folders(folder: Path | str) -> list[Path]:
@@ -152,7 +166,7 @@ def name_of(c: Configuration) -> str:
 
     It depends on nothing else, so that a sweep may grow; it is one plain part of a path.
     """
-    usual = defaults(c["env"])
+    usual = defaults(c["env"], c["update"])
     others = {name: x for name, x in c.values.items() if name not in ("env", "update", "seed") and x != usual[name]}
     said = "-".join(f"{name}={json.dumps(x) if isinstance(x, list) else x}" for name, x in others.items())
     exact = "-".join(x for x in (c["env"], c["update"], said, f"seed={c['seed']}") if x)
@@ -163,21 +177,23 @@ def name_of(c: Configuration) -> str:
     return f"{plain[:100]}-{mark}"
 
 
-def _values(name: str, x: Any) -> list[Any]:
-    x = x.tolist() if hasattr(x, "tolist") else x
-    several = isinstance(x, list | tuple | range)
-    if several and name in LISTS and not (len(x) and all(isinstance(y, list | tuple) for y in x)):
-        several = False  # it is one value; Configuration refuses an empty one where it must not be
-    if several and not len(x):
+def _values(name: str, x: object) -> list[object]:
+    """The values of a setting: those of a list, or the one that is given."""
+    x = x.tolist() if offers(x, HasList) else x
+    if not isinstance(x, list | tuple | range):
+        return [x]
+    if name in LISTS and not (len(x) and all(isinstance(y, list | tuple) for y in x)):
+        return [x]  # a list is one value here; Configuration refuses an empty one where it must not be
+    if not len(x):
         raise ValueError(f"{name} = {x!r}: must have at least one value")
-    return list(x) if several else [x]
+    return list(x)
 
 
-def _tasks(given: Sequence[Any], folder: Path, allow_imports: bool) -> list[tuple[dict[str, Any], str, bool]]:
+def _tasks(given: Sequence[Configuration], folder: Path, allow_imports: bool) -> list[Task]:
     """What the workers get: settings, folder, and whether to import. Whatever is wrong shows before anything runs."""
     if not given:
         raise ValueError("a sweep needs at least one run")
-    tasks: dict[str, tuple[dict[str, Any], str, bool]] = {}
+    tasks: dict[str, Task] = {}
     made: set[str] = set()
     for c in given:
         if not isinstance(c, Configuration):
@@ -207,7 +223,7 @@ def _check_same(c: Configuration, path: Path) -> None:
             )
 
 
-def _run(task: tuple[dict[str, Any], str, bool]) -> tuple[Row, str]:
+def _run(task: Task) -> tuple[Row, str]:
     """Do or finish one run, in a worker: its row, or what went wrong."""
     values, folder, allow_imports = task
     path = Path(folder)
@@ -222,8 +238,11 @@ def _run(task: tuple[dict[str, Any], str, bool]) -> tuple[Row, str]:
 
 
 def _train(c: Configuration, path: Path, allow_imports: bool) -> None:
-    more: dict[str, Any] = {"callbacks": [lambda row, taken: end_if_orphaned()], "allow_imports": allow_imports}
-    history = runs.resume(path, **more) if (path / runs.CONFIG).exists() else runs.run(c, path, **more)
+    callbacks = [lambda row, taken: end_if_orphaned()]
+    if (path / runs.CONFIG).exists():
+        history = runs.resume(path, callbacks=callbacks, allow_imports=allow_imports)
+    else:
+        history = runs.run(c, path, callbacks=callbacks, allow_imports=allow_imports)
     mean = history.mean_return()
     row = {
         "return": mean if math.isfinite(mean) else None,  # None where no episode has ended
@@ -237,7 +256,7 @@ def _train(c: Configuration, path: Path, allow_imports: bool) -> None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """One process at a time in a run's folder: a worker taken for lost may still be there. Says which one it is."""
+    """One process at a time in a run's folder: a worker taken for lost may still be there. The file says which."""
     try:
         import fcntl
     except ModuleNotFoundError:  # not a POSIX system
@@ -279,15 +298,17 @@ def _fraction(path: Path) -> float:
     return min(1.0, max((x / c[name] for name, x in reached.items() if c[name] is not None), default=0.0))
 
 
-def _order(x: Any) -> tuple[bool, float, str]:
-    number = isinstance(x, int | float) and not isinstance(x, bool)
-    return (True, x, "") if number else (False, 0.0, json.dumps(x))
+def _order(x: object) -> tuple[bool, float, str]:
+    """What rows are sorted by: texts and lists first, then numbers."""
+    if isinstance(x, int | float) and not isinstance(x, bool):
+        return True, x, ""
+    return False, 0.0, json.dumps(x)
 
 
 def _csv(rows: list[Row]) -> str:
     columns = list(rows[0]) if rows else ["seed", *RESULTS, "run"]
     text = io.StringIO(newline="")
-    writer: Any = csv.DictWriter(text, columns, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows({k: json.dumps(x) if isinstance(x, list | bool) else x for k, x in row.items()} for row in rows)
     return text.getvalue()

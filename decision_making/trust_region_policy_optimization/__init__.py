@@ -5,10 +5,21 @@ Fisher matrix averaged over visited states instead of outer products of trajecto
 of a solve, and a batch of environment steps instead of m whole trajectories.
 """
 
-from decision_making.trust_region_policy_optimization.critics import LinearCritic, NeuralCritic
-from decision_making.trust_region_policy_optimization.update import (
-    TrustRegionPolicyOptimization,
-    conjugate_gradients,
+from decision_making.trust_region_policy_optimization.critics import (
+    FeatureCritic,
+    LinearCritic,
+    NeuralCritic,
+    TableCritic,
 )
+from decision_making.trust_region_policy_optimization.solver import conjugate_gradients
+from decision_making.trust_region_policy_optimization.update import TrustRegionPolicyOptimization, named_rule
 
-__all__ = ["LinearCritic", "NeuralCritic", "TrustRegionPolicyOptimization", "conjugate_gradients"]
+__all__ = [
+    "FeatureCritic",
+    "LinearCritic",
+    "NeuralCritic",
+    "TableCritic",
+    "TrustRegionPolicyOptimization",
+    "conjugate_gradients",
+    "named_rule",
+]

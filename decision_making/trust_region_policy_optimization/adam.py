@@ -19,13 +19,14 @@ def adam(
     learning_rate: float,
     rng: np.random.Generator,
 ) -> Array:
-    """x after `passes` descents through N rows in random order; grad(x, i) is the gradient on the rows i.
+    """x (n,) after minimising a function of x and of N rows of data, `passes` times through the rows in random order.
 
-    A gradient that is not finite, or whose square is not, ends it there. x itself is left alone and keeps its type;
-    the moments are float64, in which the squares of float32 gradients neither overflow nor vanish.
+    grad(x, i) is the gradient (n,) of the function at x on the rows whose numbers are i, at most `minibatch` of them.
+    Stops at the first gradient that is not finite or whose square is not. x is not modified, and its dtype is kept; the
+    moments are float64, in which the squares of float32 gradients neither overflow nor vanish.
     """
     mean, square, step = np.zeros(len(x)), np.zeros(len(x)), 0
-    g, slope = np.empty(len(x)), np.empty(len(x))  # room for what follows: a descent on small rows is mostly overhead
+    g, slope = np.empty(len(x)), np.empty(len(x))  # reused in every step, since allocating costs much of a small one
     for _ in range(passes):
         order = rng.permutation(N)
         for start in range(0, N, minibatch):
@@ -41,7 +42,7 @@ def adam(
             slope *= 0.001
             mean += g
             square += slope
-            # mean / (1 - 0.9^step) over √(square / (1 - 0.999^step)) + 1e-8, with the corrections taken out
+            # x - learning_rate · m / (√v + 1e-8) with m = mean / (1 - 0.9^step) and v = square / (1 - 0.999^step)
             root = math.sqrt(1 - 0.999**step)
             np.sqrt(square, out=slope)
             slope += 1e-8 * root

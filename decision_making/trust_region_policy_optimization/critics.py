@@ -1,28 +1,48 @@
-"""Critics: value functions with the three verbs `init`, `predict` and `fit`, which share nothing with the actor."""
+"""Critics: value functions with the three verbs `init`, `predict` and `fit`, which share nothing with the actor.
+
+`init(rng)` gives first parameters φ (n,), `predict(φ, s)` the values V_φ(s) of a batch of states, and
+`fit(φ, s, targets, rng)` the parameters after fitting V_φ to one target for each state. φ keeps its float type. A fit
+that is not finite is not used: φ comes back as it was.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from attrs import field, frozen
+from numpy.typing import ArrayLike, DTypeLike
 
-from decision_making.checks import Array, all_finite, count, layers, not_negative, one_of, parameters, positive, widths
+from decision_making.checks import (
+    Array,
+    all_finite,
+    brief,
+    count,
+    function,
+    layers,
+    not_negative,
+    numbers,
+    one_of,
+    parameters,
+    positive,
+    widths,
+)
 from decision_making.policies.network import ForwardPass, orthogonal, size, values
-from decision_making.sampling import default_rng
+from decision_making.sampling import RNG, default_rng, indices
 from decision_making.trust_region_policy_optimization.adam import adam
 
 
-def _rows(s: Any, width: int) -> Array:
-    """States (..., width), one a row."""
+def _rows(s: ArrayLike, width: int) -> Array:
+    """States (..., width) as an array (N, width), one state a row."""
     s = np.asarray(s)
     if s.shape[-1:] != (width,):
         raise ValueError(f"s has shape {s.shape}: states of this critic are vectors of {width}")
     return s.reshape(-1, width)
 
 
-def _targets(targets: Any, N: int) -> Array:
-    """Targets (N,) in float64."""
+def _targets(targets: ArrayLike, N: int) -> Array:
+    """Targets as a float64 array (N,)."""
     targets = np.asarray(targets, np.float64)
     if targets.size != N:
         raise ValueError(f"targets has shape {targets.shape}: there must be one for each of the {N} states")
@@ -30,44 +50,67 @@ def _targets(targets: Any, N: int) -> Array:
 
 
 @frozen
-class LinearCritic:
-    """V_φ(s) = φᵀf(s), f the powers s_i .. s_i^degree of each component and 1, fitted by regularised least squares.
+class TableCritic:
+    """V_φ(s) = φ[s] for states that are whole numbers 0..n_states - 1, fitted by exact least squares.
 
-    Where the state has the time in it (gymnasium's TimeAwareObservation), the features are polynomial in the time too.
-    The fit is exact, so it does not depend on the φ it starts from. Components should be of order 1; they are cut to
-    [-10, 10].
+    The fit gives every visited state the mean of its targets; a state that was not visited keeps its value. States
+    outside 0..n_states - 1 are a ValueError, states that are not whole numbers a TypeError.
 
-    >>> critic = LinearCritic(1, degree=2)
-    >>> s = np.linspace(-1, 1, 9)[:, None]
-    >>> critic.fit(critic.init(), s, 1 + 2 * s[:, 0] ** 2).round(3)
-    array([0., 2., 1.])
+    >>> critic = TableCritic(3)
+    >>> critic.fit(np.array([7.0, 7.0, 7.0]), np.array([0, 2, 2]), np.array([1.0, 2.0, 4.0]))
+    array([1., 7., 3.])
     """
 
-    width: int = field(validator=count)  # of the state
-    degree: int = field(default=2, validator=count)
-    ridge: float = field(default=1e-6, kw_only=True, validator=not_negative)  # times N, added to fᵀf
+    n_states: int = field(validator=count)
 
     @property
     def n(self) -> int:
         """Number of parameters."""
-        return self.width * self.degree + 1
+        return self.n_states
 
-    def init(self, rng: Any = None, *, dtype: Any = np.float64) -> Array:
+    def init(self, rng: RNG = None, *, dtype: DTypeLike = np.float64) -> Array:
+        """φ = 0, (n_states,)."""
+        return np.zeros(self.n, dtype)
+
+    def predict(self, φ: Array, s: Array) -> Array:
+        """V_φ(s) for states s of any shape."""
+        return np.asarray(parameters(φ, self.n, "φ")[indices("s", s, self.n)])
+
+    def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None) -> Array:
+        """φ with the mean target of each visited state, for targets (N,) at states s (N,); φ if that is not finite."""
+        φ, s = parameters(φ, self.n, "φ"), indices("s", s, self.n).ravel()
+        visits, sums = np.bincount(s, minlength=self.n), np.bincount(s, _targets(targets, len(s)), self.n)
+        with np.errstate(over="ignore", invalid="ignore"):
+            fitted = np.divide(sums, visits, out=φ.astype(np.float64), where=visits > 0).astype(φ.dtype)
+        return fitted if all_finite(fitted) else φ
+
+
+class LeastSquaresCritic(ABC):
+    """V_φ(s) = φᵀf(s), fitted by regularised least squares; a subclass says what f, n and ridge are."""
+
+    n: int  # number of features
+    ridge: float
+
+    @abstractmethod
+    def _features(self, s: Array) -> Array:
+        """f(s) for a batch of states, (..., n), in float64."""
+
+    def init(self, rng: RNG = None, *, dtype: DTypeLike = np.float64) -> Array:
         """φ = 0, (n,)."""
         return np.zeros(self.n, dtype)
 
-    def _features(self, s: Array) -> Array:
-        s = np.clip(_rows(s, self.width).astype(np.float64), -10, 10)
-        return np.hstack([*(s**k for k in range(1, self.degree + 1)), np.ones((len(s), 1))])
-
     def predict(self, φ: Array, s: Array) -> Array:
-        """V_φ(s) for states s (..., width)."""
-        φ = parameters(φ, self.n, "φ")
-        return np.asarray(self._features(s) @ φ, φ.dtype).reshape(np.shape(s)[:-1])
-
-    def fit(self, φ: Array, s: Array, targets: Array, rng: Any = None) -> Array:
-        """φ of the least-squares fit to targets (N,) at states s (N, width); φ itself where that is not finite."""
+        """V_φ(s) for each state of the batch s."""
         φ, f = parameters(φ, self.n, "φ"), self._features(s)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(f.reshape(-1, self.n) @ φ, φ.dtype).reshape(f.shape[:-1])
+
+    def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None) -> Array:
+        """The φ that minimises Σ_k (V_φ(s_k) - target_k)² + N ridge ‖φ‖², for targets (N,) at N states s.
+
+        It does not depend on the φ it starts from, which is returned where the fit is not finite.
+        """
+        φ, f = parameters(φ, self.n, "φ"), self._features(s).reshape(-1, self.n)
         rows = np.vstack([f, np.sqrt(self.ridge * len(f)) * np.eye(self.n)])
         right = np.append(_targets(targets, len(f)), np.zeros(self.n))
         if not (all_finite(right) and all_finite(f)):
@@ -78,11 +121,69 @@ class LinearCritic:
 
 
 @frozen
-class NeuralCritic:
-    """V_φ(s), a tanh network, fitted to targets by least squares.
+class FeatureCritic(LeastSquaresCritic):
+    """V_φ(s) = φᵀf(s) with features f of your own, fitted by regularised least squares.
 
-    `optimizer="lbfgs"` runs `iterations` of L-BFGS (scipy) on the whole batch; `optimizer="adam"` that many passes of
-    Adam over minibatches in random order. φ is flat, like the θ of a network policy.
+    `features` turns a batch of states into an array (..., n): states (...) where a state is a number, (..., k) where it
+    is a vector. Raises ValueError where what it returns has another shape, TypeError where it is not made of numbers.
+
+    >>> critic = FeatureCritic(lambda s: np.stack([np.ones_like(s), s, s**2], axis=-1), 3)
+    >>> s = np.linspace(-1, 1, 9)
+    >>> critic.fit(critic.init(), s, 1 + 2 * s**2).round(3)
+    array([1., 0., 2.])
+    """
+
+    features: Callable[[Array], Array] = field(validator=function, repr=brief)  # s -> f(s), (..., n)
+    n: int = field(validator=count)  # number of features
+    ridge: float = field(default=1e-6, kw_only=True, validator=not_negative)  # times N, added to the diagonal of fᵀf
+
+    def _features(self, s: Array) -> Array:
+        s = np.asarray(s)
+        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+            f = numbers(self.features(s), "FeatureCritic.features(s)")
+        if f.shape not in ((*s.shape, self.n), (*s.shape[:-1], self.n)):
+            raise ValueError(
+                f"FeatureCritic.features(s) has shape {f.shape} for s {s.shape}: must be {(*s.shape, self.n)}, "
+                f"or {(*s.shape[:-1], self.n)} where a state is a vector"
+            )
+        return f
+
+
+@frozen
+class LinearCritic(LeastSquaresCritic):
+    """V_φ(s) = φᵀf(s), where f(s) are the powers s_i, ..., s_i^degree of each component s_i of the state, and 1.
+
+    Fitted by regularised least squares. Components should be of order 1; they are clipped to [-10, 10]. If the time is
+    a component of the state (gymnasium's TimeAwareObservation), V is polynomial in the time too.
+
+    >>> critic = LinearCritic(1, degree=2)
+    >>> s = np.linspace(-1, 1, 9)[:, None]
+    >>> critic.fit(critic.init(), s, 1 + 2 * s[:, 0] ** 2).round(3)
+    array([0., 2., 1.])
+    """
+
+    width: int = field(validator=count)  # number of components of the state
+    degree: int = field(default=2, validator=count)  # highest power
+    ridge: float = field(default=1e-6, kw_only=True, validator=not_negative)  # times N, added to the diagonal of fᵀf
+
+    @property
+    def n(self) -> int:  # type: ignore[override]
+        """Number of parameters."""
+        return self.width * self.degree + 1
+
+    def _features(self, s: Array) -> Array:
+        rows = np.clip(_rows(s, self.width).astype(np.float64), -10, 10)
+        f = np.hstack([*(rows**k for k in range(1, self.degree + 1)), np.ones((len(rows), 1))])
+        return f.reshape((*np.shape(s)[:-1], self.n))
+
+
+@frozen
+class NeuralCritic:
+    """V_φ(s) from a tanh network, fitted to targets by least squares.
+
+    `sizes` are the widths of the state and of the hidden layers; there is one output. `optimizer="lbfgs"` runs at most
+    `iterations` of L-BFGS (scipy) on the whole batch; `optimizer="adam"` makes that many passes of Adam through the
+    batch in minibatches, in random order. φ is flat, in the order of the θ of a `NeuralPolicy`.
 
     >>> critic = NeuralCritic((1, 8), iterations=50)
     >>> s = np.linspace(-1, 1, 50)[:, None]
@@ -93,12 +194,13 @@ class NeuralCritic:
 
     sizes: tuple[int, ...] = field(converter=widths, validator=layers)  # widths of the state and of the hidden layers
     optimizer: str = field(default="lbfgs", kw_only=True, validator=one_of("lbfgs", "adam"))
-    iterations: int = field(default=10, kw_only=True, validator=count)  # of L-BFGS, or passes of Adam
+    iterations: int = field(default=10, kw_only=True, validator=count)  # iterations of L-BFGS, or passes of Adam
     learning_rate: float = field(default=1e-3, kw_only=True, validator=positive)  # of Adam
-    minibatch: int = field(default=128, kw_only=True, validator=count)  # of Adam
+    minibatch: int = field(default=128, kw_only=True, validator=count)  # states in a minibatch of Adam
 
     @property
     def _shapes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of each layer."""
         return list(zip(self.sizes, (*self.sizes[1:], 1), strict=True))
 
     @property
@@ -106,8 +208,8 @@ class NeuralCritic:
         """Number of parameters."""
         return size(self._shapes)
 
-    def init(self, rng: Any = None, *, dtype: Any = np.float64) -> Array:
-        """φ with orthogonal weights and zero biases, (n,)."""
+    def init(self, rng: RNG = None, *, dtype: DTypeLike = np.float64) -> Array:
+        """First parameters φ (n,): orthogonal weights, times √2 but in the last layer, and zero biases."""
         return orthogonal(self._shapes, default_rng(rng), last=1.0).astype(dtype)
 
     def predict(self, φ: Array, s: Array) -> Array:
@@ -117,12 +219,13 @@ class NeuralCritic:
         return values(φ, rows, self._shapes).reshape(np.shape(s)[:-1])
 
     def _forward(self, φ: Array, s: Array) -> ForwardPass:
+        """The network on states s (N, sizes[0])."""
         return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes)
 
-    def fit(self, φ: Array, s: Array, targets: Array, rng: Any = None) -> Array:
-        """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ; φ itself is left alone.
+    def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None) -> Array:
+        """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ, which is not modified.
 
-        Returns φ where the fit is not finite.
+        Returns φ where the fit is not finite. `rng` is for Adam: None, an int or a Generator.
         """
         φ, s = parameters(φ, self.n, "φ"), _rows(s, self.sizes[0])
         with np.errstate(over="ignore", invalid="ignore"):
@@ -148,6 +251,7 @@ class NeuralCritic:
         return 0.5 * float(np.mean(error**2, dtype=np.float64)), slope
 
     def _lbfgs(self, φ: Array, s: Array, targets: Array) -> Array:
+        """φ after `iterations` of L-BFGS."""
         from scipy.optimize import minimize  # imported where used
 
         def loss(x: Array) -> tuple[float, Array]:

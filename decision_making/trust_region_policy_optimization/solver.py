@@ -1,11 +1,9 @@
-"""Conjugate gradients on products with a matrix, by scipy, that stop where a direction has no curvature."""
+"""Conjugate gradients (Hestenes and Stiefel 1952) with products, for a step that may stop early."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -13,57 +11,36 @@ from decision_making.checks import Array, Named, count
 
 
 def conjugate_gradients(
-    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10, callback: Any = None
+    F: Callable[[Array], Array],
+    g: Array,
+    iterations: int,
+    tolerance: float = 1e-10,
+    callback: Callable[[Array, Array], object] | None = None,
 ) -> Array:
-    """An approximate solution of F x = g, (n,), from x = 0 by at most `iterations` products with F.
+    """An approximate solution x of F x = g, (n,), from x = 0 by at most `iterations` products with F.
 
-    Every iterate satisfies gᵀx = xᵀFx, so the step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early
-    it stops. Stops where the residual falls to tolerance · ‖g‖, and before a direction whose curvature is not positive
-    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. All vectors are of g's own type.
+    F is a function v ↦ F v, its matrix symmetric and positive semidefinite. Every iterate satisfies gᵀx = xᵀFx, so the
+    step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early it stops. Stops where the residual falls
+    to tolerance · ‖g‖, and before a direction p whose curvature pᵀFp is not positive or not finite: with x = 0 if that
+    is the first one. `callback(x, g - F x)` sees each iterate and its residual. All vectors are of g's own type.
+
+    >>> conjugate_gradients(lambda v: np.array([2.0, 1.0]) * v, np.array([2.0, 3.0]), iterations=2).round(6)
+    array([1., 3.])
     """
-    return solution(F, g, iterations, tolerance, callback)[0]
-
-
-def solution(
-    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10, callback: Any = None
-) -> tuple[Array, Array]:
-    """x of `conjugate_gradients`, and its residual g - F x, which costs no product."""
-    from scipy.sparse.linalg import LinearOperator, cg  # imported where used
-
     count(None, Named("iterations"), iterations)
-    x, r = np.zeros_like(g), g
-
-    def product(p: Array) -> Array:
-        Fp = np.asarray(F(p), g.dtype)
-        if not 0 < dot(p, Fp) < math.inf:
-            raise _NoCurvatureError
-        return Fp
-
-    def seen(residual: Array) -> Array:
-        nonlocal r
-        r = residual  # which scipy updates in place, up to the last
-        return residual
-
-    def keep(iterate: Array) -> None:
-        nonlocal x
-        x = iterate
-        if callback is not None:
-            callback(x)
-
-    def operator(matvec: Callable[[Array], Array]) -> Any:
-        return LinearOperator((len(g), len(g)), matvec=matvec, dtype=g.dtype)
-
-    with contextlib.suppress(_NoCurvatureError), np.errstate(over="ignore", invalid="ignore"):
-        # the identity as a preconditioner shows the residual
-        cg(operator(product), g, rtol=tolerance, atol=0.0, maxiter=iterations, M=operator(seen), callback=keep)
-    return x, r
-
-
-class _NoCurvatureError(Exception):
-    """A direction along which the quadratic model has no minimum."""
-
-
-def dot(u: Array, v: Array) -> float:
-    """uᵀv in float64, without a float64 copy of either."""
-    blocks = (slice(i, i + (1 << 16)) for i in range(0, len(u), 1 << 16))
-    return sum(float(u[i].astype(np.float64, copy=False) @ v[i].astype(np.float64, copy=False)) for i in blocks)
+    x, r, p, rr = np.zeros_like(g), g, g, g @ g
+    enough = tolerance * np.linalg.norm(g)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(iterations):
+            Fp = np.asarray(F(p), g.dtype)
+            pFp = p @ Fp
+            if not 0 < pFp < math.inf:
+                break
+            x, r = x + rr / pFp * p, r - rr / pFp * Fp
+            if callback is not None:
+                callback(x, r)
+            if np.linalg.norm(r) <= enough:
+                break
+            rr, rr_before = r @ r, rr
+            p = r + rr / rr_before * p
+    return x

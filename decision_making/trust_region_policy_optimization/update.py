@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any
 
 import attrs
@@ -17,10 +14,8 @@ from decision_making.checks import (
     Named,
     all_finite,
     count,
-    count_or_zero,
     discount,
     flag,
-    not_negative,
     one_of,
     optional,
     parameters,
@@ -29,10 +24,8 @@ from decision_making.checks import (
     refuse,
     settings,
     share,
-    shrink_factor,
 )
 from decision_making.policies import Policy
-from decision_making.policies.base import At
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     end_states,
@@ -41,16 +34,27 @@ from decision_making.sequential_problems.advantages import (
     temporal_differences,
 )
 from decision_making.sequential_problems.policy_gradient_optimization import (
+    ClampedSurrogateUpdate,
+    NaturalPolicyUpdate,
+    PenalizedSurrogateUpdate,
+    PolicyGradientUpdate,
+    RestrictedPolicyUpdate,
+    Rule,
     Step,
-    adapted_β,
-    bounded,
-    restricted_update,
-    searched,
-    step,
+    TrustRegionUpdate,
+    WithCritic,
+    check_critic,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
-from decision_making.trajectories import Trajectories, check_finite, check_trajectories, local_rewards_to_go, returns
-from decision_making.trust_region_policy_optimization.adam import adam
+from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
+from decision_making.trajectories import (
+    Trajectories,
+    check_finite,
+    check_trajectories,
+    local_rewards_to_go,
+    returns,
+)
+from decision_making.trust_region_policy_optimization.batch import Batch
+from decision_making.verbs import follow, known, step, update
 
 
 def _critic(M: Any, attribute: Any, critic: Any) -> None:
@@ -60,18 +64,55 @@ def _critic(M: Any, attribute: Any, critic: Any) -> None:
         )
 
 
+def _rule(M: Any, attribute: Any, rule: Any) -> None:
+    if isinstance(rule, str):
+        one_of(*NAMED_RULES)(M, attribute, rule)
+    elif follow.dispatch(type(rule)) is follow.dispatch(object):
+        allowed = f"one of {', '.join(map(repr, NAMED_RULES))}, or a struct of chapter 12: {known(follow)}"
+        refuse(M, attribute.name, rule, allowed, TypeError)
+
+
+# the rules that have short names, and the settings in which TRPO's practice departs from a struct's own defaults
+NAMED_RULES: dict[str, tuple[type[Rule], dict[str, Any]]] = {
+    "trust_region": (TrustRegionUpdate, {"α": 0.8, "max_backtracks": 10, "damping": 0.1}),
+    "natural": (NaturalPolicyUpdate, {"damping": 0.1}),
+    "restricted": (RestrictedPolicyUpdate, {}),
+    "penalized": (PenalizedSurrogateUpdate, {"β": 1.0, "α": 3e-4, "k_max": 10}),
+    "clamped": (ClampedSurrogateUpdate, {"ε": 0.2, "α": 3e-4, "k_max": 10}),
+    "gradient": (PolicyGradientUpdate, {"α": 3e-4}),
+}
+BOUNDED = (TrustRegionUpdate, NaturalPolicyUpdate, RestrictedPolicyUpdate)  # whose ε is TRPO's δ
+
+
+def named_rule(name: str, **settings: Any) -> Any:
+    """The rule with that short name as a struct of chapter 12 without evidence, with some of its settings replaced.
+
+    >>> named_rule("clamped", ε=0.1).ε
+    0.1
+    """
+    one_of(*NAMED_RULES)(None, Named("name"), name)
+    struct, defaults = NAMED_RULES[name]
+    if issubclass(struct, BOUNDED):
+        defaults = {"ε": 0.01} | defaults
+    return struct.rule(**(defaults | settings))
+
+
 @frozen(eq=False, repr=False)
-class TrustRegionPolicyOptimization:
+class TrustRegionPolicyOptimization(WithCritic):
     """The TRPO paper's update on a batch of n environment steps; settings named and defaulted as the field has them.
 
-    The trust-region update of chapter 12 (`TrustRegionUpdate`) with the paper's four substitutions. The surrogate
-    objective is the mean over the batch of w Â, the constraint the mean of KL(π_θ ‖ π_θ_new) over the visited states.
+    The trust-region update of chapter 12 with the paper's four substitutions. The surrogate objective is the mean over
+    the batch of w Â, the constraint the mean of KL(π_θ ‖ π_θ_new) over the visited states, the natural direction comes
+    from conjugate gradients with Fisher products, and a line search ends the step.
 
-    `rule` names what is done with them: "trust_region" the natural step and the line search; "natural" that step
-    without the search (truncated natural policy gradient); "restricted" the gradient's own direction to the length
-    √(2δ); "penalized" ascent on objective - β constraint; "clamped"
-    ascent on the clamped surrogate (proximal policy optimization); "gradient" ascent on the objective, one step
-    (vanilla policy gradient). The last three ascend by Adam, in `passes` through minibatches.
+    `rule` says what is done with them: a struct of chapter 12, such as `TrustRegionUpdate.rule(ε=0.01, α=0.8)`, or a
+    short name. "trust_region": the natural step and the line search. "natural": that step without the search
+    (truncated natural policy gradient). "restricted": the gradient's own direction to the length √(2δ). "penalized":
+    ascent on objective - β constraint. "clamped": ascent on the clamped surrogate (proximal policy optimization).
+    "gradient": one ascent on the objective (vanilla policy gradient). The last three ascend by Adam with step factor
+    α; of "penalized" and "clamped" k_max counts passes through minibatches. The short names have the field's usual
+    settings, and δ for the ε of the first three; `named_rule(name, …)` makes their structs. A struct with an ε of that
+    kind sets δ. A batch is of single steps, so a rule's direction and over_steps have no meaning here.
     """
 
     P: Any = field(validator=problem)  # a problem that collects environment steps, such as GymnasiumProblem
@@ -79,10 +120,7 @@ class TrustRegionPolicyOptimization:
     critic: Any = field(validator=_critic)  # V_φ, with the verbs init, predict and fit
     δ: float = field(default=0.01, validator=positive)  # bound on the mean KL divergence, in nats
     λ: float = field(default=0.97, kw_only=True, validator=discount)  # of the generalized advantages
-    α: float = field(default=0.8, kw_only=True, validator=shrink_factor)  # line search factor
-    max_backtracks: int = field(default=10, kw_only=True, validator=count_or_zero)
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
-    damping: float = field(default=0.1, kw_only=True, validator=not_negative)  # c in F + cI
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
     advantage: str = field(
@@ -91,158 +129,77 @@ class TrustRegionPolicyOptimization:
         validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),
     )
     normalize_advantages: bool = field(default=True, kw_only=True, validator=flag)  # to mean 0, deviation 1
-    rule: str = field(
-        default="trust_region",
-        kw_only=True,
-        validator=one_of("trust_region", "natural", "restricted", "penalized", "clamped", "gradient"),
-    )
-    learning_rate: float = field(default=3e-4, kw_only=True, validator=positive)  # of the first-order rules
-    passes: int = field(default=10, kw_only=True, validator=count)  # of "penalized" and "clamped"
-    minibatch: int = field(default=64, kw_only=True, validator=count)  # likewise
-    clamp: float = field(default=0.2, kw_only=True, validator=positive)  # half-width of "clamped"
-    β: float = field(default=1.0, kw_only=True, validator=not_negative)  # weight of the penalty of "penalized"
-    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))  # adapts β
-    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)
-    β_max: float = field(default=1e6, kw_only=True, validator=positive)
+    rule: Any = field(default="trust_region", kw_only=True, validator=_rule)  # a struct of chapter 12, or a short name
+    minibatch: int = field(default=64, kw_only=True, validator=count)  # steps, of "penalized" and "clamped"
 
     def __attrs_post_init__(self) -> None:
-        if self.β_min > self.β_max:
-            refuse(self, "β_min", self.β_min, f"at most β_max = {self.β_max}")
+        if isinstance(self.rule, BOUNDED) and self.δ != self.rule.ε:
+            if self.δ != attrs.fields(type(self)).δ.default:
+                refuse(self, "δ", self.δ, f"left out, or the rule's ε = {self.rule.ε}")
+            object.__setattr__(self, "δ", self.rule.ε)
 
     def __repr__(self) -> str:
         return settings(self)
 
     @property
-    def ε(self) -> float:
-        """δ by its name in the line search of chapter 12."""
-        return self.δ
-
-
-@frozen(eq=False)
-class BatchSurrogate(Surrogate):
-    """The surrogates of a batch of steps: every step counts 1/N, and advantages take the place of rewards-to-go."""
-
-    G: Array = field(kw_only=True)  # advantages (N, 1)
-
-    @cached_property
-    def share(self) -> Array:
-        """1/N for each step."""
-        return np.broadcast_to(1 / len(self.τs), self.τs.r.shape)
-
-    @property
-    def kl_share(self) -> Array:
-        """1/N for each visited state."""
-        return self.share
-
-    _known: dict[str, tuple[Array, Any]] = field(factory=dict, init=False, repr=False)  # the last θ_new, the answer
-
-    def objective(self, θ_new: Array) -> float:
-        """Mean of w Â; not finite where a ratio overflows."""
-        if θ_new is self.θ:
-            return self._objective_at_θ
-        return float(self._once("objective", θ_new, self._objective))
-
-    def constraint(self, θ_new: Array) -> float:
-        """Mean KL over the visited states, in nats; infinite where the largest one exceeds M.max_kl."""
-
-        def measured(θ_new: Array) -> float:
-            if self.M.max_kl is not None and not self.largest_kl(θ_new) <= self.M.max_kl:
-                return math.inf
-            return Surrogate.constraint(self, θ_new)
-
-        return float(self._once("constraint", θ_new, measured))
-
-    @cached_property
-    def here(self) -> At:
-        """π_θ in the visited states."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            return self.π.at(self.θ, self.τs.s)
-
-    def _there(self, θ_new: Array) -> At:
-        def looked(θ_new: Array) -> At:
-            return self.π.at(θ_new, self.τs.s, derivatives=False)
-
-        there: At = self.here if θ_new is self.θ else self._once("there", θ_new, looked)
-        return there
-
-    def _once(self, name: str, θ_new: Array, measured: Callable[[Array], Any]) -> Any:
-        """What was measured: a search asks for it at its last candidate, and so does the report."""
-        if name not in self._known or self._known[name][0] is not θ_new:
-            self._known[name] = θ_new, measured(θ_new)
-        return self._known[name][1]
-
-    @cached_property
-    def _pullback(self) -> tuple[Callable[[Array], Array], Array]:
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return self.here.pullback(self.τs.a)
-
-    @property
-    def logp(self) -> Array:
-        """log π_θ(a_k | s_k), (N, 1)."""
-        return self._pullback[1]
-
-    def objective_gradient(self, θ_new: Array) -> Array:
-        """∇ of the objective: mean of w Â ∇log π_θ_new, (n,)."""
-        if θ_new is not self.θ:
-            return Surrogate.objective_gradient(self, θ_new)
-        vjp, logp = self._pullback  # where every w is 1
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(vjp(np.asarray(self.G * self.share, logp.dtype)), self.θ.dtype)
-
-    def largest_kl(self, θ_new: Array) -> float:
-        """KL in the visited state where it is largest."""
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            return float(np.max(self._kl(θ_new, slice(None))))
-
-    def _ratio(self, θ_new: Array, i: slice) -> Array:
-        if θ_new is self.θ:  # every recorded action has a positive density there, which `check_likelihoods` saw to
-            return np.ones_like(self.logp)
-        return np.asarray(np.exp(self._there(θ_new).logpdf(self.τs.a) - self.logp))
-
-    def _kl(self, θ_new: Array, i: slice) -> Array:
-        return self.here.kl(self._there(θ_new), self.τs.a)
-
-    def _blocks(self) -> Iterator[slice]:
-        return iter([slice(None)])  # the policy sees to its own blocks
-
-    def rows(self, i: Array) -> BatchSurrogate:
-        """The surrogates of some of the steps."""
-        return BatchSurrogate(self.M, self.π, self.θ, self.τs[i], G=self.G[i])
+    def update_rule(self) -> Any:
+        """The rule as a struct of chapter 12; a natural direction is that of the surrogates of single steps."""
+        rule = self.rule
+        if isinstance(rule, str):
+            rule = named_rule(rule, **({"ε": self.δ} if issubclass(NAMED_RULES[rule][0], BOUNDED) else {}))
+        natural = isinstance(rule, TrustRegionUpdate | NaturalPolicyUpdate)
+        return attrs.evolve(rule, direction="surrogate") if natural else rule
 
 
 @step.register
-def _(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Step:
-    if φ is None:
-        raise TypeError(
-            "φ = None: TrustRegionPolicyOptimization needs its critic's parameters, as in M.critic.init(rng)"
-        )
+def trust_region_policy_optimization_step(
+    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+) -> Step:
+    """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
+    check_critic(M, φ)
     θ, φ, rng = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng)
     τs = recorded_batch(M, π, θ, rng, τs)
     A, targets, V = estimates(M, φ, τs)
-    s, a, r = τs.flat()
-    surrogate = BatchSurrogate(M, π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), G=A[:, None])
-    check_likelihoods(surrogate, τs)
-    if M.rule in ("trust_region", "natural"):
-        θ_nat, info = natural_candidate(M, θ, surrogate.objective_gradient(θ), damped_fisher(M, surrogate.here, rng))
-        taken = searched(M, θ, θ_nat, surrogate) if M.rule == "trust_region" else kept(M, θ, θ_nat, surrogate)
-    elif M.rule == "restricted":
-        taken, info = kept(M, θ, restricted_update(θ, surrogate.objective_gradient(θ), M.δ), surrogate), {}
-    else:
-        taken, info = ascended(M, θ, surrogate, rng), {}
-    before = surrogate.objective(θ)
-    info |= {
+    here = batch(M, π, θ, τs, A, rng)
+    taken = follow(M.update_rule, here)
+    before, (s, _, _) = here.start.objective, τs.flat()
+    info = here.info | {
         "surrogate_before": before,
         "surrogate_after": before + (taken.improvement or 0.0),
         "explained_variance": explained_variance(targets, V),
-        "entropy": float(np.mean(surrogate.here.entropy(), dtype=np.float64)),
+        "entropy": float(np.mean(here.policy.entropy(here.τs.a), dtype=np.float64)),
     }
-    return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info)
+    return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info, M=M)
 
 
-def check_likelihoods(surrogate: BatchSurrogate, τs: Trajectories) -> None:
+@update.register
+def updated_policy_and_critic(
+    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+) -> tuple[Array, Array | None]:
+    """`step(...)`.θ and .φ."""
+    taken = trust_region_policy_optimization_step(M, π, θ, φ, rng=rng, τs=τs)
+    return taken.θ, taken.φ
+
+
+def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: Any = None) -> Batch:
+    """The local model of the real steps of τs with advantages A (N,).
+
+    Raises ValueError naming the first recorded action that π_θ could not have drawn.
+    """
+    s, a, r = τs.flat()
+    here = Batch(
+        *(π, θ, Trajectories(s[:, None], a[:, None], r[:, None]), M.P.γ),
+        G=A[:, None],
+        rng=default_rng(rng),
+        **{name: getattr(M, name) for name in ("max_kl", "cg_iterations", "fisher_subsample", "minibatch")},
+    )
+    check_likelihoods(here, τs)
+    return here
+
+
+def check_likelihoods(here: Batch, τs: Trajectories) -> None:
     """Raise ValueError naming the first recorded action of τs that π_θ could not have drawn."""
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        logp = surrogate.logp[:, 0]
+    logp = here.logp[:, 0]
     if not all_finite(logp):
         j = int(np.argmax(~np.isfinite(logp)))
         i, k = map(int, np.argwhere(τs.mask)[j])
@@ -250,54 +207,6 @@ def check_likelihoods(surrogate: BatchSurrogate, τs: Trajectories) -> None:
             f"log-likelihood of trajectory {i}, step {k} (counting from 0) is {logp[j]}: the action {τs.a[i, k]} has "
             f"no positive finite density in state {τs.s[i, k]} under θ"
         )
-
-
-def kept(
-    M: TrustRegionPolicyOptimization, θ: Array, θ_new: Array, surrogate: BatchSurrogate, β: float | None = None
-) -> Step:
-    """The Step of a rule without a search: to θ_new, or nowhere if the surrogates are not finite there."""
-    taken = bounded(θ, θ_new, surrogate, β)
-    if not taken.accepted and all_finite(θ_new) and M.max_kl is not None and surrogate.largest_kl(θ_new) > M.max_kl:
-        reason = f"the divergence in some state exceeds max_kl = {M.max_kl}: θ is unchanged"
-        return attrs.evolve(taken, reason=reason)
-    return taken
-
-
-def natural_candidate(
-    M: TrustRegionPolicyOptimization, θ: Array, g: Array, F: Callable[[Array], Array]
-) -> tuple[Array, dict[str, float]]:
-    """θ + √(2δ / xᵀFx) x with F x = g by conjugate gradients, and how far they came."""
-    if not all_finite(g):
-        return np.full_like(θ, np.nan), {"cg_iterations": 0.0, "cg_residual": math.nan}
-    scale = np.max(abs(g))
-    g = g / scale if scale > 0 else g  # the step does not depend on it, and products might overflow or vanish
-    iterates: list[None] = []
-    x, r = _solution(F, g, M.cg_iterations, callback=lambda x: iterates.append(None))
-    with np.errstate(over="ignore", invalid="ignore"):  # a product that overflows is no direction
-        xFx = dot(x, g - r)
-    Δ = math.sqrt(2 * M.δ / xFx) * x if xFx > 0 else np.zeros_like(θ)
-    residual = math.sqrt(dot(r, r)) / max(math.sqrt(dot(g, g)), np.finfo(float).tiny)
-    return θ + Δ, {"cg_iterations": float(len(iterates)), "cg_residual": residual}
-
-
-def ascended(M: TrustRegionPolicyOptimization, θ: Array, surrogate: BatchSurrogate, rng: np.random.Generator) -> Step:
-    """The Step of a first-order rule, by Adam on minibatches (one whole-batch step for "gradient")."""
-
-    def descent(θ_new: Array, i: Array) -> Array:
-        some = surrogate.rows(i)
-        if M.rule == "clamped":
-            return -some.clamped_gradient(θ_new, M.clamp)
-        if M.rule != "penalized" or not M.β or np.array_equal(θ_new, θ):
-            return -some.objective_gradient(θ_new)  # at θ the constraint is least: its slope would be rounding
-        with np.errstate(over="ignore", invalid="ignore"):
-            return M.β * some.constraint_gradient(θ_new) - some.objective_gradient(θ_new)
-
-    N = len(surrogate.τs)
-    passes, minibatch = (1, N) if M.rule == "gradient" else (M.passes, M.minibatch)
-    θ_new = adam(descent, θ, N, passes, minibatch, M.learning_rate, rng)
-    if M.rule != "penalized":
-        return kept(M, θ, θ_new, surrogate)
-    return kept(M, θ, θ_new, surrogate, β=adapted_β(M, surrogate.constraint(θ_new)))
 
 
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
@@ -349,75 +258,18 @@ def explained_variance(targets: Array, V: Array) -> float:
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 
 
-def damped_fisher(M: TrustRegionPolicyOptimization, here: At, rng: np.random.Generator) -> Callable[[Array], Array]:
-    """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or over a random share of them."""
-    θ, N = here.θ, len(here.s)
-    with np.errstate(over="ignore", invalid="ignore"):  # a metric that overflows leaves no direction
-        if M.fisher_subsample < 1:
-            some = np.sort(rng.choice(N, max(1, round(M.fisher_subsample * N)), replace=False))
-            here = here.π.at(θ, here.s[some])
-        F = here.fisher_product()
-
-    def damped(v: Array) -> Array:
-        product = np.asarray(M.damping, θ.dtype) * v
-        product += F(v)
-        return product
-
-    return damped
+@how.register
+def how_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken: Step) -> str:
+    """As its rule; but ascents are Adam's."""
+    if isinstance(taken.rule, PolicyGradientUpdate):
+        return f" by one step of Adam with α = {taken.rule.α:g}; nothing bounds the divergence"
+    ascends = isinstance(taken.rule, ClampedSurrogateUpdate | PenalizedSurrogateUpdate)
+    return how(taken.rule, taken) + ("; an ascent is a pass of Adam through minibatches" if ascends else "")
 
 
-def conjugate_gradients(
-    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10, callback: Any = None
-) -> Array:
-    """An approximate solution of F x = g, (n,), from x = 0 by at most `iterations` products with F.
-
-    Every iterate satisfies gᵀx = xᵀFx, so the step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early
-    it stops. Stops where the residual falls to tolerance · ‖g‖, and before a direction whose curvature is not positive
-    or not finite: with 0 if that is the first one. `callback(x)` sees each iterate. All vectors are of g's own type.
-    """
-    return _solution(F, g, iterations, tolerance, callback)[0]
-
-
-def _solution(
-    F: Callable[[Array], Array], g: Array, iterations: int, tolerance: float = 1e-10, callback: Any = None
-) -> tuple[Array, Array]:
-    """x of `conjugate_gradients`, and its residual g - F x, which costs no product."""
-    from scipy.sparse.linalg import LinearOperator, cg  # imported where used
-
-    count(None, Named("iterations"), iterations)
-    x, r = np.zeros_like(g), g
-
-    def product(p: Array) -> Array:
-        Fp = np.asarray(F(p), g.dtype)
-        if not 0 < dot(p, Fp) < math.inf:
-            raise _NoCurvatureError
-        return Fp
-
-    def seen(residual: Array) -> Array:
-        nonlocal r
-        r = residual  # which scipy updates in place, up to the last
-        return residual
-
-    def keep(iterate: Array) -> None:
-        nonlocal x
-        x = iterate
-        if callback is not None:
-            callback(x)
-
-    def operator(matvec: Callable[[Array], Array]) -> Any:
-        return LinearOperator((len(g), len(g)), matvec=matvec, dtype=g.dtype)
-
-    with contextlib.suppress(_NoCurvatureError), np.errstate(over="ignore", invalid="ignore"):
-        # the identity as a preconditioner shows the residual
-        cg(operator(product), g, rtol=tolerance, atol=0.0, maxiter=iterations, M=operator(seen), callback=keep)
-    return x, r
-
-
-class _NoCurvatureError(Exception):
-    """A direction along which the quadratic model has no minimum."""
-
-
-def dot(u: Array, v: Array) -> float:
-    """uᵀv in float64, without a float64 copy of either."""
-    blocks = (slice(i, i + (1 << 16)) for i in range(0, len(u), 1 << 16))
-    return sum(float(u[i].astype(np.float64, copy=False) @ v[i].astype(np.float64, copy=False)) for i in blocks)
+@critic_said.register
+def critic_of_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken: Step) -> str:
+    """What the critic was fitted to, and what it had foreseen."""
+    foresaw = taken.info["explained_variance"]
+    share = "" if math.isnan(foresaw) else f"; before, it explained {foresaw:.0%} of their variance"
+    return f"The critic was fitted to this batch's targets{share}."

@@ -46,6 +46,7 @@ from decision_making import (
 from decision_making.policies.heads import Categorical, Gaussian
 from decision_making.problems import SimpleRegulator
 from decision_making.trajectories import local_rewards_to_go, returns, rewards_to_go
+from decision_making.trust_region_policy_optimization import named_rule
 
 RECORDED = Path(__file__).with_name("recorded.npz")
 PARTS = ("s", "a", "r", "mask", "s_end", "terminated")
@@ -155,12 +156,12 @@ def networks(found, name, π, θ, τs, φ):
         found[f"{name} {type(critic).__name__}"] = critic.fit(start, s, s[:, 0] ** 2 - s[:, 1], 0)
     for label, options in {
         "trust region": {},
-        "baseline": {"advantage": "baseline", "damping": 0.01},
+        "baseline": {"advantage": "baseline", "rule": named_rule("trust_region", damping=0.01)},
         "natural": {"rule": "natural"},
         "restricted": {"rule": "restricted"},
         "gradient": {"rule": "gradient"},
-        "clamped": {"rule": "clamped", "passes": 3, "minibatch": 10_000},
-        "penalized": {"rule": "penalized", "passes": 3, "minibatch": 10_000},
+        "clamped": {"rule": named_rule("clamped", k_max=3), "minibatch": 10_000},
+        "penalized": {"rule": named_rule("penalized", k_max=3), "minibatch": 10_000},
     }.items():
         made = step(TrustRegionPolicyOptimization(P, 100, linear, **options), π, θ, linear.init(), τs=τs, rng=0)
         taken(found, f"{name} {label}", made)

@@ -36,9 +36,10 @@ from decision_making import (
     update,
 )
 from decision_making.problems import SimpleRegulator
-from decision_making.sequential_problems.policy_gradient_optimization import adapted_β, scores_and_returns
+from decision_making.sequential_problems.policy_gradient_optimization.rules import adapted_β
 from tests import strategies
 from tests.oracles import regulator
+from tests.support import scores_and_returns
 
 P = SimpleRegulator(0.9)
 B = P.b

@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from decision_making import LinearGaussianPolicy, rollouts
+from decision_making import ActorCriticUpdate, LinearGaussianPolicy, rollouts
 from decision_making.trajectories import local_rewards_to_go
 from tests.support import assert_main_agrees, judged, script, table
 
@@ -123,7 +123,7 @@ def with_problem(M, P):
     changes = {"P": P} if hasattr(M, "P") else {}
     if hasattr(M, "grad_U"):
         changes["grad_U"] = with_problem(M.grad_U, P)
-    if hasattr(M, "rule"):
+    if isinstance(M, ActorCriticUpdate):
         rule = with_problem(M.rule, P)
         changes["rule"] = attrs.evolve(rule, grad_U=changes["grad_U"]) if hasattr(rule, "grad_U") else rule
     return attrs.evolve(M, **changes)

@@ -16,6 +16,7 @@ import pytest
 from decision_making import Step, book
 from decision_making.pictures import updates
 from decision_making.pictures.canvas import write_figure
+from decision_making.sequential_problems.policy_gradient_optimization import Status
 from tests.support import assert_described, script, table
 
 imread = pytest.importorskip("matplotlib.image").imread
@@ -192,7 +193,7 @@ def test_trust_region_explorer_holds_the_step_and_the_edge_and_agrees_with_the_e
 def test_line_search_that_accepts_nothing_shows_no_accepted_point():
     data = EXPLORER(points=15)
     for accepted in (True, False):
-        data["step"] = attrs.evolve(data["step"], accepted=accepted)
+        data["step"] = attrs.evolve(data["step"], status=Status.ACCEPTED if accepted else Status.NOTHING_ACCEPTED)
         ax = updates.explained_line_search(data).axes[0]
         lines = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
         assert (lines["rejected"], lines["accepted"]) == ((1, 1) if accepted else (2, 0))

@@ -38,8 +38,8 @@ def all_actions(head):
 @pytest.mark.parametrize("head", HEADS, ids=lambda h: type(h).__name__)
 @given(seed=st.integers(0, 1000))
 def test_fisher_product_is_the_hessian_of_the_mean_kl(head, seed):
-    π, θ, s, _ = policy_and_batch(head, seed)
-    F = np.array([π.fisher_product(θ, s)(e) for e in np.eye(π.n)])
+    π, θ, s, a = policy_and_batch(head, seed)
+    F = np.array([π.fisher_product(θ, a, s)(e) for e in np.eye(π.n)])
     H = hessian(lambda θ_new: anp.mean(π.kl(θ, θ_new, s)))(θ)
     np.testing.assert_allclose(F, H, rtol=1e-9, atol=1e-12 * abs(H).max())
     np.testing.assert_allclose(F, F.T, atol=1e-14 * abs(F).max())
@@ -48,13 +48,13 @@ def test_fisher_product_is_the_hessian_of_the_mean_kl(head, seed):
 
 @pytest.mark.parametrize("head", HEADS[:3], ids=lambda h: type(h).__name__)
 def test_fisher_matrix_is_the_expected_outer_product_of_scores(head):
-    π, θ, s, _ = policy_and_batch(head, N=3)
+    π, θ, s, drawn = policy_and_batch(head, N=3)
     F = np.zeros((π.n, π.n))
     for a in all_actions(head):
         batch = np.broadcast_to(a, (3, *np.shape(a)))
         g = π.scores(θ, Trajectories(s[:, None], batch[:, None], np.zeros((3, 1))))
         F += (g * np.exp(π.logpdf(θ, batch, s))[:, None]).T @ g / 3
-    product = np.array([π.fisher_product(θ, s)(e) for e in np.eye(π.n)])
+    product = np.array([π.fisher_product(θ, drawn, s)(e) for e in np.eye(π.n)])
     np.testing.assert_allclose(product, F, rtol=1e-9, atol=1e-13)
 
 
@@ -140,7 +140,7 @@ def test_float32_stays_float32(head):
         π.kl(θ, θ, s),
         π.entropy(θ, s),
         π.scores(θ, τs),
-        π.fisher_product(θ, s)(θ),
+        π.fisher_product(θ, a, s)(θ),
     )
     assert {value.dtype for value in values} == {np.dtype(np.float32)}
 
@@ -157,13 +157,13 @@ def test_several_questions_at_one_θ_have_the_answers_of_the_policy(head, shape)
         at, new = (π.at(x, s, derivatives=derivatives) for x in (θ, θ_new))
         np.testing.assert_allclose(at.logpdf(a), π.logpdf(θ, a, s), rtol=1e-13)
         np.testing.assert_allclose(at.kl(new, a), π.kl(θ, θ_new, s), rtol=1e-11)
-        np.testing.assert_allclose(at.entropy(), π.entropy(θ, s), rtol=1e-13)
+        np.testing.assert_allclose(at.entropy(a), π.entropy(θ, s), rtol=1e-13)
     np.testing.assert_array_equal(plain.kl(plain_new, a), π.kl(θ, θ_new, s))
     for one in (π.at(θ, s), plain):
         vjp, logp = one.pullback(a)
         np.testing.assert_allclose(logp, π.logpdf(θ, a, s), rtol=1e-13)
         np.testing.assert_allclose(vjp(c), grad(lambda θ: anp.sum(c * π.logpdf(θ, a, s)))(θ), rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(one.fisher_product()(θ), π.fisher_product(θ, s.reshape(-1, 3))(θ), rtol=1e-12)
+        np.testing.assert_allclose(one.fisher_product(a)(θ), π.fisher_product(θ, a, s.reshape(-1, 3))(θ), rtol=1e-12)
 
 
 @given(st.integers(1, 30), st.integers(0, 1000))

@@ -32,6 +32,7 @@ from decision_making import (
 from decision_making.policies.heads import Categorical
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problems import SimpleRegulator
+from decision_making.sequential_problems.policy_gradient_optimization import Status
 
 P = SimpleRegulator(γ=0.9)
 π = LinearGaussianPolicy()
@@ -182,9 +183,9 @@ class TestTrustRegionPolicyOptimization:
         ("rule", "phrase"),
         [
             ("trust_region", "the line search stopped"),
-            ("natural", "without a line search"),
-            ("restricted", f"√(2δ) = {math.sqrt(0.02):.3g}"),
-            ("penalized", "10 passes of Adam, the divergence penalized by β = 1"),
+            ("natural", "along the natural gradient until the divergence below reaches ε = 0.01 nats"),
+            ("restricted", "along the gradient until ½‖θ_new - θ‖² = ε = 0.01"),
+            ("penalized", "10 ascents with α = 0.0003, the divergence penalized by β = 1; an ascent is a pass of Adam"),
             ("clamped", "clamped at 1 ± 0.2"),
             ("gradient", "by one step of Adam"),
         ],
@@ -197,7 +198,7 @@ class TestTrustRegionPolicyOptimization:
         assert f"{taken.kl:.3g} nats" in said
         assert f"to {taken.info['surrogate_after']:.3g}" in said
         assert "The critic was fitted" in said
-        assert ("of δ = 0.01 nats" in said) == (rule in ("trust_region", "natural"))
+        assert ("of ε = 0.01 nats, its bound" in said) == (rule in ("trust_region", "natural"))
         assert ("β stays 1" in said) == (rule == "penalized")
         if rule in ("trust_region", "natural"):
             assert f"took {taken.info['cg_iterations']:.0f} iteration" in said
@@ -213,7 +214,7 @@ class TestTrustRegionPolicyOptimization:
 
 
 def test_step_of_another_struct_gives_its_own_reason():
-    assert explain(Step(θ, True, "because")).startswith("The update moved θ: because. Divergence")
+    assert explain(Step(θ, Status.STEPPED)).startswith("The update moved θ: stepped. Divergence")
 
 
 def test_what_is_no_step_is_refused():

@@ -27,8 +27,7 @@ from decision_making import (
 from decision_making.policies import softmax
 from decision_making.policies.softmax import TableScores
 from decision_making.problems import SimpleRegulator
-from decision_making.sequential_problems.policy_gradient_optimization import natural_step, scores_and_returns
-from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
+from decision_making.sequential_problems.policy_gradient_optimization import natural_step
 from decision_making.trajectories import local_rewards_to_go, returns
 from tests import strategies
 from tests.oracles import enumeration, regulator
@@ -44,7 +43,7 @@ from tests.sequential_problems.test_surrogate import (
     population,
     replayed,
 )
-from tests.support import UPDATES
+from tests.support import UPDATES, scores_and_returns, surrogate
 
 generators = st.integers(0, 10_000).map(np.random.default_rng)
 
@@ -410,7 +409,7 @@ def test_merged_rows_of_a_table_have_the_moments_and_the_step_of_all_rows(record
     π, θ, τs = record
     M = replayed(NaturalPolicyUpdate, 0.1, γ=γ, direction="surrogate", over_steps=over_steps, damping=damping)
     G, R = scores_and_returns(M, π, θ, τs)
-    rows, L = Policy.step_rows(π, θ, τs, Surrogate(M, π, θ, τs).kl_share, local_rewards_to_go(τs, γ))
+    rows, L = Policy.step_rows(π, θ, τs, surrogate(M, π, θ, τs).kl_share, local_rewards_to_go(τs, γ))
     gradient, F = rows.T @ L / len(L), rows.T @ rows / len(L)
     np.testing.assert_allclose(np.einsum("ska,sk->sa", G, R).ravel() / R.size, gradient, rtol=1e-9, atol=1e-12)
     for s, block in enumerate(np.einsum("ski,skj->sij", G, G) / R.size):

@@ -21,7 +21,7 @@ from decision_making import (
     update,
 )
 from decision_making.problems import SimpleRegulator
-from decision_making.sequential_problems.policy_gradient_optimization import adapted_β
+from decision_making.sequential_problems.policy_gradient_optimization.rules import adapted_β
 from tests import strategies
 from tests.sequential_problems.test_surrogate import (
     OVER_STEPS,

@@ -41,13 +41,12 @@ from decision_making.problems import SimpleRegulator
 from decision_making.sequential_problems.policy_gradient_optimization import (
     check_critic,
     linesearch,
-    scores_and_returns,
     searched,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
 from decision_making.trajectories import rewards_to_go
 from tests import strategies
 from tests.sequential_problems.test_surrogate import OVER_STEPS, gradient_of, replayed
+from tests.support import scores_and_returns, surrogate
 
 REGULATOR = SimpleRegulator(0.9)
 
@@ -470,7 +469,7 @@ def test_search_says_how_often_it_went_back(backtracks, said):
     M = replayed(TrustRegionUpdate, 0.1, 0.5)
     assert step(M, NORMAL, θ_OLD, τs=TWO).backtracks == 0
     Δ = update(M, NORMAL, θ_OLD, τs=TWO) - θ_OLD
-    taken = searched(M, θ_OLD, θ_OLD + 2**backtracks * Δ, Surrogate(M, NORMAL, θ_OLD, TWO))
+    taken = searched(M, surrogate(M, NORMAL, θ_OLD, TWO), θ_OLD + 2**backtracks * Δ)
     assert (taken.backtracks, taken.reason) == (backtracks, f"accepted after {said}")
 
 

@@ -156,7 +156,7 @@ def test_weighted_trajectories_give_expectations(problem, d, over_steps, data):
     θ_new = data.draw(strategies.parameters(π.n))
     p_new = enumeration.softmax(enumeration.features_of(π), θ_new)
     M = replayed(TrustRegionUpdate, 0.1, 0.5, γ=P.γ, over_steps=over_steps)
-    surrogate = Surrogate(M, π, θ, E.trajectories(), E.weights)
+    surrogate = Surrogate(π, θ, E.trajectories(), M.P.γ, M.over_steps, E.weights)
     assert surrogate.objective(θ_new) == pytest.approx(E.surrogate_objective(p_new, over_steps), rel=1e-9, abs=1e-10)
     assert surrogate.constraint(θ_new) == pytest.approx(E.surrogate_constraint(p_new, over_steps), rel=1e-9, abs=1e-10)
     np.testing.assert_allclose(

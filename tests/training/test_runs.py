@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from decision_making import ValueIteration, exact, train
 from decision_making.sequential_problems.exact_solution_methods import sweeps
 from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
-from decision_making.training.configuration import COMMON, GYMNASIUM, PROBLEMS, RULES, TEXTBOOK, defaults
+from decision_making.training.configuration import (
+    COMMON,
+    GYMNASIUM,
+    PROBLEMS,
+    TEXTBOOK,
+    UPDATES,
+    defaults,
+    rule_defaults,
+)
 from decision_making.training.history import METRICS
 from decision_making.training.runs import learning_curves, read_configuration, read_metrics
 
@@ -28,7 +36,7 @@ def table(folder):
 
 
 @pytest.mark.parametrize("env", [*PROBLEMS, "CartPole-v1", "Pendulum-v1"])
-@pytest.mark.parametrize("update", RULES)
+@pytest.mark.parametrize("update", UPDATES)
 def test_every_rule_runs_on_every_problem(env, update):
     small = {
         "hidden": [4],
@@ -40,7 +48,7 @@ def test_every_rule_runs_on_every_problem(env, update):
     assert history.steps > 0
 
 
-@pytest.mark.parametrize("update", RULES)
+@pytest.mark.parametrize("update", UPDATES)
 def test_every_rule_learns_hex_world_with_the_settings_it_comes_with(update):
     c = Configuration({"env": "StraightLineHexWorld", "update": update})
     P, (M, π, θ, _) = c.problem(), c.parts()
@@ -66,12 +74,13 @@ def test_every_setting_is_used():
             return super().__getitem__(name)
 
     for env in ("CartPole-v1", "SimpleRegulator"):
-        for update in RULES:
+        for update in UPDATES:
             c = Configuration({"env": env, "update": update, "hidden": [4]})
             object.__setattr__(c, "values", Spy(c.values))
             c.parts()
             c.limits  # noqa: B018
-    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) == read | {"checkpoint_every"}
+    of_rules = {name for env in ("CartPole-v1", "HexWorld") for x in UPDATES for name in rule_defaults(env, x)}
+    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) | of_rules == read | {"checkpoint_every"}
 
 
 # ---- folders

@@ -563,7 +563,7 @@ def test_command_does_a_sweep_and_plots_it(drawing, tmp_path, monkeypatch):
     Path("run.toml").write_text('env = "SimpleRegulator"\nupdates = 9\ntrajectories = 20\nseed = 7\n', encoding="utf-8")
     done = command(
         *("sweep", "--config", "run.toml", "--seeds", "3:5", "--update", "natural", "--update", "clamped"),
-        *("--updates", "2", "--set", "epsilon=0.01,0.02", "--set", "damping=0", "--out", "sweep"),
+        *("--updates", "2", "--set", "epsilon=0.01,0.02", "--out", "sweep"),
     )
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout == "sweep/sweep.csv: 8 runs; draw them with: decision-making plot sweep\n"

@@ -7,11 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic
+from decision_making import FeatureCritic, LinearCritic, NeuralCritic, TableCritic
 
-OPTIMIZERS = ["lbfgs", "adam"]
-CRITICS = [LinearCritic(2, degree=3), NeuralCritic((2, 5)), NeuralCritic((2, 5), optimizer="adam", minibatch=4)]
-every_critic = pytest.mark.parametrize("critic", CRITICS, ids=["linear", "lbfgs", "adam"])
+
+def products(s):
+    """Features (..., 4) of states (..., 2)."""
+    if np.shape(s)[-1:] != (2,):
+        raise ValueError(f"s has shape {np.shape(s)}: states of this critic are vectors of 2")
+    x, y = s[..., 0], s[..., 1]
+    return np.stack([np.ones_like(x), np.tanh(x), y**2, x * y], axis=-1)
+
+
+CRITICS = {
+    "linear": LinearCritic(2, degree=3),
+    "features": FeatureCritic(products, 4),
+    "lbfgs": NeuralCritic((2, 5)),
+    "adam": NeuralCritic((2, 5), optimizer="adam", minibatch=4),
+}
+every_critic = pytest.mark.parametrize("critic", CRITICS.values(), ids=CRITICS.keys())
 
 
 def batch(N=30, width=2, seed=0, dtype=np.float64):
@@ -196,6 +209,146 @@ def test_linear_fit_is_unique_without_ridge_only_where_the_states_say_enough_and
     np.testing.assert_allclose(critic.fit(critic.init(), s, 3 - s[:, 0] + 2 * s[:, 0] ** 2), [-1, 2, 3], atol=1e-12)
     one = critic.fit(critic.init(), s[:1], np.array([4.0]))  # one state: the shortest φ that hits its target
     np.testing.assert_allclose(one, 4 * np.array([-1, 1, 1]) / 3, rtol=1e-12)
+
+
+# ---- features of your own
+
+
+def powers(s):
+    return np.stack([s, s**2, np.ones_like(s)], axis=-1)
+
+
+def test_features_that_are_powers_make_the_linear_critic():
+    """Of states that are numbers and of vectors of one component; bit for bit, for there is one least-squares rule."""
+    linear, numbers, vectors = LinearCritic(1), FeatureCritic(powers, 3), FeatureCritic(lambda s: powers(s[..., 0]), 3)
+    s, targets = batch(width=1)
+    fits = [c.fit(c.init(), x, targets) for c, x in ((linear, s), (numbers, s[:, 0]), (vectors, s))]
+    np.testing.assert_array_equal(fits[0], fits[1])
+    np.testing.assert_array_equal(fits[0], fits[2])
+    V = linear.predict(fits[0], s)
+    np.testing.assert_array_equal(numbers.predict(fits[0], s[:, 0]), V)
+    np.testing.assert_array_equal(numbers.predict(fits[0], s[:, 0].reshape(5, 6)), V.reshape(5, 6))
+    np.testing.assert_array_equal(vectors.predict(fits[0], s.reshape(5, 6, 1)), V.reshape(5, 6))
+    assert numbers.predict(fits[0], 0.5).shape == vectors.predict(fits[0], np.array([0.5])).shape == ()
+    np.testing.assert_allclose(numbers.predict(fits[0], [1, 2]), numbers.predict(fits[0], np.array([1.0, 2.0])))
+
+
+def test_one_feature_for_each_state_makes_the_table():
+    table, features = TableCritic(4), FeatureCritic(lambda s: np.eye(4)[s], 4, ridge=0.0)
+    s, targets = np.array([0, 3, 3, 1, 0]), np.array([1.0, 2.0, 5.0, -1.0, 0.0])
+    np.testing.assert_allclose(features.fit(np.zeros(4), s, targets), table.fit(np.zeros(4), s, targets), atol=1e-14)
+
+
+def test_ridge_is_times_the_number_of_states():
+    """Each state twice is the same fit: Σ (V - target)² + N ridge ‖φ‖² doubles as a whole."""
+    critic, (s, targets) = FeatureCritic(products, 4, ridge=0.3), batch()
+    f = products(s)
+    expected = np.linalg.solve(f.T @ f + 0.3 * 30 * np.eye(4), f.T @ targets)
+    np.testing.assert_allclose(critic.fit(critic.init(), s, targets), expected, rtol=1e-9)
+    twice = critic.fit(critic.init(), np.vstack([s, s]), np.append(targets, targets))
+    np.testing.assert_allclose(twice, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("features", "error", "said"),
+    [
+        (lambda s: s, ValueError, r"FeatureCritic\.features\(s\) has shape \(5,\) for s \(5,\): must be \(5, 3\)"),
+        (lambda s: powers(s)[..., :2], ValueError, r"has shape \(5, 2\)"),
+        (lambda s: powers(s)[:, None], ValueError, r"has shape \(5, 1, 3\)"),
+        (lambda s: powers(s[:4]), ValueError, r"has shape \(4, 3\)"),
+        (lambda s: [["a", "b", "c"]] * len(s), TypeError, r"FeatureCritic\.features\(s\) = "),
+        (lambda s: None, ValueError, r"has shape \(\)"),
+    ],
+)
+def test_features_of_the_wrong_shape_or_kind_are_named(features, error, said):
+    critic = FeatureCritic(features, 3)
+    for act in (lambda s: critic.predict(np.zeros(3), s), lambda s: critic.fit(np.zeros(3), s, s)):
+        with pytest.raises(error, match=said):
+            act(np.linspace(0, 1, 5))
+
+
+def test_features_that_forget_the_batch_are_refused_by_the_fit():
+    """They look like those of one state that is a vector, of which there cannot be five targets."""
+    critic = FeatureCritic(lambda s: np.ones(3), 3)
+    with pytest.raises(ValueError, match="one for each of the 1 states"):
+        critic.fit(np.zeros(3), np.linspace(0, 1, 5), np.ones(5))
+
+
+def test_features_that_are_not_finite_leave_φ_as_it_was_without_a_warning():
+    critic, φ = FeatureCritic(lambda s: np.log(s)[..., None], 1), np.array([2.0])
+    np.testing.assert_array_equal(critic.fit(φ, np.array([0.0, 1.0]), np.ones(2)), φ)
+    assert critic.predict(φ, np.array([0.0, -1.0, np.e])).tolist()[::2] == [-np.inf, 2.0]
+
+
+# ---- tables
+
+
+@given(st.integers(1, 5).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.integers(0, n - 1)))), st.integers(0, 99))
+def test_table_holds_the_mean_target_of_each_visited_state_and_what_it_held_of_the_others(case, seed):
+    (n, s), rng = case, np.random.default_rng(seed)
+    φ, targets = rng.normal(size=n), rng.normal(size=len(s))
+    expected = [np.mean([t for x, t in zip(s, targets, strict=True) if x == i]) if i in s else φ[i] for i in range(n)]
+    critic = TableCritic(n)
+    fitted = critic.fit(φ, np.array(s, int), targets)
+    np.testing.assert_allclose(fitted, expected, rtol=1e-12)
+    if s:
+        s = np.array(s)
+        np.testing.assert_array_equal(critic.predict(fitted, s), fitted[s])
+        np.testing.assert_array_equal(critic.predict(fitted, s[:, None].astype(float)), fitted[s][:, None])
+        assert critic.predict(fitted, s[0]).shape == ()
+        best = np.mean((critic.predict(fitted, s) - targets) ** 2)
+        other = np.mean((critic.predict(rng.normal(size=n), s) - targets) ** 2)
+        assert best <= other
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+def test_table_keeps_its_number_type_and_stays_finite(dtype, bad):
+    critic, s = TableCritic(3), np.array([0, 2, 2])
+    φ = np.array([0.5, 1.5, -1.0], dtype)
+    assert critic.init(0).tolist() == [0, 0, 0]
+    assert critic.init(0, dtype=dtype).dtype == critic.predict(φ, s).dtype == dtype
+    fitted = critic.fit(φ, s, np.array([1.0, 2.0, 4.0]))
+    assert fitted.dtype == dtype
+    assert fitted.tolist() == [1.0, 1.5, 3.0]
+    extreme = critic.fit(φ, s, np.array([1.0, bad, 4.0]))
+    assert extreme.dtype == dtype
+    assert np.isfinite(extreme).all()
+    assert (extreme == φ).all() == (bad != 1e300 or dtype == np.float32)
+    assert φ.tolist() == [0.5, 1.5, -1.0]
+    assert not np.shares_memory(extreme, φ)
+
+
+@pytest.mark.parametrize(
+    ("s", "error", "said"),
+    [
+        ([0, 3], ValueError, r"s runs from 0 to 3: must lie in 0\.\.2"),
+        ([-1, 0], ValueError, r"s runs from -1 to 0: must lie in 0\.\.2"),
+        ([0.5, 1.0], TypeError, "s has dtype float64: .* whole numbers"),
+        ([np.nan, 1.0], TypeError, "whole numbers"),
+        ([np.inf, 1.0], TypeError, "whole numbers"),
+        ([None, "1"], TypeError, "whole numbers"),
+    ],
+)
+def test_states_that_a_table_does_not_have_are_named(s, error, said):
+    critic = TableCritic(3)
+    for act in (lambda s: critic.predict(np.zeros(3), s), lambda s: critic.fit(np.zeros(3), s, np.zeros(2))):
+        with pytest.raises(error, match=said):
+            act(np.array(s))
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "said"),
+    [
+        (lambda c: c.fit(np.zeros(3), [0, 1], [1.0]), ValueError, r"targets has shape \(1,\).*each of the 2 states"),
+        (lambda c: c.predict(np.zeros(4), [0]), ValueError, r"φ has shape \(4,\): must be a flat array of 3"),
+        (lambda c: c.fit([0, np.nan, 0], [0], [1.0]), ValueError, r"φ\[1\] = nan"),
+        (lambda c: c.predict(None, [0]), TypeError, "φ = None"),
+    ],
+)
+def test_shapes_and_parameters_that_do_not_suit_a_table_are_named(act, error, said):
+    with pytest.raises(error, match=said):
+        act(TableCritic(3))
 
 
 # ---- neural

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian, jacobian
 
-from decision_making import Trajectories, step, update
+from decision_making import NaturalPolicyUpdate, Trajectories, step, update
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.trust_region_policy_optimization import (
@@ -23,7 +23,13 @@ from decision_making.trust_region_policy_optimization import (
     TrustRegionPolicyOptimization,
     conjugate_gradients,
 )
-from decision_making.trust_region_policy_optimization.update import damped_fisher, estimates, explained_variance
+from decision_making.trust_region_policy_optimization.update import (
+    NAMED_RULES,
+    batch,
+    estimates,
+    explained_variance,
+    named_rule,
+)
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
 RULES = ["trust_region", "natural", "restricted", "penalized", "clamped", "gradient"]
@@ -43,8 +49,16 @@ class Collected:
         return self.τs
 
 
-def TRPO(P=None, **options):
-    return TrustRegionPolicyOptimization(P or Collected(), 20, CRITIC, **options)
+def TRPO(P=None, rule="trust_region", **options):
+    """Settings that are not TRPO's own are those of its rule; ones that the rule has not are left out."""
+    own = {a.name for a in attrs.fields(TrustRegionPolicyOptimization)}
+    of_rule = {a.name for a in attrs.fields(NAMED_RULES[rule][0])}
+    settings = {name: options.pop(name) for name in [*options] if name not in own}
+    settings = {name: x for name, x in settings.items() if name in of_rule}
+    if settings:
+        ε = {"ε": options.pop("δ", 0.01)} if rule in ("trust_region", "natural", "restricted") else {}
+        rule = named_rule(rule, **(ε | settings))
+    return TrustRegionPolicyOptimization(P or Collected(), 20, CRITIC, rule=rule, **options)
 
 
 def case(head, seed=0, lengths=(5, 3, 1, 4, 5), dtype=np.float64):
@@ -171,7 +185,7 @@ def advantages(M, φ, τs):
 def natural_step(M, π, θ, φ, τs):
     """θ + Δ with the dense solution for Δ."""
     g = grad(objective(π, θ, τs, advantages(M, φ, τs)))(θ)
-    F = hessian(mean_kl(π, θ, τs))(θ) + M.damping * np.eye(π.n)
+    F = hessian(mean_kl(π, θ, τs))(θ) + M.update_rule.damping * np.eye(π.n)
     x = np.linalg.solve(F, g)
     return θ + math.sqrt(2 * M.δ / (x @ F @ x)) * x
 
@@ -179,12 +193,12 @@ def natural_step(M, π, θ, φ, τs):
 def adam_by_hand(descent, θ, M, N, rng):
     """Kingma and Ba's algorithm 1 with their constants."""
     m, v, t = 0.0, 0.0, 0
-    for _ in range(M.passes):
+    for _ in range(M.update_rule.k_max):
         order = rng.permutation(N)
         for i in np.split(order, range(M.minibatch, N, M.minibatch)):
             g, t = descent(θ, i), t + 1
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
-            θ = θ - M.learning_rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+            θ = θ - M.update_rule.α * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     return θ
 
 
@@ -228,12 +242,16 @@ def test_every_real_step_counts_the_same_whatever_the_length_of_its_fragment():
 # ---- Fisher products
 
 
+def damped_fisher(M, π, θ, τs, damping, seed=0):
+    return batch(M, π, θ, τs, np.zeros(τs.mask.sum()), seed).damped_fisher(damping)
+
+
 @every_head
 @pytest.mark.parametrize("damping", [0.0, 0.3])
 def test_damped_fisher_product_is_the_hessian_of_the_mean_kl_and_jacobians_around_the_metric(head, damping):
     π, θ, _, τs = case(head, seed=5)
     s, _, _ = τs.flat()
-    F = damped_fisher(TRPO(damping=damping), π.at(θ, s), np.random.default_rng(0))
+    F = damped_fisher(TRPO(), π, θ, τs, damping)
     matrix = np.array([F(e) for e in np.eye(π.n)])
     H = hessian(mean_kl(π, θ, τs))(θ) + damping * np.eye(π.n)
     np.testing.assert_allclose(matrix, H, rtol=1e-8, atol=1e-11 * abs(H).max())
@@ -253,18 +271,18 @@ def fisher_information(head, x):
 
 def test_a_share_of_the_states_is_a_subset_without_repeats():
     π, θ, _, τs = case(Categorical(3), lengths=(3, 2))
-    s, _, _ = τs.flat()
-    M, v = TRPO(fisher_subsample=0.4, damping=0.0), np.random.default_rng(0).normal(size=π.n)
+    s, a, _ = τs.flat()
+    M, v = TRPO(fisher_subsample=0.4), np.random.default_rng(0).normal(size=π.n)
     subsets = [list(i) for i in itertools.combinations(range(5), 2)]
-    products = np.array([π.fisher_product(θ, s[i])(v) for i in subsets])
+    products = np.array([π.fisher_product(θ, a[i], s[i])(v) for i in subsets])
     drawn = set()
     for seed in range(20):
-        Fv = damped_fisher(M, π.at(θ, s), np.random.default_rng(seed))(v)
+        Fv = damped_fisher(M, π, θ, τs, 0.0, seed)(v)
         (match,) = np.flatnonzero(np.isclose(products, Fv, rtol=1e-10, atol=1e-14).all(axis=1))
         drawn.add(int(match))
     assert len(drawn) > 4
-    one = damped_fisher(TRPO(fisher_subsample=1e-9, damping=0.0), π.at(θ, s), np.random.default_rng(0))(v)
-    assert any(np.allclose(one, π.fisher_product(θ, s[[i]])(v), rtol=1e-10) for i in range(5))
+    one = damped_fisher(TRPO(fisher_subsample=1e-9), π, θ, τs, 0.0)(v)
+    assert any(np.allclose(one, π.fisher_product(θ, a[[i]], s[[i]])(v), rtol=1e-10) for i in range(5))
 
 
 def test_a_subsampled_step_still_keeps_to_the_constraint_on_all_states():
@@ -292,7 +310,7 @@ def test_n_conjugate_gradients_solve_n_equations(n):
 def test_every_iterate_has_the_length_the_step_assumes_and_minimises_over_its_krylov_space():
     F, g = definite(8)
     iterates = []
-    conjugate_gradients(lambda v: F @ v, g, 8, callback=lambda x: iterates.append(x.copy()))
+    conjugate_gradients(lambda v: F @ v, g, 8, callback=lambda x, r: iterates.append(x.copy()))
     assert len(iterates) == 8
     K = np.empty((8, 0))
     for j, x in enumerate(iterates):
@@ -358,12 +376,13 @@ def test_step_length_uses_the_whole_allowance_however_early_the_solution_stops(h
 def search_by_hand(M, π, θ, φ, τs):
     """(j, θ_new) of the first accepted point, and what each point before it failed."""
     f, g = objective(π, θ, τs, advantages(M, φ, τs)), mean_kl(π, θ, τs)
-    Δ = step(attrs.evolve(M, rule="natural", max_kl=None), π, θ, φ, τs=τs).θ - θ
+    natural = NaturalPolicyUpdate.rule(ε=M.δ, damping=M.update_rule.damping)
+    Δ = step(attrs.evolve(M, rule=natural, max_kl=None), π, θ, φ, τs=τs).θ - θ
     largest = math.inf if M.max_kl is None else M.max_kl
     s, _, _ = τs.flat()
     failed = []
-    for j in range(M.max_backtracks + 1):
-        θ_new = θ + M.α**j * Δ
+    for j in range(M.update_rule.max_backtracks + 1):
+        θ_new = θ + M.update_rule.α**j * Δ
         near = g(θ_new) <= M.δ and divergences(π, θ, θ_new, s).max() <= largest
         better = f(θ_new) > f(θ)
         if near and better:
@@ -540,7 +559,7 @@ def ppo_loss(π, θ, τs, A, ε):
 @pytest.mark.parametrize("minibatch", [18, 7])
 def test_clamped_is_adam_on_the_clamped_loss(head, minibatch):
     π, θ, φ, τs = case(head)
-    M = TRPO(rule="clamped", minibatch=minibatch, passes=6, learning_rate=0.03, clamp=0.1)
+    M = TRPO(rule="clamped", minibatch=minibatch, k_max=6, α=0.03, ε=0.1)
     loss = ppo_loss(π, θ, τs, advantages(M, φ, τs), 0.1)
     expected = adam_by_hand(grad(loss), θ, M, 18, np.random.default_rng(4))
     took = step(M, π, θ, φ, rng=4, τs=τs)
@@ -555,7 +574,7 @@ def test_clamped_is_adam_on_the_clamped_loss(head, minibatch):
 @pytest.mark.parametrize("β", [0.0, 2.5])
 def test_penalized_is_adam_on_objective_minus_penalty(head, minibatch, β):
     π, θ, φ, τs = case(head)
-    M = TRPO(rule="penalized", minibatch=minibatch, passes=4, learning_rate=0.02, β=β)
+    M = TRPO(rule="penalized", minibatch=minibatch, k_max=4, α=0.02, β=β)
     A, (s, a, _) = advantages(M, φ, τs), τs.flat()
     logp = log_likelihoods(π, θ, a, s)
 
@@ -571,10 +590,10 @@ def test_penalized_is_adam_on_objective_minus_penalty(head, minibatch, β):
 
 def test_β_adapts_to_the_divergence_the_step_came_out_at():
     π, θ, φ, τs = case(Categorical(3))
-    M = TRPO(rule="penalized", learning_rate=0.01, β=0.8)
+    M = TRPO(rule="penalized", α=0.01, β=0.8)
 
     def β(**options):
-        return step(attrs.evolve(M, **options), π, θ, φ, rng=0, τs=τs).β
+        return step(attrs.evolve(M, rule=attrs.evolve(M.rule, **options)), π, θ, φ, rng=0, τs=τs).β
 
     kl = step(M, π, θ, φ, rng=0, τs=τs).kl
     np.testing.assert_allclose(kl, mean_kl(π, θ, τs)(step(M, π, θ, φ, rng=0, τs=τs).θ), rtol=1e-9)
@@ -597,7 +616,7 @@ def test_rules_without_a_penalty_have_no_β(rule):
 @every_head
 def test_gradient_is_one_first_step_of_adam_on_the_whole_batch(head):
     π, θ, φ, τs = case(head)
-    M = TRPO(rule="gradient", learning_rate=0.01, passes=7, minibatch=3)  # of the other rules
+    M = TRPO(rule="gradient", α=0.01, minibatch=3)  # of the other rules
     g = grad(objective(π, θ, τs, advantages(M, φ, τs)))(θ)
     expected = θ + 0.01 * g / (abs(g) + 1e-8)
     np.testing.assert_allclose(step(M, π, θ, φ, τs=τs).θ, expected, rtol=1e-9)
@@ -728,7 +747,7 @@ def test_the_critic_is_fitted_to_advantage_plus_value_at_the_visited_states():
 @pytest.mark.parametrize("rule", RULES)
 def test_float32_stays_float32_and_near_float64(head, rule):
     π, θ, φ, τs = case(head, dtype=np.float32)
-    M = TRPO(rule=rule, learning_rate=0.01, minibatch=64, passes=3)
+    M = TRPO(rule=rule, **({} if rule == "trust_region" else {"α": 0.01, "k_max": 3}), minibatch=64)
     took = step(M, π, θ, φ, rng=0, τs=τs)
     assert took.θ.dtype == took.φ.dtype == np.float32
     double = attrs.evolve(
@@ -747,8 +766,7 @@ def test_float32_stays_float32_and_near_float64(head, rule):
 @every_head
 def test_products_and_directions_in_float32(head):
     π, θ, _, τs = case(head, dtype=np.float32)
-    s, _, _ = τs.flat()
-    F = damped_fisher(TRPO(), π.at(θ, s), np.random.default_rng(0))
+    F = damped_fisher(TRPO(), π, θ, τs, 0.1)
     assert F(θ).dtype == np.float32
     x = conjugate_gradients(F, θ, 10)
     assert x.dtype == np.float32
@@ -872,8 +890,9 @@ def test_extreme_parameters_give_finite_steps(head, dtype, scale):
         θ[:-2] = np.clip(θ[:-2], -1e3, 1e3)  # beyond, float32 cannot tell means and actions apart at such deviations
         θ[-2:] = (-4.0, 30.0)
     τs = attrs.evolve(τs, a=π(θ, τs.s, np.random.default_rng(0)))
-    for rule, wide in itertools.product(RULES, ({}, {"δ": 50.0, "learning_rate": 1.0}, {"damping": 0.0})):
-        took = step(TRPO(rule=rule, **wide, cg_iterations=50), π, θ, φ, rng=0, τs=τs)
+    for rule, wide in itertools.product(RULES, ({}, {"δ": 50.0}, {"damping": 0.0})):
+        long = {"α": 1.0} if wide.get("δ") and rule != "trust_region" else {}
+        took = step(TRPO(rule=rule, **wide, **long, cg_iterations=50), π, θ, φ, rng=0, τs=τs)
         assert all(np.isfinite(x).all() for x in (took.θ, took.φ, took.kl, took.improvement))
         assert all(math.isfinite(x) for x in took.info.values())
         if rule == "trust_region" and took.accepted:

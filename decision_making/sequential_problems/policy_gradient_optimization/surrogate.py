@@ -1,8 +1,8 @@
-"""The surrogate objective and constraint of chapter 12 on recorded trajectories, with their gradients."""
+"""The local model of recorded trajectories: surrogate objective and constraint of chapter 12, with their gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -12,28 +12,48 @@ from attrs import field, frozen
 from decision_making.checks import Array
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
-from decision_making.simulation import Simulated
-from decision_making.trajectories import BLOCK, discounts, rewards_to_go
+from decision_making.sequential_problems.policy_gradient_estimation import likelihood_ratio_gradient
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Start
+from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
+from decision_making.trajectories import BLOCK, Trajectories, discounts, local_rewards_to_go, returns, rewards_to_go
 
 
-@frozen(eq=False)
-class Surrogate:
+@frozen(eq=False, slots=False)
+class Surrogate(LocalModel):
     """Objective mean_τ mean_k w_k G_k and constraint mean_τ mean_k γ^(k-1) KL_k as functions of θ_new.
 
-    A mean over the steps of a trajectory divides by its own length; M.over_steps = "sum" adds them. The
-    log-likelihoods under θ are computed once, when first needed. Sums run in float64 over blocks of trajectories.
+    w_k = π_θ_new(a_k | s_k) / π_θ(a_k | s_k), G_k is the reward-to-go discounted from the start of the trajectory and
+    KL_k the divergence of π_θ_new from π_θ in s_k. A mean over the steps of a trajectory divides by its own length;
+    over_steps = "sum" adds them. The log-likelihoods under θ are computed once, when first needed. Sums run in float64
+    over blocks of trajectories.
     """
 
-    M: Any  # for M.P.γ and M.over_steps
     π: Policy
-    θ: Array  # (n,), the parameter that sampled
-    τs: Any  # Trajectories
+    θ: Array  # (n,), the parameters that sampled
+    τs: Trajectories
+    γ: float  # discount factor
+    over_steps: str = "mean"  # or "sum"
     weights: Array | None = None  # probability of each trajectory (m,); None: 1/m each
 
-    @classmethod
-    def of(cls, M: Any, π: Policy, θ: Array, τs: Any) -> Surrogate:
-        """The surrogates of trajectories that are kept, or of `Simulated` ones."""
-        return (SimulatedSurrogate if isinstance(τs, Simulated) else cls)(M, π, θ, τs)
+    def gradient(self) -> Array:
+        """The likelihood-ratio estimate of ∇U(θ), (n,)."""
+        return likelihood_ratio_gradient(self.π, self.θ, self.τs, self.γ)
+
+    def natural(self, M: Any) -> Array:
+        """The natural update from scores and returns, (n,) (algorithm 12.4)."""
+        G, R = self.scores_and_returns(M.direction)
+        return natural_update(self.θ, G, R, M.ε, M.damping)
+
+    def scores_and_returns(self, direction: str) -> tuple[Any, Array]:
+        """Rows (G, R) for `natural_update`.
+
+        "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the
+        surrogates (their mean over steps and trajectories) times γ^(k-1), rows with the moments Σ p_k g_k L_k, the
+        gradient of the surrogate objective, and Σ p_k g_k g_kᵀ, the Hessian of the constraint (`Policy.step_rows`).
+        """
+        if direction == "trajectory":
+            return self.π.scores(self.θ, self.τs), returns(self.τs, self.γ)
+        return self.π.step_rows(self.θ, self.τs, self.kl_share, local_rewards_to_go(self.τs, self.γ))
 
     @cached_property
     def logp(self) -> Array:
@@ -43,12 +63,12 @@ class Surrogate:
     @cached_property
     def G(self) -> Array:
         """Rewards-to-go from the start, (m, d)."""
-        return rewards_to_go(self.τs, self.M.P.γ)
+        return rewards_to_go(self.τs, self.γ)
 
     @cached_property
     def share(self) -> Array:
         """What each step counts, (m, d): 1/(m · length) for the mean over steps, 1/m where they are added."""
-        τs, mean = self.τs, getattr(self.M, "over_steps", "mean") == "mean"
+        τs, mean = self.τs, self.over_steps == "mean"
         m, d = τs.r.shape
         if τs.full and self.weights is None:
             return np.broadcast_to(1 / (m * d) if mean else 1 / m, (m, d))
@@ -58,24 +78,33 @@ class Surrogate:
     @cached_property
     def kl_share(self) -> Array:
         """What the divergence at each step counts, (m, d): its share times γ^(k-1)."""
-        return self.share * discounts(self.M.P.γ, self.τs.r.shape[1])
+        return self.share * discounts(self.γ, self.τs.r.shape[1])
+
+    @cached_property
+    def start(self) -> Start:
+        """The point θ, where every ratio is 1."""
+        return SurrogateStart(self, self.θ)
 
     def objective(self, θ_new: Array) -> float:
         """Σ share w G; not finite where a ratio overflows."""
-        return self._objective_at_θ if θ_new is self.θ else self._objective(θ_new)
+        return self.mean(lambda i: np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
 
-    @cached_property
-    def _objective_at_θ(self) -> float:
-        return self._objective(self.θ)
+    def objective_at_θ(self) -> float:
+        """Σ share G, and no number where a log-likelihood is not finite."""
+        return self.mean(lambda i: 1 + (self.logp[i] - self.logp[i]))
 
-    def _objective(self, θ_new: Array) -> float:
+    def mean(self, w: Callable[[slice], Array]) -> float:
+        """Σ share w G with the ratios w of the trajectories of a block."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return float(sum(np.sum(self._ratio(θ_new, i) * self.G[i] * self.share[i]) for i in self._blocks()))
+            return float(sum(np.sum(w(i) * self.G[i] * self.share[i]) for i in self._blocks()))
 
     def constraint(self, θ_new: Array) -> float:
         """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return max(float(sum(np.sum(self._kl(θ_new, i) * self.kl_share[i]) for i in self._blocks())), 0.0)
+
+    def _kl(self, θ_new: Array, i: slice) -> Array:
+        return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective: Σ share w G ∇log π_θ_new, (n,)."""
@@ -96,44 +125,30 @@ class Surrogate:
 
         return self._weighted_score(θ_new, weights)
 
-    def _weighted_score(self, θ_new: Array, weights: Any) -> Array:
+    def _weighted_score(self, θ_new: Array, weights: Callable[[Array], Array]) -> Array:
+        """Σ weights(w) ∇log π_θ_new over the steps, (n,), from the ratios w (m, d)."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             vjp, logp = reverse_pass(lambda θ: self.π.logpdf(θ, self.τs.a, self.τs.s), θ_new)
             return np.asarray(vjp(np.asarray(weights(np.exp(logp - self.logp)), logp.dtype)), θ_new.dtype)
-
-    def _ratio(self, θ_new: Array, i: slice) -> Array:
-        if θ_new is self.θ:
-            return 1 + (self.logp[i] - self.logp[i])  # 1, and no number where the log-likelihood is not finite
-        return np.asarray(np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
-
-    def _kl(self, θ_new: Array, i: slice) -> Array:
-        return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
 
     def _blocks(self) -> Iterator[slice]:
         m = len(self.τs)
         return (slice(i, i + BLOCK) for i in range(0, m, BLOCK))
 
 
-@frozen(eq=False)
-class SimulatedSurrogate(Surrogate):
-    """Objective and constraint on `Simulated` trajectories: one reading gives all that is asked at a θ_new."""
+class SurrogateStart(Start):
+    """The θ that sampled."""
 
-    _values: dict[bytes, tuple[float, float]] = field(init=False, factory=dict)
+    model: Surrogate
 
-    def objective(self, θ_new: Array) -> float:
-        """Σ share w G; not finite where a ratio overflows."""
-        return self._read(θ_new)[0]
+    @cached_property
+    def objective(self) -> float:
+        """The surrogate objective, without a second look at the likelihoods."""
+        return self.model.objective_at_θ()
 
-    def constraint(self, θ_new: Array) -> float:
-        """Σ share γ^(k-1) KL(π_θ ‖ π_θ_new), in nats, never negative."""
-        return self._read(θ_new)[1]
 
-    def _read(self, θ_new: Array) -> tuple[float, float]:
-        if θ_new.tobytes() not in self._values:
-            points = [x for x in (self.θ, θ_new) if x.tobytes() not in self._values]
-            sums = np.zeros((len(points), 2))
-            for block in self.τs.blocks():
-                part = Surrogate(self.M, self.π, self.θ, block, np.full(len(block), 1 / len(self.τs)))
-                sums += [(part.objective(x), 0.0 if x is self.θ else part.constraint(x)) for x in points]
-            self._values.update((x.tobytes(), (float(f), float(g))) for x, (f, g) in zip(points, sums, strict=True))
-        return self._values[θ_new.tobytes()]
+@frozen(eq=False, slots=False)
+class SurrogateWith(Surrogate):
+    """The surrogates with other weights G (m, d) of the ratios, such as advantages, for the rewards-to-go."""
+
+    G: Array = field(kw_only=True)  # (m, d)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import singledispatch
 from typing import Any
 
-from decision_making.sequential_problems.actor_critic import ActorCriticUpdate
-from decision_making.sequential_problems.policy_gradient_optimization import (
+from decision_making.sequential_problems.policy_gradient_optimization.rules import (
     ClampedSurrogateUpdate,
     NaturalPolicyUpdate,
     PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
     RestrictedPolicyUpdate,
-    Step,
     TrustRegionUpdate,
 )
-from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, why
 
 
 def explain(taken: Step) -> str:
@@ -35,14 +32,43 @@ def explain(taken: Step) -> str:
     """
     if not isinstance(taken, Step):
         raise TypeError(f"step = {taken!r}: must be a Step, as `step` returns it")
-    M, name = taken.M, "The update" if taken.M is None else type(taken.M).__name__
-    said = [f"{name} moved θ{_how(M, taken)}." if taken.accepted else f"{name} did not move θ: {_why(taken)}."]
-    said += [_solved(taken), _measured(taken), _movement(taken), _next_β(taken), _critic(M, taken)]
+    name = "The update" if taken.M is None else type(taken.M).__name__
+    said = [f"{name} moved θ{how(taken.M, taken)}." if taken.accepted else f"{name} did not move θ: {why(taken)}."]
+    said += [_solved(taken), _measured(taken), _movement(taken), _next_β(taken), critic_said(taken.M, taken)]
     return " ".join(x for x in said if x)
 
 
-def _why(taken: Step) -> str:
-    return re.sub(r"[:;] θ is unchanged", "", taken.reason)
+@singledispatch
+def how(M: Any, taken: Step) -> str:
+    """How far M went in an accepted step, and what ended it, to follow "moved θ".
+
+    A rule of which no more is known is described by why it stopped.
+    """
+    return f": {why(taken)}"
+
+
+@singledispatch
+def critic_said(M: Any, taken: Step) -> str:
+    """A sentence on the critic, of an update that has one."""
+    return ""
+
+
+@singledispatch
+def bound(M: Any) -> tuple[float, str] | None:
+    """What bounds the divergence that a Step reports, and of what kind the bound is; None where nothing does."""
+    return None
+
+
+@bound.register
+def bound_of_trust_region(M: TrustRegionUpdate) -> tuple[float, str]:
+    """The line search holds it."""
+    return M.ε, "its bound"
+
+
+@bound.register
+def bound_of_natural(M: NaturalPolicyUpdate) -> tuple[float, str] | None:
+    """Known of the surrogates' own direction alone: the trajectories' divergence is another."""
+    return (M.ε, "its bound to second order") if M.direction == "surrogate" else None
 
 
 def _solved(taken: Step) -> str:
@@ -62,13 +88,13 @@ def _measured(taken: Step) -> str:
         return "Divergence and improvement are not known: it has no likelihoods of recorded actions."
     if not (math.isfinite(taken.kl) and math.isfinite(taken.improvement)):
         return "At the new θ the divergence or the surrogate objective overflows."
-    bound = _bound(taken.M)
-    against = "" if bound is None else f", {taken.kl / bound[1]:.0%} of {bound[0]} = {bound[1]:g} nats, {bound[2]}"
+    held = bound(taken.rule)
+    against = "" if held is None else f", {taken.kl / held[0]:.0%} of ε = {held[0]:g} nats, {held[1]}"
     verb = "rose" if taken.improvement > 0 else "fell" if taken.improvement < 0 else "changed"
     by = f"by {abs(taken.improvement):.3g}"
     if "surrogate_before" in taken.info:
         before, after = taken.info["surrogate_before"], taken.info["surrogate_after"]
-        before = before if abs(before) > 1e-9 * abs(after) else 0.0  # a mean of normalised advantages is rounding
+        before = before if abs(before) > 1e-9 * abs(after) else 0.0  # normalised advantages have mean 0 up to rounding
         by += f", from {before:.3g} to {after:.3g}"
     return (
         f"The KL divergence of the two policies, the surrogate constraint, is {taken.kl:.3g} nats{against}; "
@@ -84,102 +110,56 @@ def _movement(taken: Step) -> str:
 
 
 def _next_β(taken: Step) -> str:
+    rule = taken.rule
     if taken.β is None:
         return ""
-    M = taken.M
-    if getattr(M, "kl_target", None) is None:
+    if rule.kl_target is None:
         return f"β stays {taken.β:g}: there is no kl_target to adapt it to."
-    change = "stays" if taken.β == M.β else f"goes from {M.β:g} to"
-    return f"For the next update β {change} {taken.β:g}, since kl_target = {M.kl_target:g} nats."
+    change = "stays" if taken.β == rule.β else f"goes from {rule.β:g} to"
+    return f"For the next update β {change} {taken.β:g}, since kl_target = {rule.kl_target:g} nats."
 
 
-def _critic(M: Any, taken: Step) -> str:
-    if isinstance(M, ActorCriticUpdate) and "φ is unchanged" not in taken.reason:
-        moved = taken.info["critic_moved"]
-        return f"The critic's φ moved by {moved:.3g} (α_φ = {M.α_φ:g})." if moved else "The critic did not move."
-    foresaw = taken.info.get("explained_variance", math.nan)
-    if taken.φ is None or "explained_variance" not in taken.info:
-        return ""
-    share = "" if math.isnan(foresaw) else f"; before, it explained {foresaw:.0%} of their variance"
-    return f"The critic was fitted to this batch's targets{share}."
-
-
-def _bound(M: Any) -> tuple[str, float, str] | None:
-    """Name, value and kind of what bounds the divergence that a Step reports, where something does."""
-    M = M.rule if isinstance(M, ActorCriticUpdate) else M
-    if isinstance(M, TrustRegionUpdate):
-        return "ε", M.ε, "its bound"
-    if isinstance(M, NaturalPolicyUpdate) and M.direction == "surrogate":
-        return "ε", M.ε, "its bound to second order"
-    if isinstance(M, TrustRegionPolicyOptimization) and M.rule in ("trust_region", "natural"):
-        return "δ", M.δ, "its bound" if M.rule == "trust_region" else "its bound to second order"
-    return None
-
-
-@singledispatch
-def _how(M: Any, taken: Step) -> str:
-    """How far M went in an accepted step, and what ended it."""
-    return f": {taken.reason}"
-
-
-@_how.register
-def _(M: PolicyGradientUpdate, taken: Step) -> str:
+@how.register
+def how_policy_gradient(M: PolicyGradientUpdate, taken: Step) -> str:
+    """Along the gradient."""
     limits = [f"scaled to a length of at most {M.L2_max:g}"] if M.L2_max is not None else []
     limits += [f"clipped to {M.clip}"] if M.clip is not None else []
     return f" by α = {M.α:g} times the gradient{''.join(', ' + x for x in limits)}; nothing bounds the divergence"
 
 
-@_how.register
-def _(M: RestrictedPolicyUpdate, taken: Step) -> str:
+@how.register
+def how_restricted(M: RestrictedPolicyUpdate, taken: Step) -> str:
+    """To a length."""
     return f" along the gradient until ½‖θ_new - θ‖² = ε = {M.ε:g}; nothing bounds the divergence"
 
 
-@_how.register
-def _(M: NaturalPolicyUpdate, taken: Step) -> str:
+@how.register
+def how_natural(M: NaturalPolicyUpdate, taken: Step) -> str:
+    """To a divergence."""
     of = "of whole trajectories" if M.direction == "trajectory" else "below"
     damped = f", damped by {M.damping:g}" if M.damping else ""
     return f" along the natural gradient until the divergence {of} reaches ε = {M.ε:g} nats, to second order{damped}"
 
 
-@_how.register
-def _(M: TrustRegionUpdate, taken: Step) -> str:
-    return _searched(M, taken, "ε")
-
-
-def _searched(M: Any, taken: Step, bound: str) -> str:
+@how.register
+def how_trust_region(M: TrustRegionUpdate, taken: Step) -> str:
+    """As far as the line search let it."""
     j = taken.backtracks or 0
     where = f"after {j} backtrack{'s' * (j != 1)}, at {M.α**j:.3g} of the natural step"
     where = where if j else "at the natural step itself"
-    return f": the line search stopped {where}, its first point with divergence <= {bound} and a better surrogate"
+    return f": the line search stopped {where}, its first point with divergence <= ε and a better surrogate"
 
 
-@_how.register
-def _(M: ClampedSurrogateUpdate, taken: Step) -> str:
+@how.register
+def how_clamped(M: ClampedSurrogateUpdate, taken: Step) -> str:
+    """As far as the clamp let it."""
     return (
         f" by up to k_max = {M.k_max} ascents with α = {M.α:g}; the ratios are clamped at 1 ± {M.ε:g}, nothing bounds "
         "the divergence"
     )
 
 
-@_how.register
-def _(M: PenalizedSurrogateUpdate, taken: Step) -> str:
+@how.register
+def how_penalized(M: PenalizedSurrogateUpdate, taken: Step) -> str:
+    """As far as the penalty let it."""
     return f" by up to k_max = {M.k_max} ascents with α = {M.α:g}, the divergence penalized by β = {M.β:g}"
-
-
-@_how.register
-def _(M: ActorCriticUpdate, taken: Step) -> str:
-    return f" by {type(M.rule).__name__}, {_how(M.rule, taken).lstrip(': ')}"
-
-
-@_how.register
-def _(M: TrustRegionPolicyOptimization, taken: Step) -> str:
-    if M.rule == "trust_region":
-        return _searched(M, taken, "δ")
-    free = "nothing bounds the divergence"
-    return {
-        "natural": " by the whole natural step, without a line search",
-        "restricted": f" along the gradient to the length √(2δ) = {math.sqrt(2 * M.δ):.3g}; {free}",
-        "penalized": f" by {M.passes} passes of Adam, the divergence penalized by β = {M.β:g}",
-        "clamped": f" by {M.passes} passes of Adam, the ratios clamped at 1 ± {M.clamp:g}; {free}",
-        "gradient": f" by one step of Adam; {free}",
-    }[M.rule]

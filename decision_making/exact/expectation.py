@@ -1,0 +1,45 @@
+"""What the exact local models share: the natural step from an explicit Fisher matrix."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.sequential_problems.policy_gradient_optimization import LocalModel, restricted_update
+
+
+class Expectation(LocalModel):
+    """The local model in which every sample mean is replaced by its expectation."""
+
+    @abstractmethod
+    def utility(self) -> float:
+        """U(θ), the expected return."""
+
+    @abstractmethod
+    def utility_gradient(self) -> Array:
+        """∇U(θ), (n,)."""
+
+    @abstractmethod
+    def fisher(self) -> Array:
+        """Fisher matrix of the trajectories, (n, n)."""
+
+    @abstractmethod
+    def constraint_hessian(self) -> Array:
+        """Hessian of the constraint at θ, (n, n)."""
+
+    def gradient(self) -> Array:
+        """∇U(θ), (n,)."""
+        return self.utility_gradient()
+
+    def natural(self, M: Any) -> Array:
+        """θ + u √(2ε / ∇ᵀu), u = (F + cI)⁺∇: a restricted update in the coordinates √(λ + c) Vᵀθ, F = V diag(λ) Vᵀ."""
+        surrogate = M.direction == "surrogate"
+        g = self.start.objective_gradient if surrogate else self.gradient()
+        λ, V = np.linalg.eigh(self.constraint_hessian() if surrogate else self.fisher())
+        keep = λ > len(λ) * np.finfo(float).eps * λ[-1]
+        V, root = V[:, keep], np.sqrt(λ[keep] + M.damping)
+        w = V.T @ g / root  # ∇ᵀu = ‖w‖², which might underflow or overflow by itself
+        return self.θ + V @ (restricted_update(np.zeros(len(w)), w, M.ε) / root) if w.any() else self.θ

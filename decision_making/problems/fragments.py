@@ -1,0 +1,62 @@
+"""What live environments gave in a number of steps, as trajectories: a row is an episode or a piece of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.problems.running_statistics import RunningStatistics
+from decision_making.structs import struct
+from decision_making.trajectories import Trajectories
+
+
+@struct
+class Collected:
+    """What a number of steps gave: rewards as they came, observations as the policy saw them."""
+
+    τs: Trajectories  # the pieces of episodes
+    origin: Array  # which environment each row comes from
+    episodes: tuple[Array, Array]  # returns and lengths of those that ended
+    observed: RunningStatistics  # of the observations as they came
+    returned: RunningStatistics  # of the discounted returns so far, after every step
+
+
+def fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:
+    """Trajectories of the steps (k, n) of n environments, and which environment each of them comes from.
+
+    The steps of an environment are cut after each step that ended an episode, and after the last one. Steps in which
+    an environment did nothing but reset itself are left out.
+    """
+    k, n = record["r"].shape
+
+    def stream(x: Array) -> Array:
+        return np.swapaxes(x, 0, 1).reshape(n * k, *x.shape[2:])
+
+    real = stream(record["real"])
+    s, a, r, s_next, terminated, over = (
+        stream(record[name])[real] for name in ("s", "a", "r", "next", "terminated", "over")
+    )
+    env = np.repeat(np.arange(n), k)[real]
+    first = np.ones(len(s), bool)
+    first[1:] = over[:-1] | (env[1:] != env[:-1])
+    start = np.flatnonzero(first)
+    lengths = np.diff(np.append(start, len(s)))
+    steps = np.arange(lengths.max())
+    mask = steps < lengths[:, None]
+    i = start[:, None] + np.minimum(steps, lengths[:, None] - 1)  # padding repeats the last real step
+    last = start + lengths - 1
+    return Trajectories(s[i], a[i], np.where(mask, r[i], 0.0), mask, s_next[last], terminated[last]), env[start]
+
+
+def concatenated(parts: Sequence[Trajectories], d: int) -> Trajectories:
+    """All rows in one batch, each padded to d steps."""
+    return Trajectories(*map(np.concatenate, zip(*(_padded(τs, d) for τs in parts), strict=True)))
+
+
+def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
+    """The arrays of τs, padded to d steps."""
+    i = np.minimum(np.arange(d), τs.r.shape[1] - 1)
+    mask = τs.mask[:, i] & (np.arange(d) < τs.r.shape[1])
+    return τs.s[:, i], τs.a[:, i], np.where(mask, τs.r[:, i], 0), mask, τs.s_end, τs.terminated

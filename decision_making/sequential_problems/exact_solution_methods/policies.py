@@ -1,0 +1,152 @@
+"""Policies of states, π(s): greedy ones, tables, and what else names an action or their probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from attrs import field
+from numpy.typing import ArrayLike
+
+from decision_making.checks import Array
+from decision_making.mdp import lookahead
+from decision_making.problem import Action, Enumerable, State
+from decision_making.sampling import indices
+from decision_making.sequential_problems.exact_solution_methods.tables import (
+    Utilities,
+    action_values,
+    enumerable,
+    is_tabular,
+    made_array_later,
+    read_only,
+    tables,
+    utilities,
+)
+from decision_making.structs import struct
+
+StatePolicy: TypeAlias = ArrayLike | Callable[[State], Action]
+"""π: indices into P.A (S,), probabilities (S, A), or a function from an element of P.S to one of P.A."""
+
+
+class Greedy(NamedTuple):
+    """A greedy action and its utility; arrays where several states were asked about."""
+
+    a: Action
+    u: float | Array
+
+
+def greedy(P: Enumerable, U: Utilities, s: State) -> Greedy:
+    """The action a with the highest `lookahead` in s, the first of equals, and that value u (algorithm 7.5).
+
+    On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or
+    a state is unknown.
+    """
+    u = utilities(P, U)
+    if is_tabular(P):
+        s = indices("s", s, len(P.S))
+        Q = np.asarray(lookahead(P, u, s[..., None], np.arange(len(P.A))))
+    else:
+        _position("s", s, list(P.S), "P.S")
+        Q = np.array([lookahead(P, u, s, a) for a in P.A])
+    best = np.argmax(Q, axis=-1)
+    values = np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
+    return Greedy(np.asarray(P.A)[best] if is_tabular(P) else P.A[int(best)], values[()])
+
+
+def backup(P: Enumerable, U: Utilities, s: State) -> float | Array:
+    """max_a lookahead(P, U, s, a) (algorithm 7.7); on a tabular problem s may be an array."""
+    return greedy(P, U, s).u
+
+
+def _position(name: str, x: State, known: list[State], where: str) -> int:
+    """The position of x in the list P.S or P.A."""
+    if x not in known:
+        raise ValueError(f"{name} = {x!r}: must be one of {where}")
+    return known.index(x)
+
+
+@struct(repr=False)
+class ValueFunctionPolicy:
+    """The policy that is greedy with respect to U: π(s) is `greedy(P, U, s).a` (algorithm 7.5, equation 7.11).
+
+    Raises ValueError if U has the wrong length or is not finite.
+
+    >>> from decision_making.problems import StraightLineHexWorld
+    >>> P = StraightLineHexWorld(n=3)
+    >>> π = ValueFunctionPolicy(P, [6.7, 8.2, 10.0, 0.0])
+    >>> int(π(0)), π(np.array([0, 1])).tolist()  # east
+    (0, [0, 0])
+    """
+
+    P: Enumerable  # problem
+    U: Array = field(converter=made_array_later)  # utilities (S,); a function of the state is evaluated at once
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "U", read_only(utilities(self.P, self.U)))
+
+    def __call__(self, s: State) -> Action:
+        """The greedy action in s; on a tabular problem s may be an array."""
+        return greedy(self.P, self.U, s).a
+
+    def __repr__(self) -> str:
+        return f"ValueFunctionPolicy(U {self.U.shape}, {self.U.min():.4g}..{self.U.max():.4g})"
+
+
+@struct(repr=False)
+class TabularPolicy:
+    """A deterministic policy as a table: π(s) is the action listed for s.
+
+    Raises ValueError, naming π, where the table has the wrong length or an action is unknown.
+    """
+
+    P: Enumerable  # problem
+    a: Array = field(converter=np.asarray)  # indices into P.A (S,), in the order of P.S
+
+    def __attrs_post_init__(self) -> None:
+        P = enumerable(self.P)
+        a = indices("π", self.a, len(P.A))
+        if a.shape != (len(P.S),):
+            raise ValueError(f"π has shape {a.shape}: must be (S,) = ({len(P.S)},) actions")
+        object.__setattr__(self, "a", read_only(a))
+
+    def __call__(self, s: State) -> Action:
+        """The action in s; on a tabular problem s may be an array."""
+        if is_tabular(self.P):
+            return np.asarray(self.P.A)[self.a[indices("s", s, len(self.P.S))]]
+        return self.P.A[int(self.a[_position("s", s, list(self.P.S), "P.S")])]
+
+    def __repr__(self) -> str:
+        return f"TabularPolicy{self.a.shape}"
+
+
+def action_indices(P: Enumerable, π: StatePolicy) -> Array:
+    """A policy as indices into P.A (S,); what is an array already comes back as it is."""
+    if not callable(π):
+        return np.asarray(π)
+    # a policy of this library knows its actions in all states at once, if states mean the same in its problem and in P
+    if isinstance(π, TabularPolicy | ValueFunctionPolicy) and (π.P is P or (is_tabular(π.P) and is_tabular(P))):
+        if isinstance(π, TabularPolicy):
+            return np.asarray(π.a)
+        return np.argmax(action_values(*tables(π.P), π.P.γ, π.U), axis=1)
+    return np.array([_position(f"π({s!r})", π(s), list(P.A), "P.A") for s in P.S])
+
+
+def action_probabilities(P: Enumerable, π: StatePolicy) -> Array:
+    """π(a | s) as an array (S, A), from such an array, an array of actions (S,) or a function s -> a of P.S.
+
+    Actions in an array are indices into P.A, those of a function are elements of P.A. Raises ValueError where
+    probabilities are negative or do not sum to 1, or an action is unknown; TypeError where P is not enumerable.
+    """
+    P = enumerable(P)
+    shape = (len(P.S), len(P.A))
+    p = action_indices(P, π)
+    if p.shape == shape[:1]:
+        return np.eye(shape[1])[indices("π", p, shape[1])]
+    if p.shape != shape:
+        raise ValueError(f"π has shape {p.shape}: must be (S,) = {shape[:1]} actions or (S, A) = {shape} probabilities")
+    bad = ~((p >= 0).all(axis=1) & (abs(p.sum(axis=1) - 1) <= 1e-8))
+    if bad.any():
+        s = int(np.argmax(bad))
+        raise ValueError(f"π[{s}] = {p[s]}: must be probabilities that sum to 1")
+    return p

@@ -1,0 +1,210 @@
+"""Policy iteration, value iteration and the linear program, and the verb `solve` (algorithms 7.6 to 7.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from attrs import field
+from numpy.typing import ArrayLike
+
+from decision_making.checks import Array, brief, count, optional, positive
+from decision_making.problem import Enumerable
+from decision_making.sampling import indices
+from decision_making.sequential_problems.exact_solution_methods.evaluation import check_discount, policy_evaluation
+from decision_making.sequential_problems.exact_solution_methods.policies import (
+    StatePolicy,
+    TabularPolicy,
+    ValueFunctionPolicy,
+    action_indices,
+)
+from decision_making.sequential_problems.exact_solution_methods.tables import action_values, enumerable, tables
+from decision_making.structs import struct
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+TIE = 1e-12  # Q values closer than this, relative to the largest, are equally good
+
+
+@struct
+class PolicyIteration:
+    """Evaluate the policy exactly, make it greedy, until no state changes its action (algorithm 7.6).
+
+    An action that is among the best (within 1e-12 of the largest |Q|) is kept, so that equally good policies do not
+    alternate. The iteration also ends where a new policy does not raise the sum of the utilities: what seemed better
+    was then a rounding error, of which γ close to 1 makes larger ones. `solve` returns a `TabularPolicy`; its P.γ must
+    be below 1.
+    """
+
+    π: StatePolicy = field(repr=brief)  # initial policy: actions (S,), or a function of the state
+    k_max: int = field(validator=count)  # number of improvements at most
+
+
+@struct
+class ValueIteration:
+    """k_max sweeps U ← max_a lookahead of all states at once, from U = 0 (algorithm 7.8).
+
+    With δ the sweeps end as soon as the largest change is below δ: then |U - U*| <= δγ/(1 - γ) everywhere.
+    """
+
+    k_max: int = field(validator=count)  # number of sweeps
+    δ: float | None = field(
+        default=None, kw_only=True, validator=optional(positive)
+    )  # change below which the sweeps end
+
+
+@struct
+class GaussSeidelValueIteration:
+    """k_max sweeps of backups in place, one state after the other, from U = 0 (algorithm 7.9)."""
+
+    k_max: int = field(validator=count)  # number of sweeps
+    δ: float | None = field(
+        default=None, kw_only=True, validator=optional(positive)
+    )  # change below which the sweeps end
+    order: ArrayLike | None = field(default=None, kw_only=True)  # of the states, each of 0..S-1 once; None: as in P.S
+
+
+@struct
+class LinearProgramFormulation:
+    """min Σ U(s) subject to U(s) >= lookahead(U, s, a) for all s and a, by HiGHS (algorithm 7.10); P.γ below 1."""
+
+
+@singledispatch
+def solve(M: object, P: Enumerable | None = None) -> Any:  # what a solution is depends on M
+    """The solution of P by M (chapter 7): a policy that is called as π(s).
+
+    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
+    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+
+    Raises TypeError for an unknown M and for a P without lists S and A; ValueError for γ = 1 where the method needs a
+    discount.
+    """
+    raise TypeError(f"M = {M!r}: solve knows {_known(solve)}")
+
+
+@singledispatch
+def sweeps(M: object, P: Enumerable) -> Iterator[Any]:
+    """What M has after each of its sweeps, beginning with the start; `solve` takes the last.
+
+    Policy iteration yields policies, the last one twice if no state changed; value iteration yields utilities (S,).
+    """
+    raise TypeError(f"M = {M!r}: sweeps knows {_known(sweeps)}")
+
+
+def _known(verb: Any) -> str:
+    return ", ".join(sorted(t.__name__ for t in verb.registry if t is not object))
+
+
+@sweeps.register
+def policies_of_policy_iteration(M: PolicyIteration, P: Enumerable) -> Iterator[TabularPolicy]:
+    """The initial policy and each improved one."""
+    check_discount(P, "a policy has no finite utility; use ValueIteration")
+    (T, R), s = tables(P), np.arange(len(P.S))
+    π, total = TabularPolicy(P, action_indices(P, M.π)), -np.inf
+    yield π
+    for _ in range(M.k_max):
+        U = policy_evaluation(P, π)
+        total_old, total = total, U.sum()
+        if not total > total_old:  # no true improvement lowers the utility of any state
+            yield π
+            return
+        Q = action_values(T, R, P.γ, U)
+        best = np.argmax(Q, axis=1)
+        better = Q[s, best] - Q[s, π.a] > TIE * abs(Q).max()
+        π = TabularPolicy(P, np.where(better, best, π.a))
+        yield π
+        if not better.any():
+            return
+
+
+@sweeps.register
+def utilities_of_value_iteration(M: ValueIteration, P: Enumerable) -> Iterator[Array]:
+    """U = 0, and U after each sweep."""
+    T, R = tables(P)
+    U = np.zeros(len(R))
+    yield U
+    for _ in range(M.k_max):
+        U_old, U = U, action_values(T, R, P.γ, U).max(axis=1)
+        yield U
+        if M.δ is not None and abs(U - U_old).max() < M.δ:
+            return
+
+
+@sweeps.register
+def utilities_of_gauss_seidel(M: GaussSeidelValueIteration, P: Enumerable) -> Iterator[Array]:
+    """U = 0, and U after each sweep; ValueError where the order does not name each state once."""
+    T, R = tables(P)
+    order = np.arange(len(R)) if M.order is None else indices("order", M.order, len(R))
+    if not np.array_equal(np.sort(order), np.arange(len(R))):
+        raise ValueError(f"order = {M.order}: must name each of the {len(R)} states once")
+    values_in = _action_values_of_a_state(T, R, P.γ)
+    U = np.zeros(len(R))
+    yield U
+    for _ in range(M.k_max):
+        U_old, U = U, U.copy()
+        for s in order.tolist():
+            U[s] = values_in(s, U).max()
+        yield U
+        if M.δ is not None and abs(U - U_old).max() < M.δ:
+            return
+
+
+def _action_values_of_a_state(T: Array | csr_array, R: Array, γ: float) -> Callable[[int, Array], Array]:
+    """A function (s, U) -> Q(s, ·), (A,)."""
+    if isinstance(T, np.ndarray):
+        return lambda s, U: R[s] + γ * (T[s] @ U)
+    n_actions, data, columns = R.shape[1], γ * T.data, T.indices
+    starts = T.indptr[:-1].reshape(R.shape)
+    first, last = starts[:, 0].tolist(), T.indptr[n_actions::n_actions].tolist()
+    offsets = starts - starts[:, :1]  # of the actions within the entries of their state; no row is empty
+
+    def values_in(s: int, U: Array) -> Array:
+        i = slice(first[s], last[s])
+        return R[s] + np.add.reduceat(data[i] * U[columns[i]], offsets[s])
+
+    return values_in
+
+
+@solve.register
+def solve_by_policy_iteration(M: PolicyIteration, P: Enumerable | None = None) -> TabularPolicy:
+    """The last policy of the iteration."""
+    return _last(sweeps(M, enumerable(P)))
+
+
+@solve.register
+def solve_by_value_iteration(
+    M: ValueIteration | GaussSeidelValueIteration, P: Enumerable | None = None
+) -> ValueFunctionPolicy:
+    """The policy that is greedy with respect to the last utilities."""
+    P = enumerable(P)
+    return ValueFunctionPolicy(P, _last(sweeps(M, P)))
+
+
+X = TypeVar("X")
+
+
+def _last(iterator: Iterator[X]) -> X:
+    for x in iterator:
+        last = x
+    return last
+
+
+@solve.register
+def solve_by_linear_program(M: LinearProgramFormulation, P: Enumerable | None = None) -> ValueFunctionPolicy:
+    """The policy that is greedy with respect to the program's solution; ValueError, saying why, if it has none."""
+    from scipy import sparse
+    from scipy.optimize import linprog
+
+    P = enumerable(P)
+    check_discount(P, "the linear program may be unbounded; use ValueIteration")
+    T, R = tables(P)
+    n_states, n_actions = R.shape
+    own = sparse.kron(sparse.eye_array(n_states), np.ones((n_actions, 1)), format="csr")  # U(s) in the rows of s
+    A = P.γ * sparse.csr_array(T.reshape(-1, n_states)) - own
+    found = linprog(np.ones(n_states), A_ub=A, b_ub=-R.ravel(), bounds=(None, None), method="highs")
+    if found.x is None:
+        raise ValueError(f"the linear program of {type(P).__name__} was not solved: {found.message}")
+    return ValueFunctionPolicy(P, found.x)

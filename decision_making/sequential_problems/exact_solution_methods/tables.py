@@ -1,0 +1,81 @@
+"""A problem as the arrays T and R, and utilities as an array over its states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from decision_making.checks import Array, all_finite, refuse
+from decision_making.mdp import SparseTable, Table, tabular_arrays
+from decision_making.problem import Enumerable, State, offers
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+Utilities: TypeAlias = ArrayLike | Callable[[State], float]
+"""U: an array over the states in the order of P.S, (S,), or a function of the state."""
+
+
+def tensorform(P: Enumerable) -> tuple[Array, Array]:
+    """T (S, A, S) and R (S, A) of P as arrays; functions are evaluated over P.S and P.A (algorithm 7.10).
+
+    Raises TypeError where P has no lists S and A or no functions T and R.
+    """
+    T, R = tables(P)
+    return (T if isinstance(T, np.ndarray) else T.toarray().reshape(*R.shape, len(R))), R
+
+
+def tables(P: Enumerable) -> tuple[Array | csr_array, Array]:
+    """R (S, A), and T (S, A, S) as an array or (S·A, S) as a scipy.sparse one."""
+    P = enumerable(P)
+    if isinstance(P.T, Table) and isinstance(P.R, Table):
+        return P.T.array, P.R.array
+    if isinstance(P.T, SparseTable) and isinstance(P.R, Table):
+        return P.T.matrix, P.R.array
+    T = [[[P.T(s, a, s_next) for s_next in P.S] for a in P.A] for s in P.S]
+    return tabular_arrays(T, [[P.R(s, a) for a in P.A] for s in P.S])
+
+
+def enumerable(P: object) -> Enumerable:
+    """P itself. Raises TypeError unless it has lists S and A and functions T and R."""
+    if not offers(P, Enumerable):
+        refuse(None, "P", P, "a problem with lists S and A and functions T and R", TypeError)
+    return P
+
+
+def is_tabular(P: Enumerable) -> bool:
+    """Whether states and actions of P are the indices 0, 1, ... and T a table, so that it can be asked with arrays."""
+    return isinstance(P.T, Table | SparseTable)
+
+
+def utilities(P: Enumerable, U: Utilities) -> Array:
+    """U over P.S as a float array (S,). ValueError if it has the wrong length or is not finite."""
+    P = enumerable(P)
+    u = np.array([U(s) for s in P.S] if callable(U) else U, dtype=np.float64)
+    if u.shape != (len(P.S),):
+        raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
+    if not all_finite(u):
+        i = int(np.argmax(~np.isfinite(u)))
+        raise ValueError(f"U[{i}] = {u[i]}: must be finite")
+    return u
+
+
+def action_values(T: Array | csr_array, R: Array, γ: float, U: Array) -> Array:
+    """`lookahead` of every state and action, Q (S, A)."""
+    n_states, n_actions = R.shape
+    return R + γ * (T.reshape(-1, n_states) @ U).reshape(n_states, n_actions)
+
+
+def read_only(x: ArrayLike) -> Array:
+    """A copy that cannot be written to."""
+    x = np.array(x)
+    x.setflags(write=False)
+    return x
+
+
+def made_array_later(x: Utilities | None) -> Array:
+    """For type checkers alone: what is handed in becomes an array in `__attrs_post_init__`, which has all fields."""
+    return x  # type: ignore[return-value]

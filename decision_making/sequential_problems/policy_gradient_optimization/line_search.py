@@ -1,0 +1,52 @@
+"""The line search of the trust region update (algorithm 12.5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import Functions, LocalModel, Point
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Status, Step, arrived, stayed
+
+
+def searched(M: Any, here: LocalModel, θ_new: Array) -> Step:
+    """The Step that a line search from here.θ towards θ_new makes."""
+    if np.array_equal(θ_new, here.θ):
+        return stayed(M, here, Status.NO_DIRECTION)
+    point, backtracks = first_accepted(M, here, θ_new)
+    if point is None or backtracks is None:
+        return stayed(M, here, Status.NOTHING_ACCEPTED)
+    return arrived(M, here, point, Status.ACCEPTED, backtracks)
+
+
+def first_accepted(M: Any, here: LocalModel, θ_new: Array) -> tuple[Point | None, int | None]:
+    """The first point θ + αʲ (θ_new - θ), j = 0..M.max_backtracks, that is feasible and better than θ; and its j.
+
+    Feasible: constraint <= M.ε. Better: an objective above that of θ. What is not finite is neither, so a NaN is never
+    accepted. If there is no such point, None and None.
+    """
+    θ, Δ = here.θ, θ_new - here.θ
+    for j in range(M.max_backtracks + 1):
+        point = here.at((θ + M.α**j * Δ).astype(θ.dtype))
+        if point.constraint <= M.ε and here.start.objective < point.objective < math.inf:
+            return point, j
+    return None, None
+
+
+def linesearch(
+    M: Any, f: Callable[[Array], float], g: Callable[[Array], float], θ: Array, θ_new: Array
+) -> tuple[Array, int | None]:
+    """The first θ + αʲ (θ_new - θ), j = 0..M.max_backtracks, with g <= M.ε and f above its value at θ (algorithm 12.5).
+
+    f is the objective and g the constraint, as functions of the parameters (n,). Returns the point and j; if there is
+    none, θ and None. A point whose f or g is not finite is not accepted. Raises ValueError if the shapes of θ and
+    θ_new differ.
+    """
+    if np.shape(θ_new) != np.shape(θ):
+        raise ValueError(f"θ_new has shape {np.shape(θ_new)}: must be that of θ, {np.shape(θ)}")
+    point, j = first_accepted(M, Functions(θ, f, g), θ_new)
+    return (θ if point is None else point.θ), j

@@ -1,0 +1,204 @@
+"""What is known of objective and divergence around θ: local models, and the points at which they are asked.
+
+A rule of chapter 12 (`follow`) sees nothing but a local model, so it is written once for every source of evidence:
+recorded trajectories, expectations (`exact`), a critic's advantages (chapter 13), a batch of environment steps (TRPO).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, NoReturn
+
+import numpy as np
+from attrs import field, frozen
+
+from decision_making.checks import Array, all_finite
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Status
+
+
+class LocalModel:
+    """The surrogate objective and the surrogate constraint around θ, as far as they are known.
+
+    A source of evidence gives `θ`, and of the methods below those it knows: `gradient` and `natural`, and `objective`,
+    `constraint` and their gradients as functions of θ_new. Rules ask for these through the points that `at` makes,
+    which remember the answers. What a source of evidence does not know is a TypeError.
+    """
+
+    θ: Array  # (n,), where the step begins
+    measures = True  # whether objective and constraint are known
+
+    def gradient(self) -> Array:
+        """An estimate of ∇U(θ), (n,)."""
+        self._not_known("gradient")
+
+    def natural(self, M: Any) -> Array:
+        """θ + u √(2ε / ∇ᵀu) with u = F⁺∇ and ε = M.ε, (n,): along the natural gradient to the divergence ε."""
+        self._not_known("natural direction")
+
+    def objective(self, θ_new: Array) -> float:
+        """The surrogate objective at θ_new; not finite where a ratio overflows."""
+        self._not_known("surrogate objective")
+
+    def constraint(self, θ_new: Array) -> float:
+        """The surrogate constraint at θ_new, a divergence of π_θ_new from π_θ in nats, never negative."""
+        self._not_known("surrogate constraint")
+
+    def objective_gradient(self, θ_new: Array) -> Array:
+        """∇ of the surrogate objective at θ_new, (n,)."""
+        self._not_known("gradient of the surrogate objective")
+
+    def constraint_gradient(self, θ_new: Array) -> Array:
+        """∇ of the surrogate constraint at θ_new, (n,)."""
+        self._not_known("gradient of the surrogate constraint")
+
+    def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
+        """∇ of the objective with ratios clamped to [1 - ε, 1 + ε], at θ_new, (n,) (algorithm 12.6)."""
+        self._not_known("clamped gradient")
+
+    def _not_known(self, what: str) -> NoReturn:
+        raise TypeError(f"{type(self).__name__}: no {what} is known here")
+
+    @cached_property
+    def start(self) -> Point:
+        """The point θ itself."""
+        return Start(self, self.θ)
+
+    def at(self, θ_new: Array) -> Point:
+        """The point θ_new (n,)."""
+        return self.start if np.array_equal(θ_new, self.θ) else Point(self, θ_new)
+
+    def refusal(self, point: Point) -> Status | None:
+        """Why a rule without a line search may not step to the point; None where it may."""
+        return None
+
+    def along(self, θ: Array, g: Array, α: float) -> Array:
+        """θ after one ascent along g with step factor α: θ + α g, infinite where that overflows."""
+        with np.errstate(over="ignore"):
+            return np.asarray(θ + α * g, θ.dtype)
+
+    def ascend(self, slope: Callable[[Point], Array], α: float, k_max: int) -> Array:
+        """θ after at most k_max ascents along slope(point), (n,); not finite once a slope or a step is not."""
+        θ = self.θ
+        for _ in range(k_max):
+            g = slope(self.at(θ))
+            if not all_finite(g):
+                return np.full_like(θ, np.nan)
+            if not g.any():
+                break
+            θ = self.along(θ, g, α)
+            if not all_finite(θ):
+                break
+        return θ
+
+
+@frozen(eq=False, slots=False)
+class Point:
+    """A parameter θ, and what a local model says there: each number is computed when first asked, and kept."""
+
+    model: LocalModel = field(repr=False)
+    θ: Array  # (n,)
+
+    @cached_property
+    def objective(self) -> float:
+        """The surrogate objective."""
+        return self.model.objective(self.θ)
+
+    @cached_property
+    def constraint(self) -> float:
+        """The surrogate constraint, in nats."""
+        return self.model.constraint(self.θ)
+
+    @cached_property
+    def objective_gradient(self) -> Array:
+        """∇ of the surrogate objective, (n,)."""
+        return self.model.objective_gradient(self.θ)
+
+    @cached_property
+    def constraint_gradient(self) -> Array:
+        """∇ of the surrogate constraint, (n,)."""
+        return self.model.constraint_gradient(self.θ)
+
+    def clamped_gradient(self, ε: float) -> Array:
+        """∇ of the objective with ratios clamped to [1 - ε, 1 + ε], (n,)."""
+        return self.model.clamped_gradient(self.θ, ε)
+
+    @property
+    def overflows(self) -> bool:
+        """Whether objective or constraint is not finite."""
+        return not (math.isfinite(self.constraint) and math.isfinite(self.objective))
+
+
+class Start(Point):
+    """The point at which a model is local: there the constraint is 0, its minimum."""
+
+    @cached_property
+    def constraint(self) -> float:
+        """0."""
+        return 0.0
+
+    @cached_property
+    def constraint_gradient(self) -> Array:
+        """0, (n,)."""
+        return np.zeros_like(self.θ)
+
+
+@frozen(eq=False, slots=False)
+class GradientOnly(LocalModel):
+    """A gradient and nothing else: without likelihoods of recorded actions no objective or divergence is known."""
+
+    θ: Array  # (n,)
+    g: Array  # (n,), ∇U(θ)
+    measures = False
+
+    def gradient(self) -> Array:
+        """∇U(θ), (n,)."""
+        return self.g
+
+
+@frozen(eq=False, slots=False)
+class Functions(LocalModel):
+    """Objective f and constraint g given as functions of θ_new, and nothing else."""
+
+    θ: Array  # (n,)
+    f: Callable[[Array], float]
+    g: Callable[[Array], float]
+
+    def objective(self, θ_new: Array) -> float:
+        """f(θ_new)."""
+        return self.f(θ_new)
+
+    def constraint(self, θ_new: Array) -> float:
+        """g(θ_new)."""
+        return self.g(θ_new)
+
+
+@frozen(eq=False, slots=False)
+class WithGradient(LocalModel):
+    """A local model in which another estimate g stands for the gradient."""
+
+    model: LocalModel
+    g: Array  # (n,)
+
+    @property
+    def θ(self) -> Array:  # type: ignore[override]
+        """(n,), where the step begins."""
+        return self.model.θ
+
+    def gradient(self) -> Array:
+        """The estimate, (n,)."""
+        return self.g
+
+    def natural(self, M: Any) -> Array:
+        """That of the model."""
+        return self.model.natural(M)
+
+    @property
+    def start(self) -> Point:
+        """The point θ of the model."""
+        return self.model.start
+
+    def at(self, θ_new: Array) -> Point:
+        """The point θ_new of the model."""
+        return self.model.at(θ_new)

@@ -1,0 +1,138 @@
+"""`struct`, the decorator of the library's structs: a frozen attrs class with two additions.
+
+Its constructor takes a Greek field by its ASCII name too, `epsilon=` for `ε`. Its `help` lists the fields, each with
+the comment that stands beside it in the source.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import io
+import textwrap
+import tokenize
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+__all__ = ["Field", "ascii_name", "field_comments", "struct"]
+
+_LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
+_SPELT = (  # lam, because lambda is a keyword of Python
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lam mu "
+    "nu xi omicron pi rho sigma tau upsilon phi chi psi omega"
+)
+_SMALL = dict(zip(_LETTERS, _SPELT.split(), strict=True))
+_ASCII = str.maketrans(_SMALL | {letter.upper(): name.title() for letter, name in _SMALL.items()})
+
+
+def ascii_name(name: str) -> str:
+    """A name with each Greek letter spelt out; λ is lam, as lambda is a keyword of Python.
+
+    >>> [ascii_name(name) for name in ("ε", "λ", "σ_min", "α_φ", "Σ", "θs", "n")]
+    ['epsilon', 'lam', 'sigma_min', 'alpha_phi', 'Sigma', 'thetas', 'n']
+    """
+    return name.translate(_ASCII)
+
+
+class Field(Protocol):
+    """What a validator is told of a field: an attribute of attrs, or `checks.Named` where an argument is checked."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+if TYPE_CHECKING:
+    from attrs import frozen as struct  # what type checkers know: they see the Greek names
+else:
+
+    def struct(cls=None, **options):
+        """Class decorator: `attrs.frozen(eq=False)`, with ASCII names for Greek fields and help that lists all fields.
+
+        Used as `@struct`, or with options of `attrs.define` as in `@struct(repr=False)`; `frozen=False` makes a struct
+        that can be changed. The positional order, the signature and `attrs.evolve` know the Greek names.
+
+        Raises TypeError if an ASCII name is that of another field; on construction if both names of a field are given.
+
+        >>> @struct
+        ... class Ball:
+        ...     ρ: float  # radius, m
+        >>> Ball(rho=2.0)
+        Ball(ρ=2.0)
+        """
+        if cls is None:
+            return lambda cls: struct(cls, **options)
+        made = attrs.define(cls, **{"frozen": True, "eq": False} | options)
+        _accept_ascii_names(made)
+        made.__doc__ = _Documentation(made.__doc__)
+        return made
+
+
+def _accept_ascii_names(cls: type) -> None:
+    """Let the constructor of an attrs class take the ASCII name of each field with a Greek one."""
+    init = vars(cls)["__init__"]
+    names = [a.alias for a in attrs.fields(cls) if a.init]
+    greek = {ascii_name(name): name for name in names if not name.isascii()}
+    for name in greek.keys() & set(names):
+        raise TypeError(f"{cls.__name__}.{name}: is also the ASCII name of {greek[name]}")
+    if greek:
+        setattr(cls, "__init__", _with_ascii_names(init, greek))  # noqa: B010  mypy has no other way
+
+
+def _with_ascii_names(init: Callable[..., None], greek: dict[str, str]) -> Callable[..., None]:
+    @wraps(init)
+    def __init__(self: object, *args: object, **options: object) -> None:  # noqa: N807
+        for name in tuple(options):
+            if name in greek:
+                if greek[name] in options:
+                    raise TypeError(f"{type(self).__name__}: {name} is {greek[name]}; give one of them, not both")
+                options[greek[name]] = options.pop(name)
+        init(self, *args, **options)
+
+    return __init__
+
+
+class _Documentation:
+    """The docstring of a struct, with its fields; put together when it is asked for, as that reads the source."""
+
+    def __init__(self, text: str | None):
+        self.text = text
+
+    def __get__(self, instance: object, cls: type) -> str:
+        comments = field_comments(cls)
+        names = {name: name if name.isascii() else f"{name} ({ascii_name(name)})" for name in comments}
+        width = max(map(len, names.values()), default=0)
+        lines = [f"    {names[name]:<{width}}  {text}".rstrip() for name, text in comments.items()]
+        return "\n".join([inspect.cleandoc(self.text or ""), "", "Fields:", *lines] if lines else [self.text or ""])
+
+
+def field_comments(cls: type) -> dict[str, str]:
+    """The fields that the constructor of a struct takes, in its order, each with the comment beside it in the source.
+
+    Comments are "" where there are none, and where there is no source.
+    """
+    said: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if "__attrs_attrs__" in vars(base):
+            said |= {name: text for name, text in _comments(base).items() if text or name not in said}
+    return {a.alias: said.get(a.name, "") for a in attrs.fields(cls) if a.init}
+
+
+def _comments(cls: type) -> dict[str, str]:
+    """Name and comment of each field that a class itself declares."""
+    try:
+        source = textwrap.dedent(inspect.getsource(cls))
+    except (OSError, TypeError):  # defined where no source is kept, as in an interactive session
+        return {}
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    (declared,) = ast.parse(source).body
+    assert isinstance(declared, ast.ClassDef)
+    return {
+        node.target.id: " ".join(comments[i] for i in range(node.lineno, (node.end_lineno or 0) + 1) if i in comments)
+        for node in declared.body
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
