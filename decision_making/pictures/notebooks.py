@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -34,18 +35,20 @@ def show(compute: Callable[[], Data], draw: Callable[[Data], Figure] | None = No
 
 
 def written(data: Any) -> str:
-    """Numbers, arrays, and dictionaries of them as text, a name on each line; of long arrays the ends."""
+    """Numbers, arrays, and dictionaries and tuples of them as text, a name on each line; of long arrays the ends.
+
+    >>> print(written({"α": 0.5, "θ": np.array([0.0, 1.0])}))
+    α  0.5
+    θ  [0. 1.]
+    """
     if isinstance(data, Mapping):
-        entries = [(str(name), written(value)) for name, value in data.items()]
-        deep = any("\n" in text for _, text in entries)
-        width = 0 if deep else max((len(name) for name, _ in entries), default=0)
-        return "\n".join(
-            f"{name}\n" + "\n".join(f"  {line}" for line in text.splitlines())
-            if deep
-            else f"{name.ljust(width)}  {text}"
-            for name, text in entries
-        )
+        texts = {str(name): written(value) for name, value in data.items()}
+        if any("\n" in text for text in texts.values()):
+            return "\n".join(f"{name}\n{indent(text, '  ')}" for name, text in texts.items())
+        width = max(map(len, texts), default=0)
+        return "\n".join(f"{name.ljust(width)}  {text}" for name, text in texts.items())
     if isinstance(data, tuple | list):
-        return ", ".join(written(x) for x in data)
+        parts = [written(x) for x in data]
+        return ("\n\n" if any("\n" in part for part in parts) else ", ").join(parts)
     with np.printoptions(precision=6, suppress=True, threshold=30, edgeitems=4, linewidth=100):
         return f"{data:.6g}" if isinstance(data, float) else str(data)
