@@ -202,7 +202,7 @@ show(example_10_2)
 # ## Figure 10.7: evolution strategies
 #
 # $\psi \leftarrow \psi + \alpha \sum_i w_i \nabla_\psi \log p(\theta_i \mid \psi)$ (algorithm 10.5). The gradient
-# grows without bound as $\Sigma$ narrows, so it is bounded to length 1 here; as it is, many runs end far away.
+# grows without bound as $\Sigma$ narrows, so it is bounded to length 1 here; as it is, some runs end far away.
 #
 # Watch the Gaussian turn towards the ridge of good gains, and then narrow onto it.
 

@@ -83,7 +83,8 @@ show(example_11_1)
 # ## Example 11.2: a slope through noise
 #
 # $f(x) = x^2$ is seen with noise of standard deviation 0.01, at 20 perturbations of standard deviation 0.01
-# around $x = 2$. The fitted slope has mean 4 and a standard deviation of 0.33: one fit may well be off by 0.8.
+# around $x = 2$. The fitted slope has mean 4 and a standard deviation of 0.33; the 4.832 that the book prints is
+# one of them.
 
 
 # %%

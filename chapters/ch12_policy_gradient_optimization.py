@@ -29,6 +29,13 @@ D = 10  # depth
 START = np.array([0.0, 1.0])
 π = dm.LinearGaussianPolicy()  # for whole runs, in which θ₂ may cross 0
 π_exact = dm.LinearGaussianPolicy(σ_min=0.0)  # σ = θ₂, as in the exact values
+
+# %% [markdown]
+# The pictures are of the simple regulator: $s' = s + a + w$, reward $-s^2$,
+# $a \sim \mathcal{N}(\theta_1 s, \theta_2^2)$; best is $(-1, 0)$. Its utility is known exactly, and a path is
+# what an update does again and again.
+
+# %%
 LOST = -1e6  # utility counted for a θ that runs away
 
 
@@ -180,8 +187,11 @@ def line_search(d: int, γ: float, θ: Any, ε: float, α: float, x: np.ndarray,
     natural = exact.update(dm.NaturalPolicyUpdate(P, B, d, 1, ε), π_exact, θ)
     step = exact.step(M, π_exact, θ)
     tried = M.max_backtracks if step.backtracks is None else step.backtracks
-    return {
-        **{"d": d, "γ": γ, "θ": θ, "ε": ε, "α": α, "step": step, "natural": natural},
+    settings = {"d": d, "γ": γ, "ε": ε, "α": α}
+    return settings | {
+        "θ": θ,
+        "step": step,
+        "natural": natural,
         "candidates": np.array([θ + α**j * (natural - θ) for j in range(tried + 1)]),
         "objective": on_grid(lambda θ_new: exact.expected_surrogate(P, B, π_exact, θ, θ_new, d), x, y),
         "constraint": on_grid(lambda θ_new: exact.expected_kl(P, B, π_exact, θ, θ_new, d), x, y),
@@ -321,7 +331,10 @@ def figure_12_7(m: int = 4000, ε: float = 0.1, β: float = 3.0, clamp: float = 
     value = np.array([clamped(θ_new) for θ_new in line])
     slope = np.array([dm.clamped_gradient(M, π_exact, θ, θ_new, τs) @ Δ for θ_new in line])
     return {
-        **{"t": t, "β": β, "clamp": clamp, "constraint": constraint},
+        "t": t,
+        "β": β,
+        "clamp": clamp,
+        "constraint": constraint,
         "surrogate": f - f[0],
         "penalized": f - f[0] - β * constraint,
         "clamped": value - value[0],

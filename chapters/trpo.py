@@ -304,8 +304,8 @@ def anatomy(updates: int = 2, seed: int = 3) -> dict[str, Any]:
         return t, kl, dm.surrogate_objective(surrogates, π, θ, θ + t * Δ, steps) - A.mean()
 
     step = dm.step(M, π, θ, φ, rng=0, τs=τs)
-    return {
-        **{"M": M, "δ": M.δ, "advantages": A, "g": g, "Δ": Δ, "step": step, "backtracks": step.backtracks},
+    parts = {"M": M, "δ": M.δ, "advantages": A, "g": g, "Δ": Δ, "step": step, "backtracks": step.backtracks}
+    return parts | {
         "episodes": len(M.P.episodes[0]),
         "residuals": [float(np.linalg.norm(F(x) - g) / np.linalg.norm(g)) for x in xs],
         "identity": [(float(g @ x), float(x @ F(x))) for x in xs],

@@ -79,7 +79,8 @@ def _regulator(P: SimpleRegulator, policy: TrainedPolicy, c: Configuration, titl
             right.plot(s, -(p * s**2 + q), line, color=CHOICES[0] if line == "-" else "black", label=label)
         right.set(xlabel="state s", ylabel=f"U(s) of depth {c['depth']}")
         for ax in (left, right):
-            ax.legend(frameon=False, fontsize=8)
+            ax.set_xticks([-1, -0.5, 0, 0.5, 1])
+            ax.legend()
         figure.suptitle(title, fontsize=10)
     return figure
 
