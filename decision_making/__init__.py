@@ -27,6 +27,10 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         DeterministicPolicyGradient as DeterministicPolicyGradient,
         GeneralizedAdvantageEstimation as GeneralizedAdvantageEstimation,
     )
+    from decision_making.sequential_problems.advantages import (
+        generalized_advantages as generalized_advantages,
+        temporal_differences as temporal_differences,
+    )
     from decision_making.sequential_problems.exact_solution_methods import (
         GaussSeidelValueIteration as GaussSeidelValueIteration,
         LinearProgramFormulation as LinearProgramFormulation,
@@ -40,6 +44,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         iterative_policy_evaluation as iterative_policy_evaluation,
         policy_evaluation as policy_evaluation,
         solve as solve,
+        sweeps as sweeps,
     )
     from decision_making.sequential_problems.policy_gradient_estimation import (
         BaselineSubtractionGradient as BaselineSubtractionGradient,
@@ -134,6 +139,7 @@ _HOMES = {  # module: what is imported from it
         "iterative_policy_evaluation",
         "policy_evaluation",
         "solve",
+        "sweeps",
     ],
     "decision_making.sequential_problems.policy_search": [
         "CrossEntropyPolicySearch",
@@ -181,6 +187,7 @@ _HOMES = {  # module: what is imported from it
         "DeterministicPolicyGradient",
         "GeneralizedAdvantageEstimation",
     ],
+    "decision_making.sequential_problems.advantages": ["generalized_advantages", "temporal_differences"],
     "decision_making.trust_region_policy_optimization": [
         "FeatureCritic",
         "LinearCritic",

@@ -6,9 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,6 +15,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import decision_making
+from decision_making import book
 from decision_making.pictures.films import film
 from decision_making.progress import sweep_progress, train_progress
 from decision_making.training import History, runs, sweeps
@@ -68,16 +67,15 @@ def chapter(
     The exit status is 0 if every number agrees with the book, else 1. One update looked into, for any θ and ε:
     decision-making chapter 12 --figure trust-region --theta 0,1 --epsilon 1
     """
-    scripts = chapters()
-    if number not in scripts:
-        fail(f"chapter {number}: must be one of {', '.join(scripts) or 'none: reinstall the package'}", 2)
+    if number not in book.scripts():
+        fail(f"chapter {number}: must be one of {', '.join(book.scripts()) or 'none: reinstall the package'}", 2)
     one: dict[str, Any] = {} if figure is None else {"figure": figure}
     one |= {} if theta is None else {"θ": _vector("--theta", theta)}
     one |= {} if epsilon is None else {"ε": epsilon}
     if one and figure is None:
         fail("--theta and --epsilon: belong to a --figure", 2)
     try:
-        status = load(scripts[number]).main(out=out, fast=fast, **one)
+        status = book.values(number).main(out=out, fast=fast, **one)
     except ModuleNotFoundError as error:
         fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]'")
     except ValueError as error:
@@ -373,26 +371,6 @@ def one_line_errors() -> Iterator[None]:
             raise
         said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         fail(" ".join(said.split()) or type(error).__name__)
-
-
-def chapters() -> dict[str, Path]:
-    """The chapter scripts by number or name, from the installed package or from the checkout around it."""
-    package = Path(decision_making.__file__).parent
-    folders = (package / "chapters", package.parent / "chapters")
-    scripts = next((found for folder in folders if (found := sorted(folder.glob("ch[0-9][0-9]_*.py")))), [])
-    more = [path for script in scripts[:1] if (path := script.with_name("trpo.py")).exists()]
-    return {str(int(script.name[2:4])): script for script in scripts} | {path.stem: path for path in more}
-
-
-def load(script: Path) -> ModuleType:
-    """The chapter script as a module, without running its main()."""
-    spec = spec_from_file_location(script.stem, script)
-    if spec is None or spec.loader is None:
-        raise OSError(f"{script} cannot be loaded")
-    module = module_from_spec(spec)
-    sys.modules[script.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def fail(message: str, status: int = 1) -> NoReturn:

@@ -1,7 +1,13 @@
-"""What tests share: chapter scripts as the command line loads them, and the local model of recorded trajectories."""
+"""What tests share: chapters and their tables, the regulator's values, the local model of recorded trajectories."""
 
-from decision_making import cli
+from decision_making import book
 from decision_making.sequential_problems.policy_gradient_optimization import evidence
+
+regulator = book.part("book_values.regulator")
+UPDATES = [regulator.in_numbers(row) for row in regulator.UPDATES]  # γ, θ, U, ∇U, diag F, restricted, natural, its KL
+LINE_SEARCHES = [  # d, γ, θ, ε; natural step, its constraint; result, backtracks, surrogate before and after
+    (*row[:-1], *row[-1]) for row in map(regulator.in_numbers, regulator.LINE_SEARCHES)
+]
 
 
 def surrogate(M, π, θ, τs):
@@ -16,30 +22,36 @@ def scores_and_returns(M, π, θ, τs):
 
 def script(number):
     """The script of a chapter as a module; its name on the command line is "7", or "trpo"."""
-    return cli.load(cli.chapters()[number])
+    return book.script(number)
 
 
-def judged(chapter, compare, data):
+def table(number):
+    """The module that compares it with the book."""
+    return book.values(number)
+
+
+def judged(compare, data):
     """Whether every row that `compare` makes of the data agrees with the book."""
-    report = chapter.Report("a chapter")
+    report = book.part("book_values.report").Report("a chapter")
     compare(report, data)
     assert report.rows
     return report.agrees
 
 
-def assert_described(chapter):
+def assert_described(chapter, values):
     """Every function has a docstring, and those of the book's examples, figures and exercises are items."""
-    computed = {item.compute for item in chapter.ITEMS}
-    for name, f in vars(chapter).items():
-        if callable(f) and getattr(f, "__module__", "") == chapter.__name__:
-            assert f.__doc__, name
-            if name.startswith(("example_", "figure", "exercise_")):
-                assert f in computed, name
+    computed = {item.compute.__name__ for item in values.ITEMS}
+    for module in (chapter, values):
+        for name, f in vars(module).items():
+            if callable(f) and getattr(f, "__module__", "") == module.__name__:
+                assert f.__doc__, name
+                if name.startswith(("example_", "figure", "exercise_")):
+                    assert name in computed, name
 
 
-def assert_main_agrees(chapter, out, capsys, figures):
+def assert_main_agrees(values, out, capsys, figures):
     """main() says that the rows agree, and draws these figures."""
-    assert chapter.main(out=out, fast=True, progress=False) == 0
+    assert values.main(out=out, fast=True, progress=False) == 0
     printed = capsys.readouterr().out
     assert "rows agree" in printed
     assert "DO NOT" not in printed

@@ -267,6 +267,7 @@ CALLS = {
         for f in (dm.returns, dm.rewards_to_go, dm.local_rewards_to_go)
     },
     "named_rule": (lambda: dm.named_rule("trust-region"), ValueError, r"name = 'trust-region'.*mean trust_region\?"),
+    "sweeps(3)": (lambda: dm.sweeps(3, P), TypeError, "M = 3: sweeps knows .*ValueIteration"),
     "gradient(None)": (lambda: dm.gradient(None, π, θ), TypeError, "M = None: gradient knows"),
     "optimize(3)": (lambda: dm.optimize(3, None, flat), TypeError, "M = 3: optimize knows"),
     "optimize_dist(HookeJeeves)": (

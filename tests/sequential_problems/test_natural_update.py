@@ -42,7 +42,7 @@ from tests.sequential_problems.test_surrogate import (
     population,
     replayed,
 )
-from tests.support import scores_and_returns, surrogate
+from tests.support import UPDATES, scores_and_returns, surrogate
 
 generators = st.integers(0, 10_000).map(np.random.default_rng)
 
@@ -74,18 +74,11 @@ def closed_form(g, F, ε):
     return u * np.sqrt(2 * ε / (g @ u))
 
 
-# ---- the regulator's table: γ, θ, restricted and natural θ' at depth 10 with ε = 0.01
-
-TABLE = [
-    (1.0, [0, 1], [-251.4, -90], [46.45, 20], [-0.133146, 0.952334], [-0.0182156, 0.984855]),
-    (0.9, [0, 1], [-119.596449, -47.502193], [46.45, 20], [-0.131434, 0.947796], [-0.0177515, 0.983625]),
-    (0.9, [-0.5, 0.5], [-2.044527, -6.963858], [12.551112, 80], [-0.539839, 0.364306], [-0.523770, 0.487298]),
-    (0.9, [-0.8, 0.1], [-0.078202, -1.140807], [29.079861, 2000], [-0.809672, -0.041090], [-0.812961, 0.097251]),
-]
+# ---- the regulator's table, at depth 10 with ε = 0.01
 
 
-@pytest.mark.parametrize(("γ", "θ", "g", "F", "restricted", "natural"), TABLE)
-def test_regulator_table_from_exact_moments(γ, θ, g, F, restricted, natural):
+@pytest.mark.parametrize(("γ", "θ", "U", "g", "F", "restricted", "natural", "kl"), UPDATES)
+def test_regulator_table_from_exact_moments(γ, θ, U, g, F, restricted, natural, kl):
     π, τs = with_scores(*moments(np.array(g), np.diag(F)))
     np.testing.assert_allclose(update(replayed(NaturalPolicyUpdate, 0.01, γ=γ), π, θ, τs=τs), natural, atol=1.1e-6)
     np.testing.assert_allclose(

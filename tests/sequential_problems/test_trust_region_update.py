@@ -25,6 +25,7 @@ from decision_making.problems import SimpleRegulator
 from tests import strategies
 from tests.oracles import enumeration, regulator
 from tests.sequential_problems.test_surrogate import OVER_STEPS, everything, population, replayed
+from tests.support import LINE_SEARCHES
 
 P, π = SimpleRegulator(0.9), LinearGaussianPolicy(0.0)
 
@@ -86,15 +87,7 @@ def test_accepts_the_smallest_number_of_shrinks_that_passes(record, γ, ε, α, 
 
 @pytest.mark.parametrize(
     ("d", "γ", "θ", "ε", "natural", "constraint", "result", "backtracks", "before", "after"),
-    [
-        (10, 1.0, (0, 1), 0.01, (-0.018216, 0.984855), 0.001030, (-0.018216, 0.984855), 0, -33.88, -33.290956),
-        (10, 1.0, (0, 1), 0.1, (-0.057603, 0.952107), 0.010990, (-0.057603, 0.952107), 0, -33.88, -32.052857),
-        (10, 1.0, (0, 1), 1.0, (-0.182156, 0.848548), 0.137209, (-0.182156, 0.848548), 0, -33.88, -28.457836),
-        (10, 0.9, (0, 1), 1.0, (-0.177515, 0.836248), 0.079066, (-0.177515, 0.836248), 0, -16.584988, -13.936239),
-        (2, 1.0, (0, 1), 1.0, (-0.229984, 0.304299), 3.88274, (-0.114992, 0.652149), 1, -1.16, -0.861811),
-        (2, 1.0, (-0.5, 0.5), 1.0, (-0.849615, 0.163495), 3.49855, (-0.674808, 0.331748), 1, -0.335, -0.257816),
-        (3, 0.9, (-0.5, 0.5), 2.0, (-1.041993, 0.137234), 6.00035, (-0.770997, 0.318617), 1, -0.472646, -0.355525),
-    ],
+    LINE_SEARCHES,
 )
 def test_table_of_large_sample_updates(d, γ, θ, ε, natural, constraint, result, backtracks, before, after):
     """The line search on the expected surrogates of the regulator, from the natural step of the exact moments."""
