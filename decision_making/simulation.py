@@ -16,7 +16,7 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, Named, all_finite, count, function, parameters
-from decision_making.problem import RNG
+from decision_making.problem import RNG, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
@@ -58,12 +58,12 @@ class _Record:
     terminated: Any = None  # (m,)
 
     def __attrs_post_init__(self) -> None:
-        if not callable(getattr(self.P, "TR", None)):
+        if not offers(self.P, Simulable):
             raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
 
     def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
         """Algorithm 11.1 for the trajectories of the block, from the start states s."""
-        m, terminal = len(s), getattr(self.P, "terminal", None)
+        m, terminal = len(s), self.P.terminal if offers(self.P, HasTerminal) else None
         ended = _never if terminal is None else lambda s: _rows(terminal(s), m, "terminal(s)").astype(bool)
         alive = ~ended(s)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and named at the end
@@ -119,7 +119,7 @@ def _never(s: Array) -> Array:
 
 def check_parameters(π: Any, θ: Array) -> None:
     """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
-    n = getattr(π, "n", None)
+    n = π.n if offers(π, Parametric) else None
     if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
         raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")
     if not all_finite(θ):

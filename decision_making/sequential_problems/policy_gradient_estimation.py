@@ -16,8 +16,8 @@ from attrs import field
 from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
-from decision_making.problem import RNG
-from decision_making.sampling import default_rng, start_distribution
+from decision_making.problem import RNG, HasStates, offers
+from decision_making.sampling import default_rng, is_vector, start_distribution
 from decision_making.simulation import rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import (
@@ -68,9 +68,9 @@ class Sampled:
     def __attrs_post_init__(self) -> None:
         if self.P is ELSEWHERE or self.b is ELSEWHERE:
             return
-        S = getattr(self.P, "S", None)
-        if S is not None and not callable(self.b) and not hasattr(self.b, "rvs") and len(self.b) != len(S):
-            refuse(self, "b", f"a vector of {len(self.b)}", f"one probability for each of the {len(S)} states of P")
+        if offers(self.P, HasStates) and is_vector(self.b) and len(self.b) != len(self.P.S):
+            states = f"one probability for each of the {len(self.P.S)} states of P"
+            refuse(self, "b", f"a vector of {len(self.b)}", states)
 
 
 @struct

@@ -26,7 +26,7 @@ from decision_making.checks import (
     share,
 )
 from decision_making.policies import Policy
-from decision_making.problem import RNG
+from decision_making.problem import RNG, Collects, Critic, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     end_states,
@@ -60,7 +60,7 @@ from decision_making.verbs import follow, known, step, update
 
 
 def _critic(M: Any, attribute: Any, critic: Any) -> None:
-    if not all(callable(getattr(critic, verb, None)) for verb in ("init", "predict", "fit")):
+    if not offers(critic, Critic):
         refuse(
             M, attribute.name, critic, "a critic, with init(rng), predict(φ, s) and fit(φ, s, targets, rng)", TypeError
         )
@@ -226,7 +226,7 @@ def check_likelihoods(here: Batch, τs: Trajectories) -> None:
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
     """The given trajectories, else n environment steps collected by M.P."""
     if τs is None:
-        if not callable(getattr(M.P, "collect", None)):
+        if not offers(M.P, Collects):
             raise TypeError(f"P = {M.P!r}: must collect environment steps, as GymnasiumProblem does, or τs be given")
         return M.P.collect(π, θ, M.n, rng)
     check_trajectories(τs)
