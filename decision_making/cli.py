@@ -290,31 +290,34 @@ def _settings_in(config: Path | None) -> dict[str, object]:
     return found
 
 
-def _settings(given: list[str]) -> dict[str, object]:
-    """name=value pairs, values as in TOML, bare words as texts."""
-    found: dict[str, object] = {}
+def _pairs(given: list[str], form: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each text name=value."""
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            fail(f"--set {text}: must be name=value", 2)
-        try:
-            found[name.strip()] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = value
-    return found
+            fail(f"--set {text}: must be {form}", 2)
+        yield name.strip(), value
+
+
+def _value(text: str) -> object:
+    """A value as in TOML, a bare word as a text."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _settings(given: list[str]) -> dict[str, object]:
+    """Settings from texts name=value."""
+    return {name: _value(text) for name, text in _pairs(given, "name=value")}
 
 
 def _several(given: list[str]) -> dict[str, object]:
-    """name=value,value,... as lists, values as in TOML, bare words as texts."""
+    """Settings with several values each, from texts name=value,value,..."""
     found: dict[str, object] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            fail(f"--set {text}: must be name=value or name=value,value", 2)
-        try:
-            found[name.strip()] = tomllib.loads(f"x = [{value}]")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = [_settings([f"x={x.strip()}"])["x"] for x in value.split(",")]
+    for name, text in _pairs(given, "name=value or name=value,value"):
+        values = _value(f"[{text}]")  # a text, where a value among them is a bare word
+        found[name] = values if isinstance(values, list) else [_value(x.strip()) for x in text.split(",")]
     return found
 
 
