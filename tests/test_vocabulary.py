@@ -130,10 +130,7 @@ def test_every_room_is_in_the_order():
     } == set(ROOMS)
 
 
-NAMELESS = ("sequential_problems.actor_critic",)  # whose registered methods are still called _, until it is done
-
-
-@pytest.mark.parametrize("room", [room for room in ROOMS if room not in NAMELESS])
+@pytest.mark.parametrize("room", ROOMS)
 def test_registered_methods_have_names(room):
     """Tracebacks and readers know a function by its name: `def _(M, ...)` has none."""
     for source in sources_of(room):

@@ -78,7 +78,9 @@ class ActorCritic(Sampled):
     """
 
     U: Any = field(validator=function)  # value function U(φ, s)
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
     λ = 0.0  # a residual is the generalized advantage at λ = 0
 
@@ -93,7 +95,9 @@ class GeneralizedAdvantageEstimation(Sampled):
 
     U: Any = field(validator=function)  # value function U(φ, s)
     λ: float = field(validator=discount)  # decay of the residuals, in [0, 1]
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 @struct
@@ -110,7 +114,9 @@ class DeterministicPolicyGradient(Sampled):
 
     Q: Any = field(validator=function)  # action value function Q(φ, s, a)
     σ: float = field(validator=not_negative)  # standard deviation of the exploration noise, in units of the action
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 Critic = ActorCritic | GeneralizedAdvantageEstimation
@@ -140,7 +146,7 @@ def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
 def actor_and_critic_gradients(
     M: Critic, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
-    """The actor\'s gradient from advantages, and the critic\'s of its squared error, (n,) and (n_φ,)."""
+    """The actor's gradient from advantages, and the critic's of its squared error, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
@@ -149,7 +155,7 @@ def actor_and_critic_gradients(
 
 
 @gradient.register(DeterministicPolicyGradient)
-def _(
+def deterministic_policy_gradients(
     M: DeterministicPolicyGradient,
     π: Any,
     θ: Array,
@@ -158,6 +164,7 @@ def _(
     rng: RNG = None,
     τs: Trajectories | None = None,
 ) -> tuple[Array, Array]:
+    """The actor's gradient through the critic, and the critic's of its squared residual, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     m, d = τs.r.shape
     chosen = np.shape(π(θ, τs.s))

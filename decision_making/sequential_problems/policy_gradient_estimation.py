@@ -82,7 +82,7 @@ class FiniteDifferenceGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # size of the difference
-    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # the same for every Û
 
 
 @struct
@@ -95,7 +95,9 @@ class RegressionGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # length of the perturbations
-    base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))
+    base: str = field(  # "fresh" or "shared", the rollouts at θ
+        default="fresh", kw_only=True, validator=one_of("fresh", "shared")
+    )
 
 
 @struct
@@ -119,8 +121,10 @@ class BaselineSubtractionGradient(Sampled):
     unbiased, needs m >= 2. A component whose scores are all 0 has base 0.
     """
 
-    baseline: str = field(default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means"))
-    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)
+    baseline: str = field(  # which quotient is the base
+        default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means")
+    )
+    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)  # base from the other trajectories
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()

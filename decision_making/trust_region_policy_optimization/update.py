@@ -125,7 +125,7 @@ class TrustRegionPolicyOptimization(WithCritic):
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
-    advantage: str = field(
+    advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
         validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),

@@ -90,9 +90,9 @@ def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain
 class SurrogateSimulatedAgain(LocalModel):
     """The surrogates of trajectories without a record: sums over blocks that are simulated again for each reading."""
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sample
-    τs: SimulatedAgain
+    τs: SimulatedAgain  # trajectories
     γ: float  # discount factor
     over_steps: str  # "mean" or "sum"
 
