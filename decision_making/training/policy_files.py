@@ -63,7 +63,9 @@ class TrainedPolicy:
         if "start" in self.action:
             a = a + self.action["start"]
         if "low" in self.action:
-            a = np.clip(a, self.action["low"], self.action["high"]).astype(self.action["low"].dtype)
+            low, high = self.action["low"], self.action["high"]
+            a = a.reshape((*a.shape[:-1], *low.shape))  # those of a Box of shape () have no axis of their own
+            return np.asarray(np.clip(a, low, high), low.dtype)
         return a if np.ndim(a) else a.item()
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
