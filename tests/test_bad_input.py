@@ -1130,7 +1130,7 @@ def test_the_catalogue_has_the_whole_public_surface():
     text = Path(__file__).read_text(encoding="utf-8")
     results = {"Generation", "LocalModel", "Status", "Step"}  # what calls return: nobody makes them
     results |= {"Rule", "Sampled", "stepped", "struct"}  # what a new rule is made of
-missing = [name for name in dm.__all__ if name not in results and not re.search(rf"\b{name}\b", text)]
+    missing = [name for name in dm.__all__ if name not in results and not re.search(rf"\b{name}\b", text)]
     assert not missing
     assert inspect.isclass(dm.Step)
     assert len(FIELDS) + len(CALLS) + len(COMMANDS) > 500
