@@ -237,8 +237,11 @@ class _CLIP:
 
 def restricted_update(θ: Array, u: Array, ε: float) -> Array:
     """θ + √(2ε) u / ‖u‖ (equation 12.6); θ itself where u is zero."""
-    direction, _ = _direction(u)
-    return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
+    direction, length = _direction(u)
+    if length == 0:
+        return θ
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
 
 
 def _direction(u: Array) -> tuple[Array, float]:
