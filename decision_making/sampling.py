@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, Field, refuse
+from decision_making.problem import FrozenDistribution, offers
 from decision_making.structs import struct
 
 ROW_SUM_TOLERANCE = 1e-8
@@ -115,9 +116,14 @@ def inverse_transform(rows: Array, i: Array, u: Array) -> Array:
     return k
 
 
-def start_distribution(M: Any, field: Any, b: Any) -> None:
+def is_vector(b: object) -> bool:
+    """Whether a start distribution is a vector of probabilities: neither a function nor a frozen distribution."""
+    return not callable(b) and not offers(b, FrozenDistribution)
+
+
+def start_distribution(M: object, field: Field, b: Any) -> None:
     """Attrs validator: a probability vector, a frozen scipy.stats distribution, or a callable b(m, rng) -> s."""
-    if callable(getattr(b, "rvs", None)) or callable(b):
+    if not is_vector(b):
         return
     allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
     try:
@@ -134,7 +140,7 @@ def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     """m start states from b, first axis m: the one place that knows what a start distribution may be."""
     if type(getattr(b, "dist", None)).__name__ == "norm_gen" and len(b.args) == 2 and not b.kwds:
         s = rng.standard_normal(m) * b.args[1] + b.args[0]  # as `rvs` does it, without its checks: they take longer
-    elif callable(getattr(b, "rvs", None)):
+    elif offers(b, FrozenDistribution):
         s = b.rvs(size=m, random_state=rng)
     elif callable(b):
         s = b(m, rng)

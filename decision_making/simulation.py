@@ -16,14 +16,16 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, Named, all_finite, count, function, parameters
+from decision_making.problem import RNG, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
+from decision_making.structs import struct
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
 
 __all__ = ["SimulatedAgain", "check_parameters", "rollouts", "simulate", "start_states"]
 
 
-def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = None) -> Trajectories:
+def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: RNG = None) -> Trajectories:
     """Roll out d steps from the batch of start states s (m, ...) with actions π(s) (algorithm 11.1).
 
     π and P.TR act on the whole batch. Where P.terminal says that a state is terminal the trajectory ends there.
@@ -57,12 +59,12 @@ class _Record:
     terminated: Any = None  # (m,)
 
     def __attrs_post_init__(self) -> None:
-        if not callable(getattr(self.P, "TR", None)):
+        if not offers(self.P, Simulable):
             raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
 
     def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
         """Algorithm 11.1 for the trajectories of the block, from the start states s."""
-        m, terminal = len(s), getattr(self.P, "terminal", None)
+        m, terminal = len(s), self.P.terminal if offers(self.P, HasTerminal) else None
         ended = _never if terminal is None else lambda s: _rows(terminal(s), m, "terminal(s)").astype(bool)
         alive = ~ended(s)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and named at the end
@@ -118,7 +120,7 @@ def _never(s: Array) -> Array:
 
 def check_parameters(π: Any, θ: Array) -> None:
     """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
-    n = getattr(π, "n", None)
+    n = π.n if offers(π, Parametric) else None
     if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
         raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")
     if not all_finite(θ):
@@ -150,7 +152,7 @@ def start_states(b: Any, m: int, θ: Array, rng: np.random.Generator) -> Array:
 
 
 @rollouts.register(object)
-def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
+def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: RNG = None) -> Trajectories:
     """`rollouts` of any problem with a sampler TR, in blocks of `BLOCK` trajectories."""
     rng, θ = default_rng(rng), np.asarray(θ)
     count(None, Named("d"), d)
@@ -164,7 +166,7 @@ def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: 
     return record.trajectories()
 
 
-@define(eq=False)
+@struct(frozen=False)
 class SimulatedAgain:
     """The trajectories of `rollouts` without a record: read block by block, and simulated again for each reading.
 
@@ -182,7 +184,7 @@ class SimulatedAgain:
     θ: Array = field(converter=parameters)  # (n,), the parameters that sample
     d: int = field(validator=count)  # depth: steps of a trajectory
     m: int = field(validator=count)  # number of trajectories
-    rng: np.random.Generator = field(default=None, converter=default_rng)
+    rng: np.random.Generator = field(default=None, converter=default_rng)  # random numbers
     _before: np.random.Generator = field(init=False)
     _rewards: list[float] | None = field(init=False, default=None)  # of the blocks, in sum, at the first reading
 

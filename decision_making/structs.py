@@ -13,11 +13,11 @@ import textwrap
 import tokenize
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
-__all__ = ["Field", "ascii_name", "field_comments", "struct"]
+__all__ = ["ascii_name", "field_comments", "struct"]
 
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 _SPELT = (  # lam, because lambda is a keyword of Python
@@ -35,14 +35,6 @@ def ascii_name(name: str) -> str:
     ['epsilon', 'lam', 'sigma_min', 'alpha_phi', 'Sigma', 'thetas', 'n']
     """
     return name.translate(_ASCII)
-
-
-class Field(Protocol):
-    """What a validator is told of a field: an attribute of attrs, or `checks.Named` where an argument is checked."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
 
 
 if TYPE_CHECKING:

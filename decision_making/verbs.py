@@ -6,12 +6,18 @@ for it, under a name of its own. A first argument that no chapter knows is a Typ
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import singledispatch
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from decision_making.problem import RNG
+
+before_listing: list[Callable[[], None]] = []  # called before what a verb knows is listed: parts may not be loaded yet
 
 
 @singledispatch
-def update(M: Any, *given: Any, **options: Any) -> Any:
+def update(M: object, *given: object, **options: object) -> Any:
     """What has been learnt after one more update.
 
     update(M, π, θ, *, rng=None, τs=None) -> θ_new
@@ -31,7 +37,7 @@ def update(M: Any, *given: Any, **options: Any) -> Any:
 
 
 @singledispatch
-def step(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
+def step(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """One update of θ by M, as a `Step` that says what happened (chapters 12 and 13).
 
     The arguments and errors are those of `update`; θ after the update is `step(...).θ`.
@@ -40,7 +46,7 @@ def step(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any 
 
 
 @singledispatch
-def follow(M: Any, here: Any) -> Any:
+def follow(M: object, here: object) -> Any:
     """The body of an update rule: the `Step` that M makes, given a local model `here` of objective and divergence.
 
     The rule does not know who made the local model: recorded trajectories, expectations, a critic or a batch of
@@ -50,7 +56,7 @@ def follow(M: Any, here: Any) -> Any:
 
 
 @singledispatch
-def gradient(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
+def gradient(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """An estimate of ∇U(θ), (n,), by the estimator M (chapter 11).
 
     With a critic (chapter 13) the pair (grad_θ, grad_φ).
@@ -65,7 +71,7 @@ def gradient(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: 
 
 
 @singledispatch
-def rollouts(P: Any, b: Any, π: Any, θ: Any, d: int, m: int, rng: Any = None) -> Any:
+def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: RNG = None) -> Any:
     """m `Trajectories` of depth d of the problem P under π_θ, from start states s ~ b (algorithm 11.1).
 
     θ is (n,), or (m, n) for parameters of each trajectory's own. Time and memory grow with m·d only.
@@ -76,14 +82,98 @@ def rollouts(P: Any, b: Any, π: Any, θ: Any, d: int, m: int, rng: Any = None) 
     unknown(rollouts, "P", P)
 
 
-def unknown(verb: Any, name: str, x: Any) -> NoReturn:
+@singledispatch
+def solve(M: object, P: object = None) -> Any:
+    """The solution of the problem P by the method M (chapter 7): a policy that is called as π(s).
+
+    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
+    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+
+    Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
+    needs a discount.
+    """
+    unknown(solve, "M", M)
+
+
+@singledispatch
+def sweeps(M: object, P: object) -> Iterator[Any]:
+    """What M has after each of its sweeps, beginning with the start; `solve` takes the last (chapter 7).
+
+    Policy iteration yields policies, the last one twice if no state changed; value iteration yields utilities (S,).
+    """
+    unknown(sweeps, "M", M)
+
+
+@singledispatch
+def lookahead(P: object, U: object, s: object, a: object) -> Any:
+    """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
+
+    U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
+    arrays. Raises ValueError if U has the wrong length.
+    """
+    unknown(lookahead, "P", P)
+
+
+@singledispatch
+def greedy(P: object, U: object, s: object) -> Any:
+    """The action a with the highest `lookahead` in s, the first of equals, and that value u (algorithm 7.5).
+
+    On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or a
+    state is unknown.
+    """
+    unknown(greedy, "P", P)
+
+
+@singledispatch
+def backup(P: object, U: object, s: object) -> Any:
+    """max_a lookahead(P, U, s, a), the utility of s after one backup (algorithm 7.7).
+
+    On a tabular problem s may be an array.
+    """
+    unknown(backup, "P", P)
+
+
+@singledispatch
+def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
+    """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
+
+    Of a search that moves a distribution this is the mode of the last one. The same rng, an int or a Generator in the
+    same state, gives the same bits, if U draws from no other source. π is handed on to U; if it has a number of
+    parameters n, it is checked.
+
+    Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
+    number for each θ, or nothing but NaN for a population.
+    """
+    unknown(optimize, "M", M)
+
+
+@singledispatch
+def optimize_dist(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
+    """The search distribution that M ends with (algorithms 10.4 to 10.6); arguments and errors of `optimize`."""
+    unknown(optimize_dist, "M", M)
+
+
+@singledispatch
+def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterator[Any]:
+    """The search by M, one `Generation` after the other; `optimize` and `optimize_dist` take the last (chapter 10).
+
+    The lengths of all `us` add up to the number of evaluations. Hooke-Jeeves begins with its start, evaluated alone.
+
+    Raises TypeError for an M that is not known.
+    """
+    unknown(generations, "M", M)
+
+
+def unknown(verb: Any, name: str, x: object) -> NoReturn:
     """Raise TypeError: x is no first argument of the verb."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
 
 
-def known(verb: Any) -> str:
-    """The names of the structs that a verb knows, of the parts of the book that are loaded."""
-    names = {leaf.__name__ for t in verb.registry if t is not object for leaf in _leaves(t)}
+def known(*verbs: Any) -> str:
+    """The names of the structs that some verbs know."""
+    for load in before_listing:
+        load()
+    names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
 
 

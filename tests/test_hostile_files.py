@@ -13,8 +13,7 @@ from functools import cache
 import gymnasium
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import SoftmaxPolicy
 from decision_making.pictures.films import film

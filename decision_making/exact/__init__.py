@@ -17,7 +17,9 @@ from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
 from decision_making.mdp import Table
 from decision_making.policies import LinearGaussianPolicy, Policy
+from decision_making.problem import Enumerable, HasMoments, offers
 from decision_making.problems import SimpleRegulator
+from decision_making.sampling import is_vector
 from decision_making.sequential_problems.policy_gradient_estimation import (
     FiniteDifferenceGradient,
     RegressionGradient,
@@ -92,9 +94,14 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     """The expectations under π_θ that an update needs, by whichever way P allows."""
     θ = parameters(θ, π.n)
     Sampled(P, b, d, 1)  # checks P, b and d
-    if isinstance(getattr(P, "T", None), Table) and not callable(b) and not hasattr(b, "rvs"):
+    if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
-    if isinstance(P, SimpleRegulator) and not P.truncated and isinstance(π, LinearGaussianPolicy) and hasattr(b, "var"):
+    if (
+        isinstance(P, SimpleRegulator)
+        and not P.truncated
+        and isinstance(π, LinearGaussianPolicy)
+        and offers(b, HasMoments)
+    ):
         return RegulatorExpectation(P, b, π, θ, d, over_steps)
     raise ValueError(
         f"no exact answer for {type(P).__name__} with {type(π).__name__} and this b: known are tabular problems with a "

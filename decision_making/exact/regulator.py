@@ -28,12 +28,12 @@ class RegulatorExpectation(Expectation):
     from k on to go is p_k s² + q_k, backward: p_k = 1 + γ (1 + θ₁)² p_{k+1}, q_k = γ (q_{k+1} + p_{k+1} (σ² + 0.1²)).
     """
 
-    P: SimpleRegulator
+    P: SimpleRegulator  # problem
     b: Any  # has a mean and a variance
-    π: LinearGaussianPolicy
+    π: LinearGaussianPolicy  # policy
     θ: Array  # (2,)
-    d: int
-    over_steps: str = "mean"
+    d: int  # depth: steps of a trajectory
+    over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
     def _σ(self, θ: Array) -> Any:
         return anp.abs(θ[1]) + self.π.σ_min

@@ -12,6 +12,7 @@ from decision_making.checks import Array
 from decision_making.exact.expectation import Expectation
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass, weighted_score
+from decision_making.problem import HasTerminal, offers
 from decision_making.sequential_problems.policy_gradient_optimization import Surrogate
 from decision_making.trajectories import Trajectories, discounts
 
@@ -26,12 +27,12 @@ class TabularExpectation(Expectation):
     so the backward pass keeps the possible numbers of steps left apart where there are terminal states.
     """
 
-    P: Any
+    P: Any  # problem
     b: Array  # (S,)
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,)
-    d: int
-    over_steps: str = "mean"
+    d: int  # depth: steps of a trajectory
+    over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
     @cached_property
     def grid(self) -> Trajectories:
@@ -53,8 +54,9 @@ class TabularExpectation(Expectation):
     def ends(self) -> Array:
         """Whether a state is terminal, (S,)."""
         n_states = len(self.b)
-        terminal = getattr(self.P, "terminal", None)
-        return np.zeros(n_states, bool) if terminal is None else np.asarray(terminal(np.arange(n_states)), dtype=bool)
+        if not offers(self.P, HasTerminal):
+            return np.zeros(n_states, bool)
+        return np.asarray(self.P.terminal(np.arange(n_states)), dtype=bool)
 
     @cached_property
     def occupancy(self) -> Array:

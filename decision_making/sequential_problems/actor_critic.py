@@ -31,6 +31,7 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
+from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     checked_values,
@@ -77,7 +78,9 @@ class ActorCritic(Sampled):
     """
 
     U: Any = field(validator=function)  # value function U(φ, s)
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
     λ = 0.0  # a residual is the generalized advantage at λ = 0
 
@@ -92,7 +95,9 @@ class GeneralizedAdvantageEstimation(Sampled):
 
     U: Any = field(validator=function)  # value function U(φ, s)
     λ: float = field(validator=discount)  # decay of the residuals, in [0, 1]
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 @struct
@@ -109,7 +114,9 @@ class DeterministicPolicyGradient(Sampled):
 
     Q: Any = field(validator=function)  # action value function Q(φ, s, a)
     σ: float = field(validator=not_negative)  # standard deviation of the exploration noise, in units of the action
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 Critic = ActorCritic | GeneralizedAdvantageEstimation
@@ -137,9 +144,9 @@ def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
 @gradient.register(ActorCritic)
 @gradient.register(GeneralizedAdvantageEstimation)
 def actor_and_critic_gradients(
-    M: Critic, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: Critic, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
-    """The actor\'s gradient from advantages, and the critic\'s of its squared error, (n,) and (n_φ,)."""
+    """The actor's gradient from advantages, and the critic's of its squared error, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
@@ -148,9 +155,16 @@ def actor_and_critic_gradients(
 
 
 @gradient.register(DeterministicPolicyGradient)
-def _(
-    M: DeterministicPolicyGradient, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+def deterministic_policy_gradients(
+    M: DeterministicPolicyGradient,
+    π: Any,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> tuple[Array, Array]:
+    """The actor's gradient through the critic, and the critic's of its squared residual, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     m, d = τs.r.shape
     chosen = np.shape(π(θ, τs.s))
@@ -190,7 +204,7 @@ def _pulled_back(vjp: Callable[[Array], Array], value: Array, seed: Array, x: Ar
 
 
 def trajectories(
-    M: Any, π: Any, θ: Any, φ: Any, rng: Any, τs: Trajectories | None
+    M: Any, π: Any, θ: Any, φ: Any, rng: RNG, τs: Trajectories | None
 ) -> tuple[Array, Array, Trajectories]:
     """θ and φ checked, and the trajectories to learn from: the given ones, else m of depth d."""
     if φ is None:
@@ -216,7 +230,7 @@ class _Exploring:
     def n(self) -> int:
         return len(self.θ)
 
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
         a = np.asarray(self.π(θ, s))
         dtype = np.float32 if a.dtype == np.float32 else np.float64
         return np.asarray(a + dtype(self.σ) * default_rng(rng).standard_normal(a.shape, dtype))
@@ -268,7 +282,7 @@ class ActorCriticUpdate(WithCritic):
 
 @step.register
 def actor_critic_step(
-    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Step:
     """The actor's step by the rule, and the critic's down its gradient."""
     check_critic(M, φ)
@@ -282,7 +296,7 @@ def actor_critic_step(
 
 @update.register
 def updated_actor_and_critic(
-    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array | None]:
     """`step(...)`.θ and .φ."""
     taken = actor_critic_step(M, π, θ, φ, rng=rng, τs=τs)

@@ -16,7 +16,8 @@ from attrs import field
 from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
-from decision_making.sampling import default_rng, start_distribution
+from decision_making.problem import RNG, HasStates, offers
+from decision_making.sampling import default_rng, is_vector, start_distribution
 from decision_making.simulation import rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import (
@@ -67,9 +68,9 @@ class Sampled:
     def __attrs_post_init__(self) -> None:
         if self.P is ELSEWHERE or self.b is ELSEWHERE:
             return
-        S = getattr(self.P, "S", None)
-        if S is not None and not callable(self.b) and not hasattr(self.b, "rvs") and len(self.b) != len(S):
-            refuse(self, "b", f"a vector of {len(self.b)}", f"one probability for each of the {len(S)} states of P")
+        if offers(self.P, HasStates) and is_vector(self.b) and len(self.b) != len(self.P.S):
+            states = f"one probability for each of the {len(self.P.S)} states of P"
+            refuse(self, "b", f"a vector of {len(self.b)}", states)
 
 
 @struct
@@ -81,7 +82,7 @@ class FiniteDifferenceGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # size of the difference
-    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # the same for every Û
 
 
 @struct
@@ -94,7 +95,9 @@ class RegressionGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # length of the perturbations
-    base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))
+    base: str = field(  # "fresh" or "shared", the rollouts at θ
+        default="fresh", kw_only=True, validator=one_of("fresh", "shared")
+    )
 
 
 @struct
@@ -118,8 +121,10 @@ class BaselineSubtractionGradient(Sampled):
     unbiased, needs m >= 2. A component whose scores are all 0 has base 0.
     """
 
-    baseline: str = field(default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means"))
-    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)
+    baseline: str = field(  # which quotient is the base
+        default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means")
+    )
+    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)  # base from the other trajectories
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -133,7 +138,7 @@ def check_evidence(M: Sampled) -> None:
         raise TypeError(f"M = {M!r}: a rule without evidence of its own; give {type(M).__name__} P, b, d and m")
 
 
-def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tuple[Array, Trajectories]:
+def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tuple[Array, Trajectories]:
     """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P."""
     check_evidence(M)
     θ = parameters(θ, π.n)
@@ -146,7 +151,7 @@ def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tu
 
 @gradient.register
 def finite_difference_gradient(
-    M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None
+    M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
     """Difference quotients of the mean return, (n,)."""
     θ, rng = _perturbed(M, π, θ, rng, τs)
@@ -164,7 +169,9 @@ def finite_difference_gradient(
 
 
 @gradient.register
-def regression_gradient(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def regression_gradient(
+    M: RegressionGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """Least-squares fit to random perturbations, (n,)."""
     θ, rng = _perturbed(M, π, θ, rng, τs)
     n = len(θ)
@@ -183,7 +190,9 @@ def regression_gradient(M: RegressionGradient, π: Policy, θ: Array, *, rng: An
 
 
 @gradient.register
-def likelihood_ratio(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def likelihood_ratio(
+    M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """Mean over τ of g(τ) R(τ), (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
     return likelihood_ratio_gradient(π, θ, τs, M.P.γ)
@@ -196,7 +205,9 @@ def likelihood_ratio_gradient(π: Policy, θ: Array, τs: Trajectories, γ: floa
 
 
 @gradient.register
-def reward_to_go_gradient(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def reward_to_go_gradient(
+    M: RewardToGoGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """Mean over τ of Σ_k g_k G_k, (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
     return mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
@@ -204,7 +215,7 @@ def reward_to_go_gradient(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: 
 
 @gradient.register
 def baseline_subtraction_gradient(
-    M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None
+    M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
     """Mean over τ of Σ_k ℓ_k (L_k - base), (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
@@ -218,7 +229,7 @@ def baseline_subtraction_gradient(
     return estimates.mean(axis=0).astype(θ.dtype)
 
 
-def _perturbed(M: Any, π: Policy, θ: Any, rng: Any, τs: Any) -> tuple[Array, np.random.Generator]:
+def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, np.random.Generator]:
     if τs is not None:
         raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
     return parameters(θ, π.n), default_rng(rng)

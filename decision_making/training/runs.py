@@ -135,7 +135,8 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     mean return of the episodes that ended in an update, smoothed over the last ten updates with any. Raises
     ModuleNotFoundError where matplotlib is not installed.
     """
-    from decision_making.pictures.curves import curve, figure, write_figure  # imported where used
+    from decision_making.pictures.canvas import write_figure  # imported where used
+    from decision_making.pictures.curves import curve, figure
 
     groups: dict[tuple[str, str], list[Curve]] = {}
     titles: dict[str, None] = {}

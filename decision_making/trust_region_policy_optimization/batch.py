@@ -30,10 +30,10 @@ class Batch(SurrogateWith):
     """
 
     max_kl: float | None = field(default=None, kw_only=True)  # bound on the KL divergence in any one state
-    cg_iterations: int = field(default=10, kw_only=True)
+    cg_iterations: int = field(default=10, kw_only=True)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True)  # share of the states in the Fisher matrix
-    minibatch: int = field(default=64, kw_only=True)
-    rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)
+    minibatch: int = field(default=64, kw_only=True)  # steps of one of Adam's descents
+    rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)  # random numbers
     info: dict[str, float] = field(factory=dict, kw_only=True)  # how far conjugate gradients came
 
     @cached_property

@@ -26,6 +26,7 @@ from decision_making.checks import (
     share,
 )
 from decision_making.policies import Policy
+from decision_making.problem import RNG, Collects, Critic, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     end_states,
@@ -59,7 +60,7 @@ from decision_making.verbs import follow, known, step, update
 
 
 def _critic(M: Any, attribute: Any, critic: Any) -> None:
-    if not all(callable(getattr(critic, verb, None)) for verb in ("init", "predict", "fit")):
+    if not offers(critic, Critic):
         refuse(
             M, attribute.name, critic, "a critic, with init(rng), predict(φ, s) and fit(φ, s, targets, rng)", TypeError
         )
@@ -124,7 +125,7 @@ class TrustRegionPolicyOptimization(WithCritic):
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
-    advantage: str = field(
+    advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
         validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),
@@ -154,7 +155,13 @@ class TrustRegionPolicyOptimization(WithCritic):
 
 @step.register
 def trust_region_policy_optimization_step(
-    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+    M: TrustRegionPolicyOptimization,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
@@ -175,14 +182,20 @@ def trust_region_policy_optimization_step(
 
 @update.register
 def updated_policy_and_critic(
-    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+    M: TrustRegionPolicyOptimization,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> tuple[Array, Array | None]:
     """`step(...)`.θ and .φ."""
     taken = trust_region_policy_optimization_step(M, π, θ, φ, rng=rng, τs=τs)
     return taken.θ, taken.φ
 
 
-def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: Any = None) -> Batch:
+def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: RNG = None) -> Batch:
     """The local model of the real steps of τs with advantages A (N,).
 
     Raises ValueError naming the first recorded action that π_θ could not have drawn.
@@ -213,7 +226,7 @@ def check_likelihoods(here: Batch, τs: Trajectories) -> None:
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
     """The given trajectories, else n environment steps collected by M.P."""
     if τs is None:
-        if not callable(getattr(M.P, "collect", None)):
+        if not offers(M.P, Collects):
             raise TypeError(f"P = {M.P!r}: must collect environment steps, as GymnasiumProblem does, or τs be given")
         return M.P.collect(π, θ, M.n, rng)
     check_trajectories(τs)

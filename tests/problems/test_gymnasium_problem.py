@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import LinearCritic, NeuralPolicy, TrustRegionPolicyOptimization, rollouts, step
 from decision_making.problems import GymnasiumProblem

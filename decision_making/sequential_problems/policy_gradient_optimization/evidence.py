@@ -11,6 +11,7 @@ from attrs import frozen
 
 from decision_making.checks import Array, parameters
 from decision_making.policies import Policy
+from decision_making.problem import RNG
 from decision_making.sequential_problems.policy_gradient_estimation import (
     ELSEWHERE,
     FiniteDifferenceGradient,
@@ -36,7 +37,9 @@ from decision_making.verbs import follow, gradient, step, update
 
 
 @step.register
-def step_from_trajectories(M: Rule, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Step:
+def step_from_trajectories(
+    M: Rule, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Step:
     """The rule's step from recorded trajectories, or from m new ones of depth d."""
     check_critic(M, φ)
     taken: Step = follow(M, evidence(M, π, θ, rng, τs))
@@ -44,12 +47,14 @@ def step_from_trajectories(M: Rule, π: Policy, θ: Array, φ: Any = None, *, rn
 
 
 @update.register
-def updated_parameters(M: Rule, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Array:
+def updated_parameters(
+    M: Rule, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """`step(...)`.θ."""
     return step_from_trajectories(M, π, θ, φ, rng=rng, τs=τs).θ
 
 
-def evidence(M: Any, π: Policy, θ: Array, rng: Any, τs: Trajectories | SimulatedAgain | None) -> LocalModel:
+def evidence(M: Any, π: Policy, θ: Array, rng: RNG, τs: Trajectories | SimulatedAgain | None) -> LocalModel:
     """What trajectories say around θ: the given ones, else M.m of depth M.d, rolled out once."""
     if isinstance(M, PolicyGradientUpdate):
         return _evidence_of_estimator(M.grad_U, π, θ, rng, τs)
@@ -59,7 +64,7 @@ def evidence(M: Any, π: Policy, θ: Array, rng: Any, τs: Trajectories | Simula
     return Surrogate(π, θ, τs, M.P.γ, M.over_steps)
 
 
-def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: Any, τs: Any) -> LocalModel:
+def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: RNG, τs: Any) -> LocalModel:
     """The local model of an estimator of ∇U, or of ∇U itself as a callable of θ."""
     if grad_U is ELSEWHERE:
         raise TypeError("grad_U = …: a rule without evidence of its own; give PolicyGradientUpdate an estimator")
@@ -85,9 +90,9 @@ def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain
 class SurrogateSimulatedAgain(LocalModel):
     """The surrogates of trajectories without a record: sums over blocks that are simulated again for each reading."""
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sample
-    τs: SimulatedAgain
+    τs: SimulatedAgain  # trajectories
     γ: float  # discount factor
     over_steps: str  # "mean" or "sum"
 

@@ -97,7 +97,7 @@ class LocalModel:
 class Point:
     """A parameter θ, and what a local model says there: each number is computed when first asked, and kept."""
 
-    model: LocalModel = field(repr=False)
+    model: LocalModel = field(repr=False)  # that it belongs to
     θ: Array  # (n,)
 
     @cached_property
@@ -162,8 +162,8 @@ class Functions(LocalModel):
     """Objective f and constraint g given as functions of θ_new, and nothing else."""
 
     θ: Array  # (n,)
-    f: Callable[[Array], float]
-    g: Callable[[Array], float]
+    f: Callable[[Array], float]  # objective
+    g: Callable[[Array], float]  # constraint
 
     def objective(self, θ_new: Array) -> float:
         """f(θ_new)."""
@@ -178,7 +178,7 @@ class Functions(LocalModel):
 class WithGradient(LocalModel):
     """A local model in which another estimate g stands for the gradient."""
 
-    model: LocalModel
+    model: LocalModel  # for all but the gradient
     g: Array  # (n,)
 
     @property

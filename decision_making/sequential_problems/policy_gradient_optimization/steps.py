@@ -38,7 +38,7 @@ class Change:
     """Divergence and improvement between two points: computed when first asked, when the points are let go."""
 
     _points: tuple[Point, Point] | None = None  # before and after
-    _numbers: tuple[float | None, float | None] = (None, None)
+    _numbers: tuple[float | None, float | None] = (None, None)  # divergence and improvement, where known already
 
     @property
     def numbers(self) -> tuple[float | None, float | None]:
@@ -70,7 +70,7 @@ class Step:
     M: Any = None  # the struct that made the step
     rule: Any = None  # the struct of chapter 12 whose body it is: M, or M's rule
     θ_old: Array | None = None  # (n,), where the step began
-    _change: Change = field(factory=Change)
+    _change: Change = field(factory=Change)  # divergence and improvement of the step
 
     def __repr__(self) -> str:
         shown = {"accepted": self.accepted, "reason": self.reason, "backtracks": self.backtracks, "β": self.β}

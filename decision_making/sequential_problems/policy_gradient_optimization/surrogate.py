@@ -28,9 +28,9 @@ class Surrogate(LocalModel):
     over blocks of trajectories.
     """
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sampled
-    τs: Trajectories
+    τs: Trajectories  # trajectories
     γ: float  # discount factor
     over_steps: str = "mean"  # or "sum"
     weights: Array | None = None  # probability of each trajectory (m,); None: 1/m each

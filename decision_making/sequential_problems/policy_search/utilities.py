@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, brief, count, flag, function, numbers, parameters, problem, refuse
+from decision_making.checks import Array, Field, brief, count, flag, function, numbers, parameters, problem, refuse
 from decision_making.problem import (
     RNG,
     FrozenDistribution,
@@ -22,7 +22,7 @@ from decision_making.problem import (
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.sequential_problems.policy_search.populations import check_length, population
 from decision_making.simulation import rollouts, simulate
-from decision_making.structs import Field, struct
+from decision_making.structs import struct
 from decision_making.trajectories import returns
 
 Utility: TypeAlias = Callable[..., float | Array]
