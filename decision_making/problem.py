@@ -8,6 +8,7 @@ where `isinstance` would find the field and not look into it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, TypeVar
 
@@ -151,6 +152,17 @@ class Live(Collects, Protocol):
 
     def restore(self, state: Mapping[str, float | Array], /) -> None:
         """Put back what `state` gave."""
+
+
+class HasStatistics(Protocol):
+    """A problem that centres or scales what it gives by running statistics of what it has seen."""
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether it has seen what its statistics are of."""
+
+    def frozen(self, *, learn: bool = True) -> AbstractContextManager[object]:
+        """Within it they stay as they are; what was seen is added at the end, unless `learn` is False."""
 
 
 class Parametric(Protocol):

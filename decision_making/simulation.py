@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -16,13 +18,70 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, Named, all_finite, count, function, parameters
-from decision_making.problem import RNG, HasTerminal, Parametric, Simulable, offers
+from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.structs import struct
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
 
-__all__ = ["SimulatedAgain", "check_parameters", "rollouts", "simulate", "start_states"]
+__all__ = [
+    "SimulatedAgain",
+    "Tally",
+    "check_parameters",
+    "frozen",
+    "rollouts",
+    "simulate",
+    "start_states",
+    "tallied",
+    "tally",
+]
+
+
+@define(eq=False)
+class Tally:
+    """What has been simulated: the episodes that were used, in order, and the environment steps that were taken."""
+
+    returns: list[Array] = field(factory=list)  # of the episodes, undiscounted, in parts
+    lengths: list[Array] = field(factory=list)  # their steps, likewise
+    weights: list[Array] = field(factory=list)  # what each counts in an unbiased mean, likewise
+    steps: int = 0  # taken, whether or not in an episode that was used
+
+
+_TALLIES: ContextVar[tuple[Tally, ...]] = ContextVar("_TALLIES", default=())
+
+
+@contextmanager
+def tallied() -> Iterator[Tally]:
+    """Keeps a tally of what is simulated within, whoever asks for it: trajectories, and steps of live environments."""
+    kept = Tally()
+    token = _TALLIES.set((*_TALLIES.get(), kept))
+    try:
+        yield kept
+    finally:
+        _TALLIES.reset(token)
+
+
+def tally(returns: Array, lengths: Array, steps: int, weights: Array | None = None) -> None:
+    """Add to the tallies that are kept: by default each episode counts as much as any other."""
+    for kept in _TALLIES.get():
+        kept.returns.append(returns)
+        kept.lengths.append(lengths)
+        kept.weights.append(np.ones(len(returns)) if weights is None else weights * len(returns))
+        kept.steps += steps
+
+
+def tally_trajectories(τs: Trajectories) -> None:
+    """Add whole trajectories to the tallies that are kept."""
+    if _TALLIES.get():
+        tally(τs.r.sum(axis=1, dtype=np.float64), τs.lengths, int(τs.lengths.sum()))
+
+
+def frozen(P: object, *, learn: bool = True) -> AbstractContextManager[object]:
+    """Within it the running statistics of P, if it has any, stay as they are: all data of one update are on one scale.
+
+    What was seen is added at the end, unless `learn` is False.
+    """
+    return P.frozen(learn=learn) if offers(P, HasStatistics) else nullcontext()
 
 
 def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: RNG = None) -> Trajectories:
@@ -111,6 +170,7 @@ class _Record:
         s, a = self.s.swapaxes(0, 1), self.a.swapaxes(0, 1)
         τs = Trajectories(s, a, self.r.T, None if self.mask is None else self.mask.T, self.s_end, self.terminated)
         check_finite(τs)
+        tally_trajectories(τs)
         return τs
 
 

@@ -7,7 +7,9 @@ from step k, g_k = ∇log π_θ(a_k | s_k), g(τ) = Σ_k g_k. A mean over trajec
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from enum import Enum
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.problem import RNG, HasStates, offers
 from decision_making.sampling import default_rng, is_vector, start_distribution
-from decision_making.simulation import rollouts
+from decision_making.simulation import frozen, rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
@@ -150,7 +152,19 @@ def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tu
     return θ, τs
 
 
+def on_one_scale(estimate: Callable[..., Array]) -> Callable[..., Array]:
+    """An estimate from several rollouts, made while the running statistics of M.P stay as they are."""
+
+    @wraps(estimate)
+    def frozen_estimate(M: Sampled, *arguments: Any, **options: Any) -> Array:
+        with frozen(M.P):
+            return estimate(M, *arguments, **options)
+
+    return frozen_estimate
+
+
 @gradient.register
+@on_one_scale
 def finite_difference_gradient(
     M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
@@ -172,6 +186,7 @@ def finite_difference_gradient(
 
 
 @gradient.register
+@on_one_scale
 def regression_gradient(
     M: RegressionGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
@@ -182,7 +197,7 @@ def regression_gradient(
         warnings.warn(
             f"RegressionGradient.m = {M.m} < n = {n}: the result is only the projection of the gradient on the span "
             f"of the perturbations; take m >= {2 * n}",
-            stacklevel=3,
+            stacklevel=4,
         )
     ΔΘ = rng.standard_normal((M.m, n))
     ΔΘ *= M.δ / np.linalg.norm(ΔΘ, axis=1, keepdims=True)

@@ -228,7 +228,7 @@ def _numbers(cells: list[str]) -> list[float] | None:
 
 def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
     M, π, θ, φ = parts
-    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT) if resume else []
+    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT, c["seed"]) if resume else []
     remove_leftovers(folder)
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []

@@ -27,6 +27,7 @@ class Status(Enum):
     SURROGATE_OVERFLOWS = "the surrogate overflows"
     BEYOND_MAX_KL = "the divergence in some state exceeds max_kl"
     NOTHING_ACCEPTED = "no step accepted"  # by a line search
+    NO_DATA = "every start state is terminal, so that there is no step to learn from"
 
     @property
     def moved(self) -> bool:
