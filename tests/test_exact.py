@@ -27,7 +27,7 @@ from decision_making import (
 )
 from decision_making.problems import SimpleRegulator, StraightLineHexWorld
 from decision_making.sequential_problems.exact_solution_methods import iterative_policy_evaluation
-from tests.support import LINE_SEARCHES, UPDATES
+from tests.support import LINE_SEARCHES, TRUE_UTILITIES, UPDATES
 
 S, A = 3, 2
 π = SoftmaxPolicy(S, A)
@@ -346,7 +346,7 @@ def test_error_on_hex_world_falls_as_one_over_root_m(name):
 
 def test_true_utility_after_exact_trust_region_updates():
     P, policy = SimpleRegulator(1.0), LinearGaussianPolicy(0.0)
-    for ε, U in ((0.01, -40.961378), (0.1, -31.672526), (1.0, -15.804593)):
+    for ε, U in TRUE_UTILITIES:
         θ = exact.update(TrustRegionUpdate(P, P.b, 10, 1, ε, 0.5), policy, (0, 1))
         assert exact.utility(P, P.b, policy, θ, 10) == pytest.approx(U, abs=6e-7)
 
