@@ -124,13 +124,13 @@ def evidence(M: Any, π: Policy, θ: Array) -> LocalModel:
     """What expectations say around θ."""
     if not isinstance(M, PolicyGradientUpdate):
         check_evidence(M)
-        return expectation(M.P, M.b, π, θ, M.d, M.over_steps)
+        return expectation(M.P, M.b, π, θ, M.d, M.over_steps).checked()
     if callable(M.grad_U):
         θ = parameters(θ)
         return GradientOnly(θ, parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)"))
     if isinstance(M.grad_U, RegressionGradient):
         raise ValueError("RegressionGradient: its expectation over the perturbations has no closed form")
-    E = expectation(M.grad_U.P, M.grad_U.b, π, θ, M.grad_U.d)
+    E = expectation(M.grad_U.P, M.grad_U.b, π, θ, M.grad_U.d).checked()
     if isinstance(M.grad_U, FiniteDifferenceGradient):
         return WithGradient(E, _difference_quotients(M.grad_U, π, E.θ))
     return E

@@ -30,6 +30,10 @@ class Expectation(LocalModel):
     def constraint_hessian(self) -> Array:
         """Hessian of the constraint at θ, (n, n)."""
 
+    def checked(self) -> Expectation:
+        """Itself, where an update can begin from it; ValueError, saying why, where not."""
+        return self
+
     def gradient(self) -> Array:
         """∇U(θ), (n,)."""
         return self.utility_gradient()

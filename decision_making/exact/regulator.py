@@ -36,9 +36,11 @@ class RegulatorExpectation(Expectation):
     d: int  # depth: steps of a trajectory
     over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
-    def __attrs_post_init__(self) -> None:
+    def checked(self) -> RegulatorExpectation:
+        """Itself; ValueError where the expected squares of the states overflow."""
         if not (all_finite(self.M) and all_finite(self.pq)):
             raise ValueError(f"θ = {self.θ}: the expected squares of the states overflow within d = {self.d} steps")
+        return self
 
     def _σ(self, θ: Array) -> Any:
         return anp.abs(θ[1]) + self.π.σ_min
