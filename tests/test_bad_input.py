@@ -361,6 +361,10 @@ CALLS = {
         lambda: dm.RewardToGoGradient(P, [0.5, 0.5], 3, 4),
         *(ValueError, "b = .*vector of 2.*must be one probability for each of the 3 states"),
     ),
+    "b of another length, of a rule with a check of its own": (
+        lambda: dm.PenalizedSurrogateUpdate(P, [0.5, 0.5], 3, 4, 1.0, 0.1, 1),
+        *(ValueError, "b = .*vector of 2.*must be one probability for each of the 3 states"),
+    ),
     "γ of P": (
         lambda: dm.RewardToGoGradient(SimpleNamespace(γ=1.5, TR=sampled), normal, 3, 4),
         *(ValueError, "γ = 1.5"),
