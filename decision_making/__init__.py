@@ -27,6 +27,10 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         DeterministicPolicyGradient as DeterministicPolicyGradient,
         GeneralizedAdvantageEstimation as GeneralizedAdvantageEstimation,
     )
+    from decision_making.sequential_problems.advantages import (
+        generalized_advantages as generalized_advantages,
+        temporal_differences as temporal_differences,
+    )
     from decision_making.sequential_problems.exact_solution_methods import (
         GaussSeidelValueIteration as GaussSeidelValueIteration,
         LinearProgramFormulation as LinearProgramFormulation,
@@ -40,6 +44,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         iterative_policy_evaluation as iterative_policy_evaluation,
         policy_evaluation as policy_evaluation,
         solve as solve,
+        sweeps as sweeps,
     )
     from decision_making.sequential_problems.policy_gradient_estimation import (
         BaselineSubtractionGradient as BaselineSubtractionGradient,
@@ -47,13 +52,16 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         LikelihoodRatioGradient as LikelihoodRatioGradient,
         RegressionGradient as RegressionGradient,
         RewardToGoGradient as RewardToGoGradient,
+        Sampled as Sampled,
     )
     from decision_making.sequential_problems.policy_gradient_optimization import (
         ClampedSurrogateUpdate as ClampedSurrogateUpdate,
+        LocalModel as LocalModel,
         NaturalPolicyUpdate as NaturalPolicyUpdate,
         PenalizedSurrogateUpdate as PenalizedSurrogateUpdate,
         PolicyGradientUpdate as PolicyGradientUpdate,
         RestrictedPolicyUpdate as RestrictedPolicyUpdate,
+        Rule as Rule,
         Status as Status,
         Step as Step,
         TrustRegionUpdate as TrustRegionUpdate,
@@ -63,6 +71,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         linesearch as linesearch,
         natural_update as natural_update,
         scale_gradient as scale_gradient,
+        stepped as stepped,
         surrogate_constraint as surrogate_constraint,
         surrogate_objective as surrogate_objective,
     )
@@ -82,6 +91,7 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         optimize_dist as optimize_dist,
     )
     from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
+    from decision_making.structs import struct as struct
     from decision_making.training import History as History, train as train
     from decision_making.trajectories import (
         Trajectories as Trajectories,
@@ -98,7 +108,13 @@ if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
         TrustRegionPolicyOptimization as TrustRegionPolicyOptimization,
         named_rule as named_rule,
     )
-    from decision_making.verbs import gradient as gradient, lookahead as lookahead, step as step, update as update
+    from decision_making.verbs import (
+        follow as follow,
+        gradient as gradient,
+        lookahead as lookahead,
+        step as step,
+        update as update,
+    )
 
 __version__ = "0.1.0"
 
@@ -111,8 +127,9 @@ _HOMES = {  # module: what is imported from it
         "rewards_to_go",
         "standard_error",
     ],
+    "decision_making.structs": ["struct"],
     "decision_making.simulation": ["SimulatedAgain", "rollouts", "simulate"],
-    "decision_making.verbs": ["gradient", "lookahead", "step", "update"],
+    "decision_making.verbs": ["follow", "gradient", "lookahead", "step", "update"],
     "decision_making.policies": [
         "FunctionPolicy",
         "LinearGaussianPolicy",
@@ -134,6 +151,7 @@ _HOMES = {  # module: what is imported from it
         "iterative_policy_evaluation",
         "policy_evaluation",
         "solve",
+        "sweeps",
     ],
     "decision_making.sequential_problems.policy_search": [
         "CrossEntropyPolicySearch",
@@ -156,13 +174,16 @@ _HOMES = {  # module: what is imported from it
         "LikelihoodRatioGradient",
         "RegressionGradient",
         "RewardToGoGradient",
+        "Sampled",
     ],
     "decision_making.sequential_problems.policy_gradient_optimization": [
         "ClampedSurrogateUpdate",
+        "LocalModel",
         "NaturalPolicyUpdate",
         "PenalizedSurrogateUpdate",
         "PolicyGradientUpdate",
         "RestrictedPolicyUpdate",
+        "Rule",
         "Status",
         "Step",
         "TrustRegionUpdate",
@@ -172,6 +193,7 @@ _HOMES = {  # module: what is imported from it
         "linesearch",
         "natural_update",
         "scale_gradient",
+        "stepped",
         "surrogate_constraint",
         "surrogate_objective",
     ],
@@ -181,6 +203,7 @@ _HOMES = {  # module: what is imported from it
         "DeterministicPolicyGradient",
         "GeneralizedAdvantageEstimation",
     ],
+    "decision_making.sequential_problems.advantages": ["generalized_advantages", "temporal_differences"],
     "decision_making.trust_region_policy_optimization": [
         "FeatureCritic",
         "LinearCritic",

@@ -71,7 +71,7 @@ class Field(Protocol):
 class Named:
     """Stands for an attrs field where a validator checks an argument: `count(None, Named("m"), m)`."""
 
-    name: str
+    name: str  # as the message says it
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:

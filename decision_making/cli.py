@@ -6,9 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -17,6 +15,7 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import decision_making
+from decision_making import book
 from decision_making.pictures.films import film
 from decision_making.progress import sweep_progress, train_progress
 from decision_making.training import History, runs, sweeps
@@ -68,16 +67,15 @@ def chapter(
     The exit status is 0 if every number agrees with the book, else 1. One update looked into, for any θ and ε:
     decision-making chapter 12 --figure trust-region --theta 0,1 --epsilon 1
     """
-    scripts = chapters()
-    if number not in scripts:
-        fail(f"chapter {number}: must be one of {', '.join(scripts) or 'none: reinstall the package'}", 2)
+    if number not in book.scripts():
+        fail(f"chapter {number}: must be one of {', '.join(book.scripts()) or 'none: reinstall the package'}", 2)
     one: dict[str, Any] = {} if figure is None else {"figure": figure}
     one |= {} if theta is None else {"θ": _vector("--theta", theta)}
     one |= {} if epsilon is None else {"ε": epsilon}
     if one and figure is None:
         fail("--theta and --epsilon: belong to a --figure", 2)
     try:
-        status = load(scripts[number]).main(out=out, fast=fast, **one)
+        status = book.values(number).main(out=out, fast=fast, **one)
     except ModuleNotFoundError as error:
         fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]'")
     except ValueError as error:
@@ -292,31 +290,34 @@ def _settings_in(config: Path | None) -> dict[str, object]:
     return found
 
 
-def _settings(given: list[str]) -> dict[str, object]:
-    """name=value pairs, values as in TOML, bare words as texts."""
-    found: dict[str, object] = {}
+def _pairs(given: list[str], form: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each text name=value."""
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            fail(f"--set {text}: must be name=value", 2)
-        try:
-            found[name.strip()] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = value
-    return found
+            fail(f"--set {text}: must be {form}", 2)
+        yield name.strip(), value
+
+
+def _value(text: str) -> object:
+    """A value as in TOML, a bare word as a text."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _settings(given: list[str]) -> dict[str, object]:
+    """Settings from texts name=value."""
+    return {name: _value(text) for name, text in _pairs(given, "name=value")}
 
 
 def _several(given: list[str]) -> dict[str, object]:
-    """name=value,value,... as lists, values as in TOML, bare words as texts."""
+    """Settings with several values each, from texts name=value,value,..."""
     found: dict[str, object] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            fail(f"--set {text}: must be name=value or name=value,value", 2)
-        try:
-            found[name.strip()] = tomllib.loads(f"x = [{value}]")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = [_settings([f"x={x.strip()}"])["x"] for x in value.split(",")]
+    for name, text in _pairs(given, "name=value or name=value,value"):
+        values = _value(f"[{text}]")  # a text, where a value among them is a bare word
+        found[name] = values if isinstance(values, list) else [_value(x.strip()) for x in text.split(",")]
     return found
 
 
@@ -373,26 +374,6 @@ def one_line_errors() -> Iterator[None]:
             raise
         said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         fail(" ".join(said.split()) or type(error).__name__)
-
-
-def chapters() -> dict[str, Path]:
-    """The chapter scripts by number or name, from the installed package or from the checkout around it."""
-    package = Path(decision_making.__file__).parent
-    folders = (package / "chapters", package.parent / "chapters")
-    scripts = next((found for folder in folders if (found := sorted(folder.glob("ch[0-9][0-9]_*.py")))), [])
-    more = [path for script in scripts[:1] if (path := script.with_name("trpo.py")).exists()]
-    return {str(int(script.name[2:4])): script for script in scripts} | {path.stem: path for path in more}
-
-
-def load(script: Path) -> ModuleType:
-    """The chapter script as a module, without running its main()."""
-    spec = spec_from_file_location(script.stem, script)
-    if spec is None or spec.loader is None:
-        raise OSError(f"{script} cannot be loaded")
-    module = module_from_spec(spec)
-    sys.modules[script.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def fail(message: str, status: int = 1) -> NoReturn:

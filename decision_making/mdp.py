@@ -51,7 +51,7 @@ class SparseTable:
     """
 
     matrix: Any  # (S A, S); not to be changed
-    n_actions: int
+    n_actions: int  # number of actions
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -141,7 +141,13 @@ def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     if type(getattr(b, "dist", None)).__name__ == "norm_gen" and len(b.args) == 2 and not b.kwds:
         s = rng.standard_normal(m) * b.args[1] + b.args[0]  # as `rvs` does it, without its checks: they take longer
     elif offers(b, FrozenDistribution):
-        s = b.rvs(size=m, random_state=rng)
+        s = np.asarray(b.rvs(size=m, random_state=rng))
+        if (
+            m == 1
+            and s.shape[:1] != (1,)
+            and s.shape == np.shape(b.rvs(size=2, random_state=np.random.default_rng(0)))[1:]
+        ):
+            s = s[None]  # scipy's multivariate distributions drop the axis of a single draw; two show the shape of one
     elif callable(b):
         s = b(m, rng)
     else:

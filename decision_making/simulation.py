@@ -20,6 +20,7 @@ from attrs import define, field
 from decision_making.checks import Array, Named, all_finite, count, function, parameters
 from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
+from decision_making.structs import struct
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
 
@@ -225,7 +226,7 @@ def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: 
     return record.trajectories()
 
 
-@define(eq=False)
+@struct(frozen=False)
 class SimulatedAgain:
     """The trajectories of `rollouts` without a record: read block by block, and simulated again for each reading.
 
@@ -243,7 +244,7 @@ class SimulatedAgain:
     θ: Array = field(converter=parameters)  # (n,), the parameters that sample
     d: int = field(validator=count)  # depth: steps of a trajectory
     m: int = field(validator=count)  # number of trajectories
-    rng: np.random.Generator = field(default=None, converter=default_rng)
+    rng: np.random.Generator = field(default=None, converter=default_rng)  # random numbers
     _before: np.random.Generator = field(init=False)
     _rewards: list[float] | None = field(init=False, default=None)  # of the blocks, in sum, at the first reading
 

@@ -158,6 +158,16 @@ def returns(τs: Trajectories, γ: float) -> Array:
         return _bounded("return", τs.r.astype(np.float64, copy=False) @ discounts(γ, τs.r.shape[1]))
 
 
+def mean_return(R: Array) -> Array:
+    """The mean of returns R (..., m) over their last axis, in float64; finite even where their sum overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = R.mean(axis=-1, dtype=np.float64)
+    if all_finite(mean):
+        return mean
+    scale = np.where(np.isfinite(mean), 1.0, abs(R).max(axis=-1))
+    return np.asarray(scale * (R / scale[..., None]).mean(axis=-1))
+
+
 def rewards_to_go(τs: Trajectories, γ: float) -> Array:
     """G_k = Σ_{l≥k} γ^(l-1) r_l, discounted from the start of the trajectory (m, d), in float64; 0 on padding."""
     return _bounded("reward-to-go", _backward(τs.r * discounts(γ, τs.r.shape[1]), 1.0))

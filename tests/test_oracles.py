@@ -6,43 +6,10 @@ from hypothesis import given, strategies as st
 
 from tests import strategies
 from tests.oracles import enumeration, regulator
-
-TABLE = [  # γ, θ, U, ∇U, diag F, restricted θ', natural θ', discounted mean KL of the natural step (ε = 0.01, d = 10)
-    (1.0, [0, 1], -46.45, [-251.4, -90], [46.45, 20], [-0.133146, 0.952334], [-0.0182156, 0.984855], 0.00102979),
-    (
-        0.9,
-        [0, 1],
-        -24.639929,
-        [-119.596449, -47.502193],
-        [46.45, 20],
-        [-0.131434, 0.947796],
-        [-0.0177515, 0.983625],
-        0.000580777,
-    ),
-    (
-        0.9,
-        [-0.5, 0.5],
-        -1.939635,
-        [-2.044527, -6.963858],
-        [12.551112, 80],
-        [-0.539839, 0.364306],
-        [-0.523770, 0.487298],
-        0.000669567,
-    ),
-    (
-        0.9,
-        [-0.8, 0.1],
-        -0.217815,
-        [-0.078202, -1.140807],
-        [29.079861, 2000],
-        [-0.809672, -0.041090],
-        [-0.812961, 0.097251],
-        0.000709094,
-    ),
-]
+from tests.support import UPDATES
 
 
-@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), TABLE)
+@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), UPDATES)
 def test_regulator_reproduces_the_published_table(γ, θ, U, grad_U, F, restricted, natural, kl):
     θ = np.array(θ, float)
     assert regulator.utility(γ, θ, 10) == pytest.approx(U, abs=1e-6)

@@ -35,11 +35,21 @@ ROOMS = [
     "sequential_problems.actor_critic",
     "trust_region_policy_optimization",
     "exact",
+    "pictures.canvas",
+    "pictures.notebooks",
+    "pictures.plane",
     "pictures.curves",
     "pictures.policies",
+    "pictures.values",
+    "pictures.searches",
+    "pictures.estimates",
+    "pictures.updates",
+    "pictures.critics",
+    "pictures.trust_regions",
     "training",
     "pictures.runs",
     "pictures.films",
+    "book",
     "progress",
     "cli",
     "__main__",
@@ -120,17 +130,7 @@ def test_every_room_is_in_the_order():
     } == set(ROOMS)
 
 
-NAMELESS = (  # rooms whose registered methods are still called _, until they are done
-    "exact",
-    "explanation",
-    "sequential_problems.actor_critic",
-    "sequential_problems.policy_gradient_estimation",
-    "sequential_problems.policy_gradient_optimization",
-    "trust_region_policy_optimization",
-)
-
-
-@pytest.mark.parametrize("room", [room for room in ROOMS if room not in NAMELESS])
+@pytest.mark.parametrize("room", ROOMS)
 def test_registered_methods_have_names(room):
     """Tracebacks and readers know a function by its name: `def _(M, ...)` has none."""
     for source in sources_of(room):

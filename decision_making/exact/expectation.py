@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
+from decision_making.checks import Array, all_finite
 from decision_making.sequential_problems.policy_gradient_optimization import LocalModel, restricted_update
 
 
@@ -38,7 +38,10 @@ class Expectation(LocalModel):
         """θ + u √(2ε / ∇ᵀu), u = (F + cI)⁺∇: a restricted update in the coordinates √(λ + c) Vᵀθ, F = V diag(λ) Vᵀ."""
         surrogate = M.direction == "surrogate"
         g = self.start.objective_gradient if surrogate else self.gradient()
-        λ, V = np.linalg.eigh(self.constraint_hessian() if surrogate else self.fisher())
+        F = self.constraint_hessian() if surrogate else self.fisher()
+        if not (all_finite(g) and all_finite(F)):
+            return np.full_like(self.θ, np.nan)
+        λ, V = np.linalg.eigh(F)
         keep = λ > len(λ) * np.finfo(float).eps * λ[-1]
         V, root = V[:, keep], np.sqrt(λ[keep] + M.damping)
         w = V.T @ g / root  # ∇ᵀu = ‖w‖², which might underflow or overflow by itself

@@ -10,13 +10,14 @@ import numpy as np
 from attrs import frozen
 from autograd import grad
 
-from decision_making.checks import Array
+from decision_making.checks import Array, all_finite
 from decision_making.exact.expectation import Expectation
 from decision_making.policies import LinearGaussianPolicy
 from decision_making.policies.base import reverse_pass, weighted_score
 from decision_making.problems import SimpleRegulator
 from decision_making.trajectories import Trajectories, discounts
 
+overflowing = np.errstate(divide="ignore", over="ignore", invalid="ignore")
 NODES = 40  # quadrature nodes a piece: doubling them changes the tenth digit
 
 
@@ -28,28 +29,34 @@ class RegulatorExpectation(Expectation):
     from k on to go is p_k s² + q_k, backward: p_k = 1 + γ (1 + θ₁)² p_{k+1}, q_k = γ (q_{k+1} + p_{k+1} (σ² + 0.1²)).
     """
 
-    P: SimpleRegulator
+    P: SimpleRegulator  # problem
     b: Any  # has a mean and a variance
-    π: LinearGaussianPolicy
+    π: LinearGaussianPolicy  # policy
     θ: Array  # (2,)
-    d: int
-    over_steps: str = "mean"
+    d: int  # depth: steps of a trajectory
+    over_steps: str = "mean"  # "mean" or "sum", of the surrogates
+
+    def __attrs_post_init__(self) -> None:
+        if not (all_finite(self.M) and all_finite(self.pq)):
+            raise ValueError(f"θ = {self.θ}: the expected squares of the states overflow within d = {self.d} steps")
 
     def _σ(self, θ: Array) -> Any:
         return anp.abs(θ[1]) + self.π.σ_min
 
     def _moments(self, θ: Array) -> list[Any]:
-        M = [float(self.b.var()) + float(self.b.mean()) ** 2]
+        M = [float(self.b.var()) + np.square(float(self.b.mean()))]
         for _ in range(self.d - 1):
             M.append((1 + θ[0]) ** 2 * M[-1] + self._σ(θ) ** 2 + self.P.noise**2)
         return M
 
     @cached_property
+    @overflowing
     def M(self) -> Array:
         """E[s_k²], (d,)."""
         return np.array(self._moments(self.θ))
 
     @cached_property
+    @overflowing
     def pq(self) -> Array:
         """p_k and q_k for k = 1..d+1, (2, d + 1)."""
         pq = np.zeros((2, self.d + 1))
@@ -69,28 +76,34 @@ class RegulatorExpectation(Expectation):
     def _share(self) -> float:
         return 1 / self.d if self.over_steps == "mean" else 1.0
 
+    @overflowing
     def utility(self) -> float:
         """-Σ γ^(k-1) M_k."""
         return float(-self._γ_k @ self.M)
 
+    @overflowing
     def utility_gradient(self) -> Array:
         """∇U, by differentiating the recursion of the moments."""
         γ_k = self._γ_k
         vjp, U = reverse_pass(lambda θ: -sum(c * M for c, M in zip(γ_k, self._moments(θ), strict=True)), self.θ)
         return np.asarray(vjp(np.ones_like(U)))
 
+    @overflowing
     def fisher(self) -> Array:
         """diag(Σ_k M_k / σ², 2 d / σ²)."""
         return np.diag([self.M.sum(), 2.0 * self.d]) / self._σ(self.θ) ** 2
 
+    @overflowing
     def constraint_hessian(self) -> Array:
         """Hessian of the constraint at θ: share · Σ_k γ^(k-1) diag(M_k, 2) / σ²."""
         return self._share * np.diag([self._γ_k @ self.M, 2 * self._γ_k.sum()]) / self._σ(self.θ) ** 2
 
+    @overflowing
     def objective(self, θ_new: Array) -> float:
         """Expected surrogate objective."""
         return float(self._objective(θ_new))
 
+    @overflowing
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the expected surrogate objective, (2,)."""
         return np.asarray(grad(self._objective)(θ_new))
@@ -101,10 +114,12 @@ class RegulatorExpectation(Expectation):
         after = p * ((1 + θ_new[0]) ** 2 * M + self._σ(θ_new) ** 2 + self.P.noise**2) + q
         return -self._share * anp.sum(self._γ_k * (M + γ * after))
 
+    @overflowing
     def constraint(self, θ_new: Array) -> float:
         """Expected surrogate constraint, in nats."""
         return float(self._constraint(θ_new))
 
+    @overflowing
     def constraint_gradient(self, θ_new: Array) -> Array:
         """∇ of the expected surrogate constraint, (2,)."""
         return np.asarray(grad(self._constraint)(θ_new))
@@ -115,6 +130,7 @@ class RegulatorExpectation(Expectation):
         kl = 0.5 * (anp.expm1(t) - t + (θ_new[0] - self.θ[0]) ** 2 * self.M / σ_new**2)
         return self._share * anp.sum(self._γ_k * kl)
 
+    @overflowing
     def clamped_gradient(self, θ_new: Array, ε: float) -> Array:
         """Expected clamped gradient by quadrature, for a normal b.
 
@@ -140,9 +156,11 @@ class RegulatorExpectation(Expectation):
             return B, C
 
         # the roots appear or vanish where the discriminant κ s² + c is 0: the states are integrated in pieces there
-        κ = (η1 / σ_new**2 - θ1 / σ**2) ** 2 - 2 * A * (θ1**2 / σ**2 - η1**2 / σ_new**2)
-        c = -4 * A * (np.log(σ / σ_new) - log_edge)
-        kink = np.sqrt(-c / κ) if ε < 1 and κ != 0 and -c / κ > 0 else np.inf
+        kink = np.inf
+        if ε < 1:
+            κ = (η1 / σ_new**2 - θ1 / σ**2) ** 2 - 2 * A * (θ1**2 / σ**2 - η1**2 / σ_new**2)
+            c = -4 * A * (np.log(σ / σ_new) - log_edge)
+            kink = np.sqrt(-c / κ) if κ != 0 and -c / κ > 0 else np.inf
         sd = np.sqrt(v)[:, None]
         breaks = np.sort(
             np.clip(np.column_stack([-kink + 0 * μ, 0 * μ, kink + 0 * μ]), μ[:, None] - 9 * sd, μ[:, None] + 9 * sd)
@@ -153,9 +171,8 @@ class RegulatorExpectation(Expectation):
         s_weight = s_weight * np.exp(-0.5 * ((s - μ[:, None]) / sd) ** 2) / (sd * np.sqrt(2 * np.pi))  # (d, I)
         B, C = quadratic(s)
         low, high = η1 * s - 9 * σ_new, η1 * s + 9 * σ_new
-        with np.errstate(divide="ignore", invalid="ignore"):
-            root = np.sqrt(np.maximum(B**2 - 4 * A * C, 0)) if ε < 1 else np.zeros_like(s)
-            roots = np.stack([-C / B, -C / B] if A == 0 else [(-B - root) / (2 * A), (-B + root) / (2 * A)], axis=-1)
+        root = np.sqrt(np.maximum(B**2 - 4 * A * C, 0)) if ε < 1 else np.zeros_like(s)
+        roots = np.stack([-C / B, -C / B] if A == 0 else [(-B - root) / (2 * A), (-B + root) / (2 * A)], axis=-1)
         roots = np.where(np.isfinite(roots), roots, low[..., None])
         edges = np.sort(np.clip(roots, low[..., None], high[..., None]), axis=-1)
         a, a_weight = _pieces(np.concatenate([low[..., None], edges, high[..., None]], axis=-1), x, x_weight)

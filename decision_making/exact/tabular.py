@@ -27,12 +27,12 @@ class TabularExpectation(Expectation):
     so the backward pass keeps the possible numbers of steps left apart where there are terminal states.
     """
 
-    P: Any
+    P: Any  # problem
     b: Array  # (S,)
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,)
-    d: int
-    over_steps: str = "mean"
+    d: int  # depth: steps of a trajectory
+    over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
     @cached_property
     def grid(self) -> Trajectories:

@@ -15,6 +15,7 @@ from decision_making.checks import Array, Named, count, count_or_zero, discount,
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
+from decision_making.problems.flattening import flat_width, flattened, last_flattened
 from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
 from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
@@ -45,13 +46,14 @@ class GymnasiumProblem:
     """A gymnasium environment as a problem, n_envs copies of it stepped at once.
 
     Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
-    them. Observations are flattened to vectors by gymnasium's own wrappers. The statistics for normalised observations
-    and scaled rewards do not change within one `collect`, `rollouts` or estimate of a gradient, nor in a search, which
-    does not add to them.
+    them. Observations are flattened to vectors, as `gymnasium.spaces.flatten` does it. The statistics for normalised
+    observations and scaled rewards do not change within one `collect`, `rollouts` or estimate of a gradient, nor in a
+    search, which does not add to them.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
-    "module:name" imports the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action
-    or observation space that is not supported, a discount outside [0, 1].
+    "module:name" imports the module, and so runs its code. The environments of an AsyncVectorEnv in SAME_STEP mode must
+    give a fresh array at a reset: gymnasium sends the last observation after it. Raises ValueError or TypeError for an
+    unknown id, an action or observation space that is not supported, a discount outside [0, 1].
     """
 
     env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
@@ -68,7 +70,6 @@ class GymnasiumProblem:
     episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths of the last batch's
     _mode: str = field(init=False, repr=False)  # when the environments reset themselves
     _statistics: Normalization = field(init=False, repr=False)
-    _shape: tuple[int, ...] = field(init=False, repr=False)  # of an observation
     _live: dict[str, Array] | None = field(init=False, repr=False, default=None)  # of the episodes under way
 
     S = A = T = b = terminal = None
@@ -78,8 +79,7 @@ class GymnasiumProblem:
         self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = _head(self.env.single_action_space)
-        self._shape = self.env.single_observation_space.shape or ()
-        self.observation_width = math.prod(self._shape)
+        self.observation_width = flat_width(self.env.single_observation_space)
         nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
         self.episodes = np.empty(0), np.empty(0, int)
@@ -121,7 +121,7 @@ class GymnasiumProblem:
         observation, _ = self._asked(self.env.reset, seed=None if seed is None else int(seed % 2**31))
         n = self.n_envs
         self._live = {
-            "observation": self._flat(observation),
+            "observation": self._finite(self._flat(observation)),
             "skip": np.zeros(n, bool),  # the step after an end, in NEXT_STEP autoreset
             "return": np.zeros(n),
             "discounted": np.zeros(n),
@@ -151,22 +151,29 @@ class GymnasiumProblem:
         except Exception as error:
             raise RuntimeError(f"{self.name}: {method.__name__} raised {type(error).__name__}: {error}") from error
 
-    def _rows(self, what: str, x: ArrayLike, dtype: type, shape: tuple[int, ...] = ()) -> Array:
-        """x as an array with one row for each environment; a copy, since environments may reuse their buffers."""
+    def _rows(self, what: str, x: ArrayLike, dtype: type) -> Array:
+        """x as an array with one number for each environment; a copy, since environments may reuse their buffers."""
         try:
             x = np.array(x, dtype=dtype)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {what} is not of numbers: {error}") from error
-        if x.shape != (self.n_envs, *shape):
-            raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs, *shape)}")
+        if x.shape != (self.n_envs,):
+            raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs,)}")
         return x
 
-    def _flat(self, observation: ArrayLike, r: float | Array = 0.0) -> Array:
-        """Finite observations (n_envs, width); r are the rewards that came with them."""
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
-            x = self._rows("observation", observation, np.float32, self._shape)
+    def _flat(self, observation: object, ended: int | None = None) -> Array:
+        """Observations (n_envs, width), in a fresh array; from the info of a step the last one (width,) of a copy."""
+        try:
+            if ended is None:
+                return flattened(self.env.single_observation_space, observation, (self.n_envs,))
+            return last_flattened(self.env.single_observation_space, observation, ended)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+
+    def _finite(self, x: Array, r: float | Array = 0.0) -> Array:
+        """Flat observations x, if they and the rewards r that came with them are finite; else ValueError."""
+        with np.errstate(over="ignore", invalid="ignore"):
             finite = math.isfinite(x.sum() + np.sum(r))  # quick, and wrong only where a sum overflows
-        x = x.reshape(self.n_envs, -1)
         if not finite:
             r = np.broadcast_to(r, self.n_envs)
             bad = ~(np.isfinite(r) & np.isfinite(x).all(axis=1))
@@ -214,7 +221,8 @@ class GymnasiumProblem:
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
             if self.scale_rewards:
-                live["discounted"] = live["discounted"] * self.γ + r
+                with np.errstate(over="ignore"):
+                    live["discounted"] = live["discounted"] * self.γ + r
                 discounted.append(live["discounted"].copy())
             if over.any():
                 returns.append(live["return"][over & going])
@@ -238,7 +246,8 @@ class GymnasiumProblem:
         if self.normalize_observations:
             observed = RunningStatistics.of(raw[real].astype(np.float64))
         if self.scale_rewards:
-            returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
+            with np.errstate(over="ignore", invalid="ignore"):  # `learn` says what is too large
+                returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
         τs, origin = fragments(columns)
         episodes = np.concatenate(returns), np.concatenate(lengths)
         if copies is not None:
@@ -247,16 +256,25 @@ class GymnasiumProblem:
         return Collected(τs, origin, episodes, weights, spent, observed, returned)
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
-        """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`."""
+        """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`.
+
+        ValueError where rewards are too large to be scaled: the variance of their discounted returns overflows.
+        """
         spent = sum(x.spent for x in collected)
         self.steps += spent
         returns, lengths = zip(*(x.episodes for x in collected), strict=True)
         self.episodes = np.concatenate(returns), np.concatenate(lengths)
         weights = [x.weights for x in collected if x.weights is not None]
         tally(*self.episodes, spent, np.concatenate(weights) / len(weights) if weights else None)
-        with self.frozen():
+        with self.frozen(), np.errstate(over="ignore", invalid="ignore"):
             for x in collected:
                 self._statistics.see(x.observed, x.returned)
+            if not np.isfinite(self._statistics.latest.returned.variance).all():
+                largest = max(np.abs(x.τs.r).max() for x in collected)
+                raise ValueError(
+                    f"{self.name}: scale_rewards = True: the variance of the discounted returns overflows, with "
+                    f"rewards of up to {largest:.4g}; divide them by a constant in the environment"
+                )
             scaled = self._statistics.scaled
             return [evolve(x.τs, r=scaled(x.τs.r)) if self.scale_rewards else x.τs for x in collected]
 
@@ -294,26 +312,31 @@ class GymnasiumProblem:
         observation, r, terminated, truncated, info = self._asked(self.env.step, a)
         real = ~live["skip"]
         r = np.where(real, self._rows("reward", r, np.float64), 0.0)
-        observation = self._flat(observation, r)
+        observation = self._finite(self._flat(observation), r)
         terminated, truncated = (
             self._rows(name, x, bool) for name, x in (("terminated", terminated), ("truncated", truncated))
         )
         over, last = (terminated | truncated) & real, observation
         if mode == "same_step" and over.any():
-            whole = np.array(observation)
-            whole[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
-            last = self._flat(whole.reshape(len(whole), *self._shape), r)
-        live["return"] += r
+            last = observation.copy()
+            for i in np.flatnonzero(over).tolist():
+                last[i] = self._flat(info, ended=i)
+            self._finite(last, r)
+        with np.errstate(over="ignore"):  # of their sum too
+            live["return"] += r
+            overflow = not math.isfinite(live["return"].sum()) and not np.isfinite(live["return"]).all()
+        if overflow:
+            bad = int(np.argmin(np.isfinite(live["return"])))
+            raise ValueError(
+                f"{self.name}: environment {bad} gave reward {r[bad]}: the return of its episode overflows"
+            )
         live["length"] += real
         if mode == "next_step":
             live["skip"] = over
         elif mode == "disabled" and over.any():
-            observation = self._flat(self._asked(self.env.reset, options={"reset_mask": over})[0])
+            observation = self._finite(self._flat(self._asked(self.env.reset, options={"reset_mask": over})[0]))
         live["observation"] = observation
         return r, last, terminated & real, over
-
-    def _one(self, observation: ArrayLike) -> Array:
-        return np.asarray(observation, dtype=np.float32).ravel()
 
     def state(self) -> dict[str, float | Array]:
         """The statistics and counts; with `restart` all that a resumed run needs."""
@@ -360,13 +383,15 @@ def _head(space: Space[Array]) -> Head:
 
     if isinstance(space, spaces.Discrete):
         return heads.Categorical(int(space.n))
-    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+    width = math.prod(space.shape or ())
+    flat = width > 0 and len(space.shape or ()) <= 1
+    if isinstance(space, spaces.MultiDiscrete) and flat:
         return heads.MultiCategorical(space.nvec)
-    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-        return heads.Bernoulli(math.prod(space.shape))
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
-        return heads.Gaussian(math.prod(space.shape))
-    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
+    if isinstance(space, spaces.MultiBinary) and flat:
+        return heads.Bernoulli(width)
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and flat:
+        return heads.Gaussian(width)
+    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats, with at least one number"
     refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
 
 

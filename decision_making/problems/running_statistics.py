@@ -78,6 +78,11 @@ class Normalization:
         """Whether all that is needed has been seen; else there is but a guess."""
         return not (self.observations and self.observed.count == 0) and not (self.rewards and self.returned.count == 0)
 
+    @property
+    def latest(self) -> Normalization:
+        """With all that was seen, also while this one is frozen."""
+        return self._later or self
+
     def begin(self, observation: Array) -> None:
         """Guess from the first observations (N, width), where nothing is known."""
         if self.observations and self.observed.is_empty:
@@ -103,9 +108,8 @@ class Normalization:
 
     def see(self, observed: RunningStatistics, returned: RunningStatistics) -> None:
         """Add what was seen."""
-        later = self._later or self
-        later.observed.merge(observed)
-        later.returned.merge(returned)
+        self.latest.observed.merge(observed)
+        self.latest.returned.merge(returned)
 
     def seen(self, observation: Array) -> Array:
         """Observations as the policy sees them."""
@@ -115,6 +119,6 @@ class Normalization:
 
     def scaled(self, r: Array) -> Array:
         """Rewards as the policy learns from them: the first that are scaled while this is frozen settle the scale."""
-        scale = (self._later or self).returned.deviation if self._scale is None else self._scale
+        scale = self.latest.returned.deviation if self._scale is None else self._scale
         self._scale = None if self._later is None else scale
         return np.clip(r / scale, -CLIP, CLIP)

@@ -9,6 +9,7 @@ contributes its own steps, however many, and each of the m trajectories counts t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -78,7 +79,9 @@ class ActorCritic(Sampled):
     """
 
     U: Any = field(validator=function)  # value function U(φ, s)
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
     λ = 0.0  # a residual is the generalized advantage at λ = 0
 
@@ -93,7 +96,9 @@ class GeneralizedAdvantageEstimation(Sampled):
 
     U: Any = field(validator=function)  # value function U(φ, s)
     λ: float = field(validator=discount)  # decay of the residuals, in [0, 1]
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 @struct
@@ -110,7 +115,9 @@ class DeterministicPolicyGradient(Sampled):
 
     Q: Any = field(validator=function)  # action value function Q(φ, s, a)
     σ: float = field(validator=not_negative)  # standard deviation of the exploration noise, in units of the action
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 Critic = ActorCritic | GeneralizedAdvantageEstimation
@@ -140,16 +147,18 @@ def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
 def actor_and_critic_gradients(
     M: Critic, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
-    """The actor\'s gradient from advantages, and the critic\'s of its squared error, (n,) and (n_φ,)."""
+    """The actor's gradient from advantages, and the critic's of its squared error, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
     grad_θ = mean_weighted_score(π, θ, τs, discounts(M.P.γ, A.shape[1]) * A)
-    return grad_θ, _pulled_back(vjp, u, np.where(τs.mask, u - L, 0) / len(τs), φ, "grad_φ")
+    with np.errstate(over="ignore"):
+        seed = np.where(τs.mask, u - L, 0) / len(τs)
+    return grad_θ, _pulled_back(vjp, u, seed, φ, "grad_φ")
 
 
 @gradient.register(DeterministicPolicyGradient)
-def _(
+def deterministic_policy_gradients(
     M: DeterministicPolicyGradient,
     π: Any,
     θ: Array,
@@ -158,9 +167,11 @@ def _(
     rng: RNG = None,
     τs: Trajectories | None = None,
 ) -> tuple[Array, Array]:
+    """The actor's gradient through the critic, and the critic's of its squared residual, (n,) and (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     m, d = τs.r.shape
-    chosen = np.shape(π(θ, τs.s))
+    with np.errstate(over="ignore", invalid="ignore"):
+        chosen = np.shape(π(θ, τs.s))
     if chosen != τs.a.shape:
         raise ValueError(f"π(θ, s) has shape {chosen}, the recorded actions {τs.a.shape}: must be the same")
     vjp, q = _traced(lambda θ: M.Q(φ, τs.s, π(θ, τs.s)), θ)
@@ -168,14 +179,15 @@ def _(
     grad_θ = _pulled_back(vjp, q, τs.mask * discounts(M.P.γ, d) / m, θ, "grad_θ")
 
     s_next = next_states(τs)
-    a_next = np.asarray(π(θ, s_next))
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a residual that is named
+        a_next, r = np.asarray(π(θ, s_next)), τs.r.astype(φ.dtype)
     last = last_steps(τs)
     if M.last_step == "bootstrap":
         end_states(τs)  # refuses a cut whose last state is not known
         counts, goes_on = τs.mask, M.P.γ * ~(last & τs.terminated[:, None])
     else:
         counts, goes_on = τs.mask & ~last, np.full((m, d), M.P.γ)
-    r, goes_on = τs.r.astype(φ.dtype), goes_on.astype(φ.dtype)
+    goes_on = goes_on.astype(φ.dtype)
     vjp, δ = _traced(lambda φ: r + goes_on * M.Q(φ, s_next, a_next) - M.Q(φ, τs.s, τs.a), φ)
     seed = checked_values(δ, (m, d), counts, "the residual of Q(φ, s, a)") / m
     return grad_θ, _pulled_back(vjp, δ, seed, φ, "grad_φ")
@@ -283,8 +295,15 @@ def actor_critic_step(
     grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
     actor = follow(M.rule, critics_evidence(M, π, θ, φ, τs, grad_θ))
     critic = follow(PolicyGradientUpdate.rule(M.α_φ, L2_max=M.L2_max), GradientOnly(φ, -grad_φ))
-    moved_by = float(np.linalg.norm(critic.θ.astype(np.float64) - φ))
-    return attrs.evolve(actor, φ=critic.θ, critic_status=critic.status, info={"critic_moved": moved_by}, M=M)
+    info = {"critic_moved": _distance(φ, critic.θ)}
+    return attrs.evolve(actor, φ=critic.θ, critic_status=critic.status, info=info, M=M)
+
+
+def _distance(φ: Array, φ_new: Array) -> float:
+    """‖φ_new - φ‖, also where its square overflows."""
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(φ_new.astype(np.float64) - φ))
+    return length if math.isfinite(length) else math.dist(φ_new.tolist(), φ.tolist())
 
 
 @update.register

@@ -28,6 +28,7 @@ from decision_making.trajectories import (
     check_trajectories,
     discounts,
     local_rewards_to_go,
+    mean_return,
     returns,
     rewards_to_go,
 )
@@ -84,7 +85,7 @@ class FiniteDifferenceGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # size of the difference
-    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # the same for every Û
 
 
 @struct
@@ -97,7 +98,9 @@ class RegressionGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # length of the perturbations
-    base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))
+    base: str = field(  # "fresh" or "shared", the rollouts at θ
+        default="fresh", kw_only=True, validator=one_of("fresh", "shared")
+    )
 
 
 @struct
@@ -121,8 +124,10 @@ class BaselineSubtractionGradient(Sampled):
     unbiased, needs m >= 2. A component whose scores are all 0 has base 0.
     """
 
-    baseline: str = field(default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means"))
-    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)
+    baseline: str = field(  # which quotient is the base
+        default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means")
+    )
+    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)  # base from the other trajectories
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -169,13 +174,15 @@ def finite_difference_gradient(
 
     def U(θ_perturbed: Array) -> float:
         draws = default_rng(stream) if M.common_random_numbers else rng
-        return float(returns(rollouts(M.P, M.b, π, θ_perturbed, M.d, M.m, draws), M.P.γ).mean())
+        return float(mean_return(returns(rollouts(M.P, M.b, π, θ_perturbed, M.d, M.m, draws), M.P.γ)))
 
-    basis = M.δ * np.eye(len(θ), dtype=θ.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # `rollouts` refuses a θ that is not finite
+        basis = M.δ * np.eye(len(θ), dtype=θ.dtype)
+        θs = θ + basis
     if M.common_random_numbers:
         U_θ = U(θ)
-        return np.array([(U(θ + e) - U_θ) / M.δ for e in basis], θ.dtype)
-    return np.array([(U(θ + e) - U(θ)) / M.δ for e in basis], θ.dtype)
+        return _finite_estimate(np.array([(U(θ_new) - U_θ) / M.δ for θ_new in θs]), θ)
+    return _finite_estimate(np.array([(U(θ_new) - U(θ)) / M.δ for θ_new in θs]), θ)
 
 
 @gradient.register
@@ -194,10 +201,13 @@ def regression_gradient(
         )
     ΔΘ = rng.standard_normal((M.m, n))
     ΔΘ *= M.δ / np.linalg.norm(ΔΘ, axis=1, keepdims=True)
-    U = returns(rollouts(M.P, M.b, π, (θ + ΔΘ).astype(θ.dtype), M.d, M.m, rng), M.P.γ)
+    with np.errstate(over="ignore"):  # `rollouts` refuses a θ that is not finite
+        θs = (θ + ΔΘ).astype(θ.dtype)
+    U = returns(rollouts(M.P, M.b, π, θs, M.d, M.m, rng), M.P.γ)
     U_θ = returns(rollouts(M.P, M.b, π, θ, M.d, M.m, rng), M.P.γ)
-    ΔU = U - (U_θ.mean() if M.base == "shared" else U_θ)
-    return np.linalg.lstsq(ΔΘ, ΔU, rcond=None)[0].astype(θ.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ΔU = U - (mean_return(U_θ) if M.base == "shared" else U_θ)
+        return _finite_estimate(np.linalg.lstsq(ΔΘ, ΔU, rcond=None)[0], θ)
 
 
 @gradient.register
@@ -232,12 +242,13 @@ def baseline_subtraction_gradient(
     θ, τs = recorded(M, π, θ, rng, τs)
     g = discounts(M.P.γ, τs.r.shape[1])[:, None] * π.step_scores(θ, τs)  # the ℓ_k of the docstring, (m, d, n)
     L = local_rewards_to_go(τs, M.P.γ)
-    above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
     others = _mean_of_the_others if M.leave_one_out else _mean_of_all
     ratios = M.baseline == "mean_of_ratios"
-    base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
-    estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
-    return estimates.mean(axis=0).astype(θ.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
+        base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
+        estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
+        return _finite_estimate(estimates.mean(axis=0), θ)
 
 
 def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, np.random.Generator]:
@@ -252,7 +263,15 @@ def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> A
         g, logp = weighted_score(π, θ, τs, c / len(τs))
     if not (all_finite(logp) and all_finite(g)):
         π.scores(θ, τs)  # names the trajectory and the step
-        raise ValueError(f"the gradient estimate is {g}: the weighted scores overflow")
+    return _finite_estimate(g, θ)
+
+
+def _finite_estimate(g: Array, θ: Array) -> Array:
+    """The estimate g in θ's dtype; ValueError where it is not finite there."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        g = g.astype(θ.dtype, copy=False)
+    if not all_finite(g):
+        raise ValueError(f"the gradient estimate is {g}: the scores or returns that it adds up overflow")
     return g
 
 

@@ -208,7 +208,7 @@ class Configuration:
     ValueError: delt: unknown setting; did you mean delta?
     """
 
-    given: dict[str, Any]
+    given: dict[str, Any]  # settings by name
     values: dict[str, Any] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -34,6 +34,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 from decision_making.simulation import Tally, frozen, tallied, tally
 from decision_making.speed import reserved
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
+from decision_making.training.entries import Check, between, check_run, nothing
 from decision_making.training.history import METRICS, History
 from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
@@ -132,13 +133,15 @@ def train(
     M is any struct that `step` knows. `steps` counts what is simulated and what live environments do, also that which
     no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. Each
     callback gets the metrics of an update and its Step, and stops the run by returning True. With a `folder` a
-    checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with the state of every
-    live problem that is a field of M, or of a field of it, and so on; not of one within a function of your own.
+    checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the
+    state of every live problem that is a field of M, or of a field of it, and so on; not of one within a function of
+    your own.
 
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
-    threshold could stop the run but no episode ends, and where only steps could but they are not known: those of a
-    grad_U that is a function; OSError, naming the file, where a checkpoint cannot be written. The last checkpoint
-    stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
+    that is a function), and, naming file and entry, where a checkpoint is not whole or not one of this run, of this
+    seed if one is given; OSError, naming the file, where a checkpoint cannot be written. The last checkpoint stays
+    usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
     only_steps = steps is not None and updates is seconds is None
@@ -153,13 +156,14 @@ def train(
     if not (folder is None or isinstance(folder, str | Path)):
         refuse(None, "folder", folder, "a path", TypeError)
     default_rng(rng)  # says what is wrong with it
-    seed = int(rng) if isinstance(rng, int | np.integer) else int(default_rng(rng).integers(2**63))
+    given = int(rng) if isinstance(rng, int | np.integer) else None
+    seed = int(default_rng(rng).integers(2**63)) if given is None else given
     run = _begun(M, π, θ, φ)
     file = None if folder is None else Path(folder) / CHECKPOINT
     if resume:
         if file is None:
             raise ValueError("resume = True: needs the folder of the run")
-        seed = _restore(run, M, file)
+        seed = _restore(run, M, file, given)
     reason = None
     while reason is None:
         if run.update % checkpoint_every == 0:
@@ -177,10 +181,12 @@ def train(
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 
-def recorded_rows(M: object, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
+def recorded_rows(
+    M: object, π: Policy, θ: Array, φ: Array | None, file: Path, seed: int | None = None
+) -> list[list[float]]:
     """The METRICS of every update up to a checkpoint. Raises as `train` does where it cannot go on from it."""
     run = _begun(M, π, θ, φ)
-    _restore(run, M, file)
+    _restore(run, M, file, seed)
     rows: list[list[float]] = run.metrics.tolist()
     return rows
 
@@ -343,44 +349,35 @@ def _limit(
 
 
 def _save(run: _Run, M: object, seed: int, file: Path) -> None:
-    arrays: dict[str, Array] = {
-        "θ": run.θ,
-        "rows": run.metrics,
-        "returns": run.returns.numbers,
-    }
-    if run.φ is not None:
-        arrays["φ"] = run.φ
-    for prefix, P in _entries(M):
-        arrays |= {f"{prefix}{name}": np.asarray(value) for name, value in P.state().items()}
+    arrays = _kept(run, M) | {"rows": run.metrics, "returns": run.returns.numbers}
     meta = {"seed": seed, "update": run.update, "steps": run.steps, "seconds": run.seconds, "β": run.β}
     save_checkpoint(file, arrays, meta | {"metrics": list(METRICS)})
 
 
-def _restore(run: _Run, M: object, file: Path) -> int:
-    """Put the checkpoint into the run and the problem; returns the seed."""
+def _kept(run: _Run, M: object) -> dict[str, Array]:
+    """Parameters and states of live problems, by their entries in a checkpoint."""
+    arrays = {"θ": run.θ} | ({} if run.φ is None else {"φ": run.φ})
+    return arrays | {f"{prefix}{name}": np.asarray(x) for prefix, P in _entries(M) for name, x in P.state().items()}
+
+
+def _restore(run: _Run, M: object, file: Path, seed: int | None) -> int:
+    """Put the checkpoint into the run and the problem, if all of it fits them; returns the seed."""
     arrays, meta = load_checkpoint(file)
-    try:
-        θ, φ, rows, returns = arrays["θ"], arrays.get("φ"), arrays["rows"], arrays["returns"]
-        numbers = {name: meta[name] for name in ("seed", "update", "steps", "seconds")}
-        metrics, β = meta["metrics"], meta["β"]
-    except KeyError as error:
-        raise ValueError(f"{file} is not a checkpoint of a run: {error} is missing") from error
-    for name, x, own in (("θ", θ, run.θ), ("φ", φ, run.φ)):
-        shape, other = (None if y is None else y.shape for y in (own, x))
-        if shape != other:
-            raise ValueError(f"{file} holds {name} of shape {other}: this run's is {shape}")
-    for name, x in numbers.items():
-        if isinstance(x, bool) or not isinstance(x, int | float) or x < 0 or (name != "seconds" and x != int(x)):
-            raise ValueError(f"{file} holds {name} = {x!r}: must be a number >= 0")
-    if tuple(metrics) != METRICS or rows.shape != (numbers["update"], len(METRICS)) or returns.ndim != 1:
-        raise ValueError(f"{file} holds metrics of shape {rows.shape}: must be {(numbers['update'], len(METRICS))}")
+    check_run(file, arrays, meta, _kept(run, M), seed=seed, β=_penalty(M))
     for prefix, P in _entries(M):
-        try:
-            P.restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{file} does not fit this run's problem: {error}") from error
-    run.θ, run.φ, run.β, run.seconds = θ, φ, β, float(numbers["seconds"])
-    run.update, run.steps = int(numbers["update"]), int(numbers["steps"])
-    run.rows.extend(rows.ravel())
-    run.returns.extend(returns)
-    return int(numbers["seed"])
+        P.restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
+    run.θ, run.φ, run.β, run.seconds = arrays["θ"], arrays.get("φ"), meta["β"], float(meta["seconds"])
+    run.update, run.steps = meta["update"], meta["steps"]
+    run.rows.extend(arrays["rows"].ravel())
+    run.returns.extend(arrays["returns"])
+    return int(meta["seed"])
+
+
+def _penalty(M: object) -> Check:
+    """What the penalty weight in a checkpoint may be: what updates of M may leave."""
+    rule = _rule(M)
+    if not isinstance(rule, PenalizedSurrogateUpdate):
+        return nothing
+    if rule.kl_target is None:
+        return between(rule.β, rule.β)
+    return between(min(rule.β, rule.β_min), max(rule.β, rule.β_max))

@@ -29,6 +29,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.rules impo
 from decision_making.simulation import simulate
 from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
+from decision_making.training.entries import FLOAT32, of_kind, plain_array
 from decision_making.training.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ Head: TypeAlias = Bernoulli | Categorical | Gaussian | MultiCategorical
 
 HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}
 POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy)}
+ENTRIES = {  # of a policy's file, and what is certain of them whatever the policy
+    "θ": of_kind("f"),
+    "observation.mean": plain_array((None,), np.float64, -FLOAT32, FLOAT32),
+    "observation.variance": plain_array((None,), np.float64, 0, FLOAT32**2),
+    "action.start": of_kind("iu"),
+    "action.low": of_kind("f"),
+    "action.high": of_kind("f"),
+}
 
 
 @struct
@@ -62,8 +71,8 @@ class TrainedPolicy:
             refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}")
         x = self.action
         good = x == {} or _alike(x, {"start"}) or (_alike(x, {"low", "high"}) and (x["low"] <= x["high"]).all())
-        if not good:
-            refuse(self, "action", x, "empty, or start, or low <= high of one shape")
+        if not (good and all(np.shape(y) in _action_shapes(self.π, name) for name, y in x.items())):
+            refuse(self, "action", x, "empty, or start, or low <= high of one shape, that of the policy's actions")
 
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
@@ -75,7 +84,10 @@ class TrainedPolicy:
         if "start" in self.action:
             a = a + self.action["start"]
         if "low" in self.action:
-            a = np.clip(a, self.action["low"], self.action["high"]).astype(self.action["low"].dtype)
+            low, high = self.action["low"], self.action["high"]
+            if isinstance(self.π, NeuralPolicy) and low.ndim == 0:  # actions of such a Box have no axis of their own
+                a = a[..., 0]
+            return np.asarray(np.clip(a, low, high), low.dtype)
         return a if np.ndim(a) else a.item()
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
@@ -90,6 +102,17 @@ class TrainedPolicy:
         from decision_making.problems.running_statistics import normalized_observations  # imported where used
 
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
+
+
+def _action_shapes(π: Policy, name: str) -> list[tuple[int, ...]]:
+    """The shapes that the start of the policy's actions, or their bounds, may have."""
+    if not isinstance(π, NeuralPolicy):
+        return [(), (1,)]
+    if isinstance(π.head, Gaussian):
+        return [] if name == "start" else [(π.head.k,), *([()] if π.head.k == 1 else [])]
+    if isinstance(π.head, MultiCategorical):
+        return [(len(π.head.nvec),)] if name == "start" else []
+    return [()] if name == "start" and isinstance(π.head, Categorical) else []
 
 
 def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | None = None) -> bool:
@@ -141,6 +164,10 @@ def load_policy(path: Path | str) -> TrainedPolicy:
         return {name[len(prefix) :]: x for name, x in arrays.items() if name.startswith(prefix)}
 
     try:
+        for name, x in arrays.items():
+            if name not in ENTRIES:
+                raise ValueError(f"it has {name!r}: must be one of {', '.join(ENTRIES)}")
+            ENTRIES[name](None, Named(name), x)
         return TrainedPolicy(_rebuilt(meta["policy"]), arrays["θ"], group("observation."), group("action."))
     except DAMAGED as error:
         raise ValueError(f"{path} is not a saved policy: {error}") from error

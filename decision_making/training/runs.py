@@ -135,7 +135,8 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     mean return of the episodes that ended in an update, smoothed over the last ten updates with any. Raises
     ModuleNotFoundError where matplotlib is not installed.
     """
-    from decision_making.pictures.curves import curve, figure, write_figure  # imported where used
+    from decision_making.pictures.canvas import write_figure  # imported where used
+    from decision_making.pictures.curves import curve, figure
 
     groups: dict[tuple[str, str], list[Curve]] = {}
     titles: dict[str, None] = {}
@@ -227,7 +228,7 @@ def _numbers(cells: list[str]) -> list[float] | None:
 
 def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
     M, π, θ, φ = parts
-    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT) if resume else []
+    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT, c["seed"]) if resume else []
     remove_leftovers(folder)
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []

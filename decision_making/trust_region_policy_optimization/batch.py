@@ -14,7 +14,6 @@ from decision_making.checks import Array, all_finite
 from decision_making.policies.base import At
 from decision_making.sequential_problems.policy_gradient_optimization import (
     Point,
-    Start,
     Status,
     SurrogateWith,
 )
@@ -30,10 +29,10 @@ class Batch(SurrogateWith):
     """
 
     max_kl: float | None = field(default=None, kw_only=True)  # bound on the KL divergence in any one state
-    cg_iterations: int = field(default=10, kw_only=True)
+    cg_iterations: int = field(default=10, kw_only=True)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True)  # share of the states in the Fisher matrix
-    minibatch: int = field(default=64, kw_only=True)
-    rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)
+    minibatch: int = field(default=64, kw_only=True)  # steps of one of Adam's descents
+    rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)  # random numbers
     info: dict[str, float] = field(factory=dict, kw_only=True)  # how far conjugate gradients came
 
     @cached_property
@@ -119,9 +118,16 @@ class Batch(SurrogateWith):
         return Batch(self.π, self.θ, self.τs[i], self.γ, G=self.G[i])
 
     @cached_property
-    def start(self) -> Start:
-        """The point θ, where every ratio is 1."""
-        return BatchStart(self, self.θ)
+    def objective_at_θ(self) -> float:
+        """Mean of Â: every recorded action has a positive density, which `check_likelihoods` saw to."""
+        return self.mean(lambda i: np.ones_like(self.logp))
+
+    @cached_property
+    def objective_gradient_at_θ(self) -> Array:
+        """∇ of the objective: mean of Â ∇log π_θ, (n,)."""
+        vjp, logp = self.pullback
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(vjp(np.asarray(self.G * self.share, logp.dtype)), self.θ.dtype)
 
     def at(self, θ_new: Array) -> Point:
         """The point θ_new (n,)."""
@@ -173,25 +179,6 @@ class BatchPoint(Point):
         """Mean of w Â; not finite where a ratio overflows."""
         model = self.model
         return model.mean(lambda i: np.asarray(np.exp(self.policy.logpdf(model.τs.a) - model.logp)))
-
-
-class BatchStart(Start):
-    """The θ that sampled."""
-
-    model: Batch
-
-    @cached_property
-    def objective(self) -> float:
-        """Mean of Â: every recorded action has a positive density, which `check_likelihoods` saw to."""
-        return self.model.mean(lambda i: np.ones_like(self.model.logp))
-
-    @cached_property
-    def objective_gradient(self) -> Array:
-        """∇ of the objective: mean of Â ∇log π_θ, (n,)."""
-        model = self.model
-        vjp, logp = model.pullback
-        with np.errstate(over="ignore", invalid="ignore"):
-            return np.asarray(vjp(np.asarray(model.G * model.share, logp.dtype)), model.θ.dtype)
 
 
 def dot(u: Array, v: Array) -> float:

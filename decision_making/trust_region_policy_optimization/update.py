@@ -41,12 +41,14 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     PolicyGradientUpdate,
     RestrictedPolicyUpdate,
     Rule,
+    Status,
     Step,
     TrustRegionUpdate,
     WithCritic,
     check_critic,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Change
 from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
@@ -125,7 +127,7 @@ class TrustRegionPolicyOptimization(WithCritic):
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
-    advantage: str = field(
+    advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
         validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),
@@ -165,11 +167,14 @@ def trust_region_policy_optimization_step(
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
-    θ, φ, rng = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng)
+    θ, φ, rng, rule = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng), M.update_rule
     τs = recorded_batch(M, π, θ, rng, τs)
+    if not τs.mask.any():
+        β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
+        return Step(θ, Status.NO_DATA, β=β, φ=φ, M=M, rule=rule, θ_old=θ, change=Change(None, (0.0, 0.0)))
     A, targets, V = estimates(M, φ, τs)
     here = batch(M, π, θ, τs, A, rng)
-    taken = follow(M.update_rule, here)
+    taken = follow(rule, here)
     before, (s, _, _) = here.start.objective, τs.flat()
     info = here.info | {
         "surrogate_before": before,
@@ -284,6 +289,8 @@ def how_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken
 @critic_said.register
 def critic_of_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken: Step) -> str:
     """What the critic was fitted to, and what it had foreseen."""
+    if taken.status is Status.NO_DATA:
+        return "The critic had nothing to be fitted to."
     foresaw = taken.info["explained_variance"]
     share = "" if math.isnan(foresaw) else f"; before, it explained {foresaw:.0%} of their variance"
     return f"The critic was fitted to this batch's targets{share}."

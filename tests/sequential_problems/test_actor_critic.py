@@ -36,8 +36,8 @@ from decision_making.sequential_problems.actor_critic import (
     advantages,
 )
 from tests.oracles import enumeration, regulator
-from tests.sequential_problems.test_advantages import ended_trajectories
-from tests.strategies import arrays, discounts, gaussian_parameters, numbers
+from tests.strategies import arrays, discounts, ended_trajectories, gaussian_parameters, numbers
+from tests.support import gradient_of
 
 EXACT = {"rtol": 1e-9, "atol": 1e-10}
 GAUSSIAN = LinearGaussianPolicy(σ_min=0.0)
@@ -187,10 +187,6 @@ def test_λ_1_without_values_is_the_reward_to_go_gradient(τs, γ):
 # ---------------------------------------------------------------- finite differences
 
 
-def differences(f, x, h=1e-5):
-    return np.array([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(len(x))])
-
-
 @given(ended_trajectories(), arrays(3, numbers(-1.0, 1.0)), discounts, MODES)
 def test_critic_gradient_is_the_derivative_of_half_the_squared_error(τs, φ, γ, last_step):
     M = ActorCritic(problem(γ), B, 1, 1, U_curved, last_step=last_step)
@@ -200,7 +196,7 @@ def test_critic_gradient_is_the_derivative_of_half_the_squared_error(τs, φ, γ
         errors = [U_curved(φ, s) - L[i][k] for i, τ in enumerate(τs) for k, (s, _, _) in enumerate(τ)]
         return 0.5 * np.sum(np.square(errors)) / len(τs)
 
-    np.testing.assert_allclose(gradient(M, GAUSSIAN, θ_0, φ, τs=τs)[1], differences(loss, φ), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(gradient(M, GAUSSIAN, θ_0, φ, τs=τs)[1], gradient_of(loss, φ), rtol=1e-6, atol=1e-6)
 
 
 def bending(θ, s):
@@ -248,8 +244,8 @@ def test_vector_actions_against_finite_differences(last_step, seed):
         return total / len(τs)
 
     grad_θ, grad_φ = gradient(M, bending, θ, φ, τs=τs)
-    np.testing.assert_allclose(grad_θ, differences(expected_return, θ), rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(grad_φ, differences(squared_residuals, φ), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(grad_θ, gradient_of(expected_return, θ), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(grad_φ, gradient_of(squared_residuals, φ), rtol=1e-6, atol=1e-8)
 
 
 # ---------------------------------------------------------------- expectations over all trajectories
@@ -751,3 +747,42 @@ def test_learning_on_the_regulator_gets_better_with_a_critic():
         θ, φ = update(M, GAUSSIAN, θ, φ, rng=rng)
     assert before < -24
     assert regulator.utility(0.9, θ, 10) > -0.5
+
+
+def test_critic_that_moves_beyond_the_root_of_the_largest_number_leaks_no_warning():
+    """The square of its way overflows, the way does not."""
+    τs = Trajectories([[1.0]], [[0.5]], [[-1.0]], s_end=[0.0], terminated=[True])
+    grad_U = ActorCritic(REGULATOR, B, 1, 1, U, last_step="bootstrap")
+    taken = step(ActorCriticUpdate(grad_U, PolicyGradientUpdate.rule(0.1), 1e200), GAUSSIAN, θ_0, φ_0, τs=τs)
+    np.testing.assert_allclose(taken.info["critic_moved"], 1e200 * np.sqrt(2) * abs(φ_0.sum() + 1), rtol=1e-12)
+    assert np.isfinite(taken.φ).all()
+
+
+def test_error_of_the_critic_that_overflows_is_an_error_without_a_warning():
+    """The value 1e308 and the reward-to-go -1e308 are finite, their difference is not."""
+    τs = Trajectories([[1.0]], [[0.5]], [[-1e308]], s_end=[0.0], terminated=[True])
+    with pytest.raises(ValueError, match="must be finite"):
+        gradient(ActorCritic(REGULATOR, B, 1, 1, U), GAUSSIAN, θ_0, [1e308, 0.0], τs=τs)
+
+
+@pytest.mark.parametrize(("r", "θ", "quantity"), [(1e39, 1.0, "residual"), (1.0, 3e38, "Q(φ, s, π(θ, s))")])
+def test_what_overflows_in_float32_of_a_deterministic_policy_is_named_without_a_warning(r, θ, quantity):
+    """A reward that float64 alone can hold, or an action that is infinite."""
+    M = DeterministicPolicyGradient(REGULATOR, B, 1, 1, Q, 0.0, last_step="bootstrap")
+    τs = Trajectories(np.full((1, 1), 2, np.float32), [[0.5]], [[r]], s_end=[0.0], terminated=[True])
+    with pytest.raises(ValueError, match=re.escape(quantity)):
+        gradient(M, straight, np.array([θ], np.float32), np.ones(4, np.float32), τs=τs)
+
+
+@pytest.mark.parametrize("Rule", [NaturalPolicyUpdate, TrustRegionUpdate])
+@pytest.mark.parametrize("direction", ["trajectory", "surrogate"])
+@pytest.mark.parametrize("damping", [0.0, 0.1])
+def test_start_states_that_are_all_terminal_leave_both_parameters(Rule, direction, damping):
+    P = MDP(0.9, None, None, None, None, lambda s, a, rng: (s, -(s**2)), terminal=lambda s: s == 1)
+    settings = {"ε": 0.1} if Rule is NaturalPolicyUpdate else {"ε": 0.1, "α": 0.5}
+    rule = Rule.rule(**settings, direction=direction, damping=damping)
+    grad_U = GeneralizedAdvantageEstimation(P, lambda m, rng: np.ones(m), 3, 4, U, 0.9, last_step="bootstrap")
+    taken = step(ActorCriticUpdate(grad_U, rule, 0.1), GAUSSIAN, θ_0, φ_0, rng=0)
+    np.testing.assert_array_equal(taken.θ, θ_0)
+    np.testing.assert_array_equal(taken.φ, φ_0)
+    assert not taken.accepted

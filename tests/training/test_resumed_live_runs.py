@@ -92,7 +92,7 @@ def test_each_problem_has_entries_of_its_own_in_a_checkpoint(tmp_path):
     }
     one = NaturalPolicyUpdate(cart(), [1.0], 15, 6, 1e-2)
     train(one, π, π.init(0), rng=2, updates=1, folder=tmp_path / "one")
-    with pytest.raises(ValueError, match=r"checkpoint\.npz does not fit this run's problem"):
+    with pytest.raises(ValueError, match=r"checkpoint\.npz is not a checkpoint of a run: 'problem2"):
         train(M, π, π.init(0), updates=2, folder=tmp_path / "one", resume=True)
 
 

@@ -23,7 +23,6 @@ from decision_making.sequential_problems.policy_gradient_optimization.local_mode
     GradientOnly,
     LocalModel,
     Point,
-    Start,
     WithGradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
@@ -90,9 +89,9 @@ def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain
 class SurrogateSimulatedAgain(LocalModel):
     """The surrogates of trajectories without a record: sums over blocks that are simulated again for each reading."""
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sample
-    τs: SimulatedAgain
+    τs: SimulatedAgain  # trajectories
     γ: float  # discount factor
     over_steps: str  # "mean" or "sum"
 
@@ -125,11 +124,6 @@ class SurrogateSimulatedAgain(LocalModel):
             raise
         return natural_update(self.θ, G, R, M.ε, M.damping)
 
-    @cached_property
-    def start(self) -> Start:
-        """The point θ."""
-        return StartSimulatedAgain(self, self.θ)
-
     def at(self, θ_new: Array) -> Point:
         """The point θ_new (n,)."""
         return self.start if np.array_equal(θ_new, self.θ) else PointSimulatedAgain(self, θ_new)
@@ -140,9 +134,10 @@ class SurrogateSimulatedAgain(LocalModel):
         objective, constraint = np.sum(pairs, axis=0)
         return float(objective), float(constraint)
 
+    @cached_property
     def objective_at_θ(self) -> float:
         """The objective at θ by one reading."""
-        return float(sum(part.objective_at_θ() for part in self.parts()))
+        return float(sum(part.objective_at_θ for part in self.parts()))
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective, (n,)."""
@@ -175,14 +170,3 @@ class PointSimulatedAgain(Point):
     def constraint(self) -> float:
         """The surrogate constraint, in nats."""
         return self._values[1]
-
-
-class StartSimulatedAgain(Start):
-    """The θ that samples."""
-
-    model: SurrogateSimulatedAgain
-
-    @cached_property
-    def objective(self) -> float:
-        """The surrogate objective."""
-        return self.model.objective_at_θ()

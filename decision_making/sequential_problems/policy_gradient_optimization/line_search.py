@@ -29,9 +29,10 @@ def first_accepted(M: Any, here: LocalModel, θ_new: Array) -> tuple[Point | Non
     Feasible: constraint <= M.ε. Better: an objective above that of θ. What is not finite is neither, so a NaN is never
     accepted. If there is no such point, None and None.
     """
-    θ, Δ = here.θ, θ_new - here.θ
+    θ = here.θ
     for j in range(M.max_backtracks + 1):
-        point = here.at((θ + M.α**j * Δ).astype(θ.dtype))
+        with np.errstate(over="ignore", invalid="ignore"):
+            point = here.at((θ + M.α**j * (θ_new - θ)).astype(θ.dtype))
         if point.constraint <= M.ε and here.start.objective < point.objective < math.inf:
             return point, j
     return None, None

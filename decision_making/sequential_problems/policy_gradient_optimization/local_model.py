@@ -61,6 +61,16 @@ class LocalModel:
         raise TypeError(f"{type(self).__name__}: no {what} is known here")
 
     @cached_property
+    def objective_at_θ(self) -> float:
+        """The surrogate objective at θ."""
+        return self.objective(self.θ)
+
+    @cached_property
+    def objective_gradient_at_θ(self) -> Array:
+        """∇ of the surrogate objective at θ, (n,)."""
+        return self.objective_gradient(self.θ)
+
+    @property
     def start(self) -> Point:
         """The point θ itself."""
         return Start(self, self.θ)
@@ -74,8 +84,8 @@ class LocalModel:
         return None
 
     def along(self, θ: Array, g: Array, α: float) -> Array:
-        """θ after one ascent along g with step factor α: θ + α g, infinite where that overflows."""
-        with np.errstate(over="ignore"):
+        """θ after one ascent along g with step factor α: θ + α g, not finite where that overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(θ + α * g, θ.dtype)
 
     def ascend(self, slope: Callable[[Point], Array], α: float, k_max: int) -> Array:
@@ -97,7 +107,7 @@ class LocalModel:
 class Point:
     """A parameter θ, and what a local model says there: each number is computed when first asked, and kept."""
 
-    model: LocalModel = field(repr=False)
+    model: LocalModel = field(repr=False)  # that it belongs to
     θ: Array  # (n,)
 
     @cached_property
@@ -131,7 +141,21 @@ class Point:
 
 
 class Start(Point):
-    """The point at which a model is local: there the constraint is 0, its minimum."""
+    """The point at which a model is local: there the constraint is 0, its minimum.
+
+    The model keeps what it knows there. Were it to keep the point instead, each would keep the other alive, and with
+    them all trajectories, until Python looks for cycles.
+    """
+
+    @property
+    def objective(self) -> float:
+        """The surrogate objective."""
+        return self.model.objective_at_θ
+
+    @property
+    def objective_gradient(self) -> Array:
+        """∇ of the surrogate objective, (n,)."""
+        return self.model.objective_gradient_at_θ
 
     @cached_property
     def constraint(self) -> float:
@@ -162,8 +186,8 @@ class Functions(LocalModel):
     """Objective f and constraint g given as functions of θ_new, and nothing else."""
 
     θ: Array  # (n,)
-    f: Callable[[Array], float]
-    g: Callable[[Array], float]
+    f: Callable[[Array], float]  # objective
+    g: Callable[[Array], float]  # constraint
 
     def objective(self, θ_new: Array) -> float:
         """f(θ_new)."""
@@ -178,7 +202,7 @@ class Functions(LocalModel):
 class WithGradient(LocalModel):
     """A local model in which another estimate g stands for the gradient."""
 
-    model: LocalModel
+    model: LocalModel  # for all but the gradient
     g: Array  # (n,)
 
     @property

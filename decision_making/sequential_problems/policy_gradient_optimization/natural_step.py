@@ -22,7 +22,8 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     The rows of G (m, n) are scores of trajectories or of steps, R (m,) the returns that go with them. Since
     F⁺∇ = G⁺R, u is the minimum-norm least-squares solution of G u = R: F is never formed or inverted, and a singular
     one is as good as any. Damping c makes F + cI of it, for the direction and for its length, by the rows √(cm) I.
-    Returns θ where the gradient is zero: every score is 0, or R has no component along them above rounding.
+    Returns θ where the gradient is zero: there are no rows, every score is 0, or R has no component along them above
+    rounding. What overflows in θ's dtype is not finite.
 
     G is an array; or an array (B, k, j) with R (B, k), the blocks of a block-diagonal G with m = B k and n = B j; or
     sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
@@ -42,13 +43,16 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
         raise ValueError(f"G has shape {G.shape} and R {R.shape}: must be (m, n) and (m,) with n = {len(θ)}")
     if not (all_finite(R) and (sparse or all_finite(G))):
         raise ValueError("G and R: scores and returns must be finite")
-    scale = float(np.max(abs(R)))
+    scale = float(np.max(abs(R), initial=0))
     if scale == 0:
         return θ
     single = np.float32 in (G.dtype, θ.dtype)  # then the scores are known to that precision, whatever G is stored as
     least_squares = _by_iteration if sparse else _by_factors if G.ndim == 2 else _by_blocks
     u, length = least_squares(G, R / scale, math.sqrt(damping * R.size), single)
-    return (θ + math.sqrt(2 * ε * R.size) / length * u).astype(θ.dtype) if length else θ
+    if length == 0:
+        return θ
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (θ + math.sqrt(2 * ε * R.size) / length * u).astype(θ.dtype)
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:

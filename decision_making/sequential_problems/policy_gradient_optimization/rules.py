@@ -97,10 +97,12 @@ class NaturalPolicyUpdate(Sampled, Rule):
     instead: rewards-to-go of single steps and their Fisher matrix, averaged or summed over the steps.
     """
 
-    ε: float = field(validator=positive)  # bound on the KL divergence, to second order
+    ε: float = field(validator=positive)  # bound on the KL divergence to second order, in nats
     damping: float = field(default=0.0, kw_only=True, validator=not_negative)  # c in F + cI
-    direction: str = field(default="trajectory", kw_only=True, validator=DIRECTION)
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # of the surrogates
+    direction: str = field(  # of whole "trajectory"s, or of the "surrogate"s
+        default="trajectory", kw_only=True, validator=DIRECTION
+    )
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
 
 @struct
@@ -111,12 +113,12 @@ class TrustRegionUpdate(Sampled, Rule):
     objective improved; if there is none, θ stays.
     """
 
-    ε: float = field(validator=positive)  # bound on the surrogate constraint
+    ε: float = field(validator=positive)  # bound on the surrogate constraint, in nats
     α: float = field(validator=shrink_factor)  # line search factor, such as 0.5
-    max_backtracks: int = field(default=30, kw_only=True, validator=count_or_zero)
+    max_backtracks: int = field(default=30, kw_only=True, validator=count_or_zero)  # shrinks at most
     damping: float = field(default=0.0, kw_only=True, validator=not_negative)  # c in F + cI
     direction: str = field(default="trajectory", kw_only=True, validator=DIRECTION)  # as in NaturalPolicyUpdate
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
 
 @struct
@@ -129,7 +131,7 @@ class ClampedSurrogateUpdate(Sampled, Rule):
     ε: float = field(validator=positive)  # half-width of the clamp, such as 0.2
     α: float = field(validator=not_negative)  # step factor
     k_max: int = field(validator=count)  # number of ascent steps
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
 
 @struct
@@ -144,10 +146,10 @@ class PenalizedSurrogateUpdate(Sampled, Rule):
     β: float = field(validator=not_negative)  # weight of the penalty
     α: float = field(validator=not_negative)  # step factor
     k_max: int = field(validator=count)  # number of ascent steps
-    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))
-    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)
-    β_max: float = field(default=1e6, kw_only=True, validator=positive)
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))  # adapts β, in nats
+    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)  # least β
+    β_max: float = field(default=1e6, kw_only=True, validator=positive)  # largest β
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -235,8 +237,11 @@ class _CLIP:
 
 def restricted_update(θ: Array, u: Array, ε: float) -> Array:
     """θ + √(2ε) u / ‖u‖ (equation 12.6); θ itself where u is zero."""
-    direction, _ = _direction(u)
-    return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
+    direction, length = _direction(u)
+    if length == 0:
+        return θ
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
 
 
 def _direction(u: Array) -> tuple[Array, float]:

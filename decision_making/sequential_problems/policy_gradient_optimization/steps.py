@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ class Status(Enum):
     SURROGATE_OVERFLOWS = "the surrogate overflows"
     BEYOND_MAX_KL = "the divergence in some state exceeds max_kl"
     NOTHING_ACCEPTED = "no step accepted"  # by a line search
+    NO_DATA = "every start state is terminal, so that there is no step to learn from"
 
     @property
     def moved(self) -> bool:
@@ -38,14 +40,18 @@ class Change:
     """Divergence and improvement between two points: computed when first asked, when the points are let go."""
 
     _points: tuple[Point, Point] | None = None  # before and after
-    _numbers: tuple[float | None, float | None] = (None, None)
+    _numbers: tuple[float | None, float | None] = (None, None)  # divergence and improvement, where known already
 
     @property
     def numbers(self) -> tuple[float | None, float | None]:
-        """The surrogate constraint after, in nats, and the surrogate objective after less that before."""
+        """The surrogate constraint after, in nats, and the surrogate objective after less that before.
+
+        What overflows to no number at all counts as the worst: a divergence of inf, an improvement of -inf.
+        """
         if self._points is not None:
             before, after = self._points
-            self._numbers = after.constraint, after.objective - before.objective
+            kl, improvement = after.constraint, after.objective - before.objective
+            self._numbers = math.inf if math.isnan(kl) else kl, -math.inf if math.isnan(improvement) else improvement
             self._points = None
         return self._numbers
 
@@ -70,7 +76,7 @@ class Step:
     M: Any = None  # the struct that made the step
     rule: Any = None  # the struct of chapter 12 whose body it is: M, or M's rule
     θ_old: Array | None = None  # (n,), where the step began
-    _change: Change = field(factory=Change)
+    _change: Change = field(factory=Change)  # divergence and improvement of the step
 
     def __repr__(self) -> str:
         shown = {"accepted": self.accepted, "reason": self.reason, "backtracks": self.backtracks, "β": self.β}
@@ -84,12 +90,18 @@ class Step:
 
     @property
     def kl(self) -> float | None:
-        """Surrogate constraint at θ, in nats; None where the update had no likelihoods of recorded actions."""
+        """Surrogate constraint at θ, in nats; None where the update had no likelihoods of recorded actions.
+
+        It is inf where it overflows, which only a rule without a bound on the divergence accepts; never NaN.
+        """
         return self._change.numbers[0]
 
     @property
     def improvement(self) -> float | None:
-        """Surrogate objective at θ minus its value before; None where the update had no likelihoods."""
+        """Surrogate objective at θ minus its value before; None where the update had no likelihoods.
+
+        It is inf or -inf where the surrogate overflows, -inf also where it has no value there; never NaN.
+        """
         return self._change.numbers[1]
 
     @property
@@ -137,7 +149,9 @@ def check_critic(M: Any, φ: Any) -> None:
 
 def stepped(M: Any, here: LocalModel, θ_new: Array) -> Step:
     """The Step of the rule M from here.θ to θ_new; it stays where θ_new is not finite, is θ, or is refused."""
-    return landed(M, here, here.at(np.asarray(θ_new, here.θ.dtype)))
+    with np.errstate(over="ignore"):
+        θ_new = np.asarray(θ_new, here.θ.dtype)
+    return landed(M, here, here.at(θ_new))
 
 
 def landed(M: Any, here: LocalModel, point: Point, *, bounded: bool = False, β: float | None = None) -> Step:
@@ -163,4 +177,6 @@ def stayed(M: Any, here: LocalModel, status: Status, β: float | None = None) ->
 def arrived(M: Any, here: LocalModel, point: Point, status: Status, backtracks: int, β: float | None = None) -> Step:
     """The Step of the rule M from here.θ to the point."""
     change = Change((here.start, point)) if here.measures else Change()
+    if status is Status.ACCEPTED:
+        change.numbers  # noqa: B018  a line search knows them: the points are let go at once
     return Step(point.θ, status, backtracks, β, M=M, rule=M, θ_old=here.θ, change=change)

@@ -13,7 +13,7 @@ from decision_making.checks import Array
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.sequential_problems.policy_gradient_estimation import likelihood_ratio_gradient
-from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Start
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel
 from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
 from decision_making.trajectories import BLOCK, Trajectories, discounts, local_rewards_to_go, returns, rewards_to_go
 
@@ -28,9 +28,9 @@ class Surrogate(LocalModel):
     over blocks of trajectories.
     """
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sampled
-    τs: Trajectories
+    τs: Trajectories  # trajectories
     γ: float  # discount factor
     over_steps: str = "mean"  # or "sum"
     weights: Array | None = None  # probability of each trajectory (m,); None: 1/m each
@@ -80,17 +80,13 @@ class Surrogate(LocalModel):
         """What the divergence at each step counts, (m, d): its share times γ^(k-1)."""
         return self.share * discounts(self.γ, self.τs.r.shape[1])
 
-    @cached_property
-    def start(self) -> Start:
-        """The point θ, where every ratio is 1."""
-        return SurrogateStart(self, self.θ)
-
     def objective(self, θ_new: Array) -> float:
         """Σ share w G; not finite where a ratio overflows."""
         return self.mean(lambda i: np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
 
+    @cached_property
     def objective_at_θ(self) -> float:
-        """Σ share G, and no number where a log-likelihood is not finite."""
+        """Σ share G, since every ratio is 1, and no number where a log-likelihood is not finite."""
         return self.mean(lambda i: 1 + (self.logp[i] - self.logp[i]))
 
     def mean(self, w: Callable[[slice], Array]) -> float:
@@ -134,17 +130,6 @@ class Surrogate(LocalModel):
     def _blocks(self) -> Iterator[slice]:
         m = len(self.τs)
         return (slice(i, i + BLOCK) for i in range(0, m, BLOCK))
-
-
-class SurrogateStart(Start):
-    """The θ that sampled."""
-
-    model: Surrogate
-
-    @cached_property
-    def objective(self) -> float:
-        """The surrogate objective, without a second look at the likelihoods."""
-        return self.model.objective_at_θ()
 
 
 @frozen(eq=False, slots=False)

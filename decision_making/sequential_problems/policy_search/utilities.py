@@ -25,7 +25,7 @@ from decision_making.sampling import default_rng, sample_start, start_distributi
 from decision_making.sequential_problems.policy_search.populations import check_length, population
 from decision_making.simulation import frozen, rollouts, simulate
 from decision_making.structs import struct
-from decision_making.trajectories import Trajectories, returns
+from decision_making.trajectories import Trajectories, mean_return, returns
 
 Utility: TypeAlias = Callable[..., float | Array]
 """U(π, θ) -> number. Two attributes of U, where it has them, say that it is called in another way.
@@ -99,15 +99,15 @@ class MonteCarloPolicyEvaluation:
         rng = default_rng(rng)
         if θ is None:
             s = sample_start(self.b, self.m, rng)
-            return float(returns(simulate(self.P, s, π, self.d, rng), self.P.γ).mean())
+            return float(mean_return(returns(simulate(self.P, s, π, self.d, rng), self.P.γ)))
         θs = population(θ) if np.ndim(θ) == 2 else parameters(θ)[None]
         check_length(π, θs)
         if offers(self.P, Simulable):
             τs = rollouts(self.P, self.b, π, np.repeat(θs, self.m, axis=0), self.d, len(θs) * self.m, rng)
-            us = returns(τs, self.P.γ).reshape(len(θs), self.m).mean(axis=1)
+            us = mean_return(returns(τs, self.P.γ).reshape(len(θs), self.m))
         else:  # live environments act under one θ at a time
             one = self._played(π, θs, rng)
-            us = np.array([returns(τs, self.P.γ).mean() for τs in one])
+            us = np.array([mean_return(returns(τs, self.P.γ)) for τs in one])
         return us if np.ndim(θ) == 2 else float(us[0])
 
     def _played(self, π: Callable[..., Array], θs: Array, rng: np.random.Generator) -> list[Trajectories]:
