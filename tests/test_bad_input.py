@@ -404,6 +404,10 @@ CALLS = {
     "T NaN": (lambda: dm.MDP.from_arrays(T * NAN, R, 0.9), ValueError, r"T\[0, 0, 0\] = nan"),
     "R of another shape": (lambda: dm.MDP.from_arrays(T, R.T, 0.9), ValueError, r"R has shape \(2, 3\)"),
     "R infinite": (lambda: dm.MDP.from_arrays(T, R + INF, 0.9), ValueError, r"R\[0, 0\] = inf: must be finite"),
+    "R of no action": (
+        lambda: dm.MDP.from_arrays(T, R - INF, 0.9),
+        *(ValueError, r"R\[0\] = .* at least one action must be available in state 0"),
+    ),
     "R of text": (lambda: dm.MDP.from_arrays(T, "R", 0.9), (ValueError, TypeError), "R"),
     "γ of arrays": (lambda: dm.MDP.from_arrays(T, R, 2), ValueError, "MDP.γ = 2"),
     "terminal": (lambda: dm.MDP.from_arrays(T, R, 0.9, terminal=3), TypeError, "terminal = 3: must be callable"),
@@ -585,6 +589,14 @@ CALLS = {
     "solve, linear program, γ = 1": (
         lambda: dm.solve(dm.LinearProgramFormulation(), dm.MDP.from_arrays(T, R, 1)),
         *(ValueError, "γ = 1: must be below 1"),
+    ),
+    "solve, modified policy iteration, γ = 1": (
+        lambda: dm.solve(dm.ModifiedPolicyIteration(3), dm.MDP.from_arrays(T, R, 1)),
+        *(ValueError, "γ = 1: must be below 1"),
+    ),
+    "ModifiedPolicyIteration.m": (
+        lambda: dm.ModifiedPolicyIteration(3, -1),
+        *(ValueError, "m = -1: must be a whole number >= 0"),
     ),
     "solve, policy iteration, γ = 1": (
         lambda: dm.solve(dm.PolicyIteration([0, 0, 0], 3), dm.MDP.from_arrays(T, R, 1)),

@@ -15,7 +15,7 @@ from decision_making.checks import Array, parameters
 from decision_making.exact.expectation import Expectation
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
-from decision_making.mdp import Table
+from decision_making.mdp import Table, check_every_action_available
 from decision_making.policies import LinearGaussianPolicy, Policy
 from decision_making.problem import Enumerable, HasMoments, offers
 from decision_making.problems import SimpleRegulator
@@ -110,6 +110,7 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     θ = parameters(θ, π.n)
     Sampled(P, b, d, 1)  # checks P, b and d
     if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
+        check_every_action_available(P.R.array, "an expectation over actions")
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
     if (
         isinstance(P, SimpleRegulator)
