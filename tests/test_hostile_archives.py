@@ -5,8 +5,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making.training import load_checkpoint, save_checkpoint
 from tests.test_hostile_files import MEGABYTE, header, member, modest
