@@ -110,7 +110,7 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     θ = parameters(θ, π.n)
     Sampled(P, b, d, 1)  # checks P, b and d
     if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
-        check_every_action_available(P.R.array, "an expectation over actions")
+        check_every_action_available(np.asarray(P.R), "an expectation over actions")
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
     if (
         isinstance(P, SimpleRegulator)

@@ -97,6 +97,8 @@ def plain(name: str) -> str:
 
 
 WIDEST = 65_536  # units in a layer at most
+LARGEST = 2**63 - 1  # of whole numbers
+LONGEST = 8192  # bytes of settings in TOML; those of a run are about a thousand
 
 
 def _widths(M: Any, field: Any, x: Any) -> None:
@@ -242,11 +244,7 @@ class Configuration:
     @classmethod
     def from_toml(cls, text: str, **changes: Any) -> Configuration:
         """From TOML, with some settings replaced as by `replaced`. ValueError where the text is not TOML."""
-        try:
-            given = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"not TOML: {error}") from error
-        return cls(replaced(given, changes))
+        return cls(replaced(parsed(text), changes))
 
     def to_toml(self) -> str:
         """All settings that are not None, and the versions they were written with."""
@@ -292,6 +290,16 @@ class Configuration:
         return GymnasiumProblem(*where, **options)
 
 
+def parsed(text: str) -> dict[str, Any]:
+    """What a text in TOML says. ValueError where it is none, or too long: a key of many parts takes its square."""
+    if len(text) > LONGEST:
+        raise ValueError(f"not settings: {len(text)} characters, must be at most {LONGEST}")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not TOML: {error}") from error
+
+
 def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Settings read from a file, with changes; a table [versions] is ignored.
 
@@ -311,6 +319,9 @@ def _all_settings() -> set[str]:
 
 def _checked(check: Any, name: str, value: Any) -> Any:
     """The value as a plain one (a list, a Python number); an error if the setting `name` may not have it."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(x, int) and abs(x) > LARGEST for x in numbers):
+        refuse(None, name, value, f"at most {LARGEST}")
     check(None, Named(name), value)
     if isinstance(value, tuple):
         return list(value)
