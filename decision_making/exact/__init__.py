@@ -51,13 +51,14 @@ __all__ = [
 def utility(P: Any, b: Any, π: Policy, θ: Array, d: int) -> float:
     """U(θ): expected return of trajectories of depth d from start states s ~ b under π_θ; θ is (n,).
 
-    Raises ValueError where no exact answer is known: neither tabular nor the regulator with its linear policy.
+    -inf where it overflows. Raises ValueError where no exact answer is known: P must be tabular, or the regulator
+    with its linear policy.
     """
     return expectation(P, b, π, θ, d).utility()
 
 
 def utility_gradient(P: Any, b: Any, π: Policy, θ: Array, d: int) -> Array:
-    """∇U(θ), (n,); arguments and errors are those of `utility`."""
+    """∇U(θ), (n,), not finite where U(θ) overflows; arguments and errors are those of `utility`."""
     return expectation(P, b, π, θ, d).utility_gradient()
 
 

@@ -27,7 +27,8 @@ class RegulatorExpectation(Expectation):
 
     Second moments M_k = E[s_k²] are computed forward: M_{k+1} = (1 + θ₁)² M_k + σ² + 0.1², with 0.1 the noise of the
     regulator. The expected reward-to-go L_k from state s is -(p_k s² + q_k), with p and q computed backward:
-    p_k = 1 + γ (1 + θ₁)² p_{k+1}, q_k = γ (q_{k+1} + p_{k+1} (σ² + 0.1²)). ValueError where the moments overflow.
+    p_k = 1 + γ (1 + θ₁)² p_{k+1}, q_k = γ (q_{k+1} + p_{k+1} (σ² + 0.1²)).
+    Where θ diverges so fast that the moments overflow, the utility is -inf, and `checked` raises ValueError.
     """
 
     P: SimpleRegulator  # problem
@@ -38,7 +39,7 @@ class RegulatorExpectation(Expectation):
     over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
     def checked(self) -> RegulatorExpectation:
-        """Itself; ValueError where the expected squares of the states overflow."""
+        """This local model itself; ValueError where the expected squares of the states overflow."""
         if not (all_finite(self.M) and all_finite(self.pq)):
             raise ValueError(f"θ = {self.θ}: the expected squares of the states overflow within d = {self.d} steps")
         return self

@@ -142,6 +142,6 @@ def normalized(A: Array, mask: Array | None = None) -> Array:
     centred = real / scale - (real / scale).mean()
     sd = float(centred.std())
     out = np.zeros(A.shape)
-    if sd > 8 * np.finfo(np.float64).eps:  # below that it is the rounding of a constant
+    if sd > 8 * np.finfo(np.float64).eps:  # else constant up to floating-point error
         out[mask] = centred / sd
     return out

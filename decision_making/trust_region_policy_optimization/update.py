@@ -281,7 +281,7 @@ def explained_variance(targets: Array, V: Array) -> float:
     """1 - Var(targets - V) / Var(targets), the share that the critic predicted; NaN if the targets are constant."""
     scale = float(np.max(abs(targets), initial=0)) or 1.0
     spread = float(np.std(targets / scale, dtype=np.float64))
-    if not spread > 8 * np.finfo(np.float64).eps:  # below that it is the rounding of a constant
+    if not spread > 8 * np.finfo(np.float64).eps:  # constant up to floating-point error
         return math.nan
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 

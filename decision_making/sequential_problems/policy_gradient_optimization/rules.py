@@ -80,7 +80,7 @@ class PolicyGradientUpdate(Rule):
     clip: Any = field(default=None, kw_only=True, validator=optional(interval))  # (a, b), bounds of each component
 
     evidence: ClassVar[tuple[str, ...]] = ("grad_U",)
-    over_steps = "mean"
+    over_steps = "mean"  # how the surrogates that measure its steps combine the steps of a trajectory
 
 
 @struct
