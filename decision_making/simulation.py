@@ -244,7 +244,7 @@ class SimulatedAgain:
 
     The first reading draws from rng and leaves it in the state in which `rollouts` would. Later readings draw the same
     numbers from a copy made before. So π and P.TR must draw from no generator but the one they are given; ValueError
-    where a later reading has other rewards.
+    where a later reading comes out different.
     """
 
     P: Any  # problem with a sampler TR
@@ -255,7 +255,7 @@ class SimulatedAgain:
     m: int = field(validator=count)  # number of trajectories
     rng: np.random.Generator = field(default=None, converter=default_rng)  # random numbers
     _before: np.random.Generator = field(init=False)  # copy of rng before the first reading
-    _rewards: list[float] | None = field(init=False, default=None)  # sum of each block in the first reading
+    _sums: list[tuple[float, ...]] | None = field(init=False, default=None)  # of the blocks, in the first reading
 
     def __attrs_post_init__(self) -> None:
         check_parameters(self.π, self.θ)
@@ -265,23 +265,25 @@ class SimulatedAgain:
         return self.m
 
     def blocks(self) -> Iterator[Trajectories]:
-        """The trajectories in blocks of at most `BLOCK`."""
-        rng = self.rng if self._rewards is None else copy.deepcopy(self._before)
-        s, draw, rewards = start_states(self.b, self.m, self.θ, rng), self.π.sampler(self.θ), []
+        """The trajectories in blocks of at most `BLOCK`. A reading that is broken off leaves no trace."""
+        rng = copy.deepcopy(self._before)
+        s, draw, sums = start_states(self.b, self.m, self.θ, rng), self.π.sampler(self.θ), []
         for i in range(0, self.m, BLOCK):
             some = s[i : i + BLOCK]
             record = _Record(self.P, len(some), self.d)
             record.simulate(slice(0, len(some)), some, partial(draw, rng=rng), rng)
             block = record.trajectories()
             with np.errstate(over="ignore", invalid="ignore"):
-                rewards.append(float(block.r.sum(dtype=np.float64)))
+                seen = (x.sum(dtype=np.float64) for x in (block.s, block.a, block.r, block.s_end))
+                sums.append(tuple(map(float, seen)))
             yield block
-        if rewards != (self._rewards or rewards):
+        if self._sums is None:
+            self._sums, self.rng.bit_generator.state = sums, rng.bit_generator.state
+        elif sums != self._sums:
             raise ValueError(
-                f"P = {self.P!r}: TR gave other rewards when {self.m} trajectories were simulated again from the same "
-                "generator; it may draw from the rng it is given alone"
+                f"P = {self.P!r}: {self.m} trajectories came out different when they were simulated again from the "
+                "same generator; b, π and TR may draw from the rng they are given alone"
             )
-        self._rewards = rewards
 
     def kept(self) -> Trajectories:
         """All of them at once, in memory."""

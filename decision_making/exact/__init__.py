@@ -21,6 +21,7 @@ from decision_making.problem import Enumerable, HasMoments, offers
 from decision_making.problems import SimpleRegulator
 from decision_making.sampling import is_vector
 from decision_making.sequential_problems.policy_gradient_estimation import (
+    ELSEWHERE,
     FiniteDifferenceGradient,
     RegressionGradient,
     Sampled,
@@ -34,6 +35,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     Step,
     WithGradient,
 )
+from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
 from decision_making.verbs import follow, known
 
 __all__ = [
@@ -134,8 +136,7 @@ def step(M: Any, π: Policy, θ: Array) -> Step:
     """
     if not isinstance(M, Rule) or follow.dispatch(type(M)) is follow.dispatch(object):
         raise TypeError(f"M = {M!r}: exact.update knows {known(follow)}")
-    taken: Step = follow(M, evidence(M, π, θ))
-    return taken
+    return followed(M, evidence(M, π, θ))
 
 
 def evidence(M: Any, π: Policy, θ: Array) -> LocalModel:
@@ -146,6 +147,8 @@ def evidence(M: Any, π: Policy, θ: Array) -> LocalModel:
     if callable(M.grad_U):
         θ = parameters(θ)
         return GradientOnly(θ, parameters(M.grad_U(θ.copy()), len(θ), name="grad_U(θ)"))
+    if M.grad_U is ELSEWHERE:
+        raise TypeError("grad_U = …: a rule without evidence of its own; give PolicyGradientUpdate an estimator")
     if isinstance(M.grad_U, RegressionGradient):
         raise ValueError("RegressionGradient: its expectation over the perturbations has no closed form")
     E = expectation(M.grad_U.P, M.grad_U.b, π, θ, M.grad_U.d).checked()

@@ -60,6 +60,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     natural_update,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
+from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
 from decision_making.verbs import follow, gradient, known, step, update
@@ -305,8 +306,8 @@ def actor_critic_step(
     check_critic(M, φ)
     θ, φ, τs = trajectories(M.grad_U, π, θ, φ, rng, τs)
     grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
-    actor = follow(M.rule, critics_evidence(M, π, θ, φ, τs, grad_θ))
-    critic = follow(PolicyGradientUpdate.rule(M.α_φ, L2_max=M.L2_max), GradientOnly(φ, -grad_φ))
+    actor = followed(M.rule, critics_evidence(M, π, θ, φ, τs, grad_θ))
+    critic = followed(PolicyGradientUpdate.rule(M.α_φ, L2_max=M.L2_max), GradientOnly(φ, -grad_φ))
     info = {"critic_moved": _distance(φ, critic.θ)}
     return attrs.evolve(actor, φ=critic.θ, critic_status=critic.status, info=info, M=M)
 

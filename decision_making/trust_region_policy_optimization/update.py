@@ -40,7 +40,6 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
     RestrictedPolicyUpdate,
-    Rule,
     Status,
     Step,
     TrustRegionUpdate,
@@ -48,8 +47,8 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     check_critic,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
-from decision_making.sequential_problems.policy_gradient_optimization.steps import Change
-from decision_making.structs import struct
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Change, followed
+from decision_making.structs import ascii_name, struct
 from decision_making.trajectories import (
     Trajectories,
     check_finite,
@@ -79,7 +78,7 @@ def _rule(M: Any, attribute: Any, rule: Any) -> None:
 
 
 # struct of each short name, and the settings that are needed or that differ from the struct's own defaults
-NAMED_RULES: dict[str, tuple[type[Rule], dict[str, Any]]] = {
+NAMED_RULES: dict[str, tuple[Any, dict[str, Any]]] = {
     "trust_region": (TrustRegionUpdate, {"α": 0.8, "max_backtracks": 10, "damping": 0.1}),
     "natural": (NaturalPolicyUpdate, {"damping": 0.1}),
     "restricted": (RestrictedPolicyUpdate, {}),
@@ -102,7 +101,8 @@ def named_rule(name: str, **settings: Any) -> Any:
     struct, defaults = NAMED_RULES[name]
     if issubclass(struct, BOUNDED):
         defaults = {"ε": 0.01} | defaults
-    return struct.rule(**(defaults | settings))
+    greek = {ascii_name(a.name): a.name for a in attrs.fields(struct)}
+    return struct.rule(**(defaults | {greek.get(name, name): x for name, x in settings.items()}))
 
 
 @struct(repr=False)
@@ -179,7 +179,7 @@ def trust_region_policy_optimization_step(
         return Step(θ, Status.NO_DATA, β=β, φ=φ, M=M, rule=rule, θ_old=θ, change=Change(None, (0.0, 0.0)))
     A, targets, V = estimates(M, φ, τs)
     here = batch(M, π, θ, τs, A, rng)
-    taken = follow(rule, here)
+    taken = followed(rule, here)
     before, (s, _, _) = here.start.objective, τs.flat()
     info = here.info | {
         "surrogate_before": before,

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from attrs import field, frozen
 
 from decision_making import (
     ActorCriticUpdate,
@@ -17,7 +16,9 @@ from decision_making import (
     TrustRegionUpdate,
     exact,
     explain,
+    named_rule,
     step,
+    struct,
     update,
 )
 from decision_making.policies.heads import Categorical
@@ -30,11 +31,11 @@ from decision_making.verbs import follow
 P, π, θ = SimpleRegulator(0.9), LinearGaussianPolicy(), np.array([-0.2, 0.8])
 
 
-@frozen(eq=False)
+@struct
 class SignUpdate(Sampled, Rule):
     """Each parameter moves by α in the direction of its gradient."""
 
-    α: float = field()  # step
+    α: float  # step
 
 
 @follow.register
@@ -129,3 +130,50 @@ def test_evidence_of_another_kind_is_refused_by_its_own_names():
         NaturalPolicyUpdate.rule(-1)
     with pytest.raises(TypeError):
         NaturalPolicyUpdate.rule()
+
+
+@struct
+class Anything(Sampled, Rule):
+    """A rule whose body hands on what it is given."""
+
+    result: object  # what the body gives
+
+
+@follow.register
+def anything(M: Anything, here):
+    return stepped(M, here, M.result) if isinstance(M.result, np.ndarray) else M.result
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("result", [None, 3, (1, 2)])
+def test_a_body_that_gives_no_step_is_named(model, result):
+    with pytest.raises(TypeError, match=r"the body of Anything gave .*: must be a Step"):
+        model(Anything(P, P.b, 5, 200, result))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_body_that_steps_to_another_shape_is_named(model):
+    with pytest.raises(ValueError, match=r"θ_new of Anything has shape \(77,\): must be that of θ"):
+        model(Anything(P, P.b, 5, 200, np.zeros(77)))
+
+
+@struct
+class HalfNatural(Sampled, Rule):
+    """Half of the natural step, whose other settings are the defaults."""
+
+    ε: float  # bound on the divergence of the whole step
+
+
+@follow.register
+def half_natural_step(M: HalfNatural, here):
+    return stepped(M, here, (here.θ + here.natural(M)) / 2)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_rule_of_ones_own_may_take_the_natural_direction(model):
+    assert model(HalfNatural(P, P.b, 5, 200, 0.01)).accepted
+
+
+def test_short_names_take_ascii_settings():
+    assert named_rule("clamped", epsilon=0.1).ε == 0.1
+    assert named_rule("trust_region", epsilon=0.1, alpha=0.3).α == 0.3

@@ -126,8 +126,29 @@ def test_sampler_with_a_generator_of_its_own_is_found_out():
     own = np.random.default_rng(0)
     P = MDP(0.9, None, None, None, None, lambda s, a, rng: (s + a, -(s**2) + own.normal(size=s.shape)))
     M = struct("trust region", m, P=P)
-    with pytest.raises(ValueError, match="TR gave other rewards"):
+    with pytest.raises(ValueError, match="came out different when they were simulated again"):
         update(M, π, θ, τs=again(M))
+
+
+def test_policy_with_a_generator_of_its_own_is_found_out_though_rewards_do_not_show_it():
+    class Own(LinearGaussianPolicy):
+        def sampler(self, θ):
+            own = np.random.default_rng()
+            return lambda s, rng: self(θ, s, own)
+
+    drawing = Own()
+    M = TrustRegionUpdate(P, P.b, 1, 50, 0.1, 0.5)  # the reward of a single step is the state's
+    with pytest.raises(ValueError, match="came out different"):
+        update(M, drawing, θ, τs=SimulatedAgain(P, P.b, drawing, θ, 1, 50, 0))
+
+
+def test_a_reading_that_is_broken_off_leaves_no_trace():
+    M = struct("trust region", m)
+    broken = again(M)
+    blocks = broken.blocks()
+    next(blocks)
+    blocks.close()
+    np.testing.assert_array_equal(update(M, π, θ, τs=broken), update(M, π, θ, τs=again(M)))
 
 
 @pytest.mark.parametrize("quantity", ["reward", "return"])

@@ -42,6 +42,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.steps impo
     Step,
     WithCritic,
     check_critic,
+    followed,
     landed,
     stepped,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "clip_gradient",
     "evidence",
     "explain",
+    "followed",
     "landed",
     "linesearch",
     "natural_update",

@@ -27,12 +27,12 @@ from decision_making.sequential_problems.policy_gradient_optimization.local_mode
 )
 from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
 from decision_making.sequential_problems.policy_gradient_optimization.rules import PolicyGradientUpdate, Rule
-from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, check_critic
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, check_critic, followed
 from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
 from decision_making.simulation import SimulatedAgain
 from decision_making.speed import columns
 from decision_making.trajectories import Trajectories, returns
-from decision_making.verbs import follow, gradient, step, update
+from decision_making.verbs import gradient, step, update
 
 
 @step.register
@@ -41,8 +41,7 @@ def step_from_trajectories(
 ) -> Step:
     """The rule's step from recorded trajectories, or from m new ones of depth d."""
     check_critic(M, φ)
-    taken: Step = follow(M, evidence(M, π, θ, rng, τs))
-    return taken
+    return followed(M, evidence(M, π, θ, rng, τs))
 
 
 @update.register

@@ -40,10 +40,16 @@ DIRECTION = one_of("trajectory", "surrogate")
 
 
 class Rule:
-    """Base of the structs of chapter 12: with evidence of their own, or without, as `rule` makes them."""
+    """Base of the structs of chapter 12: with evidence of their own, or without, as `rule` makes them.
+
+    A rule of your own derives from `Sampled`, for the evidence, and from this.
+    """
 
     __slots__ = ()
     evidence: ClassVar[tuple[str, ...]] = ("P", "b", "d", "m")  # the fields that `rule` leaves out
+    # what `here.natural(M)` takes from M beside ε, fields of the structs that offer a choice
+    damping = 0.0
+    direction = "trajectory"
 
     @classmethod
     def rule(cls, *settings: Any, **named: Any) -> Self:

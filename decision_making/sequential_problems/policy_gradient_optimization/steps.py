@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, all_finite, brief
+from decision_making.checks import Array, all_finite, brief, shortened
 from decision_making.structs import struct
-from decision_making.verbs import step, unknown, update
+from decision_making.verbs import follow, step, unknown, update
 
 if TYPE_CHECKING:
     from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Point
@@ -147,8 +147,20 @@ def check_critic(M: Any, φ: Any) -> None:
         raise TypeError(f"φ: {type(M).__name__} has no critic, and takes no parameters of one")
 
 
+def followed(M: Any, here: LocalModel) -> Step:
+    """The Step of the body registered for M; TypeError, naming M, where the body gives anything else."""
+    taken = follow(M, here)
+    if not isinstance(taken, Step):
+        raise TypeError(
+            f"the body of {type(M).__name__} gave {shortened(taken)}: must be a Step, as `stepped` makes it"
+        )
+    return taken
+
+
 def stepped(M: Any, here: LocalModel, θ_new: Array) -> Step:
     """The Step of the rule M from here.θ to θ_new; it stays where θ_new is not finite, is θ, or is refused."""
+    if np.shape(θ_new) != here.θ.shape:
+        raise ValueError(f"θ_new of {type(M).__name__} has shape {np.shape(θ_new)}: must be that of θ, {here.θ.shape}")
     with np.errstate(over="ignore"):
         θ_new = np.asarray(θ_new, here.θ.dtype)
     return landed(M, here, here.at(θ_new))
