@@ -26,8 +26,20 @@ def refuse(where: object, name: str, value: object, allowed: str, error: type[Ex
 
 def shortened(value: object) -> str:
     """The repr of a value, at most 80 characters of it."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # with a whole number of more digits than Python writes
+        text = f"{type(value).__name__} of very many digits"
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: what that would not show but obey is written out.
+
+    >>> print(printable("a name \x1b[2J of a stranger, θ"))
+    a name \\x1b[2J of a stranger, θ
+    """
+    return "".join(x if x.isprintable() else repr(x)[1:-1] for x in text)
 
 
 def brief(x: object) -> str:
@@ -86,7 +98,10 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 
 def is_number(x: object) -> TypeGuard[float]:
     """A finite real number; True and False do not count as one."""
-    return isinstance(x, Real) and not isinstance(x, bool | np.bool_) and math.isfinite(x)
+    try:
+        return isinstance(x, Real) and not isinstance(x, bool | np.bool_) and math.isfinite(x)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def discount(M: object, field: Field, γ: Any) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import attrs
@@ -404,6 +405,10 @@ CALLS = {
     "T NaN": (lambda: dm.MDP.from_arrays(T * NAN, R, 0.9), ValueError, r"T\[0, 0, 0\] = nan"),
     "R of another shape": (lambda: dm.MDP.from_arrays(T, R.T, 0.9), ValueError, r"R has shape \(2, 3\)"),
     "R infinite": (lambda: dm.MDP.from_arrays(T, R + INF, 0.9), ValueError, r"R\[0, 0\] = inf: must be finite"),
+    "R of no action": (
+        lambda: dm.MDP.from_arrays(T, R - INF, 0.9),
+        *(ValueError, r"R\[0\] = .* at least one action must be available in state 0"),
+    ),
     "R of text": (lambda: dm.MDP.from_arrays(T, "R", 0.9), (ValueError, TypeError), "R"),
     "γ of arrays": (lambda: dm.MDP.from_arrays(T, R, 2), ValueError, "MDP.γ = 2"),
     "terminal": (lambda: dm.MDP.from_arrays(T, R, 0.9, terminal=3), TypeError, "terminal = 3: must be callable"),
@@ -585,6 +590,14 @@ CALLS = {
     "solve, linear program, γ = 1": (
         lambda: dm.solve(dm.LinearProgramFormulation(), dm.MDP.from_arrays(T, R, 1)),
         *(ValueError, "γ = 1: must be below 1"),
+    ),
+    "solve, modified policy iteration, γ = 1": (
+        lambda: dm.solve(dm.ModifiedPolicyIteration(3), dm.MDP.from_arrays(T, R, 1)),
+        *(ValueError, "γ = 1: must be below 1"),
+    ),
+    "ModifiedPolicyIteration.m": (
+        lambda: dm.ModifiedPolicyIteration(3, -1),
+        *(ValueError, "m = -1: must be a whole number >= 0"),
     ),
     "solve, policy iteration, γ = 1": (
         lambda: dm.solve(dm.PolicyIteration([0, 0, 0], 3), dm.MDP.from_arrays(T, R, 1)),
@@ -1061,7 +1074,8 @@ COMMANDS = [
     (["train", "SimpleRegulator", "--set", "n_envs=3"], "n_envs: unknown setting"),
     (["train", "--config", "none.toml"], "none.toml: No such file or directory"),
     (["train", "--config", "."], ".: Is a directory"),
-    (["train", "--config", __file__], "test_bad_input.py: not TOML"),
+    (["train", "--config", __file__], "test_bad_input.py: longer than 8192 bytes"),
+    (["train", "--config", str(Path(__file__).with_name("support.py"))], "support.py: not TOML"),
     (["sweep"], "ENV or --config: one of them must say what to train on"),
     ([*SWEEP, "--seeds", "a"], "--seeds a: must be as in 0:10"),
     ([*SWEEP, "--seeds", "5:2"], "seed = []: must have at least one value"),
@@ -1129,7 +1143,6 @@ def test_wrong_configuration_file_is_one_line(command, text, said, tmp_path, mon
 
 def test_the_catalogue_has_the_whole_public_surface():
     import inspect
-    from pathlib import Path
 
     text = Path(__file__).read_text(encoding="utf-8")
     results = {"Generation", "LocalModel", "Status", "Step"}  # what calls return: nobody makes them

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from attrs import define, evolve
+from attrs import evolve, field
 
 from decision_making.checks import Array
 from decision_making.structs import struct
@@ -62,7 +62,7 @@ class RunningStatistics:
         self.count = total
 
 
-@define(eq=False)
+@struct(frozen=False)
 class Normalization:
     """What observations are centred and scaled by, and rewards divided by, of what has been seen; it can be frozen."""
 
@@ -70,8 +70,8 @@ class Normalization:
     rewards: bool  # whether they are scaled
     observed: RunningStatistics  # of observations
     returned: RunningStatistics  # of discounted returns
-    _later: Normalization | None = None  # while this one is frozen: what it is to be, and the scale of its rewards
-    _scale: float | None = None
+    _later: Normalization | None = field(init=False, default=None)  # while this one is frozen: what it is to be
+    _scale: float | None = field(init=False, default=None)  # while it is frozen: of the rewards
 
     @property
     def acquainted(self) -> bool:

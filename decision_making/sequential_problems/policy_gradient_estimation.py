@@ -36,7 +36,7 @@ from decision_making.verbs import gradient
 
 
 class Elsewhere(Enum):
-    """Stands in a field for evidence that a struct does not have itself: others bring it."""
+    """The value of a field of a rule whose evidence (P, b, d, m or an estimator) is supplied by its caller."""
 
     ELSEWHERE = "…"
 
@@ -66,7 +66,7 @@ class Sampled:
     d: int = field(validator=elsewhere_or(count))  # depth: steps of a trajectory
     m: int = field(validator=elsewhere_or(count))  # number of trajectories
 
-    over_steps = "mean"  # of the surrogates, a field where there is a choice
+    over_steps = "mean"  # how surrogates combine the steps of a trajectory; a field of the structs that offer a choice
 
     def __attrs_post_init__(self) -> None:
         if self.P is ELSEWHERE or self.b is ELSEWHERE:
@@ -85,7 +85,7 @@ class FiniteDifferenceGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # size of the difference
-    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # the same for every Û
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # one random stream for all Û
 
 
 @struct
@@ -136,13 +136,17 @@ class BaselineSubtractionGradient(Sampled):
 
 
 def check_evidence(M: Sampled) -> None:
-    """Raise TypeError where M has no problem of its own."""
+    """Raise TypeError if M is a rule without a problem of its own, as `Rule.rule` makes it."""
     if M.P is ELSEWHERE:
         raise TypeError(f"M = {M!r}: a rule without evidence of its own; give {type(M).__name__} P, b, d and m")
 
 
 def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tuple[Array, Trajectories]:
-    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P."""
+    """θ checked, (n,), and the trajectories to learn from: the given τs, else M.m new ones of depth M.d from M.P.
+
+    Raises TypeError if M has no problem or τs is not a `Trajectories`; ValueError for θ of the wrong length, or a
+    number in θ or τs that is not finite.
+    """
     check_evidence(M)
     θ = parameters(θ, π.n)
     if τs is None:
@@ -153,7 +157,8 @@ def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tu
 
 
 def on_one_scale(estimate: Callable[..., Array]) -> Callable[..., Array]:
-    """An estimate from several rollouts, made while the running statistics of M.P stay as they are."""
+    """Decorator of an estimator that simulates more than once: the running statistics of M.P, if any, do not change
+    meanwhile, so all rollouts are on one scale."""
 
     @wraps(estimate)
     def frozen_estimate(M: Sampled, *arguments: Any, **options: Any) -> Array:
@@ -252,22 +257,26 @@ def baseline_subtraction_gradient(
 
 
 def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, np.random.Generator]:
+    """θ checked, and a generator; ValueError if there are recorded trajectories, which perturbing θ cannot use."""
     if τs is not None:
         raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
     return parameters(θ, π.n), default_rng(rng)
 
 
 def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
-    """Mean over τ of Σ_k c_k g_k, in one reverse pass. A result that is not finite is traced to its step."""
+    """Mean over τ of Σ_k c_k g_k, (n,), for weights c (m, d), in one reverse pass.
+
+    Raises ValueError if it is not finite, naming the trajectory and the step if a log-likelihood or score is to blame.
+    """
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         g, logp = weighted_score(π, θ, τs, c / len(τs))
     if not (all_finite(logp) and all_finite(g)):
-        π.scores(θ, τs)  # names the trajectory and the step
+        π.scores(θ, τs)  # raises the error that names the trajectory and the step
     return _finite_estimate(g, θ)
 
 
 def _finite_estimate(g: Array, θ: Array) -> Array:
-    """The estimate g in θ's dtype; ValueError where it is not finite there."""
+    """The estimate g in θ's dtype; ValueError if it is not finite, perhaps only in that dtype."""
     with np.errstate(over="ignore", invalid="ignore"):
         g = g.astype(θ.dtype, copy=False)
     if not all_finite(g):
@@ -276,14 +285,17 @@ def _finite_estimate(g: Array, θ: Array) -> Array:
 
 
 def _ratio(above: Array, below: Array) -> Array:
+    """above / below; 0 where below is 0."""
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 def _mean_of_all(x: Array) -> Array:
+    """Mean over the trajectories, the first axis, (1, ...)."""
     return x.mean(axis=0, keepdims=True)
 
 
 def _mean_of_the_others(x: Array) -> Array:
+    """For each trajectory the mean over all others, (m, ...); ValueError if there are none."""
     if len(x) < 2:
         raise ValueError(f"τs holds {len(x)} trajectory: leave_one_out needs at least 2")
     return (x.sum(axis=0, keepdims=True) - x) / (len(x) - 1)
