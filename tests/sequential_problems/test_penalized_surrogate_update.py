@@ -2,6 +2,7 @@
 
 import math
 
+import autograd.numpy as anp
 import numpy as np
 import pytest
 from attrs import evolve
@@ -9,6 +10,7 @@ from hypothesis import given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,
+    FunctionPolicy,
     LinearGaussianPolicy,
     PenalizedSurrogateUpdate,
     Trajectories,
@@ -145,6 +147,18 @@ def test_step_that_overflows_doubles_β_and_leaves_θ():
     assert (taken.θ[0], taken.accepted, taken.β) == (0.0, False, 6.0)
     assert (taken.kl, taken.improvement) == (0.0, 0.0)
     assert "overflow" in taken.reason
+
+
+def test_divergence_at_parameters_that_are_not_finite_is_not_asked_for():
+    """Whatever it were there, here 0, the step overflows and β doubles."""
+
+    def kl(θ, θ_new, s):
+        return 0.5 * anp.where(anp.isfinite(θ_new[0]), θ[0] - θ_new[0], 0.0) ** 2 + 0 * s
+
+    π = FunctionPolicy(1, lambda θ, s, rng: s, lambda θ, a, s: -0.5 * (a - θ[0]) ** 2, kl)
+    taken = step(penalty(3.0, 1e10, 1, kl_target=0.01), π, [0.0], τs=Trajectories([[0.0]], [[1.0]], [[1e300]]))
+    assert (taken.θ[0], taken.accepted, taken.β) == (0.0, False, 6.0)
+    assert "the step overflows" in taken.reason
 
 
 def test_β_stays_between_its_bounds():
