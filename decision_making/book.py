@@ -32,12 +32,12 @@ def scripts() -> dict[str, Path]:
 
 
 def script(number: str) -> ModuleType:
-    """The script of a chapter as a module: its functions compute, and nothing is computed yet."""
+    """The script of a chapter as a module. Importing it computes nothing; its functions do. KeyError if unknown."""
     return part(scripts()[number].stem)
 
 
 def values(number: str) -> ModuleType:
-    """The module that compares a chapter with the book: its ITEMS, and main() which prints the table."""
+    """The module that compares a chapter with the book: its list ITEMS, and main(), which prints the table."""
     stem = scripts()[number].stem
     return part(f"book_values.{stem.partition('_')[0]}")
 
@@ -51,7 +51,10 @@ def compare(number: str) -> None:
 
 
 def part(module: str) -> ModuleType:
-    """A module of the package of chapters by its name in there, such as "book_values.report"."""
+    """A module of the package of chapters by its name within it, such as "book_values.report".
+
+    Raises ModuleNotFoundError where the chapters are not installed.
+    """
     if CHAPTERS not in sys.modules:
         spec = spec_from_file_location(CHAPTERS, folder() / "__init__.py")
         if spec is None or spec.loader is None:

@@ -228,7 +228,7 @@ def evaluate(
 ) -> None:
     """Play whole episodes with a trained policy. Example: decision-making evaluate runs/my-run --episodes 50
 
-    Prints the mean return with a 95 % bootstrap interval.
+    Prints the mean return with a 95 % interval, which says little with fewer than 20 episodes.
     """
     with one_line_errors():
         found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports)

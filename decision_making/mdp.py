@@ -112,8 +112,12 @@ class MDP:
 
         States and actions are the indices 0..S-1 and 0..A-1. The sampler pays R[s, a] itself. Where few transitions
         are possible T may be a scipy.sparse matrix (S·A, S), row s·A + a for action a in state s.
+
+        R[s, a] = -inf says that action a is not available in state s: no solver of chapter 7 takes it, and taking it
+        in a simulation is an error. T[s, a] has no meaning then; all zeros stand for staying in s.
+
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T does not sum
-        to 1 (within 1e-8), or a reward is not finite.
+        to 1 (within 1e-8), a reward is NaN or inf, or a state has no available action.
 
         >>> P = MDP.from_arrays(T=[[[0.5, 0.5]], [[0.0, 1.0]]], R=[[1.0], [0.0]], γ=0.9)
         >>> float(P.T(0, 0, 1)), float(P.R(0, 0))
@@ -140,8 +144,11 @@ def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
     if R.shape != T.shape[:2]:
         raise ValueError(f"R has shape {R.shape}: must be (S, A) = {T.shape[:2]} to go with T {T.shape}")
     _name_first(~np.isfinite(T) | (T < 0), "T", T, "a probability")
-    _name_first(~np.isfinite(R), "R", R, "finite")
-    _check_row_sums(T.sum(axis=2))
+    _check_rewards(R)
+    rows = T.sum(axis=2)
+    s, a = np.nonzero(np.isneginf(R) & (rows == 0))
+    T[s, a, s] = rows[s, a] = 1
+    _check_row_sums(rows)
     return T, R
 
 
@@ -164,10 +171,31 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
         i = int(np.argmax(bad))
         s, a = divmod(int(np.searchsorted(T.indptr, i, side="right")) - 1, R.shape[1])
         raise ValueError(f"T[{s}, {a}, {T.indices[i]}] = {T.data[i]}: must be a probability")
-    _name_first(~np.isfinite(R), "R", R, "finite")
+    _check_rewards(R)
     T.eliminate_zeros()
-    _check_row_sums(np.asarray(T.sum(axis=1)).reshape(R.shape))
+    rows = np.asarray(T.sum(axis=1)).reshape(R.shape)
+    s, a = np.nonzero(np.isneginf(R) & (rows == 0))
+    if s.size:
+        T = T + csr_array((np.ones(len(s)), (s * R.shape[1] + a, s)), T.shape)
+        rows[s, a] = 1
+    _check_row_sums(rows)
     return T, R
+
+
+def _check_rewards(R: Array) -> None:
+    _name_first(np.isnan(R) | np.isposinf(R), "R", R, "finite, or -inf where the action is not available")
+    none = np.isneginf(R).all(axis=1)
+    if none.any():
+        s = int(np.argmax(none))
+        raise ValueError(f"R[{s}] = {R[s]}: at least one action must be available in state {s}")
+
+
+def check_every_action_available(R: Array, what: str) -> None:
+    """Raise ValueError, saying what needs them, unless every action is available in every state."""
+    missing = np.argwhere(np.isneginf(R))
+    if len(missing):
+        s, a = map(int, missing[0])
+        raise ValueError(f"R[{s}, {a}] = -inf: {what} needs every action to be available in every state")
 
 
 def _check_row_sums(rows: Array) -> None:

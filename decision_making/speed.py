@@ -11,8 +11,8 @@ import numpy as np
 
 from decision_making.checks import Array
 
-# The C library (glibc) hands freed arrays above a threshold back to the system, and pays page faults to get them
-# again. Freeing one array of 30 MB, which is never touched and so costs nothing, raises that threshold.
+# The C library (glibc) returns freed arrays above a size threshold to the system, and the next array of that size pays
+# for page faults. Freeing one array of 30 MB raises that threshold. The array is never written, so it costs nothing.
 # `make bench`, m = 10,000: an update takes half as long.
 np.empty(30 << 20, np.uint8)
 
@@ -33,9 +33,23 @@ def tiled(θ: Array, rows: int) -> Array:
     return np.repeat(θ[:, None], rows, axis=1).T
 
 
-def reserved(n: int) -> Array:
-    """n float64 numbers, 0, in pages of their own: a page that is not touched takes no memory.
+def largest(Q: Array) -> Array:
+    """The largest entry of each row of Q (S, A), fresh: column by column where rows are short.
 
-    `np.empty` takes huge pages, and growing little by little leaves holes behind. `make bench-growth`, long runs.
+    NumPy's maximum over the last axis begins anew in each row. `make bench-peers`, value iteration.
+    """
+    if Q.shape[1] > 32:
+        return np.asarray(Q.max(axis=1))
+    best = Q[:, 0].copy()
+    for column in Q.T[1:]:
+        np.maximum(best, column, out=best)
+    return best
+
+
+def reserved(n: int) -> Array:
+    """An array of n zeros, float64, in memory pages of its own; a page takes no memory until it is written.
+
+    `np.empty` may take huge pages at once, and an array that grows by copying leaves unused holes in memory.
+    `make bench-growth`, long runs.
     """
     return np.frombuffer(mmap.mmap(-1, 8 * n))

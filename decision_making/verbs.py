@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from decision_making.problem import RNG
 
-before_listing: list[Callable[[], None]] = []  # called before what a verb knows is listed: parts may not be loaded yet
+# called before an error lists what a verb knows: each loads a part of the library, so that its methods are registered
+before_listing: list[Callable[[], None]] = []
 
 
 @singledispatch
 def update(M: object, *given: object, **options: object) -> Any:
-    """What has been learnt after one more update.
+    """The parameters after one update by M.
 
     update(M, π, θ, *, rng=None, τs=None) -> θ_new
         M is an update of chapter 12, such as `NaturalPolicyUpdate`; π the policy; θ (n,) its parameters, which are not
@@ -40,7 +41,7 @@ def update(M: object, *given: object, **options: object) -> Any:
 def step(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """One update of θ by M, as a `Step` that says what happened (chapters 12 and 13).
 
-    The arguments and errors are those of `update`; θ after the update is `step(...).θ`.
+    The arguments and errors are those of `update`. The new parameters are `step(...).θ` and, with a critic, `.φ`.
     """
     unknown(step, "M", M)
 
@@ -49,8 +50,10 @@ def step(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = Non
 def follow(M: object, here: object) -> Any:
     """The body of an update rule: the `Step` that M makes, given a local model `here` of objective and divergence.
 
-    The rule does not know who made the local model: recorded trajectories, expectations, a critic or a batch of
-    environment steps. A new rule is a struct and one function registered here.
+    The rule does not know where the local model comes from: recorded trajectories, expectations, a critic or a batch
+    of environment steps. A new rule is a struct and one function registered here.
+
+    Raises TypeError for an M that is not known, and where M asks for something that `here` does not know.
     """
     unknown(follow, "M", M)
 
@@ -59,13 +62,14 @@ def follow(M: object, here: object) -> Any:
 def gradient(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """An estimate of ∇U(θ), (n,), by the estimator M (chapter 11).
 
-    With a critic (chapter 13) the pair (grad_θ, grad_φ).
+    An estimator with a critic (chapter 13) gives the pair (grad_θ, grad_φ), (n,) and (n_φ,).
 
-    π is the policy, θ (n,) its parameters, φ the critic's. With recorded trajectories τs nothing is simulated, and
-    M.d and M.m are ignored; estimators that must perturb θ refuse them. rng: None, an int or a numpy Generator.
+    π is the policy, θ (n,) its parameters, φ (n_φ,) those of the critic. With recorded trajectories τs nothing is
+    simulated, and M.d and M.m are ignored. rng: None, an int or a numpy Generator.
 
     Raises TypeError for an M that is not known; ValueError, before any rollout, for θ of the wrong length or not
-    finite, and for a state, action, reward or score that is not finite, naming it.
+    finite, and for τs given to an estimator that perturbs θ; ValueError for a state, action, reward or score that is
+    not finite, naming it.
     """
     unknown(gradient, "M", M)
 
@@ -74,7 +78,9 @@ def gradient(M: object, π: object, θ: object, φ: object = None, *, rng: RNG =
 def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: RNG = None) -> Any:
     """m `Trajectories` of depth d of the problem P under π_θ, from start states s ~ b (algorithm 11.1).
 
-    θ is (n,), or (m, n) for parameters of each trajectory's own. Time and memory grow with m·d only.
+    b is a probability vector over the states, a frozen scipy.stats distribution, or a function b(m, rng) -> s. θ is
+    (n,), or (m, n) with other parameters for each trajectory. rng is None, an int or a numpy Generator. Time and
+    memory are proportional to m·d.
 
     Raises TypeError where P cannot be simulated; ValueError if d < 1 or m < 1, for θ of the wrong shape or not finite,
     and for a state, action or reward that is not finite, naming the quantity, the trajectory and the step.
@@ -97,9 +103,10 @@ def solve(M: object, P: object = None) -> Any:
 
 @singledispatch
 def sweeps(M: object, P: object) -> Iterator[Any]:
-    """What M has after each of its sweeps, beginning with the start; `solve` takes the last (chapter 7).
+    """The successive approximations of the method M: the initial one, then one for each sweep (chapter 7).
 
-    Policy iteration yields policies, the last one twice if no state changed; value iteration yields utilities (S,).
+    `solve` returns the last. P is a problem that lists its states S and actions A. Policy iteration yields policies,
+    the last one twice if no state changed; value iteration yields utilities (S,).
     """
     unknown(sweeps, "M", M)
 
@@ -116,7 +123,7 @@ def lookahead(P: object, U: object, s: object, a: object) -> Any:
 
 @singledispatch
 def greedy(P: object, U: object, s: object) -> Any:
-    """The action a with the highest `lookahead` in s, the first of equals, and that value u (algorithm 7.5).
+    """The action a with the highest `lookahead` in s, the first if several are, and that value u (algorithm 7.5).
 
     On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or a
     state is unknown.
@@ -137,12 +144,12 @@ def backup(P: object, U: object, s: object) -> Any:
 def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
     """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
 
-    Of a search that moves a distribution this is the mode of the last one. The same rng, an int or a Generator in the
-    same state, gives the same bits, if U draws from no other source. π is handed on to U; if it has a number of
-    parameters n, it is checked.
+    A search that moves a distribution gives the mode of its last distribution. The same rng, an int or a Generator in
+    the same state, gives the same bits, if U draws from no other source. π is passed on to U; if it has a number of
+    parameters n, the length of θ must be n.
 
     Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
-    number for each θ, or nothing but NaN for a population.
+    number for each θ, or returns NaN for every θ of a population.
     """
     unknown(optimize, "M", M)
 
@@ -165,12 +172,12 @@ def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterato
 
 
 def unknown(verb: Any, name: str, x: object) -> NoReturn:
-    """Raise TypeError: x is no first argument of the verb."""
+    """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
 
 
 def known(*verbs: Any) -> str:
-    """The names of the structs that some verbs know."""
+    """The names of the structs for which one of the verbs has a method, sorted and separated by commas."""
     for load in before_listing:
         load()
     names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}

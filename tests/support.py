@@ -13,6 +13,7 @@ UPDATES = [regulator.in_numbers(row) for row in regulator.UPDATES]  # γ, θ, U,
 LINE_SEARCHES = [  # d, γ, θ, ε; natural step, its constraint; result, backtracks, surrogate before and after
     (*row[:-1], *row[-1]) for row in map(regulator.in_numbers, regulator.LINE_SEARCHES)
 ]
+TRUE_UTILITIES = [(float(ε), float(U)) for ε, U in regulator.TRUE_UTILITIES.items()]  # of the first three results
 
 
 def replayed(Struct, *rest, γ=1.0, **options):

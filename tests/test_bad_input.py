@@ -362,6 +362,10 @@ CALLS = {
         lambda: dm.RewardToGoGradient(P, [0.5, 0.5], 3, 4),
         *(ValueError, "b = .*vector of 2.*must be one probability for each of the 3 states"),
     ),
+    "b of another length, of a rule with a check of its own": (
+        lambda: dm.PenalizedSurrogateUpdate(P, [0.5, 0.5], 3, 4, 1.0, 0.1, 1),
+        *(ValueError, "b = .*vector of 2.*must be one probability for each of the 3 states"),
+    ),
     "γ of P": (
         lambda: dm.RewardToGoGradient(SimpleNamespace(γ=1.5, TR=sampled), normal, 3, 4),
         *(ValueError, "γ = 1.5"),
@@ -401,6 +405,10 @@ CALLS = {
     "T NaN": (lambda: dm.MDP.from_arrays(T * NAN, R, 0.9), ValueError, r"T\[0, 0, 0\] = nan"),
     "R of another shape": (lambda: dm.MDP.from_arrays(T, R.T, 0.9), ValueError, r"R has shape \(2, 3\)"),
     "R infinite": (lambda: dm.MDP.from_arrays(T, R + INF, 0.9), ValueError, r"R\[0, 0\] = inf: must be finite"),
+    "R of no action": (
+        lambda: dm.MDP.from_arrays(T, R - INF, 0.9),
+        *(ValueError, r"R\[0\] = .* at least one action must be available in state 0"),
+    ),
     "R of text": (lambda: dm.MDP.from_arrays(T, "R", 0.9), (ValueError, TypeError), "R"),
     "γ of arrays": (lambda: dm.MDP.from_arrays(T, R, 2), ValueError, "MDP.γ = 2"),
     "terminal": (lambda: dm.MDP.from_arrays(T, R, 0.9, terminal=3), TypeError, "terminal = 3: must be callable"),
@@ -582,6 +590,14 @@ CALLS = {
     "solve, linear program, γ = 1": (
         lambda: dm.solve(dm.LinearProgramFormulation(), dm.MDP.from_arrays(T, R, 1)),
         *(ValueError, "γ = 1: must be below 1"),
+    ),
+    "solve, modified policy iteration, γ = 1": (
+        lambda: dm.solve(dm.ModifiedPolicyIteration(3), dm.MDP.from_arrays(T, R, 1)),
+        *(ValueError, "γ = 1: must be below 1"),
+    ),
+    "ModifiedPolicyIteration.m": (
+        lambda: dm.ModifiedPolicyIteration(3, -1),
+        *(ValueError, "m = -1: must be a whole number >= 0"),
     ),
     "solve, policy iteration, γ = 1": (
         lambda: dm.solve(dm.PolicyIteration([0, 0, 0], 3), dm.MDP.from_arrays(T, R, 1)),

@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import attrs
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from decision_making import (
     FunctionPolicy,
     LikelihoodRatioGradient,
     LinearGaussianPolicy,
+    LinearSoftmaxPolicy,
     NaturalPolicyUpdate,
     PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
@@ -22,6 +24,7 @@ from decision_making import (
     Trajectories,
     TrustRegionUpdate,
     clamped_gradient,
+    explain,
     natural_update,
     step,
     surrogate_constraint,
@@ -247,6 +250,39 @@ def test_step_beyond_the_largest_number_is_rejected_without_a_warning(name):
     assert "overflow" in taken.reason
 
 
+@pytest.mark.parametrize("name", ["ascent", "restricted", "natural"])
+def test_accepted_step_reports_no_nan(name):
+    """Both ratios overflow, with rewards of either sign: the surrogate at the new θ has no value."""
+    M = {
+        "ascent": PolicyGradientUpdate(replayed(RewardToGoGradient), 1e3),
+        "restricted": replayed(RestrictedPolicyUpdate, 1e10),
+        "natural": replayed(NaturalPolicyUpdate, 1e10),
+    }[name]
+    τs = Trajectories([[0.0], [0.0]], [[1e5], [1e5 + 1]], [[2.0], [-1.0]])
+
+    def kl(θ, θ_new, s):
+        return 0 * s + anp.inf * (θ_new[0] - θ[0]) - anp.inf * (θ_new[0] - θ[0])
+
+    π = FunctionPolicy(1, lambda θ, s, rng: s, lambda θ, a, s: a * θ[0], kl=kl)
+    taken = step(M, π, [0.0], τs=τs)
+    assert taken.accepted
+    assert (taken.kl, taken.improvement) == (math.inf, -math.inf)
+    assert "overflows" in explain(taken)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_step_beyond_float32_is_rejected_without_a_warning(name):
+    """Bounds and step factors that only float64 can hold."""
+    M = recorded(name)
+    big = {x: 1e300 for x in ("α", "ε") if hasattr(M, x) and not (x == "α" and isinstance(M, TrustRegionUpdate))}
+    τs = Trajectories([[1.0], [1.0]], [[1.0], [-1.0]], [[1.0], [-2.0]])
+    taken = step(attrs.evolve(M, **big), LinearGaussianPolicy(), np.array([0.0, 1.0], np.float32), τs=τs)
+    if name == "ascent_scaled_clipped":
+        assert "overflow" in taken.reason
+    assert stays(taken, np.array([0.0, 1.0], np.float32))
+    assert taken.θ.dtype == np.float32
+
+
 # ---- data that is not finite
 
 
@@ -327,6 +363,26 @@ def test_short_trajectories_divide_by_their_own_length():
             [f(M, π, θ, x, Trajectories.from_lists([τ])) for τ in (long, short)],
         )
         np.testing.assert_allclose(both, np.mean(alone, axis=0), rtol=1e-12)
+
+
+@every_update
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_start_states_that_are_all_terminal_leave_θ_unchanged(name, dtype):
+    """There is no step to learn from, whatever the policy and the direction."""
+    T, features = np.full((3, 2, 3), 1 / 3), np.random.default_rng(0).normal(size=(3, 2, 4))
+    P = MDP.from_arrays(T, np.ones((3, 2)), 0.9, terminal=lambda s: np.asarray(s) == 2)
+    for π in (SoftmaxPolicy(3, 2), LinearSoftmaxPolicy(features)):
+        θ = np.arange(π.n, dtype=dtype)
+        taken = step(UPDATES[name](P, [0.0, 0.0, 1.0], 4, 3), π, θ, rng=0)
+        assert stays(taken, θ)
+        assert taken.θ.dtype == dtype
+    P, θ = MDP(0.9, None, None, None, None, lambda s, a, rng: (s, a), terminal=lambda s: s == 1), np.ones(2, dtype)
+    assert stays(step(UPDATES[name](P, lambda m, rng: np.ones(m), 4, 3), LinearGaussianPolicy(), θ, rng=0), θ)
+
+
+def test_natural_update_without_rows_returns_θ():
+    θ = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(natural_update(θ, np.empty((0, 2)), np.empty(0), 0.1, damping=0.1), θ)
 
 
 @every_update

@@ -27,7 +27,7 @@ from decision_making import (
 )
 from decision_making.problems import SimpleRegulator, StraightLineHexWorld
 from decision_making.sequential_problems.exact_solution_methods import iterative_policy_evaluation
-from tests.support import LINE_SEARCHES, UPDATES
+from tests.support import LINE_SEARCHES, TRUE_UTILITIES, UPDATES
 
 S, A = 3, 2
 π = SoftmaxPolicy(S, A)
@@ -346,7 +346,7 @@ def test_error_on_hex_world_falls_as_one_over_root_m(name):
 
 def test_true_utility_after_exact_trust_region_updates():
     P, policy = SimpleRegulator(1.0), LinearGaussianPolicy(0.0)
-    for ε, U in ((0.01, -40.961378), (0.1, -31.672526), (1.0, -15.804593)):
+    for ε, U in TRUE_UTILITIES:
         θ = exact.update(TrustRegionUpdate(P, P.b, 10, 1, ε, 0.5), policy, (0, 1))
         assert exact.utility(P, P.b, policy, θ, 10) == pytest.approx(U, abs=6e-7)
 
@@ -450,3 +450,29 @@ def test_where_nothing_exact_is_known_an_error_says_so(call, said):
 def test_unknown_update_lists_the_known_ones():
     with pytest.raises(TypeError, match="NaturalPolicyUpdate"):
         exact.update(object(), π, np.zeros(6))
+
+
+@pytest.mark.parametrize("ε", [1.0, 1.5])
+def test_lower_clamp_that_never_acts_is_integrated_without_a_warning(ε):
+    """With ε >= 1 every ratio counts: at θ_new = θ, where σ' = σ, the clamped gradient is that of the surrogate."""
+    P, linear, θ = SimpleRegulator(0.9), LinearGaussianPolicy(), np.array([-0.3, 0.5])
+    clamped = exact.clamped_gradient(P, P.b, linear, θ, θ, 4, ε)
+    M = PenalizedSurrogateUpdate(P, P.b, 4, 1, β=0.0, α=1.0, k_max=1)
+    np.testing.assert_allclose(clamped, exact.update(M, linear, θ) - θ, rtol=1e-8)
+    moved = exact.update(ClampedSurrogateUpdate(P, P.b, 4, 1, ε, 1e-3, 3), linear, θ)
+    assert np.isfinite(moved).all()
+
+
+def test_moments_that_overflow_are_an_error_without_a_warning():
+    P = SimpleRegulator(0.9)
+    with pytest.raises(ValueError, match="squares of the states overflow within d = 4 steps"):
+        exact.update(NaturalPolicyUpdate(P, P.b, 4, 1, 0.1), LinearGaussianPolicy(), [1e100, 1.0])
+
+
+@pytest.mark.parametrize("direction", ["trajectory", "surrogate"])
+def test_exact_natural_step_that_overflows_is_rejected_without_a_warning(direction):
+    """σ² underflows: the Fisher matrix is infinite."""
+    P, θ = SimpleRegulator(0.9), np.array([-0.3, 1e-200])
+    taken = exact.step(NaturalPolicyUpdate(P, P.b, 4, 1, 0.1, direction=direction), LinearGaussianPolicy(0.0), θ)
+    assert not taken.accepted
+    assert "overflow" in taken.reason

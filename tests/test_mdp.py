@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy import stats
 
-from decision_making import MDP, lookahead
+from decision_making import MDP, lookahead, rollouts
 from decision_making.sampling import GuideTable, cumulative, inverse_transform, sample_start
 from tests import strategies
 
@@ -193,3 +193,33 @@ def test_start_states_of_wrong_number_are_an_error(b):
 def test_a_normal_start_is_drawn_as_scipy_draws_it(b):
     s = b.rvs(size=7, random_state=np.random.default_rng(1))
     np.testing.assert_array_equal(sample_start(b, 7, np.random.default_rng(1)), s)
+
+
+@pytest.mark.parametrize(
+    "b",
+    [
+        stats.multivariate_normal([1.0, 2.0]),
+        stats.multivariate_normal([1.0]),
+        stats.multivariate_t([1.0, 2.0, 3.0]),
+        stats.matrix_normal(np.zeros((2, 3))),
+        stats.wishart(3, np.eye(2)),
+        stats.dirichlet([1.0, 2.0]),
+        stats.uniform_direction(3),
+    ],
+)
+def test_a_single_start_state_of_a_multivariate_distribution_keeps_its_shape(b):
+    """scipy drops the axis of a single draw from some of them; the draw itself is scipy's."""
+    one, many = sample_start(b, 1, np.random.default_rng(1)), sample_start(b, 4, np.random.default_rng(1))
+    assert one.shape == (1, *many.shape[1:])
+    np.testing.assert_array_equal(one.ravel(), np.ravel(b.rvs(size=1, random_state=np.random.default_rng(1))))
+
+
+def test_one_trajectory_from_a_multivariate_normal():
+    P = MDP(0.9, None, None, None, None, lambda s, a, rng: (s + a[:, None], -(s**2).sum(axis=1)))
+    τs = rollouts(P, stats.multivariate_normal([1.0, 2.0]), lambda θ, s, rng: θ[0] * s[:, 0], [0.5], 3, 1, 0)
+    assert τs.s.shape == (1, 3, 2)
+
+
+def test_a_vector_of_scalar_distributions_is_not_one_start_state():
+    with pytest.raises(ValueError, match="must be 1 of them on the first axis"):
+        sample_start(stats.norm([0.3, 0.4], 0.1), 1, np.random.default_rng(0))

@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 
 from tests import strategies
 from tests.oracles import enumeration, regulator
-from tests.support import UPDATES
+from tests.support import LINE_SEARCHES, UPDATES
 
 
 @pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), UPDATES)
@@ -21,13 +21,19 @@ def test_regulator_reproduces_the_published_table(γ, θ, U, grad_U, F, restrict
     assert regulator.surrogate_constraint(γ, θ, θ_new, 10) == pytest.approx(kl, rel=1e-5)
 
 
-def test_regulator_surrogate_reproduces_the_published_values():
-    θ = np.array([0.0, 1.0])
-    assert regulator.surrogate_objective(1.0, θ, θ, 10) == pytest.approx(-33.88, abs=1e-6)
-    θ_new = regulator.natural_update(1.0, θ, 10, 0.01)
-    assert regulator.surrogate_objective(1.0, θ, θ_new, 10) == pytest.approx(-33.290956, abs=1e-6)
-    θ_new = regulator.natural_update(0.9, θ, 10, 1.0)
-    assert regulator.surrogate_objective(0.9, θ, θ_new, 10) == pytest.approx(-13.936239, abs=1e-6)
+@pytest.mark.parametrize(
+    ("d", "γ", "θ", "ε", "natural", "kl", "result", "backtracks", "before", "after"), LINE_SEARCHES
+)
+def test_regulator_surrogate_reproduces_the_published_values(
+    d, γ, θ, ε, natural, kl, result, backtracks, before, after
+):
+    θ = np.array(θ)
+    Δ = regulator.natural_update(γ, θ, d, ε) - θ
+    assert θ + Δ == pytest.approx(np.array(natural), abs=1e-6)
+    assert θ + 0.5**backtracks * Δ == pytest.approx(np.array(result), abs=1e-6)
+    assert regulator.surrogate_constraint(γ, θ, θ + Δ, d) == pytest.approx(kl, rel=1e-5, abs=1e-6)
+    assert regulator.surrogate_objective(γ, θ, θ, d) == pytest.approx(before, abs=1e-6)
+    assert regulator.surrogate_objective(γ, θ, θ + 0.5**backtracks * Δ, d) == pytest.approx(after, abs=1e-6)
 
 
 @given(strategies.discounts, strategies.gaussian_parameters(), strategies.depths, st.sampled_from([0.0, 0.1]))

@@ -170,7 +170,15 @@ def structs():
 INSIDE = {  # made where speed counts, and by the library alone: plain attrs classes
     *("At", "Batch", "Change", "CriticsSurrogate", "Functions", "GradientOnly", "Named", "NeuralAt", "Point"),
     *("BatchPoint", "BatchStart", "PointSimulatedAgain", "RegulatorExpectation", "Start", "StartSimulatedAgain"),
-    *("Surrogate", "SurrogateSimulatedAgain", "SurrogateStart", "SurrogateWith", "TabularExpectation", "WithGradient"),
+    *(
+        "Surrogate",
+        "SurrogateSimulatedAgain",
+        "SurrogateStart",
+        "SurrogateWith",
+        "TabularExpectation",
+        "Tally",
+        "WithGradient",
+    ),
 }
 
 

@@ -10,7 +10,7 @@ import decision_making as dm
 from decision_making import exact
 
 from ..ch12_policy_gradient_optimization import PROBLEMS, START, B, D, π_exact
-from .regulator import LINE_SEARCHES, UPDATES
+from .regulator import LINE_SEARCHES, TRUE_UTILITIES, UPDATES
 from .report import Report
 
 
@@ -96,10 +96,10 @@ def compare_trust_region_table(report: Report, data: Any) -> None:
         report.compare(f"{at}: result", row.result, found["step"].θ, "derived")
         report.compare(f"{at}: backtracks", row.backtracks, found["step"].backtracks, "derived")
         report.compare(f"{at}: surrogate", row.surrogate, found["surrogates"], "derived")
-    for ε, book in ((0.01, "-40.961378"), (0.1, "-31.672526"), (1.0, "-15.804593")):
-        step = data[10, 1.0, (0.0, 1.0), ε]["step"]
+    for ε, book in TRUE_UTILITIES.items():
+        step = data[10, 1.0, (0.0, 1.0), float(ε)]["step"]
         U = exact.utility(PROBLEMS[1.0], B, π_exact, step.θ, 10)
-        report.compare(f"d = 10, γ = 1, θ = (0, 1), ε = {ε:g}: true U afterwards", book, U, "derived")
+        report.compare(f"d = 10, γ = 1, θ = (0, 1), ε = {ε}: true U afterwards", book, U, "derived")
 
 
 def kl_averages() -> dict[str, float]:

@@ -89,6 +89,9 @@ LINE_SEARCHES = [
 ]
 
 
+TRUE_UTILITIES = {"0.01": "-40.961378", "0.1": "-31.672526", "1": "-15.804593"}  # of the first three results, by ε
+
+
 def in_numbers(row: Update | LineSearch) -> tuple[Any, ...]:
     """The row with each text as a number, or as the tuple of its numbers."""
     return tuple(_numbers(x) if isinstance(x, str) else x for x in row)

@@ -202,7 +202,7 @@ class SoftmaxPolicy(CategoricalPolicy):
         c, total = (np.bincount(i, x, self.n).reshape(self.n_states, -1) for x in (p, p * L[τs.mask]))
         weight = np.sqrt(self.n * c)
         G = weight[:, :, None] * (np.eye(self.n_actions) - np.exp(self._table(θ.astype(np.float64)))[:, None])
-        return G, weight * np.divide(total, c, out=np.zeros_like(c), where=c > 0)
+        return G, weight * np.divide(total, c, out=np.zeros(c.shape), where=c > 0)
 
     def _counted(self, θ: Array, τs: Trajectories) -> Array:
         """`scores` as an array (m, n)."""

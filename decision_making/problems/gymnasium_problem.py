@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import evolve, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse
+from decision_making.checks import Array, Named, count, count_or_zero, discount, flag, optional, refuse
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
 from decision_making.problems.flattening import flat_width, flattened, last_flattened
-from decision_making.problems.fragments import Collected, concatenated, fragments
-from decision_making.problems.running_statistics import CLIP, RunningStatistics, normalized_observations
+from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
+from decision_making.problems.running_statistics import Normalization, RunningStatistics
 from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
 from decision_making.sampling import default_rng
-from decision_making.simulation import rollouts
+from decision_making.simulation import check_parameters, rollouts, tally
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 
@@ -46,7 +47,8 @@ class GymnasiumProblem:
 
     Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
     them. Observations are flattened to vectors, as `gymnasium.spaces.flatten` does it. The statistics for normalised
-    observations and scaled rewards do not change within one `collect`.
+    observations and scaled rewards do not change within one `collect`, `rollouts` or estimate of a gradient, nor in a
+    search, which does not add to them.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
     "module:name" imports the module, and so runs its code. The environments of an AsyncVectorEnv in SAME_STEP mode must
@@ -65,10 +67,9 @@ class GymnasiumProblem:
     head: Head = field(init=False)  # the distribution that suits the action space
     observation_width: int = field(init=False)  # of a flattened observation
     steps: int = field(init=False, default=0)  # environment steps taken
-    episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths that the last collect saw end
+    episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths of the last batch's
     _mode: str = field(init=False, repr=False)  # when the environments reset themselves
-    _observed: RunningStatistics = field(init=False, repr=False)
-    _returned: RunningStatistics = field(init=False, repr=False)
+    _statistics: Normalization = field(init=False, repr=False)
     _live: dict[str, Array] | None = field(init=False, repr=False, default=None)  # of the episodes under way
 
     S = A = T = b = terminal = None
@@ -79,8 +80,8 @@ class GymnasiumProblem:
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = _head(self.env.single_action_space)
         self.observation_width = flat_width(self.env.single_observation_space)
-        self._observed = RunningStatistics.empty(self.observation_width)
-        self._returned = RunningStatistics.empty(1)
+        nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
+        self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
         self.episodes = np.empty(0), np.empty(0, int)
 
     def __repr__(self) -> str:
@@ -97,7 +98,8 @@ class GymnasiumProblem:
         """Mean and variance that observations are normalised with; None if they are not."""
         if not self.normalize_observations:
             return None
-        return {"mean": self._observed.mean.copy(), "variance": self._observed.variance.copy()}
+        observed = self._statistics.observed
+        return {"mean": observed.mean.copy(), "variance": observed.variance.copy()}
 
     @property
     def action_convention(self) -> dict[str, Array]:
@@ -125,9 +127,22 @@ class GymnasiumProblem:
             "discounted": np.zeros(n),
             "length": np.zeros(n, int),
         }
-        if self.normalize_observations and self._observed.count == 0:
-            self._observed.merge(RunningStatistics.of(self._live["observation"].astype(np.float64)))
         return self._live
+
+    def begin(self) -> dict[str, Array]:
+        """The episodes under way, begun if there are none; statistics that know nothing guess from where these are."""
+        live = self._live or self.restart(self.seed)
+        self._statistics.begin(live["observation"])
+        return live
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether the statistics, where there are any, are of something seen; else they are a guess."""
+        return self._statistics.acquainted
+
+    def frozen(self, *, learn: bool = True) -> AbstractContextManager[None]:
+        """Within it the statistics stay as they are; what was seen is added at the end, unless `learn` is False."""
+        return self._statistics.frozen(learn=learn)
 
     def _asked(self, method: Callable[Q, X], *arguments: Q.args, **options: Q.kwargs) -> X:
         """What a method of the environments answers; RuntimeError, naming both, for what it raises."""
@@ -171,12 +186,6 @@ class GymnasiumProblem:
                 )
         return x
 
-    def _seen(self, observation: Array) -> Array:
-        """Observations as the policy sees them."""
-        if not self.normalize_observations:
-            return observation
-        return normalized_observations(observation, self._observed.mean, self._observed.variance)
-
     def collect(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> Trajectories:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
@@ -184,30 +193,29 @@ class GymnasiumProblem:
         Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
         wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
         """
-        return self.collect_with_origin(π, θ, steps, rng)[0]
-
-    def collect_with_origin(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> tuple[Trajectories, Array]:
-        """What `collect` gives, and which environment each row comes from."""
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
-        collected = self.observe(π, θ, steps // self.n_envs, rng)
-        return self.learn([collected])[0], collected.origin
+        return self.learn([self.observe(π, θ, steps // self.n_envs, rng)])[0]
 
-    def observe(self, π: Actor, θ: Array, k: int, rng: RNG = None, *, whole: bool = False) -> Collected:
+    def observe(
+        self, π: Actor, θ: Array, k: int, rng: RNG = None, *, whole: bool = False, copies: int | None = None
+    ) -> Collected:
         """k steps of each copy under π_θ; if `whole`, each then goes on until the episode of its k-th step has ended.
 
+        With `copies` only the first so many count, each until its episode ends, or for k steps if that is earlier.
         The statistics stay as they are: `learn` adds to them. Raises as `collect` does, and ValueError where the end
         of an episode is more than 100,000 steps away.
         """
-        live, rng = self._live or self.restart(self.seed), default_rng(rng)
+        live, rng = self.begin(), default_rng(rng)
         record: dict[str, list[Array]] = {
             name: [] for name in ("raw", "s", "a", "r", "next", "real", "terminated", "over")
         }
-        going, taken = np.ones(self.n_envs, bool), np.zeros(self.n_envs, int)
-        discounted, returns, lengths = [], [np.empty(0)], [np.empty(0, int)]
+        going, taken, spent = np.arange(self.n_envs) < (copies or self.n_envs), np.zeros(self.n_envs, int), 0
+        discounted, returns, lengths, ended = [], [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)]
         while going.any():
             raw, real = live["observation"], going & ~live["skip"]
-            s = self._seen(raw)
+            spent += int(np.count_nonzero(~live["skip"]))
+            s = self._statistics.seen(raw)
             a = π(θ, s, rng)
             r, s_next, terminated, over = self._advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
@@ -219,9 +227,13 @@ class GymnasiumProblem:
             if over.any():
                 returns.append(live["return"][over & going])
                 lengths.append(live["length"][over & going])
+                ended.append(np.flatnonzero(over & going))
                 for name in ("return", "discounted", "length"):
                     live[name][over] = 0
             taken += real
+            if copies is not None:
+                going = going & ~over & (taken < k)
+                continue
             if not whole:
                 going = np.full(self.n_envs, len(record["r"]) < k)
                 continue
@@ -229,38 +241,42 @@ class GymnasiumProblem:
             if (live["length"][going] >= MAX_STEPS).any():
                 raise ValueError(f"{self.name}: an episode takes more than {MAX_STEPS} steps")
         columns = {name: np.stack(x) for name, x in record.items()}
-        columns["next"], raw, real = self._seen(columns["next"]), columns.pop("raw"), columns["real"]
+        columns["next"], raw, real = self._statistics.seen(columns["next"]), columns.pop("raw"), columns["real"]
         observed, returned = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         if self.normalize_observations:
             observed = RunningStatistics.of(raw[real].astype(np.float64))
         if self.scale_rewards:
             with np.errstate(over="ignore", invalid="ignore"):  # `learn` says what is too large
                 returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
+        τs, origin = fragments(columns)
         episodes = np.concatenate(returns), np.concatenate(lengths)
-        return Collected(*fragments(columns), episodes, observed, returned)
+        if copies is not None:
+            episodes = τs.r.sum(axis=1), τs.lengths
+        weights = unbiased_weights(episodes[1], np.concatenate(ended), k) if whole else None
+        return Collected(τs, origin, episodes, weights, spent, observed, returned)
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
         """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`.
 
         ValueError where rewards are too large to be scaled: the variance of their discounted returns overflows.
         """
-        with np.errstate(over="ignore", invalid="ignore"):
-            for x in collected:
-                self.steps += int(x.τs.mask.sum())
-                self._observed.merge(x.observed)
-                self._returned.merge(x.returned)
-        if not np.isfinite(self._returned.variance).all():
-            largest = max(np.abs(x.τs.r).max() for x in collected)
-            raise ValueError(
-                f"{self.name}: scale_rewards = True: the variance of the discounted returns overflows, with rewards of "
-                f"up to {largest:.4g}; divide them by a constant in the environment"
-            )
+        spent = sum(x.spent for x in collected)
+        self.steps += spent
         returns, lengths = zip(*(x.episodes for x in collected), strict=True)
         self.episodes = np.concatenate(returns), np.concatenate(lengths)
-        if not self.scale_rewards:
-            return [x.τs for x in collected]
-        scale = np.sqrt(self._returned.variance[0] + 1e-8)
-        return [evolve(x.τs, r=np.clip(x.τs.r / scale, -CLIP, CLIP)) for x in collected]
+        weights = [x.weights for x in collected if x.weights is not None]
+        tally(*self.episodes, spent, np.concatenate(weights) / len(weights) if weights else None)
+        with self.frozen(), np.errstate(over="ignore", invalid="ignore"):
+            for x in collected:
+                self._statistics.see(x.observed, x.returned)
+            if not np.isfinite(self._statistics.latest.returned.variance).all():
+                largest = max(np.abs(x.τs.r).max() for x in collected)
+                raise ValueError(
+                    f"{self.name}: scale_rewards = True: the variance of the discounted returns overflows, with "
+                    f"rewards of up to {largest:.4g}; divide them by a constant in the environment"
+                )
+            scaled = self._statistics.scaled
+            return [evolve(x.τs, r=scaled(x.τs.r)) if self.scale_rewards else x.τs for x in collected]
 
     def play(
         self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = MAX_STEPS
@@ -324,14 +340,15 @@ class GymnasiumProblem:
 
     def state(self) -> dict[str, float | Array]:
         """The statistics and counts; with `restart` all that a resumed run needs."""
+        observed, returned = self._statistics.observed, self._statistics.returned
         return {
             "steps": self.steps,
-            "observed_count": self._observed.count,
-            "observed_mean": self._observed.mean.copy(),
-            "observed_variance": self._observed.variance.copy(),
-            "returned_count": self._returned.count,
-            "returned_mean": self._returned.mean.copy(),
-            "returned_variance": self._returned.variance.copy(),
+            "observed_count": observed.count,
+            "observed_mean": observed.mean.copy(),
+            "observed_variance": observed.variance.copy(),
+            "returned_count": returned.count,
+            "returned_mean": returned.mean.copy(),
+            "returned_variance": returned.variance.copy(),
         }
 
     def restore(self, state: Mapping[str, float | Array]) -> None:
@@ -342,11 +359,11 @@ class GymnasiumProblem:
                 f"{(self.observation_width,)}"
             )
         self.steps = int(state["steps"])
-        self._observed = RunningStatistics(
-            float(state["observed_count"]), np.array(state["observed_mean"]), np.array(state["observed_variance"])
-        )
-        self._returned = RunningStatistics(
-            float(state["returned_count"]), np.array(state["returned_mean"]), np.array(state["returned_variance"])
+        self._statistics.observed, self._statistics.returned = (
+            RunningStatistics(
+                float(state[f"{name}_count"]), np.array(state[f"{name}_mean"]), np.array(state[f"{name}_variance"])
+            )
+            for name in ("observed", "returned")
         )
 
     def close(self) -> None:
@@ -384,14 +401,22 @@ def rollouts_in_environments(
 ) -> Trajectories:
     """m episodes of at most d steps, each from a fresh reset.
 
-    The environments have start states of their own: b is not used. Episodes that `collect` has begun end here.
+    The environments have start states of their own: b is not used. Episodes that `collect` has begun end here. The
+    copies play side by side, one episode each, until the last of them ends; then the next round begins. What those
+    that wait do meanwhile is not in the trajectories, but their steps are counted.
     """
-    rng = default_rng(rng)
+    rng, θ, n = default_rng(rng), np.asarray(θ), P.n_envs
+    count(None, Named("d"), d)
+    count(None, Named("m"), m)
+    check_parameters(π, θ)
+    if θ.ndim == 2 and len(θ) != m:
+        raise ValueError(f"θ has shape {θ.shape}: must be (n,), or (m, n) with m = {m}")
     rounds = []
-    for _ in range(-(-m // P.n_envs)):
+    with P.frozen():
+        for first in range(0, m, n):
+            stream = default_rng(int(rng.integers(2**63)))  # of the round: how long the others took has no influence
+            own = θ if θ.ndim == 1 else θ[np.minimum(np.arange(first, first + n), m - 1)]
+            P.restart(int(stream.integers(2**31)))
+            rounds.append(P.observe(π, own, d, stream, copies=min(n, m - first)))
         P.restart(int(rng.integers(2**31)))
-        τs, env = P.collect_with_origin(π, θ, P.n_envs * d, rng)
-        first = np.flatnonzero(np.diff(env, prepend=-1))  # of each environment, the piece that began with the reset
-        rounds.append(τs[first])
-    P.restart(int(rng.integers(2**31)))
-    return concatenated(rounds, d)[:m]
+        return concatenated(P.learn(rounds), d)

@@ -7,7 +7,9 @@ from step k, g_k = ∇log π_θ(a_k | s_k), g(τ) = Σ_k g_k. A mean over trajec
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from enum import Enum
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.problem import RNG, HasStates, offers
 from decision_making.sampling import default_rng, is_vector, start_distribution
-from decision_making.simulation import rollouts
+from decision_making.simulation import frozen, rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
@@ -26,6 +28,7 @@ from decision_making.trajectories import (
     check_trajectories,
     discounts,
     local_rewards_to_go,
+    mean_return,
     returns,
     rewards_to_go,
 )
@@ -33,7 +36,7 @@ from decision_making.verbs import gradient
 
 
 class Elsewhere(Enum):
-    """Stands in a field for evidence that a struct does not have itself: others bring it."""
+    """The value of a field of a rule whose evidence (P, b, d, m or an estimator) is supplied by its caller."""
 
     ELSEWHERE = "…"
 
@@ -63,7 +66,7 @@ class Sampled:
     d: int = field(validator=elsewhere_or(count))  # depth: steps of a trajectory
     m: int = field(validator=elsewhere_or(count))  # number of trajectories
 
-    over_steps = "mean"  # of the surrogates, a field where there is a choice
+    over_steps = "mean"  # how surrogates combine the steps of a trajectory; a field of the structs that offer a choice
 
     def __attrs_post_init__(self) -> None:
         if self.P is ELSEWHERE or self.b is ELSEWHERE:
@@ -82,7 +85,7 @@ class FiniteDifferenceGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # size of the difference
-    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # the same for every Û
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # one random stream for all Û
 
 
 @struct
@@ -133,13 +136,17 @@ class BaselineSubtractionGradient(Sampled):
 
 
 def check_evidence(M: Sampled) -> None:
-    """Raise TypeError where M has no problem of its own."""
+    """Raise TypeError if M is a rule without a problem of its own, as `Rule.rule` makes it."""
     if M.P is ELSEWHERE:
         raise TypeError(f"M = {M!r}: a rule without evidence of its own; give {type(M).__name__} P, b, d and m")
 
 
 def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tuple[Array, Trajectories]:
-    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P."""
+    """θ checked, (n,), and the trajectories to learn from: the given τs, else M.m new ones of depth M.d from M.P.
+
+    Raises TypeError if M has no problem or τs is not a `Trajectories`; ValueError for θ of the wrong length, or a
+    number in θ or τs that is not finite.
+    """
     check_evidence(M)
     θ = parameters(θ, π.n)
     if τs is None:
@@ -149,7 +156,20 @@ def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tu
     return θ, τs
 
 
+def on_one_scale(estimate: Callable[..., Array]) -> Callable[..., Array]:
+    """Decorator of an estimator that simulates more than once: the running statistics of M.P, if any, do not change
+    meanwhile, so all rollouts are on one scale."""
+
+    @wraps(estimate)
+    def frozen_estimate(M: Sampled, *arguments: Any, **options: Any) -> Array:
+        with frozen(M.P):
+            return estimate(M, *arguments, **options)
+
+    return frozen_estimate
+
+
 @gradient.register
+@on_one_scale
 def finite_difference_gradient(
     M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
@@ -159,16 +179,19 @@ def finite_difference_gradient(
 
     def U(θ_perturbed: Array) -> float:
         draws = default_rng(stream) if M.common_random_numbers else rng
-        return float(returns(rollouts(M.P, M.b, π, θ_perturbed, M.d, M.m, draws), M.P.γ).mean())
+        return float(mean_return(returns(rollouts(M.P, M.b, π, θ_perturbed, M.d, M.m, draws), M.P.γ)))
 
-    basis = M.δ * np.eye(len(θ), dtype=θ.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):  # `rollouts` refuses a θ that is not finite
+        basis = M.δ * np.eye(len(θ), dtype=θ.dtype)
+        θs = θ + basis
     if M.common_random_numbers:
         U_θ = U(θ)
-        return np.array([(U(θ + e) - U_θ) / M.δ for e in basis], θ.dtype)
-    return np.array([(U(θ + e) - U(θ)) / M.δ for e in basis], θ.dtype)
+        return _finite_estimate(np.array([(U(θ_new) - U_θ) / M.δ for θ_new in θs]), θ)
+    return _finite_estimate(np.array([(U(θ_new) - U(θ)) / M.δ for θ_new in θs]), θ)
 
 
 @gradient.register
+@on_one_scale
 def regression_gradient(
     M: RegressionGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
@@ -179,14 +202,17 @@ def regression_gradient(
         warnings.warn(
             f"RegressionGradient.m = {M.m} < n = {n}: the result is only the projection of the gradient on the span "
             f"of the perturbations; take m >= {2 * n}",
-            stacklevel=3,
+            stacklevel=4,
         )
     ΔΘ = rng.standard_normal((M.m, n))
     ΔΘ *= M.δ / np.linalg.norm(ΔΘ, axis=1, keepdims=True)
-    U = returns(rollouts(M.P, M.b, π, (θ + ΔΘ).astype(θ.dtype), M.d, M.m, rng), M.P.γ)
+    with np.errstate(over="ignore"):  # `rollouts` refuses a θ that is not finite
+        θs = (θ + ΔΘ).astype(θ.dtype)
+    U = returns(rollouts(M.P, M.b, π, θs, M.d, M.m, rng), M.P.γ)
     U_θ = returns(rollouts(M.P, M.b, π, θ, M.d, M.m, rng), M.P.γ)
-    ΔU = U - (U_θ.mean() if M.base == "shared" else U_θ)
-    return np.linalg.lstsq(ΔΘ, ΔU, rcond=None)[0].astype(θ.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        ΔU = U - (mean_return(U_θ) if M.base == "shared" else U_θ)
+        return _finite_estimate(np.linalg.lstsq(ΔΘ, ΔU, rcond=None)[0], θ)
 
 
 @gradient.register
@@ -221,39 +247,55 @@ def baseline_subtraction_gradient(
     θ, τs = recorded(M, π, θ, rng, τs)
     g = discounts(M.P.γ, τs.r.shape[1])[:, None] * π.step_scores(θ, τs)  # the ℓ_k of the docstring, (m, d, n)
     L = local_rewards_to_go(τs, M.P.γ)
-    above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
     others = _mean_of_the_others if M.leave_one_out else _mean_of_all
     ratios = M.baseline == "mean_of_ratios"
-    base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
-    estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
-    return estimates.mean(axis=0).astype(θ.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
+        base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
+        estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
+        return _finite_estimate(estimates.mean(axis=0), θ)
 
 
 def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, np.random.Generator]:
+    """θ checked, and a generator; ValueError if there are recorded trajectories, which perturbing θ cannot use."""
     if τs is not None:
         raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
     return parameters(θ, π.n), default_rng(rng)
 
 
 def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
-    """Mean over τ of Σ_k c_k g_k, in one reverse pass. A result that is not finite is traced to its step."""
+    """Mean over τ of Σ_k c_k g_k, (n,), for weights c (m, d), in one reverse pass.
+
+    Raises ValueError if it is not finite, naming the trajectory and the step if a log-likelihood or score is to blame.
+    """
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         g, logp = weighted_score(π, θ, τs, c / len(τs))
     if not (all_finite(logp) and all_finite(g)):
-        π.scores(θ, τs)  # names the trajectory and the step
-        raise ValueError(f"the gradient estimate is {g}: the weighted scores overflow")
+        π.scores(θ, τs)  # raises the error that names the trajectory and the step
+    return _finite_estimate(g, θ)
+
+
+def _finite_estimate(g: Array, θ: Array) -> Array:
+    """The estimate g in θ's dtype; ValueError if it is not finite, perhaps only in that dtype."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        g = g.astype(θ.dtype, copy=False)
+    if not all_finite(g):
+        raise ValueError(f"the gradient estimate is {g}: the scores or returns that it adds up overflow")
     return g
 
 
 def _ratio(above: Array, below: Array) -> Array:
+    """above / below; 0 where below is 0."""
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 def _mean_of_all(x: Array) -> Array:
+    """Mean over the trajectories, the first axis, (1, ...)."""
     return x.mean(axis=0, keepdims=True)
 
 
 def _mean_of_the_others(x: Array) -> Array:
+    """For each trajectory the mean over all others, (m, ...); ValueError if there are none."""
     if len(x) < 2:
         raise ValueError(f"τs holds {len(x)} trajectory: leave_one_out needs at least 2")
     return (x.sum(axis=0, keepdims=True) - x) / (len(x) - 1)

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Protocol
 
 import attrs
@@ -20,20 +22,16 @@ from attrs import define, field
 
 from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
 from decision_making.policies import Policy
-from decision_making.problem import RNG, Collects, Critic, Live, Problem, StartDistribution, offers
+from decision_making.problem import RNG, Collects, Critic, Live, Problem, offers
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_gradient_estimation import (
-    BaselineSubtractionGradient,
-    LikelihoodRatioGradient,
-    RewardToGoGradient,
-)
+from decision_making.sequential_problems.actor_critic import ActorCriticUpdate
 from decision_making.sequential_problems.policy_gradient_optimization import (
     PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
     Step,
     check_critic,
 )
-from decision_making.simulation import rollouts
+from decision_making.simulation import Tally, frozen, tallied, tally
 from decision_making.speed import reserved
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.entries import Check, between, check_run, nothing
@@ -42,13 +40,9 @@ from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
 from decision_making.verbs import step
 
-RECORDED = (
-    LikelihoodRatioGradient,
-    RewardToGoGradient,
-    BaselineSubtractionGradient,
-)  # estimate from given trajectories
 CHECKPOINT = "checkpoint.npz"
 PATIENCE = 100_000  # steps of each environment in which no episode ends, where only an episode's return can stop a run
+IDLE = 100  # updates in which no step is taken, where only steps can stop a run
 
 
 class OfAProblem(Protocol):
@@ -73,34 +67,6 @@ class FromSteps(Protocol):
     @property
     def critic(self) -> Critic:
         """The critic."""
-
-
-class FromRollouts(Protocol):
-    """An update that learns from rollouts."""
-
-    @property
-    def P(self) -> Problem:
-        """The problem."""
-
-    @property
-    def b(self) -> StartDistribution | None:
-        """The start distribution."""
-
-    @property
-    def d(self) -> int:
-        """Depth."""
-
-    @property
-    def m(self) -> int:
-        """Number of rollouts."""
-
-
-class Penalized(Protocol):
-    """An update with a penalty coefficient, which it adapts."""
-
-    @property
-    def β(self) -> float:
-        """The coefficient to begin with."""
 
 
 @define(eq=False)
@@ -164,17 +130,26 @@ def train(
 ) -> History:
     """Update θ (and φ) by M until a limit is reached: so many updates, environment steps, seconds, or a mean return.
 
-    M is any struct that `step` knows. `threshold` stops when the mean return of the last `window` finished episodes
-    reaches it. Each callback gets the metrics of an update and its Step, and stops the run by returning True. With a
-    `folder` a checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with its
-    seed.
+    M is any struct that `step` knows. `steps` counts what is simulated and what live environments do, also that which
+    no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. Each
+    callback gets the metrics of an update and its Step, and stops the run by returning True. With a `folder` a
+    checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the
+    state of every live problem that is a field of M, or of a field of it, and so on; not of one within a function of
+    your own.
 
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
-    threshold could stop the run but no episode ends, and, naming file and entry, where a checkpoint is not whole or
-    not one of this run, of this seed if one is given; OSError, naming the file, where a checkpoint cannot be written.
-    The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
+    that is a function), and, naming file and entry, where a checkpoint is not whole or not one of this run, of this
+    seed if one is given; OSError, naming the file, where a checkpoint cannot be written. The last checkpoint stays
+    usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
+    only_steps = steps is not None and updates is seconds is None
+    if only_steps and isinstance(M, PolicyGradientUpdate) and callable(M.grad_U):
+        raise ValueError(
+            f"steps = {steps}: PolicyGradientUpdate.grad_U is a function, and what it simulates is not known; give "
+            "updates or seconds"
+        )
     check_critic(M, φ)
     if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
         refuse(None, "callbacks", callbacks, "a list of callables", TypeError)
@@ -192,8 +167,8 @@ def train(
     reason = None
     while reason is None:
         if run.update % checkpoint_every == 0:
-            if (P := _live_problem(M)) is not None:
-                P.restart(_stream(seed, run.update, 1))
+            for i, P in enumerate(live_problems(M), 1):
+                P.restart(_stream(seed, run.update, i))
             if file is not None:
                 _save(run, M, seed, file)
         taken, row = _one_update(M, π, run, seed)
@@ -201,6 +176,8 @@ def train(
         reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
         if reason is None and updates is steps is seconds is None:
             _check_that_episodes_end(run, M, threshold)
+        if reason is None and only_steps and run.steps == 0 and run.update >= IDLE:
+            raise ValueError(f"steps = {steps}: none was taken in {run.update} updates; give updates or seconds")
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 
@@ -214,9 +191,33 @@ def recorded_rows(
     return rows
 
 
-def _live_problem(M: object) -> Live | None:
-    """The problem of M where it has live environments; None for one that is simulated."""
-    return M.P if offers(M, OfAProblem) and offers(M.P, Live) else None
+def live_problems(M: object) -> list[Live]:
+    """The problems with live environments that hang under M, in the order of its fields."""
+    return list(_live_under(M, {}))
+
+
+def _live_under(x: object, seen: dict[int, object]) -> Iterator[Live]:
+    if id(x) in seen:
+        return
+    seen[id(x)] = x
+    if offers(x, Live):
+        yield x
+        return
+    if isinstance(x, Mapping):
+        below = list(x.values())
+    elif isinstance(x, list | tuple):
+        below = list(x)
+    elif attrs.has(kind := type(x)):
+        below = [getattr(x, a.name) for a in attrs.fields(kind)]
+    else:
+        below = [] if isinstance(x, type | ModuleType | FunctionType) else list(getattr(x, "__dict__", {}).values())
+    for y in below:
+        yield from _live_under(y, seen)
+
+
+def _entries(M: object) -> list[tuple[str, Live]]:
+    """What the entries of each live problem in a checkpoint begin with, and the problem."""
+    return [(f"problem{i if i > 1 else ''}.", P) for i, P in enumerate(live_problems(M), 1)]
 
 
 def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
@@ -227,8 +228,7 @@ def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
 
 
 def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:
-    P = _live_problem(M)
-    per_environment = run.steps // (1 if P is None else P.n_envs)
+    per_environment = run.steps // max([P.n_envs for P in live_problems(M)], default=1)
     if not run.returns.n and (run.steps == 0 or per_environment >= PATIENCE):
         raise ValueError(
             f"threshold = {threshold}: no episode has ended in {run.update} updates and {run.steps} steps, so that it "
@@ -263,13 +263,19 @@ def _stream(seed: int, update: int, use: int) -> int:
 def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
     rng, start = default_rng(_stream(seed, run.update, 0)), time.perf_counter()
     M = _with_penalty(M, run.β)
-    τs = _collect(M, π, run.θ, rng)
     critic = () if run.φ is None else (run.φ,)
-    taken = step(M, π, run.θ, *critic, rng=rng, **({} if τs is None else {"τs": τs}))
-    finished, lengths = _episodes(M, τs)
-    taken_steps = 0 if τs is None else int(τs.mask.sum())
+    with tallied() as seen, ExitStack() as scales:
+        for P in live_problems(M):
+            scales.enter_context(frozen(P))
+        if offers(M, FromSteps):
+            taken = step(M, π, run.θ, *critic, rng=rng, τs=_collected(M, π, run.θ, rng, seen))
+        else:
+            taken = step(M, π, run.θ, *critic, rng=rng)
+    finished, lengths, weights = (
+        np.concatenate([np.empty(0), *parts]) for parts in (seen.returns, seen.lengths, seen.weights)
+    )
     run.θ, run.φ, run.β = taken.θ, run.φ if taken.φ is None else taken.φ, taken.β
-    run.update, run.steps = run.update + 1, run.steps + taken_steps
+    run.update, run.steps = run.update + 1, run.steps + seen.steps
     passed = time.perf_counter() - start
     run.seconds += passed
     run.returns.extend(finished)
@@ -280,14 +286,15 @@ def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict
         "episodes": len(finished),
         "accepted": float(taken.accepted),
         "backtracks": math.nan if taken.backtracks is None else float(taken.backtracks),
-        "steps_per_second": taken_steps / passed if passed > 0 else math.nan,
+        "steps_per_second": seen.steps / passed if passed > 0 else math.nan,
         **{name: value for name, value in taken.info.items() if name in METRICS},
     }
     if taken.kl is not None:
         row["kl"] = taken.kl
     if len(finished):
-        row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.mean, np.median, np.min, np.max)}
-        row["episode_length"] = float(lengths.mean())
+        row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.median, np.min, np.max)}
+        row |= {"return_mean": np.average(finished, weights=weights)}
+        row |= {"episode_length": np.average(lengths, weights=weights)}
     row = {name: float(x) for name, x in row.items()}
     run.rows.extend([row[name] for name in METRICS])
     return taken, row
@@ -295,7 +302,9 @@ def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict
 
 def _rule(M: object) -> object:
     """The rule of chapter 12 that M follows."""
-    return M.update_rule if isinstance(M, TrustRegionPolicyOptimization) else M
+    if isinstance(M, TrustRegionPolicyOptimization):
+        return M.update_rule
+    return M.rule if isinstance(M, ActorCriticUpdate) else M
 
 
 def _with_penalty(M: object, β: float | None) -> object:
@@ -304,25 +313,17 @@ def _with_penalty(M: object, β: float | None) -> object:
     if β is None or not isinstance(rule, PenalizedSurrogateUpdate):
         return M
     rule = attrs.evolve(rule, β=β)
-    return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization) else rule
+    return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization | ActorCriticUpdate) else rule
 
 
-def _collect(M: object, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories | None:
-    """The trajectories M learns from, collected here to be reported too; None where M must simulate itself."""
-    if offers(M, FromSteps):
-        return M.P.collect(π, θ, M.n, rng)
-    if isinstance(M, PolicyGradientUpdate) and isinstance(M.grad_U, RECORDED):
-        M = M.grad_U
-    return rollouts(M.P, M.b, π, θ, M.d, M.m, rng) if offers(M, FromRollouts) else None
-
-
-def _episodes(M: object, τs: Trajectories | None) -> tuple[Array, Array]:
-    """Undiscounted returns and lengths of the episodes that ended in this update."""
-    if (P := _live_problem(M)) is not None:
-        return P.episodes
-    if τs is None:
-        return np.empty(0), np.empty(0)
-    return τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+def _collected(M: FromSteps, π: Policy, θ: Array, rng: np.random.Generator, seen: Tally) -> Trajectories:
+    """A batch of M's problem, reported here where the problem does not do it."""
+    τs = M.P.collect(π, θ, M.n, rng)
+    if seen.steps == 0:
+        of_rows = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+        returns, lengths = M.P.episodes if offers(M.P, Live) else of_rows
+        tally(returns, lengths, int(τs.mask.sum()))
+    return τs
 
 
 def _limit(
@@ -354,19 +355,17 @@ def _save(run: _Run, M: object, seed: int, file: Path) -> None:
 
 
 def _kept(run: _Run, M: object) -> dict[str, Array]:
-    """Parameters and state of the problem, by their entries in a checkpoint."""
+    """Parameters and states of live problems, by their entries in a checkpoint."""
     arrays = {"θ": run.θ} | ({} if run.φ is None else {"φ": run.φ})
-    P = _live_problem(M)
-    problem = {} if P is None else P.state()
-    return arrays | {f"problem.{name}": np.asarray(value) for name, value in problem.items()}
+    return arrays | {f"{prefix}{name}": np.asarray(x) for prefix, P in _entries(M) for name, x in P.state().items()}
 
 
 def _restore(run: _Run, M: object, file: Path, seed: int | None) -> int:
     """Put the checkpoint into the run and the problem, if all of it fits them; returns the seed."""
     arrays, meta = load_checkpoint(file)
     check_run(file, arrays, meta, _kept(run, M), seed=seed, β=_penalty(M))
-    if (P := _live_problem(M)) is not None:
-        P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
+    for prefix, P in _entries(M):
+        P.restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
     run.θ, run.φ, run.β, run.seconds = arrays["θ"], arrays.get("φ"), meta["β"], float(meta["seconds"])
     run.update, run.steps = meta["update"], meta["steps"]
     run.rows.extend(arrays["rows"].ravel())

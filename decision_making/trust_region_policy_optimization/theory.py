@@ -17,6 +17,7 @@ from attrs import Attribute, field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, count, is_number, refuse
+from decision_making.mdp import check_every_action_available
 from decision_making.problem import Enumerable, offers
 from decision_making.sampling import is_vector, start_distribution
 from decision_making.sequential_problems.exact_solution_methods import (
@@ -301,6 +302,7 @@ def _action_values(P: Enumerable, π: StatePolicy) -> Array:
     """Q_π(s, a), (S, A)."""
     _require_discount(P)
     T, R = tensorform(P)
+    check_every_action_available(R, "the advantage")
     return R + P.γ * (T @ policy_evaluation(P, _probabilities(P, π)))
 
 

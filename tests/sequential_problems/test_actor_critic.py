@@ -747,3 +747,42 @@ def test_learning_on_the_regulator_gets_better_with_a_critic():
         θ, φ = update(M, GAUSSIAN, θ, φ, rng=rng)
     assert before < -24
     assert regulator.utility(0.9, θ, 10) > -0.5
+
+
+def test_critic_that_moves_beyond_the_root_of_the_largest_number_leaks_no_warning():
+    """The square of its way overflows, the way does not."""
+    τs = Trajectories([[1.0]], [[0.5]], [[-1.0]], s_end=[0.0], terminated=[True])
+    grad_U = ActorCritic(REGULATOR, B, 1, 1, U, last_step="bootstrap")
+    taken = step(ActorCriticUpdate(grad_U, PolicyGradientUpdate.rule(0.1), 1e200), GAUSSIAN, θ_0, φ_0, τs=τs)
+    np.testing.assert_allclose(taken.info["critic_moved"], 1e200 * np.sqrt(2) * abs(φ_0.sum() + 1), rtol=1e-12)
+    assert np.isfinite(taken.φ).all()
+
+
+def test_error_of_the_critic_that_overflows_is_an_error_without_a_warning():
+    """The value 1e308 and the reward-to-go -1e308 are finite, their difference is not."""
+    τs = Trajectories([[1.0]], [[0.5]], [[-1e308]], s_end=[0.0], terminated=[True])
+    with pytest.raises(ValueError, match="must be finite"):
+        gradient(ActorCritic(REGULATOR, B, 1, 1, U), GAUSSIAN, θ_0, [1e308, 0.0], τs=τs)
+
+
+@pytest.mark.parametrize(("r", "θ", "quantity"), [(1e39, 1.0, "residual"), (1.0, 3e38, "Q(φ, s, π(θ, s))")])
+def test_what_overflows_in_float32_of_a_deterministic_policy_is_named_without_a_warning(r, θ, quantity):
+    """A reward that float64 alone can hold, or an action that is infinite."""
+    M = DeterministicPolicyGradient(REGULATOR, B, 1, 1, Q, 0.0, last_step="bootstrap")
+    τs = Trajectories(np.full((1, 1), 2, np.float32), [[0.5]], [[r]], s_end=[0.0], terminated=[True])
+    with pytest.raises(ValueError, match=re.escape(quantity)):
+        gradient(M, straight, np.array([θ], np.float32), np.ones(4, np.float32), τs=τs)
+
+
+@pytest.mark.parametrize("Rule", [NaturalPolicyUpdate, TrustRegionUpdate])
+@pytest.mark.parametrize("direction", ["trajectory", "surrogate"])
+@pytest.mark.parametrize("damping", [0.0, 0.1])
+def test_start_states_that_are_all_terminal_leave_both_parameters(Rule, direction, damping):
+    P = MDP(0.9, None, None, None, None, lambda s, a, rng: (s, -(s**2)), terminal=lambda s: s == 1)
+    settings = {"ε": 0.1} if Rule is NaturalPolicyUpdate else {"ε": 0.1, "α": 0.5}
+    rule = Rule.rule(**settings, direction=direction, damping=damping)
+    grad_U = GeneralizedAdvantageEstimation(P, lambda m, rng: np.ones(m), 3, 4, U, 0.9, last_step="bootstrap")
+    taken = step(ActorCriticUpdate(grad_U, rule, 0.1), GAUSSIAN, θ_0, φ_0, rng=0)
+    np.testing.assert_array_equal(taken.θ, θ_0)
+    np.testing.assert_array_equal(taken.φ, φ_0)
+    assert not taken.accepted

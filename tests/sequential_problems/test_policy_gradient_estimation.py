@@ -2,6 +2,7 @@
 
 import warnings
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import assume, given, strategies as st
@@ -20,7 +21,7 @@ from decision_making import (
     rollouts,
 )
 from decision_making.problems import HexWorld, SimpleRegulator
-from decision_making.trajectories import rewards_to_go
+from decision_making.trajectories import mean_return, rewards_to_go
 from tests import strategies
 from tests.oracles import enumeration, regulator
 from tests.support import counting
@@ -755,3 +756,75 @@ def test_different_seeds_give_different_common_random_numbers():
     M = FiniteDifferenceGradient(SimpleRegulator(), SimpleRegulator().b, 2, 1, 0.1)
     estimates = {tuple(gradient(M, GAUSSIAN, [0.0, 1.0], rng=seed)) for seed in range(200)}
     assert len(estimates) == 200
+
+
+# ---- overflow
+
+HUGE = 1e307
+FROM_ROLLOUTS = [
+    lambda P: FiniteDifferenceGradient(P, START, 1, 20, 1e-3),
+    lambda P: FiniteDifferenceGradient(P, START, 1, 20, 1e-3, common_random_numbers=False),
+    lambda P: RegressionGradient(P, START, 1, 20, 1e-3),
+    lambda P: RegressionGradient(P, START, 1, 20, 1e-3, base="shared"),
+]
+
+
+def START(m, rng):
+    return np.ones(m)
+
+
+def paying(reward):
+    """A problem of one step whose reward is reward(a)."""
+    return MDP(1.0, None, None, None, None, lambda s, a, rng: (s, reward(a)))
+
+
+@pytest.mark.parametrize("baseline", ["mean_of_ratios", "ratio_of_means"])
+@pytest.mark.parametrize("leave_one_out", [False, True])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_baseline_subtraction_refuses_an_estimate_that_overflows(baseline, leave_one_out, dtype):
+    """As its siblings do: no NaN, no warning."""
+    M = replay(BaselineSubtractionGradient, baseline=baseline, leave_one_out=leave_one_out)
+    s, a = np.random.default_rng(0).normal(size=(2, 5, 2))
+    τs = Trajectories(s, a, np.where(np.arange(2), HUGE, [[HUGE], [-HUGE], [HUGE], [0.5 * HUGE], [HUGE]]))
+    with pytest.raises(ValueError, match=r"the gradient estimate is .* overflow"):
+        gradient(M, GAUSSIAN, np.array([0.0, 0.01], dtype), τs=τs)
+
+
+@pytest.mark.parametrize("make", FROM_ROLLOUTS)
+def test_difference_of_returns_that_overflows_is_an_error(make):
+    """Returns of ±1e307 are finite, their difference over a distance of 0.001 is not."""
+    with pytest.raises(ValueError, match=r"the gradient estimate is .* overflow"):
+        gradient(make(paying(lambda a: HUGE * np.sin(1e6 * a))), GAUSSIAN, np.array([0.0, 1.0]), rng=0)
+
+
+@pytest.mark.parametrize("make", [*FROM_RECORDS, *FROM_ROLLOUTS])
+def test_estimate_beyond_float32_is_an_error_without_a_warning(make):
+    """Rewards of 1e39 are within float64 alone; θ decides the type of the estimate."""
+    θ = np.array([0.0, 1.0], np.float32)
+    if make in FROM_RECORDS:
+        s, a, r = np.random.default_rng(0).normal(size=(3, 5, 2))
+        M, given = replay(make), {"τs": Trajectories(s, a, 1e39 * r)}
+    else:
+        M, given = make(paying(lambda a: 1e39 * a.astype(np.float64))), {"rng": 0}
+    with pytest.raises(ValueError, match=r"the gradient estimate is .* overflow"):
+        gradient(M, GAUSSIAN, θ, **given)
+
+
+@pytest.mark.parametrize("make", FROM_ROLLOUTS)
+def test_perturbation_beyond_float32_is_an_error_without_a_warning(make):
+    M = attrs.evolve(make(paying(np.sign)), δ=1e39)
+    with pytest.raises(ValueError, match="every parameter must be finite"):
+        gradient(M, GAUSSIAN, np.array([0.0, 1.0], np.float32), rng=0)
+
+
+def test_mean_return_is_finite_where_the_sum_of_returns_overflows():
+    R = np.array([[1e308, 1.5e308, -0.5e308, 1e308], [1.0, 2.0, 3.0, 4.0], [0.0, 0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(mean_return(R), [0.75e308, 2.5, 0.0])
+    np.testing.assert_allclose(mean_return(R[0]), 0.75e308)
+    np.testing.assert_array_equal(mean_return(R[1:]), R[1:].mean(axis=1))
+
+
+@pytest.mark.parametrize("make", FROM_ROLLOUTS)
+def test_equal_returns_whose_sum_overflows_have_no_gradient(make):
+    M = make(paying(lambda a: np.full(len(a), 1e308)))
+    np.testing.assert_array_equal(gradient(M, GAUSSIAN, np.array([0.0, 1.0]), rng=0), 0.0)

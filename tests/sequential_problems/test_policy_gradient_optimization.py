@@ -289,6 +289,12 @@ def test_scaled_gradient_at_the_ends_of_the_floating_range(size):
     np.testing.assert_allclose(scale_gradient(g * size, 1.0), g * min(size, 1), rtol=1e-3)
 
 
+@pytest.mark.parametrize(("a", "b", "length"), [(7, 24, 25), (9, 40, 41), (20, 21, 29)])
+def test_gradient_of_the_largest_length_comes_back_to_the_last_bit(a, b, length):
+    """Its direction times its length would not be it."""
+    np.testing.assert_array_equal(scale_gradient([a, b], length), [a, b])
+
+
 def test_scale_gradient_of_zero_is_zero():
     np.testing.assert_array_equal(scale_gradient([0.0, 0.0], 1e-300), [0.0, 0.0])
 

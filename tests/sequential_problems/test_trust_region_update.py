@@ -246,6 +246,7 @@ def test_direction_that_is_no_ascent_of_the_surrogate_leaves_θ(max_backtracks):
     assert (taken.θ[0], taken.accepted, taken.backtracks) == (0.0, False, None)
     assert (taken.kl, taken.improvement) == (0.0, 0.0)
     assert f"none of {max_backtracks + 1} points" in taken.reason
+    assert taken.reason.endswith("improved the surrogate objective; θ is unchanged")
     better = replayed(TrustRegionUpdate, 0.1, 0.5, direction="surrogate")
     assert step(better, unit_normal(), [0.0], τs=NO_ASCENT).θ[0] < 0
 

@@ -27,7 +27,6 @@ from typer.testing import CliRunner
 
 from decision_making import LinearGaussianPolicy, PolicyGradientUpdate, cli, train
 from decision_making.problems import GymnasiumProblem, SimpleRegulator
-from decision_making.sequential_problems.policy_gradient_estimation import FiniteDifferenceGradient
 from decision_making.training import Configuration, load_checkpoint, load_policy, loop, resume, run, runs, sweep
 from decision_making.training.runs import read_configuration, read_metrics
 from decision_making.training.sweeps import name_of
@@ -797,8 +796,7 @@ def test_threshold_that_no_episode_can_reach_is_an_error(tmp_path, faulty, monke
 
 
 def test_threshold_of_an_update_that_reports_no_episodes_is_an_error():
-    P = SimpleRegulator()
-    M = PolicyGradientUpdate(FiniteDifferenceGradient(P, P.b, 3, 5, 1e-3), 1e-3)
+    M = PolicyGradientUpdate(lambda θ: -θ, 1e-3)
     with pytest.raises(ValueError, match="threshold = 0: no episode has ended in 1 updates and 0 steps"):
         train(M, LinearGaussianPolicy(), [0, 1], rng=0, threshold=0)
 

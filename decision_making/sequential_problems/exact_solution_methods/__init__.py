@@ -14,6 +14,9 @@ from decision_making.sequential_problems.exact_solution_methods.linear_quadratic
     LinearQuadraticPolicy,
     LinearQuadraticProblem,
 )
+from decision_making.sequential_problems.exact_solution_methods.modified_policy_iteration import (
+    ModifiedPolicyIteration,
+)
 from decision_making.sequential_problems.exact_solution_methods.policies import (
     Greedy,
     StatePolicy,
@@ -38,6 +41,7 @@ __all__ = [
     "LinearProgramFormulation",
     "LinearQuadraticPolicy",
     "LinearQuadraticProblem",
+    "ModifiedPolicyIteration",
     "PolicyIteration",
     "StatePolicy",
     "TabularPolicy",

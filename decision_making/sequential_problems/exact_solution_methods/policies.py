@@ -136,11 +136,17 @@ def action_probabilities(P: Enumerable, π: StatePolicy) -> Array:
     Actions in an array are indices into P.A, those of a function are elements of P.A. Raises ValueError where
     probabilities are negative or do not sum to 1, or an action is unknown; TypeError where P is not enumerable.
     """
+    p = checked_policy(P, π)
+    return np.eye(len(P.A))[p] if p.ndim == 1 else p
+
+
+def checked_policy(P: Enumerable, π: StatePolicy) -> Array:
+    """π as actions (S,), indices into P.A, or as probabilities (S, A); errors as in `action_probabilities`."""
     P = enumerable(P)
     shape = (len(P.S), len(P.A))
     p = action_indices(P, π)
     if p.shape == shape[:1]:
-        return np.eye(shape[1])[indices("π", p, shape[1])]
+        return indices("π", p, shape[1])
     if p.shape != shape:
         raise ValueError(f"π has shape {p.shape}: must be (S,) = {shape[:1]} actions or (S, A) = {shape} probabilities")
     bad = ~((p >= 0).all(axis=1) & (abs(p.sum(axis=1) - 1) <= 1e-8))

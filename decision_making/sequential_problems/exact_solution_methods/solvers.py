@@ -12,14 +12,26 @@ from numpy.typing import ArrayLike
 from decision_making.checks import Array, brief, count, optional, positive
 from decision_making.problem import Enumerable
 from decision_making.sampling import indices
-from decision_making.sequential_problems.exact_solution_methods.evaluation import check_discount, policy_evaluation
+from decision_making.sequential_problems.exact_solution_methods.evaluation import (
+    chain_of_actions,
+    check_discount,
+    evaluated,
+)
 from decision_making.sequential_problems.exact_solution_methods.policies import (
     StatePolicy,
     TabularPolicy,
     ValueFunctionPolicy,
     action_indices,
 )
-from decision_making.sequential_problems.exact_solution_methods.tables import action_values, enumerable, tables
+from decision_making.sequential_problems.exact_solution_methods.tables import (
+    action_values,
+    connected_parts,
+    enumerable,
+    largest_in_part,
+    tables,
+    transitions,
+)
+from decision_making.speed import largest
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
@@ -34,9 +46,13 @@ class PolicyIteration:
     """Evaluate the policy exactly, make it greedy, until no state changes its action (algorithm 7.6).
 
     An action that is among the best (within 1e-12 of the largest |Q|) is kept, so that equally good policies do not
-    alternate. The iteration also ends where a new policy does not raise the sum of the utilities: what seemed better
-    was then a rounding error, of which γ close to 1 makes larger ones. `solve` returns a `TabularPolicy`; its P.γ must
-    be below 1.
+    alternate. A policy that does not raise the sum of the utilities is the last: what seemed better was then a
+    rounding error, of which γ close to 1 makes larger ones. Both hold within each part of P that no transition connects
+    with another, so that large rewards in one part do not hide what is better in another. Within one part an
+    improvement of less than 1e-12 of its largest |Q| is not seen. `solve` returns a `TabularPolicy`; its P.γ must be
+    below 1.
+
+    Raises ValueError where an action of π is not available in its state.
     """
 
     π: StatePolicy = field(repr=brief)  # initial policy: actions (S,), or a function of the state
@@ -77,21 +93,30 @@ def policies_of_policy_iteration(M: PolicyIteration, P: Enumerable) -> Iterator[
     """The initial policy and each improved one."""
     check_discount(P, "a policy has no finite utility; use ValueIteration")
     (T, R), s = tables(P), np.arange(len(P.S))
-    π, total = TabularPolicy(P, action_indices(P, M.π)), -np.inf
+    π, U, part = TabularPolicy(P, action_indices(P, M.π)), np.full(len(s), -np.inf), None
     yield π
     for _ in range(M.k_max):
-        U = policy_evaluation(P, π)
-        total_old, total = total, U.sum()
-        if not total > total_old:  # no true improvement lowers the utility of any state
-            yield π
-            return
+        U_old, U = U, evaluated(*chain_of_actions(T, R, π.a), P.γ)
         Q = action_values(T, R, P.γ, U)
         best = np.argmax(Q, axis=1)
-        better = Q[s, best] - Q[s, π.a] > TIE * abs(Q).max()
+        gain = Q[s, best] - Q[s, π.a]
+        size = largest(np.where(np.isneginf(Q), 0, abs(Q)))
+        rises, tie = U.sum() > U_old.sum(), TIE * size.max()
+        if part is None and not (rises and ((gain > tie) | (gain <= TIE * size)).all()):
+            part = connected_parts(transitions(T, R))  # not before large rewards might hide what is better
+        if part is not None and part.any():
+            rises, tie = _in_each_part(part, U, U_old, size)
+        better = rises & (gain > tie)  # no true improvement lowers the utility of any state
         π = TabularPolicy(P, np.where(better, best, π.a))
         yield π
         if not better.any():
             return
+
+
+def _in_each_part(part: Array, U: Array, U_old: Array, size: Array) -> tuple[Array, Array]:
+    """For each state (S,): whether U rose in sum over its part, and up to which gain actions are equally good there."""
+    rises = np.bincount(part, U) > np.bincount(part, U_old)
+    return rises[part], TIE * largest_in_part(part, size)
 
 
 @sweeps.register
@@ -101,7 +126,7 @@ def utilities_of_value_iteration(M: ValueIteration, P: Enumerable) -> Iterator[A
     U = np.zeros(len(R))
     yield U
     for _ in range(M.k_max):
-        U_old, U = U, action_values(T, R, P.γ, U).max(axis=1)
+        U_old, U = U, largest(action_values(T, R, P.γ, U))
         yield U
         if M.δ is not None and abs(U - U_old).max() < M.δ:
             return
@@ -145,7 +170,7 @@ def _action_values_of_a_state(T: Array | csr_array, R: Array, γ: float) -> Call
 @solve.register
 def solve_by_policy_iteration(M: PolicyIteration, P: Enumerable | None = None) -> TabularPolicy:
     """The last policy of the iteration."""
-    return _last(sweeps(M, enumerable(P)))
+    return last(sweeps(M, enumerable(P)))
 
 
 @solve.register
@@ -154,16 +179,17 @@ def solve_by_value_iteration(
 ) -> ValueFunctionPolicy:
     """The policy that is greedy with respect to the last utilities."""
     P = enumerable(P)
-    return ValueFunctionPolicy(P, _last(sweeps(M, P)))
+    return ValueFunctionPolicy(P, last(sweeps(M, P)))
 
 
 X = TypeVar("X")
 
 
-def _last(iterator: Iterator[X]) -> X:
+def last(iterator: Iterator[X]) -> X:
+    """The last of what the iterator gives, which is something."""
     for x in iterator:
-        last = x
-    return last
+        found = x
+    return found
 
 
 @solve.register
@@ -177,8 +203,10 @@ def solve_by_linear_program(M: LinearProgramFormulation, P: Enumerable | None = 
     T, R = tables(P)
     n_states, n_actions = R.shape
     own = sparse.kron(sparse.eye_array(n_states), np.ones((n_actions, 1)), format="csr")  # U(s) in the rows of s
-    A = P.γ * sparse.csr_array(T.reshape(-1, n_states)) - own
-    found = linprog(np.ones(n_states), A_ub=A, b_ub=-R.ravel(), bounds=(None, None), method="highs")
+    A, available = P.γ * sparse.csr_array(T.reshape(-1, n_states)) - own, np.isfinite(R.ravel())
+    if not available.all():
+        A = A[available]
+    found = linprog(np.ones(n_states), A_ub=A, b_ub=-R.ravel()[available], bounds=(None, None), method="highs")
     if found.x is None:
         raise ValueError(f"the linear program of {type(P).__name__} was not solved: {found.message}")
     return ValueFunctionPolicy(P, found.x)

@@ -64,9 +64,38 @@ def utilities(P: Enumerable, U: Utilities) -> Array:
 
 
 def action_values(T: Array | csr_array, R: Array, γ: float, U: Array) -> Array:
-    """`lookahead` of every state and action, Q (S, A)."""
-    n_states, n_actions = R.shape
-    return R + γ * (T.reshape(-1, n_states) @ U).reshape(n_states, n_actions)
+    """`lookahead` of every state and action, Q (S, A); -inf where the action is not available."""
+    Q = T.reshape(-1, len(R)) @ U
+    Q *= γ
+    Q += R.ravel()
+    return Q.reshape(R.shape)
+
+
+def transitions(T: Array | csr_array, R: Array) -> csr_array:
+    """The pairs (s, s') that some available action connects, as a sparse array (S, S) with an entry for each."""
+    from scipy.sparse import csr_array
+
+    available, n_states = np.isfinite(R), len(R)
+    if isinstance(T, np.ndarray):
+        return csr_array(np.any(T > 0, axis=1, where=available[:, :, None]))
+    row = np.repeat(np.arange(R.size), np.diff(T.indptr))
+    kept = available.ravel()[row]
+    s, s_next = row[kept] // R.shape[1], T.indices[kept]
+    return csr_array((np.ones(len(s), bool), (s, s_next)), (n_states, n_states))
+
+
+def connected_parts(graph: csr_array) -> Array:
+    """For each state the number 0, 1, ... of its part (S,): no entry of the graph (S, S) connects two parts."""
+    from scipy.sparse.csgraph import connected_components
+
+    return np.asarray(connected_components(graph, directed=True, connection="weak")[1])
+
+
+def largest_in_part(part: Array, x: Array) -> Array:
+    """For each state the largest x >= 0 of its part, (S,)."""
+    found = np.zeros(part.max() + 1)
+    np.maximum.at(found, part, x)
+    return found[part]
 
 
 def read_only(x: ArrayLike) -> Array:

@@ -21,9 +21,9 @@ from decision_making.sequential_problems.policy_gradient_optimization.steps impo
 class LocalModel:
     """The surrogate objective and the surrogate constraint around θ, as far as they are known.
 
-    A source of evidence gives `θ`, and of the methods below those it knows: `gradient` and `natural`, and `objective`,
-    `constraint` and their gradients as functions of θ_new. Rules ask for these through the points that `at` makes,
-    which remember the answers. What a source of evidence does not know is a TypeError.
+    A source of evidence is a subclass. It sets `θ` and overrides the methods whose answers it knows: `gradient` and
+    `natural`, and `objective`, `constraint` and their gradients as functions of θ_new. The others raise TypeError.
+    Rules ask for values at θ_new through the points that `at` makes, which remember the answers.
     """
 
     θ: Array  # (n,), where the step begins
@@ -34,7 +34,10 @@ class LocalModel:
         self._not_known("gradient")
 
     def natural(self, M: Any) -> Array:
-        """θ + u √(2ε / ∇ᵀu) with u = F⁺∇ and ε = M.ε, (n,): along the natural gradient to the divergence ε."""
+        """θ + u √(2ε / ∇ᵀu) with u = F⁺∇ and ε = M.ε, (n,): the natural gradient step to the divergence ε, in nats.
+
+        M has ε, damping and direction. θ where the gradient is zero; not finite where the step overflows.
+        """
         self._not_known("natural direction")
 
     def objective(self, θ_new: Array) -> float:
@@ -61,6 +64,16 @@ class LocalModel:
         raise TypeError(f"{type(self).__name__}: no {what} is known here")
 
     @cached_property
+    def objective_at_θ(self) -> float:
+        """The surrogate objective at θ."""
+        return self.objective(self.θ)
+
+    @cached_property
+    def objective_gradient_at_θ(self) -> Array:
+        """∇ of the surrogate objective at θ, (n,)."""
+        return self.objective_gradient(self.θ)
+
+    @property
     def start(self) -> Point:
         """The point θ itself."""
         return Start(self, self.θ)
@@ -70,16 +83,19 @@ class LocalModel:
         return self.start if np.array_equal(θ_new, self.θ) else Point(self, θ_new)
 
     def refusal(self, point: Point) -> Status | None:
-        """Why a rule without a line search may not step to the point; None where it may."""
+        """The reason why a rule without a line search must not step to the point; None if it may."""
         return None
 
     def along(self, θ: Array, g: Array, α: float) -> Array:
-        """θ after one ascent along g with step factor α: θ + α g, infinite where that overflows."""
-        with np.errstate(over="ignore"):
+        """θ after one ascent along g with step factor α: θ + α g, not finite where that overflows."""
+        with np.errstate(over="ignore", invalid="ignore"):
             return np.asarray(θ + α * g, θ.dtype)
 
     def ascend(self, slope: Callable[[Point], Array], α: float, k_max: int) -> Array:
-        """θ after at most k_max ascents along slope(point), (n,); not finite once a slope or a step is not."""
+        """θ after at most k_max ascents with step factor α along slope(point), (n,).
+
+        Ends early where the slope is zero. Not finite if a slope or a step is not finite.
+        """
         θ = self.θ
         for _ in range(k_max):
             g = slope(self.at(θ))
@@ -95,9 +111,9 @@ class LocalModel:
 
 @frozen(eq=False, slots=False)
 class Point:
-    """A parameter θ, and what a local model says there: each number is computed when first asked, and kept."""
+    """A parameter θ and the values of a local model there, each computed at first access and then kept."""
 
-    model: LocalModel = field(repr=False)  # that it belongs to
+    model: LocalModel = field(repr=False)  # computes the values
     θ: Array  # (n,)
 
     @cached_property
@@ -131,7 +147,21 @@ class Point:
 
 
 class Start(Point):
-    """The point at which a model is local: there the constraint is 0, its minimum."""
+    """The point θ from which the step begins: there the constraint is 0, its minimum.
+
+    The values at this point are kept by the model. If the model kept the point instead, the two would refer to each
+    other, and the trajectories would stay in memory until Python's garbage collector searches for cycles.
+    """
+
+    @property
+    def objective(self) -> float:
+        """The surrogate objective."""
+        return self.model.objective_at_θ
+
+    @property
+    def objective_gradient(self) -> Array:
+        """∇ of the surrogate objective, (n,)."""
+        return self.model.objective_gradient_at_θ
 
     @cached_property
     def constraint(self) -> float:
@@ -146,7 +176,7 @@ class Start(Point):
 
 @frozen(eq=False, slots=False)
 class GradientOnly(LocalModel):
-    """A gradient and nothing else: without likelihoods of recorded actions no objective or divergence is known."""
+    """A local model that knows only a gradient: without likelihoods of actions there is no objective or divergence."""
 
     θ: Array  # (n,)
     g: Array  # (n,), ∇U(θ)
@@ -159,7 +189,7 @@ class GradientOnly(LocalModel):
 
 @frozen(eq=False, slots=False)
 class Functions(LocalModel):
-    """Objective f and constraint g given as functions of θ_new, and nothing else."""
+    """A local model that knows objective f and constraint g alone, given as functions of θ_new."""
 
     θ: Array  # (n,)
     f: Callable[[Array], float]  # objective
@@ -176,9 +206,9 @@ class Functions(LocalModel):
 
 @frozen(eq=False, slots=False)
 class WithGradient(LocalModel):
-    """A local model in which another estimate g stands for the gradient."""
+    """A local model with its gradient replaced by another estimate g."""
 
-    model: LocalModel  # for all but the gradient
+    model: LocalModel  # answers all but the gradient
     g: Array  # (n,)
 
     @property
@@ -191,7 +221,7 @@ class WithGradient(LocalModel):
         return self.g
 
     def natural(self, M: Any) -> Array:
-        """That of the model."""
+        """The natural step of the model, (n,)."""
         return self.model.natural(M)
 
     @property

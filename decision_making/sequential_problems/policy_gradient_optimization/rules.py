@@ -40,27 +40,28 @@ DIRECTION = one_of("trajectory", "surrogate")
 
 
 class Rule:
-    """What every update rule is: a struct with evidence of its own, or without, as `rule` makes it."""
+    """Base of the structs of chapter 12: with evidence of their own, or without, as `rule` makes them."""
 
     __slots__ = ()
     evidence: ClassVar[tuple[str, ...]] = ("P", "b", "d", "m")  # the fields that `rule` leaves out
 
     @classmethod
     def rule(cls, *settings: Any, **named: Any) -> Self:
-        """The rule alone, without evidence, for those who bring their own: a critic, or a batch of environment steps.
+        """The rule without evidence, for updates that supply it: `ActorCriticUpdate`, `TrustRegionPolicyOptimization`.
 
-        Takes the fields after the evidence, by position or by name.
+        Takes the fields after the evidence, by position or by name, and raises the errors of the constructor.
         """
         return cls(*(ELSEWHERE for _ in cls.evidence), *settings, **named)
 
 
 def _estimator(M: Any, attribute: Any, grad_U: Any) -> None:
+    """Attrs validator: a callable of θ, or a struct that `gradient` knows."""
     if not (callable(grad_U) or gradient.dispatch(type(grad_U)) is not gradient.dispatch(object)):
         refuse(M, attribute.name, grad_U, f"a callable of θ or one of {known(gradient)}", TypeError)
 
 
 def interval(M: Any, attribute: Any, clip: Any) -> None:
-    """Attrs validator: a pair (a, b) with a <= b."""
+    """Attrs validator: a pair (a, b) of finite numbers with a <= b."""
     try:
         a, b = clip
     except (TypeError, ValueError):
@@ -236,9 +237,12 @@ class _CLIP:
 
 
 def restricted_update(θ: Array, u: Array, ε: float) -> Array:
-    """θ + √(2ε) u / ‖u‖ (equation 12.6); θ itself where u is zero."""
-    direction, _ = _direction(u)
-    return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
+    """θ + √(2ε) u / ‖u‖, (n,), for a direction u (n,) (equation 12.6); θ itself where u is zero."""
+    direction, length = _direction(u)
+    if length == 0:
+        return θ
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)
 
 
 def _direction(u: Array) -> tuple[Array, float]:
@@ -252,10 +256,10 @@ def _direction(u: Array) -> tuple[Array, float]:
 
 
 def adapted_β(M: PenalizedSurrogateUpdate, kl: float) -> float:
-    """β for the next update, given the constraint this one came out at."""
+    """β for the next update, from the surrogate constraint kl after this one, in nats; NaN counts as too large."""
     if M.kl_target is None:
         return M.β
-    if not kl <= 1.5 * M.kl_target:  # NaN counts as too large
+    if not kl <= 1.5 * M.kl_target:  # true for a NaN
         β = 2 * M.β
     elif kl < M.kl_target / 1.5:
         β = M.β / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ class Status(Enum):
     SURROGATE_OVERFLOWS = "the surrogate overflows"
     BEYOND_MAX_KL = "the divergence in some state exceeds max_kl"
     NOTHING_ACCEPTED = "no step accepted"  # by a line search
+    NO_DATA = "every start state is terminal, so that there is no step to learn from"
 
     @property
     def moved(self) -> bool:
@@ -35,17 +37,21 @@ class Status(Enum):
 
 @define(eq=False)
 class Change:
-    """Divergence and improvement between two points: computed when first asked, when the points are let go."""
+    """Divergence and improvement between two points, computed at first access; then the points are released."""
 
     _points: tuple[Point, Point] | None = None  # before and after
     _numbers: tuple[float | None, float | None] = (None, None)  # divergence and improvement, where known already
 
     @property
     def numbers(self) -> tuple[float | None, float | None]:
-        """The surrogate constraint after, in nats, and the surrogate objective after less that before."""
+        """The surrogate constraint after, in nats, and the surrogate objective after less that before.
+
+        A NaN becomes the worst value: a divergence of inf, an improvement of -inf.
+        """
         if self._points is not None:
             before, after = self._points
-            self._numbers = after.constraint, after.objective - before.objective
+            kl, improvement = after.constraint, after.objective - before.objective
+            self._numbers = math.inf if math.isnan(kl) else kl, -math.inf if math.isnan(improvement) else improvement
             self._points = None
         return self._numbers
 
@@ -84,12 +90,18 @@ class Step:
 
     @property
     def kl(self) -> float | None:
-        """Surrogate constraint at θ, in nats; None where the update had no likelihoods of recorded actions."""
+        """Surrogate constraint at θ, in nats; None where the update had no likelihoods of recorded actions.
+
+        It is inf where it overflows, which can happen only with a rule that does not bound it; never NaN.
+        """
         return self._change.numbers[0]
 
     @property
     def improvement(self) -> float | None:
-        """Surrogate objective at θ minus its value before; None where the update had no likelihoods."""
+        """Surrogate objective at θ minus its value before; None where the update had no likelihoods.
+
+        It is inf or -inf where the surrogate overflows, and -inf where that is NaN; never NaN itself.
+        """
         return self._change.numbers[1]
 
     @property
@@ -126,7 +138,7 @@ class WithCritic:
 
 
 def check_critic(M: Any, φ: Any) -> None:
-    """Raise TypeError where `step` does not know M, or M has a critic and φ is None, or the other way round."""
+    """Raise TypeError if `step` does not know M, if M has a critic and φ is None, or if it has none and φ is given."""
     if step.dispatch(type(M)) is step.dispatch(object):
         unknown(update, "M", M)
     if isinstance(M, WithCritic) and φ is None:
@@ -137,7 +149,9 @@ def check_critic(M: Any, φ: Any) -> None:
 
 def stepped(M: Any, here: LocalModel, θ_new: Array) -> Step:
     """The Step of the rule M from here.θ to θ_new; it stays where θ_new is not finite, is θ, or is refused."""
-    return landed(M, here, here.at(np.asarray(θ_new, here.θ.dtype)))
+    with np.errstate(over="ignore"):
+        θ_new = np.asarray(θ_new, here.θ.dtype)
+    return landed(M, here, here.at(θ_new))
 
 
 def landed(M: Any, here: LocalModel, point: Point, *, bounded: bool = False, β: float | None = None) -> Step:
@@ -155,12 +169,14 @@ def landed(M: Any, here: LocalModel, point: Point, *, bounded: bool = False, β:
 
 
 def stayed(M: Any, here: LocalModel, status: Status, β: float | None = None) -> Step:
-    """The Step that leaves θ where it is, and why."""
+    """The Step of the rule M that leaves θ where it is, with the reason `status`."""
     change = Change(None, (0.0, 0.0) if here.measures else (None, None))
     return Step(here.θ, status, None, β, M=M, rule=M, θ_old=here.θ, change=change)
 
 
 def arrived(M: Any, here: LocalModel, point: Point, status: Status, backtracks: int, β: float | None = None) -> Step:
-    """The Step of the rule M from here.θ to the point."""
+    """The Step of the rule M from here.θ to the point, without further checks."""
     change = Change((here.start, point)) if here.measures else Change()
+    if status is Status.ACCEPTED:
+        change.numbers  # noqa: B018  the line search has computed them: release the points now
     return Step(point.θ, status, backtracks, β, M=M, rule=M, θ_old=here.θ, change=change)

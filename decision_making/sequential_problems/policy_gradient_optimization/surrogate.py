@@ -13,7 +13,7 @@ from decision_making.checks import Array
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.sequential_problems.policy_gradient_estimation import likelihood_ratio_gradient
-from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Start
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel
 from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
 from decision_making.trajectories import BLOCK, Trajectories, discounts, local_rewards_to_go, returns, rewards_to_go
 
@@ -67,7 +67,7 @@ class Surrogate(LocalModel):
 
     @cached_property
     def share(self) -> Array:
-        """What each step counts, (m, d): 1/(m · length) for the mean over steps, 1/m where they are added."""
+        """Weight of each step, (m, d): 1/(m · length) for the mean over steps, 1/m if they are added; 0 on padding."""
         τs, mean = self.τs, self.over_steps == "mean"
         m, d = τs.r.shape
         if τs.full and self.weights is None:
@@ -77,24 +77,20 @@ class Surrogate(LocalModel):
 
     @cached_property
     def kl_share(self) -> Array:
-        """What the divergence at each step counts, (m, d): its share times γ^(k-1)."""
+        """Weight of the divergence at each step, (m, d): its share times γ^(k-1)."""
         return self.share * discounts(self.γ, self.τs.r.shape[1])
-
-    @cached_property
-    def start(self) -> Start:
-        """The point θ, where every ratio is 1."""
-        return SurrogateStart(self, self.θ)
 
     def objective(self, θ_new: Array) -> float:
         """Σ share w G; not finite where a ratio overflows."""
         return self.mean(lambda i: np.exp(self.π.logpdf(θ_new, self.τs.a[i], self.τs.s[i]) - self.logp[i]))
 
+    @cached_property
     def objective_at_θ(self) -> float:
-        """Σ share G, and no number where a log-likelihood is not finite."""
+        """Σ share G, since every ratio is 1; NaN if a log-likelihood is not finite."""
         return self.mean(lambda i: 1 + (self.logp[i] - self.logp[i]))
 
     def mean(self, w: Callable[[slice], Array]) -> float:
-        """Σ share w G with the ratios w of the trajectories of a block."""
+        """Σ share w G, where w(i) gives the ratios of the trajectories in the block i; not finite on overflow."""
         with np.errstate(over="ignore", invalid="ignore"):
             return float(sum(np.sum(w(i) * self.G[i] * self.share[i]) for i in self._blocks()))
 
@@ -104,6 +100,7 @@ class Surrogate(LocalModel):
             return max(float(sum(np.sum(self._kl(θ_new, i) * self.kl_share[i]) for i in self._blocks())), 0.0)
 
     def _kl(self, θ_new: Array, i: slice) -> Array:
+        """KL(π_θ ‖ π_θ_new) at each step of a block of trajectories, in nats."""
         return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
 
     def objective_gradient(self, θ_new: Array) -> Array:
@@ -132,23 +129,13 @@ class Surrogate(LocalModel):
             return np.asarray(vjp(np.asarray(weights(np.exp(logp - self.logp)), logp.dtype)), θ_new.dtype)
 
     def _blocks(self) -> Iterator[slice]:
+        """The blocks of trajectories over which sums run."""
         m = len(self.τs)
         return (slice(i, i + BLOCK) for i in range(0, m, BLOCK))
 
 
-class SurrogateStart(Start):
-    """The θ that sampled."""
-
-    model: Surrogate
-
-    @cached_property
-    def objective(self) -> float:
-        """The surrogate objective, without a second look at the likelihoods."""
-        return self.model.objective_at_θ()
-
-
 @frozen(eq=False, slots=False)
 class SurrogateWith(Surrogate):
-    """The surrogates with other weights G (m, d) of the ratios, such as advantages, for the rewards-to-go."""
+    """The surrogates with given weights G of the ratios, such as advantages, instead of the rewards-to-go."""
 
-    G: Array = field(kw_only=True)  # (m, d)
+    G: Array = field(kw_only=True)  # (m, d), what multiplies the ratio of each step

@@ -1,4 +1,4 @@
-"""The four solvers against enumeration of all policies, each other and the book's numbers (algorithms 7.6 to 7.10)."""
+"""The solvers against enumeration of all policies, each other and the book's numbers (algorithms 7.6 to 7.10)."""
 
 from itertools import pairwise, product
 
@@ -12,6 +12,7 @@ from decision_making.problems import HexWorld, SimpleRegulator, StraightLineHexW
 from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration,
     LinearProgramFormulation,
+    ModifiedPolicyIteration,
     PolicyIteration,
     TabularPolicy,
     ValueFunctionPolicy,
@@ -51,14 +52,20 @@ def actions(P, π):
     return np.array([list(P.A).index(π(s)) for s in P.S])
 
 
+def first_available(P):
+    """In each state the first action that is available."""
+    return np.argmax(np.isfinite(tensorform(P)[1]), axis=1)
+
+
 def solvers(P, δ=1e-11):
-    """Name -> policy by each of the four solvers."""
+    """Name -> policy by each of the solvers."""
     return {
         type(M).__name__: solve(M, P)
         for M in (
-            PolicyIteration([0] * len(P.S), 100),
+            PolicyIteration(first_available(P), 100),
             ValueIteration(2000, δ=δ),
             GaussSeidelValueIteration(2000, δ=δ),
+            ModifiedPolicyIteration(2000, 5, δ=δ),
             LinearProgramFormulation(),
         )
     }
@@ -445,10 +452,11 @@ def test_a_bad_order_is_an_error(order, said):
 
 
 def test_an_unknown_method_is_an_error_that_lists_the_known_ones():
-    known = "GaussSeidelValueIteration, LinearProgramFormulation, LinearQuadraticProblem, PolicyIteration"
-    with pytest.raises(TypeError, match=f"M = 'simplex': solve knows {known}, ValueIteration"):
+    known = "LinearProgramFormulation, LinearQuadraticProblem, ModifiedPolicyIteration, PolicyIteration, ValueIteration"
+    with pytest.raises(TypeError, match=f"M = 'simplex': solve knows GaussSeidelValueIteration, {known}"):
         solve("simplex", a_problem())
-    with pytest.raises(TypeError, match="sweeps knows GaussSeidelValueIteration, PolicyIteration, ValueIteration"):
+    known = "GaussSeidelValueIteration, ModifiedPolicyIteration, PolicyIteration, ValueIteration"
+    with pytest.raises(TypeError, match=f"sweeps knows {known}"):
         sweeps(LinearProgramFormulation(), a_problem())
 
 
@@ -481,7 +489,12 @@ def test_nothing_handed_in_is_changed():
 
 
 def test_the_sweeps_do_not_share_memory():
-    for M in (ValueIteration(3), GaussSeidelValueIteration(3)):
+    for M in (
+        ValueIteration(3),
+        GaussSeidelValueIteration(3),
+        ModifiedPolicyIteration(3),
+        ModifiedPolicyIteration(3, 0),
+    ):
         U = list(sweeps(M, a_problem()))
         assert not any(np.shares_memory(a, b) for a, b in pairwise(U))
         assert U[0].tolist() == [0.0] * 4

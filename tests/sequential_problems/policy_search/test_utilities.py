@@ -130,3 +130,11 @@ def test_evaluation_refuses_parameters_that_do_not_suit_before_any_rollout(θ):
 
     with pytest.raises(ValueError, match="θ"):
         MonteCarloPolicyEvaluation(P, start, 3, 2)(π, θ)
+
+
+def test_mean_of_finite_returns_whose_sum_overflows_is_finite():
+    """Every rollout returns 1e308."""
+    U = MonteCarloPolicyEvaluation(Line(), lambda m, rng: np.zeros(m), 1, 4)
+    assert U(first_parameter, [1e308]) == 1e308
+    np.testing.assert_array_equal(U(first_parameter, [[1e308], [3.0]]), [1e308, 3.0])
+    assert U(lambda s: np.full(len(s), -1e308)) == -1e308
