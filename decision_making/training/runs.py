@@ -3,13 +3,12 @@
 Everything but metrics.csv is written beside and moved into place. metrics.csv grows by a line an update; when a run is
 resumed it is written anew from the checkpoint, so that no update is counted twice. A run that fails, for whatever
 reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update. Only one process at a
-time works in a folder.
+time works in a folder; one whose folder is moved stops, and writes nothing where it was.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from decision_making.checks import Array, refuse
-from decision_making.files import naming, remove_leftovers, short_text, write_whole
+from decision_making.files import append_text, hold, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training.configuration import LONGEST, Configuration, Parts, is_textbook
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
 WAIT = 3.0  # seconds that a process killed just now may take to end
-
-_LOCKED: set[int] = set()  # the folders that this process holds, as file descriptors
 
 Callback: TypeAlias = Callable[[dict[str, float], Step], object]
 
@@ -48,7 +45,7 @@ def run(
 ) -> History:
     """Train in a new folder, the blocks of a batch on so many workers if the configuration has any.
 
-    Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there.
+    Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there, OSError if it is moved.
     """
     if not isinstance(configuration, Configuration):
         refuse(None, "configuration", configuration, "a Configuration", TypeError)
@@ -164,7 +161,7 @@ def _last(folder: Path, column: str) -> float:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder. The lock is on the folder itself, and ends with this process.
+    """Keep other processes out of a folder. The lock is on the folder itself, moved or not, and ends with this process.
 
     Raises BlockingIOError where another one is still at work there after WAIT. There is no lock where the system has
     none.
@@ -174,11 +171,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
     except ModuleNotFoundError:  # not a POSIX system
         yield
         return
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    _LOCKED.add(opened)
-    try:
+    with hold(folder) as opened:
         until = time.monotonic() + WAIT
-        while not _taken(opened):
+        while opened is not None and not _taken(opened):
             if time.monotonic() >= until:
                 raise BlockingIOError(
                     f"{folder}: another process is at work in this run; wait until it ends, or end it and resume the "
@@ -186,10 +181,6 @@ def _alone_in(folder: Path) -> Iterator[None]:
                 )
             time.sleep(0.02)
         yield
-    finally:
-        if opened in _LOCKED:  # not in a fork of this process, which has given it up
-            _LOCKED.remove(opened)
-            os.close(opened)
 
 
 def _taken(opened: int) -> bool:
@@ -201,16 +192,6 @@ def _taken(opened: int) -> bool:
     except OSError as error:
         return not isinstance(error, BlockingIOError)
     return True
-
-
-def _give_up_locks() -> None:
-    """In a fork of this process: it may live on when this one is killed, and would hold its locks."""
-    while _LOCKED:
-        os.close(_LOCKED.pop())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_give_up_locks)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -241,8 +222,7 @@ def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[C
             save_policy(folder / POLICY, π, θ, M.P if offers(M, OfAProblem) else None)
 
     def keep(row: dict[str, float], taken: Step) -> None:
-        with naming(folder / TABLE), open(folder / TABLE, "a", encoding="utf-8") as table:
-            table.write(_line([row[name] for name in METRICS]))
+        append_text(folder / TABLE, _line([row[name] for name in METRICS]))
         latest[:] = [taken.θ]
         if row["update"] % c["checkpoint_every"] == 0:
             save()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from decision_making.checks import is_number, printable
-from decision_making.files import short_text
+from decision_making.files import hold, short_text
 from decision_making.problem import offers
 from decision_making.training import runs
 from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, Configuration, defaults
@@ -265,7 +265,7 @@ def _held(path: Path) -> Iterator[None]:
     except ModuleNotFoundError:  # not a POSIX system
         yield
         return
-    with open(path / LOCK, "a+", encoding="utf-8", opener=_not_through_a_link) as file:
+    with hold(path) as folder, open(LOCK, "a+", encoding="utf-8", opener=_in(folder)) as file:
         fcntl.lockf(file, fcntl.LOCK_EX)  # ends with the process, however it ends
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -273,8 +273,9 @@ def _held(path: Path) -> Iterator[None]:
         yield
 
 
-def _not_through_a_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
+def _in(folder: int | None) -> Callable[[str, int], int]:
+    """Opens files of a folder, never through a link."""
+    return lambda path, flags: os.open(path, flags | os.O_NOFOLLOW, 0o666, dir_fd=folder)
 
 
 def _result(path: Path) -> Row:

@@ -55,8 +55,8 @@ def killed_in_writing(given, folder, name, event, nth):
             os.kill(os.getpid(), signal.SIGKILL)
         fsync(fd)
 
-    def move(old, new):
-        replace(old, new)
+    def move(old, new, **folders):
+        replace(old, new, **folders)
         if event == "in place" and reached(new):
             os.kill(os.getpid(), signal.SIGKILL)
 

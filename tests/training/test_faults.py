@@ -237,6 +237,101 @@ def test_run_gives_back_its_folder(tmp_path):
     assert_whole(tmp_path, REGULATOR)
 
 
+def moving(change, at=7):
+    """A callback that does something to the folders after an update."""
+
+    def callback(row, taken):
+        if row["update"] == at:
+            change()
+
+    return callback
+
+
+def replaced_by_another(folder, to):
+    folder.rename(to)
+    folder.mkdir()
+
+
+def replaced_by_a_copy(folder, to):
+    folder.rename(to)
+    copied(to, folder)
+
+
+@pytest.mark.parametrize("change", [Path.rename, replaced_by_another, replaced_by_a_copy])
+def test_run_whose_folder_is_moved_stops_and_writes_nothing_where_it_was(tmp_path, change):
+    """It went on where it was, without a lock, while others could begin there, or resume it where it is now."""
+    folder, to = tmp_path / "run", tmp_path / "moved"
+    found = {}
+
+    def move():
+        change(folder, to)
+        found["before"] = contents(folder) if folder.exists() else None
+
+    with pytest.raises(OSError, match="its folder was moved or replaced while a run was at work in it") as caught:
+        run(Configuration(REGULATOR), folder, callbacks=[moving(move)])
+    assert caught.value.filename in {str(folder / name) for name in FILES}
+    assert (contents(folder) if folder.exists() else None) == found["before"]
+    assert_nothing_half_written(to)
+    resume(to)
+    assert_whole(to, REGULATOR)
+
+
+def test_run_in_a_moved_folder_is_still_locked(tmp_path, at_work, monkeypatch):
+    process, go_on = at_work(REGULATOR)
+    (tmp_path / "run").rename(tmp_path / "moved")
+    before = contents(tmp_path / "moved")
+    monkeypatch.setattr(runs, "WAIT", 0.1)
+    with pytest.raises(BlockingIOError, match="another process is at work in this run"):
+        resume(tmp_path / "moved")
+    assert contents(tmp_path / "moved") == before
+    other = {**REGULATOR, "seed": 1}
+    run(Configuration(other), tmp_path / "run")  # in the place of the one that was moved
+    state = contents(tmp_path / "run")
+    go_on()
+    process.join()
+    assert process.exitcode == 1
+    assert contents(tmp_path / "run") == state
+    resume(tmp_path / "moved")
+    assert_whole(tmp_path / "moved", REGULATOR)
+
+
+def test_folder_moved_and_moved_back_is_the_same_folder(tmp_path):
+    folder, to = tmp_path / "run", tmp_path / "moved"
+
+    def there_and_back():
+        folder.rename(to)
+        to.rename(folder)
+
+    run(Configuration(REGULATOR), folder, callbacks=[moving(there_and_back)])
+    assert_whole(folder, REGULATOR)
+
+
+def test_run_of_a_sweep_whose_folder_is_moved_is_named_and_leaves_no_result_where_it_was(tmp_path, monkeypatch):
+    folder, to = tmp_path / "sweep" / name_of(Configuration(REGULATOR)), tmp_path / "moved"
+    trained = runs.run
+
+    def run_and_move(*arguments, callbacks, **options):
+        return trained(*arguments, callbacks=[*callbacks, moving(lambda: folder.rename(to))], **options)
+
+    monkeypatch.setattr(runs, "run", run_and_move)
+    with pytest.raises(RuntimeError, match="its folder was moved or replaced"):
+        sweep(REGULATOR, tmp_path / "sweep")
+    assert not folder.exists()
+    assert not (to / "result.json").exists()
+
+
+def test_files_that_stay_are_those_that_the_docs_name(tmp_path):
+    run(Configuration(SMALL), tmp_path / "alone")
+    assert sorted(path.name for path in (tmp_path / "alone").iterdir()) == FILES
+    sweep(SMALL, tmp_path / "sweep")
+    (inside,) = (path for path in (tmp_path / "sweep").iterdir() if path.is_dir())
+    assert sorted(path.name for path in inside.iterdir()) == sorted([*FILES, ".lock", "result.json"])
+    text = " ".join((Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8").split())
+    assert "locks the file `.lock` in the folder of each of its runs" in text
+    (inside / ".lock").unlink()
+    assert len(sweep(SMALL, tmp_path / "sweep")) == 1
+
+
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, None])
 def test_run_works_where_there_are_no_locks(tmp_path, monkeypatch, number):
     def flock(file, operation):
