@@ -1,172 +1,245 @@
-"""The algorithms of "Algorithms for Decision Making" in Python: the vocabulary."""
+"""The algorithms of "Algorithms for Decision Making" in Python: the vocabulary.
 
-from typing import Any
+Parts of the book are loaded when a name of theirs is first asked for.
+"""
 
-from decision_making.mdp import MDP, lookahead
-from decision_making.policies import (
-    FunctionPolicy,
-    LinearGaussianPolicy,
-    LinearSoftmaxPolicy,
-    NeuralPolicy,
-    Policy,
-    SoftmaxPolicy,
-)
-from decision_making.sequential_problems.actor_critic import (
-    ActorCritic,
-    ActorCriticUpdate,
-    DeterministicPolicyGradient,
-    GeneralizedAdvantageEstimation,
-)
-from decision_making.sequential_problems.exact_solution_methods import (
-    GaussSeidelValueIteration,
-    LinearProgramFormulation,
-    LinearQuadraticProblem,
-    ModifiedPolicyIteration,
-    PolicyIteration,
-    TabularPolicy,
-    ValueFunctionPolicy,
-    ValueIteration,
-    backup,
-    greedy,
-    iterative_policy_evaluation,
-    policy_evaluation,
-    solve,
-)
-from decision_making.sequential_problems.policy_gradient_estimation import (
-    BaselineSubtractionGradient,
-    FiniteDifferenceGradient,
-    LikelihoodRatioGradient,
-    RegressionGradient,
-    RewardToGoGradient,
-)
-from decision_making.sequential_problems.policy_gradient_optimization import (
-    ClampedSurrogateUpdate,
-    NaturalPolicyUpdate,
-    PenalizedSurrogateUpdate,
-    PolicyGradientUpdate,
-    RestrictedPolicyUpdate,
-    Step,
-    TrustRegionUpdate,
-    clamped_gradient,
-    clip_gradient,
-    explain,
-    linesearch,
-    natural_update,
-    scale_gradient,
-    surrogate_constraint,
-    surrogate_objective,
-)
-from decision_making.sequential_problems.policy_search import (
-    CrossEntropyPolicySearch,
-    EvolutionStrategies,
-    GaussianSearchDistribution,
-    Generation,
-    GeneticPolicySearch,
-    HookeJeevesPolicySearch,
-    IsotropicEvolutionStrategies,
-    MonteCarloPolicyEvaluation,
-    PopulationUtility,
-    evolution_strategy_weights,
-    generations,
-    optimize,
-    optimize_dist,
-)
-from decision_making.simulation import SimulatedAgain, rollouts, simulate
-from decision_making.training import History, train
-from decision_making.trajectories import Trajectories, standard_error
-from decision_making.trust_region_policy_optimization import (
-    FeatureCritic,
-    LinearCritic,
-    NeuralCritic,
-    TableCritic,
-    TrustRegionPolicyOptimization,
-)
-from decision_making.verbs import gradient, step, update
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from decision_making import verbs
+
+if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
+    from decision_making import exact as exact, problems as problems
+    from decision_making.mdp import MDP as MDP
+    from decision_making.policies import (
+        FunctionPolicy as FunctionPolicy,
+        LinearGaussianPolicy as LinearGaussianPolicy,
+        LinearSoftmaxPolicy as LinearSoftmaxPolicy,
+        NeuralPolicy as NeuralPolicy,
+        Policy as Policy,
+        SoftmaxPolicy as SoftmaxPolicy,
+    )
+    from decision_making.sequential_problems.actor_critic import (
+        ActorCritic as ActorCritic,
+        ActorCriticUpdate as ActorCriticUpdate,
+        DeterministicPolicyGradient as DeterministicPolicyGradient,
+        GeneralizedAdvantageEstimation as GeneralizedAdvantageEstimation,
+    )
+    from decision_making.sequential_problems.advantages import (
+        generalized_advantages as generalized_advantages,
+        temporal_differences as temporal_differences,
+    )
+    from decision_making.sequential_problems.exact_solution_methods import (
+        GaussSeidelValueIteration as GaussSeidelValueIteration,
+        LinearProgramFormulation as LinearProgramFormulation,
+        LinearQuadraticProblem as LinearQuadraticProblem,
+        ModifiedPolicyIteration as ModifiedPolicyIteration,
+        PolicyIteration as PolicyIteration,
+        TabularPolicy as TabularPolicy,
+        ValueFunctionPolicy as ValueFunctionPolicy,
+        ValueIteration as ValueIteration,
+        backup as backup,
+        greedy as greedy,
+        iterative_policy_evaluation as iterative_policy_evaluation,
+        policy_evaluation as policy_evaluation,
+        solve as solve,
+        sweeps as sweeps,
+    )
+    from decision_making.sequential_problems.policy_gradient_estimation import (
+        BaselineSubtractionGradient as BaselineSubtractionGradient,
+        FiniteDifferenceGradient as FiniteDifferenceGradient,
+        LikelihoodRatioGradient as LikelihoodRatioGradient,
+        RegressionGradient as RegressionGradient,
+        RewardToGoGradient as RewardToGoGradient,
+        Sampled as Sampled,
+    )
+    from decision_making.sequential_problems.policy_gradient_optimization import (
+        ClampedSurrogateUpdate as ClampedSurrogateUpdate,
+        LocalModel as LocalModel,
+        NaturalPolicyUpdate as NaturalPolicyUpdate,
+        PenalizedSurrogateUpdate as PenalizedSurrogateUpdate,
+        PolicyGradientUpdate as PolicyGradientUpdate,
+        RestrictedPolicyUpdate as RestrictedPolicyUpdate,
+        Rule as Rule,
+        Status as Status,
+        Step as Step,
+        TrustRegionUpdate as TrustRegionUpdate,
+        clamped_gradient as clamped_gradient,
+        clip_gradient as clip_gradient,
+        explain as explain,
+        linesearch as linesearch,
+        natural_update as natural_update,
+        scale_gradient as scale_gradient,
+        stepped as stepped,
+        surrogate_constraint as surrogate_constraint,
+        surrogate_objective as surrogate_objective,
+    )
+    from decision_making.sequential_problems.policy_search import (
+        CrossEntropyPolicySearch as CrossEntropyPolicySearch,
+        EvolutionStrategies as EvolutionStrategies,
+        GaussianSearchDistribution as GaussianSearchDistribution,
+        Generation as Generation,
+        GeneticPolicySearch as GeneticPolicySearch,
+        HookeJeevesPolicySearch as HookeJeevesPolicySearch,
+        IsotropicEvolutionStrategies as IsotropicEvolutionStrategies,
+        MonteCarloPolicyEvaluation as MonteCarloPolicyEvaluation,
+        PopulationUtility as PopulationUtility,
+        evolution_strategy_weights as evolution_strategy_weights,
+        generations as generations,
+        optimize as optimize,
+        optimize_dist as optimize_dist,
+    )
+    from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
+    from decision_making.structs import struct as struct
+    from decision_making.training import History as History, train as train
+    from decision_making.trajectories import (
+        Trajectories as Trajectories,
+        local_rewards_to_go as local_rewards_to_go,
+        returns as returns,
+        rewards_to_go as rewards_to_go,
+        standard_error as standard_error,
+    )
+    from decision_making.trust_region_policy_optimization import (
+        FeatureCritic as FeatureCritic,
+        LinearCritic as LinearCritic,
+        NeuralCritic as NeuralCritic,
+        TableCritic as TableCritic,
+        TrustRegionPolicyOptimization as TrustRegionPolicyOptimization,
+        named_rule as named_rule,
+    )
+    from decision_making.verbs import (
+        follow as follow,
+        gradient as gradient,
+        lookahead as lookahead,
+        step as step,
+        update as update,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "MDP",
-    "ActorCritic",
-    "ActorCriticUpdate",
-    "BaselineSubtractionGradient",
-    "ClampedSurrogateUpdate",
-    "CrossEntropyPolicySearch",
-    "DeterministicPolicyGradient",
-    "EvolutionStrategies",
-    "FeatureCritic",
-    "FiniteDifferenceGradient",
-    "FunctionPolicy",
-    "GaussSeidelValueIteration",
-    "GaussianSearchDistribution",
-    "GeneralizedAdvantageEstimation",
-    "Generation",
-    "GeneticPolicySearch",
-    "History",
-    "HookeJeevesPolicySearch",
-    "IsotropicEvolutionStrategies",
-    "LikelihoodRatioGradient",
-    "LinearCritic",
-    "LinearGaussianPolicy",
-    "LinearProgramFormulation",
-    "LinearQuadraticProblem",
-    "LinearSoftmaxPolicy",
-    "ModifiedPolicyIteration",
-    "MonteCarloPolicyEvaluation",
-    "NaturalPolicyUpdate",
-    "NeuralCritic",
-    "NeuralPolicy",
-    "PenalizedSurrogateUpdate",
-    "Policy",
-    "PolicyGradientUpdate",
-    "PolicyIteration",
-    "PopulationUtility",
-    "RegressionGradient",
-    "RestrictedPolicyUpdate",
-    "RewardToGoGradient",
-    "SimulatedAgain",
-    "SoftmaxPolicy",
-    "Step",
-    "TableCritic",
-    "TabularPolicy",
-    "Trajectories",
-    "TrustRegionPolicyOptimization",
-    "TrustRegionUpdate",
-    "ValueFunctionPolicy",
-    "ValueIteration",
-    "backup",
-    "clamped_gradient",
-    "clip_gradient",
-    "evolution_strategy_weights",
-    "exact",
-    "explain",
-    "generations",
-    "gradient",
-    "greedy",
-    "iterative_policy_evaluation",
-    "linesearch",
-    "lookahead",
-    "natural_update",
-    "optimize",
-    "optimize_dist",
-    "policy_evaluation",
-    "problems",
-    "rollouts",
-    "scale_gradient",
-    "simulate",
-    "solve",
-    "standard_error",
-    "step",
-    "surrogate_constraint",
-    "surrogate_objective",
-    "train",
-    "update",
-]
+_HOMES = {  # module: what is imported from it
+    "decision_making.mdp": ["MDP"],
+    "decision_making.trajectories": [
+        "Trajectories",
+        "local_rewards_to_go",
+        "returns",
+        "rewards_to_go",
+        "standard_error",
+    ],
+    "decision_making.structs": ["struct"],
+    "decision_making.simulation": ["SimulatedAgain", "rollouts", "simulate"],
+    "decision_making.verbs": ["follow", "gradient", "lookahead", "step", "update"],
+    "decision_making.policies": [
+        "FunctionPolicy",
+        "LinearGaussianPolicy",
+        "LinearSoftmaxPolicy",
+        "NeuralPolicy",
+        "Policy",
+        "SoftmaxPolicy",
+    ],
+    "decision_making.sequential_problems.exact_solution_methods": [
+        "GaussSeidelValueIteration",
+        "LinearProgramFormulation",
+        "LinearQuadraticProblem",
+        "ModifiedPolicyIteration",
+        "PolicyIteration",
+        "TabularPolicy",
+        "ValueFunctionPolicy",
+        "ValueIteration",
+        "backup",
+        "greedy",
+        "iterative_policy_evaluation",
+        "policy_evaluation",
+        "solve",
+        "sweeps",
+    ],
+    "decision_making.sequential_problems.policy_search": [
+        "CrossEntropyPolicySearch",
+        "EvolutionStrategies",
+        "GaussianSearchDistribution",
+        "Generation",
+        "GeneticPolicySearch",
+        "HookeJeevesPolicySearch",
+        "IsotropicEvolutionStrategies",
+        "MonteCarloPolicyEvaluation",
+        "PopulationUtility",
+        "evolution_strategy_weights",
+        "generations",
+        "optimize",
+        "optimize_dist",
+    ],
+    "decision_making.sequential_problems.policy_gradient_estimation": [
+        "BaselineSubtractionGradient",
+        "FiniteDifferenceGradient",
+        "LikelihoodRatioGradient",
+        "RegressionGradient",
+        "RewardToGoGradient",
+        "Sampled",
+    ],
+    "decision_making.sequential_problems.policy_gradient_optimization": [
+        "ClampedSurrogateUpdate",
+        "LocalModel",
+        "NaturalPolicyUpdate",
+        "PenalizedSurrogateUpdate",
+        "PolicyGradientUpdate",
+        "RestrictedPolicyUpdate",
+        "Rule",
+        "Status",
+        "Step",
+        "TrustRegionUpdate",
+        "clamped_gradient",
+        "clip_gradient",
+        "explain",
+        "linesearch",
+        "natural_update",
+        "scale_gradient",
+        "stepped",
+        "surrogate_constraint",
+        "surrogate_objective",
+    ],
+    "decision_making.sequential_problems.actor_critic": [
+        "ActorCritic",
+        "ActorCriticUpdate",
+        "DeterministicPolicyGradient",
+        "GeneralizedAdvantageEstimation",
+    ],
+    "decision_making.sequential_problems.advantages": ["generalized_advantages", "temporal_differences"],
+    "decision_making.trust_region_policy_optimization": [
+        "FeatureCritic",
+        "LinearCritic",
+        "NeuralCritic",
+        "TableCritic",
+        "TrustRegionPolicyOptimization",
+        "named_rule",
+    ],
+    "decision_making.training": ["History", "train"],
+}
+_MODULES = ["exact", "problems"]
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted([*_HOME, *_MODULES])  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("exact", "problems"):  # imported where used: scipy comes with them
-        import importlib
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"decision_making.{name}")
+    else:
+        raise AttributeError(f"module 'decision_making' has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
-        return importlib.import_module(f"decision_making.{name}")
-    raise AttributeError(f"module 'decision_making' has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
+
+
+def _load_all() -> None:
+    for module in _HOMES:
+        import_module(module)
+
+
+verbs.before_listing.append(_load_all)

@@ -1,4 +1,7 @@
-"""Checks of what a user hands in: each error names the field, the value and what is allowed."""
+"""Checks of what a user hands in: each error names the field, the value and what is allowed.
+
+A validator takes any value: of type checkers, attrs has a field's type from what its validator takes.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, TypeGuard
 
 import numpy as np
 from attrs import frozen
@@ -14,20 +17,32 @@ from attrs import frozen
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def refuse(where: Any, name: str, value: Any, allowed: str, error: type[Exception] = ValueError) -> NoReturn:
+def refuse(where: object, name: str, value: object, allowed: str, error: type[Exception] = ValueError) -> NoReturn:
     """Raise `error` saying that field `name` of the struct `where` has `value` and may only be `allowed`."""
     name = name.lstrip("_")  # a private field is given without
     owner = f"{where if isinstance(where, str) else type(where).__name__}." if where is not None else ""
     raise error(f"{owner}{name} = {shortened(value)}: must be {allowed}")
 
 
-def shortened(value: Any) -> str:
+def shortened(value: object) -> str:
     """The repr of a value, at most 80 characters of it."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # with a whole number of more digits than Python writes
+        text = f"{type(value).__name__} of very many digits"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def brief(x: Any) -> str:
+def printable(text: str) -> str:
+    """A text for a terminal: what that would not show but obey is written out.
+
+    >>> print(printable("a name \x1b[2J of a stranger, θ"))
+    a name \\x1b[2J of a stranger, θ
+    """
+    return "".join(x if x.isprintable() else repr(x)[1:-1] for x in text)
+
+
+def brief(x: object) -> str:
     """What a field holds, for a repr that fits a screen: ends and size of long arrays and lists, names of functions.
 
     >>> brief(np.arange(3.0)), brief(np.zeros(10**6)), brief(np.zeros((3, 4)))
@@ -56,14 +71,22 @@ def settings(M: Any) -> str:
     return f"{type(M).__name__}({', '.join(shown)})"
 
 
+class Field(Protocol):
+    """What a validator is told of a field: an attribute of attrs, or `Named` where an argument is checked."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
 @frozen
 class Named:
     """Stands for an attrs field where a validator checks an argument: `count(None, Named("m"), m)`."""
 
-    name: str
+    name: str  # as the message says it
 
 
-def suggestion(name: Any, known: Iterable[str]) -> str:
+def suggestion(name: object, known: Iterable[str]) -> str:
     """The end of an error about an unknown name: the known one that is near it, if there is one.
 
     >>> suggestion("delt", ["alpha", "delta"]), suggestion("x", ["alpha"])
@@ -73,73 +96,76 @@ def suggestion(name: Any, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def is_number(x: Any) -> bool:
+def is_number(x: object) -> TypeGuard[float]:
     """A finite real number; True and False do not count as one."""
-    return isinstance(x, Real) and not isinstance(x, bool | np.bool_) and math.isfinite(x)
+    try:
+        return isinstance(x, Real) and not isinstance(x, bool | np.bool_) and math.isfinite(x)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
-def discount(M: Any, field: Any, γ: Any) -> None:
+def discount(M: object, field: Field, γ: Any) -> None:
     """Attrs validator: γ in [0, 1]."""
     if not (is_number(γ) and 0 <= γ <= 1):
         refuse(M, field.name, γ, "a number in [0, 1]")
 
 
-def problem(M: Any, field: Any, P: Any) -> None:
+def problem(M: object, field: Field, P: Any) -> None:
     """Attrs validator: something with a discount γ that `rollouts` can roll out."""
     if not hasattr(P, "γ"):
         refuse(M, field.name, P, "a problem: an MDP, or a struct with γ and TR(s, a, rng)", TypeError)
     discount(P, Named("γ"), P.γ)
 
 
-def positive(M: Any, field: Any, x: Any) -> None:
+def positive(M: object, field: Field, x: Any) -> None:
     """Attrs validator: a finite number above 0."""
     if not (is_number(x) and x > 0):
         refuse(M, field.name, x, "a finite number > 0")
 
 
-def not_negative(M: Any, field: Any, x: Any) -> None:
+def not_negative(M: object, field: Field, x: Any) -> None:
     """Attrs validator: a finite number of at least 0."""
     if not (is_number(x) and x >= 0):
         refuse(M, field.name, x, "a finite number >= 0")
 
 
-def finite(M: Any, field: Any, x: Any) -> None:
+def finite(M: object, field: Field, x: Any) -> None:
     """Attrs validator: a finite number."""
     if not is_number(x):
         refuse(M, field.name, x, "a finite number")
 
 
-def probability(M: Any, field: Any, p: Any) -> None:
+def probability(M: object, field: Field, p: Any) -> None:
     """Attrs validator: a number in [0, 1]."""
     if not (is_number(p) and 0 <= p <= 1):
         refuse(M, field.name, p, "a probability, a number in [0, 1]")
 
 
-def share(M: Any, field: Any, x: Any) -> None:
+def share(M: object, field: Field, x: Any) -> None:
     """Attrs validator: a number in (0, 1]."""
     if not (is_number(x) and 0 < x <= 1):
         refuse(M, field.name, x, "a number > 0 and at most 1")
 
 
-def shrink_factor(M: Any, field: Any, α: Any) -> None:
+def shrink_factor(M: object, field: Field, α: Any) -> None:
     """Attrs validator: strictly between 0 and 1 (at 1 a line search would never shrink)."""
     if not (is_number(α) and 0 < α < 1):
         refuse(M, field.name, α, "a number strictly between 0 and 1")
 
 
-def count(M: Any, field: Any, k: Any) -> None:
+def count(M: object, field: Field, k: Any) -> None:
     """Attrs validator: a whole number of at least 1."""
     if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1):
         refuse(M, field.name, k, "a whole number >= 1")
 
 
-def count_or_zero(M: Any, field: Any, k: Any) -> None:
+def count_or_zero(M: object, field: Field, k: Any) -> None:
     """Attrs validator: a whole number of at least 0."""
     if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 0):
         refuse(M, field.name, k, "a whole number >= 0")
 
 
-def flag(M: Any, field: Any, x: Any) -> None:
+def flag(M: object, field: Field, x: Any) -> None:
     """Attrs validator: True or False."""
     if not isinstance(x, bool | np.bool_):
         refuse(M, field.name, x, "True or False")
@@ -148,14 +174,14 @@ def flag(M: Any, field: Any, x: Any) -> None:
 def one_of(*allowed: str) -> Any:
     """Attrs validator: one of the named options."""
 
-    def check(M: Any, field: Any, x: Any) -> None:
+    def check(M: object, field: Field, x: Any) -> None:
         if not isinstance(x, str) or x not in allowed:
             refuse(M, field.name, x, "one of " + ", ".join(repr(a) for a in allowed) + suggestion(x, allowed))
 
     return check
 
 
-def function(M: Any, field: Any, f: Any) -> None:
+def function(M: object, field: Field, f: Any) -> None:
     """Attrs validator: something that can be called."""
     if not callable(f):
         refuse(M, field.name, f, "callable", TypeError)
@@ -164,21 +190,21 @@ def function(M: Any, field: Any, f: Any) -> None:
 def optional(check: Any) -> Any:
     """Attrs validator: None, or what `check` allows."""
 
-    def checked(M: Any, field: Any, x: Any) -> None:
+    def checked(M: object, field: Field, x: Any) -> None:
         if x is not None:
             check(M, field, x)
 
     return checked
 
 
-def widths(x: Any) -> Any:
+def widths(x: object) -> Any:
     """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
     if not isinstance(x, Iterable) or isinstance(x, str):
         return x
     return tuple(int(k) if isinstance(k, np.integer) else k for k in x)
 
 
-def layers(M: Any, field: Any, sizes: Any) -> None:
+def layers(M: object, field: Field, sizes: Any) -> None:
     """Attrs validator: a tuple of one or more whole numbers of at least 1."""
     if not isinstance(sizes, tuple) or not sizes:
         refuse(M, field.name, sizes, "one or more whole numbers >= 1")
@@ -186,7 +212,7 @@ def layers(M: Any, field: Any, sizes: Any) -> None:
         count(M, field, width)
 
 
-def numbers(x: Any, name: str) -> Array:
+def numbers(x: object, name: str) -> Array:
     """x as a fresh float64 array. TypeError, naming it, where it is not made of numbers."""
     try:
         return np.array(x, dtype=np.float64)
@@ -194,7 +220,7 @@ def numbers(x: Any, name: str) -> Array:
         raise TypeError(f"{name} = {shortened(x)}: must be an array of numbers ({error})") from error
 
 
-def parameters(θ: Any, n: int | None = None, name: str = "θ") -> Array:
+def parameters(θ: object, n: int | None = None, name: str = "θ") -> Array:
     """θ as a fresh flat float array (n,): float32 stays, everything else becomes float64."""
     given = θ
     try:

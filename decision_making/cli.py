@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import tomllib
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -17,10 +16,13 @@ from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import decision_making
+from decision_making import book
+from decision_making.checks import printable
+from decision_making.files import short_text
 from decision_making.pictures.films import film
 from decision_making.progress import sweep_progress, train_progress
 from decision_making.training import History, runs, sweeps
-from decision_making.training.configuration import PROBLEMS, UPDATES, Configuration, replaced
+from decision_making.training.configuration import LONGEST, PROBLEMS, UPDATES, Configuration, parsed, replaced
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -68,16 +70,15 @@ def chapter(
     The exit status is 0 if every number agrees with the book, else 1. One update looked into, for any θ and ε:
     decision-making chapter 12 --figure trust-region --theta 0,1 --epsilon 1
     """
-    scripts = chapters()
-    if number not in scripts:
-        fail(f"chapter {number}: must be one of {', '.join(scripts) or 'none: reinstall the package'}", 2)
+    if number not in book.scripts():
+        fail(f"chapter {number}: must be one of {', '.join(book.scripts()) or 'none: reinstall the package'}", 2)
     one: dict[str, Any] = {} if figure is None else {"figure": figure}
     one |= {} if theta is None else {"θ": _vector("--theta", theta)}
     one |= {} if epsilon is None else {"ε": epsilon}
     if one and figure is None:
         fail("--theta and --epsilon: belong to a --figure", 2)
     try:
-        status = load(scripts[number]).main(out=out, fast=fast, **one)
+        status = book.values(number).main(out=out, fast=fast, **one)
     except ModuleNotFoundError as error:
         fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]'")
     except ValueError as error:
@@ -190,7 +191,7 @@ def sweep(
                 )
         except KeyboardInterrupt:
             fail(f"stopped with {len(sweeps.table(out))} runs finished in {out}; the same command does the rest", 130)
-        print(f"{out / sweeps.TABLE}: {len(rows)} runs; draw them with: decision-making plot {out}")
+        say(f"{out / sweeps.TABLE}: {len(rows)} runs; draw them with: decision-making plot {out}")
 
 
 @app.command()
@@ -227,15 +228,15 @@ def evaluate(
 ) -> None:
     """Play whole episodes with a trained policy. Example: decision-making evaluate runs/my-run --episodes 50
 
-    Prints the mean return with a 95 % bootstrap interval.
+    Prints the mean return with a 95 % interval, which says little with fewer than 20 episodes.
     """
     with one_line_errors():
         found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports)
-        print(f"return {found}, mean length {found.lengths.mean():.1f}")
+        say(f"return {found}, mean length {found.lengths.mean():.1f}")
         if render or video is not None:
             film(run, video, window=render, mode=not sampled, seed=seed, allow_imports=allow_imports)
             if video is not None:
-                print(video)
+                say(video)
 
 
 @app.command()
@@ -259,11 +260,11 @@ def plot(
                 raise ValueError(f"--policy: takes one run, not {len(run)}")
             from decision_making.pictures.runs import run_picture
 
-            print(run_picture(run[0], out or Path("policy.png"), allow_imports=allow_imports))
+            say(run_picture(run[0], out or Path("policy.png"), allow_imports=allow_imports))
             return
 
         folders = [folder for given in run for folder in sweeps.run_folders(given)]
-        print(runs.learning_curves(folders, out or Path("curves.png")))
+        say(runs.learning_curves(folders, out or Path("curves.png")))
 
 
 @app.command()
@@ -283,40 +284,40 @@ def _settings_in(config: Path | None) -> dict[str, object]:
     """The settings of a TOML file, without its table [versions]; ValueError, naming the file, where it is none."""
     if config is None:
         return {}
-    text = config.read_text(encoding="utf-8")
     try:
-        found = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{config}: not TOML: {error}") from error
-    found.pop("versions", None)
-    return found
+        return {name: x for name, x in parsed(short_text(config, LONGEST)).items() if name != "versions"}
+    except ValueError as error:
+        raise ValueError(f"{config}: {error}") from error
+
+
+def _pairs(given: list[str], form: str) -> Iterator[tuple[str, str]]:
+    """Name and value of each text name=value."""
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            fail(f"--set {text}: must be {form}", 2)
+        yield name.strip(), value
+
+
+def _value(text: str) -> object:
+    """A value as in TOML, a bare word as a text."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except (ValueError, RecursionError):
+        return text
 
 
 def _settings(given: list[str]) -> dict[str, object]:
-    """name=value pairs, values as in TOML, bare words as texts."""
-    found: dict[str, object] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            fail(f"--set {text}: must be name=value", 2)
-        try:
-            found[name.strip()] = tomllib.loads(f"x = {value}")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = value
-    return found
+    """Settings from texts name=value."""
+    return {name: _value(text) for name, text in _pairs(given, "name=value")}
 
 
 def _several(given: list[str]) -> dict[str, object]:
-    """name=value,value,... as lists, values as in TOML, bare words as texts."""
+    """Settings with several values each, from texts name=value,value,..."""
     found: dict[str, object] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            fail(f"--set {text}: must be name=value or name=value,value", 2)
-        try:
-            found[name.strip()] = tomllib.loads(f"x = [{value}]")["x"]
-        except tomllib.TOMLDecodeError:
-            found[name.strip()] = [_settings([f"x={x.strip()}"])["x"] for x in value.split(",")]
+    for name, text in _pairs(given, "name=value or name=value,value"):
+        values = _value(f"[{text}]")  # a text, where a value among them is a bare word
+        found[name] = values if isinstance(values, list) else [_value(x.strip()) for x in text.split(",")]
     return found
 
 
@@ -324,7 +325,10 @@ def _seeds(text: str) -> list[int]:
     """The seeds that first:end or a list stands for."""
     first, colon, end = text.partition(":")
     try:
-        return list(range(int(first or 0), int(end))) if colon else [int(x) for x in text.split(",")]
+        if not colon:
+            return [int(x) for x in text.split(",")]
+        seeds = range(int(first or 0), int(end))
+        return list(seeds[: sweeps.MOST + 1])  # more are refused
     except ValueError:
         fail(f"--seeds {text}: must be as in 0:10 (0 to 9), or 1,4,7", 2)
 
@@ -350,7 +354,7 @@ def _train(c: Configuration, folder: Path, work: Callable[[runs.Callback], Histo
             history = work(callback)
     except KeyboardInterrupt:
         fail(f"stopped; go on with: decision-making resume {folder}", 130)
-    print(
+    say(
         f"{folder}: {history.reason} after {len(history)} updates and {history.steps} steps; "
         f"mean return of the last 100 episodes {history.mean_return():.4g}"
     )
@@ -362,40 +366,33 @@ def one_line_errors() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if _state["debug"]:
-            raise
+        _show_traceback()
         extra = {"joblib": "parallel", "dask": "distributed", "distributed": "distributed"}.get(
             error.name or "", "plot"
         )
         fail(f"{error.name} is not installed: pip install 'decision-making[cli,{extra}]', or the package it comes with")
     except Exception as error:
-        if _state["debug"] or isinstance(error, typer.Exit):
+        if isinstance(error, typer.Exit):
             raise
+        _show_traceback()
         said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         fail(" ".join(said.split()) or type(error).__name__)
 
 
-def chapters() -> dict[str, Path]:
-    """The chapter scripts by number or name, from the installed package or from the checkout around it."""
-    package = Path(decision_making.__file__).parent
-    folders = (package / "chapters", package.parent / "chapters")
-    scripts = next((found for folder in folders if (found := sorted(folder.glob("ch[0-9][0-9]_*.py")))), [])
-    more = [path for script in scripts[:1] if (path := script.with_name("trpo.py")).exists()]
-    return {str(int(script.name[2:4])): script for script in scripts} | {path.stem: path for path in more}
-
-
-def load(script: Path) -> ModuleType:
-    """The chapter script as a module, without running its main()."""
-    spec = spec_from_file_location(script.stem, script)
-    if spec is None or spec.loader is None:
-        raise OSError(f"{script} cannot be loaded")
-    module = module_from_spec(spec)
-    sys.modules[script.stem] = module
-    spec.loader.exec_module(module)
-    return module
+def _show_traceback() -> None:
+    """With --debug, the traceback of the error at hand, and exit status 1."""
+    if _state["debug"]:
+        for line in traceback.format_exc().splitlines():
+            say(line, sys.stderr)
+        raise typer.Exit(1)
 
 
 def fail(message: str, status: int = 1) -> NoReturn:
     """One clear line on standard error, and the exit status."""
-    print(f"decision-making: {message}", file=sys.stderr)
+    say(f"decision-making: {message}", sys.stderr)
     raise typer.Exit(status)
+
+
+def say(text: object, to: TextIO | None = None) -> None:
+    """A line on standard output, or to `to`; names in it may be a stranger's, and a terminal does what they say."""
+    print(printable(str(text)), file=to)

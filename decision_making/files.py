@@ -46,6 +46,15 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
                 os.close(folder)
 
 
+def short_text(path: Path | str, most: int) -> str:
+    """The text of a file that can only be short. Raises ValueError for one of more bytes, without reading the rest."""
+    with open(path, "rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"longer than {most} bytes")
+    return data.decode()
+
+
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:
     """An OSError raised within names `path`; that of a full disk would not say which file it was for."""

@@ -11,6 +11,7 @@ from attrs import field
 from decision_making.checks import Array, brief, discount, function, numbers, optional
 from decision_making.sampling import ROW_SUM_TOLERANCE, GuideTable, cumulative, indices, sparse_cumulative
 from decision_making.structs import struct
+from decision_making.verbs import lookahead
 
 
 def _float_copy(x: Any) -> Array:
@@ -50,7 +51,7 @@ class SparseTable:
     """
 
     matrix: Any  # (S A, S); not to be changed
-    n_actions: int
+    n_actions: int  # number of actions
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -227,12 +228,9 @@ class TabularSampler:
         return s_next, self.R.ravel().take(i)
 
 
-def lookahead(P: Any, U: Any, s: Any, a: Any) -> Any:
-    """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
-
-    U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
-    arrays.
-    """
+@lookahead.register(object)
+def lookahead_in_a_model(P: Any, U: Any, s: Any, a: Any) -> Any:
+    """`lookahead` of any problem with a model: tables, or functions T and R over the lists S and A."""
     u = np.array([U(s_next) for s_next in P.S]) if callable(U) else np.asarray(U)
     if u.shape != (len(P.S),):
         raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")

@@ -1,13 +1,14 @@
 """What a problem, a critic and a source of random numbers are: the types that signatures name.
 
-They are protocols: a struct of your own is one if it has the members. Few problems have all that a problem may have,
-and a field may be None where a struct lacks what it stands for (`MDP.terminal`, say); so `offers(P, HasTerminal)` asks,
-where `isinstance` would find the field and not look into it.
+They are protocols: a struct of your own needs no base class, it only has to have the members. Few problems have them
+all. A problem may lack a member, or have a field that is None, as `MDP.terminal` is without terminal states. Code
+therefore asks `offers(P, HasTerminal)`; `isinstance` would find the field and not notice that it is None.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard, TypeVar
 
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
     from decision_making.trajectories import Trajectories
 
 RNG: TypeAlias = int | np.random.Generator | np.random.SeedSequence | None
-"""What gives random numbers (Scientific Python SPEC 7): None stands for fresh entropy, an int is a seed."""
+"""A source of random numbers (Scientific Python SPEC 7): None takes fresh entropy, an int is a seed."""
 
 State: TypeAlias = Any
-"""A state, of whatever type the problem gives it: a whole number, a tuple, a vector; or an array, a state a row."""
+"""A state of any type (a whole number, a tuple, a vector), or a batch: an array with one state in each row."""
 
 Action: TypeAlias = Any
-"""An action, likewise."""
+"""An action of any type, or a batch: an array with one action in each row."""
 
 
 class FrozenDistribution(Protocol):
-    """A distribution with its parameters, as scipy.stats.norm(0.3, 0.1)."""
+    """A distribution whose parameters are set, such as scipy.stats.norm(0.3, 0.1)."""
 
     def rvs(self, *, size: int, random_state: np.random.Generator) -> Array:
-        """`size` draws."""
+        """`size` independent draws, (size, ...)."""
 
 
 class HasMoments(FrozenDistribution, Protocol):
@@ -51,7 +52,7 @@ StartDistribution: TypeAlias = ArrayLike | FrozenDistribution | Callable[[int, n
 
 
 class Problem(Protocol):
-    """What every problem has, one that is simulated and one that collects steps from live environments."""
+    """What every problem has, whether it is simulated from given states or steps live environments."""
 
     @property
     def γ(self) -> float:
@@ -62,7 +63,7 @@ class Simulable(Problem, Protocol):
     """A problem that is simulated from any state."""
 
     def TR(self, s: State, a: Action, rng: np.random.Generator, /) -> tuple[Array, Array]:
-        """Next states and rewards of a batch: the first axis of s and of a counts its rows."""
+        """Next states s_next (m, ...) and rewards r (m,) for states s (m, ...) and actions a (m, ...)."""
 
 
 class Enumerable(Problem, Protocol):
@@ -77,10 +78,10 @@ class Enumerable(Problem, Protocol):
         """The actions."""
 
     def T(self, s: State, a: Action, s_next: State, /) -> float:
-        """Probability of s_next after a in s; an array where tabular problems are asked with arrays."""
+        """Probability of s_next after action a in state s; a tabular problem takes arrays and returns an array."""
 
     def R(self, s: State, a: Action, /) -> float:
-        """Expected reward of a in s; an array where tabular problems are asked with arrays."""
+        """Expected reward of action a in state s; a tabular problem takes arrays and returns an array."""
 
 
 class HasStates(Protocol):
@@ -103,14 +104,14 @@ class HasTerminal(Protocol):
     """A problem with states that end a trajectory."""
 
     def terminal(self, s: State, /) -> Array:
-        """Whether each state of a batch is terminal."""
+        """Whether each state of a batch s (m, ...) is terminal, (m,)."""
 
 
 class HasSuccessors(Protocol):
     """A problem with few successors of each state and action."""
 
     def successors(self, s: State, a: Action, /) -> tuple[Array, ...]:
-        """The K possible next states of a batch (K, ...), their probabilities (K, ...), and what else is known."""
+        """The K possible next states (K, ...) of a batch, their probabilities, and perhaps more."""
 
 
 class HasStart(Protocol):
@@ -126,10 +127,10 @@ Actor: TypeAlias = Callable[[Array, Array, np.random.Generator], Array]
 
 
 class Collects(Problem, Protocol):
-    """A problem that gives a number of environment steps, going on from where it stands."""
+    """A problem that runs its environments on from their current states for a given number of steps."""
 
     def collect(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> Trajectories:
-        """`Trajectories` of so many steps under π_θ."""
+        """`Trajectories` with that many steps in all, with actions drawn from π_θ."""
 
 
 class Live(Collects, Protocol):
@@ -141,16 +142,27 @@ class Live(Collects, Protocol):
 
     @property
     def episodes(self) -> tuple[Array, Array]:
-        """Returns and lengths of the episodes that ended in the last `collect`."""
+        """Undiscounted returns (E,) and lengths (E,) of the E episodes that ended in the last `collect`."""
 
     def restart(self, seed: int | None, /) -> None:
         """End all episodes and start anew from the seed."""
 
     def state(self) -> Mapping[str, float | Array]:
-        """Counts and statistics: with `restart` all that a resumed run needs."""
+        """Counts and statistics by name; these and a `restart` are all that a resumed run needs."""
 
     def restore(self, state: Mapping[str, float | Array], /) -> None:
-        """Put back what `state` gave."""
+        """Set the counts and statistics to what `state` returned earlier."""
+
+
+class HasStatistics(Protocol):
+    """A problem that centres observations or scales rewards by running statistics of the data so far."""
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether the statistics come from data; before any data they are an initial guess."""
+
+    def frozen(self, *, learn: bool = True) -> AbstractContextManager[object]:
+        """A context in which the statistics do not change; at its end the data seen are added, if `learn` is True."""
 
 
 class Parametric(Protocol):
@@ -168,17 +180,17 @@ class Critic(Protocol):
         """Parameters φ (n,) to begin with."""
 
     def predict(self, φ: Array, s: Array, /) -> Array:
-        """V_φ(s) of each state."""
+        """V_φ(s), (N,), of the states s (N, ...)."""
 
     def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None, /) -> Array:
-        """φ for which V_φ(s) is near the targets (N,) at the states s (N, ...)."""
+        """New parameters (n,), fitted from φ so that V_φ(s) is near the targets (N,) at the states s (N, ...)."""
 
 
 Offer = TypeVar("Offer")
 
 
 def offers(x: object, what: type[Offer]) -> TypeGuard[Offer]:
-    """Whether x has every member of a protocol, no field of them None, and can call those that are methods.
+    """Whether x has every member of the protocol `what`: none of them is None, and its methods can be called.
 
     >>> from decision_making import MDP
     >>> P = MDP.from_arrays(T=[[[1.0]]], R=[[0.0]], γ=0.9)
@@ -194,6 +206,6 @@ def offers(x: object, what: type[Offer]) -> TypeGuard[Offer]:
 
 @cache
 def _members(protocol: type) -> tuple[tuple[str, bool], ...]:
-    """Name of each member of a protocol, and whether it is called."""
+    """The name of each member of a protocol, and whether it is a method."""
     bases = [base for base in protocol.__mro__ if Protocol in base.__mro__ and base is not Protocol]
     return tuple((name, callable(x)) for base in bases for name, x in vars(base).items() if not name.startswith("_"))

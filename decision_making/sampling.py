@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, Field, refuse
+from decision_making.problem import FrozenDistribution, offers
 from decision_making.structs import struct
 
 ROW_SUM_TOLERANCE = 1e-8
@@ -17,9 +18,10 @@ RNG = int | np.random.SeedSequence | np.random.Generator | None  # what `default
 class GuideTable:
     """Rows of discrete distributions, sampled by inverse transform with a guide (Chen and Asau 1974).
 
-    For row i and u in [j/cells, (j+1)/cells) the guide says where in the row the search begins and where it ends at
-    the latest; with two to eight cells for each entry nearly all searches end where they begin. The samples are those
-    of a search from the start of the row. Time O(1) per sample in expectation, memory a few times the rows.
+    [0, 1) is divided into equal cells. For row i and u in cell j, [j/cells, (j+1)/cells), the guide holds the first and
+    the last position at which the search for u can end. With two to eight cells for each entry nearly all searches
+    end at the first. A search from the start of the row would give the same samples. Expected time O(1) for each
+    sample; memory a few times that of the rows.
     """
 
     c: Array  # cumulative probabilities, row after row, each row ending in 1
@@ -28,15 +30,15 @@ class GuideTable:
 
     @classmethod
     def from_dense(cls, c: Array) -> GuideTable:
-        """From cumulative rows (N, K)."""
+        """A table of N distributions over K outcomes from their cumulative probabilities c (N, K)."""
         N, K = c.shape
         return cls.from_rows(c.ravel(), np.arange(0, N * K + 1, K))
 
     @classmethod
     def from_rows(cls, c: Array, indptr: Array) -> GuideTable:
-        """From cumulative rows c[indptr[i] : indptr[i + 1]]."""
+        """A table from cumulative rows of any lengths: row i is c[indptr[i] : indptr[i + 1]], as in a CSR array."""
         lengths = np.diff(indptr)
-        finer = 8 if len(c) < 1 << 18 else 2  # as long as the guide fits the cache
+        finer = 8 if len(c) < 1 << 18 else 2  # cells for each entry; eight only while the guide fits the cache
         cells = 1 << int(finer * lengths.max() - 1).bit_length()
         guide = np.empty((len(lengths), cells + 1), np.int32 if len(c) < 1 << 31 else np.int64)
         step = max(1, (1 << 18) // cells)  # rows at a time
@@ -49,7 +51,10 @@ class GuideTable:
         return cls(c, guide.ravel(), cells)
 
     def __call__(self, i: Array, u: Array) -> Array:
-        """For each row number of i the first position in c, within that row, whose value exceeds u in [0, 1)."""
+        """For each row number in i the first position in c, within that row, whose value exceeds u.
+
+        i and u have equal shape, u in [0, 1); so has the result.
+        """
         j = (u * self.cells).astype(np.intp)
         j += i * (self.cells + 1)
         k = self.guide.take(j)
@@ -65,7 +70,7 @@ class GuideTable:
 
 
 def sparse_cumulative(T: Any) -> Array:
-    """Cumulative distribution along each compressed row of the CSR array T, exactly 1 at the end of each row."""
+    """Cumulative sums along each row of the CSR array T, scaled to end in exactly 1, in the order of T.data."""
     c, start, lengths = T.data.copy(), T.indptr[:-1], np.diff(T.indptr)
     for k in range(1, lengths.max(initial=0)):
         i = start[lengths > k] + k
@@ -77,7 +82,10 @@ def sparse_cumulative(T: Any) -> Array:
 
 
 def indices(name: str, x: Any, n: int) -> Array:
-    """x as integer indices into n states or actions; whole floats are accepted, anything else is an error."""
+    """x, called `name` in errors, as integer indices in 0..n-1; floats with whole values are accepted.
+
+    Raises TypeError for any other type or value that is not whole, ValueError for an index outside 0..n-1.
+    """
     x = np.asarray(x)
     if x.dtype.kind not in "iu":
         if x.dtype.kind not in "fb" or not (np.isfinite(x).all() and np.array_equal(x, np.floor(x))):
@@ -91,7 +99,7 @@ def indices(name: str, x: Any, n: int) -> Array:
 
 
 def cumulative(p: Array) -> Array:
-    """Row-wise cumulative distribution of p (rows, K), exactly 1 from the last possible outcome on."""
+    """Cumulative sums along the rows of p (rows, K), exactly 1 from the last outcome of positive probability on."""
     c = np.cumsum(p, axis=1)
     c /= c[:, -1:]
     last = p.shape[1] - 1 - np.argmax(p[:, ::-1] > 0, axis=1)
@@ -115,9 +123,17 @@ def inverse_transform(rows: Array, i: Array, u: Array) -> Array:
     return k
 
 
-def start_distribution(M: Any, field: Any, b: Any) -> None:
-    """Attrs validator: a probability vector, a frozen scipy.stats distribution, or a callable b(m, rng) -> s."""
-    if callable(getattr(b, "rvs", None)) or callable(b):
+def is_vector(b: object) -> bool:
+    """Whether a start distribution is a vector of probabilities: neither a function nor a frozen distribution."""
+    return not callable(b) and not offers(b, FrozenDistribution)
+
+
+def start_distribution(M: object, field: Field, b: Any) -> None:
+    """Attrs validator: a probability vector, a frozen scipy.stats distribution, or a callable b(m, rng) -> s.
+
+    Raises TypeError for anything else, ValueError for a vector of numbers that are no probabilities.
+    """
+    if not is_vector(b):
         return
     allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
     try:
@@ -131,13 +147,17 @@ def start_distribution(M: Any, field: Any, b: Any) -> None:
 
 
 def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
-    """m start states from b, first axis m: the one place that knows what a start distribution may be."""
+    """m start states drawn from b, (m, ...). ValueError where b gives another number of states."""
     if type(getattr(b, "dist", None)).__name__ == "norm_gen" and len(b.args) == 2 and not b.kwds:
-        s = rng.standard_normal(m) * b.args[1] + b.args[0]  # as `rvs` does it, without its checks: they take longer
-    elif callable(getattr(b, "rvs", None)):
+        s = rng.standard_normal(m) * b.args[1] + b.args[0]  # the numbers of `rvs`, without its slow checks
+    elif offers(b, FrozenDistribution):
         s = np.asarray(b.rvs(size=m, random_state=rng))
-        if m == 1 and s.shape[:1] != (1,) and s.shape == np.shape(b.rvs(size=2, random_state=0))[1:]:
-            s = s[None]  # scipy's multivariate distributions drop the axis of a single draw; two show the shape of one
+        if (
+            m == 1
+            and s.shape[:1] != (1,)
+            and s.shape == np.shape(b.rvs(size=2, random_state=np.random.default_rng(0)))[1:]
+        ):
+            s = s[None]  # scipy's multivariate distributions drop the first axis of a single draw, here put back
     elif callable(b):
         s = b(m, rng)
     else:

@@ -1,13 +1,16 @@
 """The simulation of trajectories (algorithm 11.1).
 
-A batch is the unit: m trajectories of depth d are arrays with leading axes (m, d). They are stored step by step
-(time-major) and shown trajectory by trajectory, because a simulation writes one step of all trajectories at a time.
+m trajectories of depth d are simulated as one batch and returned as arrays with leading axes (m, d). In memory the
+steps come first, (d, m), because a simulation writes one step of all trajectories at a time; the result is a
+transposed view.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -16,18 +19,82 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, Named, all_finite, count, function, parameters
+from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
+from decision_making.structs import struct
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
 
-__all__ = ["SimulatedAgain", "check_parameters", "rollouts", "simulate", "start_states"]
+__all__ = [
+    "SimulatedAgain",
+    "Tally",
+    "check_parameters",
+    "frozen",
+    "rollouts",
+    "simulate",
+    "start_states",
+    "tallied",
+    "tally",
+]
 
 
-def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: Any = None) -> Trajectories:
-    """Roll out d steps from the batch of start states s (m, ...) with actions π(s) (algorithm 11.1).
+@define(eq=False)
+class Tally:
+    """What has been simulated: the episodes that were used, in order, and the environment steps that were taken."""
 
-    π and P.TR act on the whole batch. Where P.terminal says that a state is terminal the trajectory ends there.
-    A π that draws random numbers brings its own generator; `rng` drives P.TR.
+    returns: list[Array] = field(factory=list)  # undiscounted returns of the episodes, one array for each `tally`
+    lengths: list[Array] = field(factory=list)  # their numbers of steps, likewise
+    weights: list[Array] = field(factory=list)  # their weights in an unbiased mean, likewise
+    steps: int = 0  # environment steps taken, also those of episodes that were not used
+
+
+_TALLIES: ContextVar[tuple[Tally, ...]] = ContextVar("_TALLIES", default=())
+
+
+@contextmanager
+def tallied() -> Iterator[Tally]:
+    """A context that records all that is simulated within it: trajectories, and steps of live environments."""
+    kept = Tally()
+    token = _TALLIES.set((*_TALLIES.get(), kept))
+    try:
+        yield kept
+    finally:
+        _TALLIES.reset(token)
+
+
+def tally(returns: Array, lengths: Array, steps: int, weights: Array | None = None) -> None:
+    """Add E episodes and a number of environment steps to every tally that is being kept.
+
+    returns (E,) are undiscounted, lengths (E,) their steps. weights (E,), which sum to 1, say how much each episode
+    counts in a mean; without them all count the same.
+    """
+    for kept in _TALLIES.get():
+        kept.returns.append(returns)
+        kept.lengths.append(lengths)
+        kept.weights.append(np.ones(len(returns)) if weights is None else weights * len(returns))
+        kept.steps += steps
+
+
+def tally_trajectories(τs: Trajectories) -> None:
+    """Add each trajectory, as one episode, to every tally that is being kept."""
+    if _TALLIES.get():
+        tally(τs.r.sum(axis=1, dtype=np.float64), τs.lengths, int(τs.lengths.sum()))
+
+
+def frozen(P: object, *, learn: bool = True) -> AbstractContextManager[object]:
+    """A context in which the running statistics of P, if it has any, do not change.
+
+    So all data of one update are on one scale. At its end the data seen are added to the statistics, if `learn` is
+    True.
+    """
+    return P.frozen(learn=learn) if offers(P, HasStatistics) else nullcontext()
+
+
+def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: RNG = None) -> Trajectories:
+    """`Trajectories` of depth d of the problem P from the start states s (m, ...), with actions π(s) (algorithm 11.1).
+
+    π and P.TR act on the whole batch. A trajectory ends in a state for which P.terminal is true. The random numbers of
+    P.TR come from rng: None, an int or a numpy Generator; a π that is random has a generator of its own.
 
     Raises ValueError if d < 1, if a batch has the wrong length, or if a state, action or reward is not finite,
     naming the quantity, the trajectory and the step.
@@ -57,12 +124,12 @@ class _Record:
     terminated: Any = None  # (m,)
 
     def __attrs_post_init__(self) -> None:
-        if not callable(getattr(self.P, "TR", None)):
+        if not offers(self.P, Simulable):
             raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
 
     def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
         """Algorithm 11.1 for the trajectories of the block, from the start states s."""
-        m, terminal = len(s), getattr(self.P, "terminal", None)
+        m, terminal = len(s), self.P.terminal if offers(self.P, HasTerminal) else None
         ended = _never if terminal is None else lambda s: _rows(terminal(s), m, "terminal(s)").astype(bool)
         alive = ~ended(s)
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite, and named at the end
@@ -81,9 +148,7 @@ class _Record:
                     raise ValueError(f"π(s) has shape {a.shape} in step {k}: was {(m, *self.a.shape[2:])} before")
                 if s_next.dtype != self.s.dtype:
                     s_next = s_next.astype(self.s.dtype, casting="same_kind")
-                if (
-                    self.mask is not None
-                ):  # a trajectory that has ended keeps its last real state and action, and its end
+                if self.mask is not None:  # a trajectory that has ended repeats its last real state and action
                     self.mask[k, block], r, s_next = alive, np.where(alive, r, 0), _where(alive, s_next, s)
                     if k:
                         a, s = _where(alive, a, self.a[k - 1, block]), _where(alive, s, self.s[k - 1, block])
@@ -96,7 +161,7 @@ class _Record:
         self.s_end[block], self.terminated[block] = s, ~alive
 
     def _allocate(self, s: Array, a: Array, r: Array, s_next: Array, masked: bool) -> None:
-        """The float type of the start states decides; whole-number starts take that of s_next."""
+        """Make the arrays. States have the float type of the start states, or of s_next if these are whole numbers."""
         steps, dtype = (self.d, self.m), s.dtype if s.dtype.kind == "f" else s_next.dtype
         self.s, self.s_end = np.empty((*steps, *s.shape[1:]), dtype), np.empty((self.m, *s.shape[1:]), dtype)
         self.a = np.empty((*steps, *a.shape[1:]), a.dtype)
@@ -109,16 +174,18 @@ class _Record:
         s, a = self.s.swapaxes(0, 1), self.a.swapaxes(0, 1)
         τs = Trajectories(s, a, self.r.T, None if self.mask is None else self.mask.T, self.s_end, self.terminated)
         check_finite(τs)
+        tally_trajectories(τs)
         return τs
 
 
 def _never(s: Array) -> Array:
+    """No state of the batch s is terminal."""
     return np.zeros(len(s), dtype=bool)
 
 
 def check_parameters(π: Any, θ: Array) -> None:
     """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
-    n = getattr(π, "n", None)
+    n = π.n if offers(π, Parametric) else None
     if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
         raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")
     if not all_finite(θ):
@@ -126,6 +193,7 @@ def check_parameters(π: Any, θ: Array) -> None:
 
 
 def _rows(x: Any, m: int, what: str) -> Array:
+    """x as an array with m rows; ValueError, naming it, if it has another number."""
     x = np.asarray(x)
     if x.ndim == 0 or len(x) != m:
         raise ValueError(f"{what} has shape {x.shape}: must hold one row for each of the {m} trajectories")
@@ -133,6 +201,7 @@ def _rows(x: Any, m: int, what: str) -> Array:
 
 
 def _store(x: Array, rows: Array, block: slice) -> None:
+    """rows[block] = x; TypeError where that would turn real numbers into whole ones."""
     if x.dtype == rows.dtype:
         rows[block] = x
     else:
@@ -140,17 +209,18 @@ def _store(x: Array, rows: Array, block: slice) -> None:
 
 
 def _where(alive: Array, x: Array, old: Array) -> Array:
+    """x in the rows where alive (m,) is true, old in the others."""
     return np.where(alive.reshape(alive.shape + (1,) * (x.ndim - 1)), x, old)
 
 
 def start_states(b: Any, m: int, θ: Array, rng: np.random.Generator) -> Array:
-    """m start states from b; real ones have θ's type."""
+    """m start states drawn from b, (m, ...); floating-point states get θ's dtype."""
     s = sample_start(b, m, rng)
     return s.astype(θ.dtype, copy=False) if s.dtype.kind == "f" and θ.dtype.kind == "f" else s
 
 
 @rollouts.register(object)
-def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: Any = None) -> Trajectories:
+def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: RNG = None) -> Trajectories:
     """`rollouts` of any problem with a sampler TR, in blocks of `BLOCK` trajectories."""
     rng, θ = default_rng(rng), np.asarray(θ)
     count(None, Named("d"), d)
@@ -164,16 +234,17 @@ def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: 
     return record.trajectories()
 
 
-@define(eq=False)
+@struct(frozen=False)
 class SimulatedAgain:
-    """The trajectories of `rollouts` without a record: read block by block, and simulated again for each reading.
+    """The trajectories of `rollouts`, not stored but simulated again, block by block, each time they are read.
 
-    To be given to `step` or `update` as τs, where m·d steps would not fit the memory: it holds the m start states and
+    To be given to `step` or `update` as τs where m·d steps would not fit in memory: it holds the m start states and
     one block of trajectories at a time. The price is time: an update reads the trajectories once for its direction,
     once for the surrogate objective at θ, and once for every other point that it looks at.
 
-    The first reading draws from rng and leaves it as `rollouts` would, a later one from a copy of rng as it was. So π
-    and P.TR may draw from the generator they are given alone; ValueError where a later reading comes out different.
+    The first reading draws from rng and leaves it in the state in which `rollouts` would. Later readings draw the same
+    numbers from a copy made before. So π and P.TR must draw from no generator but the one they are given; ValueError
+    where a later reading has other rewards.
     """
 
     P: Any  # problem with a sampler TR
@@ -182,9 +253,9 @@ class SimulatedAgain:
     θ: Array = field(converter=parameters)  # (n,), the parameters that sample
     d: int = field(validator=count)  # depth: steps of a trajectory
     m: int = field(validator=count)  # number of trajectories
-    rng: np.random.Generator = field(default=None, converter=default_rng)
-    _before: np.random.Generator = field(init=False)
-    _rewards: list[float] | None = field(init=False, default=None)  # of the blocks, in sum, at the first reading
+    rng: np.random.Generator = field(default=None, converter=default_rng)  # random numbers
+    _before: np.random.Generator = field(init=False)  # copy of rng before the first reading
+    _rewards: list[float] | None = field(init=False, default=None)  # sum of each block in the first reading
 
     def __attrs_post_init__(self) -> None:
         check_parameters(self.π, self.θ)

@@ -11,8 +11,8 @@ import numpy as np
 
 from decision_making.checks import Array
 
-# The C library (glibc) hands freed arrays above a threshold back to the system, and pays page faults to get them
-# again. Freeing one array of 30 MB, which is never touched and so costs nothing, raises that threshold.
+# The C library (glibc) returns freed arrays above a size threshold to the system, and the next array of that size pays
+# for page faults. Freeing one array of 30 MB raises that threshold. The array is never written, so it costs nothing.
 # `make bench`, m = 10,000: an update takes half as long.
 np.empty(30 << 20, np.uint8)
 
@@ -47,8 +47,9 @@ def largest(Q: Array) -> Array:
 
 
 def reserved(n: int) -> Array:
-    """n float64 numbers, 0, in pages of their own: a page that is not touched takes no memory.
+    """An array of n zeros, float64, in memory pages of its own; a page takes no memory until it is written.
 
-    `np.empty` takes huge pages, and growing little by little leaves holes behind. `make bench-growth`, long runs.
+    `np.empty` may take huge pages at once, and an array that grows by copying leaves unused holes in memory.
+    `make bench-growth`, long runs.
     """
     return np.frombuffer(mmap.mmap(-1, 8 * n))

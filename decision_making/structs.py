@@ -13,11 +13,11 @@ import textwrap
 import tokenize
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
-__all__ = ["Field", "ascii_name", "field_comments", "struct"]
+__all__ = ["ascii_name", "field_comments", "struct"]
 
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 _SPELT = (  # lam, because lambda is a keyword of Python
@@ -37,23 +37,15 @@ def ascii_name(name: str) -> str:
     return name.translate(_ASCII)
 
 
-class Field(Protocol):
-    """What a validator is told of a field: an attribute of attrs, or `checks.Named` where an argument is checked."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-
 if TYPE_CHECKING:
-    from attrs import frozen as struct  # what type checkers know: they see the Greek names
+    from attrs import frozen as struct  # type checkers see an attrs class, and only the Greek names
 else:
 
     def struct(cls=None, **options):
         """Class decorator: `attrs.frozen(eq=False)`, with ASCII names for Greek fields and help that lists all fields.
 
         Used as `@struct`, or with options of `attrs.define` as in `@struct(repr=False)`; `frozen=False` makes a struct
-        that can be changed. The positional order, the signature and `attrs.evolve` know the Greek names.
+        that can be changed. `attrs.evolve` and the signature that `help` shows use the Greek names.
 
         Raises TypeError if an ASCII name is that of another field; on construction if both names of a field are given.
 
@@ -83,6 +75,8 @@ def _accept_ascii_names(cls: type) -> None:
 
 
 def _with_ascii_names(init: Callable[..., None], greek: dict[str, str]) -> Callable[..., None]:
+    """The constructor `init`, taking keywords by ASCII name too; `greek` maps each ASCII name to the Greek one."""
+
     @wraps(init)
     def __init__(self: object, *args: object, **options: object) -> None:  # noqa: N807
         for name in tuple(options):
@@ -96,7 +90,7 @@ def _with_ascii_names(init: Callable[..., None], greek: dict[str, str]) -> Calla
 
 
 class _Documentation:
-    """The docstring of a struct, with its fields; put together when it is asked for, as that reads the source."""
+    """The docstring of a struct followed by a list of its fields; made at each access, because it reads the source."""
 
     def __init__(self, text: str | None):
         self.text = text
@@ -112,13 +106,13 @@ class _Documentation:
 def field_comments(cls: type) -> dict[str, str]:
     """The fields that the constructor of a struct takes, in its order, each with the comment beside it in the source.
 
-    Comments are "" where there are none, and where there is no source.
+    The comment is "" for a field without one, and for a class whose source cannot be read.
     """
-    said: dict[str, str] = {}
+    found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if "__attrs_attrs__" in vars(base):
-            said |= {name: text for name, text in _comments(base).items() if text or name not in said}
-    return {a.alias: said.get(a.name, "") for a in attrs.fields(cls) if a.init}
+            found |= {name: text for name, text in _comments(base).items() if text or name not in found}
+    return {a.alias: found.get(a.name, "") for a in attrs.fields(cls) if a.init}
 
 
 def _comments(cls: type) -> dict[str, str]:

@@ -17,7 +17,7 @@ BLOCK = 8192  # trajectories simulated at a time: their working set stays in the
 
 @struct(repr=False)
 class Trajectories:
-    """m trajectories or fragments of at most d steps; a row is one of them, left-aligned.
+    """m trajectories, or fragments of them, of at most d steps: each row holds one, from its first column on.
 
     Padding, where a trajectory is shorter than d, repeats its last real state and action with reward 0.
     Iterating gives the book's τ one by one, each a list of tuples (s, a, r); a slice gives fewer trajectories.
@@ -73,7 +73,10 @@ class Trajectories:
 
     @classmethod
     def from_lists(cls, τs: Sequence[Sequence[tuple[Any, Any, float]]]) -> Trajectories:
-        """Trajectories of any lengths >= 1 from the book's lists of tuples (s, a, r)."""
+        """Trajectories of any lengths >= 1 from the book's lists of tuples (s, a, r).
+
+        Raises ValueError where there is no trajectory or one without steps, TypeError for a step of another form.
+        """
         lengths = [len(τ) for τ in τs]
         if not lengths or 0 in lengths:
             raise ValueError(
@@ -130,7 +133,7 @@ class Trajectories:
 
 
 def check_trajectories(τs: Any) -> None:
-    """Raise TypeError where τs are no `Trajectories`."""
+    """Raise TypeError if τs is not a `Trajectories`."""
     if not isinstance(τs, Trajectories):
         raise TypeError(f"τs = {type(τs).__name__}: must be Trajectories; Trajectories.from_lists builds them")
 
@@ -148,12 +151,12 @@ def check_finite(τs: Trajectories) -> None:
 
 
 def discounts(γ: float, d: int) -> Array:
-    """γ^(k-1) for the steps k = 1..d; 0⁰ is 1."""
+    """γ^(k-1) for the steps k = 1..d, (d,), in float64; 0⁰ is 1."""
     return np.asarray(γ, dtype=np.float64) ** np.arange(d)
 
 
 def returns(τs: Trajectories, γ: float) -> Array:
-    """R(τ) = Σ γ^(k-1) r_k for each trajectory (m,), in float64. ValueError where one overflows."""
+    """R(τ) = Σ_k γ^(k-1) r_k of each trajectory, (m,), in float64. ValueError naming the first that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
         return _bounded("return", τs.r.astype(np.float64, copy=False) @ discounts(γ, τs.r.shape[1]))
 
@@ -188,6 +191,7 @@ def _backward(x: Array, γ: float) -> Array:
 
 
 def _bounded(what: str, x: Array) -> Array:
+    """x (m, ...); ValueError naming the first trajectory in which it is not finite."""
     if not all_finite(x):
         i = int(np.argwhere(~np.isfinite(x))[0][0])
         raise ValueError(f"{what} of trajectory {i} overflows: its rewards must have a finite sum")

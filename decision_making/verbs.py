@@ -6,13 +6,20 @@ for it, under a name of its own. A first argument that no chapter knows is a Typ
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import singledispatch
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from decision_making.problem import RNG
+
+# called before an error lists what a verb knows: each loads a part of the library, so that its methods are registered
+before_listing: list[Callable[[], None]] = []
 
 
 @singledispatch
-def update(M: Any, *given: Any, **options: Any) -> Any:
-    """What has been learnt after one more update.
+def update(M: object, *given: object, **options: object) -> Any:
+    """The parameters after one update by M.
 
     update(M, π, θ, *, rng=None, τs=None) -> θ_new
         M is an update of chapter 12, such as `NaturalPolicyUpdate`; π the policy; θ (n,) its parameters, which are not
@@ -31,44 +38,49 @@ def update(M: Any, *given: Any, **options: Any) -> Any:
 
 
 @singledispatch
-def step(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
+def step(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """One update of θ by M, as a `Step` that says what happened (chapters 12 and 13).
 
-    The arguments and errors are those of `update`; θ after the update is `step(...).θ`.
+    The arguments and errors are those of `update`. The new parameters are `step(...).θ` and, with a critic, `.φ`.
     """
     unknown(step, "M", M)
 
 
 @singledispatch
-def follow(M: Any, here: Any) -> Any:
+def follow(M: object, here: object) -> Any:
     """The body of an update rule: the `Step` that M makes, given a local model `here` of objective and divergence.
 
-    The rule does not know who made the local model: recorded trajectories, expectations, a critic or a batch of
-    environment steps. A new rule is a struct and one function registered here.
+    The rule does not know where the local model comes from: recorded trajectories, expectations, a critic or a batch
+    of environment steps. A new rule is a struct and one function registered here.
+
+    Raises TypeError for an M that is not known, and where M asks for something that `here` does not know.
     """
     unknown(follow, "M", M)
 
 
 @singledispatch
-def gradient(M: Any, π: Any, θ: Any, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Any:
+def gradient(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """An estimate of ∇U(θ), (n,), by the estimator M (chapter 11).
 
-    With a critic (chapter 13) the pair (grad_θ, grad_φ).
+    An estimator with a critic (chapter 13) gives the pair (grad_θ, grad_φ), (n,) and (n_φ,).
 
-    π is the policy, θ (n,) its parameters, φ the critic's. With recorded trajectories τs nothing is simulated, and
-    M.d and M.m are ignored; estimators that must perturb θ refuse them. rng: None, an int or a numpy Generator.
+    π is the policy, θ (n,) its parameters, φ (n_φ,) those of the critic. With recorded trajectories τs nothing is
+    simulated, and M.d and M.m are ignored. rng: None, an int or a numpy Generator.
 
     Raises TypeError for an M that is not known; ValueError, before any rollout, for θ of the wrong length or not
-    finite, and for a state, action, reward or score that is not finite, naming it.
+    finite, and for τs given to an estimator that perturbs θ; ValueError for a state, action, reward or score that is
+    not finite, naming it.
     """
     unknown(gradient, "M", M)
 
 
 @singledispatch
-def rollouts(P: Any, b: Any, π: Any, θ: Any, d: int, m: int, rng: Any = None) -> Any:
+def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: RNG = None) -> Any:
     """m `Trajectories` of depth d of the problem P under π_θ, from start states s ~ b (algorithm 11.1).
 
-    θ is (n,), or (m, n) for parameters of each trajectory's own. Time and memory grow with m·d only.
+    b is a probability vector over the states, a frozen scipy.stats distribution, or a function b(m, rng) -> s. θ is
+    (n,), or (m, n) with other parameters for each trajectory. rng is None, an int or a numpy Generator. Time and
+    memory are proportional to m·d.
 
     Raises TypeError where P cannot be simulated; ValueError if d < 1 or m < 1, for θ of the wrong shape or not finite,
     and for a state, action or reward that is not finite, naming the quantity, the trajectory and the step.
@@ -76,14 +88,99 @@ def rollouts(P: Any, b: Any, π: Any, θ: Any, d: int, m: int, rng: Any = None) 
     unknown(rollouts, "P", P)
 
 
-def unknown(verb: Any, name: str, x: Any) -> NoReturn:
-    """Raise TypeError: x is no first argument of the verb."""
+@singledispatch
+def solve(M: object, P: object = None) -> Any:
+    """The solution of the problem P by the method M (chapter 7): a policy that is called as π(s).
+
+    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
+    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+
+    Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
+    needs a discount.
+    """
+    unknown(solve, "M", M)
+
+
+@singledispatch
+def sweeps(M: object, P: object) -> Iterator[Any]:
+    """The successive approximations of the method M: the initial one, then one for each sweep (chapter 7).
+
+    `solve` returns the last. P is a problem that lists its states S and actions A. Policy iteration yields policies,
+    the last one twice if no state changed; value iteration yields utilities (S,).
+    """
+    unknown(sweeps, "M", M)
+
+
+@singledispatch
+def lookahead(P: object, U: object, s: object, a: object) -> Any:
+    """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
+
+    U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
+    arrays. Raises ValueError if U has the wrong length.
+    """
+    unknown(lookahead, "P", P)
+
+
+@singledispatch
+def greedy(P: object, U: object, s: object) -> Any:
+    """The action a with the highest `lookahead` in s, the first if several are, and that value u (algorithm 7.5).
+
+    On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or a
+    state is unknown.
+    """
+    unknown(greedy, "P", P)
+
+
+@singledispatch
+def backup(P: object, U: object, s: object) -> Any:
+    """max_a lookahead(P, U, s, a), the utility of s after one backup (algorithm 7.7).
+
+    On a tabular problem s may be an array.
+    """
+    unknown(backup, "P", P)
+
+
+@singledispatch
+def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
+    """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
+
+    A search that moves a distribution gives the mode of its last distribution. The same rng, an int or a Generator in
+    the same state, gives the same bits, if U draws from no other source. π is passed on to U; if it has a number of
+    parameters n, the length of θ must be n.
+
+    Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
+    number for each θ, or returns NaN for every θ of a population.
+    """
+    unknown(optimize, "M", M)
+
+
+@singledispatch
+def optimize_dist(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
+    """The search distribution that M ends with (algorithms 10.4 to 10.6); arguments and errors of `optimize`."""
+    unknown(optimize_dist, "M", M)
+
+
+@singledispatch
+def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterator[Any]:
+    """The search by M, one `Generation` after the other; `optimize` and `optimize_dist` take the last (chapter 10).
+
+    The lengths of all `us` add up to the number of evaluations. Hooke-Jeeves begins with its start, evaluated alone.
+
+    Raises TypeError for an M that is not known.
+    """
+    unknown(generations, "M", M)
+
+
+def unknown(verb: Any, name: str, x: object) -> NoReturn:
+    """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
 
 
-def known(verb: Any) -> str:
-    """The names of the structs that a verb knows, of the parts of the book that are loaded."""
-    names = {leaf.__name__ for t in verb.registry if t is not object for leaf in _leaves(t)}
+def known(*verbs: Any) -> str:
+    """The names of the structs for which one of the verbs has a method, sorted and separated by commas."""
+    for load in before_listing:
+        load()
+    names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
 
 

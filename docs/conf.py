@@ -3,19 +3,17 @@
 import io
 import re
 import shutil
-import sys
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+from sphinx.util.inspect import TypeAliasForwardRef
+
+import decision_making
+from decision_making.structs import field_comments
+
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # `chapters` is not a package of its own in the wheel
-
-from sphinx.util.inspect import TypeAliasForwardRef  # noqa: E402
-
-import decision_making  # noqa: E402
-from decision_making.structs import field_comments  # noqa: E402
 
 project = "decision_making"
 author = "The decision_making developers"
@@ -58,23 +56,20 @@ def gallery(app: Any) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from decision_making.cli import chapters, load
+    from decision_making import book
 
     folder = Path(app.srcdir) / "_build" / "gallery"
     made = folder / "gallery.md"
-    scripts = chapters()
-    newest = max(
-        p.stat().st_mtime for p in [*(ROOT / "decision_making").rglob("*.py"), *(ROOT / "chapters").glob("*.py")]
-    )
+    newest = max(p.stat().st_mtime for place in ("decision_making", "chapters") for p in (ROOT / place).rglob("*.py"))
     if made.exists() and made.stat().st_mtime > newest:
         return
     shutil.rmtree(folder, ignore_errors=True)
     page = []
-    for number, script in scripts.items():
+    for number in book.scripts():
         out, table = folder / number, io.StringIO()
         with redirect_stdout(table), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            load(script).main(out=out, fast=True)
+            book.values(number).main(out=out, fast=True)
         title, _, printed = table.getvalue().partition("\n")
         page.append(f"## {title}\n\n`decision-making chapter {number}`\n")
         for picture in sorted(out.rglob("*.png")):

@@ -117,6 +117,17 @@ def scalar_trajectories(**shape):
 
 
 @st.composite
+def ended_trajectories(draw, **shape):
+    """Scalar trajectories with the state after each, some terminated, some cut."""
+    τs = draw(scalar_trajectories(**shape))
+    m = len(τs)
+    s_end = draw(arrays(m, numbers(-2.0, 2.0)))
+    return Trajectories(
+        τs.s, τs.a, τs.r, τs.mask, s_end, np.array(draw(st.lists(st.booleans(), min_size=m, max_size=m)))
+    )
+
+
+@st.composite
 def tabular_records(draw, *, policies=tabular_policies, **shape):
     """(π, θ, τs) of a tabular problem."""
     S, A = draw(two_or_three), draw(one_to_three)
@@ -135,20 +146,25 @@ def records(**shape):
     return tabular_records(**shape) | gaussian_records(**shape)
 
 
+def normal_sample(θ, s, rng):
+    """a ~ N(θ₁ s, θ₂²)."""
+    return θ[0] * s + abs(θ[1]) * rng.standard_normal(s.shape)
+
+
+def normal_logpdf(θ, a, s):
+    """Its log-density."""
+    return -0.5 * ((a - θ[0] * s) / θ[1]) ** 2 - anp.log(abs(θ[1])) - 0.5 * anp.log(2 * anp.pi)
+
+
+def normal_kl(θ, θ_new, s):
+    """Its divergence from that of θ_new."""
+    σ, σ_new = abs(θ[1]), abs(θ_new[1])
+    return anp.log(σ_new / σ) + (σ**2 + ((θ[0] - θ_new[0]) * s) ** 2) / (2 * σ_new**2) - 0.5
+
+
 def normal_functions(*, kl):
     """A `FunctionPolicy` a ~ N(θ₁ s, θ₂²), with or without its divergence."""
-
-    def sample(θ, s, rng):
-        return θ[0] * s + abs(θ[1]) * rng.standard_normal(s.shape)
-
-    def logpdf(θ, a, s):
-        return -0.5 * ((a - θ[0] * s) / θ[1]) ** 2 - anp.log(abs(θ[1])) - 0.5 * anp.log(2 * anp.pi)
-
-    def divergence(θ, θ_new, s):
-        σ, σ_new = abs(θ[1]), abs(θ_new[1])
-        return anp.log(σ_new / σ) + (σ**2 + ((θ[0] - θ_new[0]) * s) ** 2) / (2 * σ_new**2) - 0.5
-
-    return FunctionPolicy(2, sample, logpdf, divergence if kl else None)
+    return FunctionPolicy(2, normal_sample, normal_logpdf, normal_kl if kl else None)
 
 
 @st.composite

@@ -1,7 +1,63 @@
-"""What tests share: chapter scripts as the command line loads them, and the local model of recorded trajectories."""
+"""What tests share: structs that cannot simulate, derivatives by differences, chapters, local models."""
 
-from decision_making import cli
+import math
+
+import numpy as np
+
+from decision_making import MDP, FunctionPolicy, book
 from decision_making.sequential_problems.policy_gradient_optimization import evidence
+
+OVER_STEPS = ["mean", "sum"]
+regulator = book.part("book_values.regulator")
+UPDATES = [regulator.in_numbers(row) for row in regulator.UPDATES]  # γ, θ, U, ∇U, diag F, restricted, natural, its KL
+LINE_SEARCHES = [  # d, γ, θ, ε; natural step, its constraint; result, backtracks, surrogate before and after
+    (*row[:-1], *row[-1]) for row in map(regulator.in_numbers, regulator.LINE_SEARCHES)
+]
+TRUE_UTILITIES = [(float(ε), float(U)) for ε, U in regulator.TRUE_UTILITIES.items()]  # of the first three results
+
+
+def replayed(Struct, *rest, γ=1.0, **options):
+    """A struct for recorded trajectories: its problem cannot be simulated."""
+
+    def TR(s, a, rng):
+        raise AssertionError("simulated")
+
+    return Struct(MDP(γ, None, None, None, None, TR), lambda m, rng: np.zeros(m), 1, 1, *rest, **options)
+
+
+def counting(problem):
+    """The problem, and a list of the numbers of states handed to its sampler."""
+    rows = []
+
+    def TR(s, a, rng):
+        rows.append(len(s))
+        return problem.TR(s, a, rng)
+
+    return MDP(problem.γ, None, None, None, None, TR), rows
+
+
+def unit_normal(*, kl=True):
+    """a ~ N(θ, 1) whatever the state: scores a - θ, KL ½ (θ - θ')², which may be withheld."""
+    return FunctionPolicy(
+        1,
+        lambda θ, s, rng: rng.normal(θ[0] + 0 * s),
+        lambda θ, a, s: -0.5 * (a - θ[0]) ** 2 - 0.5 * math.log(2 * math.pi),
+        (lambda θ, θ_new, s: 0.5 * (θ[0] - θ_new[0]) ** 2 + 0 * s) if kl else None,
+    )
+
+
+def gradient_of(f, θ, h=1e-5):
+    """Central differences of fourth order of f, scalar or vector valued; the derivative's axis comes last."""
+
+    def slope(e):
+        return (8 * (f(θ + h * e) - f(θ - h * e)) - (f(θ + 2 * h * e) - f(θ - 2 * h * e))) / (12 * h)
+
+    return np.stack([slope(e) for e in np.eye(len(θ))], axis=-1)
+
+
+def hessian_of(f, θ, h=1e-3):
+    """The same of the gradient of f, (n, n)."""
+    return gradient_of(lambda x: gradient_of(f, x, h), θ, h)
 
 
 def surrogate(M, π, θ, τs):
@@ -16,30 +72,36 @@ def scores_and_returns(M, π, θ, τs):
 
 def script(number):
     """The script of a chapter as a module; its name on the command line is "7", or "trpo"."""
-    return cli.load(cli.chapters()[number])
+    return book.script(number)
 
 
-def judged(chapter, compare, data):
+def table(number):
+    """The module that compares it with the book."""
+    return book.values(number)
+
+
+def judged(compare, data):
     """Whether every row that `compare` makes of the data agrees with the book."""
-    report = chapter.Report("a chapter")
+    report = book.part("book_values.report").Report("a chapter")
     compare(report, data)
     assert report.rows
     return report.agrees
 
 
-def assert_described(chapter):
+def assert_described(chapter, values):
     """Every function has a docstring, and those of the book's examples, figures and exercises are items."""
-    computed = {item.compute for item in chapter.ITEMS}
-    for name, f in vars(chapter).items():
-        if callable(f) and getattr(f, "__module__", "") == chapter.__name__:
-            assert f.__doc__, name
-            if name.startswith(("example_", "figure", "exercise_")):
-                assert f in computed, name
+    computed = {item.compute.__name__ for item in values.ITEMS}
+    for module in (chapter, values):
+        for name, f in vars(module).items():
+            if callable(f) and getattr(f, "__module__", "") == module.__name__:
+                assert f.__doc__, name
+                if name.startswith(("example_", "figure", "exercise_")):
+                    assert name in computed, name
 
 
-def assert_main_agrees(chapter, out, capsys, figures):
+def assert_main_agrees(values, out, capsys, figures):
     """main() says that the rows agree, and draws these figures."""
-    assert chapter.main(out=out, fast=True, progress=False) == 0
+    assert values.main(out=out, fast=True, progress=False) == 0
     printed = capsys.readouterr().out
     assert "rows agree" in printed
     assert "DO NOT" not in printed

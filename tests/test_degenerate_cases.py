@@ -32,7 +32,7 @@ from decision_making import (
     update,
 )
 from decision_making.problems import SimpleRegulator
-from tests.sequential_problems.test_surrogate import replayed
+from tests.support import replayed, unit_normal
 
 REGULATOR = SimpleRegulator(0.9)
 
@@ -98,6 +98,14 @@ def test_deterministic_policy_with_zero_scores(name):
     τs = table_of(3, 1, 4, 2)
     θ = np.array([0.5, -1.0, 2.0])
     assert stays(step(recorded(name), SoftmaxPolicy(3, 1), θ, τs=τs), θ)
+
+
+@every_update
+def test_policy_without_parameters_in_it_has_zero_scores_and_stays(name):
+    """Its log-likelihood does not so much as read θ."""
+    π = FunctionPolicy(2, lambda θ, s, rng: s, lambda θ, a, s: 0 * s, lambda θ, θ_new, s: 0 * s)
+    τs = Trajectories([[1.0, 2.0]], [[1.0, 1.0]], [[1.0, 1.0]])
+    assert stays(step(recorded(name), π, [0, 1], τs=τs), [0.0, 1.0])
 
 
 @every_update
@@ -181,12 +189,7 @@ def test_trust_region_needs_every_ratio_finite():
 # ---- ratios
 
 
-UNIT = FunctionPolicy(
-    1,
-    lambda θ, s, rng: rng.normal(θ[0] + 0 * s),
-    lambda θ, a, s: -0.5 * (a - θ[0]) ** 2 - 0.5 * math.log(2 * math.pi),
-    lambda θ, θ_new, s: 0.5 * (θ[0] - θ_new[0]) ** 2 + 0 * s,
-)
+UNIT = unit_normal()
 
 
 def test_ratio_of_densities_that_both_underflow_is_exact():
@@ -308,6 +311,13 @@ def test_score_that_is_not_finite_is_named(name):
     π = FunctionPolicy(1, lambda θ, s, rng: s, lambda θ, a, s: anp.sqrt(θ[0]) * a)
     with pytest.raises(ValueError, match="score of trajectory 0, step 0 "):
         step(recorded(name), π, [0.0], τs=Trajectories([[1.0, 1.0]], [[1.0, 1.0]], [[1.0, 1.0]]))
+
+
+@pytest.mark.parametrize("name", NATURAL)
+def test_action_of_probability_zero_is_named(name):
+    τs = Trajectories(np.ones((2, 2)), np.array([[0.0, 1.0], [0.0, 1e200]]), np.ones((2, 2)))
+    with pytest.raises(ValueError, match="log-likelihood of trajectory 1, step 1 "):
+        update(recorded(name), LinearGaussianPolicy(0.0), [0, 1], τs=τs)
 
 
 @every_update

@@ -4,8 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, hessian
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from decision_making import (
@@ -28,6 +27,7 @@ from decision_making import (
 )
 from decision_making.problems import SimpleRegulator, StraightLineHexWorld
 from decision_making.sequential_problems.exact_solution_methods import iterative_policy_evaluation
+from tests.support import LINE_SEARCHES, TRUE_UTILITIES, UPDATES
 
 S, A = 3, 2
 π = SoftmaxPolicy(S, A)
@@ -186,25 +186,7 @@ def test_utility_without_a_depth_limit_in_sight_is_policy_evaluation():
     assert exact.utility(P, P.b, SoftmaxPolicy(4, 6), np.zeros(24), 7) == pytest.approx(P.b @ U, rel=1e-12)
 
 
-# γ, θ, U, ∇U, diag F, restricted step, natural step, its expected KL: depth 10, σ = θ₂, ε = 0.01
-REGULATOR = [
-    (1.0, (0, 1), -46.45, (-251.4, -90), (46.45, 20), (-0.133146, 0.952334), (-0.0182156, 0.984855), 0.00102979),
-    (
-        *(0.9, (0, 1), -24.639929, (-119.596449, -47.502193), (46.45, 20)),
-        *((-0.131434, 0.947796), (-0.0177515, 0.983625), 0.000580777),
-    ),
-    (
-        *(0.9, (-0.5, 0.5), -1.939635, (-2.044527, -6.963858), (12.551112, 80)),
-        *((-0.539839, 0.364306), (-0.523770, 0.487298), 0.000669567),
-    ),
-    (
-        *(0.9, (-0.8, 0.1), -0.217815, (-0.078202, -1.140807), (29.079861, 2000)),
-        *((-0.809672, -0.041090), (-0.812961, 0.097251), 0.000709094),
-    ),
-]
-
-
-@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), REGULATOR)
+@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), UPDATES)
 def test_regulator_table(γ, θ, U, grad_U, F, restricted, natural, kl):
     P, policy = SimpleRegulator(γ), LinearGaussianPolicy(0.0)
     case = (P, P.b, policy, θ)
@@ -220,19 +202,9 @@ def test_regulator_table(γ, θ, U, grad_U, F, restricted, natural, kl):
     assert exact.expected_kl(*case, exact.update(M, policy, θ), 10) == pytest.approx(kl, rel=5e-6)
 
 
-# d, γ, θ, ε; natural step, its constraint; result, backtracks, surrogate before and after
-TRUST_REGION = [
-    (10, 1, (0, 1), 0.01, (-0.018216, 0.984855), 0.001030, (-0.018216, 0.984855), 0, -33.88, -33.290956),
-    (10, 1, (0, 1), 0.1, (-0.057603, 0.952107), 0.010990, (-0.057603, 0.952107), 0, -33.88, -32.052857),
-    (10, 1, (0, 1), 1, (-0.182156, 0.848548), 0.137209, (-0.182156, 0.848548), 0, -33.88, -28.457836),
-    (10, 0.9, (0, 1), 1, (-0.177515, 0.836248), 0.079066, (-0.177515, 0.836248), 0, -16.584988, -13.936239),
-    (2, 1, (0, 1), 1, (-0.229984, 0.304299), 3.88274, (-0.114992, 0.652149), 1, -1.16, -0.861811),
-    (2, 1, (-0.5, 0.5), 1, (-0.849615, 0.163495), 3.49855, (-0.674808, 0.331748), 1, -0.335, -0.257816),
-    (3, 0.9, (-0.5, 0.5), 2, (-1.041993, 0.137234), 6.00035, (-0.770997, 0.318617), 1, -0.472646, -0.355525),
-]
-
-
-@pytest.mark.parametrize(("d", "γ", "θ", "ε", "nat", "nat_kl", "result", "backtracks", "before", "after"), TRUST_REGION)
+@pytest.mark.parametrize(
+    ("d", "γ", "θ", "ε", "nat", "nat_kl", "result", "backtracks", "before", "after"), LINE_SEARCHES
+)
 def test_large_sample_trust_region_table(d, γ, θ, ε, nat, nat_kl, result, backtracks, before, after):
     P, policy = SimpleRegulator(γ), LinearGaussianPolicy(0.0)
     natural = exact.update(NaturalPolicyUpdate(P, P.b, d, 1, ε), policy, θ)
@@ -374,7 +346,7 @@ def test_error_on_hex_world_falls_as_one_over_root_m(name):
 
 def test_true_utility_after_exact_trust_region_updates():
     P, policy = SimpleRegulator(1.0), LinearGaussianPolicy(0.0)
-    for ε, U in ((0.01, -40.961378), (0.1, -31.672526), (1.0, -15.804593)):
+    for ε, U in TRUE_UTILITIES:
         θ = exact.update(TrustRegionUpdate(P, P.b, 10, 1, ε, 0.5), policy, (0, 1))
         assert exact.utility(P, P.b, policy, θ, 10) == pytest.approx(U, abs=6e-7)
 

@@ -13,8 +13,7 @@ from functools import cache
 import gymnasium
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import SoftmaxPolicy
 from decision_making.pictures.films import film
@@ -147,15 +146,22 @@ def test_mutated_policy_is_what_was_written_or_refused(place, change):
 
 def member(shape, descr, payload, version=b"\x01\x00", in_columns=False):
     """The bytes of an .npy file whose header says what it likes."""
-    text = f"{{'descr': {descr!r}, 'fortran_order': {in_columns}, 'shape': {shape}, }}".encode("latin1", "replace")
-    return b"\x93NUMPY" + version + len(text).to_bytes(2 if version[0] == 1 else 4, "little") + text + payload
+    text = f"{{'descr': {descr!r}, 'fortran_order': {in_columns}, 'shape': {shape}, }}\n".encode("latin1", "replace")
+    return header(text, version) + payload
+
+
+def header(text, version=b"\x01\x00"):
+    """What an .npy file begins with."""
+    return b"\x93NUMPY" + version + len(text).to_bytes(2 if version[0] == 1 else 4, "little") + text
 
 
 names = st.sampled_from(
     ["θ.npy", "rows.npy", "meta.json.npy", "../θ.npy", "/etc/x.npy", "a\\b.npy", "θ", "θ.npy.npy", "C:θ.npy", ".npy"]
 )
 sizes = st.sampled_from([0, 1, 2, 3, -1, 10**6, 10**12, 2**62, 2**64, True])
-descrs = st.sampled_from(["<f8", ">f4", "|O", "|V8", "<U3", "|b1", "<c16", "<M8[s]", "<f3", "x", [("a", "|O")], [], ""])
+descrs = st.sampled_from(
+    ["<f8", ">f4", "|O", "|V8", "<U3", "<U0", "|S0", "|b1", "<c16", "<M8[s]", "<f3", "x", [("a", "|O")], [], ""]
+)
 
 
 @given(

@@ -2,48 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests import strategies
 from tests.oracles import enumeration, regulator
-
-TABLE = [  # γ, θ, U, ∇U, diag F, restricted θ', natural θ', discounted mean KL of the natural step (ε = 0.01, d = 10)
-    (1.0, [0, 1], -46.45, [-251.4, -90], [46.45, 20], [-0.133146, 0.952334], [-0.0182156, 0.984855], 0.00102979),
-    (
-        0.9,
-        [0, 1],
-        -24.639929,
-        [-119.596449, -47.502193],
-        [46.45, 20],
-        [-0.131434, 0.947796],
-        [-0.0177515, 0.983625],
-        0.000580777,
-    ),
-    (
-        0.9,
-        [-0.5, 0.5],
-        -1.939635,
-        [-2.044527, -6.963858],
-        [12.551112, 80],
-        [-0.539839, 0.364306],
-        [-0.523770, 0.487298],
-        0.000669567,
-    ),
-    (
-        0.9,
-        [-0.8, 0.1],
-        -0.217815,
-        [-0.078202, -1.140807],
-        [29.079861, 2000],
-        [-0.809672, -0.041090],
-        [-0.812961, 0.097251],
-        0.000709094,
-    ),
-]
+from tests.support import LINE_SEARCHES, UPDATES
 
 
-@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), TABLE)
+@pytest.mark.parametrize(("γ", "θ", "U", "grad_U", "F", "restricted", "natural", "kl"), UPDATES)
 def test_regulator_reproduces_the_published_table(γ, θ, U, grad_U, F, restricted, natural, kl):
     θ = np.array(θ, float)
     assert regulator.utility(γ, θ, 10) == pytest.approx(U, abs=1e-6)
@@ -55,13 +21,19 @@ def test_regulator_reproduces_the_published_table(γ, θ, U, grad_U, F, restrict
     assert regulator.surrogate_constraint(γ, θ, θ_new, 10) == pytest.approx(kl, rel=1e-5)
 
 
-def test_regulator_surrogate_reproduces_the_published_values():
-    θ = np.array([0.0, 1.0])
-    assert regulator.surrogate_objective(1.0, θ, θ, 10) == pytest.approx(-33.88, abs=1e-6)
-    θ_new = regulator.natural_update(1.0, θ, 10, 0.01)
-    assert regulator.surrogate_objective(1.0, θ, θ_new, 10) == pytest.approx(-33.290956, abs=1e-6)
-    θ_new = regulator.natural_update(0.9, θ, 10, 1.0)
-    assert regulator.surrogate_objective(0.9, θ, θ_new, 10) == pytest.approx(-13.936239, abs=1e-6)
+@pytest.mark.parametrize(
+    ("d", "γ", "θ", "ε", "natural", "kl", "result", "backtracks", "before", "after"), LINE_SEARCHES
+)
+def test_regulator_surrogate_reproduces_the_published_values(
+    d, γ, θ, ε, natural, kl, result, backtracks, before, after
+):
+    θ = np.array(θ)
+    Δ = regulator.natural_update(γ, θ, d, ε) - θ
+    assert θ + Δ == pytest.approx(np.array(natural), abs=1e-6)
+    assert θ + 0.5**backtracks * Δ == pytest.approx(np.array(result), abs=1e-6)
+    assert regulator.surrogate_constraint(γ, θ, θ + Δ, d) == pytest.approx(kl, rel=1e-5, abs=1e-6)
+    assert regulator.surrogate_objective(γ, θ, θ, d) == pytest.approx(before, abs=1e-6)
+    assert regulator.surrogate_objective(γ, θ, θ + 0.5**backtracks * Δ, d) == pytest.approx(after, abs=1e-6)
 
 
 @given(strategies.discounts, strategies.gaussian_parameters(), strategies.depths, st.sampled_from([0.0, 0.1]))

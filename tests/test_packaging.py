@@ -66,8 +66,8 @@ def names(wheel):
 def test_wheel_holds_the_package_with_its_chapters_and_nothing_else(wheel):
     package = (path for path in (ROOT / "decision_making").rglob("*") if "__pycache__" not in path.parts)
     expected = {path.relative_to(ROOT).as_posix() for path in package if path.is_file()}
-    expected |= {f"decision_making/chapters/{path.name}" for path in (ROOT / "chapters").glob("*.py")}
-    assert {"decision_making/py.typed", "decision_making/chapters/report.py"} < expected
+    expected |= {f"decision_making/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "chapters").rglob("*.py")}
+    assert {"decision_making/py.typed", "decision_making/chapters/book_values/report.py"} < expected
     inside = names(wheel)
     assert {name for name in inside if ".dist-info/" not in name} == expected
 
@@ -100,10 +100,11 @@ def test_metadata(wheel):
 def test_unpacked_wheel_finds_its_own_chapters(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    code = "from decision_making.cli import chapters, load; print(*chapters().values(), load(chapters()['7']).__file__)"
-    found = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path)).split()
-    assert len(found) > 6
-    assert all(Path(path).parent == tmp_path / "decision_making" / "chapters" for path in found)
+    code = "from decision_making import book; print(*book.scripts().values(), book.values('7').__file__)"
+    *scripts, values = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path)).split()
+    assert len(scripts) == 6
+    assert all(Path(path).parent == tmp_path / "decision_making" / "chapters" for path in scripts)
+    assert Path(values) == tmp_path / "decision_making" / "chapters" / "book_values" / "ch07.py"
 
 
 # In an empty environment

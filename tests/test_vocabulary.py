@@ -19,9 +19,9 @@ ROOMS = [
     "structs",
     "files",
     "speed",
-    "verbs",
     "trajectories",
     "problem",
+    "verbs",
     "sampling",
     "mdp",
     "simulation",
@@ -35,11 +35,21 @@ ROOMS = [
     "sequential_problems.actor_critic",
     "trust_region_policy_optimization",
     "exact",
+    "pictures.canvas",
+    "pictures.notebooks",
+    "pictures.plane",
     "pictures.curves",
     "pictures.policies",
+    "pictures.values",
+    "pictures.searches",
+    "pictures.estimates",
+    "pictures.updates",
+    "pictures.critics",
+    "pictures.trust_regions",
     "training",
     "pictures.runs",
     "pictures.films",
+    "book",
     "progress",
     "cli",
     "__main__",
@@ -120,22 +130,39 @@ def test_every_room_is_in_the_order():
     } == set(ROOMS)
 
 
-NAMELESS = (  # rooms whose registered methods are still called _, until they are done
-    "exact",
-    "explanation",
-    "sequential_problems.actor_critic",
-    "sequential_problems.policy_gradient_estimation",
-    "sequential_problems.policy_gradient_optimization",
-    "trust_region_policy_optimization",
-)
-
-
-@pytest.mark.parametrize("room", [room for room in ROOMS if room not in NAMELESS])
+@pytest.mark.parametrize("room", ROOMS)
 def test_registered_methods_have_names(room):
     """Tracebacks and readers know a function by its name: `def _(M, ...)` has none."""
     for source in sources_of(room):
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
             assert not isinstance(node, ast.FunctionDef) or node.name != "_", f"{source}:{node.lineno}"
+
+
+def test_type_checkers_are_told_of_the_homes_that_names_have():
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    (told,) = (node for node in tree.body if isinstance(node, ast.If))
+    homes = {a.name: node.module for node in told.body for a in node.names}
+    assert homes == {**decision_making._HOME, **dict.fromkeys(decision_making._MODULES, "decision_making")}
+    assert all(a.asname == a.name for node in told.body for a in node.names)
+
+
+def in_a_new_process(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_parts_are_loaded_when_first_asked_for():
+    loaded = "print(*sorted(m for m in sys.modules if m.startswith('decision_making.')))"
+    at_first = in_a_new_process(f"import sys, decision_making; {loaded}")
+    assert at_first == ["decision_making.verbs"]
+    asked = in_a_new_process(f"import sys; from decision_making import MDP; {loaded}")
+    assert "decision_making.mdp" in asked
+    assert not any("sequential_problems" in module for module in asked)
+
+
+def test_what_a_verb_knows_is_listed_also_of_parts_that_are_not_loaded():
+    said = in_a_new_process("import decision_making as dm\ntry: dm.update(3)\nexcept TypeError as e: print(e)")
+    assert {"NaturalPolicyUpdate,", "ActorCriticUpdate,"} <= set(said)
 
 
 def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():

@@ -30,12 +30,20 @@ class Expectation(LocalModel):
     def constraint_hessian(self) -> Array:
         """Hessian of the constraint at θ, (n, n)."""
 
+    def checked(self) -> Expectation:
+        """Itself, where an update can begin from it; ValueError, saying why, where not."""
+        return self
+
     def gradient(self) -> Array:
         """∇U(θ), (n,)."""
         return self.utility_gradient()
 
     def natural(self, M: Any) -> Array:
-        """θ + u √(2ε / ∇ᵀu), u = (F + cI)⁺∇: a restricted update in the coordinates √(λ + c) Vᵀθ, F = V diag(λ) Vᵀ."""
+        """θ + u √(2ε / ∇ᵀu) with u = (F + cI)⁺∇, (n,); not finite where ∇ or F is not.
+
+        With the eigenvalues F = V diag(λ) Vᵀ it is a restricted update (algorithm 12.3) in the coordinates
+        √(λ + c) Vᵀθ, without those whose λ is no larger than floating-point error.
+        """
         surrogate = M.direction == "surrogate"
         g = self.start.objective_gradient if surrogate else self.gradient()
         F = self.constraint_hessian() if surrogate else self.fisher()
@@ -44,5 +52,5 @@ class Expectation(LocalModel):
         λ, V = np.linalg.eigh(F)
         keep = λ > len(λ) * np.finfo(float).eps * λ[-1]
         V, root = V[:, keep], np.sqrt(λ[keep] + M.damping)
-        w = V.T @ g / root  # ∇ᵀu = ‖w‖², which might underflow or overflow by itself
+        w = V.T @ g / root  # ‖w‖² = ∇ᵀu; this product itself might underflow or overflow
         return self.θ + V @ (restricted_update(np.zeros(len(w)), w, M.ε) / root) if w.any() else self.θ

@@ -18,32 +18,38 @@ from decision_making.problems import SimpleRegulator
 from decision_making.trajectories import Trajectories, discounts
 
 overflowing = np.errstate(divide="ignore", over="ignore", invalid="ignore")
-NODES = 40  # quadrature nodes a piece: doubling them changes the tenth digit
+NODES = 40  # quadrature nodes in each piece; doubling them changes only the tenth digit
 
 
 @frozen(eq=False, slots=False)
 class RegulatorExpectation(Expectation):
-    """What the trajectories of depth d under a ~ N(θ₁ s, σ²), σ = |θ₂| + σ_min, are in expectation.
+    """Expectations over trajectories of depth d with actions a ~ N(θ₁ s, σ²), σ = |θ₂| + σ_min.
 
-    Second moments M_k = E[s_k²] run forward: M_{k+1} = (1 + θ₁)² M_k + σ² + 0.1². Minus the value of s with the steps
-    from k on to go is p_k s² + q_k, backward: p_k = 1 + γ (1 + θ₁)² p_{k+1}, q_k = γ (q_{k+1} + p_{k+1} (σ² + 0.1²)).
+    Second moments M_k = E[s_k²] are computed forward: M_{k+1} = (1 + θ₁)² M_k + σ² + 0.1², with 0.1 the noise of the
+    regulator. The expected reward-to-go L_k from state s is -(p_k s² + q_k), with p and q computed backward:
+    p_k = 1 + γ (1 + θ₁)² p_{k+1}, q_k = γ (q_{k+1} + p_{k+1} (σ² + 0.1²)).
+    Where θ diverges so fast that the moments overflow, the utility is -inf, and `checked` raises ValueError.
     """
 
-    P: SimpleRegulator
-    b: Any  # has a mean and a variance
-    π: LinearGaussianPolicy
+    P: SimpleRegulator  # problem
+    b: Any  # start state distribution, with a mean and a variance
+    π: LinearGaussianPolicy  # policy
     θ: Array  # (2,)
-    d: int
-    over_steps: str = "mean"
+    d: int  # depth: steps of a trajectory
+    over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
-    def __attrs_post_init__(self) -> None:
+    def checked(self) -> RegulatorExpectation:
+        """This local model itself; ValueError where the expected squares of the states overflow."""
         if not (all_finite(self.M) and all_finite(self.pq)):
             raise ValueError(f"θ = {self.θ}: the expected squares of the states overflow within d = {self.d} steps")
+        return self
 
     def _σ(self, θ: Array) -> Any:
+        """Standard deviation of the actions, |θ₂| + σ_min."""
         return anp.abs(θ[1]) + self.π.σ_min
 
     def _moments(self, θ: Array) -> list[Any]:
+        """M_1 to M_d under θ, as numbers that autograd can differentiate."""
         M = [float(self.b.var()) + np.square(float(self.b.mean()))]
         for _ in range(self.d - 1):
             M.append((1 + θ[0]) ** 2 * M[-1] + self._σ(θ) ** 2 + self.P.noise**2)
@@ -70,10 +76,12 @@ class RegulatorExpectation(Expectation):
 
     @cached_property
     def _γ_k(self) -> Array:
+        """γ^(k-1), (d,)."""
         return discounts(self.P.γ, self.d)
 
     @property
     def _share(self) -> float:
+        """Weight of a step in the surrogates."""
         return 1 / self.d if self.over_steps == "mean" else 1.0
 
     @overflowing
@@ -125,6 +133,7 @@ class RegulatorExpectation(Expectation):
         return np.asarray(grad(self._constraint)(θ_new))
 
     def _constraint(self, θ_new: Array) -> Any:
+        """share · Σ_k γ^(k-1) E[KL(π_θ ‖ π_θ_new)] of two normal distributions, over s_k."""
         σ, σ_new = self._σ(self.θ), self._σ(θ_new)
         t = 2 * (anp.log(σ) - anp.log(σ_new))
         kl = 0.5 * (anp.expm1(t) - t + (θ_new[0] - self.θ[0]) ** 2 * self.M / σ_new**2)
@@ -136,7 +145,7 @@ class RegulatorExpectation(Expectation):
 
         Every reward is at most 0, so almost surely G_k < 0 and only the lower clamp acts: with E[L_k | s, a] for L_k,
         the expectation over a ~ π_θ_new at s_k ~ N(μ_k, v_k) of γ^(k-1) L_k ∇log π_θ_new where w >= 1 - ε. The actions
-        are integrated between the roots of log w = log(1 - ε), a quadratic in a.
+        are integrated between the roots of log w = log(1 - ε), a quadratic in a. Raises ValueError if b is not normal.
         """
         if getattr(getattr(self.b, "dist", None), "name", None) != "norm":
             raise ValueError("b: the exact clamped gradient of the regulator needs a normal scipy.stats distribution")
@@ -187,7 +196,10 @@ class RegulatorExpectation(Expectation):
 
 
 def _pieces(edges: Array, x: Array, weight: Array) -> tuple[Array, Array]:
-    """Nodes and weights of [-1, 1] moved to each interval between consecutive edges (..., E), as one last axis."""
+    """Quadrature nodes x and weights on [-1, 1], moved to each interval between consecutive edges (..., E).
+
+    The nodes of all intervals are on one last axis, (..., (E - 1) · len(x)).
+    """
     half = np.diff(edges, axis=-1)[..., None] / 2
     middle = (edges[..., :-1] + edges[..., 1:])[..., None] / 2
     shape = (*edges.shape[:-1], -1)

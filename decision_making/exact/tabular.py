@@ -12,26 +12,27 @@ from decision_making.checks import Array
 from decision_making.exact.expectation import Expectation
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass, weighted_score
+from decision_making.problem import HasTerminal, offers
 from decision_making.sequential_problems.policy_gradient_optimization import Surrogate
 from decision_making.trajectories import Trajectories, discounts
 
-MAX_TRAJECTORIES = 2_000_000
+MAX_TRAJECTORIES = 2_000_000  # that are enumerated at most
 
 
 @frozen(eq=False, slots=False)
 class TabularExpectation(Expectation):
-    """What the trajectories of depth d under π_θ are in expectation; terminal states end them.
+    """Expectations over the trajectories of depth d under π_θ; a trajectory ends in a terminal state.
 
-    Occupancies (d, S) run forward, values backward. A mean over the steps of a trajectory divides by its own length,
-    so the backward pass keeps the possible numbers of steps left apart where there are terminal states.
+    Occupancies (d, S) are computed forward, values backward. A mean over the steps of a trajectory divides by its own
+    length, so with terminal states the backward pass keeps a value for each possible number of steps left.
     """
 
-    P: Any
+    P: Any  # problem
     b: Array  # (S,)
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,)
-    d: int
-    over_steps: str = "mean"
+    d: int  # depth: steps of a trajectory
+    over_steps: str = "mean"  # "mean" or "sum", of the surrogates
 
     @cached_property
     def grid(self) -> Trajectories:
@@ -46,6 +47,7 @@ class TabularExpectation(Expectation):
         return np.exp(self._logp(self.θ))
 
     def _logp(self, θ: Array) -> Array:
+        """log π_θ(a | s), (S, A)."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return np.asarray(self.π.logpdf(θ, self.grid.a, self.grid.s)).reshape(self.P.R.array.shape)
 
@@ -53,8 +55,9 @@ class TabularExpectation(Expectation):
     def ends(self) -> Array:
         """Whether a state is terminal, (S,)."""
         n_states = len(self.b)
-        terminal = getattr(self.P, "terminal", None)
-        return np.zeros(n_states, bool) if terminal is None else np.asarray(terminal(np.arange(n_states)), dtype=bool)
+        if not offers(self.P, HasTerminal):
+            return np.zeros(n_states, bool)
+        return np.asarray(self.P.terminal(np.arange(n_states)), dtype=bool)
 
     @cached_property
     def occupancy(self) -> Array:
@@ -67,8 +70,10 @@ class TabularExpectation(Expectation):
 
     @cached_property
     def _backward(self) -> tuple[Array, Array, Array]:
-        """For each step k: local rewards-to-go Q_k (d, S, A), what a step counts E[share | s_k] (d, S), and
-        E[share · L_k | s_k, a_k] (d, S, A)."""
+        """For each step k: E[L_k | s_k, a_k] (d, S, A), E[share | s_k] (d, S) and E[share · L_k | s_k, a_k] (d, S, A).
+
+        share is the weight of a step in the surrogates, 1/length or 1; L_k is the local reward-to-go.
+        """
         T, R, d, γ = self.P.T.array, self.P.R.array, self.d, self.P.γ
         T_on = np.where(self.ends, 0, T)  # transitions after which the trajectory goes on
         T_end = T[:, :, self.ends].sum(axis=2)
@@ -130,10 +135,11 @@ class TabularExpectation(Expectation):
         return np.asarray(vjp(np.ones_like(kl)))
 
     def _kl(self, θ_new: Array) -> Any:
+        """The vector-Jacobian product of the constraint at θ_new, and its value."""
         visits = (self._discounted(self._backward[1])[:, None] * self.p).reshape(-1, 1)
         logp = self._logp(self.θ).reshape(-1, 1)
         cross = float(np.sum(visits * np.where(visits > 0, logp, 0)))
-        seen = np.flatnonzero(visits)  # what has probability 0 contributes 0 · log 0 = 0
+        seen = np.flatnonzero(visits)  # a pair (s, a) of probability 0 contributes 0 · log 0 = 0
         s, a, v = self.grid.s[seen], self.grid.a[seen], visits[seen]
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return reverse_pass(lambda θ: cross - (v * self.π.logpdf(θ, a, s)).sum(), θ_new)
@@ -183,9 +189,11 @@ class TabularExpectation(Expectation):
         )
 
     def _score(self, θ: Array, c: Array) -> Array:
+        """Σ c ∇log π_θ(a | s) over all states and actions, for weights c (S, A), (n,)."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return weighted_score(self.π, θ, self.grid, c.reshape(-1, 1))[0]
 
     def _outer(self, visits: Array) -> Array:
+        """Σ visits(s) π_θ(a | s) g gᵀ with the scores g of all pairs (s, a), for visits (S,), (n, n)."""
         g = np.asarray(self.π.scores(self.θ, self.grid))
         return (g * (visits[:, None] * self.p).reshape(-1, 1)).T @ g

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
-from decision_making.pictures.curves import new_figure, styled
+from decision_making.pictures.canvas import new_figure, styled
 from decision_making.problem import Enumerable
 from decision_making.problems import HexWorld
 from decision_making.problems.hex_world import DIRECTIONS

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, refuse
-from decision_making.pictures.curves import new_figure, styled, write_figure
+from decision_making.pictures.canvas import new_figure, styled, write_figure
 from decision_making.pictures.policies import CHOICES, policy_map, probability_table
 from decision_making.policies import LinearGaussianPolicy, SoftmaxPolicy
 from decision_making.problem import Enumerable
@@ -79,7 +79,8 @@ def _regulator(P: SimpleRegulator, policy: TrainedPolicy, c: Configuration, titl
             right.plot(s, -(p * s**2 + q), line, color=CHOICES[0] if line == "-" else "black", label=label)
         right.set(xlabel="state s", ylabel=f"U(s) of depth {c['depth']}")
         for ax in (left, right):
-            ax.legend(frameon=False, fontsize=8)
+            ax.set_xticks([-1, -0.5, 0, 0.5, 1])
+            ax.legend()
         figure.suptitle(title, fontsize=10)
     return figure
 

@@ -173,7 +173,7 @@ class Policy(ABC):
 class At:
     """A policy at θ in the states s. A policy whose answers share a computation has a subclass of its own."""
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,)
     s: Array  # a batch of states
 

@@ -129,7 +129,7 @@ class NeuralPolicy(Policy):
 class NeuralAt(At):
     """A `NeuralPolicy` at θ in the states s: the head's outputs z there, and products with their Jacobian J."""
 
-    head: Head
+    head: Head  # what the network's outputs mean
     z: Array  # the head's outputs (..., n_outputs)
     _forward: ForwardPass | None  # the pass that gave them; None if derivatives were not asked for
 

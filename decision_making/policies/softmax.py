@@ -97,8 +97,8 @@ class SoftmaxPolicy(CategoricalPolicy):
     (6, array([0.    , 0.1195]))
     """
 
-    n_states: int = field(validator=count)
-    n_actions: int = field(validator=count)
+    n_states: int = field(validator=count)  # number of states
+    n_actions: int = field(validator=count)  # number of actions
 
     @property
     def n(self) -> int:  # type: ignore[override]

@@ -1,14 +1,20 @@
-"""Copies of one gymnasium environment, stepped together through its vector API; only what rollouts use is computed."""
+"""Copies of one gymnasium environment, stepped together through its vector API; only what rollouts use is computed.
+
+And what is put around environments: observations as vectors, and as copies.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any
 
 import numpy as np
-from gymnasium import Env
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium import Env, ObservationWrapper, spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from decision_making.checks import Array
+from decision_making.problems.flattening import flat_width, flattened
 
 
 class Copies(SyncVectorEnv):
@@ -27,12 +33,45 @@ class Copies(SyncVectorEnv):
         for i, env in enumerate(self.envs):
             given: tuple[Array, Array, bool, bool, object] = env.step(actions[i])  # type: ignore[assignment]
             s, r, terminated, truncated, _ = given  # of whatever shapes an environment gives
-            if np.shape(s) != self.single_observation_space.shape or np.ndim(r):
-                name, x, shape = ("reward", r, ()) if np.ndim(r) else ("observation", s, self._observations.shape[1:])
-                raise ValueError(f"{name} has shape {np.shape(x)}: must be {shape}")
+            if np.ndim(r):
+                raise ValueError(f"reward has shape {np.shape(r)}: must be ()")
             self._rewards[i], self._terminations[i], self._truncations[i] = r, terminated, truncated
+            self._observe(i, s)
             if terminated or truncated:
-                ended[i] = s
-                s, _ = env.reset()
-            self._observations[i] = s
+                ended[i] = np.array(s)  # environments may reuse their buffers
+                self._observe(i, env.reset()[0])
         return self._observations, self._rewards, self._terminations, self._truncations, {"final_obs": ended}
+
+    def _observe(self, i: int, s: Array) -> None:
+        """Take the observation of environment i; a wrong shape would be broadcast."""
+        if np.shape(s) != self.single_observation_space.shape:
+            raise ValueError(f"observation has shape {np.shape(s)}: must be {self.single_observation_space.shape}")
+        self._observations[i] = s
+
+
+class FlatObservations(ObservationWrapper[Array, Any, Any]):
+    """An environment whose observations are vectors."""
+
+    def __init__(self, env: Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.observation_space = spaces.Box(-np.inf, np.inf, (flat_width(env.observation_space),), np.float32)
+
+    def observation(self, observation: Any) -> Array:
+        """One observation as a vector."""
+        return flattened(self.env.observation_space, observation)
+
+
+class OwnObservations(ObservationWrapper[Any, Any, Any]):
+    """An environment whose observations are copies: what it does to its buffers later does not change them."""
+
+    def observation(self, observation: Any) -> Any:
+        """A copy."""
+        return deepcopy(observation)
+
+
+def with_observations_of_their_own(env: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+    """A vector environment, its environments wrapped if it would keep a last observation by reference over a reset."""
+    base = env.unwrapped
+    if isinstance(base, SyncVectorEnv) and base.autoreset_mode == AutoresetMode.SAME_STEP:
+        base.envs = [x if isinstance(x, OwnObservations) else OwnObservations(x) for x in base.envs]
+    return env

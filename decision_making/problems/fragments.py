@@ -18,7 +18,9 @@ class Collected:
 
     τs: Trajectories  # the pieces of episodes
     origin: Array  # which environment each row comes from
-    episodes: tuple[Array, Array]  # returns and lengths of those that ended
+    episodes: tuple[Array, Array]  # returns and lengths of those that ended, or of those that were asked for
+    weights: Array | None  # of these episodes, of sum 1, for an unbiased mean; None: all the same
+    spent: int  # environment steps taken, those of copies that only waited for others too
     observed: RunningStatistics  # of the observations as they came
     returned: RunningStatistics  # of the discounted returns so far, after every step
 
@@ -60,3 +62,25 @@ def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
     i = np.minimum(np.arange(d), τs.r.shape[1] - 1)
     mask = τs.mask[:, i] & (np.arange(d) < τs.r.shape[1])
     return τs.s[:, i], τs.a[:, i], np.where(mask, τs.r[:, i], 0), mask, τs.s_end, τs.terminated
+
+
+def unbiased_weights(lengths: Array, copy: Array, k: int) -> Array:
+    """Weights of episodes (N,) for an unbiased mean, where each copy plays episodes until it has made k steps in all.
+
+    Long episodes are more likely to be the last ones, so that the plain mean of what a copy has played is biased, and
+    that of its first episode is not. In hindsight the copy's episodes could have come in any order in which all but
+    the last make fewer than k steps; the weight of one is the share of these orders in which it is the first (Murthy
+    1957). Each copy counts the same, so that the weights have sum 1. An episode belongs to the copy `copy` (N,), and
+    those of one copy are in any order.
+
+    >>> unbiased_weights(np.array([1, 1, 20, 30]), np.array([0, 0, 0, 1]), 20)  # 20 can only be the last of its copy
+    array([0.25, 0.25, 0.  , 0.5 ])
+    """
+    weights = np.empty(len(lengths))
+    copies = np.unique(copy)
+    for c in copies:
+        own = lengths[copy == c]
+        last = own.sum() - own < k  # those that can be the last
+        N = len(own)
+        weights[copy == c] = (1 - last / last.sum()) / (N - 1) if N > 1 else 1.0
+    return weights / len(copies)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from attrs import evolve, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, count, count_or_zero, discount, flag, optional, refuse
+from decision_making.checks import Array, Named, count, count_or_zero, discount, flag, optional, refuse
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
-from decision_making.problems.fragments import Collected, concatenated, fragments
-from decision_making.problems.running_statistics import CLIP, RunningStatistics, normalized_observations
+from decision_making.problems.flattening import flat_width, flattened, last_flattened
+from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
+from decision_making.problems.running_statistics import Normalization, RunningStatistics
 from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
 from decision_making.sampling import default_rng
-from decision_making.simulation import rollouts
+from decision_making.simulation import check_parameters, rollouts, tally
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 
@@ -44,12 +46,14 @@ class GymnasiumProblem:
     """A gymnasium environment as a problem, n_envs copies of it stepped at once.
 
     Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
-    them. Observations are flattened to vectors by gymnasium's own wrappers. The statistics for normalised observations
-    and scaled rewards do not change within one `collect`.
+    them. Observations are flattened to vectors, as `gymnasium.spaces.flatten` does it. The statistics for normalised
+    observations and scaled rewards do not change within one `collect`, `rollouts` or estimate of a gradient, nor in a
+    search, which does not add to them.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
-    "module:name" imports the module, and so runs its code. Raises ValueError or TypeError for an unknown id, an action
-    or observation space that is not supported, a discount outside [0, 1].
+    "module:name" imports the module, and so runs its code. The environments of an AsyncVectorEnv in SAME_STEP mode must
+    give a fresh array at a reset: gymnasium sends the last observation after it. Raises ValueError or TypeError for an
+    unknown id, an action or observation space that is not supported, a discount outside [0, 1].
     """
 
     env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
@@ -63,11 +67,9 @@ class GymnasiumProblem:
     head: Head = field(init=False)  # the distribution that suits the action space
     observation_width: int = field(init=False)  # of a flattened observation
     steps: int = field(init=False, default=0)  # environment steps taken
-    episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths that the last collect saw end
+    episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths of the last batch's
     _mode: str = field(init=False, repr=False)  # when the environments reset themselves
-    _observed: RunningStatistics = field(init=False, repr=False)
-    _returned: RunningStatistics = field(init=False, repr=False)
-    _shape: tuple[int, ...] = field(init=False, repr=False)  # of an observation
+    _statistics: Normalization = field(init=False, repr=False)
     _live: dict[str, Array] | None = field(init=False, repr=False, default=None)  # of the episodes under way
 
     S = A = T = b = terminal = None
@@ -77,10 +79,9 @@ class GymnasiumProblem:
         self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = _head(self.env.single_action_space)
-        self._shape = self.env.single_observation_space.shape or ()
-        self.observation_width = math.prod(self._shape)
-        self._observed = RunningStatistics.empty(self.observation_width)
-        self._returned = RunningStatistics.empty(1)
+        self.observation_width = flat_width(self.env.single_observation_space)
+        nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
+        self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
         self.episodes = np.empty(0), np.empty(0, int)
 
     def __repr__(self) -> str:
@@ -97,7 +98,8 @@ class GymnasiumProblem:
         """Mean and variance that observations are normalised with; None if they are not."""
         if not self.normalize_observations:
             return None
-        return {"mean": self._observed.mean.copy(), "variance": self._observed.variance.copy()}
+        observed = self._statistics.observed
+        return {"mean": observed.mean.copy(), "variance": observed.variance.copy()}
 
     @property
     def action_convention(self) -> dict[str, Array]:
@@ -119,15 +121,28 @@ class GymnasiumProblem:
         observation, _ = self._asked(self.env.reset, seed=None if seed is None else int(seed % 2**31))
         n = self.n_envs
         self._live = {
-            "observation": self._flat(observation),
+            "observation": self._finite(self._flat(observation)),
             "skip": np.zeros(n, bool),  # the step after an end, in NEXT_STEP autoreset
             "return": np.zeros(n),
             "discounted": np.zeros(n),
             "length": np.zeros(n, int),
         }
-        if self.normalize_observations and self._observed.count == 0:
-            self._observed.merge(RunningStatistics.of(self._live["observation"].astype(np.float64)))
         return self._live
+
+    def begin(self) -> dict[str, Array]:
+        """The episodes under way, begun if there are none; statistics that know nothing guess from where these are."""
+        live = self._live or self.restart(self.seed)
+        self._statistics.begin(live["observation"])
+        return live
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether the statistics, where there are any, are of something seen; else they are a guess."""
+        return self._statistics.acquainted
+
+    def frozen(self, *, learn: bool = True) -> AbstractContextManager[None]:
+        """Within it the statistics stay as they are; what was seen is added at the end, unless `learn` is False."""
+        return self._statistics.frozen(learn=learn)
 
     def _asked(self, method: Callable[Q, X], *arguments: Q.args, **options: Q.kwargs) -> X:
         """What a method of the environments answers; RuntimeError, naming both, for what it raises."""
@@ -136,22 +151,29 @@ class GymnasiumProblem:
         except Exception as error:
             raise RuntimeError(f"{self.name}: {method.__name__} raised {type(error).__name__}: {error}") from error
 
-    def _rows(self, what: str, x: ArrayLike, dtype: type, shape: tuple[int, ...] = ()) -> Array:
-        """x as an array with one row for each environment; a copy, since environments may reuse their buffers."""
+    def _rows(self, what: str, x: ArrayLike, dtype: type) -> Array:
+        """x as an array with one number for each environment; a copy, since environments may reuse their buffers."""
         try:
             x = np.array(x, dtype=dtype)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{self.name}: {what} is not of numbers: {error}") from error
-        if x.shape != (self.n_envs, *shape):
-            raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs, *shape)}")
+        if x.shape != (self.n_envs,):
+            raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs,)}")
         return x
 
-    def _flat(self, observation: ArrayLike, r: float | Array = 0.0) -> Array:
-        """Finite observations (n_envs, width); r are the rewards that came with them."""
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
-            x = self._rows("observation", observation, np.float32, self._shape)
+    def _flat(self, observation: object, ended: int | None = None) -> Array:
+        """Observations (n_envs, width), in a fresh array; from the info of a step the last one (width,) of a copy."""
+        try:
+            if ended is None:
+                return flattened(self.env.single_observation_space, observation, (self.n_envs,))
+            return last_flattened(self.env.single_observation_space, observation, ended)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
+
+    def _finite(self, x: Array, r: float | Array = 0.0) -> Array:
+        """Flat observations x, if they and the rewards r that came with them are finite; else ValueError."""
+        with np.errstate(over="ignore", invalid="ignore"):
             finite = math.isfinite(x.sum() + np.sum(r))  # quick, and wrong only where a sum overflows
-        x = x.reshape(self.n_envs, -1)
         if not finite:
             r = np.broadcast_to(r, self.n_envs)
             bad = ~(np.isfinite(r) & np.isfinite(x).all(axis=1))
@@ -164,12 +186,6 @@ class GymnasiumProblem:
                 )
         return x
 
-    def _seen(self, observation: Array) -> Array:
-        """Observations as the policy sees them."""
-        if not self.normalize_observations:
-            return observation
-        return normalized_observations(observation, self._observed.mean, self._observed.variance)
-
     def collect(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> Trajectories:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
@@ -177,43 +193,47 @@ class GymnasiumProblem:
         Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
         wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
         """
-        return self.collect_with_origin(π, θ, steps, rng)[0]
-
-    def collect_with_origin(self, π: Actor, θ: Array, steps: int, rng: RNG = None) -> tuple[Trajectories, Array]:
-        """What `collect` gives, and which environment each row comes from."""
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
-        collected = self.observe(π, θ, steps // self.n_envs, rng)
-        return self.learn([collected])[0], collected.origin
+        return self.learn([self.observe(π, θ, steps // self.n_envs, rng)])[0]
 
-    def observe(self, π: Actor, θ: Array, k: int, rng: RNG = None, *, whole: bool = False) -> Collected:
+    def observe(
+        self, π: Actor, θ: Array, k: int, rng: RNG = None, *, whole: bool = False, copies: int | None = None
+    ) -> Collected:
         """k steps of each copy under π_θ; if `whole`, each then goes on until the episode of its k-th step has ended.
 
+        With `copies` only the first so many count, each until its episode ends, or for k steps if that is earlier.
         The statistics stay as they are: `learn` adds to them. Raises as `collect` does, and ValueError where the end
         of an episode is more than 100,000 steps away.
         """
-        live, rng = self._live or self.restart(self.seed), default_rng(rng)
+        live, rng = self.begin(), default_rng(rng)
         record: dict[str, list[Array]] = {
             name: [] for name in ("raw", "s", "a", "r", "next", "real", "terminated", "over")
         }
-        going, taken = np.ones(self.n_envs, bool), np.zeros(self.n_envs, int)
-        discounted, returns, lengths = [], [np.empty(0)], [np.empty(0, int)]
+        going, taken, spent = np.arange(self.n_envs) < (copies or self.n_envs), np.zeros(self.n_envs, int), 0
+        discounted, returns, lengths, ended = [], [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)]
         while going.any():
             raw, real = live["observation"], going & ~live["skip"]
-            s = self._seen(raw)
+            spent += int(np.count_nonzero(~live["skip"]))
+            s = self._statistics.seen(raw)
             a = π(θ, s, rng)
             r, s_next, terminated, over = self._advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
             if self.scale_rewards:
-                live["discounted"] = live["discounted"] * self.γ + r
+                with np.errstate(over="ignore"):
+                    live["discounted"] = live["discounted"] * self.γ + r
                 discounted.append(live["discounted"].copy())
             if over.any():
                 returns.append(live["return"][over & going])
                 lengths.append(live["length"][over & going])
+                ended.append(np.flatnonzero(over & going))
                 for name in ("return", "discounted", "length"):
                     live[name][over] = 0
             taken += real
+            if copies is not None:
+                going = going & ~over & (taken < k)
+                continue
             if not whole:
                 going = np.full(self.n_envs, len(record["r"]) < k)
                 continue
@@ -221,27 +241,42 @@ class GymnasiumProblem:
             if (live["length"][going] >= MAX_STEPS).any():
                 raise ValueError(f"{self.name}: an episode takes more than {MAX_STEPS} steps")
         columns = {name: np.stack(x) for name, x in record.items()}
-        columns["next"], raw, real = self._seen(columns["next"]), columns.pop("raw"), columns["real"]
+        columns["next"], raw, real = self._statistics.seen(columns["next"]), columns.pop("raw"), columns["real"]
         observed, returned = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         if self.normalize_observations:
             observed = RunningStatistics.of(raw[real].astype(np.float64))
         if self.scale_rewards:
-            returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
+            with np.errstate(over="ignore", invalid="ignore"):  # `learn` says what is too large
+                returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
+        τs, origin = fragments(columns)
         episodes = np.concatenate(returns), np.concatenate(lengths)
-        return Collected(*fragments(columns), episodes, observed, returned)
+        if copies is not None:
+            episodes = τs.r.sum(axis=1), τs.lengths
+        weights = unbiased_weights(episodes[1], np.concatenate(ended), k) if whole else None
+        return Collected(τs, origin, episodes, weights, spent, observed, returned)
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
-        """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`."""
-        for x in collected:
-            self.steps += int(x.τs.mask.sum())
-            self._observed.merge(x.observed)
-            self._returned.merge(x.returned)
+        """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`.
+
+        ValueError where rewards are too large to be scaled: the variance of their discounted returns overflows.
+        """
+        spent = sum(x.spent for x in collected)
+        self.steps += spent
         returns, lengths = zip(*(x.episodes for x in collected), strict=True)
         self.episodes = np.concatenate(returns), np.concatenate(lengths)
-        if not self.scale_rewards:
-            return [x.τs for x in collected]
-        scale = np.sqrt(self._returned.variance[0] + 1e-8)
-        return [evolve(x.τs, r=np.clip(x.τs.r / scale, -CLIP, CLIP)) for x in collected]
+        weights = [x.weights for x in collected if x.weights is not None]
+        tally(*self.episodes, spent, np.concatenate(weights) / len(weights) if weights else None)
+        with self.frozen(), np.errstate(over="ignore", invalid="ignore"):
+            for x in collected:
+                self._statistics.see(x.observed, x.returned)
+            if not np.isfinite(self._statistics.latest.returned.variance).all():
+                largest = max(np.abs(x.τs.r).max() for x in collected)
+                raise ValueError(
+                    f"{self.name}: scale_rewards = True: the variance of the discounted returns overflows, with "
+                    f"rewards of up to {largest:.4g}; divide them by a constant in the environment"
+                )
+            scaled = self._statistics.scaled
+            return [evolve(x.τs, r=scaled(x.τs.r)) if self.scale_rewards else x.τs for x in collected]
 
     def play(
         self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = MAX_STEPS
@@ -277,37 +312,43 @@ class GymnasiumProblem:
         observation, r, terminated, truncated, info = self._asked(self.env.step, a)
         real = ~live["skip"]
         r = np.where(real, self._rows("reward", r, np.float64), 0.0)
-        observation = self._flat(observation, r)
+        observation = self._finite(self._flat(observation), r)
         terminated, truncated = (
             self._rows(name, x, bool) for name, x in (("terminated", terminated), ("truncated", truncated))
         )
         over, last = (terminated | truncated) & real, observation
         if mode == "same_step" and over.any():
-            whole = np.array(observation)
-            whole[over] = np.stack([self._one(info["final_obs"][i]) for i in np.flatnonzero(over)])
-            last = self._flat(whole.reshape(len(whole), *self._shape), r)
-        live["return"] += r
+            last = observation.copy()
+            for i in np.flatnonzero(over).tolist():
+                last[i] = self._flat(info, ended=i)
+            self._finite(last, r)
+        with np.errstate(over="ignore"):  # of their sum too
+            live["return"] += r
+            overflow = not math.isfinite(live["return"].sum()) and not np.isfinite(live["return"]).all()
+        if overflow:
+            bad = int(np.argmin(np.isfinite(live["return"])))
+            raise ValueError(
+                f"{self.name}: environment {bad} gave reward {r[bad]}: the return of its episode overflows"
+            )
         live["length"] += real
         if mode == "next_step":
             live["skip"] = over
         elif mode == "disabled" and over.any():
-            observation = self._flat(self._asked(self.env.reset, options={"reset_mask": over})[0])
+            observation = self._finite(self._flat(self._asked(self.env.reset, options={"reset_mask": over})[0]))
         live["observation"] = observation
         return r, last, terminated & real, over
 
-    def _one(self, observation: ArrayLike) -> Array:
-        return np.asarray(observation, dtype=np.float32).ravel()
-
     def state(self) -> dict[str, float | Array]:
         """The statistics and counts; with `restart` all that a resumed run needs."""
+        observed, returned = self._statistics.observed, self._statistics.returned
         return {
             "steps": self.steps,
-            "observed_count": self._observed.count,
-            "observed_mean": self._observed.mean.copy(),
-            "observed_variance": self._observed.variance.copy(),
-            "returned_count": self._returned.count,
-            "returned_mean": self._returned.mean.copy(),
-            "returned_variance": self._returned.variance.copy(),
+            "observed_count": observed.count,
+            "observed_mean": observed.mean.copy(),
+            "observed_variance": observed.variance.copy(),
+            "returned_count": returned.count,
+            "returned_mean": returned.mean.copy(),
+            "returned_variance": returned.variance.copy(),
         }
 
     def restore(self, state: Mapping[str, float | Array]) -> None:
@@ -318,11 +359,11 @@ class GymnasiumProblem:
                 f"{(self.observation_width,)}"
             )
         self.steps = int(state["steps"])
-        self._observed = RunningStatistics(
-            float(state["observed_count"]), np.array(state["observed_mean"]), np.array(state["observed_variance"])
-        )
-        self._returned = RunningStatistics(
-            float(state["returned_count"]), np.array(state["returned_mean"]), np.array(state["returned_variance"])
+        self._statistics.observed, self._statistics.returned = (
+            RunningStatistics(
+                float(state[f"{name}_count"]), np.array(state[f"{name}_mean"]), np.array(state[f"{name}_variance"])
+            )
+            for name in ("observed", "returned")
         )
 
     def close(self) -> None:
@@ -342,13 +383,15 @@ def _head(space: Space[Array]) -> Head:
 
     if isinstance(space, spaces.Discrete):
         return heads.Categorical(int(space.n))
-    if isinstance(space, spaces.MultiDiscrete) and len(space.shape) == 1:
+    width = math.prod(space.shape or ())
+    flat = width > 0 and len(space.shape or ()) <= 1
+    if isinstance(space, spaces.MultiDiscrete) and flat:
         return heads.MultiCategorical(space.nvec)
-    if isinstance(space, spaces.MultiBinary) and len(space.shape) == 1:
-        return heads.Bernoulli(math.prod(space.shape))
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and len(space.shape) <= 1:
-        return heads.Gaussian(math.prod(space.shape))
-    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats"
+    if isinstance(space, spaces.MultiBinary) and flat:
+        return heads.Bernoulli(width)
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and flat:
+        return heads.Gaussian(width)
+    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats, with at least one number"
     refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
 
 
@@ -358,14 +401,22 @@ def rollouts_in_environments(
 ) -> Trajectories:
     """m episodes of at most d steps, each from a fresh reset.
 
-    The environments have start states of their own: b is not used. Episodes that `collect` has begun end here.
+    The environments have start states of their own: b is not used. Episodes that `collect` has begun end here. The
+    copies play side by side, one episode each, until the last of them ends; then the next round begins. What those
+    that wait do meanwhile is not in the trajectories, but their steps are counted.
     """
-    rng = default_rng(rng)
+    rng, θ, n = default_rng(rng), np.asarray(θ), P.n_envs
+    count(None, Named("d"), d)
+    count(None, Named("m"), m)
+    check_parameters(π, θ)
+    if θ.ndim == 2 and len(θ) != m:
+        raise ValueError(f"θ has shape {θ.shape}: must be (n,), or (m, n) with m = {m}")
     rounds = []
-    for _ in range(-(-m // P.n_envs)):
+    with P.frozen():
+        for first in range(0, m, n):
+            stream = default_rng(int(rng.integers(2**63)))  # of the round: how long the others took has no influence
+            own = θ if θ.ndim == 1 else θ[np.minimum(np.arange(first, first + n), m - 1)]
+            P.restart(int(stream.integers(2**31)))
+            rounds.append(P.observe(π, own, d, stream, copies=min(n, m - first)))
         P.restart(int(rng.integers(2**31)))
-        τs, env = P.collect_with_origin(π, θ, P.n_envs * d, rng)
-        first = np.flatnonzero(np.diff(env, prepend=-1))  # of each environment, the piece that began with the reset
-        rounds.append(τs[first])
-    P.restart(int(rng.integers(2**31)))
-    return concatenated(rounds, d)[:m]
+        return concatenated(P.learn(rounds), d)

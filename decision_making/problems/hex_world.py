@@ -9,11 +9,11 @@ import numpy as np
 from attrs import field, validate
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, discount, finite, is_number, probability, refuse
+from decision_making.checks import Array, Field, discount, finite, is_number, probability, refuse
 from decision_making.mdp import MDP, Table, TabularSampler
 from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, PAPER, RED, Canvas, blend
 from decision_making.sampling import indices
-from decision_making.structs import Field, struct
+from decision_making.structs import struct
 
 # neighbours of tile (i, j), counter-clockwise from east; the centre of a tile is at column i + j/2, row j
 DIRECTIONS = ((1, 0), (0, 1), (-1, 1), (-1, 0), (0, -1), (1, -1))

@@ -1,8 +1,12 @@
-"""Running mean and variance, and observations normalised by them."""
+"""Running mean and variance, and what live environments give normalised by them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
+from attrs import evolve, field
 
 from decision_making.checks import Array
 from decision_making.structs import struct
@@ -17,7 +21,10 @@ def normalized_observations(s: Array, mean: Array, variance: Array) -> Array:
 
 @struct(frozen=False)
 class RunningStatistics:
-    """Count, mean and variance of everything seen so far (Chan, Golub and LeVeque 1983)."""
+    """Count, mean and variance of everything seen so far (Chan, Golub and LeVeque 1983).
+
+    While nothing has been seen, mean and variance are a guess, which the first rows replace.
+    """
 
     count: float  # how many rows have been seen
     mean: Array  # of each column (width,)
@@ -25,8 +32,18 @@ class RunningStatistics:
 
     @classmethod
     def empty(cls, width: int) -> RunningStatistics:
-        """Nothing seen: mean 0, variance 1."""
+        """Nothing seen, and no guess: mean 0, variance 1."""
         return cls(0.0, np.zeros(width), np.ones(width))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was seen and there is no guess."""
+        return self.count == 0 and not self.mean.any() and bool((self.variance == 1).all())
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the first column, never 0."""
+        return float(np.sqrt(self.variance[0] + 1e-8))
 
     @classmethod
     def of(cls, x: Array) -> RunningStatistics:
@@ -38,8 +55,70 @@ class RunningStatistics:
         N = other.count
         if N == 0:
             return
-        total, Δ = self.count + N, other.mean - self.mean
-        old = self.variance * self.count if self.count else 0.0
+        mean, old = (self.mean, self.variance * self.count) if self.count else (np.zeros_like(self.mean), 0.0)
+        total, Δ = self.count + N, other.mean - mean
         self.variance = (old + other.variance * N + Δ**2 * self.count * N / total) / total
-        self.mean = self.mean + Δ * N / total
+        self.mean = mean + Δ * N / total
         self.count = total
+
+
+@struct(frozen=False)
+class Normalization:
+    """What observations are centred and scaled by, and rewards divided by, of what has been seen; it can be frozen."""
+
+    observations: bool  # whether they are normalised
+    rewards: bool  # whether they are scaled
+    observed: RunningStatistics  # of observations
+    returned: RunningStatistics  # of discounted returns
+    _later: Normalization | None = field(init=False, default=None)  # while this one is frozen: what it is to be
+    _scale: float | None = field(init=False, default=None)  # while it is frozen: of the rewards
+
+    @property
+    def acquainted(self) -> bool:
+        """Whether all that is needed has been seen; else there is but a guess."""
+        return not (self.observations and self.observed.count == 0) and not (self.rewards and self.returned.count == 0)
+
+    @property
+    def latest(self) -> Normalization:
+        """With all that was seen, also while this one is frozen."""
+        return self._later or self
+
+    def begin(self, observation: Array) -> None:
+        """Guess from the first observations (N, width), where nothing is known."""
+        if self.observations and self.observed.is_empty:
+            self.observed = evolve(RunningStatistics.of(observation.astype(np.float64)), count=0.0)
+
+    @contextmanager
+    def frozen(self, *, learn: bool = True) -> Iterator[None]:
+        """Within it nothing changes; what was seen is added at the end, unless `learn` is False.
+
+        One within another changes nothing: the outermost decides.
+        """
+        if self._later is not None:
+            yield
+            return
+        later = self._later = evolve(self, observed=evolve(self.observed), returned=evolve(self.returned))
+        self._scale = None if learn else self.returned.deviation
+        try:
+            yield
+        finally:
+            self._later = self._scale = None
+            if learn:
+                self.observed, self.returned = later.observed, later.returned
+
+    def see(self, observed: RunningStatistics, returned: RunningStatistics) -> None:
+        """Add what was seen."""
+        self.latest.observed.merge(observed)
+        self.latest.returned.merge(returned)
+
+    def seen(self, observation: Array) -> Array:
+        """Observations as the policy sees them."""
+        if not self.observations:
+            return observation
+        return normalized_observations(observation, self.observed.mean, self.observed.variance)
+
+    def scaled(self, r: Array) -> Array:
+        """Rewards as the policy learns from them: the first that are scaled while this is frozen settle the scale."""
+        scale = self.latest.returned.deviation if self._scale is None else self._scale
+        self._scale = None if self._later is None else scale
+        return np.clip(r / scale, -CLIP, CLIP)

@@ -32,38 +32,32 @@ def name_of(env: Given) -> str:
 
 
 def vector_environment(env: Given, n_envs: int) -> Vector:
-    """A vector environment with flat observations."""
+    """A vector environment; one that is not there yet is made, with observations that are arrays."""
     import gymnasium
-    from gymnasium import spaces, wrappers
+    from gymnasium import spaces
     from gymnasium.envs.registration import EnvSpec
 
-    from decision_making.problems.copies import Copies
+    from decision_making.problems.copies import Copies, FlatObservations, with_observations_of_their_own
 
     def flat(env: Flat) -> Flat:
-        return env if isinstance(env.observation_space, spaces.Box) else wrappers.FlattenObservation(env)
+        return env if isinstance(env.observation_space, spaces.Box) else FlatObservations(env)
 
     if isinstance(env, gymnasium.vector.VectorEnv):
-        made = env
-    elif isinstance(env, gymnasium.Env):
+        return with_observations_of_their_own(env)
+    if isinstance(env, gymnasium.Env):
         if n_envs != 1:
             raise ValueError(
                 f"n_envs = {n_envs}: must be 1 for an environment that is already made; give an id or a factory"
             )
-        made = Copies([lambda: flat(env)])
-    elif isinstance(env, str | EnvSpec):
+        return Copies([lambda: flat(env)])
+    if isinstance(env, str | EnvSpec):
         spec = registered(env) if isinstance(env, str) else env
         if spec.vector_entry_point:
-            made = gymnasium.make_vec(spec, num_envs=n_envs, vectorization_mode="vector_entry_point")
-        else:
-            made = Copies([lambda: flat(gymnasium.make(env))] * n_envs)
-    elif callable(env):
-        made = Copies([lambda: flat(env())] * n_envs)
-    else:
-        refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
-    space = made.single_observation_space
-    if not isinstance(space, spaces.Box):
-        made = wrappers.vector.FlattenObservation(made)
-    return made
+            return gymnasium.make_vec(spec, num_envs=n_envs, vectorization_mode="vector_entry_point")
+        return Copies([lambda: flat(gymnasium.make(env))] * n_envs)
+    if callable(env):
+        return Copies([lambda: flat(env())] * n_envs)
+    refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
 
 
 def registered(id: str) -> EnvSpec:
@@ -86,12 +80,15 @@ def _bare_names(ids: Iterable[str]) -> list[str]:
 
 
 def sent_actions(space: Space[Array], a: Array) -> Array:
-    """Actions as the environments take them: whole ones counted from the space's start, real ones within its bounds."""
+    """Actions as the environments take them: whole ones counted from the space's start, real ones within its bounds.
+
+    A fresh array: environments may write to it.
+    """
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):
         return np.clip(a, space.low, space.high).astype(space.dtype).reshape(len(a), *space.shape)
-    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else a
+    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.array(a)
 
 
 def autoreset_mode(env: Vector) -> str:

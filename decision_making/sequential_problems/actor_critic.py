@@ -32,6 +32,7 @@ from decision_making.checks import (
 )
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
+from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     checked_values,
@@ -78,7 +79,9 @@ class ActorCritic(Sampled):
     """
 
     U: Any = field(validator=function)  # value function U(φ, s)
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
     λ = 0.0  # a residual is the generalized advantage at λ = 0
 
@@ -93,7 +96,9 @@ class GeneralizedAdvantageEstimation(Sampled):
 
     U: Any = field(validator=function)  # value function U(φ, s)
     λ: float = field(validator=discount)  # decay of the residuals, in [0, 1]
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 @struct
@@ -110,14 +115,21 @@ class DeterministicPolicyGradient(Sampled):
 
     Q: Any = field(validator=function)  # action value function Q(φ, s, a)
     σ: float = field(validator=not_negative)  # standard deviation of the exploration noise, in units of the action
-    last_step: str = field(default="book", kw_only=True, validator=LAST_STEP)
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=LAST_STEP
+    )
 
 
 Critic = ActorCritic | GeneralizedAdvantageEstimation
 
 
 def advantages(M: Any, φ: Array, τs: Trajectories) -> Array:
-    """Â_k of the steps by the critic M.U(φ, ·) and M.λ, (m, d), in float64; 0 on padding and where M leaves out."""
+    """Advantage estimates Â_k from the critic M.U(φ, ·) with M.λ, (m, d), in float64.
+
+    M is `ActorCritic` or `GeneralizedAdvantageEstimation`, φ (n_φ,) its critic's parameters. 0 on padding, and with
+    last_step="book" on the last step of each trajectory. Raises ValueError for values that are not finite, and with
+    last_step="bootstrap" if the state after a cut is not known.
+    """
     φ = parameters(φ, name="φ")
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         u = np.asarray(M.U(φ, τs.s))
@@ -125,6 +137,7 @@ def advantages(M: Any, φ: Array, τs: Trajectories) -> Array:
 
 
 def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
+    """`advantages`, given the critic's values u (m, d) of the recorded states."""
     u_end = None
     if M.last_step == "bootstrap":
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -138,9 +151,9 @@ def _advantages(M: Any, φ: Array, τs: Trajectories, u: Array) -> Array:
 @gradient.register(ActorCritic)
 @gradient.register(GeneralizedAdvantageEstimation)
 def actor_and_critic_gradients(
-    M: Critic, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: Critic, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array]:
-    """The actor\'s gradient from advantages, and the critic\'s of its squared error, (n,) and (n_φ,)."""
+    """The actor's gradient from advantages, (n,), and the gradient of the critic's squared error, (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     vjp, u = _traced(lambda φ: M.U(φ, τs.s), φ)
     A, L = _advantages(M, φ, τs, u), local_rewards_to_go(τs, M.P.γ)
@@ -151,9 +164,16 @@ def actor_and_critic_gradients(
 
 
 @gradient.register(DeterministicPolicyGradient)
-def _(
-    M: DeterministicPolicyGradient, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+def deterministic_policy_gradients(
+    M: DeterministicPolicyGradient,
+    π: Any,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> tuple[Array, Array]:
+    """The actor's gradient through the critic, (n,), and the gradient of the critic's squared residual, (n_φ,)."""
     θ, φ, τs = trajectories(M, π, θ, φ, rng, τs)
     m, d = τs.r.shape
     with np.errstate(over="ignore", invalid="ignore"):
@@ -165,11 +185,11 @@ def _(
     grad_θ = _pulled_back(vjp, q, τs.mask * discounts(M.P.γ, d) / m, θ, "grad_θ")
 
     s_next = next_states(τs)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends in a residual that is named
+    with np.errstate(over="ignore", invalid="ignore"):  # `checked_values` finds what overflows
         a_next, r = np.asarray(π(θ, s_next)), τs.r.astype(φ.dtype)
     last = last_steps(τs)
     if M.last_step == "bootstrap":
-        end_states(τs)  # refuses a cut whose last state is not known
+        end_states(τs)  # raises ValueError if the state after a cut is not known
         counts, goes_on = τs.mask, M.P.γ * ~(last & τs.terminated[:, None])
     else:
         counts, goes_on = τs.mask & ~last, np.full((m, d), M.P.γ)
@@ -180,13 +200,13 @@ def _(
 
 
 def _traced(f: Callable[[Array], Array], x: Array) -> tuple[Callable[[Array], Array], Array]:
-    """The vector-Jacobian product of f at x and f(x), which need not be finite yet."""
+    """The vector-Jacobian product of f at x, and f(x), without warnings where it is not finite."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return reverse_pass(f, x)
 
 
 def _pulled_back(vjp: Callable[[Array], Array], value: Array, seed: Array, x: Array, name: str) -> Array:
-    """The gradient that the seed has at x, in the float type of x; ValueError if it is not finite."""
+    """vjp(seed), the gradient of Σ seed · value at x, in the dtype of x; ValueError if it is not finite."""
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         g = np.asarray(vjp(seed.astype(value.dtype)), x.dtype)
     if not all_finite(g):
@@ -195,9 +215,13 @@ def _pulled_back(vjp: Callable[[Array], Array], value: Array, seed: Array, x: Ar
 
 
 def trajectories(
-    M: Any, π: Any, θ: Any, φ: Any, rng: Any, τs: Trajectories | None
+    M: Any, π: Any, θ: Any, φ: Any, rng: RNG, τs: Trajectories | None
 ) -> tuple[Array, Array, Trajectories]:
-    """θ and φ checked, and the trajectories to learn from: the given ones, else m of depth d."""
+    """θ and φ checked, and the trajectories to learn from: the given τs, else M.m new ones of depth M.d.
+
+    For a deterministic policy the new ones have exploration noise of standard deviation M.σ. Raises TypeError if φ is
+    None, and the errors of `recorded`.
+    """
     if φ is None:
         raise TypeError(f"φ = None: {type(M).__name__} needs its critic's parameters, as in gradient(M, π, θ, φ)")
     φ = parameters(φ, name="φ")
@@ -211,7 +235,7 @@ def trajectories(
 
 @struct
 class _Exploring:
-    """A deterministic policy with independent normal noise on each component, as `rollouts` wants a policy."""
+    """A deterministic policy with normal noise on each component of the action, in the form that `rollouts` calls."""
 
     π: Any = field(validator=function)
     θ: Array
@@ -221,18 +245,20 @@ class _Exploring:
     def n(self) -> int:
         return len(self.θ)
 
-    def __call__(self, θ: Array, s: Array, rng: Any = None) -> Array:
+    def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
         a = np.asarray(self.π(θ, s))
         dtype = np.float32 if a.dtype == np.float32 else np.float64
         return np.asarray(a + dtype(self.σ) * default_rng(rng).standard_normal(a.shape, dtype))
 
 
 def _rule(M: Any, attribute: Any, rule: Any) -> None:
+    """Attrs validator: a struct that `follow` knows."""
     if follow.dispatch(type(rule)) is follow.dispatch(object):
         refuse(M, attribute.name, rule, f"one of {known(follow)}", TypeError)
 
 
 def _pair(M: Any, attribute: Any, grad_U: Any) -> None:
+    """Attrs validator: a struct of chapter 13."""
     if not isinstance(grad_U, Critic | DeterministicPolicyGradient):
         allowed = "ActorCritic, GeneralizedAdvantageEstimation or DeterministicPolicyGradient"
         refuse(M, attribute.name, grad_U, allowed, TypeError)
@@ -247,8 +273,8 @@ class ActorCriticUpdate(WithCritic):
     trajectories; the surrogate objective of `TrustRegionUpdate`, `ClampedSurrogateUpdate` and
     `PenalizedSurrogateUpdate` has γ^(k-1) Â_k in place of the reward-to-go (equation 12.17). The trajectories are
     grad_U's, so the rule needs no evidence of its own: `NaturalPolicyUpdate.rule(ε=0.1)`. Where it has some, rule.d and
-    rule.m are ignored, and rule.P (or rule.grad_U) must be the same as here. A deterministic policy
-    has no likelihood: only the first two rules can step it.
+    rule.m are ignored, and rule.P (or rule.grad_U) must be the same as here. A deterministic policy has no likelihood:
+    only the first two rules can step it.
 
     α_φ = 0 leaves the critic alone; the book advises more steps of the actor than of the critic.
     """
@@ -273,9 +299,9 @@ class ActorCriticUpdate(WithCritic):
 
 @step.register
 def actor_critic_step(
-    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Step:
-    """The actor's step by the rule, and the critic's down its gradient."""
+    """The actor's step by the rule, and the critic's step against its gradient."""
     check_critic(M, φ)
     θ, φ, τs = trajectories(M.grad_U, π, θ, φ, rng, τs)
     grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
@@ -294,15 +320,15 @@ def _distance(φ: Array, φ_new: Array) -> float:
 
 @update.register
 def updated_actor_and_critic(
-    M: ActorCriticUpdate, π: Any, θ: Array, φ: Any = None, *, rng: Any = None, τs: Trajectories | None = None
+    M: ActorCriticUpdate, π: Any, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> tuple[Array, Array | None]:
-    """`step(...)`.θ and .φ."""
+    """The parameters of actor and critic after the step, (n,) and (n_φ,)."""
     taken = actor_critic_step(M, π, θ, φ, rng=rng, τs=τs)
     return taken.θ, taken.φ
 
 
 def critics_evidence(M: ActorCriticUpdate, π: Any, θ: Array, φ: Array, τs: Trajectories, grad_θ: Array) -> LocalModel:
-    """What a critic's estimates say around θ; of a deterministic policy only the gradient is known."""
+    """The local model around θ from a critic's estimates; for a deterministic policy it knows only the gradient."""
     if isinstance(M.grad_U, DeterministicPolicyGradient):
         return GradientOnly(θ, grad_θ)
     γ = M.grad_U.P.γ
@@ -323,9 +349,10 @@ class CriticsSurrogate(SurrogateWith):
     def natural(self, M: Any) -> Array:
         """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g, (n,).
 
-        "trajectory": F of whole trajectories, g the actor's gradient. "surrogate": g and F are the gradient of the
-        surrogate objective and the Hessian of the constraint. In rows X with XᵀX / N = F + cI, the y of least norm
-        with Xᵀy / N = g makes this `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped.
+        With M.direction "trajectory", F is that of whole trajectories and g the actor's gradient. With "surrogate", g
+        is the gradient of the surrogate objective and F the Hessian of the constraint. The method: take rows X (N, n)
+        with XᵀX / N = F + cI and the y (N,) of least norm with Xᵀy / N = g; then the step is that of
+        `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped.
         """
         θ, τs, g = self.θ, self.τs, self.g
         if M.direction == "trajectory":
@@ -344,7 +371,7 @@ class CriticsSurrogate(SurrogateWith):
 
 @how.register
 def how_actor_critic(M: ActorCriticUpdate, taken: Step) -> str:
-    """As its rule."""
+    """By its rule, as that describes itself."""
     return f" by {type(M.rule).__name__}, {how(M.rule, taken).lstrip(': ')}"
 
 

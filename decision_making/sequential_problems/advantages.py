@@ -16,14 +16,17 @@ from decision_making.trajectories import Trajectories
 
 
 class _Name:
+    """The name of an argument, in the form in which validators read it."""
+
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
-    """u as float64, 0 where the mask is False.
+    """u as float64, with 0 where the mask is False.
 
-    Raises ValueError if its shape is another, or naming the trajectory and the step where it is not finite.
+    Raises ValueError if u has not the given shape, and naming the trajectory and the step if it is not finite where the
+    mask is True. `name` is what errors call u.
     """
     if u.shape != shape:
         raise ValueError(f"{name} has shape {u.shape} on a batch {shape} of states: must be the same")
@@ -36,16 +39,16 @@ def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str
 
 
 def last_steps(τs: Trajectories) -> Array:
-    """True on the last real step of each trajectory, (m, d); nowhere in one without steps."""
+    """True on the last real step of each trajectory, (m, d); a trajectory without steps has none."""
     after = np.zeros_like(τs.mask)
     after[:, :-1] = τs.mask[:, 1:]
     return np.asarray(τs.mask & ~after)
 
 
 def next_states(τs: Trajectories) -> Array:
-    """s_{k+1} of each step, (m, d, ...): the next column, and s_end after the last real step where it is known.
+    """s_{k+1} of each step, (m, d, ...): the next recorded state, or s_end after the last real step if it is known.
 
-    Where there is none (padding, an end that is terminal or unknown) the state itself stands in its place.
+    On padding, and where the trajectory ends in a terminal or unknown state, s_k itself is a placeholder.
     """
     s, last = τs.s, last_steps(τs)
     s_next = np.array(s)
@@ -59,9 +62,10 @@ def next_states(τs: Trajectories) -> Array:
 
 
 def end_states(τs: Trajectories) -> Array:
-    """The state after the last step of each trajectory that was cut, (m, ...); a real one's last state elsewhere.
+    """The state after the last step of each trajectory that was cut, (m, ...).
 
-    Raises ValueError if it is not known of a trajectory that did not terminate.
+    For the other trajectories their last recorded state is a placeholder. Raises ValueError if the state after a cut is
+    not known.
     """
     cut = ~τs.terminated & τs.mask[:, 0]
     if τs.s_end is None and cut.any():
@@ -118,9 +122,10 @@ def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
 
 
 def normalized(A: Array, mask: Array | None = None) -> Array:
-    """A shifted and scaled to mean 0 and standard deviation 1 over the real steps; 0 on padding.
+    """A (m, d), shifted and scaled to mean 0 and standard deviation 1 over the real steps; 0 on padding.
 
-    Constant advantages carry no preference and become 0.
+    The mask (m, d) is True on real steps; None: on all. Constant advantages prefer no action and become 0. Raises
+    ValueError if the shapes differ.
 
     >>> normalized(np.array([[1.0, 3.0]])), normalized(np.array([[2.0, 2.0]]))
     (array([[-1.,  1.]]), array([[0., 0.]]))
@@ -137,6 +142,6 @@ def normalized(A: Array, mask: Array | None = None) -> Array:
     centred = real / scale - (real / scale).mean()
     sd = float(centred.std())
     out = np.zeros(A.shape)
-    if sd > 8 * np.finfo(np.float64).eps:  # below that it is the rounding of a constant
+    if sd > 8 * np.finfo(np.float64).eps:  # else constant up to floating-point error
         out[mask] = centred / sd
     return out

@@ -7,7 +7,9 @@ from step k, g_k = ∇log π_θ(a_k | s_k), g(τ) = Σ_k g_k. A mean over trajec
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from enum import Enum
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -16,8 +18,9 @@ from attrs import field
 from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
-from decision_making.sampling import default_rng, start_distribution
-from decision_making.simulation import rollouts
+from decision_making.problem import RNG, HasStates, offers
+from decision_making.sampling import default_rng, is_vector, start_distribution
+from decision_making.simulation import frozen, rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
@@ -33,7 +36,7 @@ from decision_making.verbs import gradient
 
 
 class Elsewhere(Enum):
-    """Stands in a field for evidence that a struct does not have itself: others bring it."""
+    """The value of a field of a rule whose evidence (P, b, d, m or an estimator) is supplied by its caller."""
 
     ELSEWHERE = "…"
 
@@ -63,14 +66,14 @@ class Sampled:
     d: int = field(validator=elsewhere_or(count))  # depth: steps of a trajectory
     m: int = field(validator=elsewhere_or(count))  # number of trajectories
 
-    over_steps = "mean"  # of the surrogates, a field where there is a choice
+    over_steps = "mean"  # how surrogates combine the steps of a trajectory; a field of the structs that offer a choice
 
     def __attrs_post_init__(self) -> None:
         if self.P is ELSEWHERE or self.b is ELSEWHERE:
             return
-        S = getattr(self.P, "S", None)
-        if S is not None and not callable(self.b) and not hasattr(self.b, "rvs") and len(self.b) != len(S):
-            refuse(self, "b", f"a vector of {len(self.b)}", f"one probability for each of the {len(S)} states of P")
+        if offers(self.P, HasStates) and is_vector(self.b) and len(self.b) != len(self.P.S):
+            states = f"one probability for each of the {len(self.P.S)} states of P"
+            refuse(self, "b", f"a vector of {len(self.b)}", states)
 
 
 @struct
@@ -82,7 +85,7 @@ class FiniteDifferenceGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # size of the difference
-    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)
+    common_random_numbers: bool = field(default=True, kw_only=True, validator=flag)  # one random stream for all Û
 
 
 @struct
@@ -95,7 +98,9 @@ class RegressionGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # length of the perturbations
-    base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))
+    base: str = field(  # "fresh" or "shared", the rollouts at θ
+        default="fresh", kw_only=True, validator=one_of("fresh", "shared")
+    )
 
 
 @struct
@@ -119,8 +124,10 @@ class BaselineSubtractionGradient(Sampled):
     unbiased, needs m >= 2. A component whose scores are all 0 has base 0.
     """
 
-    baseline: str = field(default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means"))
-    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)
+    baseline: str = field(  # which quotient is the base
+        default="mean_of_ratios", kw_only=True, validator=one_of("mean_of_ratios", "ratio_of_means")
+    )
+    leave_one_out: bool = field(default=False, kw_only=True, validator=flag)  # base from the other trajectories
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -129,13 +136,17 @@ class BaselineSubtractionGradient(Sampled):
 
 
 def check_evidence(M: Sampled) -> None:
-    """Raise TypeError where M has no problem of its own."""
+    """Raise TypeError if M is a rule without a problem of its own, as `Rule.rule` makes it."""
     if M.P is ELSEWHERE:
         raise TypeError(f"M = {M!r}: a rule without evidence of its own; give {type(M).__name__} P, b, d and m")
 
 
-def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tuple[Array, Trajectories]:
-    """θ checked, and the trajectories to learn from: the given ones, else m of depth d from M.P."""
+def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tuple[Array, Trajectories]:
+    """θ checked, (n,), and the trajectories to learn from: the given τs, else M.m new ones of depth M.d from M.P.
+
+    Raises TypeError if M has no problem or τs is not a `Trajectories`; ValueError for θ of the wrong length, or a
+    number in θ or τs that is not finite.
+    """
     check_evidence(M)
     θ = parameters(θ, π.n)
     if τs is None:
@@ -145,9 +156,22 @@ def recorded(M: Any, π: Any, θ: Any, rng: Any, τs: Trajectories | None) -> tu
     return θ, τs
 
 
+def on_one_scale(estimate: Callable[..., Array]) -> Callable[..., Array]:
+    """Decorator of an estimator that simulates more than once: the running statistics of M.P, if any, do not change
+    meanwhile, so all rollouts are on one scale."""
+
+    @wraps(estimate)
+    def frozen_estimate(M: Sampled, *arguments: Any, **options: Any) -> Array:
+        with frozen(M.P):
+            return estimate(M, *arguments, **options)
+
+    return frozen_estimate
+
+
 @gradient.register
+@on_one_scale
 def finite_difference_gradient(
-    M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None
+    M: FiniteDifferenceGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
     """Difference quotients of the mean return, (n,)."""
     θ, rng = _perturbed(M, π, θ, rng, τs)
@@ -167,7 +191,10 @@ def finite_difference_gradient(
 
 
 @gradient.register
-def regression_gradient(M: RegressionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+@on_one_scale
+def regression_gradient(
+    M: RegressionGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """Least-squares fit to random perturbations, (n,)."""
     θ, rng = _perturbed(M, π, θ, rng, τs)
     n = len(θ)
@@ -175,7 +202,7 @@ def regression_gradient(M: RegressionGradient, π: Policy, θ: Array, *, rng: An
         warnings.warn(
             f"RegressionGradient.m = {M.m} < n = {n}: the result is only the projection of the gradient on the span "
             f"of the perturbations; take m >= {2 * n}",
-            stacklevel=3,
+            stacklevel=4,
         )
     ΔΘ = rng.standard_normal((M.m, n))
     ΔΘ *= M.δ / np.linalg.norm(ΔΘ, axis=1, keepdims=True)
@@ -189,7 +216,9 @@ def regression_gradient(M: RegressionGradient, π: Policy, θ: Array, *, rng: An
 
 
 @gradient.register
-def likelihood_ratio(M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def likelihood_ratio(
+    M: LikelihoodRatioGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """Mean over τ of g(τ) R(τ), (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
     return likelihood_ratio_gradient(π, θ, τs, M.P.γ)
@@ -202,7 +231,9 @@ def likelihood_ratio_gradient(π: Policy, θ: Array, τs: Trajectories, γ: floa
 
 
 @gradient.register
-def reward_to_go_gradient(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None) -> Array:
+def reward_to_go_gradient(
+    M: RewardToGoGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
     """Mean over τ of Σ_k g_k G_k, (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
     return mean_weighted_score(π, θ, τs, rewards_to_go(τs, M.P.γ))
@@ -210,7 +241,7 @@ def reward_to_go_gradient(M: RewardToGoGradient, π: Policy, θ: Array, *, rng: 
 
 @gradient.register
 def baseline_subtraction_gradient(
-    M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: Any = None, τs: Any = None
+    M: BaselineSubtractionGradient, π: Policy, θ: Array, *, rng: RNG = None, τs: Trajectories | None = None
 ) -> Array:
     """Mean over τ of Σ_k ℓ_k (L_k - base), (n,)."""
     θ, τs = recorded(M, π, θ, rng, τs)
@@ -225,23 +256,27 @@ def baseline_subtraction_gradient(
         return _finite_estimate(estimates.mean(axis=0), θ)
 
 
-def _perturbed(M: Any, π: Policy, θ: Any, rng: Any, τs: Any) -> tuple[Array, np.random.Generator]:
+def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, np.random.Generator]:
+    """θ checked, and a generator; ValueError if there are recorded trajectories, which perturbing θ cannot use."""
     if τs is not None:
         raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
     return parameters(θ, π.n), default_rng(rng)
 
 
 def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
-    """Mean over τ of Σ_k c_k g_k, in one reverse pass. A result that is not finite is traced to its step."""
+    """Mean over τ of Σ_k c_k g_k, (n,), for weights c (m, d), in one reverse pass.
+
+    Raises ValueError if it is not finite, naming the trajectory and the step if a log-likelihood or score is to blame.
+    """
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         g, logp = weighted_score(π, θ, τs, c / len(τs))
     if not (all_finite(logp) and all_finite(g)):
-        π.scores(θ, τs)  # names the trajectory and the step
+        π.scores(θ, τs)  # raises the error that names the trajectory and the step
     return _finite_estimate(g, θ)
 
 
 def _finite_estimate(g: Array, θ: Array) -> Array:
-    """The estimate g in θ's dtype; ValueError where it is not finite there."""
+    """The estimate g in θ's dtype; ValueError if it is not finite, perhaps only in that dtype."""
     with np.errstate(over="ignore", invalid="ignore"):
         g = g.astype(θ.dtype, copy=False)
     if not all_finite(g):
@@ -250,14 +285,17 @@ def _finite_estimate(g: Array, θ: Array) -> Array:
 
 
 def _ratio(above: Array, below: Array) -> Array:
+    """above / below; 0 where below is 0."""
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 def _mean_of_all(x: Array) -> Array:
+    """Mean over the trajectories, the first axis, (1, ...)."""
     return x.mean(axis=0, keepdims=True)
 
 
 def _mean_of_the_others(x: Array) -> Array:
+    """For each trajectory the mean over all others, (m, ...); ValueError if there are none."""
     if len(x) < 2:
         raise ValueError(f"τs holds {len(x)} trajectory: leave_one_out needs at least 2")
     return (x.sum(axis=0, keepdims=True) - x) / (len(x) - 1)

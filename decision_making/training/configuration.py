@@ -1,4 +1,4 @@
-"""What a run is made of, as names and plain values: checked, read from and written to TOML, and put together.
+"""The settings of a run, as names and plain values: checked, read from TOML, written to it, and made into objects.
 
 A configuration reproduces a run: environment, update rule, seed, limits and settings. There are two families. A
 textbook problem (`PROBLEMS`) is simulated, m trajectories of depth d, and learnt by an update of chapter 12; anything
@@ -39,7 +39,7 @@ from decision_making.structs import struct
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
 
-# what every run has; None is "not given"
+# settings of every run, with their defaults; None means "not given"
 COMMON: dict[str, Any] = {
     "env": "",
     "update": "trust-region",
@@ -52,6 +52,7 @@ COMMON: dict[str, Any] = {
     "gamma": 0.99,
     "hidden": [64, 64],
 }
+# further settings of runs on gymnasium environments
 GYMNASIUM: dict[str, Any] = {
     "n_envs": 8,
     "blocks": 0,
@@ -69,13 +70,14 @@ GYMNASIUM: dict[str, Any] = {
     "normalize_observations": False,
     "scale_rewards": False,
 }
+# further settings of runs on textbook problems
 TEXTBOOK: dict[str, Any] = {
     "depth": 10,
     "trajectories": 100,
 }
 
 UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the command line: short names of rules
-# where a rule on trajectories departs from the defaults of its struct; on gymnasium it is `named_rule` that says so
+# defaults of a rule on textbook problems, where its struct has none or another; for gymnasium NAMED_RULES has them
 TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
     "trust-region": {"epsilon": 0.05, "alpha": 0.5},
     "natural": {"epsilon": 0.05},
@@ -84,9 +86,9 @@ TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
     "clamped": {"epsilon": 0.2, "alpha": 0.01, "k_max": 10},
     "gradient": {"alpha": 0.01},
 }
-PLAIN = {"α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon", "λ": "lambda"}  # letters, as a keyboard has them
-NOT_SETTINGS = {"clip"}  # a pair of numbers
-OF_TRAJECTORIES = {"direction", "over_steps"}  # have no meaning for a batch of steps
+PLAIN = {"α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon", "λ": "lambda"}  # Greek letters in settings
+NOT_SETTINGS = {"clip"}  # fields of rules that a run cannot set
+OF_TRAJECTORIES = {"direction", "over_steps"}  # fields without meaning for a batch of single steps
 
 
 def plain(name: str) -> str:
@@ -94,21 +96,24 @@ def plain(name: str) -> str:
     return "".join(PLAIN.get(letter, letter) for letter in name)
 
 
-WIDEST = 65_536  # of a layer
+WIDEST = 65_536  # units in a layer at most
+LARGEST = 2**63 - 1  # of whole numbers
+LONGEST = 8192  # bytes of settings in TOML; those of a run are about a thousand
 
 
 def _widths(M: Any, field: Any, x: Any) -> None:
+    """Validator: a list of layer widths."""
     whole = isinstance(x, list | tuple) and all(isinstance(k, int) and not isinstance(k, bool) for k in x)
     if not (whole and all(0 < k <= WIDEST for k in x)):
         refuse(M, field.name, x, f"a list of whole numbers in 1..{WIDEST}")
 
 
 def _of_struct(struct: Any, names: Mapping[str, str]) -> dict[str, Any]:
-    """The checks of settings that are fields of a struct, by setting."""
+    """Validators of settings that are fields of a struct; `names` maps each setting to its field."""
     return {name: getattr(attrs.fields(struct), field).validator for name, field in names.items()}
 
 
-# what a setting may be, unless a field of the run's rule says so
+# validator of each setting; those of a rule's own fields come from its struct
 CHECKS: dict[str, Any] = {
     "update": one_of(*UPDATES),
     "critic": one_of("neural", "linear"),
@@ -134,25 +139,25 @@ CHECKS: dict[str, Any] = {
 class Parts(NamedTuple):
     """What `train` takes."""
 
-    M: Any
-    π: Policy
-    θ: Array
-    φ: Array | None
+    M: Any  # update
+    π: Policy  # policy
+    θ: Array  # (n,), its first parameters
+    φ: Array | None  # first parameters of the critic, if there is one
 
 
 class Problem(NamedTuple):
-    """What the list of problems says of one, and the settings in which it departs from the defaults."""
+    """One line of the list of problems, and the problem's own defaults of settings."""
 
-    chapter: str
-    state: str
-    action: str
-    horizon: str
+    chapter: str  # chapters or sections of the book
+    state: str  # what a state is, in words
+    action: str  # what an action is, in words
+    horizon: str  # when a trajectory ends, in words
     textbook: bool  # simulated as trajectories of fixed depth; the others step as gymnasium environments
-    settings: dict[str, Any]
-    rules: dict[str, dict[str, Any]] = {}  # likewise, by update  # noqa: RUF012
+    settings: dict[str, Any]  # own defaults, by setting
+    rules: dict[str, dict[str, Any]] = {}  # own defaults of the rule's settings, by update  # noqa: RUF012
 
 
-# more trajectories than the 150 parameters of a table, and enough damping that probabilities near 0 do not decide
+# more trajectories than the table's 150 parameters, and enough damping that actions of tiny probability do not matter
 _HEXES = {"gamma": 0.9, "depth": 30, "trajectories": 2000}
 _HEX_RULES = {
     **{update: {"epsilon": 0.3, "damping": 0.01} for update in ("trust-region", "natural")},
@@ -177,14 +182,14 @@ def is_textbook(env: str) -> bool:
 
 
 def defaults(env: str, update: str = "trust-region") -> dict[str, Any]:
-    """All settings that a run of this environment with this update has."""
+    """All settings of a run of this environment with this update, with their defaults."""
     own = PROBLEMS[env].settings if env in PROBLEMS else {}
     family = TEXTBOOK if is_textbook(env) else GYMNASIUM
     return {**COMMON, **family, **own, **rule_defaults(env, update), "env": env, "update": update}
 
 
 def rule_defaults(env: str, update: str) -> dict[str, Any]:
-    """The settings of the update's rule."""
+    """The settings of the update's rule, with their defaults in this environment."""
     struct, own = NAMED_RULES[UPDATES[update]]
     found = {a.name: a.default for a in rule_fields(struct) if a.default is not attrs.NOTHING}
     if is_textbook(env):
@@ -200,7 +205,9 @@ def rule_fields(struct: Any) -> list[Any]:
 
 @struct
 class Configuration:
-    """Checked settings of a run. Raises ValueError, naming the setting, what was given and what may be.
+    """Checked settings of a run. Those that are not given have the defaults of `defaults`.
+
+    Raises ValueError, naming the setting, what was given and what is allowed; TypeError for a value of the wrong type.
 
     >>> Configuration({"env": "CartPole-v1", "delt": 0.02})
     Traceback (most recent call last):
@@ -208,8 +215,8 @@ class Configuration:
     ValueError: delt: unknown setting; did you mean delta?
     """
 
-    given: dict[str, Any]
-    values: dict[str, Any] = field(init=False, repr=False)
+    given: dict[str, Any]  # settings by name
+    values: dict[str, Any] = field(init=False, repr=False)  # all settings
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.given, Mapping):
@@ -236,12 +243,8 @@ class Configuration:
 
     @classmethod
     def from_toml(cls, text: str, **changes: Any) -> Configuration:
-        """From TOML, with some settings replaced as by `replaced`."""
-        try:
-            given = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"not TOML: {error}") from error
-        return cls(replaced(given, changes))
+        """From TOML, with some settings replaced as by `replaced`. ValueError where the text is not TOML."""
+        return cls(replaced(parsed(text), changes))
 
     def to_toml(self) -> str:
         """All settings that are not None, and the versions they were written with."""
@@ -254,13 +257,16 @@ class Configuration:
         return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
 
     def parts(self, *, allow_imports: bool = False, workers: int | None = None) -> Parts:
-        """Problem, update, policy and first parameters, put together. Raises ValueError as `problem` does."""
+        """Update, policy and first parameters for `train`. Arguments and errors are those of `problem`."""
         P = self.problem(allow_imports=allow_imports, workers=workers)
         return (_textbook if is_textbook(self["env"]) else _gymnasium)(self, P)
 
     def problem(self, *, allow_imports: bool = False, workers: int | None = None) -> Any:
-        """The problem alone. Raises ValueError for an unknown environment; for an id "module:name" unless imports are
-        allowed: gymnasium runs the code of that module; for workers without `blocks` of steps to give them."""
+        """The problem alone; with the setting `blocks` its steps are collected by `workers` processes.
+
+        Raises ValueError for an unknown environment, for workers without `blocks`, and unless allow_imports is True for
+        an id "module:name", because gymnasium runs the code of that module.
+        """
         from decision_making import problems
 
         env, blocks = self["env"], self.values.get("blocks", 0)
@@ -284,10 +290,20 @@ class Configuration:
         return GymnasiumProblem(*where, **options)
 
 
-def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings read from a file, with changes; a table [versions] is passed over.
+def parsed(text: str) -> dict[str, Any]:
+    """What a text in TOML says. ValueError where it is none, or too long: a key of many parts takes its square."""
+    if len(text) > LONGEST:
+        raise ValueError(f"not settings: {len(text)} characters, must be at most {LONGEST}")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not TOML: {error}") from error
 
-    Another update has other settings: where the file names one and `changes` another, those of its rule fall with it.
+
+def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings read from a file, with changes; a table [versions] is ignored.
+
+    If `changes` names another update than the file, the settings of the file's rule are dropped.
     """
     kept = {name: x for name, x in given.items() if name != "versions"}
     update, env = kept.get("update"), str(kept.get("env", ""))
@@ -302,7 +318,10 @@ def _all_settings() -> set[str]:
 
 
 def _checked(check: Any, name: str, value: Any) -> Any:
-    """The value as a plain one, if the setting may have it."""
+    """The value as a plain one (a list, a Python number); an error if the setting `name` may not have it."""
+    numbers = value if isinstance(value, list | tuple) else [value]
+    if any(isinstance(x, int) and abs(x) > LARGEST for x in numbers):
+        refuse(None, name, value, f"at most {LARGEST}")
     check(None, Named(name), value)
     if isinstance(value, tuple):
         return list(value)
@@ -310,12 +329,12 @@ def _checked(check: Any, name: str, value: Any) -> Any:
 
 
 def _toml(value: Any) -> str:
-    """A plain value as TOML: JSON but for the names of nothing, which are not written."""
+    """A plain value as TOML. JSON writes these values alike, except None, which is never written."""
     return json.dumps(value, ensure_ascii=False)
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide the numbers."""
+    """The versions of Python and of the packages on which results depend, by name."""
     found = {"python": platform.python_version()}
     for name in ("decision-making", "numpy", "scipy", "autograd", "gymnasium", "mujoco"):
         try:
@@ -335,6 +354,7 @@ def _rule(c: Configuration, evidence: tuple[Any, ...] = ()) -> Any:
 
 
 def _gymnasium(c: Configuration, P: Any) -> Parts:
+    """The parts of a run on a gymnasium environment."""
     π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
     own = ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
@@ -347,12 +367,14 @@ def _gymnasium(c: Configuration, P: Any) -> Parts:
 
 
 def _critic(c: Configuration, width: int) -> Any:
+    """The critic of the run, for observations of that width."""
     if c["critic"] == "linear":
         return LinearCritic(width)
     return NeuralCritic((width, *c["hidden"]), iterations=c["critic_iterations"])
 
 
 def _textbook(c: Configuration, P: Any) -> Parts:
+    """The parts of a run on a textbook problem."""
     regulator = c["env"] == "SimpleRegulator"
     π: Any = LinearGaussianPolicy() if regulator else SoftmaxPolicy(len(P.S), len(P.A))
     θ = np.array([0.0, 1.0]) if regulator else np.zeros(π.n)

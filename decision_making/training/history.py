@@ -81,7 +81,8 @@ class History:
         Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against
         environment steps. Raises ModuleNotFoundError where matplotlib is not installed.
         """
-        from decision_making.pictures.curves import curve, figure, write_figure  # imported where used
+        from decision_making.pictures.canvas import write_figure  # imported where used
+        from decision_making.pictures.curves import curve, figure
 
         drawn = figure([(label, [curve({name: self[name] for name in METRICS})])])
         if path is not None:

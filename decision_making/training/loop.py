@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Protocol
 
 import attrs
@@ -20,34 +22,27 @@ from attrs import define, field
 
 from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
 from decision_making.policies import Policy
-from decision_making.problem import RNG, Collects, Critic, Live, Problem, StartDistribution, offers
+from decision_making.problem import RNG, Collects, Critic, Live, Problem, offers
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_gradient_estimation import (
-    BaselineSubtractionGradient,
-    LikelihoodRatioGradient,
-    RewardToGoGradient,
-)
+from decision_making.sequential_problems.actor_critic import ActorCriticUpdate
 from decision_making.sequential_problems.policy_gradient_optimization import (
     PenalizedSurrogateUpdate,
     PolicyGradientUpdate,
     Step,
     check_critic,
 )
-from decision_making.simulation import rollouts
+from decision_making.simulation import Tally, frozen, tallied, tally
 from decision_making.speed import reserved
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
+from decision_making.training.entries import Check, between, check_run, nothing
 from decision_making.training.history import METRICS, History
 from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
 from decision_making.verbs import step
 
-RECORDED = (
-    LikelihoodRatioGradient,
-    RewardToGoGradient,
-    BaselineSubtractionGradient,
-)  # estimate from given trajectories
 CHECKPOINT = "checkpoint.npz"
 PATIENCE = 100_000  # steps of each environment in which no episode ends, where only an episode's return can stop a run
+IDLE = 100  # updates in which no step is taken, where only steps can stop a run
 
 
 class OfAProblem(Protocol):
@@ -72,34 +67,6 @@ class FromSteps(Protocol):
     @property
     def critic(self) -> Critic:
         """The critic."""
-
-
-class FromRollouts(Protocol):
-    """An update that learns from rollouts."""
-
-    @property
-    def P(self) -> Problem:
-        """The problem."""
-
-    @property
-    def b(self) -> StartDistribution | None:
-        """The start distribution."""
-
-    @property
-    def d(self) -> int:
-        """Depth."""
-
-    @property
-    def m(self) -> int:
-        """Number of rollouts."""
-
-
-class Penalized(Protocol):
-    """An update with a penalty coefficient, which it adapts."""
-
-    @property
-    def β(self) -> float:
-        """The coefficient to begin with."""
 
 
 @define(eq=False)
@@ -163,33 +130,45 @@ def train(
 ) -> History:
     """Update θ (and φ) by M until a limit is reached: so many updates, environment steps, seconds, or a mean return.
 
-    M is any struct that `step` knows. `threshold` stops when the mean return of the last `window` finished episodes
-    reaches it. Each callback gets the metrics of an update and its Step, and stops the run by returning True. With a
-    `folder` a checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it.
+    M is any struct that `step` knows. `steps` counts what is simulated and what live environments do, also that which
+    no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. Each
+    callback gets the metrics of an update and its Step, and stops the run by returning True. With a `folder` a
+    checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the
+    state of every live problem that is a field of M, or of a field of it, and so on; not of one within a function of
+    your own.
 
-    Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, and where only
-    a threshold could stop the run but no episode ends; OSError, naming the file, where a checkpoint cannot be written.
-    The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
+    threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
+    that is a function), and, naming file and entry, where a checkpoint is not whole or not one of this run, of this
+    seed if one is given; OSError, naming the file, where a checkpoint cannot be written. The last checkpoint stays
+    usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
+    only_steps = steps is not None and updates is seconds is None
+    if only_steps and isinstance(M, PolicyGradientUpdate) and callable(M.grad_U):
+        raise ValueError(
+            f"steps = {steps}: PolicyGradientUpdate.grad_U is a function, and what it simulates is not known; give "
+            "updates or seconds"
+        )
     check_critic(M, φ)
     if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
         refuse(None, "callbacks", callbacks, "a list of callables", TypeError)
     if not (folder is None or isinstance(folder, str | Path)):
         refuse(None, "folder", folder, "a path", TypeError)
     default_rng(rng)  # says what is wrong with it
-    seed = int(rng) if isinstance(rng, int | np.integer) else int(default_rng(rng).integers(2**63))
+    given = int(rng) if isinstance(rng, int | np.integer) else None
+    seed = int(default_rng(rng).integers(2**63)) if given is None else given
     run = _begun(M, π, θ, φ)
     file = None if folder is None else Path(folder) / CHECKPOINT
     if resume:
         if file is None:
             raise ValueError("resume = True: needs the folder of the run")
-        seed = _restore(run, M, file)
+        seed = _restore(run, M, file, given)
     reason = None
     while reason is None:
         if run.update % checkpoint_every == 0:
-            if (P := _live_problem(M)) is not None:
-                P.restart(_stream(seed, run.update, 1))
+            for i, P in enumerate(live_problems(M), 1):
+                P.restart(_stream(seed, run.update, i))
             if file is not None:
                 _save(run, M, seed, file)
         taken, row = _one_update(M, π, run, seed)
@@ -197,20 +176,48 @@ def train(
         reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
         if reason is None and updates is steps is seconds is None:
             _check_that_episodes_end(run, M, threshold)
+        if reason is None and only_steps and run.steps == 0 and run.update >= IDLE:
+            raise ValueError(f"steps = {steps}: none was taken in {run.update} updates; give updates or seconds")
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 
-def recorded_rows(M: object, π: Policy, θ: Array, φ: Array | None, file: Path) -> list[list[float]]:
+def recorded_rows(
+    M: object, π: Policy, θ: Array, φ: Array | None, file: Path, seed: int | None = None
+) -> list[list[float]]:
     """The METRICS of every update up to a checkpoint. Raises as `train` does where it cannot go on from it."""
     run = _begun(M, π, θ, φ)
-    _restore(run, M, file)
+    _restore(run, M, file, seed)
     rows: list[list[float]] = run.metrics.tolist()
     return rows
 
 
-def _live_problem(M: object) -> Live | None:
-    """The problem of M where it has live environments; None for one that is simulated."""
-    return M.P if offers(M, OfAProblem) and offers(M.P, Live) else None
+def live_problems(M: object) -> list[Live]:
+    """The problems with live environments that hang under M, in the order of its fields."""
+    return list(_live_under(M, {}))
+
+
+def _live_under(x: object, seen: dict[int, object]) -> Iterator[Live]:
+    if id(x) in seen:
+        return
+    seen[id(x)] = x
+    if offers(x, Live):
+        yield x
+        return
+    if isinstance(x, Mapping):
+        below = list(x.values())
+    elif isinstance(x, list | tuple):
+        below = list(x)
+    elif attrs.has(kind := type(x)):
+        below = [getattr(x, a.name) for a in attrs.fields(kind)]
+    else:
+        below = [] if isinstance(x, type | ModuleType | FunctionType) else list(getattr(x, "__dict__", {}).values())
+    for y in below:
+        yield from _live_under(y, seen)
+
+
+def _entries(M: object) -> list[tuple[str, Live]]:
+    """What the entries of each live problem in a checkpoint begin with, and the problem."""
+    return [(f"problem{i if i > 1 else ''}.", P) for i, P in enumerate(live_problems(M), 1)]
 
 
 def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
@@ -221,8 +228,7 @@ def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
 
 
 def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:
-    P = _live_problem(M)
-    per_environment = run.steps // (1 if P is None else P.n_envs)
+    per_environment = run.steps // max([P.n_envs for P in live_problems(M)], default=1)
     if not run.returns.n and (run.steps == 0 or per_environment >= PATIENCE):
         raise ValueError(
             f"threshold = {threshold}: no episode has ended in {run.update} updates and {run.steps} steps, so that it "
@@ -257,13 +263,19 @@ def _stream(seed: int, update: int, use: int) -> int:
 def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict[str, float]]:
     rng, start = default_rng(_stream(seed, run.update, 0)), time.perf_counter()
     M = _with_penalty(M, run.β)
-    τs = _collect(M, π, run.θ, rng)
     critic = () if run.φ is None else (run.φ,)
-    taken = step(M, π, run.θ, *critic, rng=rng, **({} if τs is None else {"τs": τs}))
-    finished, lengths = _episodes(M, τs)
-    taken_steps = 0 if τs is None else int(τs.mask.sum())
+    with tallied() as seen, ExitStack() as scales:
+        for P in live_problems(M):
+            scales.enter_context(frozen(P))
+        if offers(M, FromSteps):
+            taken = step(M, π, run.θ, *critic, rng=rng, τs=_collected(M, π, run.θ, rng, seen))
+        else:
+            taken = step(M, π, run.θ, *critic, rng=rng)
+    finished, lengths, weights = (
+        np.concatenate([np.empty(0), *parts]) for parts in (seen.returns, seen.lengths, seen.weights)
+    )
     run.θ, run.φ, run.β = taken.θ, run.φ if taken.φ is None else taken.φ, taken.β
-    run.update, run.steps = run.update + 1, run.steps + taken_steps
+    run.update, run.steps = run.update + 1, run.steps + seen.steps
     passed = time.perf_counter() - start
     run.seconds += passed
     run.returns.extend(finished)
@@ -274,14 +286,15 @@ def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict
         "episodes": len(finished),
         "accepted": float(taken.accepted),
         "backtracks": math.nan if taken.backtracks is None else float(taken.backtracks),
-        "steps_per_second": taken_steps / passed if passed > 0 else math.nan,
+        "steps_per_second": seen.steps / passed if passed > 0 else math.nan,
         **{name: value for name, value in taken.info.items() if name in METRICS},
     }
     if taken.kl is not None:
         row["kl"] = taken.kl
     if len(finished):
-        row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.mean, np.median, np.min, np.max)}
-        row["episode_length"] = float(lengths.mean())
+        row |= {f"return_{f.__name__}": float(f(finished)) for f in (np.median, np.min, np.max)}
+        row |= {"return_mean": np.average(finished, weights=weights)}
+        row |= {"episode_length": np.average(lengths, weights=weights)}
     row = {name: float(x) for name, x in row.items()}
     run.rows.extend([row[name] for name in METRICS])
     return taken, row
@@ -289,7 +302,9 @@ def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict
 
 def _rule(M: object) -> object:
     """The rule of chapter 12 that M follows."""
-    return M.update_rule if isinstance(M, TrustRegionPolicyOptimization) else M
+    if isinstance(M, TrustRegionPolicyOptimization):
+        return M.update_rule
+    return M.rule if isinstance(M, ActorCriticUpdate) else M
 
 
 def _with_penalty(M: object, β: float | None) -> object:
@@ -298,25 +313,17 @@ def _with_penalty(M: object, β: float | None) -> object:
     if β is None or not isinstance(rule, PenalizedSurrogateUpdate):
         return M
     rule = attrs.evolve(rule, β=β)
-    return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization) else rule
+    return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization | ActorCriticUpdate) else rule
 
 
-def _collect(M: object, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories | None:
-    """The trajectories M learns from, collected here to be reported too; None where M must simulate itself."""
-    if offers(M, FromSteps):
-        return M.P.collect(π, θ, M.n, rng)
-    if isinstance(M, PolicyGradientUpdate) and isinstance(M.grad_U, RECORDED):
-        M = M.grad_U
-    return rollouts(M.P, M.b, π, θ, M.d, M.m, rng) if offers(M, FromRollouts) else None
-
-
-def _episodes(M: object, τs: Trajectories | None) -> tuple[Array, Array]:
-    """Undiscounted returns and lengths of the episodes that ended in this update."""
-    if (P := _live_problem(M)) is not None:
-        return P.episodes
-    if τs is None:
-        return np.empty(0), np.empty(0)
-    return τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+def _collected(M: FromSteps, π: Policy, θ: Array, rng: np.random.Generator, seen: Tally) -> Trajectories:
+    """A batch of M's problem, reported here where the problem does not do it."""
+    τs = M.P.collect(π, θ, M.n, rng)
+    if seen.steps == 0:
+        of_rows = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+        returns, lengths = M.P.episodes if offers(M.P, Live) else of_rows
+        tally(returns, lengths, int(τs.mask.sum()))
+    return τs
 
 
 def _limit(
@@ -342,45 +349,35 @@ def _limit(
 
 
 def _save(run: _Run, M: object, seed: int, file: Path) -> None:
-    arrays: dict[str, Array] = {
-        "θ": run.θ,
-        "rows": run.metrics,
-        "returns": run.returns.numbers,
-    }
-    if run.φ is not None:
-        arrays["φ"] = run.φ
-    P = _live_problem(M)
-    problem = {} if P is None else P.state()
-    arrays |= {f"problem.{name}": np.asarray(value) for name, value in problem.items()}
+    arrays = _kept(run, M) | {"rows": run.metrics, "returns": run.returns.numbers}
     meta = {"seed": seed, "update": run.update, "steps": run.steps, "seconds": run.seconds, "β": run.β}
     save_checkpoint(file, arrays, meta | {"metrics": list(METRICS)})
 
 
-def _restore(run: _Run, M: object, file: Path) -> int:
-    """Put the checkpoint into the run and the problem; returns the seed."""
+def _kept(run: _Run, M: object) -> dict[str, Array]:
+    """Parameters and states of live problems, by their entries in a checkpoint."""
+    arrays = {"θ": run.θ} | ({} if run.φ is None else {"φ": run.φ})
+    return arrays | {f"{prefix}{name}": np.asarray(x) for prefix, P in _entries(M) for name, x in P.state().items()}
+
+
+def _restore(run: _Run, M: object, file: Path, seed: int | None) -> int:
+    """Put the checkpoint into the run and the problem, if all of it fits them; returns the seed."""
     arrays, meta = load_checkpoint(file)
-    try:
-        θ, φ, rows, returns = arrays["θ"], arrays.get("φ"), arrays["rows"], arrays["returns"]
-        numbers = {name: meta[name] for name in ("seed", "update", "steps", "seconds")}
-        metrics, β = meta["metrics"], meta["β"]
-    except KeyError as error:
-        raise ValueError(f"{file} is not a checkpoint of a run: {error} is missing") from error
-    for name, x, own in (("θ", θ, run.θ), ("φ", φ, run.φ)):
-        shape, other = (None if y is None else y.shape for y in (own, x))
-        if shape != other:
-            raise ValueError(f"{file} holds {name} of shape {other}: this run's is {shape}")
-    for name, x in numbers.items():
-        if isinstance(x, bool) or not isinstance(x, int | float) or x < 0 or (name != "seconds" and x != int(x)):
-            raise ValueError(f"{file} holds {name} = {x!r}: must be a number >= 0")
-    if tuple(metrics) != METRICS or rows.shape != (numbers["update"], len(METRICS)) or returns.ndim != 1:
-        raise ValueError(f"{file} holds metrics of shape {rows.shape}: must be {(numbers['update'], len(METRICS))}")
-    if (P := _live_problem(M)) is not None:
-        try:
-            P.restore({name[8:]: value for name, value in arrays.items() if name.startswith("problem.")})
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"{file} does not fit this run's problem: {error}") from error
-    run.θ, run.φ, run.β, run.seconds = θ, φ, β, float(numbers["seconds"])
-    run.update, run.steps = int(numbers["update"]), int(numbers["steps"])
-    run.rows.extend(rows.ravel())
-    run.returns.extend(returns)
-    return int(numbers["seed"])
+    check_run(file, arrays, meta, _kept(run, M), seed=seed, β=_penalty(M))
+    for prefix, P in _entries(M):
+        P.restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
+    run.θ, run.φ, run.β, run.seconds = arrays["θ"], arrays.get("φ"), meta["β"], float(meta["seconds"])
+    run.update, run.steps = meta["update"], meta["steps"]
+    run.rows.extend(arrays["rows"].ravel())
+    run.returns.extend(arrays["returns"])
+    return int(meta["seed"])
+
+
+def _penalty(M: object) -> Check:
+    """What the penalty weight in a checkpoint may be: what updates of M may leave."""
+    rule = _rule(M)
+    if not isinstance(rule, PenalizedSurrogateUpdate):
+        return nothing
+    if rule.kl_target is None:
+        return between(rule.β, rule.β)
+    return between(min(rule.β, rule.β_min), max(rule.β, rule.β_max))

@@ -10,14 +10,27 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, count, count_or_zero, flag, parameters, refuse, shrink_factor
+from decision_making.checks import (
+    Array,
+    Named,
+    count,
+    count_or_zero,
+    flag,
+    optional,
+    parameters,
+    refuse,
+    shrink_factor,
+)
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problem import RNG, HasStart, Simulable, offers
 from decision_making.sampling import default_rng, sample_start
+from decision_making.sequential_problems.policy_gradient_optimization.rules import interval
 from decision_making.simulation import simulate
 from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
+from decision_making.training.entries import FLOAT32, of_kind, plain_array
+from decision_making.training.intervals import mean_interval
 
 if TYPE_CHECKING:
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
@@ -27,6 +40,14 @@ Head: TypeAlias = Bernoulli | Categorical | Gaussian | MultiCategorical
 
 HEADS = {head.__name__: head for head in (Bernoulli, Categorical, Gaussian, MultiCategorical)}
 POLICIES = {policy.__name__: policy for policy in (LinearGaussianPolicy, NeuralPolicy, SoftmaxPolicy)}
+ENTRIES = {  # of a policy's file, and what is certain of them whatever the policy
+    "θ": of_kind("f"),
+    "observation.mean": plain_array((None,), np.float64, -FLOAT32, FLOAT32),
+    "observation.variance": plain_array((None,), np.float64, 0, FLOAT32**2),
+    "action.start": of_kind("iu"),
+    "action.low": of_kind("f"),
+    "action.high": of_kind("f"),
+}
 
 
 @struct
@@ -50,8 +71,8 @@ class TrainedPolicy:
             refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}")
         x = self.action
         good = x == {} or _alike(x, {"start"}) or (_alike(x, {"low", "high"}) and (x["low"] <= x["high"]).all())
-        if not good:
-            refuse(self, "action", x, "empty, or start, or low <= high of one shape")
+        if not (good and all(np.shape(y) in _action_shapes(self.π, name) for name, y in x.items())):
+            refuse(self, "action", x, "empty, or start, or low <= high of one shape, that of the policy's actions")
 
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
@@ -63,7 +84,10 @@ class TrainedPolicy:
         if "start" in self.action:
             a = a + self.action["start"]
         if "low" in self.action:
-            a = np.clip(a, self.action["low"], self.action["high"]).astype(self.action["low"].dtype)
+            low, high = self.action["low"], self.action["high"]
+            if isinstance(self.π, NeuralPolicy) and low.ndim == 0:  # actions of such a Box have no axis of their own
+                a = a[..., 0]
+            return np.asarray(np.clip(a, low, high), low.dtype)
         return a if np.ndim(a) else a.item()
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
@@ -78,6 +102,17 @@ class TrainedPolicy:
         from decision_making.problems.running_statistics import normalized_observations  # imported where used
 
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
+
+
+def _action_shapes(π: Policy, name: str) -> list[tuple[int, ...]]:
+    """The shapes that the start of the policy's actions, or their bounds, may have."""
+    if not isinstance(π, NeuralPolicy):
+        return [(), (1,)]
+    if isinstance(π.head, Gaussian):
+        return [] if name == "start" else [(π.head.k,), *([()] if π.head.k == 1 else [])]
+    if isinstance(π.head, MultiCategorical):
+        return [(len(π.head.nvec),)] if name == "start" else []
+    return [()] if name == "start" and isinstance(π.head, Categorical) else []
 
 
 def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | None = None) -> bool:
@@ -129,6 +164,10 @@ def load_policy(path: Path | str) -> TrainedPolicy:
         return {name[len(prefix) :]: x for name, x in arrays.items() if name.startswith(prefix)}
 
     try:
+        for name, x in arrays.items():
+            if name not in ENTRIES:
+                raise ValueError(f"it has {name!r}: must be one of {', '.join(ENTRIES)}")
+            ENTRIES[name](None, Named(name), x)
         return TrainedPolicy(_rebuilt(meta["policy"]), arrays["θ"], group("observation."), group("action."))
     except DAMAGED as error:
         raise ValueError(f"{path} is not a saved policy: {error}") from error
@@ -164,9 +203,12 @@ def _rebuilt(described: Mapping[str, Any]) -> Policy:
     return NeuralPolicy(tuple(described["sizes"]), HEADS[described["head"]](described["size"]))
 
 
+FEW = 20  # episodes below which an interval says little
+
+
 @struct
 class Evaluation:
-    """Mean return of a policy with a bootstrap interval, and the returns it comes from."""
+    """Mean return of a policy with an interval for what it is in the long run, and the returns it comes from."""
 
     mean: float  # mean return
     low: float  # lower end of the interval
@@ -175,7 +217,9 @@ class Evaluation:
     lengths: Array = field(repr=False)  # steps of the episodes (episodes,)
 
     def __str__(self) -> str:
-        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g}, {len(self.returns)} episodes)"
+        n = len(self.returns)
+        few = "" if n >= FEW else f"; with fewer than {FEW} the interval says little"
+        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g}, {n} episodes{few})"
 
 
 def evaluate(
@@ -187,19 +231,27 @@ def evaluate(
     seed: int = 0,
     confidence: float = 0.95,
     d: int | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Evaluation:
     """Play whole episodes and report their undiscounted return.
 
     `problem` is a gymnasium id, environment or factory, a `GymnasiumProblem` (whose episodes are ended), or a problem
     with a sampler TR and a start distribution b, for episodes of d steps. Actions are the most likely ones, or drawn
-    with mode=False. The interval is a percentile bootstrap over the episodes. All draws follow from the seed.
+    with mode=False. All draws follow from the seed.
 
-    Raises ValueError for episodes < 2, a confidence outside (0, 1), or a missing d.
+    The interval is that of `mean_interval`, which says what it covers. With fewer than 20 episodes it says little, and
+    so does `str` of the result. It has a width where all returns are equal, too, for 20 equal ones do not show that one
+    in ten is not different: by as much as `bounds` allow, the least and the greatest return that an episode can have;
+    else by the return itself, or 1.
+
+    Raises ValueError for episodes < 2, a confidence outside (0, 1), bounds that are not two numbers around all
+    returns, or a missing d.
     """
     if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
         refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
     shrink_factor(None, Named("confidence"), confidence)
     flag(None, Named("mode"), mode)
+    optional(interval)(None, Named("bounds"), bounds)
     count_or_zero(None, Named("seed"), seed)
     if not isinstance(policy, TrainedPolicy):
         refuse(None, "policy", policy, "a TrainedPolicy, as load_policy gives", TypeError)
@@ -218,15 +270,9 @@ def evaluate(
         returns, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
     else:
         returns, lengths = _played(problem, act, episodes, seed)
-    mean = float(returns.mean())
-    if np.ptp(returns) == 0:
-        return Evaluation(mean, mean, mean, returns, lengths)
-    from scipy import stats  # imported where used
-
-    interval = stats.bootstrap(
-        (returns,), np.mean, confidence_level=confidence, method="percentile", rng=np.random.default_rng(seed)
-    ).confidence_interval
-    return Evaluation(mean, float(interval.low), float(interval.high), returns, lengths)
+    if bounds is not None and not (bounds[0] <= returns.min() and returns.max() <= bounds[1]):
+        refuse(None, "bounds", bounds, f"around all returns, from {returns.min():g} to {returns.max():g}")
+    return Evaluation(float(returns.mean()), *mean_interval(returns, confidence, bounds), returns, lengths)
 
 
 def _played(

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from decision_making.checks import Array, refuse
-from decision_making.files import naming, remove_leftovers, write_whole
+from decision_making.files import naming, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
-from decision_making.training.configuration import Configuration, Parts, is_textbook
+from decision_making.training.configuration import LONGEST, Configuration, Parts, is_textbook
 from decision_making.training.history import METRICS, History
 from decision_making.training.loop import CHECKPOINT, OfAProblem, recorded_rows, train
 from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
@@ -94,7 +94,7 @@ def read_configuration(folder: Path | str, **changes: object) -> Configuration:
     if not file.is_file():
         raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing")
     try:
-        return Configuration.from_toml(file.read_text(encoding="utf-8"), **changes)
+        return Configuration.from_toml(short_text(file, LONGEST), **changes)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{file}: {error}") from error
 
@@ -106,7 +106,10 @@ def read_metrics(folder: Path | str) -> dict[str, list[float]]:
         raise FileNotFoundError(f"{folder} holds no run: {TABLE} is missing")
     with open(file, newline="", encoding="utf-8", errors="replace") as opened:
         whole = opened.read().rpartition("\n")[0]  # the last number of a line without an end may lack digits
-    lines = list(csv.reader(whole.splitlines()))
+    try:
+        lines = list(csv.reader(whole.splitlines()))
+    except csv.Error as error:
+        raise ValueError(f"{file}: {error}") from error
     if not lines or tuple(lines[0]) != METRICS:
         raise ValueError(f"{file}: the first line must name the metrics {', '.join(METRICS)}")
     rows = [row for row in map(_numbers, lines[1:]) if row is not None]
@@ -135,7 +138,8 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     mean return of the episodes that ended in an update, smoothed over the last ten updates with any. Raises
     ModuleNotFoundError where matplotlib is not installed.
     """
-    from decision_making.pictures.curves import curve, figure, write_figure  # imported where used
+    from decision_making.pictures.canvas import write_figure  # imported where used
+    from decision_making.pictures.curves import curve, figure
 
     groups: dict[tuple[str, str], list[Curve]] = {}
     titles: dict[str, None] = {}
@@ -227,7 +231,7 @@ def _numbers(cells: list[str]) -> list[float] | None:
 
 def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
     M, π, θ, φ = parts
-    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT) if resume else []
+    rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT, c["seed"]) if resume else []
     remove_leftovers(folder)
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []

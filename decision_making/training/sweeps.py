@@ -19,7 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from decision_making.checks import is_number
+from decision_making.checks import is_number, printable
+from decision_making.files import short_text
 from decision_making.problem import offers
 from decision_making.training import runs
 from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, Configuration, defaults
@@ -186,6 +187,8 @@ def _values(name: str, x: object) -> list[object]:
         return [x]  # a list is one value here; Configuration refuses an empty one where it must not be
     if not len(x):
         raise ValueError(f"{name} = {x!r}: must have at least one value")
+    if len(x) > MOST:
+        raise ValueError(f"{name}: the grid has {len(x)} runs: must be at most {MOST}")
     return list(x)
 
 
@@ -276,7 +279,7 @@ def _not_through_a_link(path: str, flags: int) -> int:
 
 def _result(path: Path) -> Row:
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
+        row = json.loads(short_text(path, 1 << 16))
         found = {name: row[name] for name in RESULTS}
         for name, x in found.items():
             if not (isinstance(x, str) if name == "reason" else is_number(x) or (x is None and name == "return")):
@@ -310,5 +313,12 @@ def _csv(rows: list[Row]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({k: json.dumps(x) if isinstance(x, list | bool) else x for k, x in row.items()} for row in rows)
+    writer.writerows({name: _cell(x) for name, x in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(x: object) -> object:
+    """A value in a table. A text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    if isinstance(x, str):
+        return f"'{printable(x)}" if x.startswith(("=", "+", "-", "@")) else printable(x)
+    return json.dumps(x) if isinstance(x, list | bool) else x

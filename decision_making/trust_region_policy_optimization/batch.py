@@ -29,11 +29,11 @@ class Batch(SurrogateWith):
     """
 
     max_kl: float | None = field(default=None, kw_only=True)  # bound on the KL divergence in any one state
-    cg_iterations: int = field(default=10, kw_only=True)
+    cg_iterations: int = field(default=10, kw_only=True)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True)  # share of the states in the Fisher matrix
-    minibatch: int = field(default=64, kw_only=True)
-    rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)
-    info: dict[str, float] = field(factory=dict, kw_only=True)  # how far conjugate gradients came
+    minibatch: int = field(default=64, kw_only=True)  # environment steps used by one step of Adam
+    rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)  # random numbers
+    info: dict[str, float] = field(factory=dict, kw_only=True)  # iterations and residual of conjugate gradients
 
     @cached_property
     def share(self) -> Array:
@@ -67,13 +67,16 @@ class Batch(SurrogateWith):
         return self.start.objective_gradient
 
     def natural(self, M: Any) -> Array:
-        """θ + √(2ε / xᵀFx) x with (F + cI) x = g by conjugate gradients, (n,); `info` says how far they came."""
+        """θ + √(2ε / xᵀHx) x with H x = g by conjugate gradients, H = F + cI, (n,).
+
+        θ itself if xᵀHx is not positive; not finite if g is not. Iterations and relative residual are put into `info`.
+        """
         g = self.gradient()
         if not all_finite(g):
             self.info.update(cg_iterations=0.0, cg_residual=math.nan)
             return np.full_like(self.θ, np.nan)
         scale = np.max(abs(g))
-        g = g / scale if scale > 0 else g  # the step does not depend on it, and products might overflow or vanish
+        g = g / scale if scale > 0 else g  # leaves the step the same; without it products might overflow or underflow
         r, iterations = g, 0
 
         def seen(x: Array, residual: Array) -> None:
@@ -114,12 +117,12 @@ class Batch(SurrogateWith):
         return adam(lambda θ, i: -slope(self.rows(i).at(θ)), self.θ, N, k_max, self.minibatch, α, self.rng)
 
     def rows(self, i: Array) -> Batch:
-        """The surrogates of some of the steps."""
+        """The surrogates of the steps with the numbers i."""
         return Batch(self.π, self.θ, self.τs[i], self.γ, G=self.G[i])
 
     @cached_property
     def objective_at_θ(self) -> float:
-        """Mean of Â: every recorded action has a positive density, which `check_likelihoods` saw to."""
+        """Mean of Â, since every ratio is 1: `check_likelihoods` has refused actions without a positive density."""
         return self.mean(lambda i: np.ones_like(self.logp))
 
     @cached_property
@@ -134,18 +137,19 @@ class Batch(SurrogateWith):
         return self.start if np.array_equal(θ_new, self.θ) else BatchPoint(self, θ_new)
 
     def refusal(self, point: Point) -> Status | None:
-        """A point where the surrogates overflow, or the divergence in some state exceeds max_kl."""
+        """Why the step may not go to the point: a surrogate overflows, or the divergence in a state exceeds max_kl."""
         if not point.overflows:
             return None
         beyond = self.max_kl is not None and isinstance(point, BatchPoint) and point.largest_kl > self.max_kl
         return Status.BEYOND_MAX_KL if beyond else Status.SURROGATE_OVERFLOWS
 
     def _blocks(self) -> Iterator[slice]:
+        """One block of all steps."""
         return iter([slice(None)])  # the policy sees to its own blocks
 
 
 class BatchPoint(Point):
-    """A point that looks at the policy once: for the objective, the constraint and the largest divergence."""
+    """A point that computes the policy once, for the objective, the constraint and the largest divergence."""
 
     model: Batch
 
@@ -156,13 +160,13 @@ class BatchPoint(Point):
 
     @cached_property
     def kl(self) -> Array:
-        """The KL divergence in each visited state, (N, 1)."""
+        """The KL divergence in each visited state, in nats, (N, 1)."""
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             return self.model.policy.kl(self.policy, self.model.τs.a)
 
     @cached_property
     def largest_kl(self) -> float:
-        """KL in the visited state where it is largest."""
+        """The largest KL divergence in a visited state, in nats."""
         return float(np.max(self.kl))
 
     @cached_property

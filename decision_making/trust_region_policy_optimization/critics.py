@@ -62,7 +62,7 @@ class TableCritic:
     array([1., 7., 3.])
     """
 
-    n_states: int = field(validator=count)
+    n_states: int = field(validator=count)  # number of states
 
     @property
     def n(self) -> int:
@@ -194,7 +194,7 @@ class NeuralCritic:
     """
 
     sizes: tuple[int, ...] = field(converter=widths, validator=layers)  # widths of the state and of the hidden layers
-    optimizer: str = field(default="lbfgs", kw_only=True, validator=one_of("lbfgs", "adam"))
+    optimizer: str = field(default="lbfgs", kw_only=True, validator=one_of("lbfgs", "adam"))  # "lbfgs" or "adam"
     iterations: int = field(default=10, kw_only=True, validator=count)  # iterations of L-BFGS, or passes of Adam
     learning_rate: float = field(default=1e-3, kw_only=True, validator=positive)  # of Adam
     minibatch: int = field(default=128, kw_only=True, validator=count)  # states in a minibatch of Adam

@@ -1,4 +1,4 @@
-"""Conjugate gradients (Hestenes and Stiefel 1952) with products, for a step that may stop early."""
+"""Conjugate gradients (Hestenes and Stiefel 1952), from matrix-vector products alone; they may be stopped early."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def conjugate_gradients(
     F is a function v ↦ F v, its matrix symmetric and positive semidefinite. Every iterate satisfies gᵀx = xᵀFx, so the
     step scaled by √(2δ / xᵀFx) meets the quadratic constraint however early it stops. Stops where the residual falls
     to tolerance · ‖g‖, and before a direction p whose curvature pᵀFp is not positive or not finite: with x = 0 if that
-    is the first one. `callback(x, g - F x)` sees each iterate and its residual. All vectors are of g's own type.
+    is the first one. `callback(x, g - F x)` is called with each iterate and its residual. All vectors have g's
+    dtype. Raises ValueError or TypeError if `iterations` is not a whole number of at least 1.
 
     >>> conjugate_gradients(lambda v: np.array([2.0, 1.0]) * v, np.array([2.0, 3.0]), iterations=2).round(6)
     array([1., 3.])

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from decision_making.checks import Array, Named, count, is_number, refuse
 from decision_making.mdp import check_every_action_available
 from decision_making.problem import Enumerable, offers
-from decision_making.sampling import start_distribution
+from decision_making.sampling import is_vector, start_distribution
 from decision_making.sequential_problems.exact_solution_methods import (
     TIE,
     action_probabilities,
@@ -324,7 +324,7 @@ def _require_discount(P: Enumerable) -> None:
 
 def _start(P: Enumerable, b: ArrayLike) -> Array:
     """b as a probability vector (S,)."""
-    if callable(b) or callable(getattr(b, "rvs", None)):
+    if not is_vector(b):
         refuse(None, "b", b, f"a probability vector ({len(P.S)},)", TypeError)
     start_distribution(None, Named("b"), b)
     b = np.asarray(b, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Trust region policy optimization and its relatives: one struct, one option apart, from the parts of chapter 12."""
+"""Trust region policy optimization and its relatives: one struct, whose `rule` is any rule of chapter 12."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from decision_making.checks import (
     share,
 )
 from decision_making.policies import Policy
+from decision_making.problem import RNG, Collects, Critic, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.advantages import (
     end_states,
@@ -40,12 +41,14 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     PolicyGradientUpdate,
     RestrictedPolicyUpdate,
     Rule,
+    Status,
     Step,
     TrustRegionUpdate,
     WithCritic,
     check_critic,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Change
 from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
@@ -59,13 +62,15 @@ from decision_making.verbs import follow, known, step, update
 
 
 def _critic(M: Any, attribute: Any, critic: Any) -> None:
-    if not all(callable(getattr(critic, verb, None)) for verb in ("init", "predict", "fit")):
+    """Attrs validator: a `Critic`."""
+    if not offers(critic, Critic):
         refuse(
             M, attribute.name, critic, "a critic, with init(rng), predict(φ, s) and fit(φ, s, targets, rng)", TypeError
         )
 
 
 def _rule(M: Any, attribute: Any, rule: Any) -> None:
+    """Attrs validator: a short name of a rule, or a struct that `follow` knows."""
     if isinstance(rule, str):
         one_of(*NAMED_RULES)(M, attribute, rule)
     elif follow.dispatch(type(rule)) is follow.dispatch(object):
@@ -73,7 +78,7 @@ def _rule(M: Any, attribute: Any, rule: Any) -> None:
         refuse(M, attribute.name, rule, allowed, TypeError)
 
 
-# the rules that have short names, and the settings in which TRPO's practice departs from a struct's own defaults
+# struct of each short name, and the settings that are needed or that differ from the struct's own defaults
 NAMED_RULES: dict[str, tuple[type[Rule], dict[str, Any]]] = {
     "trust_region": (TrustRegionUpdate, {"α": 0.8, "max_backtracks": 10, "damping": 0.1}),
     "natural": (NaturalPolicyUpdate, {"damping": 0.1}),
@@ -82,11 +87,13 @@ NAMED_RULES: dict[str, tuple[type[Rule], dict[str, Any]]] = {
     "clamped": (ClampedSurrogateUpdate, {"ε": 0.2, "α": 3e-4, "k_max": 10}),
     "gradient": (PolicyGradientUpdate, {"α": 3e-4}),
 }
-BOUNDED = (TrustRegionUpdate, NaturalPolicyUpdate, RestrictedPolicyUpdate)  # whose ε is TRPO's δ
+BOUNDED = (TrustRegionUpdate, NaturalPolicyUpdate, RestrictedPolicyUpdate)  # rules with a bound ε, which is TRPO's δ
 
 
 def named_rule(name: str, **settings: Any) -> Any:
-    """The rule with that short name as a struct of chapter 12 without evidence, with some of its settings replaced.
+    """The rule with that short name, as a struct of chapter 12 without evidence, with some of its settings replaced.
+
+    Raises ValueError for an unknown name and for a setting out of range, TypeError for a setting the rule has not.
 
     >>> named_rule("clamped", ε=0.1).ε
     0.1
@@ -100,11 +107,12 @@ def named_rule(name: str, **settings: Any) -> Any:
 
 @struct(repr=False)
 class TrustRegionPolicyOptimization(WithCritic):
-    """The TRPO paper's update on a batch of n environment steps; settings named and defaulted as the field has them.
+    """The update of Schulman et al., Trust Region Policy Optimization (2015), on a batch of n environment steps.
 
-    The trust-region update of chapter 12 with the paper's four substitutions. The surrogate objective is the mean over
-    the batch of w Â, the constraint the mean of KL(π_θ ‖ π_θ_new) over the visited states, the natural direction comes
-    from conjugate gradients with Fisher products, and a line search ends the step.
+    It is the trust-region update of chapter 12 with four substitutions: the surrogate objective is the mean over the
+    batch of w Â, the constraint the mean of KL(π_θ ‖ π_θ_new) over the visited states, the natural direction comes from
+    conjugate gradients with Fisher products, and a line search ends the step. Names and defaults of the settings are
+    those in common use.
 
     `rule` says what is done with them: a struct of chapter 12, such as `TrustRegionUpdate.rule(ε=0.01, α=0.8)`, or a
     short name. "trust_region": the natural step and the line search. "natural": that step without the search
@@ -124,7 +132,7 @@ class TrustRegionPolicyOptimization(WithCritic):
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
-    advantage: str = field(
+    advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
         validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),
@@ -154,15 +162,24 @@ class TrustRegionPolicyOptimization(WithCritic):
 
 @step.register
 def trust_region_policy_optimization_step(
-    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+    M: TrustRegionPolicyOptimization,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
-    θ, φ, rng = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng)
+    θ, φ, rng, rule = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng), M.update_rule
     τs = recorded_batch(M, π, θ, rng, τs)
+    if not τs.mask.any():
+        β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
+        return Step(θ, Status.NO_DATA, β=β, φ=φ, M=M, rule=rule, θ_old=θ, change=Change(None, (0.0, 0.0)))
     A, targets, V = estimates(M, φ, τs)
     here = batch(M, π, θ, τs, A, rng)
-    taken = follow(M.update_rule, here)
+    taken = follow(rule, here)
     before, (s, _, _) = here.start.objective, τs.flat()
     info = here.info | {
         "surrogate_before": before,
@@ -175,15 +192,21 @@ def trust_region_policy_optimization_step(
 
 @update.register
 def updated_policy_and_critic(
-    M: TrustRegionPolicyOptimization, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None
+    M: TrustRegionPolicyOptimization,
+    π: Policy,
+    θ: Array,
+    φ: Array | None = None,
+    *,
+    rng: RNG = None,
+    τs: Trajectories | None = None,
 ) -> tuple[Array, Array | None]:
-    """`step(...)`.θ and .φ."""
+    """The parameters of policy and critic after the step, (n,) and (n_φ,)."""
     taken = trust_region_policy_optimization_step(M, π, θ, φ, rng=rng, τs=τs)
     return taken.θ, taken.φ
 
 
-def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: Any = None) -> Batch:
-    """The local model of the real steps of τs with advantages A (N,).
+def batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, τs: Trajectories, A: Array, rng: RNG = None) -> Batch:
+    """The local model around θ (n,) of the N real steps of τs with advantages A (N,).
 
     Raises ValueError naming the first recorded action that π_θ could not have drawn.
     """
@@ -211,9 +234,13 @@ def check_likelihoods(here: Batch, τs: Trajectories) -> None:
 
 
 def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng: np.random.Generator, τs: Any) -> Any:
-    """The given trajectories, else n environment steps collected by M.P."""
+    """The given trajectories τs, else M.n environment steps collected by M.P.
+
+    Raises TypeError if τs is not a `Trajectories`, or M.P cannot collect; ValueError if τs has a number that is not
+    finite.
+    """
     if τs is None:
-        if not callable(getattr(M.P, "collect", None)):
+        if not offers(M.P, Collects):
             raise TypeError(f"P = {M.P!r}: must collect environment steps, as GymnasiumProblem does, or τs be given")
         return M.P.collect(π, θ, M.n, rng)
     check_trajectories(τs)
@@ -222,12 +249,12 @@ def recorded_batch(M: TrustRegionPolicyOptimization, π: Policy, θ: Array, rng:
 
 
 def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) -> tuple[Array, Array, Array]:
-    """Of the real steps (N,): advantages, the critic's targets, and the critic's values V.
+    """Advantages, the critic's targets and the critic's values V of the N real steps, each (N,).
 
-    With γ and λ of M and the critic's V, bootstrapped where a trajectory was cut: "generalized" is Σ (γλ)^l δ_{k+l},
-    "baseline" the same with λ = 1, that is the local reward-to-go minus V. "reward_to_go" and "total_return" are
-    those of the recorded rewards alone, and have no use for the critic. The targets are always generalized advantage
-    plus V.
+    M.advantage says which advantages. "generalized" is Σ_l (γλ)^l δ_{k+l}, with the critic's value in place of the
+    rewards after a cut; "baseline" is the same with λ = 1, that is the local reward-to-go minus V. "reward_to_go" and
+    "total_return" are those of the recorded rewards alone, and do not use the critic. The targets are always the
+    generalized advantage plus V. Raises ValueError naming the trajectory if a number overflows.
     """
     V = np.zeros(τs.mask.shape)
     V[τs.mask] = M.critic.predict(φ, τs.s[τs.mask])
@@ -251,17 +278,17 @@ def estimates(M: TrustRegionPolicyOptimization, φ: Array, τs: Trajectories) ->
 
 
 def explained_variance(targets: Array, V: Array) -> float:
-    """1 - Var(targets - V) / Var(targets), the share the critic had foreseen; NaN if the targets are constant."""
+    """1 - Var(targets - V) / Var(targets), the share that the critic predicted; NaN if the targets are constant."""
     scale = float(np.max(abs(targets), initial=0)) or 1.0
     spread = float(np.std(targets / scale, dtype=np.float64))
-    if not spread > 8 * np.finfo(np.float64).eps:  # below that it is the rounding of a constant
+    if not spread > 8 * np.finfo(np.float64).eps:  # constant up to floating-point error
         return math.nan
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 
 
 @how.register
 def how_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken: Step) -> str:
-    """As its rule; but ascents are Adam's."""
+    """By its rule, as that describes itself; but the ascents are made by Adam."""
     if isinstance(taken.rule, PolicyGradientUpdate):
         return f" by one step of Adam with α = {taken.rule.α:g}; nothing bounds the divergence"
     ascends = isinstance(taken.rule, ClampedSurrogateUpdate | PenalizedSurrogateUpdate)
@@ -270,7 +297,9 @@ def how_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken
 
 @critic_said.register
 def critic_of_trust_region_policy_optimization(M: TrustRegionPolicyOptimization, taken: Step) -> str:
-    """What the critic was fitted to, and what it had foreseen."""
-    foresaw = taken.info["explained_variance"]
-    share = "" if math.isnan(foresaw) else f"; before, it explained {foresaw:.0%} of their variance"
+    """What the critic was fitted to, and how much of it the critic had predicted."""
+    if taken.status is Status.NO_DATA:
+        return "The critic had nothing to be fitted to."
+    predicted = taken.info["explained_variance"]
+    share = "" if math.isnan(predicted) else f"; before, it explained {predicted:.0%} of their variance"
     return f"The critic was fitted to this batch's targets{share}."

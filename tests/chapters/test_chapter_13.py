@@ -6,12 +6,17 @@ import pytest
 
 from decision_making import ActorCriticUpdate, LinearGaussianPolicy, rollouts
 from decision_making.trajectories import local_rewards_to_go
-from tests.support import assert_main_agrees, judged, script
+from tests.support import assert_main_agrees, judged, script, table
 
 
 @pytest.fixture(scope="module")
 def chapter():
     return script("13")
+
+
+@pytest.fixture(scope="module")
+def values():
+    return table("13")
 
 
 def test_generalized_advantages_worked_by_hand(chapter):
@@ -66,7 +71,7 @@ def test_exercise_13_4_gradients(chapter):
     np.testing.assert_allclose(formula[1:], [1, 0.3, 0.09, 0.25], rtol=1e-12)
 
 
-def test_figure_13_1_starts_together_and_reaches_the_optimum(chapter):
+def test_figure_13_1_starts_together_and_reaches_the_optimum(chapter, values):
     data = chapter.figure_13_1(iterations=40, seeds=4)
     assert list(data) == ["actor-critic", "λ = 0.5", "λ = 0.7", "λ = 0.9"]
     for run in data.values():
@@ -76,16 +81,16 @@ def test_figure_13_1_starts_together_and_reaches_the_optimum(chapter):
         assert np.median(run["U"][:, -1]) > -0.3
         lengths = np.linalg.norm(np.diff(run["θ"], axis=1), axis=2)
         assert lengths.max() < 0.1 + 1e-12
-    assert judged(chapter, chapter.compare_13_1, data)
+    assert judged(values.compare_13_1, data)
 
 
-def test_example_13_2_converges_for_every_noise(chapter):
+def test_example_13_2_converges_for_every_noise(chapter, values):
     data = chapter.example_13_2(seeds=2)
     for run in data.values():
         assert run["θ"].shape == (2, 51, 1)
         assert np.all(run["φ"][:, 0] == [0, 1, 0, -1])
         assert np.all(abs(run["θ"][:, -1] + 1) < 0.15)
-    assert judged(chapter, chapter.compare_13_2, data)
+    assert judged(values.compare_13_2, data)
 
 
 def test_regulator_page_counts_every_simulated_step(chapter):
@@ -141,20 +146,20 @@ def test_regulator_page_keeps_runs_that_blow_up(chapter):
     assert utilities[-1] == chapter.BLOW_UP
 
 
-def test_steps_until_the_median_is_below_the_bound(chapter):
+def test_steps_until_the_median_is_below_the_bound(values):
     losses = np.array([[3.0, 1.0, 0.5], [3.0, 2.0, 0.7]])
-    assert chapter.steps_until(losses, np.array([0, 10, 20]), 1.0) == 20
-    assert chapter.steps_until(losses, np.array([0, 10, 20]), 0.1) == np.inf
+    assert values.steps_until(losses, np.array([0, 10, 20]), 1.0) == 20
+    assert values.steps_until(losses, np.array([0, 10, 20]), 0.1) == np.inf
 
 
-def test_a_slower_advantage_or_a_lost_policy_is_noticed(chapter):
+def test_a_slower_advantage_or_a_lost_policy_is_noticed(chapter, values):
     data = chapter.figure_13_1(iterations=40, seeds=1)
     worse = {**data, "λ = 0.5": {**data["λ = 0.5"], "U": np.full((1, 41), -20.0)}}
-    assert not judged(chapter, chapter.compare_13_1, worse)
+    assert not judged(values.compare_13_1, worse)
     lost = {**data, "λ = 0.7": {**data["λ = 0.7"], "θ": np.zeros((1, 41, 2))}}
-    assert not judged(chapter, chapter.compare_13_1, lost)
-    assert not judged(chapter, chapter.compare_critics, [np.array([0.0, -0.7]), np.zeros(3)])
+    assert not judged(values.compare_13_1, lost)
+    assert not judged(values.compare_critics, [np.array([0.0, -0.7]), np.zeros(3)])
 
 
-def test_main_agrees_with_the_book_and_writes_the_figures(chapter, tmp_path, capsys):
-    assert_main_agrees(chapter, tmp_path / "new", capsys, ("figure_13_1", "example_13_2", "regulator_page"))
+def test_main_agrees_with_the_book_and_writes_the_figures(values, tmp_path, capsys):
+    assert_main_agrees(values, tmp_path / "new", capsys, ("figure_13_1", "example_13_2", "regulator_page"))

@@ -1,6 +1,5 @@
 """The script of the TRPO paper: its numbers by other means, its figures, and its verdict."""
 
-import sys
 from itertools import pairwise
 
 import autograd.numpy as anp
@@ -9,7 +8,8 @@ import pytest
 from autograd import grad, hessian
 
 from decision_making import MDP
-from tests.support import script
+from decision_making.pictures.canvas import write_figure
+from tests.support import judged, script, table
 
 
 @pytest.fixture(scope="module")
@@ -18,33 +18,38 @@ def chapter():
 
 
 @pytest.fixture(scope="module")
-def data(chapter):
-    return {item.name: item.compute(**item.fast) for item in chapter.THEORY}
+def values():
+    return table("trpo")
 
 
 @pytest.fixture(scope="module")
-def algorithm_1(chapter, data):
-    return data[chapter.THEORY[1].name]
+def data(values):
+    return {item.name: item.compute(**item.fast) for item in values.THEORY}
 
 
 @pytest.fixture(scope="module")
-def badly_scaled(chapter, data):
-    return data[chapter.THEORY[2].name]
+def algorithm_1(values, data):
+    return data[values.THEORY[1].name]
 
 
-def test_every_row_agrees(chapter, data):
-    report = sys.modules["report"].Report("")
-    for item in chapter.THEORY:
+@pytest.fixture(scope="module")
+def badly_scaled(values, data):
+    return data[values.THEORY[2].name]
+
+
+def test_every_row_agrees(values, data):
+    report = values.Report("")
+    for item in values.THEORY:
         item.compare(report, data[item.name])
     assert len(report.rows) == 14
     assert [row for row in report.rows if not row[4]] == []
 
 
-def test_figures_are_written_and_not_blank(chapter, data, tmp_path):
+def test_figures_are_written_and_not_blank(values, data, tmp_path):
     imread = pytest.importorskip("matplotlib.image").imread
-    for item in chapter.THEORY:
+    for item in values.THEORY:
         if item.draw is not None:
-            image = imread(sys.modules["report"].save(item.draw, data[item.name], tmp_path / "x.png", item.size))
+            image = imread(write_figure(item.draw(data[item.name]), tmp_path / "x.png"))
             assert image.shape[1] >= 700
             assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 50
 
@@ -136,9 +141,9 @@ def test_trust_region_steps_stay_within_the_radius(chapter, badly_scaled):
     assert (np.diff(badly_scaled["η"]["trust region", "θ"]) > 0).all()
 
 
-def test_main_prints_the_table_and_writes_the_figures(chapter, tmp_path, capsys):
+def test_main_prints_the_table_and_writes_the_figures(values, tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    assert chapter.main(tmp_path, fast=True, progress=False) == 0
+    assert values.main(tmp_path, fast=True, progress=False) == 0
     printed = capsys.readouterr().out
     assert "rows agree" in printed
     assert "DO NOT" not in printed
@@ -176,11 +181,6 @@ def test_cart_pole_is_solved(chapter):
     assert np.nanmax(history["kl"]) <= 0.01
 
 
-def test_anatomy_that_does_not_add_up_is_a_no(chapter, anatomy):
-    from report import Report
-
-    good, bad = Report("good"), Report("bad")
-    chapter.compare_anatomy(good, anatomy)
-    chapter.compare_anatomy(bad, anatomy | {"quadratic KL": 0.02})
-    assert good.agrees
-    assert not bad.agrees
+def test_anatomy_that_does_not_add_up_is_a_no(values, anatomy):
+    assert judged(values.compare_anatomy, anatomy)
+    assert not judged(values.compare_anatomy, anatomy | {"quadratic KL": 0.02})

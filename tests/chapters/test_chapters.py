@@ -1,5 +1,6 @@
 """The chapter scripts: every row of their tables agrees, every figure is drawn, whatever way they are loaded."""
 
+import ast
 import dataclasses
 import subprocess
 import sys
@@ -12,17 +13,17 @@ import attrs
 import numpy as np
 import pytest
 
-from decision_making import Step
+from decision_making import Step, book
+from decision_making.pictures import updates
+from decision_making.pictures.canvas import write_figure
 from decision_making.sequential_problems.policy_gradient_optimization import Status
-from tests.support import assert_described, script
+from tests.support import assert_described, script, table
 
 imread = pytest.importorskip("matplotlib.image").imread
 
-FOLDER = Path(__file__).resolve().parents[2] / "chapters"
-
-
-CHAPTERS = [script("11"), script("12")]
-report = sys.modules["report"]
+SCRIPTS = book.scripts()
+CHAPTERS = [table("11"), table("12")]
+report, items = book.part("book_values.report"), book.part("book_values.items")
 ITEMS = [item for chapter in CHAPTERS for item in chapter.ITEMS]
 by_name = pytest.mark.parametrize("item", ITEMS, ids=lambda item: item.name.replace(" ", "_"))
 
@@ -63,8 +64,7 @@ def test_an_item_returns_finite_data(item):
 
 @pytest.mark.parametrize("item", [i for i in ITEMS if i.draw], ids=lambda item: item.file)
 def test_a_figure_is_written_and_not_blank(item, tmp_path):
-    path = report.save(item.draw, data_of(item.name), tmp_path / f"{item.file}.png", item.size)
-    image = imread(path)
+    image = imread(write_figure(item.draw(data_of(item.name)), tmp_path / f"{item.file}.png"))
     assert image.shape[1] >= 700
     assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 50
 
@@ -74,9 +74,9 @@ def test_the_names_of_figures_are_distinct():
     assert len(set(files)) == len(files) == 11
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.__name__[:4])
-def test_every_example_figure_and_exercise_has_a_docstring_and_an_item(chapter):
-    assert_described(chapter)
+@pytest.mark.parametrize("number", ["11", "12"])
+def test_every_example_figure_and_exercise_has_a_docstring_and_an_item(number):
+    assert_described(script(number), table(number))
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_main_returns_1_where_a_row_disagrees(short, tmp_path, capsys, monkeypat
 
 
 def test_main_without_matplotlib_prints_the_table_and_says_what_to_install(short, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
+    monkeypatch.setattr(items, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'decision-making\[plot\]'"):
         short.main(out=tmp_path / "figures", fast=True)
@@ -153,20 +153,19 @@ def test_sampled_numbers_agree_within_five_standard_errors():
 def test_a_script_loads_by_path_from_another_folder(tmp_path):
     code = f"""
 import importlib.util, sys
-spec = importlib.util.spec_from_file_location("ch12", {str(FOLDER / "ch12_policy_gradient_optimization.py")!r})
+spec = importlib.util.spec_from_file_location("ch12", {str(SCRIPTS["12"])!r})
 module = importlib.util.module_from_spec(spec)
 sys.modules["ch12"] = module
 spec.loader.exec_module(module)
 assert "matplotlib" not in sys.modules
-print(len(module.ITEMS))
+print(module.example_12_1()["step"].backtracks)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == str(len(CHAPTERS[1].ITEMS))
+    assert done.stdout.strip() == "0"
 
 
 def test_a_script_runs_as_a_program():
-    script = FOLDER / "ch12_policy_gradient_optimization.py"
-    done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, str(SCRIPTS["12"]), "--help"], capture_output=True, text=True, check=True)
     assert "--fast" in done.stdout
     assert "--out" in done.stdout
 
@@ -176,7 +175,7 @@ EXPLORER = CHAPTERS[1].trust_region
 
 @pytest.mark.parametrize(("θ", "ε"), [((0.0, 1.0), 1.0), ((-0.5, 0.5), 2.0), ((-1.0, 0.1), 0.01), ((-0.5, -0.5), 1.0)])
 def test_trust_region_explorer_holds_the_step_and_the_edge_and_agrees_with_the_exact_update(θ, ε):
-    chapter = CHAPTERS[1]
+    chapter = script("12")
     data = EXPLORER(θ=θ, ε=ε, points=21)
     x, y, kl = data["constraint"]
     for point in (data["θ"], *data["candidates"]):
@@ -193,13 +192,11 @@ def test_trust_region_explorer_holds_the_step_and_the_edge_and_agrees_with_the_e
 
 def test_line_search_that_accepts_nothing_shows_no_accepted_point():
     data = EXPLORER(points=15)
-    figure = report.empty_figure()
     for accepted in (True, False):
         data["step"] = attrs.evolve(data["step"], status=Status.ACCEPTED if accepted else Status.NOTHING_ACCEPTED)
-        CHAPTERS[1].draw_trust_region(data, figure)
-        lines = {line.get_label(): len(line.get_xdata()) for line in figure.axes[0].lines}
+        ax = updates.explained_line_search(data).axes[0]
+        lines = {line.get_label(): len(line.get_xdata()) for line in ax.lines}
         assert (lines["rejected"], lines["accepted"]) == ((1, 1) if accepted else (2, 0))
-        figure.clear()
 
 
 def test_one_figure_by_any_of_its_names_with_parameters_of_its_own(tmp_path, capsys):
@@ -212,3 +209,52 @@ def test_one_figure_by_any_of_its_names_with_parameters_of_its_own(tmp_path, cap
     with pytest.raises(ValueError, match=r"figure 12.6: has no θ to set"):
         chapter.main(out=tmp_path, figure="12.6", θ=[0, 1])
     assert [path.name for path in tmp_path.iterdir()] == ["figure_12_6.png"]
+
+
+# What makes a script a chapter that a reader opens
+
+
+def cells(path):
+    """The cells of a script, (whether it is text, its lines) each."""
+    _, *found = path.read_text(encoding="utf-8").split("# %%")
+    texts = [cell.startswith(" [markdown]") for cell in found]
+    return [(text, cell.strip().splitlines()[text:]) for text, cell in zip(texts, found, strict=True)]
+
+
+SCREEN = 40  # lines
+
+
+@pytest.mark.parametrize("number", SCRIPTS)
+def test_a_script_is_text_and_short_pieces_of_code_in_turn(number):
+    found = cells(SCRIPTS[number])
+    texts, code = ([lines for text, lines in found if text is kind] for kind in (True, False))
+    assert found[0][0]
+    assert len(texts) >= len(code)
+    assert [lines[0] for lines in code if sum(map(bool, lines)) > SCREEN] == []
+
+
+@pytest.mark.parametrize("number", SCRIPTS)
+def test_no_function_of_a_script_is_longer_than_a_screen(number):
+    tree = ast.parse(SCRIPTS[number].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < SCREEN, node.name
+
+
+@pytest.mark.parametrize("number", SCRIPTS)
+def test_a_script_needs_only_the_library(number):
+    """So that the file can be opened anywhere; what compares and what draws stands elsewhere."""
+    tree = ast.parse(SCRIPTS[number].read_text(encoding="utf-8"))
+    imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    known = ("decision_making", "numpy", "scipy", "autograd", "attrs")
+    assert {name for name in imported if name.split(".")[0] not in (*known, *sys.stdlib_module_names)} == set()
+    assert not any("matplotlib" in name for name in imported)
+
+
+@pytest.mark.parametrize("number", SCRIPTS)
+def test_every_item_that_is_drawn_is_shown_by_its_script(number):
+    tree = ast.parse(SCRIPTS[number].read_text(encoding="utf-8"))
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    shown = {ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "show" and len(call.args) == 2}
+    assert shown == {item.compute.__name__ for item in table(number).ITEMS if item.draw}

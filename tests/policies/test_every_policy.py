@@ -3,17 +3,12 @@
 import numpy as np
 import pytest
 from autograd import grad, hessian
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import FunctionPolicy, LinearGaussianPolicy, LinearSoftmaxPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.base import weighted_score
 from tests import strategies
-
-
-def differences(f, θ, h=1e-5):
-    """Central differences of f at θ."""
-    return np.array([(f(θ + e) - f(θ - e)) / (2 * h) for e in h * np.eye(len(θ))])
+from tests.support import gradient_of
 
 
 def loop_scores(π, θ, τs):
@@ -22,7 +17,7 @@ def loop_scores(π, θ, τs):
         [
             sum(
                 (
-                    differences(lambda x, s=s, a=a: float(π.logpdf(x, np.array([a]), np.array([s]))[0]), θ)
+                    gradient_of(lambda x, s=s, a=a: float(π.logpdf(x, np.array([a]), np.array([s]))[0]), θ)
                     for s, a, _ in τ
                 ),
                 np.zeros(π.n),
@@ -45,7 +40,7 @@ def test_likelihood_s_gradient_is_the_likelihood_times_the_score(record):
     s, a = np.array([τs.s[0, 0]]), np.array([τs.a[0, 0]])
     p = float(np.exp(π.logpdf(θ, a, s)[0]))
     score = grad(lambda θ: π.logpdf(θ, a, s)[0])(θ)
-    finite = differences(lambda θ: float(np.exp(π.logpdf(θ, a, s)[0])), θ)
+    finite = gradient_of(lambda θ: float(np.exp(π.logpdf(θ, a, s)[0])), θ)
     np.testing.assert_allclose(finite, p * score, rtol=1e-6, atol=1e-8 * (1 + p * abs(score).max()))
 
 
@@ -175,7 +170,7 @@ def test_hessian_of_the_divergence_is_the_derivative_of_its_gradient(record):
     π, θ, τs = record
     s = τs.s[0, :1]
     H = hessian(lambda x: π.kl(θ, x, s)[0])(θ)
-    finite = differences(grad(lambda y: π.kl(θ, y, s)[0]), θ)
+    finite = gradient_of(grad(lambda y: π.kl(θ, y, s)[0]), θ)
     np.testing.assert_allclose(H, finite, atol=1e-6 * (1 + abs(H).max()))
     np.testing.assert_allclose(H, H.T, atol=1e-10 * (1 + abs(H).max()))
 

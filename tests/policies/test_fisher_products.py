@@ -6,8 +6,7 @@ import tracemalloc
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import LinearGaussianPolicy, LinearSoftmaxPolicy, NeuralPolicy, Policy, SoftmaxPolicy, Trajectories
 from decision_making.policies import CategoricalPolicy

@@ -9,22 +9,10 @@ from scipy import stats
 from decision_making import FunctionPolicy, LikelihoodRatioGradient, LinearGaussianPolicy, Trajectories, gradient
 from decision_making.problems import SimpleRegulator
 from tests import strategies
+from tests.strategies import normal_kl as kl, normal_logpdf as logpdf, normal_sample as sample
 
 EXACT = LinearGaussianPolicy(σ_min=0)
 P = SimpleRegulator()
-
-
-def sample(θ, s, rng):
-    return θ[0] * s + abs(θ[1]) * rng.standard_normal(s.shape)
-
-
-def logpdf(θ, a, s):
-    return -0.5 * ((a - θ[0] * s) / θ[1]) ** 2 - anp.log(abs(θ[1])) - 0.5 * anp.log(2 * anp.pi)
-
-
-def kl(θ, θ_new, s):
-    σ, σ_new = abs(θ[1]), abs(θ_new[1])
-    return anp.log(σ_new / σ) + (σ**2 + ((θ[0] - θ_new[0]) * s) ** 2) / (2 * σ_new**2) - 0.5
 
 
 def mode(θ, s):

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian, make_vjp
 from autograd.test_util import check_grads
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from decision_making import (

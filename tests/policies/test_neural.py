@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian, jacobian
 from autograd.test_util import check_grads
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import special, stats
 
 from decision_making import Trajectories

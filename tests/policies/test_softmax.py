@@ -4,8 +4,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 from autograd import grad, hessian
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import LinearSoftmaxPolicy, Policy, SoftmaxPolicy, Trajectories
 from decision_making.policies.softmax import TableScores

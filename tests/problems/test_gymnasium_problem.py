@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import LinearCritic, NeuralPolicy, TrustRegionPolicyOptimization, rollouts, step
 from decision_making.problems import GymnasiumProblem
@@ -360,10 +359,9 @@ def test_statistics_are_frozen_within_a_batch_and_of_real_steps_only(mode):
     np.testing.assert_array_equal(τs.s, normalized_observations(plain.s, seen["mean"], seen["variance"]))
     np.testing.assert_array_equal(τs.s_end, normalized_observations(plain.s_end, seen["mean"], seen["variance"]))
     np.testing.assert_array_equal(τs.r, plain.r)
-    start = np.zeros((3, 2))  # the first reset is seen before the first step is taken
     first = [x[0] for i in range(3) for x in stream(i, 10, mode)]
-    np.testing.assert_allclose(seen["mean"], np.mean([*start, *first], axis=0), rtol=1e-6)
-    np.testing.assert_allclose(seen["variance"], np.var([*start, *first], axis=0), rtol=1e-6)
+    np.testing.assert_allclose(seen["mean"], np.mean(first, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(seen["variance"], np.var(first, axis=0), rtol=1e-6)
     assert raw.observation_statistics is None
 
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making.problems import HexWorld, StraightLineHexWorld
 from decision_making.problems.hex_world import DIRECTIONS, STANDARD_REWARDS, STANDARD_TILES

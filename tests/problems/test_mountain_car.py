@@ -5,8 +5,7 @@ import math
 import gymnasium
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making.problems import MountainCar
 from tests import problems

@@ -5,8 +5,7 @@ import re
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import (
     MDP,
@@ -37,8 +36,8 @@ from decision_making.sequential_problems.actor_critic import (
     advantages,
 )
 from tests.oracles import enumeration, regulator
-from tests.sequential_problems.test_advantages import ended_trajectories
-from tests.strategies import arrays, discounts, gaussian_parameters, numbers
+from tests.strategies import arrays, discounts, ended_trajectories, gaussian_parameters, numbers
+from tests.support import gradient_of
 
 EXACT = {"rtol": 1e-9, "atol": 1e-10}
 GAUSSIAN = LinearGaussianPolicy(σ_min=0.0)
@@ -188,10 +187,6 @@ def test_λ_1_without_values_is_the_reward_to_go_gradient(τs, γ):
 # ---------------------------------------------------------------- finite differences
 
 
-def differences(f, x, h=1e-5):
-    return np.array([(f(x + h * e) - f(x - h * e)) / (2 * h) for e in np.eye(len(x))])
-
-
 @given(ended_trajectories(), arrays(3, numbers(-1.0, 1.0)), discounts, MODES)
 def test_critic_gradient_is_the_derivative_of_half_the_squared_error(τs, φ, γ, last_step):
     M = ActorCritic(problem(γ), B, 1, 1, U_curved, last_step=last_step)
@@ -201,7 +196,7 @@ def test_critic_gradient_is_the_derivative_of_half_the_squared_error(τs, φ, γ
         errors = [U_curved(φ, s) - L[i][k] for i, τ in enumerate(τs) for k, (s, _, _) in enumerate(τ)]
         return 0.5 * np.sum(np.square(errors)) / len(τs)
 
-    np.testing.assert_allclose(gradient(M, GAUSSIAN, θ_0, φ, τs=τs)[1], differences(loss, φ), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(gradient(M, GAUSSIAN, θ_0, φ, τs=τs)[1], gradient_of(loss, φ), rtol=1e-6, atol=1e-6)
 
 
 def bending(θ, s):
@@ -249,8 +244,8 @@ def test_vector_actions_against_finite_differences(last_step, seed):
         return total / len(τs)
 
     grad_θ, grad_φ = gradient(M, bending, θ, φ, τs=τs)
-    np.testing.assert_allclose(grad_θ, differences(expected_return, θ), rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(grad_φ, differences(squared_residuals, φ), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(grad_θ, gradient_of(expected_return, θ), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(grad_φ, gradient_of(squared_residuals, φ), rtol=1e-6, atol=1e-8)
 
 
 # ---------------------------------------------------------------- expectations over all trajectories

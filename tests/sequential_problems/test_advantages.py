@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import MDP, SoftmaxPolicy, Trajectories, exact
 from decision_making.sequential_problems.advantages import (
@@ -15,21 +14,10 @@ from decision_making.sequential_problems.advantages import (
     temporal_differences,
 )
 from decision_making.trajectories import local_rewards_to_go
-from tests.strategies import arrays, batch_sizes, discounts, numbers, scalar_trajectories
+from tests.strategies import arrays, batch_sizes, discounts, ended_trajectories, numbers
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 VALUES = numbers(-3.0, 3.0)
-
-
-@st.composite
-def ended_trajectories(draw, **shape):
-    """Scalar trajectories with the state after each, some terminated, some cut."""
-    τs = draw(scalar_trajectories(**shape))
-    m = len(τs)
-    s_end = draw(arrays(m, numbers(-2.0, 2.0)))
-    return Trajectories(
-        τs.s, τs.a, τs.r, τs.mask, s_end, np.array(draw(st.lists(st.booleans(), min_size=m, max_size=m)))
-    )
 
 
 @st.composite

@@ -5,9 +5,7 @@ import math
 import numpy as np
 import pytest
 from attrs import evolve
-from autograd import grad
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,
@@ -25,8 +23,9 @@ from decision_making import (
 )
 from decision_making.problems import SimpleRegulator
 from tests import strategies
-from tests.oracles import enumeration, regulator
-from tests.sequential_problems.test_surrogate import OVER_STEPS, everything, gradient_of, population, replayed
+from tests.oracles import enumeration, loops, regulator
+from tests.oracles.population import everything, population
+from tests.support import OVER_STEPS, gradient_of, replayed
 
 COIN = SoftmaxPolicy(1, 2)
 EVEN = np.zeros(2)
@@ -37,22 +36,16 @@ def clamp(ε, α=0.1, k_max=1, **options):
     return replayed(ClampedSurrogateUpdate, ε, α, k_max, **options)
 
 
-def to_go(τ, γ):
-    return [sum(γ**j * τ[j][2] for j in range(k, len(τ))) for k in range(len(τ))]
-
-
 def clamped_objective(π, θ, x, τs, γ, ε, over_steps):
     """Mean over τ and its steps of min(w G, clamp(w) G) in loops, and the smallest distance of a w to a kink."""
-    total, distance = 0.0, math.inf
-    for τ in τs:
-        terms = []
-        for (s, a, _), G in zip(τ, to_go(τ, γ), strict=True):
-            a, s = np.array([a]), np.array([s])
-            w = float(np.exp(π.logpdf(x, a, s) - π.logpdf(θ, a, s))[0])
-            terms.append(min(w * G, min(max(w, 1 - ε), 1 + ε) * G))
-            distance = min(distance, abs(w - (1 + ε)), abs(w - (1 - ε)))
-        total += sum(terms) / (len(terms) if over_steps == "mean" else 1)
-    return total / len(τs), distance
+    ratios = []
+
+    def term(k, s, a, G):
+        ratios.append(w := loops.ratio(π, θ, x, a, s))
+        return min(w * G, min(max(w, 1 - ε), 1 + ε) * G)
+
+    value = loops.mean_over_steps(τs, γ, over_steps, term)
+    return value, min(abs(w - edge) for w in ratios for edge in (1 - ε, 1 + ε))
 
 
 records_and_candidates = strategies.records().flatmap(
@@ -73,6 +66,18 @@ def test_steps_that_count(p, a, r):
     score = np.array([1.0 - p, p - 1.0]) if a == 0 else np.array([-p, p])
     g = clamped_gradient(clamp(0.2), COIN, EVEN, PROBABILITY[p], Trajectories.from_lists([[(0, a, r)]]))
     np.testing.assert_allclose(g, r * w * score if counts else np.zeros(2), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize(("a", "r"), [(0, 1.0), (1, -1.0)])
+def test_ratio_on_the_edge_of_the_clamp_counts(a, r):
+    """The ratios are 1.5 and 0.5: with ε exactly as far from 1 they count, with a little less they do not."""
+    θ_new = PROBABILITY[0.75]
+    w = loops.ratio(COIN, EVEN, θ_new, a, 0)
+    edge = abs(w - 1)
+    assert w in (1 + edge, 1 - edge)
+    for ε, counts in ((edge, True), (np.nextafter(edge, 0) - 1e-15, False)):
+        g = clamped_gradient(clamp(float(ε)), COIN, EVEN, θ_new, Trajectories.from_lists([[(0, a, r)]]))
+        assert g.any() == counts
 
 
 def test_mean_over_trajectories_of_the_mean_over_their_own_steps():
@@ -128,11 +133,8 @@ def terms_of_the_slope(π, θ, x, τs, γ):
     """w G ∇log π_x of every step over the number of steps and trajectories, (N, n), one by one."""
     terms = []
     for τ in τs:
-        for (s, a, _), G in zip(τ, to_go(τ, γ), strict=True):
-            a, s = np.array([a]), np.array([s])
-            score = grad(lambda x, a=a, s=s: π.logpdf(x, a, s)[0])(x)
-            w = np.exp(π.logpdf(x, a, s) - π.logpdf(θ, a, s))[0]
-            terms.append(w * G * score / len(τ) / len(τs))
+        for (s, a, _), G in zip(τ, loops.rewards_to_go(τ, γ), strict=True):
+            terms.append(loops.ratio(π, θ, x, a, s) * G * loops.score(π, x, a, s) / len(τ) / len(τs))
     return np.array(terms)
 
 
@@ -164,7 +166,7 @@ def test_sign_of_the_rewards_decides_which_clamp_can_act(case, ε):
         total = np.zeros(π.n)
         one_sign = Trajectories(τs.s, τs.a, sign * abs(τs.r), τs.mask)
         for i, τ in enumerate(one_sign):
-            for k, G in enumerate(to_go(τ, γ)):
+            for k, G in enumerate(loops.rewards_to_go(τ, γ)):
                 if not beyond[i, k] and G != 0:
                     single = Trajectories(τs.s[i : i + 1, k : k + 1], τs.a[i : i + 1, k : k + 1], [[1.0]])
                     total += w[i, k] * G * π.scores(x, single)[0] / len(τ) / len(τs)

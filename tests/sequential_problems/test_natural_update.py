@@ -3,8 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from scipy.sparse.linalg import aslinearoperator
 
 from decision_making import (
@@ -30,20 +29,9 @@ from decision_making.problems import SimpleRegulator
 from decision_making.sequential_problems.policy_gradient_optimization import natural_step
 from decision_making.trajectories import local_rewards_to_go, returns
 from tests import strategies
-from tests.oracles import enumeration, regulator
-from tests.sequential_problems.test_surrogate import (
-    OVER_STEPS,
-    POLICIES,
-    B,
-    R,
-    T,
-    everything,
-    gradient_of,
-    hessian_of,
-    population,
-    replayed,
-)
-from tests.support import scores_and_returns, surrogate
+from tests.oracles import enumeration, loops, regulator
+from tests.oracles.population import POLICIES, B, R, T, everything, population
+from tests.support import OVER_STEPS, UPDATES, gradient_of, hessian_of, replayed, scores_and_returns, surrogate
 
 generators = st.integers(0, 10_000).map(np.random.default_rng)
 
@@ -75,18 +63,11 @@ def closed_form(g, F, ε):
     return u * np.sqrt(2 * ε / (g @ u))
 
 
-# ---- the regulator's table: γ, θ, restricted and natural θ' at depth 10 with ε = 0.01
-
-TABLE = [
-    (1.0, [0, 1], [-251.4, -90], [46.45, 20], [-0.133146, 0.952334], [-0.0182156, 0.984855]),
-    (0.9, [0, 1], [-119.596449, -47.502193], [46.45, 20], [-0.131434, 0.947796], [-0.0177515, 0.983625]),
-    (0.9, [-0.5, 0.5], [-2.044527, -6.963858], [12.551112, 80], [-0.539839, 0.364306], [-0.523770, 0.487298]),
-    (0.9, [-0.8, 0.1], [-0.078202, -1.140807], [29.079861, 2000], [-0.809672, -0.041090], [-0.812961, 0.097251]),
-]
+# ---- the regulator's table, at depth 10 with ε = 0.01
 
 
-@pytest.mark.parametrize(("γ", "θ", "g", "F", "restricted", "natural"), TABLE)
-def test_regulator_table_from_exact_moments(γ, θ, g, F, restricted, natural):
+@pytest.mark.parametrize(("γ", "θ", "U", "g", "F", "restricted", "natural", "kl"), UPDATES)
+def test_regulator_table_from_exact_moments(γ, θ, U, g, F, restricted, natural, kl):
     π, τs = with_scores(*moments(np.array(g), np.diag(F)))
     np.testing.assert_allclose(update(replayed(NaturalPolicyUpdate, 0.01, γ=γ), π, θ, τs=τs), natural, atol=1.1e-6)
     np.testing.assert_allclose(
@@ -111,6 +92,49 @@ def test_update_solves_the_damped_system_and_uses_all_of_ε(rng, n, ε, damping)
     assert g @ Δ == pytest.approx(np.sqrt(2 * ε * (g @ np.linalg.solve(damped, g))), rel=1e-8)
     for v in rng.normal(size=(20, n)):  # no other vector of the ellipsoid's surface gains more
         assert g @ v * np.sqrt(2 * ε / (v @ damped @ v)) <= g @ Δ * (1 + 1e-9)
+
+
+@given(generators, st.integers(1, 6), st.integers(1, 4), st.sampled_from([1e-4, 0.1, 2.0]), st.sampled_from([0.0, 0.3]))
+def test_natural_step_is_the_longest_ascent_within_ε_whatever_the_number_of_rows(rng, m, n, ε, damping):
+    """Of fewer rows than parameters the minimum-norm one; neither the returns' scale nor the order counts."""
+    G, R, θ = rng.normal(size=(m, n)), rng.normal(size=m), rng.normal(size=n)
+    Δ = natural_update(θ, G, R, ε, damping) - θ
+    g, F = G.T @ R / m, G.T @ G / m + damping * np.eye(n)
+    u = np.linalg.pinv(F, rcond=1e-12) @ g
+    np.testing.assert_allclose(0.5 * Δ @ F @ Δ, ε, rtol=1e-9)
+    assert g @ Δ == pytest.approx(np.sqrt(2 * ε * (g @ u)), rel=1e-8)
+    if not damping:
+        u = np.linalg.pinv(G) @ R
+    np.testing.assert_allclose(Δ / np.linalg.norm(Δ), u / np.linalg.norm(u), rtol=1e-8, atol=1e-9)
+    for c in (7, -1):
+        np.testing.assert_allclose(natural_update(θ, G, c * R, ε, damping) - θ, np.sign(c) * Δ, rtol=1e-9, atol=1e-12)
+    order = rng.permutation(m)
+    for rows, L in ((G[order], R[order]), (np.vstack([G, G]), np.append(R, R))):
+        np.testing.assert_allclose(natural_update(θ, rows, L, ε, damping) - θ, Δ, rtol=1e-8, atol=1e-10)
+
+
+@given(generators, strategies.numbers(-2.0, 2.0))
+def test_natural_step_of_one_trajectory(rng, R):
+    assume(R != 0)
+    g = rng.normal(size=3)
+    Δ = natural_update(np.zeros(3), g[None], np.array([R]), 0.3)
+    np.testing.assert_allclose(Δ, np.sign(R) * np.sqrt(0.6) * g / (g @ g), rtol=1e-10)
+
+
+def test_natural_step_in_more_than_one_block_of_rows():
+    rng, m = np.random.default_rng(0), 2 * natural_step.ROWS + 3616
+    G, R = rng.normal(size=(m, 3)), rng.normal(size=m)
+    Δ = natural_update(np.zeros(3), G, R, 0.1)
+    np.testing.assert_allclose(Δ, closed_form(G.T @ R / m, G.T @ G / m, 0.1), rtol=1e-9)
+
+
+def test_natural_step_where_the_normal_equations_have_lost_everything():
+    rng = np.random.default_rng(1)
+    Q = np.linalg.qr(rng.normal(size=(200, 2)))[0]
+    G = Q @ np.diag([1.0, 1e-9]) @ np.linalg.qr(rng.normal(size=(2, 2)))[0]  # condition 1e9; of F 1e18
+    u = np.array([1.0, 2.0])
+    Δ = natural_update(np.zeros(2), G, G @ u, 0.5)
+    np.testing.assert_allclose(Δ / np.linalg.norm(Δ), u / np.linalg.norm(u), rtol=1e-5)
 
 
 @given(generators, st.integers(1, 4))
@@ -204,6 +228,20 @@ def test_singular_fisher_with_fewer_rollouts_than_parameters(record, γ):
         spent = 0.5 * Δ @ F @ Δ
         assert spent == pytest.approx(0.1, rel=1e-7)
         assert g @ Δ > 0
+
+
+@given(strategies.tabular_records(policies=lambda S, A: st.just(SoftmaxPolicy(S, A))), strategies.discounts)
+def test_policy_of_a_tabular_step_does_not_depend_on_the_null_space(record, γ):
+    """Shifting the logits of a state changes θ and not the policy: neither may the step's policy change."""
+    π, θ, τs = record
+    M = replayed(NaturalPolicyUpdate, 0.01, γ=γ)
+    states = np.repeat(np.arange(π.n_states), π.n_actions)
+    shift = 1.0 + states
+    Δ = update(M, π, θ, τs=τs) - θ
+    Δ_shifted = update(M, π, θ + shift, τs=τs) - θ - shift
+    assert np.isfinite(Δ).all()
+    p, p_shifted = (np.exp(π.log_probabilities(θ + x, states)) for x in (Δ, Δ_shifted))
+    np.testing.assert_allclose(p, p_shifted, rtol=1e-6, atol=1e-9)
 
 
 def test_affine_invariance_of_the_policy_where_the_fisher_matrix_is_singular():
@@ -452,6 +490,19 @@ def test_surrogate_direction_of_a_large_table(damping):
     g = summed(share, local_rewards_to_go(τs, 0.9))
     np.testing.assert_allclose(F_Δ, g * 0.2 / np.sum(g * Δ), rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(Δ.sum(axis=1), 0, atol=1e-10)
+
+
+@given(strategies.gaussian_records(), strategies.discounts, st.sampled_from(OVER_STEPS))
+def test_surrogate_direction_of_any_sample_has_the_mean_slope_and_outer_product_of_its_steps(record, γ, over_steps):
+    π, θ, τs = record
+    M = replayed(NaturalPolicyUpdate, 0.1, γ=γ, direction="surrogate", over_steps=over_steps)
+    G, R = scores_and_returns(M, π, θ, τs)
+    g = loops.mean_over_steps(τs, γ, over_steps, lambda k, s, a, L: L * loops.score(π, θ, a, s))
+    F = loops.mean_over_steps(
+        τs, γ, over_steps, lambda k, s, a, L: γ**k * np.outer(loops.score(π, θ, a, s), loops.score(π, θ, a, s))
+    )
+    np.testing.assert_allclose(G.T @ R / len(G), g, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(G.T @ G / len(G), F, rtol=1e-8, atol=1e-8)
 
 
 # ---- expectations: the whole population of trajectories stands for infinitely many

@@ -5,12 +5,10 @@ import math
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,
-    FunctionPolicy,
     LinearGaussianPolicy,
     PenalizedSurrogateUpdate,
     Trajectories,
@@ -23,21 +21,10 @@ from decision_making import (
 from decision_making.problems import SimpleRegulator
 from decision_making.sequential_problems.policy_gradient_optimization.rules import adapted_β
 from tests import strategies
-from tests.sequential_problems.test_surrogate import (
-    OVER_STEPS,
-    everything,
-    gradient_of,
-    hessian_of,
-    population,
-    replayed,
-)
+from tests.oracles.population import everything, population
+from tests.support import OVER_STEPS, gradient_of, hessian_of, replayed, unit_normal
 
-UNIT_NORMAL = FunctionPolicy(  # a ~ N(θ, 1): scores a - θ, KL ½ (θ - θ')²
-    1,
-    lambda θ, s, rng: rng.normal(θ[0] + 0 * s),
-    lambda θ, a, s: -0.5 * (a - θ[0]) ** 2 - 0.5 * math.log(2 * math.pi),
-    lambda θ, θ_new, s: 0.5 * (θ[0] - θ_new[0]) ** 2 + 0 * s,
-)
+UNIT_NORMAL = unit_normal()
 ONE = Trajectories([[0.0]], [[1.0]], [[1.0]])  # w = exp(x - x²/2), objective w, constraint x²/2
 
 

@@ -5,8 +5,7 @@ import warnings
 import attrs
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
     MDP,
@@ -25,6 +24,7 @@ from decision_making.problems import HexWorld, SimpleRegulator
 from decision_making.trajectories import mean_return, rewards_to_go
 from tests import strategies
 from tests.oracles import enumeration, regulator
+from tests.support import counting
 
 EXACT_GAUSSIAN = LinearGaussianPolicy(σ_min=0)
 GAUSSIAN = LinearGaussianPolicy()
@@ -447,13 +447,7 @@ def test_finite_difference_with_common_random_numbers_does_not_blow_up_as_the_di
 
 @pytest.mark.parametrize(("common", "simulations"), [(True, 3), (False, 4)])
 def test_finite_difference_simulates_n_plus_one_times_m_or_twice_n_times_m_rollouts(common, simulations):
-    rows = []
-
-    def TR(s, a, rng):
-        rows.append(len(s))
-        return s, a
-
-    P = MDP(1.0, None, None, None, None, TR)
+    P, rows = counting(MDP(1.0, None, None, None, None, lambda s, a, rng: (s, a)))
     gradient(FiniteDifferenceGradient(P, zeros, 2, 5, 0.1, common_random_numbers=common), Deterministic(), [0.0, 1.0])
     assert rows == [5] * (simulations * 2)
 

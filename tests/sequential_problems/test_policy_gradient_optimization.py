@@ -6,8 +6,7 @@ import attrs
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
     ClampedSurrogateUpdate,
@@ -45,8 +44,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 )
 from decision_making.trajectories import rewards_to_go
 from tests import strategies
-from tests.sequential_problems.test_surrogate import OVER_STEPS, gradient_of, replayed
-from tests.support import scores_and_returns, surrogate
+from tests.support import OVER_STEPS, counting, gradient_of, replayed, scores_and_returns, surrogate
 
 REGULATOR = SimpleRegulator(0.9)
 
@@ -169,6 +167,27 @@ def test_exercise_12_3_mean_divergence_of_the_sampled_states():
 # ---- gradient ascent
 
 
+@given(strategies.parameters(3), strategies.numbers(0.0, 2.0), strategies.parameters(3))
+def test_gradient_ascent_is_θ_plus_α_g(θ, α, g):
+    np.testing.assert_array_equal(update(PolicyGradientUpdate(lambda θ: g, α), None, θ), θ + α * g)
+
+
+@pytest.mark.parametrize(
+    ("options", "changed"),
+    [
+        ({}, lambda g: g),
+        ({"L2_max": 1.0}, lambda g: g / np.linalg.norm(g)),
+        ({"clip": (-1.0, 2.0)}, lambda g: np.clip(g, -1, 2)),
+        ({"L2_max": 1.0, "clip": (-0.1, 0.1)}, lambda g: np.clip(g / np.linalg.norm(g), -0.1, 0.1)),
+    ],
+)
+def test_gradient_ascent_with_an_estimator_scaling_and_clipping(options, changed):
+    P, π = REGULATOR, LinearGaussianPolicy()
+    τs, E = rollouts(P, P.b, π, np.array([0.0, 1.0]), 5, 20, 0), replayed(RewardToGoGradient, γ=0.9)
+    got = update(PolicyGradientUpdate(E, 0.2, **options), π, [0, 1], τs=τs)
+    np.testing.assert_allclose(got, [0, 1] + 0.2 * changed(gradient(E, π, [0, 1], τs=τs)), rtol=1e-12)
+
+
 @given(strategies.records(), strategies.discounts, strategies.numbers(-2.0, 2.0), strategies.numbers(0.0, 2.0))
 def test_gradient_ascent_is_linear_in_α_and_in_the_rewards(record, γ, c, α):
     π, θ, τs = record
@@ -209,6 +228,12 @@ def test_function_that_writes_into_its_argument_does_not_touch_θ():
 def test_gradient_of_the_wrong_length_is_named():
     with pytest.raises(ValueError, match=r"grad_U\(θ\) has shape \(3,\)"):
         update(PolicyGradientUpdate(lambda θ: np.ones(3), 1.0), None, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_gradient_that_is_not_finite_is_named(bad):
+    with pytest.raises(ValueError, match=r"grad_U\(θ\)\[0\]"):
+        update(PolicyGradientUpdate(lambda θ: np.array([bad]), 0.1), None, [0.0])
 
 
 def test_gradient_is_scaled_before_it_is_clipped():
@@ -256,6 +281,18 @@ def test_clip_gradient_refuses_nan(bad):
     for helper in (lambda g: clip_gradient(g, -1.0, 1.0), lambda g: scale_gradient(g, 1.0)):
         with pytest.raises(ValueError, match=r"g\[2\] = "):
             helper([0.0, 1.0, bad])
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-200, 1e200, 1e308])
+def test_scaled_gradient_at_the_ends_of_the_floating_range(size):
+    g = np.array([0.6, 0.8])
+    np.testing.assert_allclose(scale_gradient(g * size, 1.0), g * min(size, 1), rtol=1e-3)
+
+
+@pytest.mark.parametrize(("a", "b", "length"), [(7, 24, 25), (9, 40, 41), (20, 21, 29)])
+def test_gradient_of_the_largest_length_comes_back_to_the_last_bit(a, b, length):
+    """Its direction times its length would not be it."""
+    np.testing.assert_array_equal(scale_gradient([a, b], length), [a, b])
 
 
 def test_scale_gradient_of_zero_is_zero():
@@ -347,7 +384,7 @@ def test_order_and_duplication_of_trajectories_change_nothing(name, record, γ, 
 @given(strategies.records(), strategies.discounts)
 def test_step_reads_and_does_not_write(name, record, γ):
     π, θ, τs = record
-    arrays = (θ, τs.s, τs.a, τs.r)
+    arrays = (θ, τs.s, τs.a, τs.r, τs.mask)
     copies = [x.copy() for x in arrays]
     for x in arrays:
         x.setflags(write=False)
@@ -355,6 +392,8 @@ def test_step_reads_and_does_not_write(name, record, γ):
     taken = step(M, π, θ, τs=τs)
     assert isinstance(taken, Step)
     assert not np.shares_memory(taken.θ, θ)
+    assert np.isfinite(taken.θ).all()
+    assert taken.accepted == (not np.array_equal(taken.θ, θ))
     np.testing.assert_array_equal(taken.θ, update(M, π, θ, τs=τs))
     for x, copy in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(x, copy)
@@ -367,12 +406,64 @@ def test_step_reads_and_does_not_write(name, record, γ):
 def test_same_seed_same_bits(name):
     P, π = REGULATOR, LinearGaussianPolicy()
     M = UPDATES[name](P, P.b, 4, 25)
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
     first = update(M, π, [0, 1], rng=3)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002, the global one
     for rng in (3, np.random.default_rng(3)):
         np.testing.assert_array_equal(update(M, π, [0, 1], rng=rng), first)
     assert not np.array_equal(update(M, π, [0, 1], rng=4), first)
     recorded = rollouts(P, P.b, π, np.array([0.0, 1.0]), 4, 25, 3)
     np.testing.assert_array_equal(update(M, π, [0, 1], τs=recorded), first)
+
+
+@every_update
+def test_m_d_steps_are_simulated_and_none_while_it_steps(name):
+    P, rows = counting(REGULATOR)
+    step(UPDATES[name](P, REGULATOR.b, 7, 33), LinearGaussianPolicy(), [0, 1], rng=0)
+    assert sum(rows) == 7 * 33
+
+
+@pytest.mark.parametrize("name", [name for name in UPDATES if name not in ("ascent", "clamped", "penalized")])
+@pytest.mark.parametrize("c", [1e-200, 0.3, 7.0, 1e100])
+def test_scale_of_the_rewards_does_not_matter(name, c):
+    P, π, θ, M = REGULATOR, LinearGaussianPolicy(), np.array([-0.2, 0.8]), replayed(UPDATES[name], γ=0.9)
+    τs = rollouts(P, P.b, π, θ, 6, 40, 1)
+    scaled = Trajectories(τs.s, τs.a, c * τs.r)
+    np.testing.assert_allclose(update(M, π, θ, τs=scaled), update(M, π, θ, τs=τs), rtol=1e-9)
+
+
+def affine(A, c):
+    """The linear Gaussian policy in coordinates ψ with θ = A ψ + c."""
+
+    def θ(ψ):
+        return [A[i, 0] * ψ[0] + A[i, 1] * ψ[1] + c[i] for i in range(2)]
+
+    return FunctionPolicy(
+        2,
+        lambda ψ, s, rng: 0 * s,
+        lambda ψ, a, s: strategies.normal_logpdf(θ(ψ), a, s),
+        lambda ψ, ψ_new, s: strategies.normal_kl(θ(ψ), θ(ψ_new), s),
+    )
+
+
+INVARIANT = ("natural", "natural_undamped_surrogate", "trust_region", "trust_region_surrogate", "trust_region_sum")
+COORDINATES = UPDATES | {
+    "natural_undamped_surrogate": lambda *f: NaturalPolicyUpdate(*f, 0.05, direction="surrogate"),
+    "trust_region_surrogate": lambda *f: TrustRegionUpdate(*f, 0.05, 0.5, direction="surrogate"),
+}
+
+
+@pytest.mark.parametrize("name", COORDINATES)
+def test_only_undamped_natural_and_trust_region_steps_are_equivariant_under_affine_maps(name):
+    P, π, θ, M = REGULATOR, LinearGaussianPolicy(0.0), np.array([-0.3, 0.7]), replayed(COORDINATES[name], γ=0.9)
+    τs = rollouts(P, P.b, π, θ, 4, 50, 3)
+    expected = update(M, π, θ, τs=τs)
+    for A, c in ((np.array([[2.0, 0.3], [-0.5, 0.1]]), np.array([0.4, -0.2])), (np.diag([3.0, 0.5]), np.zeros(2))):
+        got = A @ update(M, affine(A, c), np.linalg.solve(A, θ - c), τs=τs) + c
+        if name in INVARIANT:
+            np.testing.assert_allclose(got, expected, rtol=1e-7)
+        else:
+            assert not np.allclose(got, expected, rtol=1e-3)
 
 
 @every_update

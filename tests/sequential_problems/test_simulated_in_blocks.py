@@ -18,10 +18,11 @@ from decision_making import (
     TrustRegionUpdate,
     rollouts,
     step,
+    trajectories as kept_whole,
     update,
 )
-from decision_making import trajectories as kept_whole
 from decision_making.problems import SimpleRegulator
+from tests.support import counting
 
 P, π, θ, m = SimpleRegulator(0.9), LinearGaussianPolicy(), np.array([0.0, 1.0]), 3 * kept_whole.BLOCK - 100
 STRUCTS = {"natural": (NaturalPolicyUpdate, ()), "trust region": (TrustRegionUpdate, (0.5,))}
@@ -78,35 +79,22 @@ def test_trajectories_that_end_early_come_out_the_same():
     assert blocked.kl == pytest.approx(kept.kl, rel=1e-9)
 
 
-class Counting:
-    """The regulator, which counts the steps it was asked for."""
-
-    γ = 0.9
-
-    def __init__(self):
-        self.steps = 0
-
-    def TR(self, s, a, rng):
-        self.steps += len(s)
-        return P.TR(s, a, rng)
-
-
 @pytest.mark.parametrize("ε", [0.01, 30.0])
 @pytest.mark.parametrize("m", [10, 300_000])
 def test_a_line_search_simulates_nothing_whatever_the_size_of_the_record(m, ε):
-    counting = Counting()
-    M = TrustRegionUpdate(counting, P.b, 10, m, ε, 0.5)
+    problem, rows = counting(P)
+    M = TrustRegionUpdate(problem, P.b, 10, m, ε, 0.5)
     taken = step(M, π, θ, rng=1)
     assert taken.kl is not None
-    assert counting.steps == m * 10
+    assert sum(rows) == m * 10
 
 
 def test_price_is_one_simulation_for_the_direction_one_for_θ_and_one_for_each_point():
-    counting, near_the_optimum = Counting(), np.array([-0.9, 0.1])
-    M = TrustRegionUpdate(counting, P.b, 2, m, 2.0, 0.5)
+    (problem, rows), near_the_optimum = counting(P), np.array([-0.9, 0.1])
+    M = TrustRegionUpdate(problem, P.b, 2, m, 2.0, 0.5)
     taken = step(M, π, near_the_optimum, τs=again(M, near_the_optimum))
     assert taken.backtracks >= 1
-    assert counting.steps == 2 * m * (1 + 1 + taken.backtracks + 1)
+    assert sum(rows) == 2 * m * (1 + 1 + taken.backtracks + 1)
 
 
 @pytest.mark.parametrize("name", STRUCTS)

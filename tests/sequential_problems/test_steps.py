@@ -1,4 +1,4 @@
-"""What a `Step` holds: it pickles, and it lets go of what it was computed from."""
+"""What a `Step` holds and shows: it pickles, and it lets go of what it was computed from."""
 
 import gc
 import pickle
@@ -112,6 +112,14 @@ def test_step_lets_go_of_what_it_was_computed_from_once_its_numbers_are_known(so
     assert kept() is None
     assert (taken.kl, taken.improvement) == numbers
     assert explain(taken)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"), [(recorded, "φ=None)"), (with_a_critic, "φ=array([")], ids=["none", "some"]
+)
+def test_step_shows_the_critic_s_parameters_where_there_are_any(source, shown):
+    taken, _ = source(RULES["natural"])
+    assert shown in repr(taken)
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -1,20 +1,13 @@
-"""The surrogates against hand arithmetic, finite differences and their exact expectations.
-
-`population` turns an enumeration of all trajectories into recorded ones, each as often as it is probable: a mean over
-them is the expectation, so that nothing here is statistical.
-"""
+"""The surrogates against hand arithmetic, loops, finite differences and their exact expectations."""
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
-    MDP,
     ClampedSurrogateUpdate,
     FunctionPolicy,
-    LinearSoftmaxPolicy,
     RewardToGoGradient,
     SoftmaxPolicy,
     Trajectories,
@@ -25,59 +18,9 @@ from decision_making import (
 )
 from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
 from tests import strategies
-from tests.oracles import enumeration
-
-OVER_STEPS = ["mean", "sum"]
-LOG3 = np.log(3)
-
-# probabilities of actions and states are multiples of 1/4, so that whole numbers of trajectories can have them
-T = np.array([[[0.25, 0.75, 0], [0.5, 0, 0.5]], [[0.5, 0.25, 0.25], [0, 1, 0]], [[0, 0, 1], [0, 0, 1]]])
-R = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 2.0]])
-B = np.array([0.25, 0.75, 0])
-FEATURES = LOG3 * np.array([[[0, 0], [1, 0]], [[0, 0], [0.5, -0.5]], [[0, 0], [-0.5, -0.5]]])
-POLICIES = {  # with parameters under which π(a | s) is (1/4, 3/4), (1/2, 1/2), (3/4, 1/4)
-    "linear": (LinearSoftmaxPolicy(FEATURES), np.array([1.0, 1.0])),
-    "table": (SoftmaxPolicy(3, 2), np.array([0, LOG3, 0, 0, LOG3, 0])),
-}
-
-
-def everything(name, γ, d, terminal, θ=None):
-    """(π, θ, enumeration of all trajectories of depth d); the last state ends one where `terminal` is set."""
-    π, θ_quarters = POLICIES[name]
-    θ = θ_quarters if θ is None else θ
-    p = enumeration.softmax(enumeration.features_of(π), θ)
-    return π, θ, enumeration.enumerate_trajectories(T, R, γ, B, p, d, [False, False, terminal])
-
-
-def population(E):
-    """All trajectories of E, each as often as it is probable."""
-    counts = E.weights * 4.0 ** (1 + 2 * E.r.shape[1])
-    whole = np.rint(counts).astype(int)
-    np.testing.assert_allclose(counts, whole, rtol=1e-9)
-    return E.trajectories()[np.repeat(np.arange(len(whole)), whole // np.gcd.reduce(whole))]
-
-
-def replayed(Struct, *rest, γ=1.0, **options):
-    """A struct for recorded trajectories: its problem cannot be simulated."""
-
-    def TR(s, a, rng):
-        raise AssertionError("simulated")
-
-    return Struct(MDP(γ, None, None, None, None, TR), lambda m, rng: np.zeros(m), 1, 1, *rest, **options)
-
-
-def gradient_of(f, θ, h=1e-5):
-    """Central differences of fourth order of f, scalar or vector valued; the derivative's axis comes last."""
-
-    def slope(e):
-        return (8 * (f(θ + h * e) - f(θ - h * e)) - (f(θ + 2 * h * e) - f(θ - 2 * h * e))) / (12 * h)
-
-    return np.stack([slope(e) for e in np.eye(len(θ))], axis=-1)
-
-
-def hessian_of(f, θ, h=1e-3):
-    return gradient_of(lambda x: gradient_of(f, x, h), θ, h)
-
+from tests.oracles import enumeration, loops, regulator
+from tests.oracles.population import FEATURES, LOG3, POLICIES, everything, population
+from tests.support import OVER_STEPS, gradient_of, replayed
 
 cases = st.tuples(st.sampled_from(list(POLICIES)), st.sampled_from([1.0, 0.5, 0.9, 0.0]), st.booleans())
 
@@ -197,15 +140,45 @@ def test_summed_objective_follows_the_utility_to_first_order(γ, terminal):
 # ---- on any sample
 
 
+gaussian_cases = st.tuples(strategies.gaussian_records(), strategies.gaussian_parameters(), strategies.discounts)
+
+
+@given(gaussian_cases, st.sampled_from(OVER_STEPS))
+def test_surrogates_are_their_definitions(case, over_steps):
+    """Trajectories of unequal length, a floor under σ, any discount: step by step as the book writes it."""
+    (π, θ, τs), θ_new, γ = case
+    M = replayed(TrustRegionUpdate, 0.1, 0.5, γ=γ, over_steps=over_steps)
+
+    def objective(k, s, a, G):
+        return loops.ratio(π, θ, θ_new, a, s) * G
+
+    def constraint(k, s, a, G):
+        return γ**k * regulator.kl(θ, θ_new, s, π.σ_min)
+
+    for f, term in ((surrogate_objective, objective), (surrogate_constraint, constraint)):
+        expected = loops.mean_over_steps(τs, γ, over_steps, term)
+        assert f(M, π, θ, θ_new, τs) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@given(strategies.scalar_trajectories(), strategies.discounts)
+def test_constraint_without_a_closed_form_is_w_minus_1_minus_log_w(τs, γ):
+    π, θ, θ_new = strategies.normal_functions(kl=False), np.array([0.1, 1.0]), np.array([0.3, 0.8])
+
+    def term(k, s, a, G):
+        w = loops.ratio(π, θ, θ_new, a, s)
+        return γ**k * (w - 1 - np.log(w))
+
+    value = surrogate_constraint(replayed(TrustRegionUpdate, 0.1, 0.5, γ=γ), π, θ, θ_new, τs)
+    assert value == pytest.approx(loops.mean_over_steps(τs, γ, "mean", term), rel=1e-9)
+    assert value >= 0
+
+
 @given(strategies.records(), strategies.discounts, st.sampled_from(OVER_STEPS))
 def test_at_θ_the_objective_is_the_mean_reward_to_go_and_the_constraint_is_0(record, γ, over_steps):
     π, θ, τs = record
     M = replayed(TrustRegionUpdate, 0.1, 0.5, γ=γ, over_steps=over_steps)
-    by_hand = []
-    for τ in τs:
-        G = [sum(γ**j * τ[j][2] for j in range(k, len(τ))) for k in range(len(τ))]
-        by_hand.append(sum(G) / (len(τ) if over_steps == "mean" else 1))
-    assert surrogate_objective(M, π, θ, θ, τs) == pytest.approx(np.mean(by_hand), rel=1e-12, abs=1e-12)
+    expected = loops.mean_over_steps(τs, γ, over_steps, lambda k, s, a, G: G)
+    assert surrogate_objective(M, π, θ, θ, τs) == pytest.approx(expected, rel=1e-12, abs=1e-12)
     assert surrogate_constraint(M, π, θ, θ, τs) == 0
 
 

@@ -4,12 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from decision_making import (
-    MDP,
-    FunctionPolicy,
     LinearGaussianPolicy,
     NaturalPolicyUpdate,
     Trajectories,
@@ -25,19 +22,10 @@ from decision_making import (
 from decision_making.problems import SimpleRegulator
 from tests import strategies
 from tests.oracles import enumeration, regulator
-from tests.sequential_problems.test_surrogate import OVER_STEPS, everything, population, replayed
+from tests.oracles.population import everything, population
+from tests.support import LINE_SEARCHES, OVER_STEPS, counting, replayed, unit_normal
 
 P, π = SimpleRegulator(0.9), LinearGaussianPolicy(0.0)
-
-
-def unit_normal(closed_form=True):
-    """a ~ N(θ, 1) whatever the state: scores a - θ, KL ½ (θ - θ')²."""
-    return FunctionPolicy(
-        1,
-        lambda θ, s, rng: rng.normal(θ[0] + 0 * s),
-        lambda θ, a, s: -0.5 * (a - θ[0]) ** 2 - 0.5 * math.log(2 * math.pi),
-        (lambda θ, θ_new, s: 0.5 * (θ[0] - θ_new[0]) ** 2 + 0 * s) if closed_form else None,
-    )
 
 
 def trajectory(a, r):
@@ -87,15 +75,7 @@ def test_accepts_the_smallest_number_of_shrinks_that_passes(record, γ, ε, α, 
 
 @pytest.mark.parametrize(
     ("d", "γ", "θ", "ε", "natural", "constraint", "result", "backtracks", "before", "after"),
-    [
-        (10, 1.0, (0, 1), 0.01, (-0.018216, 0.984855), 0.001030, (-0.018216, 0.984855), 0, -33.88, -33.290956),
-        (10, 1.0, (0, 1), 0.1, (-0.057603, 0.952107), 0.010990, (-0.057603, 0.952107), 0, -33.88, -32.052857),
-        (10, 1.0, (0, 1), 1.0, (-0.182156, 0.848548), 0.137209, (-0.182156, 0.848548), 0, -33.88, -28.457836),
-        (10, 0.9, (0, 1), 1.0, (-0.177515, 0.836248), 0.079066, (-0.177515, 0.836248), 0, -16.584988, -13.936239),
-        (2, 1.0, (0, 1), 1.0, (-0.229984, 0.304299), 3.88274, (-0.114992, 0.652149), 1, -1.16, -0.861811),
-        (2, 1.0, (-0.5, 0.5), 1.0, (-0.849615, 0.163495), 3.49855, (-0.674808, 0.331748), 1, -0.335, -0.257816),
-        (3, 0.9, (-0.5, 0.5), 2.0, (-1.041993, 0.137234), 6.00035, (-0.770997, 0.318617), 1, -0.472646, -0.355525),
-    ],
+    LINE_SEARCHES,
 )
 def test_table_of_large_sample_updates(d, γ, θ, ε, natural, constraint, result, backtracks, before, after):
     """The line search on the expected surrogates of the regulator, from the natural step of the exact moments."""
@@ -117,6 +97,11 @@ def test_table_of_large_sample_updates(d, γ, θ, ε, natural, constraint, resul
     assert j == backtracks
     assert objective(θ) == pytest.approx(before, abs=6e-7)
     assert objective(θ_new) == pytest.approx(after, abs=6e-7)
+
+
+def test_large_sample_backtracks_where_the_exact_update_does():
+    P = SimpleRegulator(1.0)
+    assert step(TrustRegionUpdate(P, P.b, 2, 100_000, 1.0, 0.5), LinearGaussianPolicy(), [0, 1], rng=0).backtracks == 1
 
 
 @pytest.mark.parametrize("γ", [1.0, 0.6])
@@ -233,6 +218,7 @@ def test_objective_that_is_not_finite_is_rejected(bad):
     θ, j = search(lambda x: bad if x[0] > 0.2 else x[0], lambda x: 0.0)
     assert (θ[0], j) == (0.125, 3)
     assert search(lambda x: bad if x[0] > 0 else 0.0, lambda x: 0.0)[1] is None
+    assert search(lambda x: bad, lambda x: 0.0)[1] is None
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -260,8 +246,22 @@ def test_direction_that_is_no_ascent_of_the_surrogate_leaves_θ(max_backtracks):
     assert (taken.θ[0], taken.accepted, taken.backtracks) == (0.0, False, None)
     assert (taken.kl, taken.improvement) == (0.0, 0.0)
     assert f"none of {max_backtracks + 1} points" in taken.reason
+    assert taken.reason.endswith("improved the surrogate objective; θ is unchanged")
     better = replayed(TrustRegionUpdate, 0.1, 0.5, direction="surrogate")
     assert step(better, unit_normal(), [0.0], τs=NO_ASCENT).θ[0] < 0
+
+
+def test_direction_that_is_no_ascent_of_the_surrogate_is_met_now_and_then():
+    """The direction follows g(τ) R(τ), the search the rewards-to-go: on a few of 200 small samples they disagree."""
+    M = TrustRegionUpdate(P, P.b, 10, 3, 0.01, 0.5, max_backtracks=12)
+    steps = [step(M, LinearGaussianPolicy(), [0, 1], rng=seed) for seed in range(200)]
+    failed = [taken for taken in steps if not taken.accepted]
+    assert 1 <= len(failed) <= 40
+    for taken in failed:
+        np.testing.assert_array_equal(taken.θ, [0, 1])
+        assert taken.backtracks is None
+        assert "none of 13 points" in taken.reason
+        assert (taken.kl, taken.improvement) == (0, 0)
 
 
 def test_max_backtracks_counts_the_shrinks_and_not_the_points():
@@ -271,17 +271,6 @@ def test_max_backtracks_counts_the_shrinks_and_not_the_points():
         taken = step(M, unit_normal(), [0.0], τs=trajectory([1.0], [1.0]))
         assert taken.accepted == accepted
         assert taken.backtracks == (2 if accepted else None)
-
-
-def counting(problem):
-    """The problem, and a list of the numbers of states handed to its sampler."""
-    rows = []
-
-    def TR(s, a, rng):
-        rows.append(len(s))
-        return problem.TR(s, a, rng)
-
-    return MDP(problem.γ, None, None, None, None, TR), rows
 
 
 @pytest.mark.parametrize(("d", "m", "ε", "backtracks"), [(6, 11, 0.01, range(1)), (2, 5000, 1.0, range(10, 50))])
@@ -332,7 +321,7 @@ def test_damping_shortens_the_step_and_keeps_the_acceptance_test():
 def test_policy_without_a_divergence_is_held_by_w_minus_1_minus_log_w():
     """One step, a = r = 1, θ = 0: at x the ratio is exp(x - x²/2)."""
     M, τs = replayed(TrustRegionUpdate, 0.5, 0.9), trajectory([1.0], [1.0])
-    taken = step(M, unit_normal(closed_form=False), [0.0], τs=τs)
+    taken = step(M, unit_normal(kl=False), [0.0], τs=τs)
     log_w = taken.θ[0] - taken.θ[0] ** 2 / 2
     assert taken.kl == pytest.approx(math.exp(log_w) - 1 - log_w, rel=1e-9)
     assert taken.kl != pytest.approx(taken.θ[0] ** 2 / 2, rel=1e-2)

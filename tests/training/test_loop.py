@@ -223,7 +223,7 @@ def test_checkpoint_of_another_policy_is_refused(tmp_path):
     train(M, π, [0, 1], rng=0, updates=1, folder=tmp_path)
     arrays, meta = load_checkpoint(tmp_path / "checkpoint.npz")
     save_checkpoint(tmp_path / "checkpoint.npz", arrays | {"θ": np.zeros(5)}, meta)
-    with pytest.raises(ValueError, match=r"holds θ of shape \(5,\)"):
+    with pytest.raises(ValueError, match=r"θ has shape \(5,\): must be \(2,\)"):
         train(M, π, [0, 1], updates=2, folder=tmp_path, resume=True)
 
 

@@ -173,10 +173,19 @@ def test_every_copy_plays_its_share_so_that_short_episodes_are_not_favoured():
     assert P.steps == 0
 
 
-def test_constant_returns_have_an_interval_of_one_point():
+def test_equal_returns_have_an_interval_with_a_width():
     found = evaluate(counting_policy(), lambda: Counting(3, 3), 8)
-    assert (found.mean, found.low, found.high) == (6.0, 6.0, 6.0)
-    assert str(found) == "6 (6 to 6, 8 episodes)"
+    assert found.low < found.mean == 6.0 < found.high
+    assert str(found) == "6 (3.977 to 8.023, 8 episodes; with fewer than 20 the interval says little)"
+    within = evaluate(counting_policy(), lambda: Counting(3, 3), 8, bounds=(0, 6))
+    assert 0 <= within.low < within.mean == within.high == 6.0
+    assert str(evaluate(counting_policy(), Counting(), 20)).endswith(", 20 episodes)")
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 5.0), (7, 9), (2, 1), 3, (0, np.nan)])
+def test_bounds_that_are_not_around_all_returns_are_refused(bounds):
+    with pytest.raises(ValueError, match="bounds = "):
+        evaluate(counting_policy(), lambda: Counting(3, 3), 8, bounds=bounds)
 
 
 def test_interval_covers_the_mean_about_as_often_as_it_says():

@@ -5,8 +5,7 @@ import tomllib
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import ValueIteration, exact, train
 from decision_making.sequential_problems.exact_solution_methods import sweeps

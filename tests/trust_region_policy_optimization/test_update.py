@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian, jacobian
 
-from decision_making import NaturalPolicyUpdate, Trajectories, step, update
+from decision_making import NaturalPolicyUpdate, Trajectories, explain, step, update
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.trust_region_policy_optimization import (
@@ -898,6 +898,18 @@ def test_extreme_parameters_give_finite_steps(head, dtype, scale):
         if rule == "trust_region" and took.accepted:
             assert took.kl <= wide.get("δ", 0.01)
             assert took.improvement > 0
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_trajectories_without_a_step_leave_policy_and_critic(rule):
+    """Every start state is terminal."""
+    π, θ, φ, τs = case(Gaussian(2))
+    empty = attrs.evolve(τs, r=0 * τs.r, mask=np.zeros_like(τs.mask), terminated=np.ones(len(τs), bool), truncated=None)
+    taken = step(TRPO(rule=rule), π, θ, φ, rng=0, τs=empty)
+    np.testing.assert_array_equal(taken.θ, θ)
+    np.testing.assert_array_equal(taken.φ, φ)
+    assert (taken.accepted, taken.kl, taken.improvement) == (False, 0.0, 0.0)
+    assert "did not move θ: every start state is terminal" in explain(taken)
 
 
 # ---- memory

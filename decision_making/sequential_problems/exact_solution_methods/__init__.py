@@ -23,8 +23,6 @@ from decision_making.sequential_problems.exact_solution_methods.policies import 
     TabularPolicy,
     ValueFunctionPolicy,
     action_probabilities,
-    backup,
-    greedy,
 )
 from decision_making.sequential_problems.exact_solution_methods.solvers import (
     TIE,
@@ -32,10 +30,9 @@ from decision_making.sequential_problems.exact_solution_methods.solvers import (
     LinearProgramFormulation,
     PolicyIteration,
     ValueIteration,
-    solve,
-    sweeps,
 )
 from decision_making.sequential_problems.exact_solution_methods.tables import tensorform
+from decision_making.verbs import backup, greedy, solve, sweeps
 
 __all__ = [
     "TIE",

@@ -7,9 +7,9 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, all_finite, brief, count, numbers, refuse
-from decision_making.sequential_problems.exact_solution_methods.solvers import solve
 from decision_making.sequential_problems.exact_solution_methods.tables import made_array_later, read_only
 from decision_making.structs import struct
+from decision_making.verbs import solve
 
 
 def _matrix(x: ArrayLike, name: str) -> Array:

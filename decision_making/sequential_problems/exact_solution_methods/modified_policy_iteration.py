@@ -11,9 +11,10 @@ from decision_making.checks import Array, count, count_or_zero, optional, positi
 from decision_making.problem import Enumerable
 from decision_making.sequential_problems.exact_solution_methods.evaluation import check_discount
 from decision_making.sequential_problems.exact_solution_methods.policies import ValueFunctionPolicy
-from decision_making.sequential_problems.exact_solution_methods.solvers import last, solve, sweeps
+from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.sequential_problems.exact_solution_methods.tables import action_values, enumerable, tables
 from decision_making.structs import struct
+from decision_making.verbs import solve, sweeps
 
 
 @struct

@@ -10,7 +10,6 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
-from decision_making.mdp import lookahead
 from decision_making.problem import Action, Enumerable, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.tables import (
@@ -24,6 +23,7 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
     utilities,
 )
 from decision_making.structs import struct
+from decision_making.verbs import backup, greedy, lookahead
 
 StatePolicy: TypeAlias = ArrayLike | Callable[[State], Action]
 """π: indices into P.A (S,), probabilities (S, A), or a function from an element of P.S to one of P.A."""
@@ -36,12 +36,9 @@ class Greedy(NamedTuple):
     u: float | Array
 
 
-def greedy(P: Enumerable, U: Utilities, s: State) -> Greedy:
-    """The action a with the highest `lookahead` in s, the first of equals, and that value u (algorithm 7.5).
-
-    On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or
-    a state is unknown.
-    """
+@greedy.register(object)
+def greedy_in_a_model(P: Enumerable, U: Utilities, s: State) -> Greedy:
+    """`greedy` by one lookahead for each action, of any problem with a model."""
     u = utilities(P, U)
     if is_tabular(P):
         s = indices("s", s, len(P.S))
@@ -54,9 +51,10 @@ def greedy(P: Enumerable, U: Utilities, s: State) -> Greedy:
     return Greedy(np.asarray(P.A)[best] if is_tabular(P) else P.A[int(best)], values[()])
 
 
-def backup(P: Enumerable, U: Utilities, s: State) -> float | Array:
-    """max_a lookahead(P, U, s, a) (algorithm 7.7); on a tabular problem s may be an array."""
-    return greedy(P, U, s).u
+@backup.register(object)
+def backup_in_a_model(P: Enumerable, U: Utilities, s: State) -> float | Array:
+    """`backup` by one lookahead for each action, of any problem with a model."""
+    return greedy_in_a_model(P, U, s).u
 
 
 def _position(name: str, x: State, known: list[State], where: str) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import singledispatch
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from attrs import field
@@ -34,6 +33,7 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
 )
 from decision_making.speed import largest
 from decision_making.structs import struct
+from decision_making.verbs import solve, sweeps
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -86,32 +86,6 @@ class GaussSeidelValueIteration:
 @struct
 class LinearProgramFormulation:
     """min Σ U(s) subject to U(s) >= lookahead(U, s, a) for all s and a, by HiGHS (algorithm 7.10); P.γ below 1."""
-
-
-@singledispatch
-def solve(M: object, P: Enumerable | None = None) -> Any:  # what a solution is depends on M
-    """The solution of P by M (chapter 7): a policy that is called as π(s).
-
-    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
-    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
-
-    Raises TypeError for an unknown M and for a P without lists S and A; ValueError for γ = 1 where the method needs a
-    discount.
-    """
-    raise TypeError(f"M = {M!r}: solve knows {_known(solve)}")
-
-
-@singledispatch
-def sweeps(M: object, P: Enumerable) -> Iterator[Any]:
-    """What M has after each of its sweeps, beginning with the start; `solve` takes the last.
-
-    Policy iteration yields policies, the last one twice if no state changed; value iteration yields utilities (S,).
-    """
-    raise TypeError(f"M = {M!r}: sweeps knows {_known(sweeps)}")
-
-
-def _known(verb: Any) -> str:
-    return ", ".join(sorted(t.__name__ for t in verb.registry if t is not object))
 
 
 @sweeps.register

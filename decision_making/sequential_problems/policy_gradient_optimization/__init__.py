@@ -84,12 +84,20 @@ __all__ = [
 
 
 def surrogate_objective(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
-    """Mean over τ and over its steps of w_k G_k (equation 12.18, algorithm 12.5); over_steps="sum" adds the steps."""
+    """Mean over τ and over its steps of w_k G_k (equation 12.18, algorithm 12.5); M.over_steps="sum" adds the steps.
+
+    M is a struct of chapter 12 with a problem, whose discount is used; θ (n,) are the parameters that sampled τs.
+    Units of the return. Not finite where a ratio overflows. Raises TypeError or ValueError for a θ, θ_new or τs that is
+    not as it should be.
+    """
     return _surrogate(M, π, θ, τs).objective(parameters(θ_new, π.n, "θ_new"))
 
 
 def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
-    """Mean over τ and over its steps of γ^(k-1) KL(π_θ ‖ π_θ_new) at s_k, in nats (equation 12.19, algorithm 12.5)."""
+    """Mean over τ and over its steps of γ^(k-1) KL(π_θ ‖ π_θ_new) at s_k, in nats (equation 12.19, algorithm 12.5).
+
+    Arguments and errors are those of `surrogate_objective`.
+    """
     return _surrogate(M, π, θ, τs).constraint(parameters(θ_new, π.n, "θ_new"))
 
 
@@ -97,10 +105,12 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
     """Mean over τ and over its steps of w_k G_k ∇log π_θ_new(a_k | s_k), (n,) (algorithm 12.6).
 
     A step with G_k > 0 and w_k > 1 + M.ε, or G_k < 0 and w_k < 1 - M.ε, contributes 0; one exactly on the edge counts.
+    Arguments and errors are those of `surrogate_objective`.
     """
     return _surrogate(M, π, θ, τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
 
 
 def _surrogate(M: Any, π: Policy, θ: Any, τs: Any) -> Surrogate:
+    """The surrogates of τs around θ, both checked."""
     check_trajectories(τs)
     return Surrogate(π, parameters(θ, π.n), τs, M.P.γ, M.over_steps)

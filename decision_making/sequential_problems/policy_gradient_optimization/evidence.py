@@ -11,6 +11,7 @@ from attrs import frozen
 
 from decision_making.checks import Array, parameters
 from decision_making.policies import Policy
+from decision_making.problem import RNG
 from decision_making.sequential_problems.policy_gradient_estimation import (
     ELSEWHERE,
     FiniteDifferenceGradient,
@@ -35,7 +36,9 @@ from decision_making.verbs import follow, gradient, step, update
 
 
 @step.register
-def step_from_trajectories(M: Rule, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Step:
+def step_from_trajectories(
+    M: Rule, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Step:
     """The rule's step from recorded trajectories, or from m new ones of depth d."""
     check_critic(M, φ)
     taken: Step = follow(M, evidence(M, π, θ, rng, τs))
@@ -43,13 +46,15 @@ def step_from_trajectories(M: Rule, π: Policy, θ: Array, φ: Any = None, *, rn
 
 
 @update.register
-def updated_parameters(M: Rule, π: Policy, θ: Array, φ: Any = None, *, rng: Any = None, τs: Any = None) -> Array:
-    """`step(...)`.θ."""
+def updated_parameters(
+    M: Rule, π: Policy, θ: Array, φ: Array | None = None, *, rng: RNG = None, τs: Trajectories | None = None
+) -> Array:
+    """The parameters after the rule's step, (n,)."""
     return step_from_trajectories(M, π, θ, φ, rng=rng, τs=τs).θ
 
 
-def evidence(M: Any, π: Policy, θ: Array, rng: Any, τs: Trajectories | SimulatedAgain | None) -> LocalModel:
-    """What trajectories say around θ: the given ones, else M.m of depth M.d, rolled out once."""
+def evidence(M: Any, π: Policy, θ: Array, rng: RNG, τs: Trajectories | SimulatedAgain | None) -> LocalModel:
+    """The local model around θ of the given trajectories τs, else of M.m new ones of depth M.d, rolled out once."""
     if isinstance(M, PolicyGradientUpdate):
         return _evidence_of_estimator(M.grad_U, π, θ, rng, τs)
     if isinstance(τs, SimulatedAgain):
@@ -58,7 +63,7 @@ def evidence(M: Any, π: Policy, θ: Array, rng: Any, τs: Trajectories | Simula
     return Surrogate(π, θ, τs, M.P.γ, M.over_steps)
 
 
-def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: Any, τs: Any) -> LocalModel:
+def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: RNG, τs: Any) -> LocalModel:
     """The local model of an estimator of ∇U, or of ∇U itself as a callable of θ."""
     if grad_U is ELSEWHERE:
         raise TypeError("grad_U = …: a rule without evidence of its own; give PolicyGradientUpdate an estimator")
@@ -73,6 +78,7 @@ def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: Any, τs: An
 
 
 def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain) -> LocalModel:
+    """The local model of trajectories that are not stored; ValueError if they are of another policy or θ."""
     check_evidence(M)
     θ = parameters(θ, π.n)
     if τs.π is not π or not np.array_equal(τs.θ, θ):
@@ -82,11 +88,11 @@ def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain
 
 @frozen(eq=False, slots=False)
 class SurrogateSimulatedAgain(LocalModel):
-    """The surrogates of trajectories without a record: sums over blocks that are simulated again for each reading."""
+    """The surrogates of trajectories that are not stored: sums over blocks, simulated again for each sum."""
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sample
-    τs: SimulatedAgain
+    τs: SimulatedAgain  # trajectories
     γ: float  # discount factor
     over_steps: str  # "mean" or "sum"
 
@@ -96,6 +102,7 @@ class SurrogateSimulatedAgain(LocalModel):
             yield Surrogate(self.π, self.θ, block, self.γ, self.over_steps, np.full(len(block), 1 / len(self.τs)))
 
     def _sum(self, f: Callable[[Surrogate], Array]) -> Array:
+        """Σ f(part) over all blocks, (n,), added in float64 and returned in θ's dtype."""
         return np.asarray(sum(f(part).astype(np.float64) for part in self.parts()), self.θ.dtype)
 
     def gradient(self) -> Array:
@@ -114,7 +121,7 @@ class SurrogateSimulatedAgain(LocalModel):
                 G[rows], R[rows] = part.scores_and_returns("trajectory")
                 i = rows.stop
         except ValueError:
-            kept = self.τs.kept()  # names the trajectory by its number among all of them
+            kept = self.τs.kept()  # the same check on all of them: its error numbers the trajectory among all
             self.π.scores(self.θ, kept), returns(kept, self.γ)
             raise
         return natural_update(self.θ, G, R, M.ε, M.damping)
@@ -124,14 +131,14 @@ class SurrogateSimulatedAgain(LocalModel):
         return self.start if np.array_equal(θ_new, self.θ) else PointSimulatedAgain(self, θ_new)
 
     def values(self, θ_new: Array) -> tuple[float, float]:
-        """Objective and constraint at θ_new by one reading."""
+        """Objective and constraint at θ_new, from a single simulation of the trajectories."""
         pairs = [(part.objective(θ_new), part.constraint(θ_new)) for part in self.parts()]
         objective, constraint = np.sum(pairs, axis=0)
         return float(objective), float(constraint)
 
     @cached_property
     def objective_at_θ(self) -> float:
-        """The objective at θ by one reading."""
+        """The surrogate objective at θ, from a single simulation of the trajectories."""
         return float(sum(part.objective_at_θ for part in self.parts()))
 
     def objective_gradient(self, θ_new: Array) -> Array:
@@ -148,7 +155,7 @@ class SurrogateSimulatedAgain(LocalModel):
 
 
 class PointSimulatedAgain(Point):
-    """A point where objective and constraint come from one reading."""
+    """A point whose objective and constraint are computed together, from a single simulation."""
 
     model: SurrogateSimulatedAgain
 

@@ -40,39 +40,39 @@ def explain(taken: Step) -> str:
 
 @singledispatch
 def how(M: Any, taken: Step) -> str:
-    """How far M went in an accepted step, and what ended it, to follow "moved θ".
+    """How far M went in an accepted step, and what ended it: text to follow "moved θ".
 
-    A rule of which no more is known is described by why it stopped.
+    Of a rule without a method of its own, the reason in the step.
     """
     return f": {why(taken)}"
 
 
 @singledispatch
 def critic_said(M: Any, taken: Step) -> str:
-    """A sentence on the critic, of an update that has one."""
+    """A sentence on the critic; empty for an update without one."""
     return ""
 
 
 @singledispatch
 def bound(M: Any) -> tuple[float, str] | None:
-    """What bounds the divergence that a Step reports, and of what kind the bound is; None where nothing does."""
+    """The bound on the divergence that a `Step` reports, in nats, and what kind it is; None if there is none."""
     return None
 
 
 @bound.register
 def bound_of_trust_region(M: TrustRegionUpdate) -> tuple[float, str]:
-    """The line search holds it."""
+    """ε: the line search accepts no point with a larger divergence."""
     return M.ε, "its bound"
 
 
 @bound.register
 def bound_of_natural(M: NaturalPolicyUpdate) -> tuple[float, str] | None:
-    """Known of the surrogates' own direction alone: the trajectories' divergence is another."""
+    """ε for direction "surrogate"; with "trajectory" it bounds another divergence, that of whole trajectories."""
     return (M.ε, "its bound to second order") if M.direction == "surrogate" else None
 
 
 def _solved(taken: Step) -> str:
-    """How far conjugate gradients came."""
+    """A sentence on the iterations and residual of conjugate gradients, if they were used."""
     k, residual = (taken.info.get(name) for name in ("cg_iterations", "cg_residual"))
     if k is None or residual is None:
         return ""
@@ -94,7 +94,7 @@ def _measured(taken: Step) -> str:
     by = f"by {abs(taken.improvement):.3g}"
     if "surrogate_before" in taken.info:
         before, after = taken.info["surrogate_before"], taken.info["surrogate_after"]
-        before = before if abs(before) > 1e-9 * abs(after) else 0.0  # normalised advantages have mean 0 up to rounding
+        before = before if abs(before) > 1e-9 * abs(after) else 0.0  # normalized advantages have mean 0 up to rounding
         by += f", from {before:.3g} to {after:.3g}"
     return (
         f"The KL divergence of the two policies, the surrogate constraint, is {taken.kl:.3g} nats{against}; "
@@ -103,6 +103,7 @@ def _measured(taken: Step) -> str:
 
 
 def _movement(taken: Step) -> str:
+    """A sentence on how far θ moved."""
     if not taken.accepted or taken.θ_old is None:
         return ""
     n, distance = taken.θ.size, math.dist(taken.θ.tolist(), taken.θ_old.tolist())
@@ -110,6 +111,7 @@ def _movement(taken: Step) -> str:
 
 
 def _next_β(taken: Step) -> str:
+    """A sentence on the weight of the penalty in the next update."""
     rule = taken.rule
     if taken.β is None:
         return ""
@@ -121,7 +123,7 @@ def _next_β(taken: Step) -> str:
 
 @how.register
 def how_policy_gradient(M: PolicyGradientUpdate, taken: Step) -> str:
-    """Along the gradient."""
+    """By a multiple of the gradient."""
     limits = [f"scaled to a length of at most {M.L2_max:g}"] if M.L2_max is not None else []
     limits += [f"clipped to {M.clip}"] if M.clip is not None else []
     return f" by α = {M.α:g} times the gradient{''.join(', ' + x for x in limits)}; nothing bounds the divergence"
@@ -129,13 +131,13 @@ def how_policy_gradient(M: PolicyGradientUpdate, taken: Step) -> str:
 
 @how.register
 def how_restricted(M: RestrictedPolicyUpdate, taken: Step) -> str:
-    """To a length."""
+    """Along the gradient, to a fixed Euclidean length."""
     return f" along the gradient until ½‖θ_new - θ‖² = ε = {M.ε:g}; nothing bounds the divergence"
 
 
 @how.register
 def how_natural(M: NaturalPolicyUpdate, taken: Step) -> str:
-    """To a divergence."""
+    """Along the natural gradient, to a fixed divergence."""
     of = "of whole trajectories" if M.direction == "trajectory" else "below"
     damped = f", damped by {M.damping:g}" if M.damping else ""
     return f" along the natural gradient until the divergence {of} reaches ε = {M.ε:g} nats, to second order{damped}"
@@ -143,7 +145,7 @@ def how_natural(M: NaturalPolicyUpdate, taken: Step) -> str:
 
 @how.register
 def how_trust_region(M: TrustRegionUpdate, taken: Step) -> str:
-    """As far as the line search let it."""
+    """To the first point that the line search accepted."""
     j = taken.backtracks or 0
     where = f"after {j} backtrack{'s' * (j != 1)}, at {M.α**j:.3g} of the natural step"
     where = where if j else "at the natural step itself"
@@ -152,7 +154,7 @@ def how_trust_region(M: TrustRegionUpdate, taken: Step) -> str:
 
 @how.register
 def how_clamped(M: ClampedSurrogateUpdate, taken: Step) -> str:
-    """As far as the clamp let it."""
+    """By ascents on the clamped objective."""
     return (
         f" by up to k_max = {M.k_max} ascents with α = {M.α:g}; the ratios are clamped at 1 ± {M.ε:g}, nothing bounds "
         "the divergence"
@@ -161,5 +163,5 @@ def how_clamped(M: ClampedSurrogateUpdate, taken: Step) -> str:
 
 @how.register
 def how_penalized(M: PenalizedSurrogateUpdate, taken: Step) -> str:
-    """As far as the penalty let it."""
+    """By ascents on the penalized objective."""
     return f" by up to k_max = {M.k_max} ascents with α = {M.α:g}, the divergence penalized by β = {M.β:g}"

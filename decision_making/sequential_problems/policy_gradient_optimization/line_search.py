@@ -14,7 +14,10 @@ from decision_making.sequential_problems.policy_gradient_optimization.steps impo
 
 
 def searched(M: Any, here: LocalModel, θ_new: Array) -> Step:
-    """The Step that a line search from here.θ towards θ_new makes."""
+    """The `Step` of the rule M from here.θ to the first point towards θ_new (n,) that a line search accepts.
+
+    M has α, ε and max_backtracks. θ stays where θ_new is θ or no point is accepted.
+    """
     if np.array_equal(θ_new, here.θ):
         return stayed(M, here, Status.NO_DIRECTION)
     point, backtracks = first_accepted(M, here, θ_new)
@@ -26,8 +29,8 @@ def searched(M: Any, here: LocalModel, θ_new: Array) -> Step:
 def first_accepted(M: Any, here: LocalModel, θ_new: Array) -> tuple[Point | None, int | None]:
     """The first point θ + αʲ (θ_new - θ), j = 0..M.max_backtracks, that is feasible and better than θ; and its j.
 
-    Feasible: constraint <= M.ε. Better: an objective above that of θ. What is not finite is neither, so a NaN is never
-    accepted. If there is no such point, None and None.
+    Feasible: constraint <= M.ε. Better: a finite objective above that of θ. A NaN fulfils neither, so it is never
+    accepted. Returns None and None if there is no such point.
     """
     θ = here.θ
     for j in range(M.max_backtracks + 1):
@@ -43,9 +46,9 @@ def linesearch(
 ) -> tuple[Array, int | None]:
     """The first θ + αʲ (θ_new - θ), j = 0..M.max_backtracks, with g <= M.ε and f above its value at θ (algorithm 12.5).
 
-    f is the objective and g the constraint, as functions of the parameters (n,). Returns the point and j; if there is
-    none, θ and None. A point whose f or g is not finite is not accepted. Raises ValueError if the shapes of θ and
-    θ_new differ.
+    M is any struct with ε, α and max_backtracks, such as `TrustRegionUpdate`. f is the objective and g the constraint,
+    as functions of the parameters (n,). Returns the point (n,) and j; if there is none, θ and None. A point
+    whose f or g is not finite is not accepted. Raises ValueError if the shapes of θ and θ_new differ.
     """
     if np.shape(θ_new) != np.shape(θ):
         raise ValueError(f"θ_new has shape {np.shape(θ_new)}: must be that of θ, {np.shape(θ)}")

@@ -21,9 +21,9 @@ from decision_making.sequential_problems.policy_gradient_optimization.steps impo
 class LocalModel:
     """The surrogate objective and the surrogate constraint around θ, as far as they are known.
 
-    A source of evidence gives `θ`, and of the methods below those it knows: `gradient` and `natural`, and `objective`,
-    `constraint` and their gradients as functions of θ_new. Rules ask for these through the points that `at` makes,
-    which remember the answers. What a source of evidence does not know is a TypeError.
+    A source of evidence is a subclass. It sets `θ` and overrides the methods whose answers it knows: `gradient` and
+    `natural`, and `objective`, `constraint` and their gradients as functions of θ_new. The others raise TypeError.
+    Rules ask for values at θ_new through the points that `at` makes, which remember the answers.
     """
 
     θ: Array  # (n,), where the step begins
@@ -34,7 +34,10 @@ class LocalModel:
         self._not_known("gradient")
 
     def natural(self, M: Any) -> Array:
-        """θ + u √(2ε / ∇ᵀu) with u = F⁺∇ and ε = M.ε, (n,): along the natural gradient to the divergence ε."""
+        """θ + u √(2ε / ∇ᵀu) with u = F⁺∇ and ε = M.ε, (n,): the natural gradient step to the divergence ε, in nats.
+
+        M has ε, damping and direction. θ where the gradient is zero; not finite where the step overflows.
+        """
         self._not_known("natural direction")
 
     def objective(self, θ_new: Array) -> float:
@@ -80,7 +83,7 @@ class LocalModel:
         return self.start if np.array_equal(θ_new, self.θ) else Point(self, θ_new)
 
     def refusal(self, point: Point) -> Status | None:
-        """Why a rule without a line search may not step to the point; None where it may."""
+        """The reason why a rule without a line search must not step to the point; None if it may."""
         return None
 
     def along(self, θ: Array, g: Array, α: float) -> Array:
@@ -89,7 +92,10 @@ class LocalModel:
             return np.asarray(θ + α * g, θ.dtype)
 
     def ascend(self, slope: Callable[[Point], Array], α: float, k_max: int) -> Array:
-        """θ after at most k_max ascents along slope(point), (n,); not finite once a slope or a step is not."""
+        """θ after at most k_max ascents with step factor α along slope(point), (n,).
+
+        Ends early where the slope is zero. Not finite if a slope or a step is not finite.
+        """
         θ = self.θ
         for _ in range(k_max):
             g = slope(self.at(θ))
@@ -105,9 +111,9 @@ class LocalModel:
 
 @frozen(eq=False, slots=False)
 class Point:
-    """A parameter θ, and what a local model says there: each number is computed when first asked, and kept."""
+    """A parameter θ and the values of a local model there, each computed at first access and then kept."""
 
-    model: LocalModel = field(repr=False)
+    model: LocalModel = field(repr=False)  # computes the values
     θ: Array  # (n,)
 
     @cached_property
@@ -141,10 +147,10 @@ class Point:
 
 
 class Start(Point):
-    """The point at which a model is local: there the constraint is 0, its minimum.
+    """The point θ from which the step begins: there the constraint is 0, its minimum.
 
-    The model keeps what it knows there. Were it to keep the point instead, each would keep the other alive, and with
-    them all trajectories, until Python looks for cycles.
+    The values at this point are kept by the model. If the model kept the point instead, the two would refer to each
+    other, and the trajectories would stay in memory until Python's garbage collector searches for cycles.
     """
 
     @property
@@ -170,7 +176,7 @@ class Start(Point):
 
 @frozen(eq=False, slots=False)
 class GradientOnly(LocalModel):
-    """A gradient and nothing else: without likelihoods of recorded actions no objective or divergence is known."""
+    """A local model that knows only a gradient: without likelihoods of actions there is no objective or divergence."""
 
     θ: Array  # (n,)
     g: Array  # (n,), ∇U(θ)
@@ -183,11 +189,11 @@ class GradientOnly(LocalModel):
 
 @frozen(eq=False, slots=False)
 class Functions(LocalModel):
-    """Objective f and constraint g given as functions of θ_new, and nothing else."""
+    """A local model that knows objective f and constraint g alone, given as functions of θ_new."""
 
     θ: Array  # (n,)
-    f: Callable[[Array], float]
-    g: Callable[[Array], float]
+    f: Callable[[Array], float]  # objective
+    g: Callable[[Array], float]  # constraint
 
     def objective(self, θ_new: Array) -> float:
         """f(θ_new)."""
@@ -200,9 +206,9 @@ class Functions(LocalModel):
 
 @frozen(eq=False, slots=False)
 class WithGradient(LocalModel):
-    """A local model in which another estimate g stands for the gradient."""
+    """A local model with its gradient replaced by another estimate g."""
 
-    model: LocalModel
+    model: LocalModel  # answers all but the gradient
     g: Array  # (n,)
 
     @property
@@ -215,7 +221,7 @@ class WithGradient(LocalModel):
         return self.g
 
     def natural(self, M: Any) -> Array:
-        """That of the model."""
+        """The natural step of the model, (n,)."""
         return self.model.natural(M)
 
     @property

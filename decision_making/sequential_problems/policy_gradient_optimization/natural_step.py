@@ -1,4 +1,4 @@
-"""The natural step from scores and returns: by orthogonal factors of an array or of its blocks, else by iteration."""
+"""The natural step from scores and returns: by QR and SVD of an array or of its blocks, or by iteration if sparse."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 from decision_making.checks import Array, Named, all_finite, not_negative, parameters, positive
 
 ROWS = 8192  # of a score matrix, factored at a time
-TOLERANCE = 1e-10  # of the iterative solver, relative, as LSMR defines it
-FACTORED = 1 << 24  # numbers in a sparse score matrix up to which it is factored where the iteration does not arrive
-OUT_OF_ITERATIONS = 7  # LSMR's word for it
+TOLERANCE = 1e-10  # relative tolerance of the iterative solver: atol and btol of LSMR
+FACTORED = 1 << 24  # a sparse score matrix of at most m n such entries is factored if LSMR does not converge
+OUT_OF_ITERATIONS = 7  # LSMR's return code for the limit of iterations
 
 
 def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0) -> Array:
     """θ + u √(2ε / ∇ᵀu) with u = F⁺∇, where ∇ = GᵀR / m and F = GᵀG / m (algorithm 12.4).
 
     The rows of G (m, n) are scores of trajectories or of steps, R (m,) the returns that go with them. Since
-    F⁺∇ = G⁺R, u is the minimum-norm least-squares solution of G u = R: F is never formed or inverted, and a singular
-    one is as good as any. Damping c makes F + cI of it, for the direction and for its length, by the rows √(cm) I.
-    Returns θ where the gradient is zero: there are no rows, every score is 0, or R has no component along them above
-    rounding. What overflows in θ's dtype is not finite.
+    F⁺∇ = G⁺R, u is the minimum-norm least-squares solution of G u = R: F is never formed or inverted, and may be
+    singular. Damping c replaces F by F + cI, in the direction and in its length: it is as if G had the further rows
+    √(cm) I, with returns 0. ε is in nats.
+    Returns θ where the gradient is zero: there are no rows, every score is 0, or the projection of R on the columns of
+    G is no larger than floating-point error. The result is not finite where it overflows in θ's dtype.
 
     G is an array; or an array (B, k, j) with R (B, k), the blocks of a block-diagonal G with m = B k and n = B j; or
     sparse: anything with `shape`, `dtype`, `matvec` and `rmatvec`, as a scipy LinearOperator.
@@ -31,6 +32,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     each; of a sparse G two products with it for each iteration of LSMR (Fong and Saunders 2011), to a relative
     tolerance of 1e-10: tens with damping; without, up to min(m, n), then factors. Where m n is above 2²⁴ (134 MB) it
     is 10 min(m, n), then a RuntimeWarning and the last iterate: an ascent direction that depends on where it stopped.
+    Raises ValueError for shapes that do not agree, for G, R or θ that are not finite, and for ε <= 0 or damping < 0.
 
     >>> natural_update(np.zeros(2), np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 1.0]), ε=0.5)
     array([0.5, 1. ])
@@ -46,7 +48,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     scale = float(np.max(abs(R), initial=0))
     if scale == 0:
         return θ
-    single = np.float32 in (G.dtype, θ.dtype)  # then the scores are known to that precision, whatever G is stored as
+    single = np.float32 in (G.dtype, θ.dtype)  # then the scores have that precision, also if G is float64
     least_squares = _by_iteration if sparse else _by_factors if G.ndim == 2 else _by_blocks
     u, length = least_squares(G, R / scale, math.sqrt(damping * R.size), single)
     if length == 0:
@@ -56,13 +58,16 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
-    """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and ‖(G u, c u)‖, which is 0 where it is rounding."""
+    """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and the length ‖(G u, c u)‖.
+
+    The length is 0 if it is no larger than floating-point error. With `single` the scores have single precision.
+    """
     m, n = G.shape
     cutoff = _cutoff(m, n, single)
     if m > ROWS:
         triangle = _triangle(G, R)  # [G | R] = Q · triangle
         G, R = triangle[:, :n], triangle[:, n]
-    if c:  # rows c I in least squares would blow up rounding by the condition number
+    if c:  # least squares with the rows c I appended would multiply rounding errors by the condition number
         return _by_singular_values(G[None], R[None], c, cutoff)
     u = np.linalg.lstsq(G, R, rcond=cutoff)[0]
     length = float(np.linalg.norm(G @ u))
@@ -75,9 +80,10 @@ def _by_blocks(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float
 
 
 def _by_singular_values(G: Array, R: Array, c: float, cutoff: float) -> tuple[Array, float]:
+    """The same for diagonal blocks, without the parts of singular value at most `cutoff` times the largest."""
     U, σ, V = np.linalg.svd(G.astype(np.float64), full_matrices=False)
-    damped = np.hypot(σ, c)  # the singular values with the rows c I below
-    kept = σ > cutoff * σ.max()  # damped or not: the others are rounding
+    damped = np.hypot(σ, c)  # the singular values of G with the rows c I appended
+    kept = σ > cutoff * σ.max()  # with damping too: the others are floating-point error
     inverse = np.divide(1, damped, out=np.zeros_like(σ), where=kept)
     y = σ * inverse * np.einsum("bki,bk->bi", U, R) * inverse
     u, length = np.einsum("bij,bi->bj", V, y).ravel(), float(np.linalg.norm(damped * y))
@@ -85,20 +91,20 @@ def _by_singular_values(G: Array, R: Array, c: float, cutoff: float) -> tuple[Ar
 
 
 def _above(cutoff: float, length: float, R: Array) -> float:
-    """The length of a projection of R, or 0 where it is rounding."""
+    """The length of a projection of R, or 0 if it is no larger than floating-point error."""
     return length if length > cutoff * float(np.linalg.norm(R)) else 0.0
 
 
 def _cutoff(m: int, n: int, single: bool) -> float:
-    """The size relative to the largest at which a singular value of an (m, n) matrix is rounding."""
+    """The share of the largest singular value of an (m, n) matrix below which one is floating-point error."""
     return float(8 * math.sqrt(n) * np.finfo(np.float32).eps if single else max(m, n) * np.finfo(float).eps)
 
 
 def _by_iteration(G: Any, R: Array, c: float, single: bool) -> tuple[Array, float]:
     """The same for sparse G. LSMR starts from 0 and stays in the span of the rows of G: its limit has minimum norm.
 
-    But for rounding it would be there after min(m, n) iterations. Where it is not, as under a table with actions of
-    almost no probability, only factors tell small singular values from zero.
+    In exact arithmetic it converges within min(m, n) iterations. With rounding it may not, for instance if a tabular
+    policy gives some actions almost no probability; then a factorisation separates small singular values from zero.
     """
     from scipy.sparse.linalg import lsmr  # imported where used
 
@@ -125,7 +131,7 @@ def _as_array(G: Any) -> Array:
 
 
 def _triangle(G: Array, R: Array, rows: int = ROWS) -> Array:
-    """The triangular factor of [G | R], float64, in blocks of rows."""
+    """The triangular factor of the QR decomposition of [G | R], computed in blocks of rows."""
 
     def factor(i: int) -> Array:
         return np.asarray(np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r"))

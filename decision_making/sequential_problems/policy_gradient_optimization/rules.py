@@ -40,27 +40,28 @@ DIRECTION = one_of("trajectory", "surrogate")
 
 
 class Rule:
-    """What every update rule is: a struct with evidence of its own, or without, as `rule` makes it."""
+    """Base of the structs of chapter 12: with evidence of their own, or without, as `rule` makes them."""
 
     __slots__ = ()
     evidence: ClassVar[tuple[str, ...]] = ("P", "b", "d", "m")  # the fields that `rule` leaves out
 
     @classmethod
     def rule(cls, *settings: Any, **named: Any) -> Self:
-        """The rule alone, without evidence, for those who bring their own: a critic, or a batch of environment steps.
+        """The rule without evidence, for updates that supply it: `ActorCriticUpdate`, `TrustRegionPolicyOptimization`.
 
-        Takes the fields after the evidence, by position or by name.
+        Takes the fields after the evidence, by position or by name, and raises the errors of the constructor.
         """
         return cls(*(ELSEWHERE for _ in cls.evidence), *settings, **named)
 
 
 def _estimator(M: Any, attribute: Any, grad_U: Any) -> None:
+    """Attrs validator: a callable of θ, or a struct that `gradient` knows."""
     if not (callable(grad_U) or gradient.dispatch(type(grad_U)) is not gradient.dispatch(object)):
         refuse(M, attribute.name, grad_U, f"a callable of θ or one of {known(gradient)}", TypeError)
 
 
 def interval(M: Any, attribute: Any, clip: Any) -> None:
-    """Attrs validator: a pair (a, b) with a <= b."""
+    """Attrs validator: a pair (a, b) of finite numbers with a <= b."""
     try:
         a, b = clip
     except (TypeError, ValueError):
@@ -79,7 +80,7 @@ class PolicyGradientUpdate(Rule):
     clip: Any = field(default=None, kw_only=True, validator=optional(interval))  # (a, b), bounds of each component
 
     evidence: ClassVar[tuple[str, ...]] = ("grad_U",)
-    over_steps = "mean"
+    over_steps = "mean"  # how the surrogates that measure its steps combine the steps of a trajectory
 
 
 @struct
@@ -97,10 +98,12 @@ class NaturalPolicyUpdate(Sampled, Rule):
     instead: rewards-to-go of single steps and their Fisher matrix, averaged or summed over the steps.
     """
 
-    ε: float = field(validator=positive)  # bound on the KL divergence, to second order
+    ε: float = field(validator=positive)  # bound on the KL divergence to second order, in nats
     damping: float = field(default=0.0, kw_only=True, validator=not_negative)  # c in F + cI
-    direction: str = field(default="trajectory", kw_only=True, validator=DIRECTION)
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # of the surrogates
+    direction: str = field(  # of whole "trajectory"s, or of the "surrogate"s
+        default="trajectory", kw_only=True, validator=DIRECTION
+    )
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
 
 @struct
@@ -111,12 +114,12 @@ class TrustRegionUpdate(Sampled, Rule):
     objective improved; if there is none, θ stays.
     """
 
-    ε: float = field(validator=positive)  # bound on the surrogate constraint
+    ε: float = field(validator=positive)  # bound on the surrogate constraint, in nats
     α: float = field(validator=shrink_factor)  # line search factor, such as 0.5
-    max_backtracks: int = field(default=30, kw_only=True, validator=count_or_zero)
+    max_backtracks: int = field(default=30, kw_only=True, validator=count_or_zero)  # shrinks at most
     damping: float = field(default=0.0, kw_only=True, validator=not_negative)  # c in F + cI
     direction: str = field(default="trajectory", kw_only=True, validator=DIRECTION)  # as in NaturalPolicyUpdate
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
 
 @struct
@@ -129,7 +132,7 @@ class ClampedSurrogateUpdate(Sampled, Rule):
     ε: float = field(validator=positive)  # half-width of the clamp, such as 0.2
     α: float = field(validator=not_negative)  # step factor
     k_max: int = field(validator=count)  # number of ascent steps
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
 
 @struct
@@ -144,10 +147,10 @@ class PenalizedSurrogateUpdate(Sampled, Rule):
     β: float = field(validator=not_negative)  # weight of the penalty
     α: float = field(validator=not_negative)  # step factor
     k_max: int = field(validator=count)  # number of ascent steps
-    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))
-    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)
-    β_max: float = field(default=1e6, kw_only=True, validator=positive)
-    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)
+    kl_target: float | None = field(default=None, kw_only=True, validator=optional(positive))  # adapts β, in nats
+    β_min: float = field(default=1e-6, kw_only=True, validator=not_negative)  # least β
+    β_max: float = field(default=1e6, kw_only=True, validator=positive)  # largest β
+    over_steps: str = field(default="mean", kw_only=True, validator=OVER_STEPS)  # "mean" or "sum", of the surrogates
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -234,7 +237,7 @@ class _CLIP:
 
 
 def restricted_update(θ: Array, u: Array, ε: float) -> Array:
-    """θ + √(2ε) u / ‖u‖ (equation 12.6); θ itself where u is zero."""
+    """θ + √(2ε) u / ‖u‖, (n,), for a direction u (n,) (equation 12.6); θ itself where u is zero."""
     direction, length = _direction(u)
     if length == 0:
         return θ
@@ -253,10 +256,10 @@ def _direction(u: Array) -> tuple[Array, float]:
 
 
 def adapted_β(M: PenalizedSurrogateUpdate, kl: float) -> float:
-    """β for the next update, given the constraint this one came out at."""
+    """β for the next update, from the surrogate constraint kl after this one, in nats; NaN counts as too large."""
     if M.kl_target is None:
         return M.β
-    if not kl <= 1.5 * M.kl_target:  # NaN counts as too large
+    if not kl <= 1.5 * M.kl_target:  # true for a NaN
         β = 2 * M.β
     elif kl < M.kl_target / 1.5:
         β = M.β / 2

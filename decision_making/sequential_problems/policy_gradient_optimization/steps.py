@@ -27,6 +27,7 @@ class Status(Enum):
     SURROGATE_OVERFLOWS = "the surrogate overflows"
     BEYOND_MAX_KL = "the divergence in some state exceeds max_kl"
     NOTHING_ACCEPTED = "no step accepted"  # by a line search
+    NO_DATA = "every start state is terminal, so that there is no step to learn from"
 
     @property
     def moved(self) -> bool:
@@ -36,16 +37,16 @@ class Status(Enum):
 
 @define(eq=False)
 class Change:
-    """Divergence and improvement between two points: computed when first asked, when the points are let go."""
+    """Divergence and improvement between two points, computed at first access; then the points are released."""
 
     _points: tuple[Point, Point] | None = None  # before and after
-    _numbers: tuple[float | None, float | None] = (None, None)
+    _numbers: tuple[float | None, float | None] = (None, None)  # divergence and improvement, where known already
 
     @property
     def numbers(self) -> tuple[float | None, float | None]:
         """The surrogate constraint after, in nats, and the surrogate objective after less that before.
 
-        What overflows to no number at all counts as the worst: a divergence of inf, an improvement of -inf.
+        A NaN becomes the worst value: a divergence of inf, an improvement of -inf.
         """
         if self._points is not None:
             before, after = self._points
@@ -75,7 +76,7 @@ class Step:
     M: Any = None  # the struct that made the step
     rule: Any = None  # the struct of chapter 12 whose body it is: M, or M's rule
     θ_old: Array | None = None  # (n,), where the step began
-    _change: Change = field(factory=Change)
+    _change: Change = field(factory=Change)  # divergence and improvement of the step
 
     def __repr__(self) -> str:
         shown = {"accepted": self.accepted, "reason": self.reason, "backtracks": self.backtracks, "β": self.β}
@@ -91,7 +92,7 @@ class Step:
     def kl(self) -> float | None:
         """Surrogate constraint at θ, in nats; None where the update had no likelihoods of recorded actions.
 
-        It is inf where it overflows, which only a rule without a bound on the divergence accepts; never NaN.
+        It is inf where it overflows, which can happen only with a rule that does not bound it; never NaN.
         """
         return self._change.numbers[0]
 
@@ -99,7 +100,7 @@ class Step:
     def improvement(self) -> float | None:
         """Surrogate objective at θ minus its value before; None where the update had no likelihoods.
 
-        It is inf or -inf where the surrogate overflows, -inf also where it has no value there; never NaN.
+        It is inf or -inf where the surrogate overflows, and -inf where that is NaN; never NaN itself.
         """
         return self._change.numbers[1]
 
@@ -137,7 +138,7 @@ class WithCritic:
 
 
 def check_critic(M: Any, φ: Any) -> None:
-    """Raise TypeError where `step` does not know M, or M has a critic and φ is None, or the other way round."""
+    """Raise TypeError if `step` does not know M, if M has a critic and φ is None, or if it has none and φ is given."""
     if step.dispatch(type(M)) is step.dispatch(object):
         unknown(update, "M", M)
     if isinstance(M, WithCritic) and φ is None:
@@ -168,14 +169,14 @@ def landed(M: Any, here: LocalModel, point: Point, *, bounded: bool = False, β:
 
 
 def stayed(M: Any, here: LocalModel, status: Status, β: float | None = None) -> Step:
-    """The Step that leaves θ where it is, and why."""
+    """The Step of the rule M that leaves θ where it is, with the reason `status`."""
     change = Change(None, (0.0, 0.0) if here.measures else (None, None))
     return Step(here.θ, status, None, β, M=M, rule=M, θ_old=here.θ, change=change)
 
 
 def arrived(M: Any, here: LocalModel, point: Point, status: Status, backtracks: int, β: float | None = None) -> Step:
-    """The Step of the rule M from here.θ to the point."""
+    """The Step of the rule M from here.θ to the point, without further checks."""
     change = Change((here.start, point)) if here.measures else Change()
     if status is Status.ACCEPTED:
-        change.numbers  # noqa: B018  a line search knows them: the points are let go at once
+        change.numbers  # noqa: B018  the line search has computed them: release the points now
     return Step(point.θ, status, backtracks, β, M=M, rule=M, θ_old=here.θ, change=change)

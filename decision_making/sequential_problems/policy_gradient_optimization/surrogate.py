@@ -28,9 +28,9 @@ class Surrogate(LocalModel):
     over blocks of trajectories.
     """
 
-    π: Policy
+    π: Policy  # policy
     θ: Array  # (n,), the parameters that sampled
-    τs: Trajectories
+    τs: Trajectories  # trajectories
     γ: float  # discount factor
     over_steps: str = "mean"  # or "sum"
     weights: Array | None = None  # probability of each trajectory (m,); None: 1/m each
@@ -67,7 +67,7 @@ class Surrogate(LocalModel):
 
     @cached_property
     def share(self) -> Array:
-        """What each step counts, (m, d): 1/(m · length) for the mean over steps, 1/m where they are added."""
+        """Weight of each step, (m, d): 1/(m · length) for the mean over steps, 1/m if they are added; 0 on padding."""
         τs, mean = self.τs, self.over_steps == "mean"
         m, d = τs.r.shape
         if τs.full and self.weights is None:
@@ -77,7 +77,7 @@ class Surrogate(LocalModel):
 
     @cached_property
     def kl_share(self) -> Array:
-        """What the divergence at each step counts, (m, d): its share times γ^(k-1)."""
+        """Weight of the divergence at each step, (m, d): its share times γ^(k-1)."""
         return self.share * discounts(self.γ, self.τs.r.shape[1])
 
     def objective(self, θ_new: Array) -> float:
@@ -86,11 +86,11 @@ class Surrogate(LocalModel):
 
     @cached_property
     def objective_at_θ(self) -> float:
-        """Σ share G, since every ratio is 1, and no number where a log-likelihood is not finite."""
+        """Σ share G, since every ratio is 1; NaN if a log-likelihood is not finite."""
         return self.mean(lambda i: 1 + (self.logp[i] - self.logp[i]))
 
     def mean(self, w: Callable[[slice], Array]) -> float:
-        """Σ share w G with the ratios w of the trajectories of a block."""
+        """Σ share w G, where w(i) gives the ratios of the trajectories in the block i; not finite on overflow."""
         with np.errstate(over="ignore", invalid="ignore"):
             return float(sum(np.sum(w(i) * self.G[i] * self.share[i]) for i in self._blocks()))
 
@@ -100,6 +100,7 @@ class Surrogate(LocalModel):
             return max(float(sum(np.sum(self._kl(θ_new, i) * self.kl_share[i]) for i in self._blocks())), 0.0)
 
     def _kl(self, θ_new: Array, i: slice) -> Array:
+        """KL(π_θ ‖ π_θ_new) at each step of a block of trajectories, in nats."""
         return np.asarray(self.π.recorded_kl(self.θ, θ_new, self.τs.a[i], self.τs.s[i]))
 
     def objective_gradient(self, θ_new: Array) -> Array:
@@ -128,12 +129,13 @@ class Surrogate(LocalModel):
             return np.asarray(vjp(np.asarray(weights(np.exp(logp - self.logp)), logp.dtype)), θ_new.dtype)
 
     def _blocks(self) -> Iterator[slice]:
+        """The blocks of trajectories over which sums run."""
         m = len(self.τs)
         return (slice(i, i + BLOCK) for i in range(0, m, BLOCK))
 
 
 @frozen(eq=False, slots=False)
 class SurrogateWith(Surrogate):
-    """The surrogates with other weights G (m, d) of the ratios, such as advantages, for the rewards-to-go."""
+    """The surrogates with given weights G of the ratios, such as advantages, instead of the rewards-to-go."""
 
-    G: Array = field(kw_only=True)  # (m, d)
+    G: Array = field(kw_only=True)  # (m, d), what multiplies the ratio of each step

@@ -13,16 +13,12 @@ from decision_making.sequential_problems.policy_search.evolution_strategies impo
     IsotropicEvolutionStrategies,
     evolution_strategy_weights,
 )
-from decision_making.sequential_problems.policy_search.generations import (
-    Generation,
-    generations,
-    optimize,
-    optimize_dist,
-)
+from decision_making.sequential_problems.policy_search.generations import Generation
 from decision_making.sequential_problems.policy_search.genetic import GeneticPolicySearch
 from decision_making.sequential_problems.policy_search.hooke_jeeves import HookeJeevesPolicySearch
 from decision_making.sequential_problems.policy_search.search_distributions import GaussianSearchDistribution
 from decision_making.sequential_problems.policy_search.utilities import MonteCarloPolicyEvaluation, PopulationUtility
+from decision_making.verbs import generations, optimize, optimize_dist
 
 __all__ = [
     "CrossEntropyPolicySearch",

@@ -9,12 +9,7 @@ from attrs import field
 from decision_making.checks import count
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_search.generations import (
-    Generation,
-    generations,
-    last_distribution,
-    optimize_dist,
-)
+from decision_making.sequential_problems.policy_search.generations import Generation, last_distribution
 from decision_making.sequential_problems.policy_search.populations import check_elite, elite
 from decision_making.sequential_problems.policy_search.search_distributions import (
     Refittable,
@@ -24,6 +19,7 @@ from decision_making.sequential_problems.policy_search.search_distributions impo
 )
 from decision_making.sequential_problems.policy_search.utilities import Utility, utilities
 from decision_making.structs import struct
+from decision_making.verbs import generations, optimize_dist
 
 
 @struct

@@ -7,15 +7,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, all_finite, count, function, optional, positive, refuse
+from decision_making.checks import Array, Field, Named, all_finite, count, function, optional, positive, refuse
 from decision_making.problem import RNG, offers
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_search.generations import (
-    Generation,
-    generations,
-    last_distribution,
-    optimize_dist,
-)
+from decision_making.sequential_problems.policy_search.generations import Generation, last_distribution
 from decision_making.sequential_problems.policy_search.populations import best_first, start_ψ
 from decision_making.sequential_problems.policy_search.search_distributions import (
     GaussianSearchDistribution,
@@ -24,7 +19,8 @@ from decision_making.sequential_problems.policy_search.search_distributions impo
     sampled,
 )
 from decision_making.sequential_problems.policy_search.utilities import Utility, utilities
-from decision_making.structs import Field, struct
+from decision_making.structs import struct
+from decision_making.verbs import generations, optimize_dist
 
 
 def _pairs(M: object, attribute: Field, m: int) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import singledispatch
-from typing import Any
 
 from decision_making.checks import Array
 from decision_making.problem import RNG, offers
 from decision_making.sequential_problems.policy_search.search_distributions import HasMode, SearchDistribution
 from decision_making.sequential_problems.policy_search.utilities import Utility
 from decision_making.structs import struct
+from decision_making.verbs import generations, known, optimize, optimize_dist
 
 
 @struct
@@ -25,44 +24,15 @@ class Generation:
     α: float | None = None  # step size reached (Hooke-Jeeves)
 
 
-@singledispatch
-def generations(M: object, π: object, U: Utility, *, rng: RNG = None) -> Iterator[Generation]:
-    """The search by M, one `Generation` after the other; `optimize` and `optimize_dist` take the last.
-
-    The lengths of all `us` add up to the number of evaluations. Hooke-Jeeves begins with its start, evaluated alone.
-
-    Raises TypeError for an unknown M.
-    """
-    raise TypeError(f"M = {M!r}: generations knows {_known(generations)}")
-
-
-@singledispatch
-def optimize(M: object, π: object, U: Utility, *, rng: RNG = None) -> Array:
-    """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
-
-    Of a search that moves a distribution this is the mode of the last one. The same rng, an int or a Generator in the
-    same state, gives the same bits, if U draws from no other source. π is handed on to U; if it has a number of
-    parameters n, it is checked.
-
-    Raises TypeError for an unknown M or a U that cannot be called; ValueError for a U that does not return a number
-    for each θ, or nothing but NaN for a population.
-    """
+@optimize.register(object)
+def mode_of_the_last_distribution(M: object, π: object, U: Utility, *, rng: RNG = None) -> Array:
+    """`optimize` by any search that has `optimize_dist`: the mode of its distribution."""
     if optimize_dist.dispatch(type(M)) is optimize_dist.dispatch(object):
-        raise TypeError(f"M = {M!r}: optimize knows {_known(optimize, optimize_dist)}")
+        raise TypeError(f"M = {M!r}: optimize knows {known(optimize, optimize_dist)}")
     p = optimize_dist(M, π, U, rng=rng)
     if not offers(p, HasMode):
         raise TypeError(f"p = {p!r}: must have mode(); optimize_dist gives the distribution itself")
     return p.mode()
-
-
-@singledispatch
-def optimize_dist(M: object, π: object, U: Utility, *, rng: RNG = None) -> Any:  # of the kind that M searches with
-    """The search distribution that M ends with (algorithms 10.4 to 10.6); arguments and errors of `optimize`."""
-    raise TypeError(f"M = {M!r}: optimize_dist knows {_known(optimize_dist)}")
-
-
-def _known(*verbs: Any) -> str:
-    return ", ".join(sorted(t.__name__ for verb in verbs for t in verb.registry if t is not object))
 
 
 def best_point(M: object, π: object, U: Utility, *, rng: RNG = None) -> Array:

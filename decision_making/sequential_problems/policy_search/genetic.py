@@ -10,15 +10,11 @@ from attrs import field
 from decision_making.checks import Array, count, not_negative, refuse
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_search.generations import (
-    Generation,
-    best_point,
-    generations,
-    optimize,
-)
+from decision_making.sequential_problems.policy_search.generations import Generation, best_point
 from decision_making.sequential_problems.policy_search.populations import check_elite, elite, start_θs
 from decision_making.sequential_problems.policy_search.utilities import Utility, utilities
 from decision_making.structs import struct
+from decision_making.verbs import generations, optimize
 
 
 @struct

@@ -9,11 +9,11 @@ import numpy as np
 from attrs import evolve, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, all_finite, not_negative, numbers, parameters, refuse
+from decision_making.checks import Array, Field, all_finite, not_negative, numbers, parameters, refuse
 from decision_making.problem import RNG, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.policy_search.populations import population, read_only
-from decision_making.structs import Field, struct
+from decision_making.structs import struct
 
 SYMMETRY = 1e-8  # of a covariance, relative to its largest entry
 LOG_2π = float(np.log(2 * np.pi))

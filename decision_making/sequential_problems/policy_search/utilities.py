@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
@@ -9,11 +10,12 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, brief, count, flag, function, numbers, parameters, problem, refuse
+from decision_making.checks import Array, Field, brief, count, flag, function, numbers, parameters, problem, refuse
 from decision_making.problem import (
     RNG,
     FrozenDistribution,
     HasStates,
+    HasStatistics,
     Problem,
     Simulable,
     StartDistribution,
@@ -21,9 +23,9 @@ from decision_making.problem import (
 )
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.sequential_problems.policy_search.populations import check_length, population
-from decision_making.simulation import rollouts, simulate
-from decision_making.structs import Field, struct
-from decision_making.trajectories import mean_return, returns
+from decision_making.simulation import frozen, rollouts, simulate
+from decision_making.structs import struct
+from decision_making.trajectories import Trajectories, mean_return, returns
 
 Utility: TypeAlias = Callable[..., float | Array]
 """U(π, θ) -> number. Two attributes of U, where it has them, say that it is called in another way.
@@ -71,6 +73,9 @@ class MonteCarloPolicyEvaluation:
     rollouts of its own. `U(π)` without θ evaluates a policy of states, π(s) -> a on batches, which brings its own
     randomness. `rng`: None, an int or a Generator.
 
+    A live problem that normalises what it gives does so by the same statistics throughout, so that U is one function
+    for a whole search: it does not add to them. Where they know nothing yet, m rollouts at the first θ come before.
+
     Raises ValueError, naming the field, for a γ of P outside [0, 1] and for d or m below 1; on a call for a θ of the
     wrong length or not finite, and for a state, action or reward that is not finite.
 
@@ -101,9 +106,16 @@ class MonteCarloPolicyEvaluation:
             τs = rollouts(self.P, self.b, π, np.repeat(θs, self.m, axis=0), self.d, len(θs) * self.m, rng)
             us = mean_return(returns(τs, self.P.γ).reshape(len(θs), self.m))
         else:  # live environments act under one θ at a time
-            one = [rollouts(self.P, self.b, π, row, self.d, self.m, rng) for row in θs]
+            one = self._played(π, θs, rng)
             us = np.array([mean_return(returns(τs, self.P.γ)) for τs in one])
         return us if np.ndim(θ) == 2 else float(us[0])
+
+    def _played(self, π: Callable[..., Array], θs: Array, rng: np.random.Generator) -> list[Trajectories]:
+        """Rollouts of each row in live environments, all on one scale."""
+        if offers(self.P, HasStatistics) and not self.P.acquainted:
+            rollouts(self.P, self.b, π, θs[0], self.d, self.m, copy.deepcopy(rng))
+        with frozen(self.P, learn=False):
+            return [rollouts(self.P, self.b, π, θ, self.d, self.m, rng) for θ in θs]
 
 
 @struct

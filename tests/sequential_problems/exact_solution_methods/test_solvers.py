@@ -5,8 +5,7 @@ from itertools import pairwise, product
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import MDP
 from decision_making.problems import HexWorld, SimpleRegulator, StraightLineHexWorld

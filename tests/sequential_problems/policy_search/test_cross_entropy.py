@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import CrossEntropyPolicySearch, generations, optimize, optimize_dist
 from tests.sequential_problems.policy_search import START, Bernoulli, BernoulliWithMode, N, bowl, bowls, ones_and_zero

@@ -3,8 +3,7 @@
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from decision_making import GeneticPolicySearch, generations, optimize
 from tests.sequential_problems.policy_search import START, bowls

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from autograd import grad
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 
 from decision_making import IsotropicEvolutionStrategies, PopulationUtility, optimize_dist

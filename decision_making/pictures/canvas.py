@@ -1,0 +1,97 @@
+"""What every picture is drawn on: one style, one palette, figures, and files that are written whole.
+
+matplotlib is imported where a figure is made, so that everything else works without it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from decision_making.files import write_whole
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from matplotlib.figure import Figure
+
+INK, MUTED = "#222222", "#777777"
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
+PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)  # Okabe and Ito's: colour-blind readers tell them apart
+
+STYLE: Mapping[str, Any] = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": f"cycler('color', {list(PALETTE)})",
+    "axes.axisbelow": True,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "grid.color": "#e6e6e6",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.titlesize": 11,
+}
+
+Data = TypeVar("Data")
+
+
+def matplotlib() -> ModuleType:
+    """The package, with its figures loaded. Raises ModuleNotFoundError that says what to install."""
+    try:
+        import matplotlib.figure
+    except ModuleNotFoundError as error:
+        message = "matplotlib is needed for pictures: pip install 'decision-making[plot]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
+    return matplotlib
+
+
+def styled() -> AbstractContextManager[None]:
+    """A context in which figures are drawn in the style of the project."""
+    context: AbstractContextManager[None] = matplotlib().rc_context(dict(STYLE))
+    return context
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty Figure of that size in inches, known to no window and no global state."""
+    drawn: Figure = matplotlib().figure.Figure(figsize=(width, height), layout="constrained")
+    return drawn
+
+
+def picture(width: float, height: float) -> Callable[[Callable[[Figure, Data], None]], Callable[[Data], Figure]]:
+    """Decorator: what draws data on a figure becomes what makes a figure, of that size in inches, of data."""
+
+    def decorate(draw: Callable[[Figure, Data], None]) -> Callable[[Data], Figure]:
+        @wraps(draw)
+        def drawn(data: Data) -> Figure:
+            with styled():
+                figure = new_figure(width, height)
+                draw(figure, data)
+            return figure
+
+        return drawn
+
+    return decorate
+
+
+def write_figure(drawn: Figure, out: Path | str) -> Path:
+    """Write a Figure whole or not at all, in the format that the name ends with; returns the path."""
+    out = Path(out)
+    write_whole(out, rendered(drawn, out.suffix[1:] or "png"))
+    return out
+
+
+def rendered(drawn: Figure, format: str = "png") -> bytes:
+    """The contents of a file of that format, at 150 dots an inch."""
+    contents = io.BytesIO()
+    with styled():
+        drawn.savefig(contents, dpi=150, format=format)
+    return contents.getvalue()
