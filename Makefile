@@ -42,7 +42,7 @@ bench-growth: $(READY)  ## time and memory against m, d, n and the number of env
 bench-scaling: $(SLOW)  ## sweeps and rollouts on two processes, and a Dask cluster: efficiency, overhead, bytes
 	$(BIN)/python -m benchmarks.scaling
 
-bench-peers: $(PEERS)/.ready  ## the same beside sb3-contrib and tianshou, which have an environment of their own
+bench-peers: $(PEERS)/.ready  ## the same beside sb3-contrib, tianshou and quantecon, which have an environment of their own
 	$(PEERS)/bin/python -W ignore -m benchmarks.peers
 
 bench-all: bench bench-growth bench-scaling bench-peers  ## every table in benchmarks/ but learning's

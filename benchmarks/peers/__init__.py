@@ -1,4 +1,4 @@
-"""Our figures beside those of sb3-contrib and tianshou: the same work in turn, one process, core and thread."""
+"""Our figures beside those of sb3-contrib, tianshou and quantecon: the same work in turn, on one core and thread."""
 
 import os
 

@@ -1,11 +1,14 @@
-"""`python -m benchmarks.peers [update cartpole speed]`: the named tables, or all; each writes benchmarks/peers_*.md."""
+"""`python -m benchmarks.peers [update cartpole speed exact_solution]`: the named tables, or all.
+
+Each writes benchmarks/peers_*.md.
+"""
 
 import argparse
 from importlib import import_module
 
 from benchmarks.peers.report import one_core
 
-PARTS = ("update", "cartpole", "speed")
+PARTS = ("update", "cartpole", "speed", "exact_solution")
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("parts", nargs="*", help=", ".join(PARTS))

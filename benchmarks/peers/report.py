@@ -51,9 +51,9 @@ def table(columns: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     return "\n".join(f"| {' | '.join(map(str, row))} |" for row in [columns, ["---"] * len(columns), *rows])
 
 
-def write(name: str, *blocks: str) -> None:
+def write(name: str, *blocks: str, packages: Sequence[str] = PACKAGES) -> None:
     """The blocks and the versions, to the screen and to benchmarks/{name}.md."""
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
     text = "\n\n".join([*blocks, f"Python {platform.python_version()}, {versions}. One core, one thread."]) + "\n"
     (FOLDER / f"{name}.md").write_text(text, encoding="utf-8")
     print(f"\n{name}\n\n{text}", flush=True)

@@ -93,19 +93,22 @@ def policies_of_policy_iteration(M: PolicyIteration, P: Enumerable) -> Iterator[
     """The initial policy and each improved one."""
     check_discount(P, "a policy has no finite utility; use ValueIteration")
     (T, R), s = tables(P), np.arange(len(P.S))
-    π, U, part = TabularPolicy(P, action_indices(P, M.π)), np.full(len(s), -np.inf), None
+    available, part = bool(np.isfinite(R).all()), None
+    π, U = TabularPolicy(P, action_indices(P, M.π)), np.full(len(s), -np.inf)
     yield π
     for _ in range(M.k_max):
         U_old, U = U, evaluated(*chain_of_actions(T, R, π.a), P.γ)
         Q = action_values(T, R, P.γ, U)
         best = np.argmax(Q, axis=1)
         gain = Q[s, best] - Q[s, π.a]
-        size = largest(np.where(np.isneginf(Q), 0, abs(Q)))
+        size = abs(Q) if available else np.where(np.isneginf(Q), 0, abs(Q))
         rises, tie = U.sum() > U_old.sum(), TIE * size.max()
-        if part is None and not (rises and ((gain > tie) | (gain <= TIE * size)).all()):
-            part = connected_parts(transitions(T, R))  # not before large rewards might hide what is better
+        if part is None:
+            small = (gain > 0) & (gain <= tie)
+            if not rises or (small.any() and (gain > TIE * largest(size))[small].any()):
+                part = connected_parts(transitions(T, R))  # large rewards may hide what is better in another part
         if part is not None and part.any():
-            rises, tie = _in_each_part(part, U, U_old, size)
+            rises, tie = _in_each_part(part, U, U_old, largest(size))
         better = rises & (gain > tie)  # no true improvement lowers the utility of any state
         π = TabularPolicy(P, np.where(better, best, π.a))
         yield π
