@@ -7,19 +7,23 @@ policy in terms of θ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import autograd.numpy as anp
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, layers, widths
+from decision_making.checks import Array, brief, count, layers, refuse, widths
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
 from decision_making.policies.softmax import log_softmax, total
 from decision_making.sampling import indices
 from decision_making.structs import struct
+
+if TYPE_CHECKING:
+    from gymnasium import Space
 
 Metric = Callable[[Array], Array]  # v ↦ M v, both (..., n_outputs)
 
@@ -236,3 +240,21 @@ class Gaussian:
     def _parts(self, z: Array) -> tuple[Array, Array]:
         """Means and log standard deviations, (..., k) each."""
         return part(z, 0, (self.k,)), part(z, self.k, (self.k,))
+
+
+def suited(space: Space[Array]) -> Head:
+    """The head whose actions suit a gymnasium action space. TypeError, naming the space, where there is none."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return Categorical(int(space.n))
+    width = math.prod(space.shape or ())
+    flat = width > 0 and len(space.shape or ()) <= 1
+    if isinstance(space, spaces.MultiDiscrete) and flat:
+        return MultiCategorical(space.nvec)
+    if isinstance(space, spaces.MultiBinary) and flat:
+        return Bernoulli(width)
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and flat:
+        return Gaussian(width)
+    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats, with at least one number"
+    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import evolve, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, count, count_or_zero, discount, flag, optional, refuse
+from decision_making.checks import Array, Named, count, count_or_zero, discount, flag, optional
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
@@ -25,8 +25,6 @@ from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 
 if TYPE_CHECKING:
-    from gymnasium.spaces import Space
-
     from decision_making.problems.vector_environments import Given, Vector
 
 Head: TypeAlias = heads.Categorical | heads.MultiCategorical | heads.Bernoulli | heads.Gaussian
@@ -78,7 +76,7 @@ class GymnasiumProblem:
         self.name = name_of(self.env)
         self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
-        self.head = _head(self.env.single_action_space)
+        self.head = heads.suited(self.env.single_action_space)
         self.observation_width = flat_width(self.env.single_observation_space)
         nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
@@ -340,16 +338,7 @@ class GymnasiumProblem:
 
     def state(self) -> dict[str, float | Array]:
         """The statistics and counts; with `restart` all that a resumed run needs."""
-        observed, returned = self._statistics.observed, self._statistics.returned
-        return {
-            "steps": self.steps,
-            "observed_count": observed.count,
-            "observed_mean": observed.mean.copy(),
-            "observed_variance": observed.variance.copy(),
-            "returned_count": returned.count,
-            "returned_mean": returned.mean.copy(),
-            "returned_variance": returned.variance.copy(),
-        }
+        return {"steps": self.steps, **self._statistics.state()}
 
     def restore(self, state: Mapping[str, float | Array]) -> None:
         """Put back what `state` gave."""
@@ -359,12 +348,7 @@ class GymnasiumProblem:
                 f"{(self.observation_width,)}"
             )
         self.steps = int(state["steps"])
-        self._statistics.observed, self._statistics.returned = (
-            RunningStatistics(
-                float(state[f"{name}_count"]), np.array(state[f"{name}_mean"]), np.array(state[f"{name}_variance"])
-            )
-            for name in ("observed", "returned")
-        )
+        self._statistics.restore(state)
 
     def close(self) -> None:
         """Close the environments."""
@@ -375,24 +359,6 @@ class GymnasiumProblem:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _head(space: Space[Array]) -> Head:
-    """The head whose actions suit the space."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Discrete):
-        return heads.Categorical(int(space.n))
-    width = math.prod(space.shape or ())
-    flat = width > 0 and len(space.shape or ()) <= 1
-    if isinstance(space, spaces.MultiDiscrete) and flat:
-        return heads.MultiCategorical(space.nvec)
-    if isinstance(space, spaces.MultiBinary) and flat:
-        return heads.Bernoulli(width)
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and flat:
-        return heads.Gaussian(width)
-    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats, with at least one number"
-    refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)
 
 
 @rollouts.register

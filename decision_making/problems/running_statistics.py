@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
@@ -122,3 +122,21 @@ class Normalization:
         scale = self.latest.returned.deviation if self._scale is None else self._scale
         self._scale = None if self._later is None else scale
         return np.clip(r / scale, -CLIP, CLIP)
+
+    def state(self) -> dict[str, float | Array]:
+        """The statistics by name, as copies."""
+        both = {"observed": self.observed, "returned": self.returned}
+        return {
+            f"{name}_{what}": x
+            for name, seen in both.items()
+            for what, x in (("count", seen.count), ("mean", seen.mean.copy()), ("variance", seen.variance.copy()))
+        }
+
+    def restore(self, state: Mapping[str, float | Array]) -> None:
+        """Put back what `state` gave."""
+        self.observed, self.returned = (
+            RunningStatistics(
+                float(state[f"{name}_count"]), np.array(state[f"{name}_mean"]), np.array(state[f"{name}_variance"])
+            )
+            for name in ("observed", "returned")
+        )
