@@ -242,7 +242,7 @@ class Gaussian:
         return part(z, 0, (self.k,)), part(z, self.k, (self.k,))
 
 
-def suited(space: Space[Array]) -> Head:
+def suited(space: Space[Array]) -> Categorical | MultiCategorical | Bernoulli | Gaussian:
     """The head whose actions suit a gymnasium action space. TypeError, naming the space, where there is none."""
     from gymnasium import spaces
 

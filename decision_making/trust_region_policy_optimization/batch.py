@@ -88,7 +88,19 @@ class Batch(SurrogateWith):
             xFx = dot(x, g - r)
         relative = math.sqrt(dot(r, r)) / max(math.sqrt(dot(g, g)), np.finfo(float).tiny)
         self.info.update(cg_iterations=float(iterations), cg_residual=relative)
-        return self.θ + (math.sqrt(2 * M.ε / xFx) * x if xFx > 0 else np.zeros_like(x))
+        if not (xFx > 0 and float(scale) * math.sqrt(xFx) > self._rounding):
+            return self.θ
+        return self.θ + math.sqrt(2 * M.ε / xFx) * x
+
+    @property
+    def _rounding(self) -> float:
+        """√(gᵀF⁻¹g) up to which a gradient g is no larger than floating-point error.
+
+        √(N gᵀF⁻¹g) is the length of the projection of the N advantages on the scores, against their own length; their
+        sum is exact to about √N times the precision.
+        """
+        rms = math.sqrt(float(np.mean(np.square(self.G))))
+        return 8 * float(np.finfo(self.θ.dtype).eps) * math.sqrt(len(self.τs)) * rms
 
     def damped_fisher(self, c: float) -> Callable[[Array], Array]:
         """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or a random share of them."""

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from autograd import grad, hessian, jacobian
 
-from decision_making import NaturalPolicyUpdate, Trajectories, explain, step, update
+from decision_making import NaturalPolicyUpdate, SoftmaxPolicy, TableCritic, Trajectories, explain, step, update
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.trust_region_policy_optimization import (
@@ -910,6 +910,19 @@ def test_trajectories_without_a_step_leave_policy_and_critic(rule):
     np.testing.assert_array_equal(taken.φ, φ)
     assert (taken.accepted, taken.kl, taken.improvement) == (False, 0.0, 0.0)
     assert "did not move θ: every start state is terminal" in explain(taken)
+
+
+@pytest.mark.parametrize("rule", ["trust_region", "natural"])
+def test_a_gradient_that_is_rounding_is_no_direction(rule):
+    """One state and one action that was taken: advantages of mean 0 cancel but for rounding."""
+    π, a = SoftmaxPolicy(1, 2), np.zeros((3, 1), int)
+    for seed in range(100):
+        r = np.random.default_rng(seed).normal(size=(3, 1))
+        ended = Trajectories(a, a, r, terminated=[True] * 3)
+        M = TrustRegionPolicyOptimization(Collected(), 3, TableCritic(1), rule=rule)
+        taken = step(M, π, np.zeros(2), np.zeros(1), τs=ended)
+        assert not taken.accepted, r
+        np.testing.assert_array_equal(taken.θ, np.zeros(2))
 
 
 # ---- memory
