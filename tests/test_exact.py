@@ -476,3 +476,11 @@ def test_exact_natural_step_that_overflows_is_rejected_without_a_warning(directi
     taken = exact.step(NaturalPolicyUpdate(P, P.b, 4, 1, 0.1, direction=direction), LinearGaussianPolicy(0.0), θ)
     assert not taken.accepted
     assert "overflow" in taken.reason
+
+
+def test_exact_gradient_beyond_float32_is_a_rejected_step_without_a_warning():
+    """The expected squares of the states are within float64, their derivative is not within θ's float32."""
+    P, θ = SimpleRegulator(1.0), np.array([1e16, 1.0], np.float32)
+    taken = exact.step(RestrictedPolicyUpdate(P, P.b, 3, 1, 0.1), LinearGaussianPolicy(), θ)
+    np.testing.assert_array_equal(taken.θ, θ)
+    assert "overflows" in taken.reason

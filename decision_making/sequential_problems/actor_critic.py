@@ -353,7 +353,7 @@ class CriticsSurrogate(SurrogateWith):
         With M.direction "trajectory", F is that of whole trajectories and g the actor's gradient. With "surrogate", g
         is the gradient of the surrogate objective and F the Hessian of the constraint. The method: take rows X (N, n)
         with XᵀX / N = F + cI and the y (N,) of least norm with Xᵀy / N = g; then the step is that of
-        `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped.
+        `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped. What overflows is not finite.
         """
         θ, τs, g = self.θ, self.τs, self.g
         if M.direction == "trajectory":
@@ -364,9 +364,12 @@ class CriticsSurrogate(SurrogateWith):
             g = self.start.objective_gradient
         if M.damping:
             X = np.vstack([X, np.sqrt(M.damping * m) * np.eye(len(θ), dtype=X.dtype)])
-        X = X * np.sqrt(len(X) / m, dtype=X.dtype)
+        with np.errstate(over="ignore"):
+            X, right = X * np.sqrt(len(X) / m, dtype=X.dtype), len(X) * g.astype(np.float64)
+        if not (all_finite(X) and all_finite(right)):
+            return np.full_like(θ, np.nan)
         rcond = 8 * np.sqrt(len(θ)) * np.finfo(X.dtype).eps if X.dtype == np.float32 else None
-        y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * g.astype(np.float64), rcond=rcond)[0]
+        y = np.linalg.lstsq(X.T.astype(np.float64), right, rcond=rcond)[0]
         return natural_update(θ, X, y, M.ε)
 
 

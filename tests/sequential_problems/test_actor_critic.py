@@ -786,3 +786,15 @@ def test_start_states_that_are_all_terminal_leave_both_parameters(Rule, directio
     np.testing.assert_array_equal(taken.θ, θ_0)
     np.testing.assert_array_equal(taken.φ, φ_0)
     assert not taken.accepted
+
+
+@pytest.mark.parametrize("direction", ["trajectory", "surrogate"])
+def test_scores_that_overflow_when_weighted_are_a_rejected_step_without_a_warning(direction):
+    """Scores of 1e308 are finite; with the rows of the damping each counts √3 times."""
+    τs = Trajectories([[1.03e154]], [[1.03e154]], [[1.0]], s_end=[0.0])
+    grad_U = ActorCritic(REGULATOR, B, 1, 1, nothing, last_step="bootstrap")
+    for Rule, settings in ((NaturalPolicyUpdate, (0.1,)), (TrustRegionUpdate, (0.1, 0.5))):
+        M = ActorCriticUpdate(grad_U, Rule.rule(*settings, damping=0.1, direction=direction), 0.0)
+        taken = step(M, GAUSSIAN, [0.0, 1.0], φ_0, τs=τs)
+        np.testing.assert_array_equal(taken.θ, [0.0, 1.0])
+        assert not taken.accepted

@@ -256,9 +256,10 @@ def _direction(u: Array) -> tuple[Array, float]:
     scale = float(np.max(abs(u)))
     if scale == 0:
         return u, 0.0
-    v = u.astype(np.float64) / scale
-    length = float(np.linalg.norm(v))
-    return v / length, scale * length
+    with np.errstate(invalid="ignore"):  # of a u that is not finite the direction is none
+        v = u.astype(np.float64) / scale
+        length = float(np.linalg.norm(v))
+        return v / length, scale * length
 
 
 def adapted_β(M: PenalizedSurrogateUpdate, kl: float) -> float:
