@@ -133,28 +133,28 @@ def test_evidence_of_another_kind_is_refused_by_its_own_names():
 
 
 @struct
-class Anything(Sampled, Rule):
+class Whatever(Sampled, Rule):
     """A rule whose body hands on what it is given."""
 
     result: object  # what the body gives
 
 
 @follow.register
-def anything(M: Anything, here):
+def whatever(M: Whatever, here):
     return stepped(M, here, M.result) if isinstance(M.result, np.ndarray) else M.result
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("result", [None, 3, (1, 2)])
 def test_a_body_that_gives_no_step_is_named(model, result):
-    with pytest.raises(TypeError, match=r"the body of Anything gave .*: must be a Step"):
-        model(Anything(P, P.b, 5, 200, result))
+    with pytest.raises(TypeError, match=r"the body of Whatever gave .*: must be a Step"):
+        model(Whatever(P, P.b, 5, 200, result))
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_body_that_steps_to_another_shape_is_named(model):
-    with pytest.raises(ValueError, match=r"θ_new of Anything has shape \(77,\): must be that of θ"):
-        model(Anything(P, P.b, 5, 200, np.zeros(77)))
+    with pytest.raises(ValueError, match=r"θ_new of Whatever has shape \(77,\): must be that of θ"):
+        model(Whatever(P, P.b, 5, 200, np.zeros(77)))
 
 
 @struct
