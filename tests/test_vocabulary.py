@@ -105,6 +105,34 @@ def test_a_room_imports_only_from_rooms_below_it(room):
         assert set(rooms_imported(source)) <= allowed, source
 
 
+def modules_imported(source):
+    """The modules of the library that a module imports when it is loaded, or for type checkers."""
+    for statement in ast.parse(source.read_text(encoding="utf-8")).body:
+        inner = statement.body if isinstance(statement, ast.If) else [statement]
+        for node in inner:
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("decision_making."):
+                yield node.module
+
+
+def test_modules_do_not_import_each_other_in_a_circle():
+    sources = {".".join(("decision_making", *p.relative_to(ROOT).with_suffix("").parts)): p for p in ROOT.rglob("*.py")}
+    sources = {name: p for name, p in sources.items() if p.stem != "__init__"}  # which hand on names
+    imports = {name: [x for x in modules_imported(p) if x in sources] for name, p in sources.items()}
+    open_, done = [], set()
+
+    def visit(name):
+        assert name not in open_, " -> ".join([*open_[open_.index(name) :], name])
+        if name not in done:
+            open_.append(name)
+            for other in imports[name]:
+                visit(other)
+            open_.pop()
+            done.add(name)
+
+    for name in imports:
+        visit(name)
+
+
 def test_problems_know_only_the_ground():
     for source in sources_of("problems"):
         if source.stem != "gymnasium_problem":  # which knows the heads that suit action spaces

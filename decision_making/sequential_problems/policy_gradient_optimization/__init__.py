@@ -22,6 +22,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.local_mode
     LocalModel,
     Point,
     Start,
+    Status,
     WithGradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
@@ -38,7 +39,6 @@ from decision_making.sequential_problems.policy_gradient_optimization.rules impo
     scale_gradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.steps import (
-    Status,
     Step,
     WithCritic,
     check_critic,

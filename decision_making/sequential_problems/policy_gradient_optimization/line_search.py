@@ -9,8 +9,13 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.sequential_problems.policy_gradient_optimization.local_model import Functions, LocalModel, Point
-from decision_making.sequential_problems.policy_gradient_optimization.steps import Status, Step, arrived, stayed
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import (
+    Functions,
+    LocalModel,
+    Point,
+    Status,
+)
+from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, arrived, stayed
 
 
 def searched(M: Any, here: LocalModel, θ_new: Array) -> Step:

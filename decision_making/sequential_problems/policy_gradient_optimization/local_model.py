@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import Enum
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -15,7 +16,24 @@ import numpy as np
 from attrs import field, frozen
 
 from decision_making.checks import Array, all_finite
-from decision_making.sequential_problems.policy_gradient_optimization.steps import Status
+
+
+class Status(Enum):
+    """Why θ moved, or did not."""
+
+    STEPPED = "stepped"
+    ACCEPTED = "accepted"  # by a line search
+    NO_DIRECTION = "the gradient or the step factor is zero"
+    STEP_OVERFLOWS = "the step overflows"
+    SURROGATE_OVERFLOWS = "the surrogate overflows"
+    BEYOND_MAX_KL = "the divergence in some state exceeds max_kl"
+    NOTHING_ACCEPTED = "no step accepted"  # by a line search
+    NO_DATA = "every start state is terminal, so that there is no step to learn from"
+
+    @property
+    def moved(self) -> bool:
+        """Whether θ moved."""
+        return self in (Status.STEPPED, Status.ACCEPTED)
 
 
 class LocalModel:

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import math
-from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, all_finite, brief, shortened
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Point, Status
 from decision_making.structs import struct
 from decision_making.verbs import follow, step, unknown, update
-
-if TYPE_CHECKING:
-    from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Point
-
-
-class Status(Enum):
-    """Why θ moved, or did not."""
-
-    STEPPED = "stepped"
-    ACCEPTED = "accepted"  # by a line search
-    NO_DIRECTION = "the gradient or the step factor is zero"
-    STEP_OVERFLOWS = "the step overflows"
-    SURROGATE_OVERFLOWS = "the surrogate overflows"
-    BEYOND_MAX_KL = "the divergence in some state exceeds max_kl"
-    NOTHING_ACCEPTED = "no step accepted"  # by a line search
-    NO_DATA = "every start state is terminal, so that there is no step to learn from"
-
-    @property
-    def moved(self) -> bool:
-        """Whether θ moved."""
-        return self in (Status.STEPPED, Status.ACCEPTED)
 
 
 @define(eq=False)
