@@ -10,11 +10,11 @@ from benchmarks.peers.report import spread, table, write
 from decision_making import NeuralCritic, TrustRegionPolicyOptimization, train
 from decision_making.problems import GymnasiumProblem
 
-FIRST_SEED = 1000  # seeds that no setting was chosen on
+FIRST_SEED = 300  # seeds that no setting was chosen on
 OURS: dict[str, Any] = {"n": 1792, "λ": 0.95, "δ": 0.03, "fisher_subsample": 0.5}
 
 
-def learn(seed: int, n_envs: int = 8, iterations: int = 6) -> tuple[int, float, float, bool]:
+def learn(seed: int, n_envs: int = 16, iterations: int = 6) -> tuple[int, float, float, bool]:
     """(steps taken, wall seconds, CPU seconds, whether the threshold was reached)."""
     P = GymnasiumProblem("CartPole-v1", 0.99, n_envs=n_envs)
     π, critic = P.policy(), NeuralCritic((P.observation_width, 64, 64), iterations=iterations)
@@ -44,7 +44,7 @@ def main(repeats: int) -> None:
     write(
         "peers_cartpole",
         f"CartPole-v1 until the last 100 training episodes have a mean return of 475. sb3-contrib with its defaults, "
-        f"ours with one configuration for all seeds ({', '.join(f'{k} = {v}' for k, v in OURS.items())}, 8 "
+        f"ours with one configuration for all seeds ({', '.join(f'{k} = {v}' for k, v in OURS.items())}, 16 "
         "environments at once, critic 6 iterations of L-BFGS, float32); 4 runs of ours after each of sb3-contrib's. "
         "Median (minimum-maximum) over the seeds.",
         table(["", "reached", "steps", "wall seconds", "CPU seconds"], rows),
