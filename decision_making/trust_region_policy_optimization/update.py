@@ -127,7 +127,8 @@ class TrustRegionPolicyOptimization(WithCritic):
     P: Any = field(validator=problem)  # a problem that collects environment steps, such as GymnasiumProblem
     n: int = field(validator=count)  # environment steps per update
     critic: Any = field(validator=_critic)  # V_φ, with the verbs init, predict and fit
-    δ: float = field(default=0.01, validator=positive)  # bound on the mean KL divergence, in nats
+    rule: Any = field(default="trust_region", kw_only=True, validator=_rule)  # a struct of chapter 12, or a short name
+    δ: float = field(validator=positive)  # bound on the mean KL divergence, in nats: 0.01, or the ε of a rule with one
     λ: float = field(default=0.97, kw_only=True, validator=discount)  # of the generalized advantages
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
@@ -138,14 +139,15 @@ class TrustRegionPolicyOptimization(WithCritic):
         validator=one_of("generalized", "baseline", "reward_to_go", "total_return"),
     )
     normalize_advantages: bool = field(default=True, kw_only=True, validator=flag)  # to mean 0, deviation 1
-    rule: Any = field(default="trust_region", kw_only=True, validator=_rule)  # a struct of chapter 12, or a short name
     minibatch: int = field(default=64, kw_only=True, validator=count)  # steps, of "penalized" and "clamped"
+
+    @δ.default
+    def _bound(self) -> float:
+        return float(self.rule.ε) if isinstance(self.rule, BOUNDED) else 0.01
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.rule, BOUNDED) and self.δ != self.rule.ε:
-            if self.δ != attrs.fields(type(self)).δ.default:
-                refuse(self, "δ", self.δ, f"left out, or the rule's ε = {self.rule.ε}")
-            object.__setattr__(self, "δ", self.rule.ε)
+            refuse(self, "δ", self.δ, f"left out, or the rule's ε = {self.rule.ε}")
 
     def __repr__(self) -> str:
         return settings(self)

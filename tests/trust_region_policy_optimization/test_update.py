@@ -15,7 +15,17 @@ import numpy as np
 import pytest
 from autograd import grad, hessian, jacobian
 
-from decision_making import NaturalPolicyUpdate, SoftmaxPolicy, TableCritic, Trajectories, explain, step, update
+from decision_making import (
+    NaturalPolicyUpdate,
+    RestrictedPolicyUpdate,
+    SoftmaxPolicy,
+    TableCritic,
+    Trajectories,
+    TrustRegionUpdate,
+    explain,
+    step,
+    update,
+)
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.trust_region_policy_optimization import (
@@ -952,3 +962,13 @@ def test_step_takes_at_most_twelve_vectors_of_parameters_and_the_activations(wid
 def test_conjugate_gradients_leave_what_the_product_returns_alone():
     """Also where it returns its argument."""
     np.testing.assert_allclose(conjugate_gradients(lambda v: v, np.array([1.0, 2.0]), 5), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("rule", [TrustRegionUpdate.rule(0.02, 0.8), RestrictedPolicyUpdate.rule(0.02)])
+def test_a_bound_given_beside_a_rule_of_another_is_refused_even_if_it_is_the_usual_one(rule):
+    P = Collected()
+    assert TrustRegionPolicyOptimization(P, 20, CRITIC, rule=rule).δ == 0.02
+    assert TrustRegionPolicyOptimization(P, 20, CRITIC, 0.02, rule=rule).update_rule.ε == 0.02
+    for δ in (0.01, 0.03):
+        with pytest.raises(ValueError, match=rf"δ = {δ}.*left out, or the rule's ε = 0.02"):
+            TrustRegionPolicyOptimization(P, 20, CRITIC, rule=rule, δ=δ)
