@@ -1,234 +1,35 @@
 """The algorithms of "Algorithms for Decision Making" in Python: the vocabulary.
 
-Parts of the book are loaded when a name of theirs is first asked for.
+Parts of the book are loaded when a name of theirs is first asked for. What is exported stands in `__init__.pyi`, which
+type checkers read, and so does this module.
 """
 
 from __future__ import annotations
 
+import ast
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from decision_making import verbs
 
-if TYPE_CHECKING:  # what `_HOMES` says, for type checkers
-    from decision_making import exact as exact, problems as problems
-    from decision_making.mdp import MDP as MDP
-    from decision_making.policies import (
-        FunctionPolicy as FunctionPolicy,
-        LinearGaussianPolicy as LinearGaussianPolicy,
-        LinearSoftmaxPolicy as LinearSoftmaxPolicy,
-        NeuralPolicy as NeuralPolicy,
-        Policy as Policy,
-        SoftmaxPolicy as SoftmaxPolicy,
-    )
-    from decision_making.sequential_problems.actor_critic import (
-        ActorCritic as ActorCritic,
-        ActorCriticUpdate as ActorCriticUpdate,
-        DeterministicPolicyGradient as DeterministicPolicyGradient,
-        GeneralizedAdvantageEstimation as GeneralizedAdvantageEstimation,
-    )
-    from decision_making.sequential_problems.advantages import (
-        generalized_advantages as generalized_advantages,
-        temporal_differences as temporal_differences,
-    )
-    from decision_making.sequential_problems.exact_solution_methods import (
-        GaussSeidelValueIteration as GaussSeidelValueIteration,
-        LinearProgramFormulation as LinearProgramFormulation,
-        LinearQuadraticProblem as LinearQuadraticProblem,
-        ModifiedPolicyIteration as ModifiedPolicyIteration,
-        PolicyIteration as PolicyIteration,
-        TabularPolicy as TabularPolicy,
-        ValueFunctionPolicy as ValueFunctionPolicy,
-        ValueIteration as ValueIteration,
-        backup as backup,
-        greedy as greedy,
-        iterative_policy_evaluation as iterative_policy_evaluation,
-        policy_evaluation as policy_evaluation,
-        solve as solve,
-        sweeps as sweeps,
-    )
-    from decision_making.sequential_problems.policy_gradient_estimation import (
-        BaselineSubtractionGradient as BaselineSubtractionGradient,
-        FiniteDifferenceGradient as FiniteDifferenceGradient,
-        LikelihoodRatioGradient as LikelihoodRatioGradient,
-        RegressionGradient as RegressionGradient,
-        RewardToGoGradient as RewardToGoGradient,
-        Sampled as Sampled,
-    )
-    from decision_making.sequential_problems.policy_gradient_optimization import (
-        ClampedSurrogateUpdate as ClampedSurrogateUpdate,
-        LocalModel as LocalModel,
-        NaturalPolicyUpdate as NaturalPolicyUpdate,
-        PenalizedSurrogateUpdate as PenalizedSurrogateUpdate,
-        PolicyGradientUpdate as PolicyGradientUpdate,
-        RestrictedPolicyUpdate as RestrictedPolicyUpdate,
-        Rule as Rule,
-        Status as Status,
-        Step as Step,
-        TrustRegionUpdate as TrustRegionUpdate,
-        clamped_gradient as clamped_gradient,
-        clip_gradient as clip_gradient,
-        explain as explain,
-        linesearch as linesearch,
-        natural_update as natural_update,
-        scale_gradient as scale_gradient,
-        stepped as stepped,
-        surrogate_constraint as surrogate_constraint,
-        surrogate_objective as surrogate_objective,
-    )
-    from decision_making.sequential_problems.policy_search import (
-        CrossEntropyPolicySearch as CrossEntropyPolicySearch,
-        EvolutionStrategies as EvolutionStrategies,
-        GaussianSearchDistribution as GaussianSearchDistribution,
-        Generation as Generation,
-        GeneticPolicySearch as GeneticPolicySearch,
-        HookeJeevesPolicySearch as HookeJeevesPolicySearch,
-        IsotropicEvolutionStrategies as IsotropicEvolutionStrategies,
-        MonteCarloPolicyEvaluation as MonteCarloPolicyEvaluation,
-        PopulationUtility as PopulationUtility,
-        evolution_strategy_weights as evolution_strategy_weights,
-        generations as generations,
-        optimize as optimize,
-        optimize_dist as optimize_dist,
-    )
-    from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
-    from decision_making.structs import struct as struct
-    from decision_making.training import History as History, train as train
-    from decision_making.trajectories import (
-        Trajectories as Trajectories,
-        local_rewards_to_go as local_rewards_to_go,
-        returns as returns,
-        rewards_to_go as rewards_to_go,
-        standard_error as standard_error,
-    )
-    from decision_making.trust_region_policy_optimization import (
-        FeatureCritic as FeatureCritic,
-        LinearCritic as LinearCritic,
-        NeuralCritic as NeuralCritic,
-        TableCritic as TableCritic,
-        TrustRegionPolicyOptimization as TrustRegionPolicyOptimization,
-        named_rule as named_rule,
-    )
-    from decision_making.verbs import (
-        follow as follow,
-        gradient as gradient,
-        lookahead as lookahead,
-        step as step,
-        update as update,
-    )
-
 __version__ = "0.1.0"
 
-_HOMES = {  # module: what is imported from it
-    "decision_making.mdp": ["MDP"],
-    "decision_making.trajectories": [
-        "Trajectories",
-        "local_rewards_to_go",
-        "returns",
-        "rewards_to_go",
-        "standard_error",
-    ],
-    "decision_making.structs": ["struct"],
-    "decision_making.simulation": ["SimulatedAgain", "rollouts", "simulate"],
-    "decision_making.verbs": ["follow", "gradient", "lookahead", "step", "update"],
-    "decision_making.policies": [
-        "FunctionPolicy",
-        "LinearGaussianPolicy",
-        "LinearSoftmaxPolicy",
-        "NeuralPolicy",
-        "Policy",
-        "SoftmaxPolicy",
-    ],
-    "decision_making.sequential_problems.exact_solution_methods": [
-        "GaussSeidelValueIteration",
-        "LinearProgramFormulation",
-        "LinearQuadraticProblem",
-        "ModifiedPolicyIteration",
-        "PolicyIteration",
-        "TabularPolicy",
-        "ValueFunctionPolicy",
-        "ValueIteration",
-        "backup",
-        "greedy",
-        "iterative_policy_evaluation",
-        "policy_evaluation",
-        "solve",
-        "sweeps",
-    ],
-    "decision_making.sequential_problems.policy_search": [
-        "CrossEntropyPolicySearch",
-        "EvolutionStrategies",
-        "GaussianSearchDistribution",
-        "Generation",
-        "GeneticPolicySearch",
-        "HookeJeevesPolicySearch",
-        "IsotropicEvolutionStrategies",
-        "MonteCarloPolicyEvaluation",
-        "PopulationUtility",
-        "evolution_strategy_weights",
-        "generations",
-        "optimize",
-        "optimize_dist",
-    ],
-    "decision_making.sequential_problems.policy_gradient_estimation": [
-        "BaselineSubtractionGradient",
-        "FiniteDifferenceGradient",
-        "LikelihoodRatioGradient",
-        "RegressionGradient",
-        "RewardToGoGradient",
-        "Sampled",
-    ],
-    "decision_making.sequential_problems.policy_gradient_optimization": [
-        "ClampedSurrogateUpdate",
-        "LocalModel",
-        "NaturalPolicyUpdate",
-        "PenalizedSurrogateUpdate",
-        "PolicyGradientUpdate",
-        "RestrictedPolicyUpdate",
-        "Rule",
-        "Status",
-        "Step",
-        "TrustRegionUpdate",
-        "clamped_gradient",
-        "clip_gradient",
-        "explain",
-        "linesearch",
-        "natural_update",
-        "scale_gradient",
-        "stepped",
-        "surrogate_constraint",
-        "surrogate_objective",
-    ],
-    "decision_making.sequential_problems.actor_critic": [
-        "ActorCritic",
-        "ActorCriticUpdate",
-        "DeterministicPolicyGradient",
-        "GeneralizedAdvantageEstimation",
-    ],
-    "decision_making.sequential_problems.advantages": ["generalized_advantages", "temporal_differences"],
-    "decision_making.trust_region_policy_optimization": [
-        "FeatureCritic",
-        "LinearCritic",
-        "NeuralCritic",
-        "TableCritic",
-        "TrustRegionPolicyOptimization",
-        "named_rule",
-    ],
-    "decision_making.training": ["History", "train"],
+_HOME = {  # name: the module that it is imported from
+    alias.name: node.module
+    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text(encoding="utf-8")).body
+    if isinstance(node, ast.ImportFrom) and node.module
+    for alias in node.names
 }
-_MODULES = ["exact", "problems"]
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted([*_HOME, *_MODULES])  # noqa: PLE0605
+__all__ = sorted(_HOME)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = import_module(f"decision_making.{name}")
-    else:
+    if name not in _HOME:
         raise AttributeError(f"module 'decision_making' has no attribute {name!r}")
+    home = _HOME[name]
+    value = import_module(f"{home}.{name}") if home == __name__ else getattr(import_module(home), name)
     globals()[name] = value
     return value
 
@@ -238,7 +39,7 @@ def __dir__() -> list[str]:
 
 
 def _load_all() -> None:
-    for module in _HOMES:
+    for module in dict.fromkeys(_HOME.values()):
         import_module(module)
 
 

@@ -166,12 +166,11 @@ def test_registered_methods_have_names(room):
             assert not isinstance(node, ast.FunctionDef) or node.name != "_", f"{source}:{node.lineno}"
 
 
-def test_type_checkers_are_told_of_the_homes_that_names_have():
-    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
-    (told,) = (node for node in tree.body if isinstance(node, ast.If))
-    homes = {a.name: node.module for node in told.body for a in node.names}
-    assert homes == {**decision_making._HOME, **dict.fromkeys(decision_making._MODULES, "decision_making")}
-    assert all(a.asname == a.name for node in told.body for a in node.names)
+def test_what_is_exported_has_one_home_and_type_checkers_see_it_exported():
+    tree = ast.parse((ROOT / "__init__.pyi").read_text(encoding="utf-8"))
+    exported = [alias for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert all(alias.asname == alias.name for alias in exported)
+    assert sorted(alias.name for alias in exported) == decision_making.__all__
 
 
 def in_a_new_process(code):
