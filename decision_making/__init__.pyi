@@ -10,6 +10,7 @@ from decision_making.policies import (
     Policy as Policy,
     SoftmaxPolicy as SoftmaxPolicy,
 )
+from decision_making.pomdp import POMDP as POMDP, belief_rollouts as belief_rollouts
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,

@@ -24,6 +24,7 @@ ROOMS = [
     "verbs",
     "sampling",
     "mdp",
+    "pomdp",
     "simulation",
     "policies",
     "problems",
@@ -146,6 +147,7 @@ def test_problems_know_only_the_ground():
                 "sampling",
                 "trajectories",
                 "mdp",
+                "pomdp",
                 "simulation",
                 "problems",
             }
