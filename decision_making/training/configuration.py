@@ -127,9 +127,10 @@ CHECKS: dict[str, Any] = {
     "seconds": optional(positive),
     "threshold": optional(finite),
     "log_sigma": finite,
+    "delta": positive,
     **_of_struct(
         TrustRegionPolicyOptimization,
-        {"delta": "δ", "lambda": "λ"}
+        {"lambda": "λ"}
         | {name: name for name in ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "minibatch")}
         | {"normalize_advantages": "normalize_advantages"},
     ),
