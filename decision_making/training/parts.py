@@ -69,7 +69,7 @@ def _rule(c: Settings, evidence: tuple[Any, ...] = ()) -> Any:
 
 def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
-    π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
+    π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
     own = ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
@@ -86,7 +86,7 @@ def _critic(c: Settings, width: int) -> Any:
         return LinearCritic(width)
     hidden = c["hidden"] if c["critic_hidden"] is None else c["critic_hidden"]
     own = ("optimizer", "iterations", "learning_rate", "minibatch")
-    return NeuralCritic((width, *hidden), **{name: c[f"critic_{name}"] for name in own})
+    return NeuralCritic((width, *hidden), activation=c["activation"], **{name: c[f"critic_{name}"] for name in own})
 
 
 def _textbook(c: Settings, P: Any) -> Parts:
