@@ -33,6 +33,15 @@ def made(c: Settings, P: Any) -> Parts:
     return (_textbook if is_textbook(c["env"]) else _gymnasium)(c, P)
 
 
+def check_imports(env: str, allowed: bool) -> None:
+    """ValueError where an id names a module, unless imports are allowed: its code would run."""
+    if ":" in env and not allowed:
+        raise ValueError(
+            f"env = {env!r}: names a module to import, whose code would run; allow imports if you trust it "
+            "(--allow-imports on the command line)"
+        )
+
+
 def problem(c: Settings, *, allow_imports: bool, workers: int | None) -> Any:
     """The problem of a run (`Configuration.problem`)."""
     from decision_making import problems
@@ -42,10 +51,7 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None) -> Any:
         raise ValueError(f"workers = {workers}: needs blocks of steps to share out, as in blocks = 16")
     if is_textbook(env):
         return getattr(problems, env)(γ=c["gamma"])
-    if ":" in env and not allow_imports:
-        raise ValueError(
-            f"env = {env!r}: names a module to import, whose code would run; allow imports if you trust it"
-        )
+    check_imports(env, allow_imports)
     from decision_making.problems.environments import register_environments
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
     from decision_making.training.parallel_problem import ParallelProblem
