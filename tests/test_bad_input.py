@@ -896,7 +896,7 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
     **dict.fromkeys(("gamma", "lambda"), "discount"),
     **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards"), "flag"),
-    **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer"), "choice"),
+    **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",
     "log_sigma": "number",
     "fisher_subsample": "share",

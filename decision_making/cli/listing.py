@@ -1,4 +1,4 @@
-"""The commands that list: `problems`, `settings`."""
+"""The commands that list: `problems`, `settings`, `check`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from decision_making.cli.messages import one_line_errors
-from decision_making.training.book_problems import PROBLEMS
+from decision_making.cli.messages import one_line_errors, say
+from decision_making.cli.options import Imports, whole_number
+from decision_making.problems import check as check_environment, register_environments
+from decision_making.training.book_problems import PROBLEMS, gymnasium_id
 from decision_making.training.configuration import Configuration
+from decision_making.training.parts import check_imports
 from decision_making.training.presets import PRESETS
 from decision_making.training.settings import COMMON, UPDATES, lines
 
@@ -54,3 +57,22 @@ def settings(
         console.print("\nThese are of gymnasium environments. Presets, for --preset:")
         for name, found in PRESETS.items():
             console.print(f"  {name}: {found.note}")
+
+
+def check(
+    env: Annotated[str, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")],
+    steps: Annotated[
+        int, typer.Option(parser=whole_number, metavar="NUMBER", help="Environment steps that are played.")
+    ] = 1000,
+    allow_imports: Imports = False,
+) -> None:
+    """Say what the library makes of an environment. Example: decision-making check Pendulum-v1
+
+    Its observations, actions, episodes and rewards under an untrained policy, and what may go wrong (lines with !).
+    """
+    with one_line_errors():
+        Configuration({"env": env})
+        check_imports(env, allow_imports)
+        register_environments()
+        for line in str(check_environment(gymnasium_id(env), steps=steps)).splitlines():
+            say(line)

@@ -18,7 +18,13 @@ from decision_making.problem import RNG, Actor
 from decision_making.problems.flattening import flat_width, flattened, last_flattened
 from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
-from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
+from decision_making.problems.vector_environments import (
+    autoreset_mode,
+    first_actions,
+    name_of,
+    sent_actions,
+    vector_environment,
+)
 from decision_making.sampling import default_rng
 from decision_making.simulation import check_parameters, rollouts, tally
 from decision_making.structs import struct
@@ -87,9 +93,9 @@ class GymnasiumProblem:
         options = "".join(f", {name}=True" for name, x in given.items() if x)
         return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
-    def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
-        """A tanh network that suits the spaces."""
-        return NeuralPolicy((self.observation_width, *hidden), self.head)
+    def policy(self, hidden: tuple[int, ...] = (64, 64), *, activation: str = "tanh") -> NeuralPolicy:
+        """A network that suits the spaces, its hidden layers of these widths ending in "tanh" or "relu"."""
+        return NeuralPolicy((self.observation_width, *hidden), self.head, activation=activation)
 
     @property
     def observation_statistics(self) -> dict[str, Array] | None:
@@ -101,14 +107,18 @@ class GymnasiumProblem:
 
     @property
     def action_convention(self) -> dict[str, Array]:
-        """How the environment counts its actions ("start") or bounds them ("low", "high"); empty where it does not."""
+        """What is done to the policy's actions, in the shape of the environment's; empty where nothing is.
+
+        Whole ones are counted from a "start", real ones clipped to "low" and "high".
+        """
         from gymnasium import spaces
 
         space = self.env.single_action_space
-        if isinstance(space, spaces.Box):
-            return {"low": np.array(space.low), "high": np.array(space.high)}
-        start = np.asarray(space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else 0)
-        return {"start": start} if start.any() else {}
+        if isinstance(self.head, heads.Gaussian):
+            return {"low": np.array(space.low), "high": np.array(space.high)}  # type: ignore[attr-defined]
+        start = first_actions(space)
+        told = isinstance(space, spaces.Box) or start.ndim > 1 or start.any()
+        return {"start": start} if told else {}
 
     def restart(self, seed: int | None) -> dict[str, Array]:
         """End all episodes and reset the environments with the seed; resets after that are not seeded.

@@ -86,9 +86,23 @@ def sent_actions(space: Space[Array], a: Array) -> Array:
     """
     from gymnasium import spaces
 
+    if isinstance(space, spaces.Discrete):
+        return a + space.start
+    a = a.reshape(len(a), *(space.shape or ()))
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
+        return np.clip(a, space.low, space.high).astype(space.dtype)
+    return (a + first_actions(space)).astype(space.dtype)
+
+
+def first_actions(space: Space[Array]) -> Array:
+    """What whole actions of a space count from, in its shape."""
+    from gymnasium import spaces
+
     if isinstance(space, spaces.Box):
-        return np.clip(a, space.low, space.high).astype(space.dtype).reshape(len(a), *space.shape)
-    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.array(a)
+        return np.array(space.low)
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return np.asarray(space.start)
+    return np.zeros(space.shape or (), space.dtype)
 
 
 def autoreset_mode(env: Vector) -> str:

@@ -33,6 +33,15 @@ def made(c: Settings, P: Any) -> Parts:
     return (_textbook if is_textbook(c["env"]) else _gymnasium)(c, P)
 
 
+def check_imports(env: str, allowed: bool) -> None:
+    """ValueError where an id names a module, unless imports are allowed: its code would run."""
+    if ":" in env and not allowed:
+        raise ValueError(
+            f"env = {env!r}: names a module to import, whose code would run; allow imports if you trust it "
+            "(--allow-imports on the command line)"
+        )
+
+
 def problem(c: Settings, *, allow_imports: bool, workers: int | None) -> Any:
     """The problem of a run (`Configuration.problem`)."""
     from decision_making import problems
@@ -42,10 +51,7 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None) -> Any:
         raise ValueError(f"workers = {workers}: needs blocks of steps to share out, as in blocks = 16")
     if is_textbook(env):
         return getattr(problems, env)(γ=c["gamma"])
-    if ":" in env and not allow_imports:
-        raise ValueError(
-            f"env = {env!r}: names a module to import, whose code would run; allow imports if you trust it"
-        )
+    check_imports(env, allow_imports)
     from decision_making.problems.environments import register_environments
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
     from decision_making.training.parallel_problem import ParallelProblem
@@ -69,7 +75,7 @@ def _rule(c: Settings, evidence: tuple[Any, ...] = ()) -> Any:
 
 def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
-    π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
+    π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
     own = ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
@@ -86,7 +92,7 @@ def _critic(c: Settings, width: int) -> Any:
         return LinearCritic(width)
     hidden = c["hidden"] if c["critic_hidden"] is None else c["critic_hidden"]
     own = ("optimizer", "iterations", "learning_rate", "minibatch")
-    return NeuralCritic((width, *hidden), **{name: c[f"critic_{name}"] for name in own})
+    return NeuralCritic((width, *hidden), activation=c["activation"], **{name: c[f"critic_{name}"] for name in own})
 
 
 def _textbook(c: Settings, P: Any) -> Parts:

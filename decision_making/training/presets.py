@@ -28,6 +28,7 @@ _USUAL: dict[str, Any] = {
     "fisher_subsample": 1.0,
     "blocks": 0,
     "minibatch": 64,
+    "activation": "tanh",
     "critic": "neural",
     "critic_hidden": None,
     "critic_optimizer": "adam",

@@ -32,6 +32,7 @@ from decision_making.training.presets import PRESETS
 from decision_making.trust_region_policy_optimization import NeuralCritic, TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
 
+TRPO = TrustRegionPolicyOptimization
 WIDEST = 65_536  # units in a layer at most
 
 
@@ -125,6 +126,7 @@ GYMNASIUM: dict[str, Setting] = {
     "minibatch": _of(
         TrustRegionPolicyOptimization, "minibatch", 64, "steps in a minibatch, of penalized and clamped updates"
     ),
+    "activation": _of(NeuralCritic, "activation", "tanh", "what the hidden layers of both networks end in"),
     "critic": Setting("neural", one_of("neural", "linear"), "network, or polynomial of the observation"),
     "critic_hidden": Setting(None, optional(_widths), "widths of the critic's hidden layers; not given: as `hidden`"),
     "critic_optimizer": _of(NeuralCritic, "optimizer", "lbfgs", "what fits the critic's network"),

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -124,6 +125,14 @@ def test_critic_has_widths_of_its_own_where_they_are_given():
     assert φ.shape == (4 * 16 + 16 + 16 + 1,)
     assert Configuration(given).parts().M.critic.sizes == (4, 8, 4)
     assert Configuration({**given, "critic_hidden": []}).parts().M.critic.sizes == (4,)
+
+
+def test_both_networks_end_their_hidden_layers_in_the_activation():
+    M, π, _, _ = Configuration({"env": "CartPole-v1", "activation": "relu", "hidden": [5]}).parts()
+    assert π.activation == M.critic.activation == "relu"
+    s, φ = np.random.default_rng(0).normal(size=(7, 4)), M.critic.init(0)
+    W, v = φ[:20].reshape(4, 5), φ[25:30]
+    np.testing.assert_allclose(M.critic.predict(φ, s), np.where(s @ W > 0, s @ W, 0) @ v)
 
 
 def test_what_is_given_goes_before_a_preset_and_a_preset_before_the_defaults():
