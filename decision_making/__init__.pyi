@@ -82,7 +82,7 @@ from decision_making.sequential_problems.policy_search import (
 )
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
 from decision_making.structs import struct as struct
-from decision_making.training import History as History, train as train
+from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
     Trajectories as Trajectories,
     local_rewards_to_go as local_rewards_to_go,

@@ -29,6 +29,15 @@ def flat_width(space: Space[Any]) -> int:
     return width
 
 
+def is_binary(space: Space[Any]) -> bool:
+    """Whether flat observations are of zeros and ones alone, as those of whole numbers are."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        return all(map(is_binary, space.values() if isinstance(space, spaces.Dict) else space))
+    return isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary)
+
+
 def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str = "observation") -> Array:
     """Observations (*batch, width) float32 of x, a batch of a vector environment or, with batch = (), a single one.
 

@@ -48,33 +48,38 @@ COMMON: dict[str, Any] = {
     "updates": None,
     "seconds": None,
     "threshold": None,
-    "checkpoint_every": 20,
+    "checkpoint_every": 50,
     "gamma": 0.99,
     "hidden": [64, 64],
 }
 # further settings of runs on gymnasium environments
 GYMNASIUM: dict[str, Any] = {
-    "n_envs": 8,
+    "n_envs": 16,
     "blocks": 0,
     "steps_per_update": 1024,
-    "lambda": 0.95,
+    "lambda": 0.97,
     "cg_iterations": 10,
     "fisher_subsample": 1.0,
+    "gate": 0.05,
     "max_kl": None,
     "advantage": "generalized",
     "normalize_advantages": True,
     "minibatch": 64,
     "critic": "neural",
-    "critic_iterations": 10,
-    "log_sigma": 0.0,
-    "normalize_observations": False,
-    "scale_rewards": False,
+    "critic_iterations": 15,
+    "log_sigma": -0.5,
+    "noise_correlation": 0.0,
+    "rescale_actions": True,
+    "normalize_observations": None,
+    "scale_rewards": True,
 }
 # further settings of runs on textbook problems
 TEXTBOOK: dict[str, Any] = {
     "depth": 10,
     "trajectories": 100,
 }
+
+OF_THE_PROBLEM = ("n_envs", "normalize_observations", "scale_rewards", "rescale_actions", "noise_correlation")
 
 UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the command line: short names of rules
 # defaults of a rule on textbook problems, where its struct has none or another; for gymnasium NAMED_RULES has them
@@ -86,7 +91,15 @@ TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
     "clamped": {"epsilon": 0.2, "alpha": 0.01, "k_max": 10},
     "gradient": {"alpha": 0.01},
 }
-PLAIN = {"α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon", "λ": "lambda"}  # Greek letters in settings
+PLAIN = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "λ": "lambda",
+    "σ": "sigma",
+}  # Greek letters in settings
 NOT_SETTINGS = {"clip"}  # fields of rules that a run cannot set
 OF_TRAJECTORIES = {"direction", "over_steps"}  # fields without meaning for a batch of single steps
 
@@ -122,7 +135,9 @@ CHECKS: dict[str, Any] = {
     **dict.fromkeys(("n_envs", "steps_per_update", "critic_iterations"), count),
     **dict.fromkeys(("checkpoint_every", "depth", "trajectories"), count),
     **dict.fromkeys(("seed", "blocks"), count_or_zero),
-    **dict.fromkeys(("normalize_observations", "scale_rewards"), flag),
+    **dict.fromkeys(("rescale_actions", "scale_rewards"), flag),
+    "normalize_observations": optional(flag),
+    "noise_correlation": discount,
     "gamma": discount,
     "seconds": optional(positive),
     "threshold": optional(finite),
@@ -130,7 +145,7 @@ CHECKS: dict[str, Any] = {
     **_of_struct(
         TrustRegionPolicyOptimization,
         {"delta": "δ", "lambda": "λ"}
-        | {name: name for name in ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "minibatch")}
+        | {name: name for name in ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "minibatch")}
         | {"normalize_advantages": "normalize_advantages"},
     ),
 }
@@ -195,7 +210,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
+    return found | ({"delta": 0.02} if issubclass(struct, BOUNDED) else {})
 
 
 def rule_fields(struct: Any) -> list[Any]:
@@ -234,6 +249,8 @@ class Configuration:
                 raise ValueError(f"{name}: unknown setting{of}{suggestion(name, known)}")
             if name != "env":
                 known[name] = _checked(checks[name], name, value)
+        if "n_envs" in known and "steps_per_update" not in self.given:  # whole steps of every copy
+            known["steps_per_update"] += -known["steps_per_update"] % known["n_envs"]
         if all(known[name] is None for name in ("steps", "updates", "seconds", "threshold")):
             known |= {"updates": 100} if is_textbook(env) else {"steps": 100_000}
         object.__setattr__(self, "values", known)
@@ -256,14 +273,15 @@ class Configuration:
         """The arguments of `train` that stop it."""
         return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
 
-    def parts(self, *, allow_imports: bool = False, workers: int | None = None) -> Parts:
+    def parts(self, *, allow_imports: bool = False, workers: int | None = None, made: Any = None) -> Parts:
         """Update, policy and first parameters for `train`. Arguments and errors are those of `problem`."""
-        P = self.problem(allow_imports=allow_imports, workers=workers)
+        P = self.problem(allow_imports=allow_imports, workers=workers, made=made)
         return (_textbook if is_textbook(self["env"]) else _gymnasium)(self, P)
 
-    def problem(self, *, allow_imports: bool = False, workers: int | None = None) -> Any:
+    def problem(self, *, allow_imports: bool = False, workers: int | None = None, made: Any = None) -> Any:
         """The problem alone; with the setting `blocks` its steps are collected by `workers` processes.
 
+        `made` is the environment itself, its factory or spec, where it has no id.
         Raises ValueError for an unknown environment, for workers without `blocks`, and unless allow_imports is True for
         an id "module:name", because gymnasium runs the code of that module.
         """
@@ -283,8 +301,9 @@ class Configuration:
         from decision_making.training.parallel_problem import ParallelProblem
 
         register_environments()
-        options = {name: self[name] for name in ("n_envs", "normalize_observations", "scale_rewards")}
+        options = {name: self[name] for name in OF_THE_PROBLEM}
         where = f"decision_making/{env}-v0" if env in PROBLEMS else env, self["gamma"]
+        where = where if made is None else (made, self["gamma"])
         if blocks:
             return ParallelProblem(*where, **options, blocks=blocks, workers=workers)
         return GymnasiumProblem(*where, **options)
@@ -356,7 +375,7 @@ def _rule(c: Configuration, evidence: tuple[Any, ...] = ()) -> Any:
 def _gymnasium(c: Configuration, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
     π, critic = P.policy(tuple(c["hidden"])), _critic(c, P.observation_width)
-    own = ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "normalize_advantages", "minibatch")
+    own = ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
     )
