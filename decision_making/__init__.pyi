@@ -95,7 +95,7 @@ from decision_making.state_uncertainty.beliefs import (
     unscented_transform as unscented_transform,
 )
 from decision_making.structs import struct as struct
-from decision_making.training import History as History, train as train
+from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
     Trajectories as Trajectories,
     local_rewards_to_go as local_rewards_to_go,

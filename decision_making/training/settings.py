@@ -104,20 +104,21 @@ COMMON: dict[str, Setting] = {
     "updates": Setting(None, optional(count), "stop after so many updates"),
     "seconds": Setting(None, optional(positive), "stop after so many seconds of work"),
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
-    "checkpoint_every": Setting(20, count, "updates from one checkpoint to the next"),
+    "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
     "gamma": Setting(0.99, discount, "discount factor γ"),
     "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),
 }
 # further settings of runs on gymnasium environments
 GYMNASIUM: dict[str, Setting] = {
-    "n_envs": Setting(8, count, "copies of the environment, stepped at once"),
+    "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
     "steps_per_update": Setting(1024, count, "environment steps of a batch, of all copies together"),
-    "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.95, "λ of the generalized advantages"),
+    "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.97, "λ of the generalized advantages"),
     "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
     "fisher_subsample": _of(
         TrustRegionPolicyOptimization, "fisher_subsample", 1.0, "share of the states in Fisher products"
     ),
+    "gate": _of(TrustRegionPolicyOptimization, "gate", 0.05),
     "max_kl": _of(TrustRegionPolicyOptimization, "max_kl", None),
     "advantage": _of(TrustRegionPolicyOptimization, "advantage", "generalized"),
     "normalize_advantages": _of(
@@ -130,12 +131,16 @@ GYMNASIUM: dict[str, Setting] = {
     "critic": Setting("neural", one_of("neural", "linear"), "network, or polynomial of the observation"),
     "critic_hidden": Setting(None, optional(_widths), "widths of the critic's hidden layers; not given: as `hidden`"),
     "critic_optimizer": _of(NeuralCritic, "optimizer", "lbfgs", "what fits the critic's network"),
-    "critic_iterations": _of(NeuralCritic, "iterations", 10),
+    "critic_iterations": _of(NeuralCritic, "iterations", 15),
     "critic_learning_rate": _of(NeuralCritic, "learning_rate", 1e-3, "step factor of the critic's Adam"),
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
-    "log_sigma": Setting(0.0, finite, "first log σ of real actions"),
-    "normalize_observations": Setting(False, flag, "centre and scale observations"),
-    "scale_rewards": Setting(False, flag, "divide rewards by the deviation of the returns"),
+    "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
+    "noise_correlation": Setting(
+        0.0, discount, "correlation of a copy's noise from step to step, in a quarter of them"
+    ),
+    "rescale_actions": Setting(True, flag, "-1 and 1 are the bounds of real actions"),
+    "normalize_observations": Setting(None, optional(flag), "centre and scale observations; not given: unless binary"),
+    "scale_rewards": Setting(True, flag, "divide rewards by the deviation of the returns"),
 }
 # further settings of runs on textbook problems
 TEXTBOOK: dict[str, Setting] = {
@@ -152,7 +157,15 @@ TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
     "clamped": {"epsilon": 0.2, "alpha": 0.01, "k_max": 10},
     "gradient": {"alpha": 0.01},
 }
-PLAIN = {"α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon", "λ": "lambda"}  # Greek letters in settings
+PLAIN = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "λ": "lambda",
+    "σ": "sigma",
+}  # Greek letters
 NOT_SETTINGS = {"clip"}  # fields of rules that a run cannot set
 OF_TRAJECTORIES = {"direction", "over_steps"}  # fields without meaning for a batch of single steps
 
@@ -174,7 +187,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
+    return found | ({"delta": 0.02} if issubclass(struct, BOUNDED) else {})
 
 
 def rule_settings(env: str, update: str) -> dict[str, Setting]:
