@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, all_finite
+from decision_making.checks import Array, all_finite, rounding
 from decision_making.sequential_problems.policy_gradient_optimization import LocalModel, restricted_update
 
 
@@ -21,6 +22,15 @@ class Expectation(LocalModel):
     @abstractmethod
     def utility_gradient(self) -> Array:
         """∇U(θ), (n,)."""
+
+    @abstractmethod
+    def size(self) -> float:
+        """The expected sum of |γ^(k-1) r_k|."""
+
+    @cached_property
+    def rounding(self) -> float:
+        """The floating-point error of expected returns and of their gradients."""
+        return rounding(self.size())
 
     @abstractmethod
     def fisher(self) -> Array:
@@ -53,4 +63,4 @@ class Expectation(LocalModel):
         keep = λ > len(λ) * np.finfo(float).eps * λ[-1]
         V, root = V[:, keep], np.sqrt(λ[keep] + M.damping)
         w = V.T @ g / root  # ‖w‖² = ∇ᵀu; this product itself might underflow or overflow
-        return self.θ + V @ (restricted_update(np.zeros(len(w)), w, M.ε) / root) if w.any() else self.θ
+        return self.θ + V @ (restricted_update(np.zeros(len(w)), w, M.ε, self.rounding) / root) if w.any() else self.θ

@@ -102,7 +102,15 @@ class TabularExpectation(Expectation):
 
     def utility(self) -> float:
         """Σ_k γ^(k-1) E[R(s_k, a_k)]."""
-        return float(np.sum(self._discounted(np.broadcast_to(self.p * self.P.R.array, (self.d, *self.p.shape)))))
+        return self._expected_sum(self.P.R.array)
+
+    def size(self) -> float:
+        """Σ_k γ^(k-1) E|R(s_k, a_k)|."""
+        return self._expected_sum(abs(self.P.R.array))
+
+    def _expected_sum(self, R: Array) -> float:
+        """Σ_k γ^(k-1) E[R(s_k, a_k)], for rewards R (S, A)."""
+        return float(np.sum(self._discounted(np.broadcast_to(self.p * R, (self.d, *self.p.shape)))))
 
     def utility_gradient(self) -> Array:
         """Σ_k γ^(k-1) E[∇log π(a_k | s_k) Q_k(s_k, a_k)], the policy gradient theorem."""

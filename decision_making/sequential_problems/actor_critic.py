@@ -370,6 +370,8 @@ class CriticsSurrogate(SurrogateWith):
             return np.full_like(θ, np.nan)
         rcond = 8 * np.sqrt(len(θ)) * np.finfo(X.dtype).eps if X.dtype == np.float32 else None
         y = np.linalg.lstsq(X.T.astype(np.float64), right, rcond=rcond)[0]
+        if np.linalg.norm(y) <= len(X) * self.rounding:  # ‖y‖² = N gᵀF⁺g
+            return θ
         return natural_update(θ, X, y, M.ε)
 
 

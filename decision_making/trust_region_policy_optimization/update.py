@@ -22,6 +22,7 @@ from decision_making.checks import (
     positive,
     problem,
     refuse,
+    rounding,
     settings,
     share,
 )
@@ -291,7 +292,7 @@ def explained_variance(targets: Array, V: Array) -> float:
     """1 - Var(targets - V) / Var(targets), the share that the critic predicted; NaN if the targets are constant."""
     scale = float(np.max(abs(targets), initial=0)) or 1.0
     spread = float(np.std(targets / scale, dtype=np.float64))
-    if not spread > 8 * np.finfo(np.float64).eps:  # constant up to floating-point error
+    if not spread > rounding(1.0):  # constant
         return math.nan
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 

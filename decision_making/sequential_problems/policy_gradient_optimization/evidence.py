@@ -136,9 +136,20 @@ class SurrogateSimulatedAgain(LocalModel):
         return float(objective), float(constraint)
 
     @cached_property
+    def _at_θ(self) -> tuple[float, float]:
+        """Objective at θ and its floating-point error, from a single simulation of the trajectories."""
+        objective, rounding = np.sum([(part.objective_at_θ, part.rounding) for part in self.parts()], axis=0)
+        return float(objective), float(rounding)
+
+    @property
     def objective_at_θ(self) -> float:
-        """The surrogate objective at θ, from a single simulation of the trajectories."""
-        return float(sum(part.objective_at_θ for part in self.parts()))
+        """The surrogate objective at θ."""
+        return self._at_θ[0]
+
+    @property
+    def rounding(self) -> float:
+        """The floating-point error of the surrogate objective."""
+        return self._at_θ[1]
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective, (n,)."""

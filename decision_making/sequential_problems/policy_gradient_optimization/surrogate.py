@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array
+from decision_making.checks import Array, rounding
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.sequential_problems.policy_gradient_estimation import likelihood_ratio_gradient
@@ -90,6 +90,13 @@ class Surrogate(LocalModel):
     def objective_at_θ(self) -> float:
         """Σ share G, since every ratio is 1; NaN if a log-likelihood is not finite."""
         return self.mean(lambda i: 1 + (self.logp[i] - self.logp[i]))
+
+    @cached_property
+    def rounding(self) -> float:
+        """The floating-point error of Σ share w G, from Σ share |G|: w has θ's precision, errors may add up."""
+        with np.errstate(over="ignore"):
+            size = float(sum(np.sum(abs(self.G[i]) * self.share[i]) for i in self._blocks()))
+        return rounding(size, dtype=self.θ.dtype)
 
     def mean(self, w: Callable[[slice], Array]) -> float:
         """Σ share w G, where w(i) gives the ratios of the trajectories in the block i; not finite on overflow."""
