@@ -40,6 +40,13 @@ class Expectation(LocalModel):
     def constraint_hessian(self) -> Array:
         """Hessian of the constraint at θ, (n, n)."""
 
+    def surrogate_fisher(self) -> Array:
+        """Expectation of the Fisher matrix that a step in direction "surrogate" takes from trajectories, (n, n).
+
+        Where the share of a step does not depend on its action, it is `constraint_hessian`.
+        """
+        return self.constraint_hessian()
+
     def checked(self) -> Expectation:
         """Itself, where an update can begin from it; ValueError, saying why, where not."""
         return self
@@ -56,7 +63,7 @@ class Expectation(LocalModel):
         """
         surrogate = M.direction == "surrogate"
         g = self.start.objective_gradient if surrogate else self.gradient()
-        F = self.constraint_hessian() if surrogate else self.fisher()
+        F = self.surrogate_fisher() if surrogate else self.fisher()
         if not (all_finite(g) and all_finite(F)):
             return np.full_like(self.θ, np.nan)
         λ, V = np.linalg.eigh(F)

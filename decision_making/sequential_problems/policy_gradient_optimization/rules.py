@@ -101,8 +101,8 @@ class RestrictedPolicyUpdate(Sampled, Rule):
 class NaturalPolicyUpdate(Sampled, Rule):
     """θ + u √(2ε / ∇Uᵀu), u = F⁺∇U, with the Fisher matrix of the trajectories (algorithm 12.4, equation 12.12).
 
-    `direction="surrogate"` takes the gradient of the surrogate objective and the Hessian of the surrogate constraint
-    instead: rewards-to-go of single steps and their Fisher matrix, averaged or summed over the steps.
+    `direction="surrogate"` takes the gradient of the surrogate objective and the Fisher matrix of single steps instead,
+    averaged or summed over the steps as the surrogates are: an estimate of the Hessian of the surrogate constraint.
     """
 
     ε: float = field(validator=positive)  # bound on the KL divergence to second order, in nats

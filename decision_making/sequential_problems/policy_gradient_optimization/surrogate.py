@@ -49,9 +49,10 @@ class Surrogate(LocalModel):
 
         "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the
         surrogates (their mean over steps and trajectories) times γ^(k-1), rows with the moments Σ p_k g_k L_k, the
-        gradient of the surrogate objective, and Σ p_k g_k g_kᵀ, an estimate of the Hessian of the constraint
-        (`Policy.step_rows`). With over_steps = "mean" it is a biased one where actions decide how long a trajectory is:
-        its share of the steps then depends on the action, which the Hessian does not know.
+        gradient of the surrogate objective, and Σ p_k g_k g_kᵀ (`Policy.step_rows`): the natural direction is the u
+        that fits L_k by g_kᵀu with weights p_k. That matrix estimates the Hessian of the constraint, but with
+        over_steps = "mean" where actions decide how long a trajectory is: the share of a step then depends on its
+        action, which the Hessian does not know. `exact.step` takes the expectation of the same matrix.
         """
         if direction == "trajectory":
             return self.π.scores(self.θ, self.τs), returns(self.τs, self.γ)
