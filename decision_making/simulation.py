@@ -75,10 +75,11 @@ def tally(returns: Array, lengths: Array, steps: int, weights: Array | None = No
         kept.steps += steps
 
 
-def tally_trajectories(τs: Trajectories) -> None:
-    """Add each trajectory, as one episode, to every tally that is being kept."""
+def tally_trajectories(τs: Trajectories, *, episodes: bool = True) -> None:
+    """Add the steps and, unless they count already, the episodes, one a trajectory, to every tally that is kept."""
     if _TALLIES.get():
-        tally(τs.r.sum(axis=1, dtype=np.float64), τs.lengths, int(τs.lengths.sum()))
+        R, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+        tally(R[: None if episodes else 0], lengths[: None if episodes else 0], int(lengths.sum()))
 
 
 def frozen(P: object, *, learn: bool = True) -> AbstractContextManager[object]:
@@ -169,12 +170,12 @@ class _Record:
         self.mask = np.empty(steps, bool) if masked else None
         self.terminated = np.empty(self.m, bool)
 
-    def trajectories(self) -> Trajectories:
-        """What was recorded; ValueError where it is not finite."""
+    def trajectories(self, *, episodes: bool = True) -> Trajectories:
+        """What was recorded; ValueError where it is not finite. Tallied with its episodes, or by its steps alone."""
         s, a = self.s.swapaxes(0, 1), self.a.swapaxes(0, 1)
         τs = Trajectories(s, a, self.r.T, None if self.mask is None else self.mask.T, self.s_end, self.terminated)
         check_finite(τs)
-        tally_trajectories(τs)
+        tally_trajectories(τs, episodes=episodes)
         return τs
 
 
@@ -244,7 +245,8 @@ class SimulatedAgain:
 
     The first reading draws from rng and leaves it in the state in which `rollouts` would. Later readings draw the same
     numbers from a copy made before. So π and P.TR must draw from no generator but the one they are given; ValueError
-    where a later reading comes out different.
+    where a later reading comes out different. A tally of what was simulated has the steps of every reading, and each
+    episode once.
     """
 
     P: Any  # problem with a sampler TR
@@ -256,6 +258,7 @@ class SimulatedAgain:
     rng: np.random.Generator = field(default=None, converter=default_rng)  # random numbers
     _before: np.random.Generator = field(init=False)  # copy of rng before the first reading
     _sums: list[tuple[float, ...]] | None = field(init=False, default=None)  # of the blocks, in the first reading
+    _tallied: int = field(init=False, default=0)  # trajectories that count as episodes already
 
     def __attrs_post_init__(self) -> None:
         check_parameters(self.π, self.θ)
@@ -272,7 +275,8 @@ class SimulatedAgain:
             some = s[i : i + BLOCK]
             record = _Record(self.P, len(some), self.d)
             record.simulate(slice(0, len(some)), some, partial(draw, rng=rng), rng)
-            block = record.trajectories()
+            block = record.trajectories(episodes=i >= self._tallied)
+            self._tallied = max(self._tallied, i + len(some))
             with np.errstate(over="ignore", invalid="ignore"):
                 seen = (x.sum(dtype=np.float64) for x in (block.s, block.a, block.r, block.s_end))
                 sums.append(tuple(map(float, seen)))
