@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, Named, all_finite, count, function, parameters
+from decision_making.checks import Array, Named, all_finite, count, function, parameters, refuse
 from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.structs import struct
@@ -30,6 +30,7 @@ __all__ = [
     "Tally",
     "check_parameters",
     "frozen",
+    "policy_parameters",
     "rollouts",
     "simulate",
     "start_states",
@@ -184,8 +185,19 @@ def _never(s: Array) -> Array:
     return np.zeros(len(s), dtype=bool)
 
 
+def policy_parameters(π: object, θ: object, name: str = "θ") -> Array:
+    """θ checked, (n,), for a policy π with n parameters. Raises TypeError if π is none, and the errors of a wrong θ."""
+    if not (offers(π, Parametric) and callable(π)):
+        refuse(None, "π", π, "a policy, such as SoftmaxPolicy(3, 2)", TypeError)
+    return parameters(θ, π.n, name)
+
+
 def check_parameters(π: Any, θ: Array) -> None:
-    """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
+    """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it.
+
+    TypeError if π cannot be called.
+    """
+    function(None, Named("π"), π)
     n = π.n if offers(π, Parametric) else None
     if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
         raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")

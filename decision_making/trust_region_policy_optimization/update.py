@@ -49,6 +49,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Change, followed
+from decision_making.simulation import policy_parameters
 from decision_making.structs import ascii_name, struct
 from decision_making.trajectories import (
     Trajectories,
@@ -183,7 +184,7 @@ def trust_region_policy_optimization_step(
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
-    θ, φ, rng, rule = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng), M.update_rule
+    θ, φ, rng, rule = policy_parameters(π, θ), parameters(φ, name="φ"), default_rng(rng), M.update_rule
     τs = recorded_batch(M, π, θ, rng, τs)
     if not τs.mask.any():
         β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
