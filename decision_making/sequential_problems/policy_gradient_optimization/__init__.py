@@ -25,7 +25,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.local_mode
     Status,
     WithGradient,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
+from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_along, natural_update
 from decision_making.sequential_problems.policy_gradient_optimization.rules import (
     ClampedSurrogateUpdate,
     NaturalPolicyUpdate,
@@ -76,6 +76,7 @@ __all__ = [
     "followed",
     "landed",
     "linesearch",
+    "natural_along",
     "natural_update",
     "restricted_update",
     "scale_gradient",
