@@ -175,7 +175,7 @@ def rule_settings(env: str, update: str) -> dict[str, Setting]:
     """The lines of the table for the update's rule; one that has no default there is found by its check alone."""
     struct, known = NAMED_RULES[UPDATES[update]][0], rule_defaults(env, update)
     found = {plain(a.name): _of(struct, a.name, known.get(plain(a.name))) for a in rule_fields(struct)}
-    bound = {"delta": _of(TRPO, "δ", known.get("delta"), "bound on the mean KL divergence, in nats")}
+    bound = {"delta": Setting(known.get("delta"), positive, "bound on the mean KL divergence, in nats")}
     return {name: line for name, line in (found | bound).items() if name in known}
 
 
