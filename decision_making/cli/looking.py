@@ -19,6 +19,9 @@ def evaluate(
     sampled: Annotated[bool, typer.Option("--sampled", help="Draw actions; else the most likely ones.")] = False,
     seed: Annotated[int, typer.Option(help="What all random numbers follow from.")] = 0,
     render: Annotated[bool, typer.Option("--render", help="Show one episode in a window.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="The best policy that --eval-every has kept, not the last one.")
+    ] = False,
     video: Annotated[Path | None, typer.Option(help="A moving picture (GIF) of one episode.")] = None,
     allow_imports: Imports = False,
 ) -> None:
@@ -27,10 +30,10 @@ def evaluate(
     Prints the mean return with a 95 % interval, which says little with fewer than 20 episodes.
     """
     with one_line_errors():
-        found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports)
+        found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports, best=best)
         say(f"return {found}, mean length {found.lengths.mean():.1f}")
         if render or video is not None:
-            film(run, video, window=render, mode=not sampled, seed=seed, allow_imports=allow_imports)
+            film(run, video, window=render, mode=not sampled, seed=seed, allow_imports=allow_imports, best=best)
             if video is not None:
                 say(video)
 

@@ -12,8 +12,7 @@ from decision_making.checks import Array
 from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.configuration import Configuration
 from decision_making.training.parts import check_imports
-from decision_making.training.policy_files import load_policy
-from decision_making.training.runs import POLICY, read_configuration
+from decision_making.training.runs import read_configuration, read_policy
 
 if TYPE_CHECKING:
     from gymnasium import Env
@@ -29,6 +28,7 @@ def film(
     mode: bool = True,
     seed: int = 0,
     allow_imports: bool = False,
+    best: bool = False,
     max_steps: int = 2000,
 ) -> float:
     """Play an episode with the policy of a run, in a window or to a GIF, and give its return.
@@ -36,7 +36,7 @@ def film(
     Raises ValueError where the environment draws no pictures, ModuleNotFoundError without Pillow (for a file) or
     pygame (for a window).
     """
-    c, policy = read_configuration(folder), load_policy(Path(folder) / POLICY)
+    c, policy = read_configuration(folder), read_policy(folder, best=best)
     env = _environment(c, window, allow_imports)
     rng, frames, R, over = np.random.default_rng(seed), [], 0.0, False
     try:
