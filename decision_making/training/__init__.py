@@ -4,6 +4,7 @@ from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.configuration import Configuration
 from decision_making.training.history import History
 from decision_making.training.loop import train
+from decision_making.training.onnx_files import export_onnx
 from decision_making.training.parallel import in_parallel, parallel_rollouts
 from decision_making.training.parallel_problem import ParallelProblem
 from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, load_policy, save_policy
@@ -18,6 +19,7 @@ __all__ = [
     "TrainedPolicy",
     "evaluate",
     "evaluate_run",
+    "export_onnx",
     "grid",
     "in_parallel",
     "load_checkpoint",

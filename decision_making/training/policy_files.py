@@ -81,7 +81,10 @@ class TrainedPolicy:
         It is the action to give to the environment. Observations that are not flat are flattened first, with
         gymnasium.spaces.flatten, as they were in training.
         """
-        a = self.choose(np.asarray(observation), mode=mode, rng=rng)
+        return self.sent(self.choose(np.asarray(observation), mode=mode, rng=rng))
+
+    def sent(self, a: Array) -> Any:
+        """An action in the policy's own terms, or a batch of them, as the environment takes it."""
         row = isinstance(self.π, NeuralPolicy) and not isinstance(self.π.head, Categorical)
         if row and self.action:  # it becomes a matrix, or a number without an axis
             a = a.reshape(a.shape[:-1] + next(iter(self.action.values())).shape)

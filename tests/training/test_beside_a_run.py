@@ -11,7 +11,16 @@ from typer.testing import CliRunner
 
 from decision_making import progress
 from decision_making.cli import app
-from decision_making.training import Configuration, evaluate, evaluate_run, load_checkpoint, load_policy, resume, run
+from decision_making.training import (
+    Configuration,
+    evaluate,
+    evaluate_run,
+    load_checkpoint,
+    load_policy,
+    resume,
+    run,
+    runs,
+)
 from decision_making.training.evaluations import Evaluated, read_evaluations
 from decision_making.training.history import METRICS
 
@@ -21,6 +30,12 @@ BLOCKS = {**SMALL, "blocks": 2, "normalize_observations": True}
 TEXT = {"env": "HexWorld", "trajectories": 20, "depth": 5, "checkpoint_every": 3}
 FAMILIES = {"CartPole": SMALL, "Pendulum, normalised": PENDULUM, "blocks": BLOCKS, "textbook": TEXT}
 EVAL = {"eval_every": 2, "eval_episodes": 3}
+
+
+@pytest.fixture(autouse=True)
+def no_picture(monkeypatch):
+    """Which takes longer than these runs."""
+    monkeypatch.setattr(runs, "learning_curves", lambda folders, out: None)
 
 
 class StopError(Exception):
@@ -262,6 +277,6 @@ def test_options_of_the_command_are_settings_of_the_run(tmp_path, monkeypatch):
     with open("run/evaluations.csv", newline="") as file:
         assert [row["update"] for row in csv.DictReader(file)] == ["2", "4"]
     assert sorted(x.name for x in (tmp_path / "run").iterdir()) == [
-        *("best_policy.npz", "checkpoint.npz", "config.toml", "curve.png", "evaluations.csv"),
+        *("best_policy.npz", "checkpoint.npz", "config.toml", "evaluations.csv"),
         *("metrics.csv", "policy.npz", "tensorboard"),
     ]
