@@ -24,8 +24,8 @@ from rich.text import Text
 
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training import sweeps
+from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration
-from decision_making.training.runs import Callback
 
 LINES_EVERY = 30.0  # seconds from one line to the next
 

@@ -27,6 +27,7 @@ from decision_making.cli.options import (
 )
 from decision_making.progress import LINES_EVERY, sweep_progress, train_progress
 from decision_making.training import History, runs, sweeps
+from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration, replaced
 from decision_making.training.settings import UPDATES
 
@@ -83,7 +84,7 @@ def train(
         c = Configuration(replaced(settings_in(config), changes))
         folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
 
-        def work(callback: runs.Callback) -> History:
+        def work(callback: Callback) -> History:
             return runs.run(c, folder, callbacks=[callback], allow_imports=allow_imports, workers=workers)
 
         _train(c, folder, log_every, work)
@@ -160,7 +161,7 @@ def resume(
     with one_line_errors():
         c = runs.read_configuration(run, **changes)
 
-        def work(callback: runs.Callback) -> History:
+        def work(callback: Callback) -> History:
             return runs.resume(run, callbacks=[callback], allow_imports=allow_imports, workers=workers, **changes)
 
         _train(c, run, log_every, work)
@@ -171,7 +172,7 @@ def _plain(name: str) -> str:
     return "".join(x if x.isalnum() or x in "-_." else "-" for x in name).strip(".") or "run"
 
 
-def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[runs.Callback], History]) -> None:
+def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Callback], History]) -> None:
     """Do the work under a progress bar, or with a line now and then, and say how it ended."""
     try:
         # one thread: the matrices are small, and the results are the same bit for bit

@@ -1,5 +1,6 @@
 """Many updates: the loop, its history, checkpoints, runs as folders, and trained policies to keep and use."""
 
+from decision_making.training.callbacks import Callback
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.configuration import Configuration
 from decision_making.training.history import History
@@ -12,6 +13,7 @@ from decision_making.training.runs import evaluate_run, resume, run
 from decision_making.training.sweeps import grid, sweep, table
 
 __all__ = [
+    "Callback",
     "Configuration",
     "Evaluation",
     "History",

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from decision_making.files import append_text, hold, remove_leftovers, short_tex
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training.book_problems import is_textbook
+from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import LONGEST, Configuration
 from decision_making.training.evaluations import BEST, Evaluations
 from decision_making.training.event_files import EventFiles, check_writer
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
 WAIT = 3.0  # seconds that a process killed just now may take to end
-
-Callback: TypeAlias = Callable[[dict[str, float], Step], object]
 
 
 def run(
