@@ -895,7 +895,7 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
     **dict.fromkeys(("gamma", "lambda"), "discount"),
-    **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards"), "flag"),
+    **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards", "tensorboard"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",
     "log_sigma": "number",
@@ -919,7 +919,8 @@ OF_RULES = {  # the settings of each update
     "gradient": {"alpha": "not_negative", "L2_max": "given"},
 }
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
-SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl"), "given")
+SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "eval_every"), "given")
+SETTINGS |= {"eval_episodes": "count"}
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])
 SETTINGS |= {"hidden": "widths"}
 KINDS["widths or nothing"] = (ValueError, [x for x in KINDS["widths"][1] if x is not None])

@@ -105,6 +105,9 @@ COMMON: dict[str, Setting] = {
     "seconds": Setting(None, optional(positive), "stop after so many seconds of work"),
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
     "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
+    "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
+    "eval_episodes": Setting(20, _two_or_more, "episodes of an evaluation"),
+    "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
     "gamma": Setting(0.99, discount, "discount factor γ"),
     "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),
 }

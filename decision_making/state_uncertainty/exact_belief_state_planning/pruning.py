@@ -101,9 +101,7 @@ def _beliefs(n: int) -> Array:
 
 def _not_below_another(Γ: AlphaVectors, gain: float) -> Array:
     """Indices of the vectors that are above each other one in some state; the first of those that are equal."""
-    order = np.lexsort(
-        -Γ.T[::-1]
-    )  # a vector is below, or equal to, earlier ones alone
+    order = np.lexsort(-Γ.T[::-1])  # a vector is below, or equal to, earlier ones alone
     kept: list[int] = []
     for i in order:
         some = np.array(kept, dtype=np.intp)
