@@ -70,6 +70,7 @@ GYMNASIUM: dict[str, Any] = {
     "log_sigma": -0.5,
     "noise_correlation": 0.0,
     "rescale_actions": True,
+    "stagger": True,
     "normalize_observations": None,
     "scale_rewards": True,
 }
@@ -79,7 +80,14 @@ TEXTBOOK: dict[str, Any] = {
     "trajectories": 100,
 }
 
-OF_THE_PROBLEM = ("n_envs", "normalize_observations", "scale_rewards", "rescale_actions", "noise_correlation")
+OF_THE_PROBLEM = (
+    "n_envs",
+    "normalize_observations",
+    "scale_rewards",
+    "rescale_actions",
+    "noise_correlation",
+    "stagger",
+)
 
 UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the command line: short names of rules
 # defaults of a rule on textbook problems, where its struct has none or another; for gymnasium NAMED_RULES has them
@@ -135,7 +143,7 @@ CHECKS: dict[str, Any] = {
     **dict.fromkeys(("n_envs", "steps_per_update", "critic_iterations"), count),
     **dict.fromkeys(("checkpoint_every", "depth", "trajectories"), count),
     **dict.fromkeys(("seed", "blocks"), count_or_zero),
-    **dict.fromkeys(("rescale_actions", "scale_rewards"), flag),
+    **dict.fromkeys(("rescale_actions", "scale_rewards", "stagger"), flag),
     "normalize_observations": optional(flag),
     "noise_correlation": discount,
     "gamma": discount,
