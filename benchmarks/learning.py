@@ -11,6 +11,7 @@ import csv
 import os
 import platform
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ class Task(NamedTuple):
     """What is trained, for how long, and what the result is set beside."""
 
     id: str  # of gymnasium
-    given: dict[str, float]  # settings: the budget; everything else is the library's default
+    given: Mapping[str, float]  # settings: the budget; everything else is the library's default
     measure: str  # column that counts: the return of the last policy, or the steps to the threshold
     goal: float  # at least so much return, or at most so many steps
     published: str  # the best TRPO published

@@ -58,5 +58,5 @@ def drawn(live: dict[str, Array], ρ: float, k: int, π: Actor, θ: Array, s: Ar
         )
     length = live["length"]
     last = live.get("noise", np.zeros((len(length), k)))
-    live["noise"] = correlated(last, correlations(ρ, length), rng.standard_normal(last.shape))
+    live["noise"] = correlated(last, correlations(ρ, length), np.asarray(rng.standard_normal(last.shape)))
     return π.perturbed(θ, s, live["noise"])
