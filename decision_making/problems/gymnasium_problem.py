@@ -104,9 +104,9 @@ class GymnasiumProblem:
         options = "".join(f", {name}=True" for name, x in given.items() if x)
         return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
-    def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
-        """A tanh network that suits the spaces."""
-        return NeuralPolicy((self.observation_width, *hidden), self.head)
+    def policy(self, hidden: tuple[int, ...] = (64, 64), *, activation: str = "tanh") -> NeuralPolicy:
+        """A network that suits the spaces, its hidden layers of these widths ending in "tanh" or "relu"."""
+        return NeuralPolicy((self.observation_width, *hidden), self.head, activation=activation)
 
     @property
     def observation_statistics(self) -> dict[str, Array] | None:

@@ -100,34 +100,52 @@ def unit_box(low: Array, high: Array) -> dict[str, Array]:
 
 
 def action_convention(space: Space[Array], *, rescaled: bool) -> dict[str, Array]:
-    """How a space counts its actions ("start") or bounds them ("low", "high"), and `unit_box` if they are rescaled."""
+    """What is done to a policy's actions, in the shape of the environment's; empty where nothing is.
+
+    Whole ones are counted from a "start". Real ones are clipped to "low" and "high"; if they are rescaled, then to
+    "middle" + "half" a before that (`unit_box`).
+    """
     from gymnasium import spaces
 
-    if isinstance(space, spaces.Box):
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
         bounds = {"low": np.array(space.low), "high": np.array(space.high)}
         return bounds | (unit_box(**bounds) if rescaled else {})
-    start = np.asarray(space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else 0)
-    return {"start": start} if start.any() else {}
+    start = first_actions(space)
+    told = isinstance(space, spaces.Box) or start.ndim > 1 or start.any()
+    return {"start": start} if told else {}
 
 
 def sent_actions(space: Space[Array], a: Array, convention: Mapping[str, Array]) -> Array:
     """A policy's actions (n, ...) as the environments take them, by what `action_convention` says of the space.
 
-    Whole ones are counted from the space's start, real ones are rescaled, and brought within the bounds. A fresh array:
-    environments may write to it.
+    A fresh array: environments may write to it.
     """
-    if "start" in convention:
-        return a + convention["start"]
-    if "low" not in convention:
-        return np.array(a)
-    return within(np.reshape(a, (len(a), *(space.shape or ()))), convention)
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return a + space.start
+    a = a.reshape(len(a), *(space.shape or ()))
+    if "low" in convention:
+        return within(a, convention)
+    return (a + first_actions(space)).astype(space.dtype)
 
 
 def within(a: Array, convention: Mapping[str, Array]) -> Array:
-    """Real actions (..., *shape of the space) rescaled if the convention says so, and brought within its bounds."""
+    """Real actions (..., *shape of the space) rescaled if the convention says so, and clipped to its bounds."""
     if "half" in convention:
         a = convention["middle"] + convention["half"] * a
     return np.asarray(np.clip(a, convention["low"], convention["high"]), convention["low"].dtype)
+
+
+def first_actions(space: Space[Array]) -> Array:
+    """What whole actions of a space count from, in its shape."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        return np.array(space.low)
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return np.asarray(space.start)
+    return np.zeros(space.shape or (), space.dtype)
 
 
 def autoreset_mode(env: Vector) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from decision_making.problems.vector_environments import name_of
-from decision_making.training.configuration import Configuration, Parts, plain
+from decision_making.training.configuration import Configuration
+from decision_making.training.parts import Parts
+from decision_making.training.settings import plain
 
 if TYPE_CHECKING:
     from decision_making.problems.vector_environments import Given
@@ -36,4 +38,4 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
         given = {"n_envs": 1} | given
     elif isinstance(env, gymnasium.vector.VectorEnv):
         given |= {"n_envs": env.num_envs}
-    return Configuration({"env": f"{name_of(env)}()", "seed": seed, **given}).parts(made=env)
+    return Configuration({"env": f"{name_of(env)}()", "seed": seed, **given}).parts(env=env)

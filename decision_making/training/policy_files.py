@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -74,13 +75,9 @@ class TrainedPolicy:
             refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}")
         x = self.action
         good = x == {} or _alike(x, {"start"}) or _bounds(x)
-        if not (good and all(np.shape(y) in _action_shapes(self.π, name) for name, y in x.items())):
-            refuse(
-                self,
-                "action",
-                x,
-                "empty, or start, or low <= high, perhaps middle and half, of one shape, the action's",
-            )
+        if not (good and all(_suits(self.π, name, np.shape(y)) for name, y in x.items())):
+            allowed = "empty, or start, or low <= high, perhaps middle and half, of one shape, that of the actions"
+            refuse(self, "action", x, allowed)
 
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
@@ -89,17 +86,25 @@ class TrainedPolicy:
         gymnasium.spaces.flatten, as they were in training.
         """
         a = self.choose(np.asarray(observation), mode=mode, rng=rng)
+        row = isinstance(self.π, NeuralPolicy) and not isinstance(self.π.head, Categorical)
+        if row and self.action:  # it becomes a matrix, or a number without an axis
+            a = a.reshape(a.shape[:-1] + next(iter(self.action.values())).shape)
         if "start" in self.action:
-            a = a + self.action["start"]
+            a = np.asarray(a + self.action["start"], self.action["start"].dtype)
         if "low" in self.action:
             from decision_making.problems.vector_environments import within  # imported where used
 
-            if (
-                isinstance(self.π, NeuralPolicy) and np.ndim(self.action["low"]) == 0
-            ):  # actions of such a Box have no axis of their own
-                a = a[..., 0]
             return within(a, self.action)
-        return a if np.ndim(a) else a.item()
+        return a if row or np.ndim(a) else a.item()
+
+    def layers(self) -> list[tuple[Array, Array]]:
+        """Weights (in, out) and biases (out,) of each layer of the network (`NeuralPolicy.layers`).
+
+        TypeError for a policy that is not a network.
+        """
+        if not isinstance(self.π, NeuralPolicy):
+            refuse(self, "π", self.π, "a NeuralPolicy, to have layers", TypeError)
+        return self.π.layers(self.θ)
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
         """The action in the policy's own terms: whole numbers count from 0, and there are no bounds."""
@@ -115,15 +120,15 @@ class TrainedPolicy:
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
 
 
-def _action_shapes(π: Policy, name: str) -> list[tuple[int, ...]]:
-    """The shapes that the start of the policy's actions, or their bounds, may have."""
+def _suits(π: Policy, name: str, shape: tuple[int, ...]) -> bool:
+    """Whether the start of the policy's actions, or their bounds, may have this shape."""
     if not isinstance(π, NeuralPolicy):
-        return [(), (1,)]
-    if isinstance(π.head, Gaussian):
-        return [] if name == "start" else [(π.head.k,), *([()] if π.head.k == 1 else [])]
-    if isinstance(π.head, MultiCategorical):
-        return [(len(π.head.nvec),)] if name == "start" else []
-    return [()] if name == "start" and isinstance(π.head, Categorical) else []
+        return shape in ((), (1,))
+    if isinstance(π.head, Categorical):
+        return name == "start" and shape == ()
+    width = {Gaussian: "k", Bernoulli: "n"}.get(type(π.head))
+    k = len(π.head.nvec) if isinstance(π.head, MultiCategorical) else getattr(π.head, width or "", 0)
+    return (name == "start") != isinstance(π.head, Gaussian) and math.prod(shape) == k
 
 
 def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | None = None) -> bool:
@@ -200,7 +205,8 @@ def _described(π: Policy) -> dict[str, object]:
     if isinstance(π, SoftmaxPolicy):
         return {"name": name, "n_states": π.n_states, "n_actions": π.n_actions}
     if isinstance(π, NeuralPolicy) and isinstance(π.head, Head):
-        return {"name": name, "sizes": list(π.sizes), "head": type(π.head).__name__, "size": _size(π.head)}
+        network = {"sizes": list(π.sizes), "activation": π.activation}
+        return {"name": name, **network, "head": type(π.head).__name__, "size": _size(π.head)}
     raise TypeError(f"π = {π!r}: only {', '.join(POLICIES)} can be saved")
 
 
@@ -220,7 +226,8 @@ def _rebuilt(described: Mapping[str, Any]) -> Policy:
         return POLICIES[name](**described)
     if described["head"] not in HEADS:
         raise ValueError(f"head = {described['head']!r}: must be one of {', '.join(HEADS)}")
-    return NeuralPolicy(tuple(described["sizes"]), HEADS[described["head"]](described["size"]))
+    head = HEADS[described["head"]](described["size"])
+    return NeuralPolicy(tuple(described["sizes"]), head, activation=described.get("activation", "tanh"))
 
 
 FEW = 20  # episodes below which an interval says little
