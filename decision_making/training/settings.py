@@ -115,7 +115,7 @@ COMMON: dict[str, Setting] = {
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
-    "steps_per_update": Setting(1024, count, "environment steps of a batch; not given: the next multiple of n_envs"),
+    "steps_per_update": Setting(1024, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
     "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.97, "λ of the generalized advantages"),
     "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
     "fisher_subsample": _of(
@@ -144,7 +144,7 @@ GYMNASIUM: dict[str, Setting] = {
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
     "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
     "noise_correlation": Setting(
-        0.0, discount, "correlation in time of the noise of real actions, in a quarter of the copies"
+        0.0, discount, "correlation in time of the noise, in a quarter of the copies"
     ),
     "rescale_actions": Setting(True, flag, "-1 and 1 of the policy are the bounds of real actions"),
     "stagger": Setting(True, flag, "let the copies' episodes end in turn, where a time limit ends them"),
