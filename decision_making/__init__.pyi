@@ -105,6 +105,25 @@ from decision_making.state_uncertainty.exact_belief_state_planning import (
     find_maximal_belief as find_maximal_belief,
     value_iteration as value_iteration,
 )
+from decision_making.state_uncertainty.offline_belief_state_planning import (
+    QMDP as QMDP,
+    FastInformedBound as FastInformedBound,
+    FreudenthalTriangulation as FreudenthalTriangulation,
+    PointBasedValueIteration as PointBasedValueIteration,
+    RandomizedPointBasedValueIteration as RandomizedPointBasedValueIteration,
+    SawtoothHeuristicSearch as SawtoothHeuristicSearch,
+    SawtoothIteration as SawtoothIteration,
+    SawtoothPolicy as SawtoothPolicy,
+    TriangulatedIteration as TriangulatedIteration,
+    TriangulatedPolicy as TriangulatedPolicy,
+    alphavector_iteration as alphavector_iteration,
+    baws_lowerbound as baws_lowerbound,
+    belief_simplex as belief_simplex,
+    belief_vertices as belief_vertices,
+    blind_lowerbound as blind_lowerbound,
+    exploratory_belief_expansion as exploratory_belief_expansion,
+    random_belief_expansion as random_belief_expansion,
+)
 from decision_making.structs import struct as struct
 from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
@@ -126,6 +145,7 @@ from decision_making.verbs import (
     follow as follow,
     gradient as gradient,
     lookahead as lookahead,
+    randstep as randstep,
     step as step,
     update as update,
     utility as utility,

@@ -144,6 +144,16 @@ def backup(P: object, U: object, s: object) -> Any:
 
 
 @singledispatch
+def randstep(P: object, s: object, a: object, rng: RNG = None) -> Any:
+    """A random next state and the reward of action a in s: (s_next, r), for whole batches.
+
+    Of a POMDP s is a belief, and so is s_next, after a random observation (algorithm 21.11). Raises TypeError for a P
+    that is not known.
+    """
+    unknown(randstep, "P", P)
+
+
+@singledispatch
 def utility(π: object, *given: object) -> Any:
     """The expected utility of following π.
 

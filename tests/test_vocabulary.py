@@ -38,6 +38,7 @@ ROOMS = [
     "exact",
     "state_uncertainty.beliefs",
     "state_uncertainty.exact_belief_state_planning",
+    "state_uncertainty.offline_belief_state_planning",
     "pictures.canvas",
     "pictures.notebooks",
     "pictures.plane",
