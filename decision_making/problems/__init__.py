@@ -12,6 +12,7 @@ from decision_making.problems.collision_avoidance import CollisionAvoidance
 from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
+from decision_making.problems.sliding_tiles import SlidingTilePuzzle
 from decision_making.problems.twenty_forty_eight import TwentyFortyEight
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
     "SimpleRegulator",
+    "SlidingTilePuzzle",
     "StraightLineHexWorld",
     "TwentyFortyEight",
     "register_environments",
