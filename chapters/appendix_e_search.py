@@ -67,7 +67,7 @@ show(boards_by_distance, sliding_tiles.distances)
 
 # %%
 def four_methods(d: int = 12, m: int = 20, seed: int = 0) -> dict[str, Any]:
-    """Utilities (m,) of random boards by each method, d moves ahead, with minus the Manhattan distance at the leaves."""
+    """Utilities (m,) of m boards by each method, d moves ahead, and the seconds; leaves have minus the distance."""
     s, Uhi = P.b(m, np.random.default_rng(seed)), P.Uhi
     methods = {
         "forward search": lambda: dm.forward_search(P, s, d, Uhi),
@@ -127,7 +127,7 @@ show(a_solution, sliding_tiles.solution)
 
 # %%
 def fifteen_tiles(shuffles: int = 30, seed: int = 3) -> dict[str, Any]:
-    """A board of 15 tiles after so many random moves, its Manhattan distance, and the moves that bring it into order."""
+    """A board after so many random moves, its Manhattan distance, how many moves bring it into order, and the end."""
     large, rng = SlidingTilePuzzle(4, 4), np.random.default_rng(seed)
     s = large.T(large.solved, 0)
     for _ in range(shuffles):

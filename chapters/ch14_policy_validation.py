@@ -86,7 +86,7 @@ show(example_14_1)
 #
 # The distribution of a metric says more than its mean. Here it is the distance at the closest approach.
 #
-# Watch the optimal policy move what was within 50 m just beyond, and no farther than it must.
+# Watch the simple policy push aside what it meets at the last moment, and the optimal one clear the first 100 m.
 
 
 # %%
@@ -191,7 +191,8 @@ show(a_rare_event, validation.rare_event)
 # ## Section 14.2: where to start
 #
 # Let encounters begin 20 seconds before the closest approach, and let the proposal draw start states in proportion to
-# how likely a collision is from there. Only the start differs, so the weight is $b(s_1)/q(s_1)$.
+# how likely a collision is from there. Only the start differs, so the weight is $b(s_1)/q(s_1)$. One draw in a hundred
+# is from anywhere: a proposal must not be 0 where a failure is possible, and so no weight is above 100.
 #
 # Watch where the collisions are: direct sampling spends most of its encounters where nothing can happen.
 
@@ -207,8 +208,8 @@ def risky_starts(m: int = 10_000, seed: int = 0) -> dict[str, Any]:
     grid = np.stack(np.broadcast_arrays(h[:, None], rate, 0.0, 20.0), axis=-1)
     risk = -GridSolution(CollisionAvoidance(r_change=0.0), π).utility(grid)
     data: dict[str, Any] = {"h": h, "rate": rate, "risk": risk}
-    width = np.array([h[1] - h[0], rate[1] - rate[0]])
-    for name, q in {"direct": np.full(risk.size, 1 / risk.size), "proposal": (risk / risk.sum()).ravel()}.items():
+    width, anywhere = np.array([h[1] - h[0], rate[1] - rate[0]]), np.full(risk.size, 1 / risk.size)
+    for name, q in {"direct": anywhere, "proposal": 0.99 * risk.ravel() / risk.sum() + 0.01 * anywhere}.items():
         cell = rng.choice(risk.size, m, p=q)
         start = np.zeros((m, 4))
         start[:, :2] = grid.reshape(-1, 4)[cell, :2] + width * rng.uniform(-0.5, 0.5, (m, 2))
@@ -271,7 +272,7 @@ show(robust_utilities)
 # $1 - \lambda$ lie on a curve; the simple policy can be varied by its two thresholds. What no other policy dominates
 # is the Pareto front.
 #
-# Watch how far the simple policies are from it.
+# Watch how far most of the simple policies are from it.
 
 
 # %%

@@ -25,8 +25,8 @@ def compare_a_board(report: Report, data: dict[str, np.ndarray]) -> None:
 def compare_boards_by_distance(report: Report, data: dict[str, np.ndarray]) -> None:
     """Their number, the farthest, and how many are near."""
     report.compare("boards that can be brought into order", "181440", len(data["s"]), "derived")
-    report.compare("moves that the hardest need, and their number", "31, 2", [data["steps"].max(), (data["steps"] == 31).sum()],
-                   "derived")  # fmt: skip
+    farthest = [data["steps"].max(), (data["steps"] == 31).sum()]
+    report.compare("moves that the hardest need, and their number", "31, 2", farthest, "derived")
     counts = np.bincount(data["steps"])
     report.compare("boards 0, 1, ... 9 moves away", ", ".join(map(str, BOARDS)), counts[: len(BOARDS)], "derived")
     bound = chapter.P.manhattan(data["s"])

@@ -37,6 +37,7 @@ def distances(figure: Figure, data: Mapping[str, Array]) -> None:
     counts = np.bincount(data["steps"])
     k = np.arange(len(counts))
     ax.bar(k, counts, color=np.where(k == k[-1], VERMILION, BLUE))
-    ax.annotate(f"{counts[-1]} boards need {k[-1]} moves", (k[-1], counts[-1]), (0, 26), textcoords="offset points",
-                ha="right", color=MUTED, arrowprops={"arrowstyle": "-", "color": MUTED})  # fmt: skip
+    line = {"arrowstyle": "-", "color": MUTED}
+    place = {"textcoords": "offset points", "ha": "right", "color": MUTED, "arrowprops": line}
+    ax.annotate(f"{counts[-1]} boards need {k[-1]} moves", (k[-1], counts[-1]), (0, 26), **place)
     ax.set(xlabel="fewest moves to order", ylabel="boards", title=f"{len(data['steps']):,} boards")

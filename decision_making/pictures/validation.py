@@ -39,8 +39,9 @@ def rare_event(figure: Figure, data: Mapping[str, Any]) -> None:
         found = data[name]
         ax.plot([max(found.low, 0.0), found.high], [i, i], color=BLUE, lw=2.2, solid_capstyle="butt")
         ax.plot(found.mean, i, "o", color=BLUE)
-        ax.annotate(f"relative error {found.relative_error:.1%}", (1.0, i), (4, 0), xycoords=("axes fraction", "data"),
-                    textcoords="offset points", va="center", color=MUTED)  # fmt: skip
+        said = f"relative error {found.relative_error:.1%}" if found.mean else "no event seen"
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "color": MUTED}
+        ax.annotate(said, (1.0, i), (4, 0), **place)
     ax.axvline(data["exact"], color=INK, lw=0.9, ls=":", label="exact")
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="estimate of P(X > 4)")
     ax.legend(loc="upper right")
@@ -52,7 +53,7 @@ def risky_starts(figure: Figure, data: Mapping[str, Any]) -> None:
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
     shades = None
     for ax, name in zip(axes, ("direct", "proposal"), strict=True):
-        shades = ax.pcolormesh(data["rate"], data["h"], data["risk"], cmap="Greys", vmin=0, vmax=1, rasterized=True)
+        shades = ax.pcolormesh(data["rate"], data["h"], data["risk"], cmap="Greys", vmin=0, rasterized=True)
         failed, s = data[name]["failed"], data[name]["s"]
         ax.plot(s[failed, 1], s[failed, 0], ".", color=VERMILION, ms=3, alpha=0.7)
         ax.set(title=f"{name}: {failed.sum()} collisions in {len(s):,} encounters", xlabel="rate ḣ, m/s")
@@ -84,7 +85,8 @@ def trade_off(figure: Figure, data: Mapping[str, Any]) -> None:
     ordered = np.concatenate([data["optimal"], data["simple"]])[front]
     ax.plot(*ordered[np.argsort(ordered[:, 0])].T, color=GREEN, lw=1.0, ls=":")
     for λ, (x, y) in zip(data["λ"], data["optimal"], strict=True):
-        ax.annotate(f"λ = {λ:g}", (x, y), (5, 3), textcoords="offset points", fontsize=7, color=MUTED)
+        if y:
+            ax.annotate(f"λ = {λ:g}", (x, y), (5, 3), textcoords="offset points", fontsize=7, color=MUTED)
     ax.set(xlabel="probability of a collision", ylabel="probability of an advisory")
     ax.legend()
 

@@ -131,6 +131,8 @@ class SlidingTilePuzzle:
             raise ValueError(f"s has shape {s.shape} and dtype {s.dtype}: must be whole numbers (..., {cells})")
         if s.size and (s.min() < 0 or s.max() >= cells):
             raise ValueError(f"s runs from {s.min()} to {s.max()}: tiles are 1..{cells - 1}, and 0 is the gap")
+        if (np.bitwise_or.reduce(1 << s.astype(np.int32), axis=-1) != (1 << cells) - 1).any():
+            raise ValueError("s: each board must have each tile once, and the gap")
         return s
 
     def _gap(self, s: Array) -> Array:

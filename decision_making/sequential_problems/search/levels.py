@@ -55,8 +55,8 @@ class Best:
     levels: list[tuple[Array, Array]] | None = None  # parents and actions of each level, where paths are kept
     end: tuple[list[tuple[Array, Array]], int, list[int]] = ([], 0, [])  # of one start: levels, a row, what follows it
 
-    def offer(self, paths: Paths, U: Leaf, *, kept: bool) -> None:
-        """Paths that end. `kept` says whether they are rows of a level, or extend the rows `parent` of the last one."""
+    def offer(self, paths: Paths, U: Leaf, rows: Array | None = None) -> None:
+        """Paths that end: these rows of the last level, or where None extensions of its rows `parent`."""
         if not len(paths):
             return
         u, root = paths.g + leaf_values(U, paths.s), paths.root
@@ -69,7 +69,8 @@ class Best:
         self.u[of[better]], self.a[of[better]] = top[better], first[better]
         if self.levels is not None and better[0]:
             w = int(np.argmax((u == top[0]) & (paths.first == first[0])))
-            self.end = (self.levels[:], w, []) if kept else (self.levels[:], int(paths.parent[w]), [int(paths.a[w])])
+            row, following = (paths.parent[w], [int(paths.a[w])]) if rows is None else (rows[w], [])
+            self.end = self.levels[:], int(row), following
 
     def path(self) -> Array:
         """The actions to the end, of one start state."""
@@ -104,7 +105,7 @@ def best_paths(
     for width in (beam, None) if bound else (None,):
         best.levels = [] if keep else None
         _extend(P, s, d, U, best, bound, merge, max_rows, width)
-    lost = np.flatnonzero((best.a == NONE) & np.isneginf(best.u))  # where every path was left out, the first action
+    lost = np.flatnonzero(np.isneginf(best.u))  # where all actions are equally bad, the first
     if d and len(lost):
         valid = valid_actions(P, s[lost])
         best.a[lost] = np.where(valid.any(axis=1), valid.argmax(axis=1), NONE)
@@ -127,11 +128,12 @@ def _extend(
     paths, kept = Paths(s, n, np.full(len(s), NONE), np.zeros(len(s)), n, np.full(len(s), NONE)), 0
     for level in range(d):
         valid = valid_actions(P, paths.s)
-        best.offer(paths[np.flatnonzero(~valid.any(axis=1))], U, kept=True)
+        ended = np.flatnonzero(~valid.any(axis=1))
+        best.offer(paths[ended], U, ended)
         if level == d - 1:
             for k in range(0, len(paths), LAST_LEVEL):
                 extended, _ = _extended(P, paths, valid, slice(k, k + LAST_LEVEL), bound, best)
-                best.offer(extended, U, kept=False)
+                best.offer(extended, U)
             return
         size = int(np.count_nonzero(valid)) + kept
         if size > max_rows:
@@ -148,7 +150,7 @@ def _extend(
         if best.levels is not None:
             best.levels.append((paths.parent, paths.a))
             kept += len(paths)
-    best.offer(paths, U, kept=True)
+    best.offer(paths, U, n)
 
 
 def _extended(P: Any, paths: Paths, valid: Array, rows: slice, bound: Bound | None, best: Best) -> tuple[Paths, Array]:

@@ -178,7 +178,7 @@ def keys(P: Any, s: Array) -> Array:
         return np.asarray(own(s))
     if s.ndim == 1 and s.dtype.kind in "iufb":
         return s
-    flat = np.ascontiguousarray(s.reshape(len(s), -1))
+    flat = np.ascontiguousarray(s.reshape(len(s), int(np.prod(s.shape[1:]))))
     if flat.dtype.kind == "f":
         flat = flat + 0.0  # -0.0 is 0.0
     return flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1])))[:, 0]
