@@ -893,7 +893,7 @@ CALLS = {
     "ModelSet": (lambda: dm.ModelSet([]), ValueError, "models"),
     "pareto_front": (lambda: dm.pareto_front([1.0]), ValueError, "x has shape"),
     **{
-        verb.__name__: (lambda verb=verb: verb(3, 0, 1, len, len), TypeError, "P = 3: .* knows .*Search")
+        verb.__name__: (lambda verb=verb: verb(3, 0, 1, len, len), TypeError, "P = 3")
         for verb in (dm.branch_and_bound, dm.heuristic_search)
     },
     "forward_search": (lambda: dm.forward_search(3, 0, 1, len), TypeError, "P = 3"),
@@ -1176,17 +1176,8 @@ def test_the_catalogue_has_the_whole_public_surface():
     import inspect
 
     text = Path(__file__).read_text(encoding="utf-8")
-    results = {
-        "Generation",
-        "LocalModel",
-        "Status",
-        "Step",
-        "Estimate",
-        "Failure",
-        "Proposal",
-        "Reachable",
-        "RobustPolicy",
-    }  # what calls return: nobody makes them
+    results = {"Generation", "LocalModel", "Status", "Step"}  # what calls return: nobody makes them
+    results |= {"Estimate", "Failure", "Proposal", "Reachable", "RobustPolicy"}
     results |= {"Rule", "Sampled", "stepped", "struct"}  # what a new rule is made of
     missing = [name for name in dm.__all__ if name not in results and not re.search(rf"\b{name}\b", text)]
     assert not missing

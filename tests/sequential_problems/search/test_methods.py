@@ -244,7 +244,7 @@ WRONG = {
     "beam": (lambda: dm.heuristic_search(chain(), 0, 1, zero, zero, beam=0), ValueError, "beam = 0"),
     "max_rows": (lambda: dm.forward_search(chain(), 0, 1, zero, max_rows=0), ValueError, "max_rows = 0"),
     "functions": (lambda: dm.Search(None, 3, len, len), TypeError, "A = 3"),
-    "foreign problem": (lambda: dm.dynamic_programming(3, 0, 1, zero), TypeError, "knows Search, SlidingTilePuzzle"),
+    "foreign problem": (lambda: dm.dynamic_programming(3, 0, 1, zero), TypeError, "P = 3: .* knows Search, Sliding"),
 }
 LISTS = dm.Search(None, lambda s: [0, 1], len, len)
 NAN_REWARD = dm.Search(None, chain().A, chain().T, not_a_number)
