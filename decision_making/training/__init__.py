@@ -2,6 +2,7 @@
 
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.configuration import Configuration
+from decision_making.training.for_environment import for_environment
 from decision_making.training.history import History
 from decision_making.training.loop import train
 from decision_making.training.parallel import in_parallel, parallel_rollouts
@@ -18,6 +19,7 @@ __all__ = [
     "TrainedPolicy",
     "evaluate",
     "evaluate_run",
+    "for_environment",
     "grid",
     "in_parallel",
     "load_checkpoint",
