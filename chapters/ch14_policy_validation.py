@@ -178,7 +178,11 @@ def a_rare_event(n: int = 10_000, seed: int = 0) -> dict[str, Any]:
     p = dm.GaussianSearchDistribution([0.0], [1.0], added_variance=0.1)
     found = dm.cross_entropy_proposal(p, lambda x: x[:, 0], 4.0, 1000, 100, 20, rng)
     data: dict[str, Any] = {"exact": float(stats.norm.sf(4)), "levels": found.levels}
-    proposals = {"direct": p, "N(4, 1)": dm.GaussianSearchDistribution([4.0], [1.0]), "cross entropy": found.q}
+    proposals: dict[str, Any] = {
+        "direct": p,
+        "N(4, 1)": dm.GaussianSearchDistribution([4.0], [1.0]),
+        "cross entropy": found.q,
+    }
     for name, q in proposals.items():
         x = q.sample(n, rng)
         data[name] = dm.importance_sampling(x[:, 0] > 4, p.logpdf(x), q.logpdf(x))
@@ -257,7 +261,7 @@ def robust_utilities() -> dict[str, Any]:
     line = {"tiles": tuple((i, 0) for i in range(7)), "rewards": {(6, 0): 10.0}}
     M, data = dm.RobustValueIteration(2000, δ=1e-12), {}
     for name, options in {"line": line, "map": {}}.items():
-        models = [HexWorld(p_intended=p, **options) for p in (0.5, 0.7, 0.9)]  # type: ignore[arg-type]
+        models: list[Any] = [HexWorld(p_intended=p, **options) for p in (0.5, 0.7, 0.9)]  # type: ignore[arg-type]
         each = [dm.solve(dm.ValueIteration(2000, δ=1e-12), model).U for model in models]
         data[name] = {"robust": dm.solve(M, dm.ModelSet(models)).U, "each": np.array(each), "P": models[1]}
     return data

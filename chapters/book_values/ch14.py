@@ -9,6 +9,7 @@ import numpy as np
 
 from decision_making import Estimate
 from decision_making.pictures import validation
+from decision_making.problems import HexWorld
 
 from .. import ch14_policy_validation as chapter
 from .items import Item, run
@@ -25,7 +26,7 @@ ADVERSARY = {
     2.0: "-7.251198, -9.413350, -10",
 }
 ROBUST_LINE = "-0.500231, 0.499717, 1.721877, 3.215627, 5.041322, 7.272727, 10"
-MAP = chapter.HexWorld().tiles
+MAP = HexWorld().tiles
 
 
 def compare_example_14_1(report: Report, data: dict[str, dict[str, Estimate]]) -> None:

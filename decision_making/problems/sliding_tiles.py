@@ -59,7 +59,7 @@ class SlidingTilePuzzle:
         s = self._boards(s)
         return (self._neighbours()[self._gap(s)] >= 0) & ~self.is_solved(s)[..., None]
 
-    def T(self, s: Array, a: Array) -> Array:
+    def T(self, s: Array, a: Array | int) -> Array:
         """The boards after the moves (..., cells), of the type of s."""
         s = self._boards(s)
         gap = self._gap(s)
