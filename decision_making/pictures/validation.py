@@ -40,7 +40,12 @@ def rare_event(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.plot([max(found.low, 0.0), found.high], [i, i], color=BLUE, lw=2.2, solid_capstyle="butt")
         ax.plot(found.mean, i, "o", color=BLUE)
         said = f"relative error {found.relative_error:.1%}" if found.mean else "no event seen"
-        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "color": MUTED}
+        place: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "textcoords": "offset points",
+            "va": "center",
+            "color": MUTED,
+        }
         ax.annotate(said, (1.0, i), (4, 0), **place)
     ax.axvline(data["exact"], color=INK, lw=0.9, ls=":", label="exact")
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xlabel="estimate of P(X > 4)")
@@ -51,7 +56,7 @@ def rare_event(figure: Figure, data: Mapping[str, Any]) -> None:
 def risky_starts(figure: Figure, data: Mapping[str, Any]) -> None:
     """The start states that end in a collision, drawn directly and by the proposal, over the "risk" of each start."""
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    shades = None
+    shades: Any = None
     for ax, name in zip(axes, ("direct", "proposal"), strict=True):
         shades = ax.pcolormesh(data["rate"], data["h"], data["risk"], cmap="Greys", vmin=0, rasterized=True)
         failed, s = data[name]["failed"], data[name]["s"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,10 +89,10 @@ class Disturbances(Protocol):
     def sample(self, m: int, rng: np.random.Generator, /) -> Array:
         """m of them, (m, n)."""
 
-    def logpdf(self, x: Array, /) -> Array:
+    def logpdf(self, x: Array, /) -> Any:
         """ln p(x) of each row, (m,)."""
 
-    def fit(self, x: Array, weights: Array, /) -> Disturbances:
+    def fit(self, x: Array, weights: Array, /) -> Any:
         """The member of the same family that fits the rows of x (k, n), which have weights (k,)."""
 
 
