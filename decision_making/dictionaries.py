@@ -111,7 +111,7 @@ def gymnasium_table(env: Any, **options: Any) -> tuple[Dictionary, Array | None]
         try:
             with gymnasium.make(env, **options) as made:
                 return gymnasium_table(made)
-        except (gymnasium.error.DeprecatedEnv, gymnasium.error.UnregisteredEnv) as error:
+        except gymnasium.error.Error as error:
             raise ValueError(f"env = {env!r}: {error}") from error
     inner = getattr(env, "unwrapped", env)
     table = getattr(inner, "P", None)

@@ -16,6 +16,7 @@ from decision_making.sampling import (
     GuideTable,
     cumulative,
     indices,
+    is_vector,
     sparse_cumulative,
     start_distribution,
 )
@@ -139,9 +140,12 @@ class MDP:
         """
         T, R, r, states, _ = arrays(table)
         end = len(states)
-        ends = None if len(R) == end else lambda s: np.asarray(s) == end
-        if b is not None and ends is not None and np.shape(b) == (end,):
-            b = np.append(np.asarray(b, dtype=np.float64), 0.0)
+        ends = None if len(R) == end else OneState(end)
+        if b is not None and is_vector(b):
+            b = np.asarray(b, dtype=np.float64)
+            b = np.append(b, 0.0) if ends is not None and b.shape == (end,) else b
+            if b.shape != (len(R),):
+                raise ValueError(f"b has shape {b.shape}: must be ({end},), a probability for each state of the table")
         made = cls.from_arrays(T, R, γ, terminal=ends)
         return evolve(made, TR=evolve(made.TR, r=r), b=b)
 
@@ -158,7 +162,7 @@ class MDP:
 
         >>> P = MDP.from_gymnasium("FrozenLake-v1", 0.99)
         >>> P, float(P.R(14, 2)), P.b[:2].tolist()
-        (MDP(γ=0.99, 17 states, 4 actions, 152 transitions), 0.3333333333333333, [1.0, 0.0])
+        (MDP(γ=0.99, 17 states, 4 actions, 150 transitions), 0.3333333333333333, [1.0, 0.0])
         """
         table, b = gymnasium_table(env, **options)
         return cls.from_dict(table, γ, b=b)
@@ -191,6 +195,17 @@ class MDP:
             TR = TabularSampler(R.array, GuideTable.from_dense(cumulative(T.array.reshape(-1, len(R.array)))))
         n_states, n_actions = R.array.shape
         return cls(γ, np.arange(n_states), np.arange(n_actions), T, R, TR, terminal=terminal)
+
+
+@struct
+class OneState:
+    """`terminal` of a tabular problem in which one state ends a trajectory."""
+
+    index: int  # of that state
+
+    def __call__(self, s: Array) -> Array:
+        """Whether each state of a batch is it."""
+        return np.asarray(np.asarray(s) == self.index)
 
 
 def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:

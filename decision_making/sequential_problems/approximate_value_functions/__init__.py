@@ -5,6 +5,7 @@ a grid. Its weights are probabilities, so it makes a finite MDP of a problem wit
 solver of chapter 7 takes (`InterpolatedMDP`). A global one is fitted by regression.
 """
 
+from decision_making.sequential_problems.approximate_value_functions.collision_avoidance import GridSolution
 from decision_making.sequential_problems.approximate_value_functions.grids import (
     GridValueFunction,
     MultilinearValueFunction,
@@ -38,6 +39,7 @@ __all__ = [
     "ApproximateValueFunction",
     "ApproximateValueFunctionPolicy",
     "ApproximateValueIteration",
+    "GridSolution",
     "GridValueFunction",
     "InterpolatedMDP",
     "LinearRegressionValueFunction",
