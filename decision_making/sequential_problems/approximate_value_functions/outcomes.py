@@ -58,7 +58,7 @@ def absorbing(P: Enumerable) -> Array:
         stay = T[s, :, s]
     else:
         stay = np.stack([T[s * n_actions + a, s] for a in range(n_actions)], axis=1)
-    return np.asarray(((stay == 1) & (R == 0)).all(axis=1) | ended(P, np.asarray(P.S)))
+    return np.asarray((((stay == 1) & (R == 0)) | np.isneginf(R)).all(axis=1) | ended(P, np.asarray(P.S)))
 
 
 def positions(states: Array, S: Array) -> Array:

@@ -59,20 +59,17 @@ class ApproximateValueFunctionPolicy:
         """The greedy actions."""
         return actions_of(self.P)[self.Q(s).argmax(axis=-1)]
 
-    def sweep(self, S: Array) -> Callable[[Array], Array]:
-        """θ -> max_a Q(s, a) at S (n,) with U_θ; what follows is expanded once."""
-        follow = self._following(S)
-
-        def swept(θ: Array) -> Array:
-            return largest(follow(with_parameters(self.Uθ, θ)))
-
-        return swept
+    def sweep(self, S: Array) -> tuple[Callable[[Array], Array], float]:
+        """θ -> max_a Q(s, a) at S (n,) with U_θ, and the largest |reward|; what follows is expanded once."""
+        follow, r = self._following(S)
+        r_max = float(abs(r[np.isfinite(r)]).max(initial=0))
+        return lambda θ: largest(follow(with_parameters(self.Uθ, θ))), r_max
 
     def _Q(self, s: Array) -> Array:
-        return self._following(s)(self.Uθ)
+        return self._following(s)[0](self.Uθ)
 
-    def _following(self, s: Array) -> Callable[[ApproximateValueFunction], Array]:
-        """A function U -> Q(s, ·), (m, A)."""
+    def _following(self, s: Array) -> tuple[Callable[[ApproximateValueFunction], Array], Array]:
+        """A function U -> Q(s, ·), (m, A), and the rewards (m, A)."""
         P, γ, over = self.P, self.P.γ, self._over(s)
         if offers(P, Enumerable):
             T, R = tables(P)
@@ -85,7 +82,7 @@ class ApproximateValueFunctionPolicy:
                 u[live] = U(states)
                 return np.where(over[:, None], 0.0, R[i] + γ * (chosen @ u).reshape(len(s), -1))
 
-            return tabular
+            return tabular, R[i]
         found = [
             outcomes(P, s, np.full(len(s), a), self.samples, np.random.default_rng(self.seed)) for a in actions_of(P)
         ]
@@ -98,7 +95,7 @@ class ApproximateValueFunctionPolicy:
             u[live] = U(flat[live])
             return np.where(over[:, None], 0.0, r + γ * (p * u.reshape(p.shape)).sum(axis=-1))
 
-        return expanded
+        return expanded, r
 
     def _over(self, s: Array) -> Array:
         if offers(self.P, Enumerable):

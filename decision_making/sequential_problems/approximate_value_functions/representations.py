@@ -105,9 +105,7 @@ class LocalValueFunction(LinearValueFunction):
         if not (self.names_states and s.dtype.kind in "iu"):
             s = numbers(s, "s")
             if not all_finite(s):
-                raise ValueError(
-                    f"s[{int(np.argmax(~np.isfinite(s)))}] of the flat batch is not finite: U(s) is not known"
-                )
+                raise ValueError(f"s has the component {s[~np.isfinite(s)][0]}: states must be finite")
         state = self._state
         shape = s.shape[: s.ndim - len(state)]
         if s.shape[len(shape) :] != state:

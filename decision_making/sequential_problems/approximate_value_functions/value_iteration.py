@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import field
@@ -26,6 +26,7 @@ from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
 GROWING = 10  # sweeps in a row whose change grows, after which the guard asks whether they diverge
+BEYOND = 10.0  # how many times larger than any return a value is then
 
 
 @struct
@@ -37,9 +38,9 @@ class ApproximateValueIteration:
     Terminal states, and absorbing ones of a tabular problem that pay nothing, have the value 0: U_θ is not asked there.
 
     Where U_θ is local the sweeps are those of value iteration on an `InterpolatedMDP`. By regression they may diverge.
-    With `guard` that is an ArithmeticError, raised when the change of a sweep grew ten times in a row and, for linear
-    regression, the linear map of the greedy policy's sweep has a spectral radius above 1; without it they go on to
-    k_max. Values that are not finite always are an error.
+    With `guard` that is an ArithmeticError, raised once the change of a sweep grew ten times in a row, to values ten
+    times as large as any return can be, and, for linear regression, the linear map of the greedy policy's sweep has a
+    spectral radius above 1; without it they go on to k_max. Values that are not finite always are an error.
 
     With δ the sweeps end as soon as the largest change at S is below δ.
     """
@@ -80,56 +81,67 @@ def solve_by_approximate_value_iteration(
     return ApproximateValueFunctionPolicy(P, with_parameters(M.Uθ, θ), samples=M.samples, seed=M.seed)
 
 
+class _Sweep(NamedTuple):
+    """What the iteration does again and again, and what its guard asks."""
+
+    run: Callable[[Array], Array]  # θ -> the backed-up values (n,)
+    r_max: float  # largest |reward|
+    radius: Callable[[Array], float] | None  # θ -> spectral radius of the fitted sweep of the greedy policy
+
+
 def _parameters(M: ApproximateValueIteration, P: Any) -> Iterator[Array]:
     """The initial θ, and θ after each sweep."""
     actions_of(P)
     fitter = M.Uθ.fitter(M.S)
     S = np.asarray(M.Uθ.S if isinstance(M.Uθ, LocalValueFunction) else M.S)
-    sweep, radius = _sweeping(M, P, S)
-    θ, u, change, growing = M.Uθ.θ, None, np.inf, 0
+    sweep = _sweep(M, P, S)
+    guarded = M.guard and not isinstance(M.Uθ, LocalValueFunction)
+    θ, u, change, growing, bound = M.Uθ.θ, None, np.inf, 0, 0.0
     yield θ
     for k in range(1, M.k_max + 1):
-        u_old, change_old = u, change
+        u_old, change_old, θ_old = u, change, θ
         with np.errstate(over="ignore", invalid="ignore"):
-            u = sweep(θ)
-            θ_old, θ = θ, fitter(u)
+            u = sweep.run(θ)
+            θ = fitter(u)
         if not (all_finite(u) and all_finite(θ)):
-            raise ArithmeticError(f"sweep {k}: the values are not finite any more: the sweeps diverge{_ADVICE}")
+            raise ArithmeticError(f"sweep {k}: the values are not finite any more: the sweeps diverge; {_ADVICE}")
         yield θ
-        if u_old is None or (M.δ is None and not M.guard):
+        if guarded:
+            largest_u = float(abs(u).max())
+            bound = largest_u if u_old is None else sweep.r_max + P.γ * bound
+        if u_old is None or (M.δ is None and not guarded):
             continue
         change = float(abs(u - u_old).max())
         if M.δ is not None and change < M.δ:
             return
         growing = growing + 1 if change > change_old else 0
-        if M.guard and growing >= GROWING:
-            ρ = radius(θ_old)
+        if guarded and growing >= GROWING and largest_u > BEYOND * bound:
+            ρ = np.inf if sweep.radius is None else sweep.radius(θ_old)
             if ρ > 1:
+                known = "" if sweep.radius is None else f", and the greedy policy's sweep has spectral radius {ρ:.4g}"
                 raise ArithmeticError(
-                    f"sweep {k}: the largest change grew for {growing} sweeps, to {change:.3g}, and the sweep of the "
-                    f"greedy policy enlarges what it is given by a factor of up to {ρ:.4g}: the sweeps diverge{_ADVICE}"
+                    f"sweep {k}: the largest change grew for {growing} sweeps, to {change:.3g}; a value is "
+                    f"{largest_u:.3g} where no return is above {bound:.3g}{known}: the sweeps diverge; {_ADVICE}"
                 )
 
 
 _ADVICE = (
-    "; use a local value function (nearest neighbours, a kernel, a grid), another basis or a ridge, or a smaller γ "
-    "(guard=False goes on to k_max)"
+    "use a local value function (nearest neighbours, a kernel, a grid), another basis or a ridge, or a smaller γ; "
+    "guard=False goes on to k_max"
 )
 
 
-def _sweeping(
-    M: ApproximateValueIteration, P: Any, S: Array
-) -> tuple[Callable[[Array], Array], Callable[[Array], float]]:
-    """A sweep θ -> values (n,) at S, and the spectral radius of the fitted sweep of the policy that is greedy in θ."""
+def _sweep(M: ApproximateValueIteration, P: Any, S: Array) -> _Sweep:
+    """What one sweep at the states S does."""
     if isinstance(M.Uθ, LinearValueFunction):
-        found = backups(P, M.Uθ, S, M.samples, M.seed)
-
-        def radius(θ: Array) -> float:
-            return 0.0 if isinstance(M.Uθ, LocalValueFunction) else _radius(found, P.γ, θ, M.Uθ.fitter(S))
-
-        return lambda θ: largest(_action_values(found, P.γ, θ)), radius
+        found, U = backups(P, M.Uθ, S, M.samples, M.seed), M.Uθ
+        r_max = float(abs(found.r[np.isfinite(found.r)]).max(initial=0))
+        return _Sweep(
+            lambda θ: largest(_action_values(found, P.γ, θ)), r_max, lambda θ: _radius(found, P.γ, θ, U.fitter(S))
+        )
     policy = ApproximateValueFunctionPolicy(P, M.Uθ, samples=M.samples, seed=M.seed)
-    return policy.sweep(S), lambda θ: np.inf
+    run, r_max = policy.sweep(S)
+    return _Sweep(run, r_max, None)
 
 
 def _action_values(found: Backups, γ: float, θ: Array) -> Array:
