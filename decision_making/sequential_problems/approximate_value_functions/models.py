@@ -117,7 +117,10 @@ def _tabular_backups(P: Enumerable, U: LinearValueFunction, S: Array) -> Backups
     w = csr_array(mean_weights(U, states, np.ones(n_states), 1, over))
     i = positions(states, S)
     rows = (i[:, None] * n_actions + np.arange(n_actions)).ravel()
-    found = (matrix[rows] @ w).tocsr()
+    follows = matrix[rows]
+    follows.data[np.repeat(over[rows // n_actions], np.diff(follows.indptr))] = 0
+    found = (follows @ w).tocsr()
+    found.eliminate_zeros()
     return Backups(np.where(over[i, None], 0.0, R[i]), found)
 
 
