@@ -23,6 +23,7 @@ from decision_making.sequential_problems.advantages import (
 from decision_making.sequential_problems.approximate_value_functions import (
     ApproximateValueFunctionPolicy as ApproximateValueFunctionPolicy,
     ApproximateValueIteration as ApproximateValueIteration,
+    GridSolution as GridSolution,
     InterpolatedMDP as InterpolatedMDP,
     LinearRegressionValueFunction as LinearRegressionValueFunction,
     LocallyWeightedValueFunction as LocallyWeightedValueFunction,

@@ -43,6 +43,7 @@ ROOMS = [
     "pictures.curves",
     "pictures.policies",
     "pictures.values",
+    "pictures.surfaces",
     "pictures.searches",
     "pictures.estimates",
     "pictures.updates",
