@@ -45,8 +45,8 @@ def surface(π: Any) -> dict[str, Any]:
 # of a grid (8.4) or in a simplex of it (8.5). Approximate value iteration (8.1) sets each $\theta_i$ to the backup
 # of $s_i$, again and again.
 #
-# Watch the same nodes make four surfaces: steps, blurs, and two that are continuous. Only where the surface
-# has a slope does the policy know which way is better.
+# Watch the same nodes make four surfaces. That of the neighbours has steps, and a policy that looks one move ahead
+# sees no slope on a step: from none of the three starts does it arrive.
 
 
 # %%
@@ -234,7 +234,7 @@ class TwoStates:
         return np.full((1, *s.shape), 2.0), np.ones(1)
 
 
-def divergence(k_max: int = 60) -> dict[str, Any]:
+def divergence(k_max: int = 150) -> dict[str, Any]:
     """θ after 0..k_max sweeps for three discounts, what the guard says, and the changes of the local kinds."""
     U = dm.LinearRegressionValueFunction(lambda s: s[..., None], [1.0])
     data: dict[str, Any] = {"regression": {}, "changes": {}}

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 ACTIONS = (BLUE, "#e6e6e6", VERMILION)  # push to the left, not at all, to the right
 AXES = ("position", "speed")
-NEVER = "not in 400"
+MOST = 400  # steps after which a car is said never to arrive
 
 
 def _steps(steps: Array) -> str:
-    """How many steps a policy takes from the starts; 400 where it does not arrive."""
-    return ", ".join(NEVER if k >= 400 else str(k) for k in steps)
+    """How many steps a policy takes from the starts."""
+    return ", ".join("never" if k >= MOST else str(k) for k in steps)
 
 
 def _surfaces(figure: Figure, data: Mapping[str, Any], panels: Sequence[tuple[str, str, Mapping[str, Any]]]) -> None:
@@ -62,13 +62,13 @@ def local_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
 def fitted_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
     """What regression makes of the same values: in "found" U and actions, the number of parameters, the error."""
     panels = [
-        (f"{name}, {x['n']:,} parameters", f"error {x['error']:.1f}, steps: {_steps(x['steps'])}", x)
+        (name, f"{x['n']:,} numbers, error {x['error']:.1f}\nsteps: {_steps(x['steps'])}", x)
         for name, x in data["found"].items()
     ]
     _surfaces(figure, data, panels)
 
 
-@picture(9.5, 5.2)
+@picture(9.5, 4.4)
 def kernel_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     """Maps of hex world "P": in "maps" U (S,) and actions a by title, the tiles that have values marked."""
     from matplotlib.patches import RegularPolygon
@@ -118,5 +118,5 @@ def divergence(figure: Figure, data: Mapping[str, Any]) -> None:
 def _changes(ax: Axes, changes: Mapping[str, Array]) -> None:
     for (name, x), colour in zip(changes.items(), (BLUE, VERMILION, GREEN, "#cc79a7"), strict=True):
         ax.semilogy(np.arange(1, len(x) + 1), np.maximum(x, 1e-9), color=colour, label=name)
-    ax.set(xlabel="sweep", ylabel="largest change", title="local ones: mountain car, γ = 0.95", ylim=(1e-8, 2))
+    ax.set(xlabel="sweep", ylabel="largest change", title="local ones: mountain car, γ = 0.95")
     ax.legend()
