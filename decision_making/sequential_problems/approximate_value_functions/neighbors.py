@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Field, Named, all_finite, brief, count, function, numbers, positive, refuse
 from decision_making.sequential_problems.approximate_value_functions.representations import (
+    BLOCK,
     LocalValueFunction,
     sparse_rows,
 )
@@ -18,11 +19,13 @@ from decision_making.structs import struct
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+    from scipy.spatial import cKDTree
 
 Distance: TypeAlias = float | Callable[[Array, Array], Array]
 """d: 1, 2 or inf, the norm of the difference of two states; or a function d(s, s') of batches that broadcast."""
 
 NORMS = (1, 2, np.inf)
+NEAR = 1e-12  # distances that differ by less, relative to them, may be equal
 FEW = 200  # stored states from which on a k-d tree finds the nearest
 
 
@@ -137,19 +140,32 @@ class NearestNeighborValueFunction(LocalValueFunction):
         return np.take_along_axis(candidates, order, axis=1)
 
     def _by_tree(self, s: Array) -> Array:
-        """`neighbors` by a k-d tree: a few more than k, and all states where these do not hold every tie."""
+        """`neighbors` by a k-d tree, which breaks ties in an order of its own: rows with one are looked at again."""
         from scipy.spatial import cKDTree
 
+        tree, more = cKDTree(self._points(self.S)), min(self.k + 1, len(self.S))
+        x, found = (y.reshape(len(s), more) for y in tree.query(self._points(s), k=more, p=self.d))
+        nearest = found[:, : self.k]
+        tied = np.flatnonzero((np.diff(x, axis=1) <= NEAR * x[:, 1:]).any(axis=1))
+        if tied.size:
+            nearest[tied] = self._with_ties(tree, s[tied])
+        return nearest
+
+    def _with_ties(self, tree: cKDTree, s: Array) -> Array:
+        """The nearest of a few more than k, and of all where these do not hold every tie."""
         more = min(self.k + 4, len(self.S))
-        x, found = cKDTree(self._points(self.S)).query(self._points(s), k=more, p=self.d)
-        nearest = self._nearest_of(s, np.sort(found.reshape(len(s), more), axis=1))
+        x, found = (y.reshape(len(s), more) for y in tree.query(self._points(s), k=more, p=self.d))
+        nearest = self._nearest_of(s, np.sort(found, axis=1))
         if more < len(self.S):
-            x = x.reshape(len(s), more)
-            tied = np.flatnonzero(x[:, -1] <= x[:, self.k - 1] * (1 + 1e-12))
-            step = max(1, (1 << 20) // len(self.S))
+            tied = np.flatnonzero(x[:, -1] <= x[:, self.k - 1] * (1 + NEAR))
+            step = max(1, BLOCK // len(self.S))
             for i in (tied[j : j + step] for j in range(0, len(tied), step)):
                 nearest[i] = self._nearest_of(s[i], np.broadcast_to(np.arange(len(self.S)), (len(i), len(self.S))))
         return nearest
+
+    @property
+    def _row_size(self) -> int:
+        return len(self.S) if callable(self.d) or len(self.S) < FEW else self.k + 4
 
     def _points(self, s: Array) -> Array:
         """States as vectors (m, k); a number becomes a vector of one."""
