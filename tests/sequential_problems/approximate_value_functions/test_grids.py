@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy.interpolate import RegularGridInterpolator
 
-from decision_making import MultilinearValueFunction, SimplexValueFunction
+from decision_making import MultilinearValueFunction, SimplexValueFunction, fit
 from tests.strategies import arrays, numbers
 
 KINDS = [MultilinearValueFunction, SimplexValueFunction]
@@ -201,6 +201,8 @@ def test_a_state_that_is_not_finite_is_refused(kind, bad):
 def test_an_axis_with_one_node_is_constant(kind):
     U = kind([0, 0], [1, 1], [[1, 2, 4]])
     np.testing.assert_allclose(U([[-3, 0.5], [0, 1.5], [8, 2]]), [1.5, 3, 4])
+    U = kind([0, 0], [1, 1], [[1, 2, 4]], outside="extrapolate")
+    np.testing.assert_allclose(U([[-3, 0.5], [8, 3]]), [1.5, 6])
     assert kind([0], [1], [7])([123.0]) == 7
 
 
@@ -226,6 +228,14 @@ def test_over_ends_exactly_at_its_corners(kind):
         assert U.θ.shape == (n, n)
     assert kind.over([0, 0], [1, 1], (2, 3)).θ.shape == (2, 3)
     assert kind.over(0.0, 1.0, 3).S.tolist() == [0, 0.5, 1]
+
+
+@both
+def test_over_interpolates_between_its_corners(kind):
+    U = kind.over([-1.2, -0.07, 3], [0.6, 0.07, 4], (6, 3, 2))
+    c, s = np.array([2.0, 30.0, -1.0]), np.random.default_rng(0).uniform([-1.2, -0.07, 3], [0.6, 0.07, 4], (20, 3))
+    U = fit(U, U.S, U.S @ c)
+    np.testing.assert_allclose(U(s), s @ c, atol=1e-12)
 
 
 @both
