@@ -53,6 +53,24 @@ def test_sinusoidal_bases_are_all_products_of_waves_of_that_order(n, k):
     np.testing.assert_allclose(np.sort(β(s), axis=1), np.sort(expected, axis=1), atol=1e-12)
 
 
+def test_the_number_of_bases_that_is_refused_is_right():
+    """Coefficients of (1 + 2x + 2x² + ...)ⁿ count the products of waves by the sum of their orders."""
+    coefficients = np.array([1.0])
+    for _ in range(8):
+        coefficients = np.polynomial.polynomial.polymul(coefficients, [1] + 20 * [2])[:21]
+    with pytest.raises(ValueError, match=f"not {coefficients.sum():,.0f}"):
+        sinusoidal_bases(20, np.zeros(8), np.ones(8))
+    with pytest.raises(ValueError, match=f"not {math.comb(60, 30):,}"):
+        polynomial_bases(30, 30)
+
+
+def test_a_basis_that_repeats_itself_up_to_rounding_has_one_short_answer():
+    rng = np.random.default_rng(0)
+    B = rng.normal(size=(20, 5)) @ rng.normal(size=(5, 9)) / 3
+    y = rng.normal(size=20)
+    np.testing.assert_allclose(regression(np.arange(20), y, lambda s: B[s]), np.linalg.lstsq(B, y)[0], atol=1e-8)
+
+
 def test_bases_come_in_the_order_that_is_said():
     assert polynomial_bases(2, 2)([2.0, 3.0]).tolist() == [1, 3, 2, 9, 6, 4]
     s = np.array([0.1])

@@ -28,6 +28,7 @@ from decision_making import (
     sweeps,
 )
 from decision_making.problems import CartPole, HexWorld, MountainCar, SimpleRegulator
+from decision_making.sequential_problems.approximate_value_functions.outcomes import outcomes
 from tests.strategies import tabular_mdps
 
 
@@ -304,6 +305,14 @@ def test_the_same_random_numbers_serve_every_action():
     np.testing.assert_array_equal(Q[:, 0], Q[:, 1])
 
 
+def test_samples_belong_to_their_state_and_action():
+    P = SimpleNamespace(γ=0.9, TR=lambda s, a, rng: (s + 10 * a[:, None], a + s[:, 0]))
+    s_next, p, r = outcomes(P, np.array([[1.0], [2.0], [3.0]]), np.array([0, 1, 5]), 4, 0)
+    np.testing.assert_array_equal(s_next, np.repeat([[[1.0]], [[12.0]], [[53.0]]], 4, axis=1))
+    np.testing.assert_array_equal(p, np.full((3, 4), 0.25))
+    np.testing.assert_array_equal(r, [1, 3, 8])
+
+
 def test_rewards_of_outcomes_are_averaged():
     def successors(s, a):
         return np.stack([s, s]), np.array([0.25, 0.75]), np.stack([4 + 0 * s[:, 0], 8 + 0 * s[:, 0]])
@@ -393,6 +402,10 @@ def test_actions_that_are_not_available_are_not_taken():
     np.testing.assert_allclose(π.Uθ.θ, [2, 0])
     assert π([0, 1]).tolist()[0] == 0
     assert InterpolatedMDP(P, U).R.array[0, 1] == -np.inf
+    assert ApproximateValueFunctionPolicy(P, fit(U, None, [5, 9])).U([0, 1]).tolist() == [
+        5,
+        0,
+    ]  # staying is all there is
 
 
 @pytest.mark.parametrize(
