@@ -25,8 +25,7 @@ from decision_making.speed import largest
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
-GROWING = 10  # sweeps in a row whose change grows, after which the guard asks whether they diverge
-BEYOND = 10.0  # how many times larger than any return a value is then
+BEYOND = 10.0  # how many times larger than any return a value is when the guard asks whether the sweeps diverge
 
 
 @struct
@@ -38,9 +37,9 @@ class ApproximateValueIteration:
     Terminal states, and absorbing ones of a tabular problem that pay nothing, have the value 0: U_θ is not asked there.
 
     Where U_θ is local the sweeps are those of value iteration on an `InterpolatedMDP`. By regression they may diverge.
-    With `guard` that is an ArithmeticError, raised once the change of a sweep grew ten times in a row, to values ten
-    times as large as any return can be, and, for linear regression, the linear map of the greedy policy's sweep has a
-    spectral radius above 1; without it they go on to k_max. Values that are not finite always are an error.
+    With `guard` that is an ArithmeticError, raised where a value is ten times as large as any return can be, its change
+    grows, and, for linear regression, the linear map of the greedy policy's sweep has a spectral radius above 1.
+    Without it they go on to k_max. Values that are not finite always are an error.
 
     With δ the sweeps end as soon as the largest change at S is below δ.
     """
@@ -96,7 +95,7 @@ def _parameters(M: ApproximateValueIteration, P: Any) -> Iterator[Array]:
     S = np.asarray(M.Uθ.S if isinstance(M.Uθ, LocalValueFunction) else M.S)
     sweep = _sweep(M, P, S)
     guarded = M.guard and not isinstance(M.Uθ, LocalValueFunction)
-    θ, u, change, growing, bound = M.Uθ.θ, None, np.inf, 0, 0.0
+    θ, u, change, bound = M.Uθ.θ, None, np.inf, 0.0
     yield θ
     for k in range(1, M.k_max + 1):
         u_old, change_old, θ_old = u, change, θ
@@ -114,14 +113,13 @@ def _parameters(M: ApproximateValueIteration, P: Any) -> Iterator[Array]:
         change = float(abs(u - u_old).max())
         if M.δ is not None and change < M.δ:
             return
-        growing = growing + 1 if change > change_old else 0
-        if guarded and growing >= GROWING and largest_u > BEYOND * bound:
+        if guarded and largest_u > BEYOND * bound and change > change_old:
             ρ = np.inf if sweep.radius is None else sweep.radius(θ_old)
             if ρ > 1:
                 known = "" if sweep.radius is None else f", and the greedy policy's sweep has spectral radius {ρ:.4g}"
                 raise ArithmeticError(
-                    f"sweep {k}: the largest change grew for {growing} sweeps, to {change:.3g}; a value is "
-                    f"{largest_u:.3g} where no return is above {bound:.3g}{known}: the sweeps diverge; {_ADVICE}"
+                    f"sweep {k}: a value is {largest_u:.3g} where no return is above {bound:.3g}{known}: the sweeps "
+                    f"diverge; {_ADVICE}"
                 )
 
 

@@ -358,6 +358,36 @@ def test_divergence_of_regression_is_an_error_that_says_so():
         two_states(0.9, 10**5, guard=False)
 
 
+def test_the_guard_looks_at_the_greedy_policy():
+    """To stop would end everything; going on is better, and diverges."""
+
+    class OrStop(TwoStates):
+        A = np.arange(2)
+
+        def R(self, s, a):
+            return -1.0 * (a == 1)
+
+        def successors(self, s, a):
+            return np.where(a == 1, 3.0, 2.0)[None], np.ones(1)
+
+        def terminal(self, s):
+            return s == 3
+
+    U = LinearRegressionValueFunction(lambda s: s[..., None], [1.0])
+    with pytest.raises(ArithmeticError, match=r"spectral radius 1\.08"):
+        solve(ApproximateValueIteration(U, [1.0, 2.0], 200), OrStop(0.9))
+
+
+def test_divergence_of_what_is_not_linear_is_noticed_too():
+    """The same two states with a critic, of which the guard knows no linear map: it asks whether changes grow."""
+    critic = dm.FeatureCritic(lambda s: s[..., None], 1, ridge=0.0)
+    U = NeuralRegressionValueFunction(critic, [1.0])
+    with pytest.raises(ArithmeticError, match=r"where no return is above .*: the sweeps diverge"):
+        solve(ApproximateValueIteration(U, [1.0, 2.0], 100), TwoStates(0.9))
+    found = solve(ApproximateValueIteration(U, [1.0, 2.0], 100), TwoStates(0.8)).Uθ.θ
+    np.testing.assert_allclose(found, 0.96**100, rtol=1e-6)
+
+
 def test_what_does_not_diverge_goes_on():
     """Polynomials on the mountain car: for a while changes grow and the spectral radius is above 1, yet they settle."""
     assert two_states(0.83, 2000)[-1] < 1e-3
@@ -405,7 +435,7 @@ def test_actions_that_are_not_available_are_not_taken():
     assert ApproximateValueFunctionPolicy(P, fit(U, None, [5, 9])).U([0, 1]).tolist() == [
         5,
         0,
-    ]  # staying is all there is
+    ]
 
 
 @pytest.mark.parametrize(
