@@ -21,6 +21,24 @@ from decision_making.sequential_problems.advantages import (
     generalized_advantages as generalized_advantages,
     temporal_differences as temporal_differences,
 )
+from decision_making.sequential_problems.approximate_value_functions import (
+    ApproximateValueFunctionPolicy as ApproximateValueFunctionPolicy,
+    ApproximateValueIteration as ApproximateValueIteration,
+    GridSolution as GridSolution,
+    InterpolatedMDP as InterpolatedMDP,
+    LinearRegressionValueFunction as LinearRegressionValueFunction,
+    LocallyWeightedValueFunction as LocallyWeightedValueFunction,
+    MultilinearValueFunction as MultilinearValueFunction,
+    NearestNeighborValueFunction as NearestNeighborValueFunction,
+    NeuralRegressionValueFunction as NeuralRegressionValueFunction,
+    SimplexValueFunction as SimplexValueFunction,
+    fit as fit,
+    gaussian_kernel as gaussian_kernel,
+    inverse_distance_kernel as inverse_distance_kernel,
+    polynomial_bases as polynomial_bases,
+    regression as regression,
+    sinusoidal_bases as sinusoidal_bases,
+)
 from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration as GaussSeidelValueIteration,
     LinearProgramFormulation as LinearProgramFormulation,

@@ -115,6 +115,19 @@ def sweeps(M: object, P: object) -> Iterator[Any]:
 
 
 @singledispatch
+def fit(M: object, S: object, U: object) -> Any:
+    """M fitted to data; M itself is not modified.
+
+    fit(Uθ, S, U) -> Uθ (chapter 8)
+        A value function like Uθ, with parameters such that its values at the states S (n, ...) are near U (n,). A local
+        one, such as a grid, takes the values of its own states; None stands for these.
+
+    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers.
+    """
+    unknown(fit, "M", M)
+
+
+@singledispatch
 def lookahead(P: object, U: object, s: object, a: object) -> Any:
     """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
 

@@ -211,6 +211,14 @@ STRUCTS = [
         {"Ts": [[1.0]], "Ta": [[1.0]], "Rs": [[-1.0]], "Ra": [[-1.0]], "h_max": 3},
         {"h_max": "count"},
     ),
+    (
+        dm.ApproximateValueIteration,
+        {"Uθ": dm.MultilinearValueFunction(0.0, 1.0, [0, 0]), "S": None, "k_max": 3},
+        {"k_max": "count", "guard": "flag"},
+    ),
+    (dm.NearestNeighborValueFunction, {"k": 1, "d": 2, "S": [[0.0]], "θ": [1.0]}, {"k": "count"}),
+    (dm.LocallyWeightedValueFunction, {"k": flat, "S": [[0.0]], "θ": [1.0]}, {"k": "function"}),
+    (dm.LinearRegressionValueFunction, {"β": flat, "θ": [1.0]}, {"ridge": "not_negative"}),
     (problems.HexWorld, {}, {"γ": "discount", "p_intended": "share?", "r_bump": "number"}),
     (problems.SimpleRegulator, {}, {"γ": "discount", "truncated": "flag"}),
     (problems.TwentyFortyEight, {}, {"γ": "discount", "p_two": "share?"}),
@@ -257,6 +265,37 @@ def test_the_good_calls_of_the_catalogue_are_good(cls, good):
 gym_regulator = "decision_making/SimpleRegulator-v0"
 CALLS = {
     "explain(3)": (lambda: dm.explain(3), TypeError, "3"),
+    # chapter 8
+    "ApproximateValueFunctionPolicy": (
+        lambda: dm.ApproximateValueFunctionPolicy(problems.MountainCar(), flat),
+        TypeError,
+        "Uθ = .*must be an approximate value function",
+    ),
+    "GridSolution": (lambda: dm.GridSolution(3), TypeError, "P = 3: must be a problem with a list A"),
+    "InterpolatedMDP": (
+        lambda: dm.InterpolatedMDP(problems.MountainCar(), dm.LinearRegressionValueFunction(flat, [1.0])),
+        TypeError,
+        "U = .*must be a local value function",
+    ),
+    "NeuralRegressionValueFunction": (
+        lambda: dm.NeuralRegressionValueFunction(3, [1.0]),
+        TypeError,
+        "critic = 3: must be a critic",
+    ),
+    "SimplexValueFunction": (lambda: dm.SimplexValueFunction([0], [0], [1]), ValueError, "δ = .*above 0"),
+    "MultilinearValueFunction.over": (
+        lambda: dm.MultilinearValueFunction.over([0], [1], 1),
+        ValueError,
+        "sizes = 1: must be whole numbers >= 2",
+    ),
+    "gaussian_kernel": (lambda: dm.gaussian_kernel(0), ValueError, "σ = 0: must be a finite number > 0"),
+    "inverse_distance_kernel": (lambda: dm.inverse_distance_kernel(3), ValueError, "d = 3: must be 1, 2, inf"),
+    "polynomial_bases": (lambda: dm.polynomial_bases(0, 2), ValueError, "n = 0: must be a whole number >= 1"),
+    "sinusoidal_bases": (lambda: dm.sinusoidal_bases(1, [0], [0]), ValueError, "b = .*above a"),
+    "regression": (lambda: dm.regression([[1.0]], [NAN], np.asarray), ValueError, "y"),
+    "fit": (lambda: dm.fit(3, None, [1.0]), TypeError, "M = 3: fit knows .*MultilinearValueFunction"),
+    "MDP.from_dict": (lambda: dm.MDP.from_dict([], 0.9), TypeError, "table = .*must be a dictionary"),
+    "MDP.from_gymnasium": (lambda: dm.MDP.from_gymnasium("CartPole-v1", 0.9), TypeError, "keeps its model as a table"),
     # names that are missing or not known
     "Policy()": (dm.Policy, TypeError, "abstract"),
     "step(3)": (lambda: dm.step(3, π, θ), TypeError, "M = 3: step knows .*NaturalPolicyUpdate"),
