@@ -25,11 +25,12 @@ from decision_making import (
     NaturalPolicyUpdate,
     RewardToGoGradient,
     SoftmaxPolicy,
-    cli,
     gradient,
     step,
     update,
 )
+from decision_making.cli import app
+from decision_making.cli.options import several_settings
 from decision_making.problems import HexWorld, SimpleRegulator
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.training import Configuration, grid, in_parallel, parallel, parallel_rollouts, run, sweep, table
@@ -544,7 +545,7 @@ def test_wrong_call_of_rollouts_is_named(changes, error, message):
 
 
 def command(*arguments):
-    return CliRunner().invoke(cli.app, arguments)
+    return CliRunner().invoke(app, arguments)
 
 
 @pytest.fixture
@@ -588,7 +589,7 @@ def test_plot_of_a_folder_without_runs_is_one_line(drawing, tmp_path):
     ],
 )
 def test_values_of_a_setting(text, found):
-    assert list(cli._several([text]).values()) == [found]
+    assert list(several_settings([text]).values()) == [found]
 
 
 @pytest.mark.parametrize(
