@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy import optimize
 
 from decision_making import FeatureCritic, LinearCritic, NeuralCritic, TableCritic
 
@@ -454,3 +455,17 @@ def test_a_fit_with_the_usual_settings_brings_the_values_nearer_to_their_targets
         before, after = (np.mean((critic.predict(x, s) - targets) ** 2) for x in (φ, fitted))
         assert after < 0.7 * before
         assert abs(fitted - φ).max() < 1  # small steps: 80 of at most about 0.001 each, or a line search
+
+
+@pytest.mark.parametrize("iterations", [1, 3, 7])
+def test_a_fit_makes_as_many_iterations_of_lbfgs_as_it_is_asked_for(iterations):
+    """On the loss ½ mean (V - target)² and its gradient, both by hand."""
+    critic, (s, targets) = NeuralCritic((2, 5), iterations=iterations), batch()
+    φ = started(critic)
+    found = optimize.minimize(
+        lambda x: (loss_by_hand(critic, x, s, targets), gradient_by_hand(critic, x, s, targets)),
+        *(φ, ()),
+        **{"jac": True, "method": "L-BFGS-B", "options": {"maxiter": iterations}},
+    )
+    assert found.nit == iterations
+    np.testing.assert_allclose(critic.fit(φ, s, targets), found.x, rtol=1e-6, atol=1e-8)
