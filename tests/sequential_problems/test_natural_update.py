@@ -668,6 +668,9 @@ def test_a_gradient_up_to_the_least_is_no_direction():
     assert natural_along(θ, four, g, 0.5, least=0.75) == θ
     assert natural_along(θ, four, g, 0.5, least=0.7499) != θ
     np.testing.assert_array_equal(natural_along(θ, np.zeros((0, 1)), g, 0.5, 0.1), θ)
+    # with c = 5 the metric is 9, gᵀu = 1, and there are two rows
+    assert natural_along(θ, G, g, 0.5, 5.0, least=1.001 / np.sqrt(2)) == θ
+    assert natural_along(θ, G, g, 0.5, 5.0, least=0.999 / np.sqrt(2)) != θ
 
 
 @pytest.mark.parametrize(("G", "g", "damping"), [(1.5e308, 1.0, 1.0), (1.0, np.inf, 0.0), (np.inf, 1.0, 0.0)])
