@@ -678,3 +678,14 @@ def test_a_step_along_a_gradient_that_overflows_is_not_finite_and_leaks_no_warni
     """Each alone: the scores, scaled by √1.5 for the row of the damping; and what was not finite before."""
     with np.errstate(all="raise"):
         assert not np.isfinite(natural_along(np.zeros(1), np.array([[G], [1.0]]), np.array([g]), 0.1, damping)).any()
+
+
+def test_a_difference_of_scores_that_is_rounding_of_float32_is_no_direction_of_a_given_gradient():
+    """Two parameters that do the same: they share the step, however their scores and the gradient are rounded."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x, θ = rng.normal(size=(30, 1)), np.zeros(2, np.float32)
+        G = (np.hstack([x, x]) * (1 + 1e-7 * rng.normal(size=(30, 2)))).astype(np.float32)
+        g = np.array([1.0, 1.0 + 1e-6], np.float32)
+        half = np.sqrt(2 * 0.1 / np.mean(x**2)) / 2
+        np.testing.assert_allclose(natural_along(θ, G, g, 0.1), [half, half], rtol=1e-4)
