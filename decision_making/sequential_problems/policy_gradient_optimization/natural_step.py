@@ -66,17 +66,19 @@ def natural_along(θ: Array, G: Array, g: Array, ε: float, damping: float = 0.0
     Returns θ where there are no rows, and where √(gᵀu / N) is no more than `least`, the floating-point error of g:
     ‖y‖² = N gᵀu. What overflows is not finite.
     """
-    if not len(G):
+    m, scale = len(G), float(np.max(abs(g)))
+    if not (math.isfinite(scale) and all_finite(G)):
+        return np.full_like(θ, np.nan)
+    if not m or scale == 0:
         return θ
-    m = len(G)
     X = np.vstack([G, np.sqrt(damping * m) * np.eye(len(θ), dtype=G.dtype)]) if damping else G
     with np.errstate(over="ignore"):
-        X, right = X * np.sqrt(len(X) / m, dtype=X.dtype), len(X) * g.astype(np.float64)
-    if not (all_finite(X) and all_finite(right)):
+        X = X * np.sqrt(len(X) / m, dtype=X.dtype)
+    if not all_finite(X):
         return np.full_like(θ, np.nan)
     cutoff = _cutoff(len(X), len(θ), X.dtype == np.float32)
-    y = np.linalg.lstsq(X.T.astype(np.float64), right, rcond=cutoff)[0]
-    return θ if np.linalg.norm(y) <= len(X) * least else natural_update(θ, X, y, ε)
+    y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * (g / np.float64(scale)), rcond=cutoff)[0]  # in units of scale
+    return natural_update(θ, X, y, ε) if scale * float(np.linalg.norm(y)) > len(X) * least else θ
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
