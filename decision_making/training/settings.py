@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from attrs import frozen
 
 from decision_making.checks import (
     Named,
@@ -26,7 +25,7 @@ from decision_making.checks import (
     positive,
     refuse,
 )
-from decision_making.structs import field_comments
+from decision_making.structs import field_comments, struct
 from decision_making.training.book_problems import PROBLEMS, is_textbook
 from decision_making.training.presets import PRESETS
 from decision_making.trust_region_policy_optimization import NeuralCritic, TrustRegionPolicyOptimization
@@ -36,7 +35,7 @@ TRPO = TrustRegionPolicyOptimization
 WIDEST = 65_536  # units in a layer at most
 
 
-@frozen
+@struct
 class Setting:
     """One line of the table."""
 
