@@ -8,6 +8,7 @@ the comment of that field.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import attrs
@@ -86,8 +87,7 @@ def _environment(M: Any, field: Any, x: Any) -> None:
 
 def _two_or_more(M: Any, field: Any, x: Any) -> None:
     """Validator: enough episodes for an interval."""
-    count(M, field, x)
-    if x < 2:
+    if not (isinstance(x, Integral) and not isinstance(x, bool) and x >= 2):
         refuse(M, field.name, x, "a whole number >= 2, to have an interval")
 
 
