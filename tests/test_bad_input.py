@@ -1171,9 +1171,68 @@ def test_the_catalogue_has_the_whole_public_surface():
 
     catalogues = Path(__file__).parent.rglob("test_bad_input*.py")  # each part of the book has one of its own
     text = "".join(catalogue.read_text(encoding="utf-8") for catalogue in catalogues)
-    results = {"Generation", "LocalModel", "Status", "Step"}  # what calls return: nobody makes them
+    results = {"Generation", "LocalModel", "Plans", "Status", "Step"}  # what calls return: nobody makes them
     results |= {"Rule", "Sampled", "stepped", "struct"}  # what a new rule is made of
     missing = [name for name in dm.__all__ if name not in results and not re.search(rf"\b{name}\b", text)]
     assert not missing
     assert inspect.isclass(dm.Step)
     assert len(FIELDS) + len(CALLS) + len(COMMANDS) > 500
+
+
+NO_POLICY = {
+    "likelihood ratio": lambda π: dm.gradient(dm.LikelihoodRatioGradient(**batch), π, θ),
+    "differences": lambda π: dm.gradient(dm.FiniteDifferenceGradient(**batch, δ=0.1), π, θ),
+    "update": lambda π: dm.update(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ),
+    "replayed": lambda π: dm.step(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ, τs=τs),
+    "surrogate": lambda π: dm.surrogate_objective(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ, θ, τs),
+    "actor and critic": lambda π: dm.gradient(pair, π, θ, np.zeros(1)),
+    "deterministic": lambda π: dm.gradient(dm.DeterministicPolicyGradient(**batch, Q=Q, σ=0.1), π, θ, np.zeros(1)),
+    "trust region": lambda π: dm.step(dm.TrustRegionPolicyOptimization(collecting, 8, critic), π, θ, critic.init()),
+    "exact": lambda π: exact.utility(P, b, π, θ, 3),
+    "rollouts": lambda π: dm.rollouts(P, b, π, θ, 3, 4, 0),
+    "simulated again": lambda π: dm.SimulatedAgain(P, b, π, θ, 3, 4),
+    "utility": lambda π: dm.MonteCarloPolicyEvaluation(P, b, 3, 4)(π, θ),
+}
+
+
+@pytest.mark.parametrize("policy", [None, 3, "softmax"])
+@pytest.mark.parametrize("name", NO_POLICY)
+def test_what_is_no_policy_is_refused_by_name(name, policy):
+    with pytest.raises(TypeError, match=rf"π = {policy!r}: must be (a policy, such as|callable)"):
+        NO_POLICY[name](policy)
+
+
+ARRAYS = [stats.norm([0.0, 1.0]), stats.norm(loc=[0.0, 1.0]), stats.norm([0, 1], [1, 2]), stats.poisson([[1], [2]])]
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+@pytest.mark.parametrize("b", ARRAYS)
+def test_a_frozen_distribution_of_several_is_refused_by_name(b, m):
+    """With as many trajectories as distributions it would give one state of each."""
+    said = rf"b = '{b.dist.name} with parameters of shape \(2,.*must be one distribution"
+    with pytest.raises(ValueError, match=said):
+        dm.rollouts(free, b, gaussian, [0.0, 1.0], 3, m, 0)
+    with pytest.raises(ValueError, match=said):
+        dm.LikelihoodRatioGradient(free, b, 3, m)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda *x: exact.utility_gradient(*x, 30),
+        lambda *x: exact.fisher(*x, 30),
+        lambda *x: exact.expected_surrogate(*x, [0.0, 1.0], 30),
+        lambda *x: exact.expected_kl(*x, [0.0, 1.0], 30),
+        lambda *x: exact.clamped_gradient(*x, [0.0, 1.0], 30, 0.1),
+    ],
+)
+def test_expectations_at_diverging_parameters_are_refused(ask):
+    P = SimpleRegulator()
+    with pytest.raises(ValueError, match=r"the expected squares of the states overflow within d = 30 steps"):
+        ask(P, P.b, gaussian, np.array([1e80, 1.0]))
+
+
+def test_an_exact_gradient_that_overflows_is_refused():
+    P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[1e308, -1e308]], 1.0)
+    with pytest.raises(ValueError, match=r"∇U\(θ\) is \[.*: it overflows"), np.errstate(all="ignore"):
+        exact.utility_gradient(P, [1.0], dm.SoftmaxPolicy(1, 2), np.zeros(2), 40)

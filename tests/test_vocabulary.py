@@ -37,6 +37,7 @@ ROOMS = [
     "trust_region_policy_optimization",
     "exact",
     "state_uncertainty.beliefs",
+    "state_uncertainty.exact_belief_state_planning",
     "pictures.canvas",
     "pictures.notebooks",
     "pictures.plane",

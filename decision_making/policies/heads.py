@@ -208,9 +208,13 @@ class Gaussian:
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         """Actions (..., k)."""
-        μ, log_σ = self._parts(z)
         dtype = np.float32 if z.dtype == np.float32 else np.float64
-        return np.asarray(μ + np.exp(log_σ) * rng.standard_normal(μ.shape, dtype))
+        return self.perturbed(z, rng.standard_normal((*z.shape[:-1], self.k), dtype))
+
+    def perturbed(self, z: Array, ε: Array) -> Array:
+        """μ + σ ε, for noise ε (..., k)."""
+        μ, log_σ = self._parts(z)
+        return np.asarray(μ + np.exp(log_σ) * ε.astype(z.dtype, copy=False))
 
     def mode(self, z: Array) -> Array:
         """The means."""

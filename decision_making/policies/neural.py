@@ -112,6 +112,12 @@ class NeuralPolicy(Policy):
         """Draw an action for each state from the head's distribution."""
         return self.head.sample(self.outputs(θ, s), default_rng(rng))
 
+    def perturbed(self, θ: Array, s: Array, ε: Array) -> Array:
+        """The actions in states s with the standard normal noise ε (..., k): μ + σ ε. TypeError without such noise."""
+        if not isinstance(self.head, Gaussian):
+            refuse(self, "head", self.head, "a Gaussian head, to have noise", TypeError)
+        return self.head.perturbed(self.outputs(θ, s), ε)
+
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
         """log π_θ(a | s) for each step."""
         return self.head.logpdf(self.outputs(θ, s), a)

@@ -56,6 +56,14 @@ def is_image(space: Space[Any]) -> bool:
     return sorted(space.shape)[-2] >= 8 and (space.low == 0).all() and (space.high == 255).all()
 
 
+def is_binary(space: Space[Any]) -> bool:
+    """Whether flat observations are of zeros and ones alone, as those of whole numbers are."""
+    from gymnasium import spaces
+
+    whole = spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
+    return all(isinstance(leaf, whole) for leaf in leaves(space))
+
+
 def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str = "observation") -> Array:
     """Observations (*batch, width) float32 of x, a batch of a vector environment or, with batch = (), a single one.
 

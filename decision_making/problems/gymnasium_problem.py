@@ -15,12 +15,13 @@ from decision_making.checks import Array, Named, count, count_or_zero, discount,
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
-from decision_making.problems.flattening import flat_width, flattened, last_flattened
+from decision_making.problems.correlated_noise import correlated, correlations, perturbed
+from decision_making.problems.flattening import flat_width, flattened, is_binary, last_flattened
 from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
 from decision_making.problems.vector_environments import (
+    action_convention,
     autoreset_mode,
-    first_actions,
     name_of,
     sent_actions,
     vector_environment,
@@ -63,12 +64,17 @@ class GymnasiumProblem:
     env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
     γ: float = field(validator=discount)  # discount factor
     n_envs: int = field(default=8, kw_only=True, validator=count)  # number of copies
-    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)  # centre and scale observations
+    normalize_observations: bool | None = field(  # centre and scale observations; None: unless they are zeros and ones
+        default=False, kw_only=True, validator=optional(flag)
+    )
     scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # divide them by the returns' deviation
+    rescale_actions: bool = field(default=True, kw_only=True, validator=flag)  # -1 and 1 are the bounds of a Box
+    noise_correlation: float = field(default=0.0, kw_only=True, validator=discount)  # ρ, in a quarter of the copies
     seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))  # of the first reset
 
     name: str = field(init=False)  # of the environment, for messages
     head: Head = field(init=False)  # the distribution that suits the action space
+    action_convention: dict[str, Array] = field(init=False, repr=False)  # how the environment counts or bounds actions
     observation_width: int = field(init=False)  # of a flattened observation
     steps: int = field(init=False, default=0)  # environment steps taken
     episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths of the last batch's
@@ -83,7 +89,10 @@ class GymnasiumProblem:
         self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = heads.suited(self.env.single_action_space)
+        self.action_convention = action_convention(self.env.single_action_space, rescaled=self.rescale_actions)
         self.observation_width = flat_width(self.env.single_observation_space)
+        if self.normalize_observations is None:
+            self.normalize_observations = not is_binary(self.env.single_observation_space)
         nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
         self.episodes = np.empty(0), np.empty(0, int)
@@ -104,21 +113,6 @@ class GymnasiumProblem:
             return None
         observed = self._statistics.observed
         return {"mean": observed.mean.copy(), "variance": observed.variance.copy()}
-
-    @property
-    def action_convention(self) -> dict[str, Array]:
-        """What is done to the policy's actions, in the shape of the environment's; empty where nothing is.
-
-        Whole ones are counted from a "start", real ones clipped to "low" and "high".
-        """
-        from gymnasium import spaces
-
-        space = self.env.single_action_space
-        if isinstance(self.head, heads.Gaussian):
-            return {"low": np.array(space.low), "high": np.array(space.high)}  # type: ignore[attr-defined]
-        start = first_actions(space)
-        told = isinstance(space, spaces.Box) or start.ndim > 1 or start.any()
-        return {"start": start} if told else {}
 
     def restart(self, seed: int | None) -> dict[str, Array]:
         """End all episodes and reset the environments with the seed; resets after that are not seeded.
@@ -224,7 +218,7 @@ class GymnasiumProblem:
             raw, real = live["observation"], going & ~live["skip"]
             spent += int(np.count_nonzero(~live["skip"]))
             s = self._statistics.seen(raw)
-            a = π(θ, s, rng)
+            a = self._drawn(live, π, θ, s, rng)
             r, s_next, terminated, over = self._advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
@@ -262,6 +256,15 @@ class GymnasiumProblem:
             episodes = τs.r.sum(axis=1), τs.lengths
         weights = unbiased_weights(episodes[1], np.concatenate(ended), k) if whole else None
         return Collected(τs, origin, episodes, weights, spent, observed, returned)
+
+    def _drawn(self, live: dict[str, Array], π: Actor, θ: Array, s: Array, rng: np.random.Generator) -> Array:
+        """Actions of all copies, with correlated noise if that is asked for."""
+        if not (self.noise_correlation and isinstance(self.head, heads.Gaussian)):
+            return π(θ, s, rng)
+        shape = self.n_envs, self.head.k
+        ρ = correlations(self.noise_correlation, live["length"])
+        live["noise"] = correlated(live.get("noise", np.zeros(shape)), ρ, rng.standard_normal(shape))
+        return perturbed(π, θ, s, live["noise"])
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
         """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`.
@@ -316,7 +319,7 @@ class GymnasiumProblem:
 
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.
         """
-        mode, a = self._mode, sent_actions(self.env.single_action_space, a)
+        mode, a = self._mode, sent_actions(self.env.single_action_space, a, self.action_convention)
         observation, r, terminated, truncated, info = self._asked(self.env.step, a)
         real = ~live["skip"]
         r = np.where(real, self._rows("reward", r, np.float64), 0.0)

@@ -3,6 +3,7 @@
 from decision_making.training.callbacks import Callback
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.configuration import Configuration
+from decision_making.training.for_environment import for_environment
 from decision_making.training.history import History
 from decision_making.training.loop import train
 from decision_making.training.onnx_files import export_onnx
@@ -22,6 +23,7 @@ __all__ = [
     "evaluate",
     "evaluate_run",
     "export_onnx",
+    "for_environment",
     "grid",
     "in_parallel",
     "load_checkpoint",

@@ -31,7 +31,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     Step,
     check_critic,
 )
-from decision_making.simulation import Tally, frozen, tallied, tally
+from decision_making.simulation import Tally, frozen, policy_parameters, tallied, tally
 from decision_making.speed import reserved
 from decision_making.training.callbacks import Callback
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
@@ -225,7 +225,7 @@ def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
     φ = None if φ is None else parameters(φ, name="φ")
     rule = _rule(M)
     β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
-    return _Run(parameters(θ, π.n), φ, β, 0, 0, 0.0)
+    return _Run(policy_parameters(π, θ), φ, β, 0, 0, 0.0)
 
 
 def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:

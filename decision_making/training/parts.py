@@ -17,6 +17,7 @@ from decision_making.trust_region_policy_optimization import LinearCritic, Neura
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
 
 Settings = Mapping[str, Any]  # all settings of a run, checked
+OF_THE_PROBLEM = ("n_envs", "normalize_observations", "scale_rewards", "rescale_actions", "noise_correlation")
 
 
 class Parts(NamedTuple):
@@ -42,7 +43,7 @@ def check_imports(env: str, allowed: bool) -> None:
         )
 
 
-def problem(c: Settings, *, allow_imports: bool, workers: int | None) -> Any:
+def problem(c: Settings, *, allow_imports: bool, workers: int | None, given: Any = None) -> Any:
     """The problem of a run (`Configuration.problem`)."""
     from decision_making import problems
 
@@ -57,8 +58,8 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None) -> Any:
     from decision_making.training.parallel_problem import ParallelProblem
 
     register_environments()
-    options = {name: c[name] for name in ("n_envs", "normalize_observations", "scale_rewards")}
-    where = gymnasium_id(env), c["gamma"]
+    options = {name: c[name] for name in OF_THE_PROBLEM}
+    where = gymnasium_id(env) if given is None else given, c["gamma"]
     if blocks:
         return ParallelProblem(*where, **options, blocks=blocks, workers=workers)
     return GymnasiumProblem(*where, **options)
@@ -76,7 +77,7 @@ def _rule(c: Settings, evidence: tuple[Any, ...] = ()) -> Any:
 def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
     π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
-    own = ("cg_iterations", "fisher_subsample", "max_kl", "advantage", "normalize_advantages", "minibatch")
+    own = ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
     )

@@ -48,6 +48,8 @@ ENTRIES = {  # of a policy's file, and what is certain of them whatever the poli
     "action.start": of_kind("iu"),
     "action.low": of_kind("f"),
     "action.high": of_kind("f"),
+    "action.middle": of_kind("f"),
+    "action.half": of_kind("f"),
 }
 
 
@@ -56,7 +58,8 @@ class TrainedPolicy:
     """A policy with its parameters, and what it takes to act in an environment.
 
     `statistics` are the mean and variance that observations are normalised with. `action` tells how the environment
-    counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones. Both may be empty.
+    counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones, and the "middle" and "half"
+    they are rescaled by if they are. Both may be empty.
     """
 
     π: Policy  # the policy
@@ -71,9 +74,10 @@ class TrainedPolicy:
         if not (x == {} or (_alike(x, {"mean", "variance"}, width) and (x["variance"] >= 0).all())):
             refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}")
         x = self.action
-        good = x == {} or _alike(x, {"start"}) or (_alike(x, {"low", "high"}) and (x["low"] <= x["high"]).all())
+        good = x == {} or _alike(x, {"start"}) or _bounds(x)
         if not (good and all(_suits(self.π, name, np.shape(y)) for name, y in x.items())):
-            refuse(self, "action", x, "empty, or start, or low <= high of one shape, that of the policy's actions")
+            allowed = "empty, or start, or low <= high, perhaps middle and half, of one shape, the action's"
+            refuse(self, "action", x, allowed)
 
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
@@ -91,8 +95,9 @@ class TrainedPolicy:
         if "start" in self.action:
             a = np.asarray(a + self.action["start"], self.action["start"].dtype)
         if "low" in self.action:
-            low, high = self.action["low"], self.action["high"]
-            return np.asarray(np.clip(a, low, high), low.dtype)
+            from decision_making.problems.vector_environments import within  # imported where used
+
+            return within(a, self.action)
         return a if row or np.ndim(a) else a.item()
 
     def layers(self) -> list[tuple[Array, Array]]:
@@ -136,6 +141,15 @@ def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | Non
     arrays = [np.asarray(y) for y in x.values()]
     fit = all(y.shape == (arrays[0].shape if shape is None else shape) for y in arrays)
     return fit and not any(np.isnan(y).any() or ("mean" in names and not np.isfinite(y).all()) for y in arrays)
+
+
+def _bounds(x: dict[str, Array]) -> bool:
+    """Whether x holds bounds of actions, low <= high, and perhaps what they are rescaled by."""
+    scale = {"middle", "half"}
+    if not _alike(x, {"low", "high"} | (scale if isinstance(x, dict) and scale & set(x) else set())):
+        return False
+    finite = all(np.isfinite(x[name]).all() for name in scale & set(x))
+    return finite and bool((x["low"] <= x["high"]).all()) and bool((x.get("half", np.zeros(1)) >= 0).all())
 
 
 class NormalizesObservations(Protocol):
@@ -267,7 +281,8 @@ def evaluate(
     else by the return itself, or 1.
 
     Raises ValueError for episodes < 2, a confidence outside (0, 1), bounds that are not two numbers around all
-    returns, or a missing d.
+    returns, a missing d, or a `GymnasiumProblem` that rescales actions where the policy was trained without, or
+    the other way round.
     """
     if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
         refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
@@ -291,24 +306,32 @@ def evaluate(
         τs = simulate(problem, sample_start(problem.b, episodes, rng), act, d, rng)
         returns, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
     else:
-        returns, lengths = _played(problem, act, episodes, seed)
+        returns, lengths = _played(problem, policy, act, episodes, seed)
     if bounds is not None and not (bounds[0] <= returns.min() and returns.max() <= bounds[1]):
         refuse(None, "bounds", bounds, f"around all returns, from {returns.min():g} to {returns.max():g}")
     return Evaluation(float(returns.mean()), *mean_interval(returns, confidence, bounds), returns, lengths)
 
 
 def _played(
-    problem: Simulable | GymnasiumProblem | Given, act: Callable[[Array], Array], episodes: int, seed: int
+    problem: Simulable | GymnasiumProblem | Given,
+    policy: TrainedPolicy,
+    act: Callable[[Array], Array],
+    episodes: int,
+    seed: int,
 ) -> tuple[Array, Array]:
     from decision_making.problems.gymnasium_problem import GymnasiumProblem  # imported where used
 
     if isinstance(problem, GymnasiumProblem):
+        if policy.action and ("half" in problem.action_convention) != ("half" in policy.action):
+            allowed = f"{not problem.rescale_actions} for this policy, as it was in its training"
+            refuse("GymnasiumProblem", "rescale_actions", problem.rescale_actions, allowed)
         return problem.play(act, episodes, seed)
     import gymnasium
 
     made = isinstance(problem, gymnasium.Env)
     n_envs = 1 if made else min(episodes, 8)
-    P = GymnasiumProblem(problem, 1.0, n_envs=n_envs)  # type: ignore[arg-type]  # what is not simulated
+    rescaled = not policy.action or "half" in policy.action
+    P = GymnasiumProblem(problem, 1.0, n_envs=n_envs, rescale_actions=rescaled)  # type: ignore[arg-type]
     try:
         return P.play(act, episodes, seed)
     finally:

@@ -38,6 +38,9 @@ _USUAL: dict[str, Any] = {
     "advantage": "generalized",
     "normalize_advantages": True,
     "log_sigma": 0.0,
+    "gate": None,
+    "noise_correlation": 0.0,
+    "rescale_actions": False,
     "normalize_observations": False,
     "scale_rewards": False,
 }

@@ -103,7 +103,7 @@ COMMON: dict[str, Setting] = {
     "updates": Setting(None, optional(count), "stop after so many updates"),
     "seconds": Setting(None, optional(positive), "stop after so many seconds of work"),
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
-    "checkpoint_every": Setting(20, count, "updates from one checkpoint to the next"),
+    "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
     "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
     "eval_episodes": Setting(20, _two_or_more, "episodes of an evaluation"),
     "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
@@ -112,26 +112,37 @@ COMMON: dict[str, Setting] = {
 }
 # further settings of runs on gymnasium environments
 GYMNASIUM: dict[str, Setting] = {
-    "n_envs": Setting(8, count, "copies of the environment, stepped at once"),
+    "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
     "steps_per_update": Setting(1024, count, "environment steps of a batch, of all copies together"),
-    "lambda": _of(TRPO, "λ", 0.95, "λ of the generalized advantages"),
-    "cg_iterations": _of(TRPO, "cg_iterations", 10),
-    "fisher_subsample": _of(TRPO, "fisher_subsample", 1.0, "share of the states in Fisher products"),
-    "max_kl": _of(TRPO, "max_kl", None),
-    "advantage": _of(TRPO, "advantage", "generalized"),
-    "normalize_advantages": _of(TRPO, "normalize_advantages", True, "advantages to mean 0, deviation 1"),
-    "minibatch": _of(TRPO, "minibatch", 64, "steps in a minibatch, of penalized and clamped updates"),
+    "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.97, "λ of the generalized advantages"),
+    "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
+    "fisher_subsample": _of(
+        TrustRegionPolicyOptimization, "fisher_subsample", 1.0, "share of the states in Fisher products"
+    ),
+    "gate": _of(TrustRegionPolicyOptimization, "gate", 0.05),
+    "max_kl": _of(TrustRegionPolicyOptimization, "max_kl", None),
+    "advantage": _of(TrustRegionPolicyOptimization, "advantage", "generalized"),
+    "normalize_advantages": _of(
+        TrustRegionPolicyOptimization, "normalize_advantages", True, "advantages to mean 0, deviation 1"
+    ),
+    "minibatch": _of(
+        TrustRegionPolicyOptimization, "minibatch", 64, "steps in a minibatch, of penalized and clamped updates"
+    ),
     "activation": _of(NeuralCritic, "activation", "tanh", "what the hidden layers of both networks end in"),
     "critic": Setting("neural", one_of("neural", "linear"), "network, or polynomial of the observation"),
     "critic_hidden": Setting(None, optional(_widths), "widths of the critic's hidden layers; not given: as `hidden`"),
     "critic_optimizer": _of(NeuralCritic, "optimizer", "lbfgs", "what fits the critic's network"),
-    "critic_iterations": _of(NeuralCritic, "iterations", 10),
+    "critic_iterations": _of(NeuralCritic, "iterations", 15),
     "critic_learning_rate": _of(NeuralCritic, "learning_rate", 1e-3, "step factor of the critic's Adam"),
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
-    "log_sigma": Setting(0.0, finite, "first log σ of real actions"),
-    "normalize_observations": Setting(False, flag, "centre and scale observations"),
-    "scale_rewards": Setting(False, flag, "divide rewards by the deviation of the returns"),
+    "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
+    "noise_correlation": Setting(
+        0.0, discount, "correlation of a copy's noise from step to step, in a quarter of them"
+    ),
+    "rescale_actions": Setting(True, flag, "-1 and 1 are the bounds of real actions"),
+    "normalize_observations": Setting(None, optional(flag), "centre and scale observations; not given: unless binary"),
+    "scale_rewards": Setting(True, flag, "divide rewards by the deviation of the returns"),
 }
 # further settings of runs on textbook problems
 TEXTBOOK: dict[str, Setting] = {
@@ -148,7 +159,15 @@ TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
     "clamped": {"epsilon": 0.2, "alpha": 0.01, "k_max": 10},
     "gradient": {"alpha": 0.01},
 }
-PLAIN = {"α": "alpha", "β": "beta", "δ": "delta", "ε": "epsilon", "λ": "lambda"}  # Greek letters in settings
+PLAIN = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "δ": "delta",
+    "ε": "epsilon",
+    "λ": "lambda",
+    "σ": "sigma",
+}  # Greek letters
 NOT_SETTINGS = {"clip"}  # fields of rules that a run cannot set
 OF_TRAJECTORIES = {"direction", "over_steps"}  # fields without meaning for a batch of single steps
 
@@ -170,7 +189,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
+    return found | ({"delta": 0.02} if issubclass(struct, BOUNDED) else {})
 
 
 def rule_settings(env: str, update: str) -> dict[str, Setting]:
