@@ -87,7 +87,7 @@ def _environment(M: Any, field: Any, x: Any) -> None:
 
 def _two_or_more(M: Any, field: Any, x: Any) -> None:
     """Validator: enough episodes for an interval."""
-    if not (isinstance(x, Integral) and not isinstance(x, bool) and x >= 2):
+    if not (isinstance(x, Integral) and not isinstance(x, bool) and int(x) >= 2):
         refuse(M, field.name, x, "a whole number >= 2, to have an interval")
 
 
