@@ -64,6 +64,7 @@ def test_the_command_shows_a_preset_and_refuses_a_wrong_one_in_one_line():
     done = CliRunner().invoke(app, ["settings", "Hopper-v5", "--preset", "sb3-contrib"])
     assert re.search(r"^cg_iterations +15 ", done.stdout, re.MULTILINE)
     assert re.search(r"^n_envs +1 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^preset +sb3-contrib ", done.stdout, re.MULTILINE)
     assert "sb3-contrib: the defaults of TRPO in sb3-contrib" in done.stdout
     plain = CliRunner().invoke(app, ["settings"])
     assert all(f"  {name}: " in plain.stdout for name in PRESETS)
