@@ -204,7 +204,7 @@ def simulated_gradients(rng, folder):
     c = rng.normal(size=n)
 
     def action(θ, s):
-        return np.tanh((θ * c).sum(axis=-1)) * s
+        return np.tanh(np.tensordot(c, θ, 1)) * s
 
     π = dm.FunctionPolicy(n, lambda θ, s, rng: action(θ, s), lambda θ, a, s: 0 * a)
     P = dm.MDP(γ, None, None, None, None, lambda s, a, rng: (0.5 * s + a, -(s**2) + a))
@@ -437,7 +437,7 @@ def natural_directions(rng, folder):
         assert np.all(abs(found - expected) <= 1e-6 * abs(expected - θ).max() + 1e-14 * abs(θ).max()), (found, expected)
         if np.any(expected != θ):
             Δ, F = found - θ, G.T @ G / m + damping * np.eye(n)
-            close(0.5 * Δ @ F @ Δ, ε, ε * (1 + 1e-8 * abs(θ).max() / abs(Δ).max()))
+            close(0.5 * Δ @ F @ Δ, ε, ε * (1 + 1e-6 * abs(θ).max() / abs(Δ).max()))
     from scipy.sparse.linalg import aslinearoperator
 
     if expected is not None and m > 1:
@@ -647,7 +647,7 @@ def plain_head(head, z, log_σ):
             return [softmax(z)]
         if isinstance(head, heads.Bernoulli):
             return [np.array([1 / (1 + np.exp(x)), 1 / (1 + np.exp(-x))]) for x in z]
-        return [softmax(x) for x in np.split(z, np.cumsum(head.sizes)[:-1])]
+        return [softmax(x) for x in np.split(z, np.cumsum(head.nvec)[:-1])]
 
     if isinstance(head, heads.Gaussian):
         σ = np.exp(log_σ)
