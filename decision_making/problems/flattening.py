@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, refuse, shortened
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
@@ -44,8 +44,11 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
             raise ValueError(f"{what} has no part {error}") from error
         return np.concatenate(found, axis=-1)
     if not isinstance(space, spaces.Box | spaces.MultiBinary | spaces.Discrete | spaces.MultiDiscrete):
-        rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in (x if batch else [x])]  # Text, OneOf
-        return np.array(rows).reshape(*batch, -1)
+        try:  # Text, OneOf
+            rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in (x if batch else [x])]
+            return np.array(rows).reshape(*batch, spaces.flatdim(space))
+        except Exception as error:  # gymnasium looks at what it flattens in ways of its own
+            raise ValueError(f"{what} is not in {space}: {shortened(x)} ({error})") from error
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
             x = np.array(x, None if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.float32)
