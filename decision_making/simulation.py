@@ -109,6 +109,9 @@ def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: RNG = No
     return record.trajectories()
 
 
+LARGEST = 1 << 40  # steps of all trajectories: rewards alone take 8 TB
+
+
 @define(eq=False)
 class _Record:
     """Room for m trajectories of depth d of P, time-major, filled by one block of trajectories after the other."""
@@ -126,6 +129,8 @@ class _Record:
     def __attrs_post_init__(self) -> None:
         if not offers(self.P, Simulable):
             raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
+        if self.m * self.d > LARGEST:
+            raise ValueError(f"d = {self.d} steps of {self.m} trajectories: must be at most {LARGEST} in all")
 
     def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
         """Algorithm 11.1 for the trajectories of the block, from the start states s."""
@@ -225,6 +230,7 @@ def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: 
     rng, θ = default_rng(rng), np.asarray(θ)
     count(None, Named("d"), d)
     count(None, Named("m"), m)
+    function(None, Named("π"), π)
     check_parameters(π, θ)
     s = start_states(b, m, θ, rng)
     sampler = getattr(π, "sampler", None) or (lambda θ: lambda s, rng: π(θ, s, rng))

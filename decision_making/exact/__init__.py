@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, parameters
+from decision_making.checks import Array, Named, parameters, parameters_of, positive
 from decision_making.exact.expectation import Expectation
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
@@ -49,6 +49,8 @@ __all__ = [
     "utility_gradient",
 ]
 
+LARGEST = 1 << 27  # steps times pairs of a state and an action: the 1 GB that a table of them takes
+
 
 def utility(P: Any, b: Any, π: Policy, θ: Array, d: int) -> float:
     """U(θ): expected return of trajectories of depth d from start states s ~ b under π_θ; θ is (n,).
@@ -77,7 +79,7 @@ def expected_surrogate(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: 
 
     θ (n,) are the parameters that sample, θ_new (n,) the candidate; other arguments and errors are those of `utility`.
     """
-    return expectation(P, b, π, θ, d).objective(parameters(θ_new, π.n, "θ_new"))
+    return expectation(P, b, π, θ, d).objective(parameters_of(π, θ_new, "θ_new"))
 
 
 def expected_kl(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int) -> float:
@@ -85,7 +87,7 @@ def expected_kl(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int) ->
 
     Arguments and errors are those of `expected_surrogate`.
     """
-    return expectation(P, b, π, θ, d).constraint(parameters(θ_new, π.n, "θ_new"))
+    return expectation(P, b, π, θ, d).constraint(parameters_of(π, θ_new, "θ_new"))
 
 
 def clamped_gradient(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int, ε: float) -> Array:
@@ -94,7 +96,8 @@ def clamped_gradient(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: in
     For tabular problems by enumeration of at most 2 million trajectories, for the regulator by quadrature if b is
     normal; otherwise ValueError. Other arguments are those of `expected_surrogate`.
     """
-    return expectation(P, b, π, θ, d).clamped_gradient(parameters(θ_new, π.n, "θ_new"), ε)
+    positive(None, Named("ε"), ε)
+    return expectation(P, b, π, θ, d).clamped_gradient(parameters_of(π, θ_new, "θ_new"), ε)
 
 
 def update(M: Any, π: Policy, θ: Array) -> Array:
@@ -110,10 +113,12 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
 
     Raises ValueError for any other problem, policy or start distribution.
     """
-    θ = parameters(θ, π.n)
+    θ = parameters_of(π, θ)
     Sampled(P, b, d, 1)  # checks P, b and d
     if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
         check_every_action_available(np.asarray(P.R), "an expectation over actions")
+        if d * P.R.array.size > LARGEST:
+            raise ValueError(f"d = {d}: must be at most {LARGEST // P.R.array.size} with {P.R.array.size} pairs (s, a)")
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
     if (
         isinstance(P, SimpleRegulator)

@@ -12,7 +12,7 @@ from attrs import frozen
 from autograd import make_vjp
 from autograd.tracer import isbox
 
-from decision_making.checks import Array, all_finite
+from decision_making.checks import Array, all_finite, numbers
 from decision_making.sampling import RNG
 from decision_making.speed import columns, tiled
 from decision_making.trajectories import Trajectories
@@ -237,8 +237,8 @@ def as_θ(θ: Array) -> Array:
     """θ as a float array; whole numbers become float64. An array that autograd is tracing is returned as it is."""
     if isbox(θ):
         return θ
-    θ = np.asarray(θ)
-    return θ if θ.dtype.kind == "f" else θ.astype(np.float64)
+    x = np.asarray(θ)
+    return x if x.dtype.kind == "f" else numbers(θ, "θ")
 
 
 def components(θ: Array, ndim: int) -> Array:

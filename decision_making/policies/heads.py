@@ -18,7 +18,7 @@ from attrs import field
 from decision_making.checks import Array, brief, count, layers, refuse, widths
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
-from decision_making.policies.softmax import log_softmax, total
+from decision_making.policies.softmax import divergence, log_softmax, total
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -85,8 +85,7 @@ class Categorical:
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """KL(z ‖ z_new)."""
-        logp, logp_new = log_softmax(z), log_softmax(z_new)
-        return total(anp.exp(logp) * (logp - logp_new))[..., 0]
+        return divergence(log_softmax(z), log_softmax(z_new))
 
     def entropy(self, z: Array) -> Array:
         """-Σ p log p."""

@@ -39,6 +39,20 @@ def total(x: Array) -> Array:
     return anp.matmul(x, np.ones((x.shape[-1], 1), getval(x).dtype))
 
 
+def divergence(logp: Array, logp_new: Array) -> Array:
+    """Σ p log(p / p_new) over the last axis, in nats, from log-probabilities.
+
+    It is the sum of p (eˣ - 1 - x) with x = log(p_new / p), for the probabilities sum to 1. No term is negative, so
+    that what is left where p_new is near p is not what rounding leaves of large terms of both signs.
+    """
+    x = logp_new - logp
+    near = abs(getval(x)) < 1
+    small = anp.where(near, x, 0.0 * getval(logp))
+    p = anp.exp(logp)
+    terms = anp.where(near, p * (anp.expm1(small) - small), anp.exp(logp_new) - p - p * x)
+    return anp.matmul(terms, np.ones(terms.shape[-1], getval(terms).dtype))
+
+
 class CategoricalPolicy(Policy):
     """A policy over the actions 0..A-1, given by its log-probabilities."""
 
@@ -61,8 +75,7 @@ class CategoricalPolicy(Policy):
 
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
         """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)) for each state, in nats."""
-        logp, logp_new = self.log_probabilities(θ, s), self.log_probabilities(θ_new, s)
-        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)
+        return divergence(self.log_probabilities(θ, s), self.log_probabilities(θ_new, s))
 
     def entropy(self, θ: Array, s: Array) -> Array:
         """-Σ_a π(a|s) log π(a|s) for each state, in nats."""
@@ -135,8 +148,7 @@ class SoftmaxPolicy(CategoricalPolicy):
         θ, θ_new = as_θ(θ), as_θ(θ_new)
         if θ.ndim > 1 or θ_new.ndim > 1:
             return CategoricalPolicy.kl(self, θ, θ_new, s)
-        logp, logp_new = self._table(θ), self._table(θ_new)
-        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)[indices("s", s, self.n_states)]
+        return divergence(self._table(θ), self._table(θ_new))[indices("s", s, self.n_states)]
 
     def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
         """The function v ↦ F v, (n,) to (n,), in closed form; a is unused.
@@ -302,6 +314,8 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
     def log_probabilities(self, θ: Array, s: Array) -> Array:
         """log π_θ(· | s), (..., A). Raises ValueError where the features are not (..., A, n)."""
         θ = as_θ(θ)
+        if np.shape(getval(θ))[-1:] != (self.n,):
+            raise ValueError(f"θ has shape {θ.shape}: must end with n = {self.n}")
         if callable(self.features):
             f = np.asarray(self.features(s))
         else:

@@ -15,7 +15,18 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
+from decision_making.checks import (
+    Array,
+    all_finite,
+    brief,
+    count,
+    flag,
+    one_of,
+    parameters_of,
+    positive,
+    problem,
+    refuse,
+)
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.problem import RNG, HasStates, offers
@@ -148,7 +159,7 @@ def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tu
     number in θ or τs that is not finite.
     """
     check_evidence(M)
-    θ = parameters(θ, π.n)
+    θ = parameters_of(π, θ)
     if τs is None:
         return θ, rollouts(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
     check_trajectories(τs)
@@ -251,7 +262,9 @@ def baseline_subtraction_gradient(
     ratios = M.baseline == "mean_of_ratios"
     with np.errstate(over="ignore", invalid="ignore"):
         above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
-        base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
+        # scores that are no larger than what rounding leaves of a 0, beside those of other trajectories, have no base
+        zero = np.nan_to_num((8 * np.finfo(θ.dtype).eps) ** 2 * below.max(axis=0), posinf=0)
+        base = others(_ratio(above, below, zero)) if ratios else _ratio(others(above), others(below), zero)
         estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
         return _finite_estimate(estimates.mean(axis=0), θ)
 
@@ -260,7 +273,7 @@ def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, 
     """θ checked, and a generator; ValueError if there are recorded trajectories, which perturbing θ cannot use."""
     if τs is not None:
         raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
-    return parameters(θ, π.n), default_rng(rng)
+    return parameters_of(π, θ), default_rng(rng)
 
 
 def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:
@@ -284,9 +297,9 @@ def _finite_estimate(g: Array, θ: Array) -> Array:
     return g
 
 
-def _ratio(above: Array, below: Array) -> Array:
-    """above / below; 0 where below is 0."""
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+def _ratio(above: Array, below: Array, zero: Array) -> Array:
+    """above / below; 0 where below is at most `zero`."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > zero)
 
 
 def _mean_of_all(x: Array) -> Array:

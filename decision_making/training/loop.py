@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
+from decision_making.checks import Array, Named, count, finite, optional, parameters, parameters_of, positive, refuse
 from decision_making.policies import Policy
 from decision_making.problem import RNG, Collects, Critic, Live, Problem, offers
 from decision_making.sampling import default_rng
@@ -224,7 +224,7 @@ def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
     φ = None if φ is None else parameters(φ, name="φ")
     rule = _rule(M)
     β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
-    return _Run(parameters(θ, π.n), φ, β, 0, 0, 0.0)
+    return _Run(parameters_of(π, θ), φ, β, 0, 0, 0.0)
 
 
 def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:

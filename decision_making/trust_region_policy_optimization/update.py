@@ -19,6 +19,7 @@ from decision_making.checks import (
     one_of,
     optional,
     parameters,
+    parameters_of,
     positive,
     problem,
     refuse,
@@ -174,7 +175,7 @@ def trust_region_policy_optimization_step(
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
-    θ, φ, rng, rule = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng), M.update_rule
+    θ, φ, rng, rule = parameters_of(π, θ), parameters(φ, name="φ"), default_rng(rng), M.update_rule
     τs = recorded_batch(M, π, θ, rng, τs)
     if not τs.mask.any():
         β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None

@@ -304,9 +304,7 @@ def training_and_resuming(rng, folder):
     )
     np.testing.assert_array_equal(first["kl"], whole["kl"][:stop])
     P, _ = make()
-    again = dm.train(
-        update(P), π, θ, φ, updates=updates, folder=folder / "broken", resume=True, checkpoint_every=every
-    )
+    again = dm.train(update(P), π, θ, φ, updates=updates, folder=folder / "broken", resume=True, checkpoint_every=every)
     np.testing.assert_array_equal(again.θ, whole.θ)
     if φ is not None:
         np.testing.assert_array_equal(again.φ, whole.φ)

@@ -190,9 +190,7 @@ def gradient_estimators(rng, folder):
         for leave in (False, True) if len(τs) > 1 else (False,):
             name = "ratio_of_means" if ratio else "mean_of_ratios"
             M = dm.BaselineSubtractionGradient(*given, baseline=name, leave_one_out=leave)
-            expected = plain.baseline_subtraction(
-                lists, γ, p.score, n, ratio_of_means=ratio, leave_one_out=leave
-            )
+            expected = plain.baseline_subtraction(lists, γ, p.score, n, ratio_of_means=ratio, leave_one_out=leave)
             close(dm.gradient(M, π, θ, τs=τs), expected, scale, single=single)
 
 
@@ -318,9 +316,7 @@ def penalized_update(rng, folder):
     τs, lists, *_ = recorded(rng, states, actions)
     γ, p, over_steps = one_of(rng, *DISCOUNTS), of(θ), one_of(rng, "mean", "sum")
     β, target = one_of(rng, 0.0, 1.0, 50.0), one_of(rng, None, 0.01)
-    M = dm.PenalizedSurrogateUpdate(
-        problem(γ), start, 3, len(τs), β, 1e-3, 2, kl_target=target, over_steps=over_steps
-    )
+    M = dm.PenalizedSurrogateUpdate(problem(γ), start, 3, len(τs), β, 1e-3, 2, kl_target=target, over_steps=over_steps)
 
     def f(x):
         new = of(x)
@@ -371,17 +367,13 @@ def actor_critic(rng, folder):
             assert grad_θ.dtype == θ.dtype
             scale = size * len(steps) * (1 + max(steps, default=0.0))
             close(grad_θ, plain.actor(lists, γ, λ_used, p.score, n, of_state, ends), scale, single=single)
-            expected = plain.critic(
-                lists, γ, of_state, lambda s: np.array([1.0, float(s), float(s) ** 2]), 3
-            )
+            expected = plain.critic(lists, γ, of_state, lambda s: np.array([1.0, float(s), float(s) ** 2]), 3)
             close(grad_φ, expected, 30 * size, single=single)
 
 
 @fuzzer
 def deterministic_policy_gradient(rng, folder):
-    τs, lists, s_end, terminated = recorded(
-        rng, lambda x: rng.normal(size=x), lambda x: rng.normal(size=x), ends=True
-    )
+    τs, lists, s_end, terminated = recorded(rng, lambda x: rng.normal(size=x), lambda x: rng.normal(size=x), ends=True)
     γ = one_of(rng, *DISCOUNTS)
     θ, φ = rng.normal(size=2), rng.normal(size=4)
 
@@ -654,9 +646,7 @@ def plain_head(head, z, log_σ):
         return (
             lambda a: float(np.sum(-0.5 * ((a - z) / σ) ** 2 - np.log(σ) - 0.5 * np.log(2 * np.pi))),
             float(np.sum(0.5 * np.log(2 * np.pi * np.e) + np.log(σ))),
-            lambda y, t: float(
-                np.sum(np.log(np.exp(t) / σ) + (σ**2 + (z - y) ** 2) / (2 * np.exp(t) ** 2) - 0.5)
-            ),
+            lambda y, t: float(np.sum(np.log(np.exp(t) / σ) + (σ**2 + (z - y) ** 2) / (2 * np.exp(t) ** 2) - 0.5)),
         )
     ps = parts(z)
     return (
@@ -670,7 +660,7 @@ def plain_head(head, z, log_σ):
 def neural_policies(rng, folder):
     k = int(rng.integers(1, 4))
     head = one_of(
-        rng, heads.Categorical(k), heads.Bernoulli(k), heads.Gaussian(k), heads.MultiCategorical((2, k + 1, 3)[: k])
+        rng, heads.Categorical(k), heads.Bernoulli(k), heads.Gaussian(k), heads.MultiCategorical((2, k + 1, 3)[:k])
     )
     sizes = tuple(int(x) for x in rng.integers(1, 4, size=rng.integers(1, 4)))
     π = dm.NeuralPolicy(sizes, head)
@@ -819,6 +809,6 @@ def critics(rng, folder):
         V = critic.predict(fitted, s)
         assert V.shape == (N,)
         assert np.isfinite(V).all()
-        assert np.mean((V - y) ** 2) <= np.mean((critic.predict(φ, s) - y) ** 2) * (1 + 1e-6) + 1e-6 * (y**2).mean() or (
-            isinstance(critic, dm.NeuralCritic) and critic.optimizer == "adam"
-        )
+        assert np.mean((V - y) ** 2) <= np.mean((critic.predict(φ, s) - y) ** 2) * (1 + 1e-6) + 1e-6 * (
+            y**2
+        ).mean() or (isinstance(critic, dm.NeuralCritic) and critic.optimizer == "adam")

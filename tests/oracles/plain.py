@@ -51,6 +51,7 @@ def baseline_subtraction(τs, γ, score, n, *, ratio_of_means=False, leave_one_o
             above[i] += ℓ[k] ** 2 * L[k]
             below[i] += ℓ[k] ** 2
         plain.append((ℓ, L))
+    none = 3e-30 * below.max(axis=0)  # squares of scores that are 0 but for rounding
     g = np.zeros(n)
     for i, (ℓ, L) in enumerate(plain):
         others = [j for j in range(m) if not (leave_one_out and j == i)]
@@ -58,9 +59,9 @@ def baseline_subtraction(τs, γ, score, n, *, ratio_of_means=False, leave_one_o
         for c in range(n):
             if ratio_of_means:
                 down = sum(below[j, c] for j in others)
-                base[c] = sum(above[j, c] for j in others) / down if down > 0 else 0.0
+                base[c] = sum(above[j, c] for j in others) / down if down > none[c] else 0.0
             else:
-                ratios = [above[j, c] / below[j, c] if below[j, c] > 0 else 0.0 for j in others]
+                ratios = [above[j, c] / below[j, c] if below[j, c] > none[c] else 0.0 for j in others]
                 base[c] = sum(ratios) / len(others)
         for k in range(len(L)):
             g = g + ℓ[k] * (L[k] - base)

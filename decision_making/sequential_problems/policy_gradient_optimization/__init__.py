@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from decision_making.checks import Array, parameters
+from decision_making.checks import Array, parameters_of, refuse
 from decision_making.policies import Policy
+from decision_making.sequential_problems.policy_gradient_estimation import ELSEWHERE, Sampled
 from decision_making.sequential_problems.policy_gradient_optimization.evidence import evidence
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain
 from decision_making.sequential_problems.policy_gradient_optimization.line_search import linesearch, searched
@@ -92,7 +93,7 @@ def surrogate_objective(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Traje
     Units of the return. Not finite where a ratio overflows. Raises TypeError or ValueError for a θ, θ_new or τs that is
     not as it should be.
     """
-    return _surrogate(M, π, θ, τs).objective(parameters(θ_new, π.n, "θ_new"))
+    return _surrogate(M, π, θ, τs).objective(parameters_of(π, θ_new, "θ_new"))
 
 
 def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
@@ -100,7 +101,7 @@ def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Traj
 
     Arguments and errors are those of `surrogate_objective`.
     """
-    return _surrogate(M, π, θ, τs).constraint(parameters(θ_new, π.n, "θ_new"))
+    return _surrogate(M, π, θ, τs).constraint(parameters_of(π, θ_new, "θ_new"))
 
 
 def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> Array:
@@ -109,10 +110,12 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
     A step with G_k > 0 and w_k > 1 + M.ε, or G_k < 0 and w_k < 1 - M.ε, contributes 0; one exactly on the edge counts.
     Arguments and errors are those of `surrogate_objective`.
     """
-    return _surrogate(M, π, θ, τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
+    return _surrogate(M, π, θ, τs).clamped_gradient(parameters_of(π, θ_new, "θ_new"), M.ε)
 
 
 def _surrogate(M: Any, π: Policy, θ: Any, τs: Any) -> Surrogate:
     """The surrogates of τs around θ, both checked."""
+    if not (isinstance(M, Sampled) and M.P is not ELSEWHERE):
+        refuse(None, "M", M, "a struct of chapter 12 with a problem, such as TrustRegionUpdate", TypeError)
     check_trajectories(τs)
-    return Surrogate(π, parameters(θ, π.n), τs, M.P.γ, M.over_steps)
+    return Surrogate(π, parameters_of(π, θ), τs, M.P.γ, M.over_steps)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import frozen
 
-from decision_making.checks import Array, parameters
+from decision_making.checks import Array, parameters, parameters_of
 from decision_making.policies import Policy
 from decision_making.problem import RNG
 from decision_making.sequential_problems.policy_gradient_estimation import (
@@ -70,7 +70,7 @@ def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: RNG, τs: An
         θ = parameters(θ)
         return GradientOnly(θ, parameters(grad_U(θ.copy()), len(θ), name="grad_U(θ)"))
     if isinstance(grad_U, FiniteDifferenceGradient | RegressionGradient):
-        θ = parameters(θ, π.n)
+        θ = parameters_of(π, θ)
         return GradientOnly(θ, gradient(grad_U, π, θ, rng=rng, τs=τs))
     θ, τs = recorded(grad_U, π, θ, rng, τs)
     return WithGradient(Surrogate(π, θ, τs, grad_U.P.γ), gradient(grad_U, π, θ, τs=τs))
@@ -79,7 +79,7 @@ def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: RNG, τs: An
 def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain) -> LocalModel:
     """The local model of trajectories that are not stored; ValueError if they are of another policy or θ."""
     check_evidence(M)
-    θ = parameters(θ, π.n)
+    θ = parameters_of(π, θ)
     if τs.π is not π or not np.array_equal(τs.θ, θ):
         raise ValueError("τs: SimulatedAgain has another policy or θ than the update it is given to: must be the same")
     return SurrogateSimulatedAgain(π, θ, τs, M.P.γ, M.over_steps)

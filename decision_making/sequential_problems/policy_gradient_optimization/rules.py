@@ -235,7 +235,8 @@ def clip_gradient(g: Array, a: float, b: float) -> Array:
     array([ 1. , -0.5])
     """
     interval(None, _CLIP, (a, b))
-    return np.clip(parameters(g, name="g"), a, b)
+    g = parameters(g, name="g")
+    return np.clip(g, *(g.dtype.type(x) for x in (a, b)))
 
 
 class _CLIP:
