@@ -120,6 +120,7 @@ class SoftmaxPolicy(CategoricalPolicy):
 
     def _table(self, θ: Array) -> Array:
         """log π_θ(a | s) of all states and actions, (..., n_states, n_actions)."""
+        θ = as_θ(θ, self.n)
         return log_softmax(anp.reshape(θ, (*θ.shape[:-1], self.n_states, self.n_actions)))
 
     def _index(self, θ: Array, s: Array) -> tuple[Array, ...]:
@@ -313,9 +314,7 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
 
     def log_probabilities(self, θ: Array, s: Array) -> Array:
         """log π_θ(· | s), (..., A). Raises ValueError where the features are not (..., A, n)."""
-        θ = as_θ(θ)
-        if np.shape(getval(θ))[-1:] != (self.n,):
-            raise ValueError(f"θ has shape {θ.shape}: must end with n = {self.n}")
+        θ = as_θ(θ, self.n)
         if callable(self.features):
             f = np.asarray(self.features(s))
         else:

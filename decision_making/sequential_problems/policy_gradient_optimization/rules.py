@@ -254,7 +254,7 @@ def restricted_update(θ: Array, u: Array, ε: float) -> Array:
 
 def _direction(u: Array) -> tuple[Array, float]:
     """u / ‖u‖ and ‖u‖, safe from overflow and underflow; a zero u has direction zero."""
-    scale = float(np.max(abs(u)))
+    scale = float(np.max(abs(u), initial=0))
     if scale == 0:
         return u, 0.0
     with np.errstate(invalid="ignore"):  # of a u that is not finite the direction is none

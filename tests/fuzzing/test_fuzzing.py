@@ -1,0 +1,64 @@
+"""The fuzzers: a few cases of each always, FUZZ_SECONDS of each kind in `make test-slow`; `make fuzz` runs an hour."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from tests.fuzzing import everything  # noqa: F401  registers them
+from tests.fuzzing.harness import FUZZERS, fuzz, play
+
+KINDS = sorted({f.__module__.rpartition("fuzz_")[2] for f in FUZZERS.values()})
+
+
+def of_kind(kind):
+    return [name for name, f in FUZZERS.items() if f.__module__.endswith(f"fuzz_{kind}")]
+
+
+@pytest.mark.parametrize("name", FUZZERS)
+def test_first_cases_of_every_fuzzer(name):
+    for case in range(2):
+        play(name, case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_fuzzing_finds_nothing(kind):
+    """Other cases every day: what fails prints the command that repeats it."""
+    played, failures = fuzz(of_kind(kind), float(os.environ.get("FUZZ_SECONDS", "60")), int(time.time()))
+    assert all(played.values())
+    assert not failures, "\n".join(failures)
+
+
+def test_fuzzer_that_finds_something_is_heard(monkeypatch):
+    def wrong(rng, folder):
+        assert rng.random() < 0.5
+
+    monkeypatch.setitem(FUZZERS, "wrong", wrong)
+    played, failures = fuzz(["wrong"], 5, 0)
+    assert len(failures) == 3
+    assert "python -m tests.fuzzing wrong --case" in failures[0]
+    with pytest.raises(AssertionError):
+        for case in range(played["wrong"]):
+            play("wrong", case)
+
+
+def test_case_is_the_same_each_time(monkeypatch):
+    seen = []
+    monkeypatch.setitem(FUZZERS, "seen", lambda rng, folder: seen.append(rng.random(3)))
+    play("seen", 7)
+    play("seen", 7)
+    play("seen", 8)
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert (seen[1] != seen[2]).all()
+
+
+def test_warnings_and_hangs_are_found(monkeypatch):
+    monkeypatch.setattr("tests.fuzzing.harness.LONGEST", 1)
+    monkeypatch.setitem(FUZZERS, "hangs", lambda rng, folder: time.sleep(5))
+    monkeypatch.setitem(FUZZERS, "overflows", lambda rng, folder: np.exp(np.float64(1000)))
+    with pytest.raises(TimeoutError):
+        play("hangs", 0)
+    with pytest.raises(FloatingPointError):
+        play("overflows", 0)
