@@ -56,7 +56,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     if length == 0:
         return θ
     with np.errstate(over="ignore", invalid="ignore"):
-        return (θ + math.sqrt(2 * R.size) * math.sqrt(ε) / length * u).astype(θ.dtype)
+        return (θ + math.sqrt(2 * ε * R.size) / length * u).astype(θ.dtype)
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
