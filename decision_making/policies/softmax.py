@@ -39,18 +39,19 @@ def total(x: Array) -> Array:
     return anp.matmul(x, np.ones((x.shape[-1], 1), getval(x).dtype))
 
 
-def divergence(logp: Array, logp_new: Array) -> Array:
-    """Σ p log(p / p_new) over the last axis, in nats, from log-probabilities.
+def divergence(z: Array, z_new: Array) -> Array:
+    """Σ p log(p / p_new) over the last axis, in nats, for p the softmax of z, in the dtype of z.
 
-    It is the sum of p (eˣ - 1 - x) with x = log(p_new / p), for the probabilities sum to 1. No term is negative, so
-    that what is left where p_new is near p is not what rounding leaves of large terms of both signs.
+    Log-probabilities are such logits too. Its terms have both signs and cancel where p_new is near p: in float32 the
+    rest would be rounding, so they are computed in float64.
     """
-    x = logp_new - logp
-    near = abs(getval(x)) < 1
-    small = anp.where(near, x, 0.0 * getval(logp))
-    p = anp.exp(logp)
-    terms = anp.where(near, p * (anp.expm1(small) - small), anp.exp(logp_new) - p - p * x)
-    return anp.matmul(terms, np.ones(terms.shape[-1], getval(terms).dtype))
+    logp, logp_new = log_softmax(wide(z)), log_softmax(wide(z_new))
+    return total(anp.exp(logp) * (logp - logp_new))[..., 0].astype(getval(z).dtype)
+
+
+def wide(x: Array) -> Array:
+    """x in float64."""
+    return x if getval(x).dtype == np.float64 else x.astype(np.float64)
 
 
 class CategoricalPolicy(Policy):

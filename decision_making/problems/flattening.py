@@ -45,7 +45,10 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
         return np.concatenate(found, axis=-1)
     if not isinstance(space, spaces.Box | spaces.MultiBinary | spaces.Discrete | spaces.MultiDiscrete):
         try:  # Text, OneOf
-            rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in (x if batch else [x])]
+            given = x if batch else [x]
+            if isinstance(space, spaces.Text) and not all(isinstance(y, str) for y in given):
+                raise TypeError("must be a text")
+            rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in given]
             return np.array(rows).reshape(*batch, spaces.flatdim(space))
         except Exception as error:  # gymnasium looks at what it flattens in ways of its own
             raise ValueError(f"{what} is not in {space}: {shortened(x)} ({error})") from error

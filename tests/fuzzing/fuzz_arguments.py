@@ -221,6 +221,13 @@ def spelt(name):
     return {name, ascii_name(name), name.lstrip("_"), greek.get(name, name)}
 
 
+def says(error, call):
+    """Whether an error names an argument of the call, before any word of NumPy or Python that it quotes."""
+    said = str(error)
+    words = [said.find(x) for x in WORDS if x in said]
+    return any(0 <= said.find(x) < min(words, default=len(said)) for key in call for x in spelt(key))
+
+
 def assert_finite(found):
     """No number in it that is not finite; of a Step θ and φ."""
     if isinstance(found, dm.Step):
@@ -258,27 +265,18 @@ def arguments(rng, folder):
         if isinstance(call[x], int | float) and call[x] > 100:
             return  # right, and never done
     shown = {x: call[x] for x in changed}
+    own = any(callable(x) for x in shown.values())  # an error may be one of the caller's own function
     try:
         with np.errstate(all="raise", under="ignore"):
             first, *_ = call.values()
             by_name = "." in name and "Policy" in name
             found = f(**call) if by_name else f(first, **{x: call[x] for x in list(call)[1:]})
     except (TypeError, ValueError) as error:
-        said = str(error)
-        if any(callable(x) for x in shown.values()):
-            return  # it may be an error of the caller's own function
-        known = any(x in said for key in call for x in spelt(key))
-        assert known, f"{name} {shown!r}: names none of its arguments: {type(error).__name__}: {said}"
-        words = [x for x in WORDS if x in said]
-        first = min((said.find(x) for x in words), default=0)
-        explained = not words or any(0 <= said.find(x) < first for key in call for x in spelt(key))
-        assert explained, f"{name} {shown!r}: {type(error).__name__}: {said}"
+        if not (own or says(error, call)):
+            raise AssertionError(f"{name} {shown!r}: {type(error).__name__}: {error}") from error
         return
     except Exception as error:
-        if (
-            any(callable(x) for x in shown.values())
-            and "decision_making" not in traceback.extract_tb(error.__traceback__)[-1].filename
-        ):
+        if own and "decision_making" not in traceback.extract_tb(error.__traceback__)[-1].filename:
             return
         error.add_note(f"{name} {shown!r}")
         raise

@@ -316,11 +316,11 @@ def training_and_resuming(rng, folder):
 def spoiler(rng):
     """What goes wrong in a step: a change of its answer."""
 
-    class Broken(Exception):
+    class BrokenError(Exception):
         pass
 
     def raising(answer):
-        raise Broken("of the environment")
+        raise BrokenError("of the environment")
 
     def reward(x):
         return lambda answer: (answer[0], x, *answer[2:])

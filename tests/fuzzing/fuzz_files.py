@@ -1,5 +1,6 @@
 """Files of a grammar, through every loader: a ValueError or OSError that names the file, and nothing written."""
 
+import contextlib
 import io
 import json
 import os
@@ -52,10 +53,8 @@ def originals():
 
     with mock.patch.dict(sys.modules, {"decision_making.pictures.curves": None}):
         for name, settings in (("small", SMALL), ("live", LIVE)):
-            try:
+            with contextlib.suppress(KeyboardInterrupt):
                 run(Configuration(settings), place / name, callbacks=[stop])
-            except KeyboardInterrupt:
-                pass
         sweep({**SMALL, "updates": 1}, place / "sweep")
     save_policy(place / "table.npz", SoftmaxPolicy(2, 3), np.arange(6.0))
     P = GymnasiumProblem("Pendulum-v1", 0.9, n_envs=1, normalize_observations=True)
