@@ -199,7 +199,7 @@ def optional(check: Any) -> Any:
 
 def widths(x: object) -> Any:
     """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
-    if not isinstance(x, Iterable) or isinstance(x, str) or (np.ndim(x) == 0 and isinstance(x, np.ndarray)):
+    if not isinstance(x, Iterable) or isinstance(x, str) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return x
     return tuple(int(k) if isinstance(k, np.integer) else k for k in x)
 

@@ -117,8 +117,9 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     Sampled(P, b, d, 1)  # checks P, b and d
     if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
         check_every_action_available(np.asarray(P.R), "an expectation over actions")
-        if d * P.R.array.size > LARGEST:
-            raise ValueError(f"d = {d}: must be at most {LARGEST // P.R.array.size} with {P.R.array.size} pairs (s, a)")
+        pairs = len(P.S) * len(P.A)
+        if d * pairs > LARGEST:
+            raise ValueError(f"d = {d}: must be at most {LARGEST // pairs} with {pairs} pairs of state and action")
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
     if (
         isinstance(P, SimpleRegulator)
