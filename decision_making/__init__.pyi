@@ -10,6 +10,7 @@ from decision_making.policies import (
     Policy as Policy,
     SoftmaxPolicy as SoftmaxPolicy,
 )
+from decision_making.pomdp import POMDP as POMDP, belief_rollouts as belief_rollouts
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,
@@ -81,8 +82,31 @@ from decision_making.sequential_problems.policy_search import (
     optimize_dist as optimize_dist,
 )
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
+from decision_making.state_uncertainty.beliefs import (
+    AdaptiveInjectionParticleFilter as AdaptiveInjectionParticleFilter,
+    ExtendedKalmanFilter as ExtendedKalmanFilter,
+    GaussianModel as GaussianModel,
+    InjectionParticleFilter as InjectionParticleFilter,
+    KalmanFilter as KalmanFilter,
+    LinearGaussianModel as LinearGaussianModel,
+    ParticleFilter as ParticleFilter,
+    RejectionParticleFilter as RejectionParticleFilter,
+    UnscentedKalmanFilter as UnscentedKalmanFilter,
+    unscented_transform as unscented_transform,
+)
+from decision_making.state_uncertainty.exact_belief_state_planning import (
+    AlphaVectorPolicy as AlphaVectorPolicy,
+    ConditionalPlan as ConditionalPlan,
+    LookaheadAlphaVectorPolicy as LookaheadAlphaVectorPolicy,
+    Plans as Plans,
+    alphavector as alphavector,
+    evaluate_plan as evaluate_plan,
+    find_dominating as find_dominating,
+    find_maximal_belief as find_maximal_belief,
+    value_iteration as value_iteration,
+)
 from decision_making.structs import struct as struct
-from decision_making.training import History as History, train as train
+from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
     Trajectories as Trajectories,
     local_rewards_to_go as local_rewards_to_go,
@@ -104,6 +128,7 @@ from decision_making.verbs import (
     lookahead as lookahead,
     step as step,
     update as update,
+    utility as utility,
 )
 
 __version__: str

@@ -19,7 +19,7 @@ before_listing: list[Callable[[], None]] = []
 
 @singledispatch
 def update(M: object, *given: object, **options: object) -> Any:
-    """The parameters after one update by M.
+    """The parameters after one update by M, or the belief after one step.
 
     update(M, π, θ, *, rng=None, τs=None) -> θ_new
         M is an update of chapter 12, such as `NaturalPolicyUpdate`; π the policy; θ (n,) its parameters, which are not
@@ -30,6 +30,9 @@ def update(M: object, *given: object, **options: object) -> Any:
     update(M, π, θ, φ, *, rng=None, τs=None) -> (θ_new, φ_new)
         M has a critic: `ActorCriticUpdate` (chapter 13) or `TrustRegionPolicyOptimization`; φ are the critic's
         parameters.
+    update(b, P, a, o) -> b_new
+        b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
+        19); b_new is that after action a and observation o. Particle filters also take rng.
 
     Raises TypeError for an M that is not known, or where φ is missing or has no use; ValueError, before any rollout,
     for θ of the wrong length or not finite, and for states, actions, rewards or scores that are not finite.
@@ -141,6 +144,18 @@ def backup(P: object, U: object, s: object) -> Any:
 
 
 @singledispatch
+def utility(π: object, *given: object) -> Any:
+    """The expected utility of following π.
+
+    utility(π, b) -> U
+        π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
+
+    Raises TypeError for a π that is not known.
+    """
+    unknown(utility, "π", π)
+
+
+@singledispatch
 def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
     """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
 
@@ -178,10 +193,15 @@ def unknown(verb: Any, name: str, x: object) -> NoReturn:
 
 def known(*verbs: Any) -> str:
     """The names of the structs for which one of the verbs has a method, sorted and separated by commas."""
-    for load in before_listing:
-        load()
+    load_all()
     names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
+
+
+def load_all() -> None:
+    """Load every part of the library, so that all methods are registered."""
+    for load in before_listing:
+        load()
 
 
 def _leaves(t: type) -> list[type]:

@@ -14,14 +14,14 @@ from gymnasium import Env, ObservationWrapper, spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from decision_making.checks import Array
-from decision_making.problems.flattening import flat_width, flattened
+from decision_making.problems.flattening import flat_width, flattened, is_binary
 
 
 class Copies(SyncVectorEnv):
     """A SyncVectorEnv in SAME_STEP mode whose steps cost little more than those of its environments.
 
     It leaves out the infos of the environments, but for `final_obs`, {i: last observation of the episode that ended},
-    and gives its own buffers. Observations must be arrays, of a Box.
+    and gives its own buffers. Observations must be arrays.
     """
 
     def __init__(self, makers: Sequence[Callable[[], Env[Array, Array]]]) -> None:
@@ -54,7 +54,9 @@ class FlatObservations(ObservationWrapper[Array, Any, Any]):
 
     def __init__(self, env: Env[Any, Any]) -> None:
         super().__init__(env)
-        self.observation_space = spaces.Box(-np.inf, np.inf, (flat_width(env.observation_space),), np.float32)
+        width = flat_width(env.observation_space)
+        binary, real = spaces.MultiBinary(width), spaces.Box(-np.inf, np.inf, (width,), np.float32)
+        self.observation_space = binary if is_binary(env.observation_space) else real
 
     def observation(self, observation: Any) -> Array:
         """One observation as a vector."""

@@ -15,10 +15,17 @@ from decision_making.checks import Array, Named, count, count_or_zero, discount,
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
-from decision_making.problems.flattening import flat_width, flattened, last_flattened
+from decision_making.problems.correlated_noise import correlated, correlations, perturbed
+from decision_making.problems.flattening import flat_width, flattened, is_binary, last_flattened
 from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
-from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
+from decision_making.problems.vector_environments import (
+    action_convention,
+    autoreset_mode,
+    name_of,
+    sent_actions,
+    vector_environment,
+)
 from decision_making.sampling import default_rng
 from decision_making.simulation import check_parameters, rollouts, tally
 from decision_making.structs import struct
@@ -57,12 +64,17 @@ class GymnasiumProblem:
     env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
     γ: float = field(validator=discount)  # discount factor
     n_envs: int = field(default=8, kw_only=True, validator=count)  # number of copies
-    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)  # centre and scale observations
+    normalize_observations: bool | None = field(  # centre and scale observations; None: unless they are zeros and ones
+        default=False, kw_only=True, validator=optional(flag)
+    )
     scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # divide them by the returns' deviation
+    rescale_actions: bool = field(default=True, kw_only=True, validator=flag)  # -1 and 1 are the bounds of a Box
+    noise_correlation: float = field(default=0.0, kw_only=True, validator=discount)  # ρ, in a quarter of the copies
     seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))  # of the first reset
 
     name: str = field(init=False)  # of the environment, for messages
     head: Head = field(init=False)  # the distribution that suits the action space
+    action_convention: dict[str, Array] = field(init=False, repr=False)  # how the environment counts or bounds actions
     observation_width: int = field(init=False)  # of a flattened observation
     steps: int = field(init=False, default=0)  # environment steps taken
     episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths of the last batch's
@@ -77,7 +89,10 @@ class GymnasiumProblem:
         self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = heads.suited(self.env.single_action_space)
+        self.action_convention = action_convention(self.env.single_action_space, rescaled=self.rescale_actions)
         self.observation_width = flat_width(self.env.single_observation_space)
+        if self.normalize_observations is None:
+            self.normalize_observations = not is_binary(self.env.single_observation_space)
         nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
         self.episodes = np.empty(0), np.empty(0, int)
@@ -87,9 +102,9 @@ class GymnasiumProblem:
         options = "".join(f", {name}=True" for name, x in given.items() if x)
         return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
-    def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
-        """A tanh network that suits the spaces."""
-        return NeuralPolicy((self.observation_width, *hidden), self.head)
+    def policy(self, hidden: tuple[int, ...] = (64, 64), *, activation: str = "tanh") -> NeuralPolicy:
+        """A network that suits the spaces, its hidden layers of these widths ending in "tanh" or "relu"."""
+        return NeuralPolicy((self.observation_width, *hidden), self.head, activation=activation)
 
     @property
     def observation_statistics(self) -> dict[str, Array] | None:
@@ -98,17 +113,6 @@ class GymnasiumProblem:
             return None
         observed = self._statistics.observed
         return {"mean": observed.mean.copy(), "variance": observed.variance.copy()}
-
-    @property
-    def action_convention(self) -> dict[str, Array]:
-        """How the environment counts its actions ("start") or bounds them ("low", "high"); empty where it does not."""
-        from gymnasium import spaces
-
-        space = self.env.single_action_space
-        if isinstance(space, spaces.Box):
-            return {"low": np.array(space.low), "high": np.array(space.high)}
-        start = np.asarray(space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else 0)
-        return {"start": start} if start.any() else {}
 
     def restart(self, seed: int | None) -> dict[str, Array]:
         """End all episodes and reset the environments with the seed; resets after that are not seeded.
@@ -188,7 +192,7 @@ class GymnasiumProblem:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
         A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
-        Where all that the copies did was to reset themselves, which takes a step in NEXT_STEP mode, they do one more.
+        Copies that did nothing but reset themselves, which takes a step in NEXT_STEP mode, do one more.
         Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
         wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
         """
@@ -215,7 +219,7 @@ class GymnasiumProblem:
             raw, real = live["observation"], going & ~live["skip"]
             spent += int(np.count_nonzero(~live["skip"]))
             s = self._statistics.seen(raw)
-            a = π(θ, s, rng)
+            a = self._drawn(live, π, θ, s, rng)
             r, s_next, terminated, over = self._advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
@@ -234,8 +238,7 @@ class GymnasiumProblem:
                 going = going & ~over & (taken < k)
                 continue
             if not whole:
-                done = len(record["r"]) >= k and any(x.any() for x in record["real"])  # not of resets alone
-                going = np.full(self.n_envs, not done)
+                going = np.full(self.n_envs, len(record["r"]) < k or not np.any(record["real"]))
                 continue
             going = going & ~(over & (taken >= k))
             if (live["length"][going] >= MAX_STEPS).any():
@@ -254,6 +257,15 @@ class GymnasiumProblem:
             episodes = τs.r.sum(axis=1), τs.lengths
         weights = unbiased_weights(episodes[1], np.concatenate(ended), k) if whole else None
         return Collected(τs, origin, episodes, weights, spent, observed, returned)
+
+    def _drawn(self, live: dict[str, Array], π: Actor, θ: Array, s: Array, rng: np.random.Generator) -> Array:
+        """Actions of all copies, with correlated noise if that is asked for."""
+        if not (self.noise_correlation and isinstance(self.head, heads.Gaussian)):
+            return π(θ, s, rng)
+        shape = self.n_envs, self.head.k
+        ρ = correlations(self.noise_correlation, live["length"])
+        live["noise"] = correlated(live.get("noise", np.zeros(shape)), ρ, rng.standard_normal(shape))
+        return perturbed(π, θ, s, live["noise"])
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
         """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`.
@@ -308,7 +320,7 @@ class GymnasiumProblem:
 
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.
         """
-        mode, a = self._mode, sent_actions(self.env.single_action_space, a)
+        mode, a = self._mode, sent_actions(self.env.single_action_space, a, self.action_convention)
         observation, r, terminated, truncated, info = self._asked(self.env.step, a)
         real = ~live["skip"]
         r = np.where(real, self._rows("reward", r, np.float64), 0.0)

@@ -1,6 +1,5 @@
 """Every public callable with wrong arguments: an error that names the argument, or a result that is finite."""
 
-import inspect
 import traceback
 from types import SimpleNamespace
 
@@ -286,16 +285,3 @@ def arguments(rng, folder):
         except AssertionError as error:
             error.add_note(f"{name} {shown!r}")
             raise
-
-
-@fuzzer
-def every_public_name_is_called(rng, folder):
-    """No name of the vocabulary is missing here, but for what is not called by a user."""
-    called = {name.split()[0].split(".")[0].removesuffix("()") for name in CALLS} | {
-        *("exact", "problems", "struct", "Status", "Rule", "LocalModel", "Policy", "Sampled", "follow", "stepped"),
-        *("explain", "History", "Step", "Generation", "PopulationUtility", "LinearGaussianPolicy"),
-        *("LinearSoftmaxPolicy", "NeuralPolicy", "LinearProgramFormulation"),
-    }
-    missing = set(dm.__all__) - called - {"__version__"}
-    assert not missing, missing
-    assert all(inspect.isclass(f) or callable(f) for f, *_ in CALLS.values())

@@ -95,8 +95,10 @@ def single_of(*arrays):
 
 
 def size_of(lists, γ, score):
-    """How large the terms of a gradient are."""
-    return max((abs(score(s, a)).max() * sum(abs(x[2]) for x in τ) for τ in lists for s, a, _ in τ), default=0.0)
+    """How large the terms of a gradient are, those of scores that are 0 but for rounding too."""
+    return max(
+        (max(abs(score(s, a)).max(), 1e-4) * sum(abs(x[2]) for x in τ) for τ in lists for s, a, _ in τ), default=0.0
+    )
 
 
 @fuzzer

@@ -6,7 +6,9 @@ import time
 import numpy as np
 import pytest
 
+import decision_making as dm
 from tests.fuzzing import everything  # noqa: F401  registers them
+from tests.fuzzing.fuzz_arguments import CALLS
 from tests.fuzzing.harness import FUZZERS, fuzz, play
 
 KINDS = sorted({f.__module__.rpartition("fuzz_")[2] for f in FUZZERS.values()})
@@ -63,3 +65,14 @@ def test_warnings_and_hangs_are_found(monkeypatch):
         play("hangs", 0)
     with pytest.raises(FloatingPointError):
         play("overflows", 0)
+
+
+def test_every_public_name_is_called_with_wrong_arguments():
+    """But for what a user does not call."""
+    called = {name.split()[0].split(".")[0].removesuffix("()") for name in CALLS} | {
+        *("exact", "problems", "struct", "Status", "Rule", "LocalModel", "Policy", "Sampled", "follow", "stepped"),
+        *("explain", "History", "Step", "Generation", "PopulationUtility", "LinearGaussianPolicy"),
+        *("LinearSoftmaxPolicy", "NeuralPolicy", "LinearProgramFormulation"),
+    }
+    missing = set(dm.__all__) - called - {"__version__"}
+    assert not missing, missing
