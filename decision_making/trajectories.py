@@ -84,7 +84,7 @@ class Trajectories:
             refuse(None, "τs", τs, "a list of lists of tuples (s, a, r)", TypeError)
         if not lengths or 0 in lengths:
             raise ValueError(
-                f"τs: trajectories of lengths {shortened(lengths)}: must be at least one, each of at least one step"
+                f"τs: trajectories of lengths {shortened(lengths)}: there must be at least one, none without steps"
             )
         if any(not isinstance(step, tuple | list) or len(step) != 3 for τ in τs for step in τ):
             raise TypeError("τs: each step of a trajectory must be a tuple (s, a, r)")

@@ -61,8 +61,8 @@ def linesearch(
             refuse(None, "M", M, "a struct with ε, α and max_backtracks, such as TrustRegionUpdate", TypeError)
     function(None, Named("f"), f)
     function(None, Named("g"), g)
-    θ, θ_new = parameters(θ), parameters(θ_new, name="θ_new")
     if np.shape(θ_new) != np.shape(θ):
         raise ValueError(f"θ_new has shape {np.shape(θ_new)}: must be that of θ, {np.shape(θ)}")
+    θ, θ_new = parameters(θ), parameters(θ_new, name="θ_new")
     point, j = first_accepted(M, Functions(θ, f, g), θ_new)
     return (θ if point is None else point.θ), j
