@@ -53,7 +53,9 @@ TASKS = {
     "LunarLander-v3": Task("LunarLander-v3", {"steps": 500_000}, "evaluated", 200, ""),
     "LunarLanderContinuous-v3": Task("LunarLanderContinuous-v3", {"steps": 500_000}, "evaluated", 200, ""),
     "BipedalWalker-v3": Task("BipedalWalker-v3", MILLION, "evaluated", 250, ""),
-    "MountainCarContinuous-v0": Task("MountainCarContinuous-v0", {"steps": 300_000}, "evaluated", 90, ""),
+    "MountainCarContinuous-v0, noise_correlation = 0.9": Task(
+        *("MountainCarContinuous-v0", {"steps": 300_000, "noise_correlation": 0.9}, "evaluated", 90, "")
+    ),
 }
 COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "evaluated", "worst_episode", "versions")
 
@@ -156,7 +158,7 @@ def main() -> None:
         if any((row["task"], row["seed"]) == (task, str(seed)) for row in rows):
             continue
         start = time.perf_counter()
-        row = measured(task, seed, options.runs / f"{task}-{seed}".replace(", γ = ", "-"))
+        row = measured(task, seed, options.runs / f"{task}-{seed}".replace(", ", "-").replace(" = ", "-"))
         print(*row.values(), f"({time.perf_counter() - start:.0f} s here)", flush=True)
         write(options.out, [*rows_of(options.out), row])
     if rows := rows_of(options.out):

@@ -781,6 +781,7 @@ CALLS = {
         ValueError,
         r"s \(3, 3\)",
     ),
+    "for_environment": (lambda: dm.for_environment("CartPole-v1", n_envs=0), ValueError, "n_envs = 0: must be"),
     "gymnasium, γ": (lambda: GymnasiumProblem("CartPole-v1", 1.5), ValueError, "γ = 1.5"),
     "gymnasium, n_envs": (lambda: GymnasiumProblem("CartPole-v1", 0.9, n_envs=0), ValueError, "n_envs = 0"),
     "gymnasium, id": (
@@ -973,8 +974,8 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("critic_iterations", "critic_minibatch", "checkpoint_every"), "count"),
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
-    **dict.fromkeys(("gamma", "lambda"), "discount"),
-    **dict.fromkeys(("normalize_advantages", "normalize_observations", "scale_rewards", "tensorboard"), "flag"),
+    **dict.fromkeys(("gamma", "lambda", "noise_correlation"), "discount"),
+    **dict.fromkeys(("normalize_advantages", "scale_rewards", "rescale_actions", "stagger", "tensorboard"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",
     "log_sigma": "number",
@@ -998,7 +999,9 @@ OF_RULES = {  # the settings of each update
     "gradient": {"alpha": "not_negative", "L2_max": "given"},
 }
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
-SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "eval_every"), "given")
+SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eval_every"), "given")
+SETTINGS["normalize_observations"] = "flag or none"
+KINDS["flag or none"] = (ValueError, [1, "yes"])
 SETTINGS |= {"eval_episodes": "count"}
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])
 SETTINGS |= {"hidden": "widths"}
@@ -1105,7 +1108,10 @@ def test_configuration_files_that_are_wrong_are_named(text, said):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"env": "CartPole-v1", "n_envs": 3}, "steps_per_update = 1024: must be a multiple of n_envs = 3"),
+        (
+            {"env": "CartPole-v1", "n_envs": 3, "steps_per_update": 1024},
+            "steps_per_update = 1024: must be a multiple of n_envs = 3",
+        ),
         ({"env": "NoSuch-v0"}, "env = 'NoSuch-v0': no environment of that id"),
         ({"env": "HexWrld"}, r"env = 'HexWrld'.*did you mean HexWorld\?"),
         ({"env": "../../x-v0"}, "env = '../../x-v0'"),
@@ -1157,7 +1163,10 @@ COMMANDS = [
     ([*TRAIN, "--set", "delta=x"], "delta = 'x'"),
     ([*TRAIN, "--set", "gamma=2"], "gamma = 2: must be a number in [0, 1]"),
     ([*TRAIN, "--set", "hidden=8"], "hidden = 8: must be a list of whole numbers"),
-    ([*TRAIN, "--set", "n_envs=3"], "steps_per_update = 1024: must be a multiple of n_envs = 3"),
+    (
+        [*TRAIN, "--set", "n_envs=3", "--set", "steps_per_update=1024"],
+        "steps_per_update = 1024: must be a multiple of n_envs = 3",
+    ),
     ([*TRAIN, "--set", "depth=3"], "depth: unknown setting"),
     (["train", "SimpleRegulator", "--set", "n_envs=3"], "n_envs: unknown setting"),
     (["train", "--config", "none.toml"], "none.toml: No such file or directory"),

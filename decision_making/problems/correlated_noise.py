@@ -45,10 +45,18 @@ def correlated(ε: Array, ρ: Array, ξ: Array) -> Array:
     return ρ * ε + np.sqrt(1 - ρ**2) * ξ
 
 
-def perturbed(π: Actor, θ: Array, s: Array, ε: Array) -> Array:
-    """The policy's actions with the noise ε. TypeError for a policy that cannot be handed its noise."""
+def drawn(live: dict[str, Array], ρ: float, k: int, π: Actor, θ: Array, s: Array, rng: np.random.Generator) -> Array:
+    """Actions of all copies; if they have k > 0 real numbers and ρ > 0, with noise that goes on from live["noise"].
+
+    TypeError for a policy that cannot be handed its noise.
+    """
+    if not (ρ and k):
+        return π(θ, s, rng)
     if not offers(π, Perturbs):
         raise TypeError(
-            f"noise_correlation: the policy must have perturbed(θ, s, ε), as a NeuralPolicy has; {π!r} has not"
+            f"noise_correlation = {ρ}: the policy must have perturbed(θ, s, ε), as a NeuralPolicy has; {π!r} has not"
         )
-    return π.perturbed(θ, s, ε)
+    length = live["length"]
+    last = live.get("noise", np.zeros((len(length), k)))
+    live["noise"] = correlated(last, correlations(ρ, length), np.asarray(rng.standard_normal(last.shape)))
+    return π.perturbed(θ, s, live["noise"])

@@ -60,8 +60,7 @@ def is_binary(space: Space[Any]) -> bool:
     """Whether flat observations are of zeros and ones alone, as those of whole numbers are."""
     from gymnasium import spaces
 
-    whole = spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary
-    return all(isinstance(leaf, whole) for leaf in leaves(space))
+    return all(isinstance(x, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary) for x in leaves(space))
 
 
 def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str = "observation") -> Array:

@@ -15,7 +15,8 @@ from decision_making.checks import Array, Named, count, count_or_zero, discount,
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
-from decision_making.problems.correlated_noise import correlated, correlations, perturbed
+from decision_making.problems.copies import begin_staggered, uncut
+from decision_making.problems.correlated_noise import drawn
 from decision_making.problems.flattening import flat_width, flattened, is_binary, last_flattened
 from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
@@ -53,23 +54,24 @@ class GymnasiumProblem:
     Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
     them. Observations are flattened to vectors, as `gymnasium.spaces.flatten` does it. The statistics for normalised
     observations and scaled rewards do not change within one `collect`, `rollouts` or estimate of a gradient, nor in a
-    search, which does not add to them.
+    search, which does not add to them. A policy's real actions are rescaled (`unit_box`), then clipped to their bounds.
+    `noise_correlation` is for `collect` and `rollouts` (see `correlated_noise`), `stagger` for `collect` alone, of
+    environments made here: it cuts the first episodes at different times (`begin_staggered`), and does not report them.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
-    "module:name" imports the module, and so runs its code. The environments of an AsyncVectorEnv in SAME_STEP mode must
-    give a fresh array at a reset: gymnasium sends the last observation after it. Raises ValueError or TypeError for an
-    unknown id, an action or observation space that is not supported, a discount outside [0, 1].
+    "module:name" imports the module, and so runs its code. An AsyncVectorEnv in SAME_STEP mode must have a fresh array
+    from a reset: gymnasium sends the last observation after it. Raises ValueError or TypeError for an unknown id, an
+    action or observation space that is not supported, a discount outside [0, 1].
     """
 
     env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
     γ: float = field(validator=discount)  # discount factor
     n_envs: int = field(default=8, kw_only=True, validator=count)  # number of copies
-    normalize_observations: bool | None = field(  # centre and scale observations; None: unless they are zeros and ones
-        default=False, kw_only=True, validator=optional(flag)
-    )
+    normalize_observations: bool | None = field(default=False, kw_only=True, validator=optional(flag))  # None: if real
     scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # divide them by the returns' deviation
     rescale_actions: bool = field(default=True, kw_only=True, validator=flag)  # -1 and 1 are the bounds of a Box
     noise_correlation: float = field(default=0.0, kw_only=True, validator=discount)  # ρ, in a quarter of the copies
+    stagger: bool = field(default=False, kw_only=True, validator=flag)  # let the copies' episodes end in turn
     seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))  # of the first reset
 
     name: str = field(init=False)  # of the environment, for messages
@@ -198,6 +200,9 @@ class GymnasiumProblem:
         """
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
+        live = self.begin()
+        if self.stagger and "staggered" not in live:
+            live["staggered"] = begin_staggered(self.env)
         return self.learn([self.observe(π, θ, steps // self.n_envs, rng)])[0]
 
     def observe(
@@ -219,7 +224,7 @@ class GymnasiumProblem:
             raw, real = live["observation"], going & ~live["skip"]
             spent += int(np.count_nonzero(~live["skip"]))
             s = self._statistics.seen(raw)
-            a = self._drawn(live, π, θ, s, rng)
+            a = drawn(live, self.noise_correlation, getattr(self.head, "k", 0), π, θ, s, rng)
             r, s_next, terminated, over = self._advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
@@ -228,9 +233,10 @@ class GymnasiumProblem:
                     live["discounted"] = live["discounted"] * self.γ + r
                 discounted.append(live["discounted"].copy())
             if over.any():
-                returns.append(live["return"][over & going])
-                lengths.append(live["length"][over & going])
-                ended.append(np.flatnonzero(over & going))
+                counted = going & uncut(self.env, over)
+                returns.append(live["return"][counted])
+                lengths.append(live["length"][counted])
+                ended.append(np.flatnonzero(counted))
                 for name in ("return", "discounted", "length"):
                     live[name][over] = 0
             taken += real
@@ -257,15 +263,6 @@ class GymnasiumProblem:
             episodes = τs.r.sum(axis=1), τs.lengths
         weights = unbiased_weights(episodes[1], np.concatenate(ended), k) if whole else None
         return Collected(τs, origin, episodes, weights, spent, observed, returned)
-
-    def _drawn(self, live: dict[str, Array], π: Actor, θ: Array, s: Array, rng: np.random.Generator) -> Array:
-        """Actions of all copies, with correlated noise if that is asked for."""
-        if not (self.noise_correlation and isinstance(self.head, heads.Gaussian)):
-            return π(θ, s, rng)
-        shape = self.n_envs, self.head.k
-        ρ = correlations(self.noise_correlation, live["length"])
-        live["noise"] = correlated(live.get("noise", np.zeros(shape)), ρ, rng.standard_normal(shape))
-        return perturbed(π, θ, s, live["noise"])
 
     def learn(self, collected: Sequence[Collected]) -> list[Trajectories]:
         """Add what was collected to the counts and statistics; its trajectories, rewards scaled if `scale_rewards`.

@@ -100,10 +100,10 @@ def unit_box(low: Array, high: Array) -> dict[str, Array]:
 
 
 def action_convention(space: Space[Array], *, rescaled: bool) -> dict[str, Array]:
-    """What is done to a policy's actions, in the shape of the space's; empty where nothing is.
+    """What is done to a policy's actions, in the shape of the environment's; empty where nothing is.
 
-    Whole ones are counted from a "start"; real ones are brought within "low" and "high", after they were rescaled by
-    the "middle" and "half" of `unit_box`, if they are.
+    Whole ones are counted from a "start". Real ones are clipped to "low" and "high"; if they are rescaled, then to
+    "middle" + "half" a before that (`unit_box`).
     """
     from gymnasium import spaces
 
@@ -113,17 +113,6 @@ def action_convention(space: Space[Array], *, rescaled: bool) -> dict[str, Array
     start = first_actions(space)
     told = isinstance(space, spaces.Box) or start.ndim > 1 or start.any()
     return {"start": start} if told else {}
-
-
-def first_actions(space: Space[Array]) -> Array:
-    """What whole actions of a space count from, in its shape."""
-    from gymnasium import spaces
-
-    if isinstance(space, spaces.Box):
-        return np.array(space.low)
-    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
-        return np.asarray(space.start)
-    return np.zeros(space.shape or (), space.dtype)
 
 
 def sent_actions(space: Space[Array], a: Array, convention: Mapping[str, Array]) -> Array:
@@ -142,10 +131,21 @@ def sent_actions(space: Space[Array], a: Array, convention: Mapping[str, Array])
 
 
 def within(a: Array, convention: Mapping[str, Array]) -> Array:
-    """Real actions (..., *shape of the space) rescaled if the convention says so, and brought within its bounds."""
+    """Real actions (..., *shape of the space) rescaled if the convention says so, and clipped to its bounds."""
     if "half" in convention:
         a = convention["middle"] + convention["half"] * a
     return np.asarray(np.clip(a, convention["low"], convention["high"]), convention["low"].dtype)
+
+
+def first_actions(space: Space[Array]) -> Array:
+    """What whole actions of a space count from, in its shape."""
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box):
+        return np.array(space.low)
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return np.asarray(space.start)
+    return np.zeros(space.shape or (), space.dtype)
 
 
 def autoreset_mode(env: Vector) -> str:

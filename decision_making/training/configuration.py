@@ -60,7 +60,7 @@ class Configuration:
                 of = "" if name not in all_settings() else f" of update = {update} on {env}"
                 raise ValueError(f"{name}: unknown setting{of}{_elsewhere(name, lines)}")
             known[name] = _checked(lines[name].check, name, value)
-        if "n_envs" in known and "steps_per_update" not in self.given:  # whole steps of every copy
+        if "n_envs" in known and "steps_per_update" not in self.given and preset is None:  # whole steps of every copy
             known["steps_per_update"] += -known["steps_per_update"] % known["n_envs"]
         if all(known[name] is None for name in ("steps", "updates", "seconds", "threshold")):
             known |= {"updates": 100} if is_textbook(known["env"]) else {"steps": 100_000}
@@ -84,18 +84,18 @@ class Configuration:
         """The arguments of `train` that stop it."""
         return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
 
-    def parts(self, *, allow_imports: bool = False, workers: int | None = None, given: Any = None) -> Parts:
+    def parts(self, *, allow_imports: bool = False, workers: int | None = None, env: Any = None) -> Parts:
         """Update, policy and first parameters for `train`. Arguments and errors are those of `problem`."""
-        return made(self.values, self.problem(allow_imports=allow_imports, workers=workers, given=given))
+        return made(self.values, self.problem(allow_imports=allow_imports, workers=workers, env=env))
 
-    def problem(self, *, allow_imports: bool = False, workers: int | None = None, given: Any = None) -> Any:
+    def problem(self, *, allow_imports: bool = False, workers: int | None = None, env: Any = None) -> Any:
         """The problem alone; with the setting `blocks` its steps are collected by `workers` processes.
 
-        `given` is the environment itself, its factory or spec, where it has no id.
+        `env` is the environment itself, its factory or spec, where it has no id (see `for_environment`).
         Raises ValueError for an unknown environment, for workers without `blocks`, and unless allow_imports is True for
         an id "module:name", because gymnasium runs the code of that module.
         """
-        return problem(self.values, allow_imports=allow_imports, workers=workers, given=given)
+        return problem(self.values, allow_imports=allow_imports, workers=workers, env_made=env)
 
 
 def _check_preset(preset: str | None, env: str, update: object) -> None:

@@ -38,4 +38,4 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
         given = {"n_envs": 1} | given
     elif isinstance(env, gymnasium.vector.VectorEnv):
         given |= {"n_envs": env.num_envs}
-    return Configuration({"env": f"{name_of(env)}()", "seed": seed, **given}).parts(given=env)
+    return Configuration({"env": f"{name_of(env)}()", "seed": seed, **given}).parts(env=env)

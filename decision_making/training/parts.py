@@ -16,8 +16,15 @@ from decision_making.training.settings import UPDATES, plain, rule_fields
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
 
+OF_THE_PROBLEM = (
+    "n_envs",
+    "normalize_observations",
+    "scale_rewards",
+    "rescale_actions",
+    "noise_correlation",
+    "stagger",
+)
 Settings = Mapping[str, Any]  # all settings of a run, checked
-OF_THE_PROBLEM = ("n_envs", "normalize_observations", "scale_rewards", "rescale_actions", "noise_correlation")
 
 
 class Parts(NamedTuple):
@@ -43,7 +50,7 @@ def check_imports(env: str, allowed: bool) -> None:
         )
 
 
-def problem(c: Settings, *, allow_imports: bool, workers: int | None, given: Any = None) -> Any:
+def problem(c: Settings, *, allow_imports: bool, workers: int | None, env_made: Any = None) -> Any:
     """The problem of a run (`Configuration.problem`)."""
     from decision_making import problems
 
@@ -52,14 +59,15 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None, given: Any
         raise ValueError(f"workers = {workers}: needs blocks of steps to share out, as in blocks = 16")
     if is_textbook(env):
         return getattr(problems, env)(γ=c["gamma"])
-    check_imports(env, allow_imports)
+    if env_made is None:
+        check_imports(env, allow_imports)
     from decision_making.problems.environments import register_environments
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
     from decision_making.training.parallel_problem import ParallelProblem
 
     register_environments()
     options = {name: c[name] for name in OF_THE_PROBLEM}
-    where = gymnasium_id(env) if given is None else given, c["gamma"]
+    where = gymnasium_id(env) if env_made is None else env_made, c["gamma"]
     if blocks:
         return ParallelProblem(*where, **options, blocks=blocks, workers=workers)
     return GymnasiumProblem(*where, **options)

@@ -76,7 +76,7 @@ class TrainedPolicy:
         x = self.action
         good = x == {} or _alike(x, {"start"}) or _bounds(x)
         if not (good and all(_suits(self.π, name, np.shape(y)) for name, y in x.items())):
-            allowed = "empty, or start, or low <= high, perhaps middle and half, of one shape, the action's"
+            allowed = "empty, or start, or low <= high, perhaps middle and half, of one shape, that of the actions"
             refuse(self, "action", x, allowed)
 
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array

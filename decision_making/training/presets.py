@@ -37,10 +37,11 @@ _USUAL: dict[str, Any] = {
     "critic_minibatch": 128,
     "advantage": "generalized",
     "normalize_advantages": True,
-    "log_sigma": 0.0,
     "gate": None,
+    "log_sigma": 0.0,
     "noise_correlation": 0.0,
     "rescale_actions": False,
+    "stagger": False,
     "normalize_observations": False,
     "scale_rewards": False,
 }

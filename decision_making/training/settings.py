@@ -115,13 +115,18 @@ COMMON: dict[str, Setting] = {
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
-    "steps_per_update": Setting(1024, count, "environment steps of a batch, of all copies together"),
+    "steps_per_update": Setting(1024, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
     "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.97, "λ of the generalized advantages"),
     "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
     "fisher_subsample": _of(
         TrustRegionPolicyOptimization, "fisher_subsample", 1.0, "share of the states in Fisher products"
     ),
-    "gate": _of(TrustRegionPolicyOptimization, "gate", 0.05),
+    "gate": _of(
+        TrustRegionPolicyOptimization,
+        "gate",
+        0.05,
+        "δ times what the critic explained, but times this at least; 1: δ",
+    ),
     "max_kl": _of(TrustRegionPolicyOptimization, "max_kl", None),
     "advantage": _of(TrustRegionPolicyOptimization, "advantage", "generalized"),
     "normalize_advantages": _of(
@@ -139,10 +144,11 @@ GYMNASIUM: dict[str, Setting] = {
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
     "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
     "noise_correlation": Setting(
-        0.0, discount, "correlation of a copy's noise from step to step, in a quarter of them"
+        0.0, discount, "correlation in time of the noise, in a quarter of the copies"
     ),
-    "rescale_actions": Setting(True, flag, "-1 and 1 are the bounds of real actions"),
-    "normalize_observations": Setting(None, optional(flag), "centre and scale observations; not given: unless binary"),
+    "rescale_actions": Setting(True, flag, "-1 and 1 of the policy are the bounds of real actions"),
+    "stagger": Setting(True, flag, "let the copies' episodes end in turn, where a time limit ends them"),
+    "normalize_observations": Setting(None, optional(flag), "centre and scale them; not given: unless all are 0 or 1"),
     "scale_rewards": Setting(True, flag, "divide rewards by the deviation of the returns"),
 }
 # further settings of runs on textbook problems
@@ -168,7 +174,7 @@ PLAIN = {
     "ε": "epsilon",
     "λ": "lambda",
     "σ": "sigma",
-}  # Greek letters
+}  # Greek letters in settings
 NOT_SETTINGS = {"clip"}  # fields of rules that a run cannot set
 OF_TRAJECTORIES = {"direction", "over_steps"}  # fields without meaning for a batch of single steps
 

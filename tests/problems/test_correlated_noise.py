@@ -102,7 +102,7 @@ def test_choices_have_no_noise_and_are_drawn_as_without():
 
 def test_policy_that_cannot_be_handed_its_noise_is_refused():
     P = GymnasiumProblem(Still, 0.9, n_envs=4, noise_correlation=0.5)
-    with pytest.raises(TypeError, match=r"noise_correlation: the policy must have perturbed"):
+    with pytest.raises(TypeError, match=r"noise_correlation = 0.5: the policy must have perturbed"):
         P.collect(LinearGaussianPolicy(), np.array([0.0, 1.0]), 8, rng=0)
 
 

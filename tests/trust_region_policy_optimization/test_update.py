@@ -976,28 +976,6 @@ def test_a_bound_given_beside_a_rule_of_another_is_refused_even_if_it_is_the_usu
             TrustRegionPolicyOptimization(P, 20, CRITIC, rule=rule, δ=δ)
 
 
-def test_a_rule_replaced_by_attrs_evolve_brings_its_own_bound():
-    P, wide = Collected(), TrustRegionUpdate.rule(0.5, 0.8)
-    for M in (TRPO(P), TRPO(P, rule="clamped"), TrustRegionPolicyOptimization(P, 20, CRITIC, rule=wide)):
-        evolved = attrs.evolve(M, rule=RestrictedPolicyUpdate.rule(0.02))
-        assert evolved.δ == evolved.update_rule.ε == 0.02
-        assert attrs.evolve(evolved, n=7).δ == 0.02
-        assert attrs.evolve(evolved, rule="natural").update_rule.ε == 0.01
-    asked = attrs.evolve(TrustRegionPolicyOptimization(P, 20, CRITIC, δ=0.03), rule="natural")
-    assert asked.δ == asked.update_rule.ε == 0.03  # a bound that was asked for stays, and stays in the way
-    with pytest.raises(ValueError, match=r"δ = 0.03.*left out, or the rule's ε = 0.5"):
-        attrs.evolve(asked, rule=wide)
-    assert attrs.evolve(asked, rule=wide, **{"δ": None}).δ == 0.5
-
-
-def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
-    P = Collected()
-    made = TrustRegionPolicyOptimization(P, 20, CRITIC, 0.03), TrustRegionPolicyOptimization(P, 20, CRITIC, delta=0.03)
-    for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
-        assert M.δ == 0.03
-        assert "δ=0.03" in repr(M)
-
-
 def a_gated_step(rule, V, *, gate, δ=0.05, targets=None):
     """A step on a batch of single steps without discount, so that the targets are the rewards; V are the critic's."""
     rng = np.random.default_rng(11)
@@ -1057,3 +1035,25 @@ def test_gate_leaves_rules_without_a_bound_as_they_are(rule):
 def test_gate_that_is_no_share_is_refused(gate):
     with pytest.raises(ValueError, match="gate = "):
         TrustRegionPolicyOptimization(Collected(), 10, CRITIC, gate=gate)
+
+
+def test_a_rule_replaced_by_attrs_evolve_brings_its_own_bound():
+    P, wide = Collected(), TrustRegionUpdate.rule(0.5, 0.8)
+    for M in (TRPO(P), TRPO(P, rule="clamped"), TrustRegionPolicyOptimization(P, 20, CRITIC, rule=wide)):
+        evolved = attrs.evolve(M, rule=RestrictedPolicyUpdate.rule(0.02))
+        assert evolved.δ == evolved.update_rule.ε == 0.02
+        assert attrs.evolve(evolved, n=7).δ == 0.02
+        assert attrs.evolve(evolved, rule="natural").update_rule.ε == 0.01
+    asked = attrs.evolve(TrustRegionPolicyOptimization(P, 20, CRITIC, δ=0.03), rule="natural")
+    assert asked.δ == asked.update_rule.ε == 0.03  # a bound that was asked for stays, and stays in the way
+    with pytest.raises(ValueError, match=r"δ = 0.03.*left out, or the rule's ε = 0.5"):
+        attrs.evolve(asked, rule=wide)
+    assert attrs.evolve(asked, rule=wide, **{"δ": None}).δ == 0.5
+
+
+def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
+    P = Collected()
+    made = TrustRegionPolicyOptimization(P, 20, CRITIC, 0.03), TrustRegionPolicyOptimization(P, 20, CRITIC, delta=0.03)
+    for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
+        assert M.δ == 0.03
+        assert "δ=0.03" in repr(M)
