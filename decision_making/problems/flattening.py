@@ -96,9 +96,9 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return x.reshape(*batch, -1)
     start, n = (np.ravel(y) for y in (space.start, space.n if isinstance(space, spaces.Discrete) else space.nvec))
+    if x.dtype.kind not in "iub" or ((x.reshape(-1, len(n)) < start) | (x.reshape(-1, len(n)) >= start + n)).any():
+        raise ValueError(f"{what} is not in {space}: {x.tolist()}")
     x = x.reshape(*batch, len(n)) - start
-    if x.dtype.kind not in "iu" or ((x < 0) | (x >= n)).any():
-        raise ValueError(f"{what} is not in {space}: {(x + start).tolist()}")
     return np.concatenate([x[..., i, None] == np.arange(k) for i, k in enumerate(n)], axis=-1).astype(np.float32)
 
 

@@ -260,3 +260,12 @@ def test_text_or_one_of_that_is_none_is_named(space, x):
         x = "äöü"
     with pytest.raises(ValueError, match=r"^observation is not in "):
         flattened(space, x)
+
+
+@pytest.mark.parametrize("x", [None, "x", 1.0, np.nan, 4, -3, np.array(2.5)])
+def test_whole_number_that_is_none_is_named(x):
+    """None from an environment that had failed came out as a TypeError about NoneType and int."""
+    with pytest.raises(ValueError, match=r"^observation is not in Discrete\(4, start=-2\)"):
+        flattened(spaces.Discrete(4, start=-2), x)
+    assert flattened(spaces.Discrete(4, start=-2), np.int8(1)).tolist() == [0, 0, 0, 1]
+    assert flattened(spaces.Discrete(2), True).tolist() == [0, 1]
