@@ -300,4 +300,7 @@ def _mean_of_the_others(x: Array) -> Array:
     """For each trajectory the mean over all others, (m, ...); ValueError if there are none."""
     if len(x) < 2:
         raise ValueError(f"τs holds {len(x)} trajectory: leave_one_out needs at least 2")
-    return (x.sum(axis=0, keepdims=True) - x) / (len(x) - 1)
+    others = np.zeros_like(x)  # the sum less one's own would cancel where that is nearly all of it
+    others[1:] = np.cumsum(x[:-1], axis=0)
+    others[:-1] += np.cumsum(x[:0:-1], axis=0)[::-1]
+    return others / (len(x) - 1)
