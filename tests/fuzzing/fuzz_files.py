@@ -71,8 +71,36 @@ NUMBERS = (
     *(float("nan"), float("inf"), -float("inf"), 1e400, True, False, None),
 )
 TEXTS = (
-    *("", "x", "θ", "ϑ", "\x00", "\x1b[31m", "\u202e", "=1+1", "../x", "/etc/passwd", "a" * 300, "\n", '"', "'", "\\"),
-    *("NaN", "1e999", "SimpleRegulator", "CartPole-v1", "os:system", "module:Env-v0", "None", "\ufeff", "ﬁ", "𝒪", "é"),
+    *(
+        "",
+        "x",
+        "θ",
+        chr(0x3D1),
+        "\x00",
+        "\x1b[31m",
+        "\u202e",
+        "=1+1",
+        "../x",
+        "/etc/passwd",
+        "a" * 300,
+        "\n",
+        '"',
+        "'",
+        "\\",
+    ),
+    *(
+        "NaN",
+        "1e999",
+        "SimpleRegulator",
+        "CartPole-v1",
+        "os:system",
+        "module:Env-v0",
+        "None",
+        "\ufeff",
+        chr(0xFB01),
+        chr(0x1D4AA),
+        "é",
+    ),
 )
 NAMES = ("θ", "φ", "rows", "returns", "meta.json", "x", "problem.steps", "problem.observed_mean", "action.low", "β")
 

@@ -45,15 +45,15 @@ def baseline_subtraction(τs, γ, score, n, *, ratio_of_means=False, leave_one_o
     m = len(τs)
     above, below, plain = np.zeros((m, n)), np.zeros((m, n)), []
     for i, τ in enumerate(τs):
-        ℓ = [γ**k * score(s, a) for k, (s, a, _) in enumerate(τ)]
+        weighted = [γ**k * score(s, a) for k, (s, a, _) in enumerate(τ)]
         L = to_go_local(τ, γ)
         for k in range(len(τ)):
-            above[i] += ℓ[k] ** 2 * L[k]
-            below[i] += ℓ[k] ** 2
-        plain.append((ℓ, L))
+            above[i] += weighted[k] ** 2 * L[k]
+            below[i] += weighted[k] ** 2
+        plain.append((weighted, L))
     none = 3e-30 * below.max(axis=0)  # squares of scores that are 0 but for rounding
     g = np.zeros(n)
-    for i, (ℓ, L) in enumerate(plain):
+    for i, (weighted, L) in enumerate(plain):
         others = [j for j in range(m) if not (leave_one_out and j == i)]
         base = np.zeros(n)
         for c in range(n):
@@ -64,7 +64,7 @@ def baseline_subtraction(τs, γ, score, n, *, ratio_of_means=False, leave_one_o
                 ratios = [above[j, c] / below[j, c] if below[j, c] > none[c] else 0.0 for j in others]
                 base[c] = sum(ratios) / len(others)
         for k in range(len(L)):
-            g = g + ℓ[k] * (L[k] - base)
+            g = g + weighted[k] * (L[k] - base)
     return g / m
 
 
