@@ -131,7 +131,7 @@ def test_installed_package_is_the_one_imported(installed, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", ["7", "10", "11", "12", "13", "trpo"])
+@pytest.mark.parametrize("number", ["7", "10", "11", "12", "13", "14", "E", "trpo"])
 def test_chapters_run_from_the_installed_package(number, installed, tmp_path):
     said = run(installed / "decision-making", "chapter", number, "--fast", "--out", "drawn", cwd=tmp_path)
     assert "rows agree" in said

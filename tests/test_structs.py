@@ -169,6 +169,7 @@ def structs():
 
 INSIDE = {  # made where speed counts, and by the library alone: plain attrs classes
     *("At", "Batch", "Change", "CriticsSurrogate", "Functions", "GradientOnly", "Named", "NeuralAt", "Point"),
+    *("Best", "Paths"),
     *("BatchPoint", "BatchStart", "PointSimulatedAgain", "RegulatorExpectation", "Start", "StartSimulatedAgain"),
     *(
         "Surrogate",

@@ -12,7 +12,7 @@ from decision_making.cli.messages import debugging, fail
 
 
 def chapter(
-    number: Annotated[str, typer.Argument(help="Number of the chapter in the book, or trpo.")],
+    number: Annotated[str, typer.Argument(help="Number of the chapter in the book, E for appendix E, or trpo.")],
     fast: Annotated[bool, typer.Option("--fast", help="Fewer samples, in a few seconds.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the figures.")] = Path("figures"),
     figure: Annotated[

@@ -13,6 +13,7 @@ from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
+from decision_making.problems.sliding_tiles import SlidingTilePuzzle
 from decision_making.problems.twenty_forty_eight import TwentyFortyEight
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
     "SimpleRegulator",
+    "SlidingTilePuzzle",
     "StraightLineHexWorld",
     "Tiger",
     "TwentyFortyEight",

@@ -22,6 +22,7 @@ from decision_making.checks import (
     refuse,
     shrink_factor,
 )
+from decision_making.intervals import mean_interval
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problem import RNG, HasStart, Simulable, offers
@@ -31,7 +32,6 @@ from decision_making.simulation import simulate
 from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from decision_making.training.entries import FLOAT32, of_kind, plain_array
-from decision_making.training.intervals import mean_interval
 
 if TYPE_CHECKING:
     from decision_making.problems.gymnasium_problem import GymnasiumProblem

@@ -9,25 +9,44 @@ import pytest
 
 from decision_making import (
     POMDP,
+    QMDP,
     AdaptiveInjectionParticleFilter,
     AlphaVectorPolicy,
     ConditionalPlan,
     ExtendedKalmanFilter,
+    FastInformedBound,
+    FreudenthalTriangulation,
     GaussianModel,
     InjectionParticleFilter,
     KalmanFilter,
     LinearGaussianModel,
     LookaheadAlphaVectorPolicy,
     ParticleFilter,
+    PointBasedValueIteration,
+    RandomizedPointBasedValueIteration,
     RejectionParticleFilter,
+    SawtoothHeuristicSearch,
+    SawtoothIteration,
+    SawtoothPolicy,
+    TriangulatedIteration,
+    TriangulatedPolicy,
     UnscentedKalmanFilter,
     alphavector,
+    alphavector_iteration,
+    baws_lowerbound,
     belief_rollouts,
+    belief_simplex,
+    belief_vertices,
+    blind_lowerbound,
     evaluate_plan,
+    exploratory_belief_expansion,
     find_dominating,
     find_maximal_belief,
     greedy,
     lookahead,
+    random_belief_expansion,
+    randstep,
+    solve,
     unscented_transform,
     update,
     utility,
@@ -157,5 +176,43 @@ FED = ConditionalPlan(0)
     ],
 )
 def test_wrong_plans_and_vectors_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+SEEN = BABY.mdp
+TIED = SawtoothPolicy(BABY, [0.0, 0.0], np.empty((0, 2)), [])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: QMDP(0), ValueError, "QMDP.k_max = 0"),
+        (lambda: FastInformedBound(1, start="above"), ValueError, "start = 'above': must be one of 'zeros', 'bound'"),
+        (lambda: solve(QMDP(1), SEEN), TypeError, "must be a POMDP"),
+        (lambda: update(BABY, 3, [[0.0, 0.0]]), TypeError, "M = 3: must be QMDP or FastInformedBound"),
+        (lambda: alphavector_iteration(BABY, 3, [[0.0, 0.0]]), TypeError, "M = 3: must be QMDP or FastInformedBound"),
+        (lambda: baws_lowerbound(SEEN), TypeError, "must be a POMDP"),
+        (lambda: blind_lowerbound(BABY, 0), ValueError, "k_max = 0"),
+        (lambda: solve(PointBasedValueIteration([[0.5, 0.6]], 1), BABY), ValueError, "must be probabilities"),
+        (lambda: solve(RandomizedPointBasedValueIteration([[1.0]], 1), BABY), ValueError, "b has shape (1, 1)"),
+        (lambda: random_belief_expansion(BABY, np.empty((0, 2))), ValueError, "B is empty"),
+        (lambda: exploratory_belief_expansion(BABY, np.empty((0, 2))), ValueError, "B is empty"),
+        (lambda: randstep(BABY, [0.5, 0.5], 3), ValueError, "a runs from 3 to 3"),
+        (lambda: randstep(BABY, [0.5, 0.6], 0), ValueError, "must be probabilities"),
+        (lambda: SawtoothPolicy(BABY, [0.0], np.empty((0, 2)), []), ValueError, "finite, (2,), (K, 2) and (K,)"),
+        (lambda: SawtoothPolicy(BABY, [0.0, 0.0], [[0.5, 0.6]], [1.0]), ValueError, "must be probabilities"),
+        (lambda: TIED([0.5, 0.6]), ValueError, "must be probabilities"),
+        (lambda: SawtoothIteration([0.0, 0.0], [[0.5, 0.5]], 0), ValueError, "k_max = 0"),
+        (lambda: SawtoothHeuristicSearch([0.5, 0.5], 0.0, 1, 1, 1), ValueError, "δ = 0.0"),
+        (lambda: solve(SawtoothHeuristicSearch([1.0], 0.1, 1, 1, 1), BABY), ValueError, "b has shape (1,)"),
+        (lambda: FreudenthalTriangulation(2, 0), ValueError, "m = 0"),
+        (lambda: belief_simplex(FreudenthalTriangulation(2, 2), [1.0]), ValueError, "b has shape (1,)"),
+        (lambda: belief_vertices(FreudenthalTriangulation(0, 2)), ValueError, "n = 0"),
+        (lambda: TriangulatedPolicy(BABY, 2, [0.0]), ValueError, "finite, one for each of 3 vertices"),
+        (lambda: TriangulatedIteration(2, 1, start="x"), ValueError, "start = 'x'"),
+    ],
+)
+def test_wrong_bounds_are_named(call, error, named):
     with pytest.raises(error, match=re.escape(named)):
         call()

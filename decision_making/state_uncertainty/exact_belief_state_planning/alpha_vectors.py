@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from attrs import field
@@ -13,6 +13,8 @@ from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint
 from decision_making.sampling import indices
 from decision_making.structs import struct
 from decision_making.verbs import greedy, lookahead, utility
+
+Bound: TypeAlias = Literal["lower", "upper"] | None
 
 AlphaVectors: TypeAlias = Array
 """Γ: one α-vector a row, (k, S); the utility of a belief is max_α α·b."""
@@ -48,6 +50,7 @@ class AlphaVectorPolicy(_HasVectors):
     P: POMDP  # problem
     Γ: AlphaVectors = field(converter=vectors, repr=brief)  # α-vectors (k, S)
     a: Array = field(converter=np.asarray, repr=brief)  # action of each vector (k,), indices into P.A
+    bound: Bound = field(default=None, kw_only=True)  # whether max α·b bounds the best utility, and from where
 
     def __attrs_post_init__(self) -> None:
         self._check()
@@ -69,6 +72,8 @@ class LookaheadAlphaVectorPolicy(_HasVectors):
 
     P: POMDP  # problem
     Γ: AlphaVectors = field(converter=vectors, repr=brief)  # α-vectors (k, S)
+    bound: Bound = field(default=None, kw_only=True)  # whether max α·b bounds the best utility, and from where
+    found: Any = field(default=None, kw_only=True, repr=False)  # what a search says of its end, if one made the policy
 
     def __attrs_post_init__(self) -> None:
         self._check()
