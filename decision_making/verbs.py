@@ -171,6 +171,42 @@ def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterato
     unknown(generations, "M", M)
 
 
+@singledispatch
+def forward_search(P: object, s: object, d: int, U: object, **options: Any) -> Any:
+    """The best action in s and its utility, by looking d steps ahead along every path (algorithm 9.2, appendix E).
+
+    U is the leaf value, a function of states. Gives the pair (a, u); the action is the first of equally good ones.
+    On a `Search` transitions are deterministic and rewards undiscounted; where d = 0 or s has no action, a is None.
+
+    Raises TypeError for a P that is not known, ValueError where the search would not fit in memory.
+    """
+    unknown(forward_search, "P", P)
+
+
+@singledispatch
+def branch_and_bound(P: object, s: object, d: int, Ulo: object, Qhi: object, **options: Any) -> Any:
+    """`forward_search` with leaf value Ulo that leaves out what cannot be better (algorithm 9.3, appendix E).
+
+    Qhi(s, a) is an upper bound of the utility of action a in s; where it is not one, the answer may be wrong.
+    """
+    unknown(branch_and_bound, "P", P)
+
+
+@singledispatch
+def dynamic_programming(P: object, s: object, d: int, U: object, **options: Any) -> Any:
+    """The pair (a, u) of `forward_search`, visiting each state at most once for each number of steps (appendix E)."""
+    unknown(dynamic_programming, "P", P)
+
+
+@singledispatch
+def heuristic_search(P: object, s: object, d: int, Uhi: object, U: object, **options: Any) -> Any:
+    """`dynamic_programming` that leaves out what cannot be better by the upper bound Uhi(s) (appendix E).
+
+    Uhi(s) is at least the utility of s with up to d steps to go; where it is not, the answer may be wrong.
+    """
+    unknown(heuristic_search, "P", P)
+
+
 def unknown(verb: Any, name: str, x: object) -> NoReturn:
     """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
