@@ -207,6 +207,30 @@ def heuristic_search(P: object, s: object, d: int, Uhi: object, U: object, **opt
     unknown(heuristic_search, "P", P)
 
 
+@singledispatch
+def plan(M: object, s: object, *, rng: RNG = None) -> Any:
+    """What the online search M finds in the state s, or in each state of a batch: a `Plan` (chapter 9).
+
+    Its action is what M(s) returns. rng replaces the search's own random numbers. Raises TypeError for an M that is not
+    known, ValueError for states that the problem does not have.
+    """
+    unknown(plan, "M", M)
+
+
+@singledispatch
+def explain(x: object, *given: Any, **options: Any) -> str:
+    """One paragraph, in plain words, on what was done and why.
+
+    explain(taken)
+        Of a `Step` of chapter 12: moved or not and why, divergence and its bound, improvement, θ, the critic.
+    explain(search, s, rng=None), explain(found)
+        Of an online search in the state s, or of a `Plan` (chapter 9): what was visited, why the action was chosen.
+
+    Raises TypeError for what is not known.
+    """
+    unknown(explain, "x", x)
+
+
 def unknown(verb: Any, name: str, x: object) -> NoReturn:
     """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
