@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief
+from decision_making.checks import Array, Named, brief, discount
 from decision_making.mdp import SparseTable, Table, is_sparse
 from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTerminal, Simulable, offers
 from decision_making.sampling import GuideTable, indices, sparse_cumulative
@@ -252,7 +252,7 @@ class BatchModel(Model):
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "γ", self.P.γ)
-        object.__setattr__(self, "n_actions", len(self.P.A))
+        object.__setattr__(self, "n_actions", len(self.P.A) if offers(self.P, HasActions) else 0)
 
     def rows(self, s: Any) -> tuple[Array, bool]:
         """The states as an array, with a first axis for the batch."""
@@ -371,28 +371,29 @@ def axes_of_a_state(P: Any) -> int | None:
     return None if bounds is None else np.ndim(bounds[0])
 
 
-def model_of(P: Any, M: object, *, exact: bool) -> Model:
-    """P as the search M asks it; `exact` where M needs all successors.
+def model_of(P: Any, M: object, *, exact: bool, listed: bool = True) -> Model:
+    """P as the search M asks it; `exact` where M needs all successors, `listed` where it tries the actions of P.A.
 
     Raises TypeError, naming what is missing and which searches would do without it.
     """
-    if not offers(P, HasActions):
-        _refuse(P, M, "a list of actions A", "no search of chapter 9 does without")
-    if len(P.A) == 0:
-        raise ValueError(f"{type(M).__name__}.P = {brief(P)}: must have at least one action")
     if not hasattr(P, "γ"):
-        _refuse(P, M, "a discount γ", "no search of chapter 9 does without")
+        _refuse(P, M, "discount γ", "a problem is an MDP, or a struct with γ, A and TR(s, a, rng)")
+    discount(M, Named("P.γ"), P.γ)
+    if listed and not offers(P, HasActions):
+        _refuse(P, M, "list of actions A", "ProgressiveWidening takes propose(s, rng) instead")
+    if listed and len(P.A) == 0:
+        raise ValueError(f"{type(M).__name__}.P = {brief(P)}: must have at least one action in A")
     if isinstance(getattr(P, "T", None), Table | SparseTable) or (offers(P, Enumerable) and len(P.S)):
         return FiniteModel(P)
     if exact and not offers(P, HasSuccessors):
         _refuse(
             P,
             M,
-            "a model: neither T and R over lists S and A nor successors(s, a)",
+            "model: neither T and R over lists S and A nor successors(s, a)",
             "RolloutLookahead, SparseSampling and MonteCarloTreeSearch need only TR(s, a, rng)",
         )
     if not exact and not offers(P, Simulable):
-        _refuse(P, M, "a sampler TR(s, a, rng) and no model T", "ForwardSearch needs only successors(s, a)")
+        _refuse(P, M, "sampler TR(s, a, rng) and no model T", "ForwardSearch needs only successors(s, a)")
     return BatchModel(P, axes_of_a_state(P))
 
 

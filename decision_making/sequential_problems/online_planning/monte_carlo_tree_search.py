@@ -16,7 +16,7 @@ from decision_making.sequential_problems.online_planning.one_tree import OneTree
 from decision_making.sequential_problems.online_planning.packed import compact
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
 from decision_making.sequential_problems.online_planning.sizes import check_size
-from decision_making.sequential_problems.online_planning.trees import HashTable, Trees
+from decision_making.sequential_problems.online_planning.trees import Trees
 from decision_making.structs import struct
 from decision_making.verbs import plan
 
@@ -66,6 +66,7 @@ class MonteCarloTreeSearch(OnlinePlanner):
     exact = False
 
     def __attrs_post_init__(self) -> None:
+        OnlinePlanner.__attrs_post_init__(self)
         if (self.N or self.Q) and not isinstance(self._model, FiniteModel):
             refuse(self, "N", self.N, "None, for a problem that does not list its states S")
         if set(self.N or ()) != set(self.Q or ()):
@@ -191,5 +192,3 @@ def statistics(found: Plan, row: int = 0) -> tuple[dict[tuple[Any, Any], float],
             N[pair], Q[pair] = float(looked[0][a]), float(looked[1][a]) if looked[0][a] > 0 else 0.0
     return N, Q
 
-
-__all__ = ["HashTable", "MonteCarloTreeSearch", "merged_roots", "plan_by_tree_search", "statistics"]

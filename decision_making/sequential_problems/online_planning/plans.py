@@ -45,9 +45,13 @@ class OnlinePlanner:
 
     exact = True  # whether the search needs all successors, not only samples of them
 
-    @_model.default
-    def _ask(self) -> Model:
-        return model_of(self.P, self, exact=self.exact)
+    @property
+    def listed(self) -> bool:
+        """Whether it tries the actions of the list P.A."""
+        return True
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_model", model_of(self.P, self, exact=self.exact, listed=self.listed))
 
     def __call__(self, s: State, rng: RNG = None) -> Action:
         """The action in s, or an array of actions for a batch of states; rng replaces the search's own generator."""
