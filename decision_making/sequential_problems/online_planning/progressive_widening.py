@@ -12,7 +12,7 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.packed import compact
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.structs import struct
@@ -183,9 +183,9 @@ def plan_by_widening(M: ProgressiveWidening, s: State, *, rng: RNG = None) -> Pl
     Q = np.where(N > 0, trees.sums[trees.root] / np.maximum(N, 1), -np.inf)
     Q[trees.ended[trees.root]] = 0.0
     j = Q.argmax(axis=1)
-    found = planned(M, states, Q, single, N=N, visits=trees.used, tree=trees, a=np.zeros(len(words), np.intp))
     a = np.zeros(len(words), np.intp) if trees.a is None else trees.a[trees.root, j]
     a = model.action(a) if M.propose is None else a
     u = Q[np.arange(len(words)), j]
-    return Plan(M, states, a[0] if single else a, float(u[0]) if single else u, *(found.Q, found.N, found.visits, trees))
-
+    if single:
+        return Plan(M, s, a[0], float(u[0]), Q[0], N[0], int(trees.used[0]), trees)
+    return Plan(M, s, a, u, Q, N, trees.used, trees)
