@@ -127,7 +127,7 @@ def legal(words: Array) -> Array:
 @cache
 def one_tables() -> tuple[list[int], list[float], list[int], list[int], list[int]]:
     """The tables as lists, which are quicker to ask for one entry."""
-    return tuple(x.tolist() for x in (*line_tables(), *empty_cells()))  # type: ignore[return-value]
+    return tuple(x.tolist() for x in (*line_tables(), *empty_cells()))
 
 
 def one_transposed(word: int) -> int:

@@ -2,7 +2,7 @@
 
 Every struct is called with a state and gives an action; with a batch of states, an action for each. `plan(M, s)` gives
 a `Plan`, which holds the utility and what else the search found, and `explain(M, s)` says it in words. What a search
-would ask too much memory for is refused before it begins, as `TooLarge`, with its size.
+would ask too much memory for is refused before it begins, as `TooLargeError`, with its size.
 """
 
 from decision_making.sequential_problems.online_planning.branch_and_bound import BranchAndBound
@@ -30,7 +30,7 @@ from decision_making.sequential_problems.online_planning.rollouts import (
     randstep,
     rollout,
 )
-from decision_making.sequential_problems.online_planning.sizes import TooLarge
+from decision_making.sequential_problems.online_planning.sizes import TooLargeError
 from decision_making.sequential_problems.online_planning.sparse_sampling import SparseSampling, sparse_sampling
 from decision_making.verbs import branch_and_bound, explain, forward_search, plan
 
@@ -49,7 +49,7 @@ __all__ = [
     "RolloutEstimate",
     "RolloutLookahead",
     "SparseSampling",
-    "TooLarge",
+    "TooLargeError",
     "branch_and_bound",
     "explain",
     "extract_policy",

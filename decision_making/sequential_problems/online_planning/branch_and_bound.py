@@ -69,9 +69,7 @@ class _Search:
         if key not in self.asked:
             edges = self.model.edges(s)
             cut = np.searchsorted(edges.pair, np.arange(A + 1))
-            each = [
-                [(float(edges.p[e]), edges.s_next[e : e + 1]) for e in range(cut[a], cut[a + 1])] for a in range(A)
-            ]
+            each = [[(float(edges.p[e]), edges.s_next[e : e + 1]) for e in range(cut[a], cut[a + 1])] for a in range(A)]
             bounds = upper_bounds(self.M.Qhi, self.model, s)
             bounds = np.where(np.isneginf(edges.r[0]), -np.inf, bounds)
             order = sorted(range(A), key=lambda a: -bounds[a])

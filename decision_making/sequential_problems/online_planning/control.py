@@ -13,7 +13,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from attrs import field
-from autograd import jacobian
+from autograd import grad
 
 from decision_making.checks import Array, count, discount, function, numbers, one_of, optional, refuse
 from decision_making.problem import RNG, State
@@ -22,6 +22,18 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 FEASIBLE = 1e-6  # largest violation of a constraint that counts as none
+
+
+def _low(x: Any) -> Array:
+    return np.atleast_1d(numbers(x, "low"))
+
+
+def _high(x: Any) -> Array:
+    return np.atleast_1d(numbers(x, "high"))
+
+
+def _noise(x: Any) -> Array:
+    return numbers(x, "ε")
 
 
 @struct(repr=False)
@@ -46,8 +58,8 @@ class ModelPredictiveControl:
 
     Called with s it gives the first action; asked again after each step it is receding-horizon control. low <= a <=
     high in every component, and `constraint(s)` >= 0 in all states on the way. The problem is convex, and its optimum
-    certain, where R and R_end are concave, T is linear and each constraint is concave in s. A batch of states is planned
-    for state by state.
+    certain, where R and R_end are concave, T is linear and each constraint is concave in s. A batch is planned for
+    state by state.
 
     Raises ValueError where no start ends in a plan that keeps the constraints to within 1e-6.
     """
@@ -55,8 +67,8 @@ class ModelPredictiveControl:
     T: Any = field(validator=function)  # (s, a) -> s_next, on batches (..., n) and (..., k)
     R: Any = field(validator=function)  # (s, a) -> reward (...)
     d: int = field(validator=count)  # number of actions
-    low: Array = field(converter=lambda x: np.atleast_1d(numbers(x, "low")))  # least action (k,)
-    high: Array = field(converter=lambda x: np.atleast_1d(numbers(x, "high")))  # largest action (k,)
+    low: Array = field(converter=_low)  # least action (k,)
+    high: Array = field(converter=_high)  # largest action (k,)
     γ: float = field(default=1.0, kw_only=True, validator=discount)  # discount factor
     R_end: Any = field(default=None, kw_only=True, validator=optional(function))  # s -> value of the last state (...)
     constraint: Any = field(default=None, kw_only=True, validator=optional(function))  # s -> (..., j), to be >= 0
@@ -85,10 +97,11 @@ class MultiforecastControl(ModelPredictiveControl):
 
     With `sequences="one"` all forecasts share one sequence, whose worst return is maximised (9.6); with "own" each has
     its own, of equal first actions, and the mean return is maximised (9.7): the first action then knows that the
-    later ones will know more. For s' ~ N(T_s s + T_a a, Σ) draw ε (m, d, n) once from N(0, Σ) and add it (example 9.11).
+    later ones will know more. For s' ~ N(T_s s + T_a a, Σ) draw ε (m, d, n) once from N(0, Σ) and add it: example
+    9.11.
     """
 
-    ε: Array = field(default=None, kw_only=True, converter=lambda x: numbers(x, "ε"))  # noise (m, d, ...)
+    ε: Array = field(default=None, kw_only=True, converter=_noise)  # noise (m, d, ...)
     sequences: str = field(default="one", kw_only=True, validator=one_of("one", "own"))  # of actions
 
     def __attrs_post_init__(self) -> None:
@@ -120,29 +133,30 @@ class _Program:
         return not self.own and self.M.scenarios[0] > 1
 
     def actions(self, x: Array) -> Any:
-        """Actions (m, d, k) of every scenario."""
-        M, k = self.M, len(self.M.low)
+        """Actions (..., m, d, k) of every scenario, of plans x (..., n)."""
+        M, k, lead = self.M, len(self.M.low), np.shape(x)[:-1]
         m = M.scenarios[0]
         if not self.own:
-            sequence = anp.reshape(x[: M.d * k], (1, M.d, k))
-            return anp.concatenate([sequence] * m, axis=0) if m > 1 else sequence
-        first, rest = anp.reshape(x[:k], (1, 1, k)), anp.reshape(x[k:], (m, M.d - 1, k))
-        return anp.concatenate([anp.concatenate([first] * m, axis=0), rest], axis=1)
+            sequence = anp.reshape(x[..., : M.d * k], (*lead, 1, M.d, k))
+            return anp.concatenate([sequence] * m, axis=-3) if m > 1 else sequence
+        first = anp.concatenate([anp.reshape(x[..., :k], (*lead, 1, 1, k))] * m, axis=-3)
+        return anp.concatenate([first, anp.reshape(x[..., k:], (*lead, m, M.d - 1, k))], axis=-2)
 
     def states(self, a: Any) -> list[Any]:
-        """The d + 1 states on the way, each (m, n)."""
-        M = self.M
-        m, ε = M.scenarios
-        s = [anp.array(np.tile(self.s, (m, 1)))]
+        """The d + 1 states on the way, each (..., m, n)."""
+        M, ε = self.M, self.M.scenarios[1]
+        s = [np.broadcast_to(self.s, (*a.shape[:-2], len(self.s)))]
         for k in range(M.d):
-            s.append(M.T(s[-1], a[:, k]) if ε is None else M.T(s[-1], a[:, k], ε[:, k]))
+            s.append(M.T(s[-1], a[..., k, :]) if ε is None else M.T(s[-1], a[..., k, :], ε[:, k]))
         return s
 
     def returns(self, x: Array) -> Any:
-        """The return of each scenario (m,)."""
-        M, a = self.M, self.actions(x)
-        s = self.states(a)
-        u = sum(M.γ**k * M.R(s[k], a[:, k]) for k in range(M.d))
+        """The return of each scenario (..., m)."""
+        return self._returns(self.actions(x))
+
+    def _returns(self, a: Any) -> Any:
+        M, s = self.M, self.states(a)
+        u = sum(M.γ**k * M.R(s[k], a[..., k, :]) for k in range(M.d))
         return u if M.R_end is None else u + M.γ**M.d * M.R_end(s[-1])
 
     def cost(self, x: Array) -> Any:
@@ -150,11 +164,21 @@ class _Program:
         return -x[-1] if self.worst else -anp.mean(self.returns(x))
 
     def slack(self, x: Array) -> Any:
-        """What must not be negative, flat."""
-        parts = [self.returns(x) - x[-1]] if self.worst else []
+        """What must not be negative, (..., J)."""
+        a = self.actions(x)
+        parts = [self._returns(a) - x[..., -1:]] if self.worst else []
         if self.M.constraint is not None:
-            parts += [anp.ravel(self.M.constraint(s)) for s in self.states(self.actions(x))]
-        return anp.concatenate(parts)
+            for s in self.states(a):
+                found = self.M.constraint(s)
+                found = found if found.ndim > np.ndim(x) else found[..., None]  # one number, or several
+                parts.append(anp.reshape(found, (*np.shape(x)[:-1], -1)))
+        return anp.concatenate(parts, axis=-1)
+
+    def slopes(self, x: Array) -> Array:
+        """The derivatives of `slack` (J, n), by one reverse pass over J copies of x."""
+        J = len(self.slack(x))
+        each = np.arange(J)
+        return np.asarray(grad(lambda X: anp.sum(self.slack(X)[each, each]))(np.tile(x, (J, 1))))
 
     def bounds(self) -> list[tuple[float, float]]:
         """Of each entry of x."""
@@ -182,8 +206,8 @@ def _solve(program: _Program, rng: np.random.Generator) -> tuple[Array, int]:
     constrained = program.worst or program.M.constraint is not None
     given: list[dict[str, Any]] = []
     if constrained:
-        given.append({"type": "ineq", "fun": program.slack, "jac": jacobian(program.slack)})
-    slope: Callable[[Array], Array] = jacobian(program.cost)
+        given.append({"type": "ineq", "fun": program.slack, "jac": program.slopes})
+    slope: Callable[[Array], Array] = grad(program.cost)
     found: list[tuple[float, Array]] = []
     nearest = np.inf
     for x in program.guesses(rng):
@@ -195,7 +219,7 @@ def _solve(program: _Program, rng: np.random.Generator) -> tuple[Array, int]:
                 bounds=program.bounds(),
                 constraints=given,
                 method="SLSQP",
-                options={"maxiter": 500, "ftol": 1e-12},
+                options={"maxiter": 500, "ftol": 1e-10},
             ).x
             end = np.clip(end, *np.array(program.bounds()).T)
             violation = max(0.0, -float(np.min(program.slack(end)))) if constrained else 0.0
@@ -225,7 +249,9 @@ def plan_control(M: ModelPredictiveControl, s: State, *, rng: RNG = None) -> Con
         a = np.asarray(program.actions(best))
         path = np.stack([np.asarray(y) for y in program.states(a)], axis=1)
         u = float(np.min(program.returns(best)) if program.worst else np.mean(program.returns(best)))
-        parts.append((a[0, 0], u, a if program.own else a[0], path if M.scenarios[1] is not None else path[0], feasible))
+        parts.append(
+            (a[0, 0], u, a if program.own else a[0], path if M.scenarios[1] is not None else path[0], feasible)
+        )
     if states.ndim == 1:
         return ControlPlan(M, states, *parts[0])
     return ControlPlan(M, states, *(np.array(x) for x in zip(*parts, strict=True)))

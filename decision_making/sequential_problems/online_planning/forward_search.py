@@ -33,7 +33,7 @@ class ForwardSearch(OnlinePlanner):
 
     Exact: the value is that of d sweeps of value iteration from U. Time and memory are proportional to the states that
     can be reached, which for d steps without equal states among them are (A K)^d with K successors of each action.
-    Raises `TooLarge` where a level would have more than 20 million successors.
+    Raises `TooLargeError` where a level would have more than 20 million successors.
     """
 
     d: int = field(validator=count)  # depth, steps
@@ -50,7 +50,7 @@ class Level(NamedTuple):
 
 
 def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple[Array, Array, list[Level], Array]:
-    """Q (n, A) and visits (n,) of the different states s (n, ...), with the levels below them and the leaves' states."""
+    """Q (n, A) and visits (n,) of the different states s (n, ...); the levels from them on; the leaves' states."""
     levels, here = [], s
     for _ in range(d):
         live = np.flatnonzero(~model.terminal(here))
@@ -65,7 +65,9 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
         if model.γ > 0:
             Q[level.live] += model.γ * level.edges.expect(u[level.place])
         below = np.zeros(Q.shape)
-        below[level.live] = np.bincount(level.edges.pair, visits[level.place], level.edges.r.size).reshape(-1, Q.shape[1])
+        below[level.live] = np.bincount(level.edges.pair, visits[level.place], level.edges.r.size).reshape(
+            -1, Q.shape[1]
+        )
         u, visits = Q.max(axis=1), 1 + below.sum(axis=1)
     return Q, visits, levels, here
 

@@ -10,7 +10,7 @@ from attrs import field
 from decision_making.checks import Array, count, flag
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import ValueFunctionPolicy
-from decision_making.sequential_problems.online_planning.models import FiniteModel
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.one_tree import Uniforms
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
 from decision_making.sequential_problems.online_planning.sizes import ROWS, check_size

@@ -11,7 +11,8 @@ from attrs import field
 from decision_making.checks import Array, count, not_negative, one_of, refuse
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.draws import draws_of
-from decision_making.sequential_problems.online_planning.models import FiniteModel, Model
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.one_tree import OneTree, one_state
 from decision_making.sequential_problems.online_planning.packed import compact
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
@@ -50,7 +51,7 @@ class MonteCarloTreeSearch(OnlinePlanner):
 
     A batch is as many independent searches, side by side as arrays; `streams="row"` gives each its own random numbers,
     so that a search does not depend on what else is in the batch. With `trees` above 1 every state has that many trees,
-    whose statistics at the root are added. Raises `TooLarge` for more than 20 million pairs of node and action.
+    whose statistics at the root are added. Raises `TooLargeError` for more than 20 million pairs of node and action.
     """
 
     N: Statistics | None = field(validator=_statistics, repr=False)  # visit counts (s, a) -> number to begin with
@@ -187,8 +188,10 @@ def statistics(found: Plan, row: int = 0) -> tuple[dict[tuple[Any, Any], float],
     for i in range(len(model.R)):
         looked = tree.look(row, np.array([i]), found.M.d)
         for a in range(n_actions) if looked is not None else ():
-            pair = model.P.S[i], model.P.A[a]
-            pair = tuple(int(x) if isinstance(x, np.integer) else x for x in pair)
+            pair = _plain(model.P.S[i]), _plain(model.P.A[a])
             N[pair], Q[pair] = float(looked[0][a]), float(looked[1][a]) if looked[0][a] > 0 else 0.0
     return N, Q
 
+
+def _plain(x: Any) -> Any:
+    return int(x) if isinstance(x, np.integer) else x

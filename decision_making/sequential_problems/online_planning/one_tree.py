@@ -14,7 +14,8 @@ import numpy as np
 from decision_making.checks import Array
 from decision_making.problems import packed_boards
 from decision_making.sequential_problems.online_planning.draws import SharedStream
-from decision_making.sequential_problems.online_planning.models import FiniteModel, Model
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.packed import PackedModel
 from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
 from decision_making.sequential_problems.online_planning.trees import TABLE, exploration
@@ -26,7 +27,8 @@ class Uniforms:
     """The uniform numbers of a generator, one at a time or k at a time."""
 
     def __init__(self, rng: np.random.Generator) -> None:
-        self.rng, self.ahead, self.used = rng, [], 0
+        self.rng, self.used = rng, 0
+        self.ahead: list[float] = []
 
     def one(self) -> float:
         """The next."""

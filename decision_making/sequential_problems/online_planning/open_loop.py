@@ -6,12 +6,15 @@ as forward search, which chooses each action knowing the state.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, one_of
 from decision_making.problem import RNG, State
-from decision_making.sequential_problems.online_planning.models import BatchModel, FiniteModel
+from decision_making.sequential_problems.online_planning.batch_model import BatchModel
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, planned
 from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.structs import struct
@@ -24,7 +27,7 @@ class OpenLoopPlanning(OnlinePlanner):
 
     With `outcome="mean"` U is the expected return, with "worst" the least return of any path that is possible (equation
     9.5). Called with s it gives the first action; asked again after each step, it is receding-horizon control. The
-    sequences are in `plan(M, s).tree` (..., d). All of them are evaluated side by side: `TooLarge` where the sequences
+    sequences are in `plan(M, s).tree` (..., d). All of them are evaluated side by side: `TooLargeError` where the sequences
     times the states are more than 20 million. Needs a problem that lists its states.
     """
 
@@ -59,7 +62,7 @@ def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array
     return (value if mean else known.min(axis=1)).reshape(len(s), -1)
 
 
-def _least(known: Array, move: Array, over: Array) -> Array:
+def _least(known: Array, move: Any, over: Array) -> Array:
     """The least return (n, S) on the way to each next state."""
     found = np.full(known.shape, np.inf)
     for x in np.flatnonzero(np.isfinite(known).any(axis=0) | np.isneginf(known).any(axis=0)):

@@ -10,7 +10,8 @@ from attrs import field
 from decision_making.checks import Array, brief
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.online_planning.models import Model, model_of
+from decision_making.sequential_problems.online_planning.batch_model import model_of
+from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.structs import struct
 from decision_making.verbs import plan
 

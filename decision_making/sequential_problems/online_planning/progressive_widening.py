@@ -39,7 +39,7 @@ class ProgressiveWidening(OnlinePlanner):
 
     New actions are the next of P.A; where actions are not listed, `propose(s, rng)` gives one for each state of a
     batch. `plan` numbers the actions of the root by the order in which they were proposed.
-    Raises `TooLarge` for more than 20 million entries of its tables, nodes times actions or successors.
+    Raises `TooLargeError` for more than 20 million entries of its tables, nodes times actions or successors.
     """
 
     d: int = field(validator=count)  # depth, steps

@@ -13,7 +13,8 @@ from decision_making.checks import Array, Named, count, flag, function, optional
 from decision_making.problem import RNG, Action, HasTerminal, State, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
-from decision_making.sequential_problems.online_planning.models import FiniteModel, Model
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
 from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.structs import struct
@@ -70,7 +71,9 @@ class RolloutEstimate:
         if len(s) == 0:
             return value
         for _ in range(self.m):
-            value[some] += model.wander(s, self.d, draws, rows) if self.π is None else self.follow(model, s, draws, rows)
+            value[some] += (
+                model.wander(s, self.d, draws, rows) if self.π is None else self.follow(model, s, draws, rows)
+            )
         return value / self.m
 
     def follow(self, model: Model, s: Array, draws: Draws, rows: Array) -> Array:

@@ -29,7 +29,7 @@ class SparseSampling(OnlinePlanner):
 
     Needs no model, only TR. For d = 1 each Q is unbiased; the maximum over noisy values is too high, by less the larger
     m is. Time (m A)^d; the samples of a level are one array, those of the last level in blocks.
-    Raises `TooLarge` where a level would have more than 20 million samples.
+    Raises `TooLargeError` where a level would have more than 20 million samples.
     """
 
     d: int = field(validator=count)  # depth, steps
@@ -40,7 +40,7 @@ class SparseSampling(OnlinePlanner):
 
 
 def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, Array, Array]:
-    """m samples of every action: successors (N A m, ...), rewards (N, A, m), -inf where not available, and live rows."""
+    """m samples of every action of the n live rows: s_next (n A m, ...), r (N, A, m), -inf where not available; rows."""
     N, A = len(s), model.n_actions
     live = np.flatnonzero(~model.terminal(s))
     available = model.available(s[live])

@@ -12,7 +12,8 @@ import numpy as np
 
 from decision_making.checks import Array
 from decision_making.sequential_problems.online_planning.draws import Draws
-from decision_making.sequential_problems.online_planning.models import FiniteModel, Model, mixed
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.models import Model, mixed
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 
 TABLE = 1 << 20  # most entries of the table of √ln N
@@ -37,7 +38,7 @@ class HashTable:
     def __init__(self, B: int, nodes: int) -> None:
         self.size, self.nodes = B * nodes, nodes
         self.slots = 1 << int(np.ceil(np.log2(1.5 * nodes + 1)))
-        self.node = np.full(B * self.slots, -1, np.int32 if self.size < 1 << 31 else np.int64)
+        self.node: Array = np.full(B * self.slots, -1, np.int32 if self.size < 1 << 31 else np.int64)
         self.name = np.zeros(self.size, np.uint64)
         self.used = np.zeros(B, np.intp)
 

@@ -1,4 +1,4 @@
-"""Utilities of the states that a search has met, in a dictionary that an upper bound fills when a state is first met."""
+"""Utilities of the states that a search has met, in a dictionary: an upper bound when a state is first met."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.sequential_problems.online_planning.models import FiniteModel, Model
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.models import Model
 
 Outcomes = list[tuple[float, Any]]  # (probability, name of the next state)
 
@@ -78,6 +79,8 @@ class Utilities:
         if not isinstance(self.model, FiniteModel):
             raise TypeError("a table of utilities needs a problem that lists its states S")
         s = np.arange(len(self.model.R))
-        U = np.where(self.model.terminal(s) | (self.zero_at_end & self.model.ended(s)), 0.0, self.model.leaf(self.Uhi, s))
+        U = np.where(
+            self.model.terminal(s) | (self.zero_at_end & self.model.ended(s)), 0.0, self.model.leaf(self.Uhi, s)
+        )
         U[list(self.U)] = list(self.U.values())
         return U
