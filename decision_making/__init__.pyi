@@ -10,6 +10,7 @@ from decision_making.policies import (
     Policy as Policy,
     SoftmaxPolicy as SoftmaxPolicy,
 )
+from decision_making.pomdp import POMDP as POMDP, belief_rollouts as belief_rollouts
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,
@@ -81,6 +82,18 @@ from decision_making.sequential_problems.policy_search import (
     optimize_dist as optimize_dist,
 )
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
+from decision_making.state_uncertainty.beliefs import (
+    AdaptiveInjectionParticleFilter as AdaptiveInjectionParticleFilter,
+    ExtendedKalmanFilter as ExtendedKalmanFilter,
+    GaussianModel as GaussianModel,
+    InjectionParticleFilter as InjectionParticleFilter,
+    KalmanFilter as KalmanFilter,
+    LinearGaussianModel as LinearGaussianModel,
+    ParticleFilter as ParticleFilter,
+    RejectionParticleFilter as RejectionParticleFilter,
+    UnscentedKalmanFilter as UnscentedKalmanFilter,
+    unscented_transform as unscented_transform,
+)
 from decision_making.structs import struct as struct
 from decision_making.training import History as History, train as train
 from decision_making.trajectories import (

@@ -63,11 +63,9 @@ def brief(x: object) -> str:
 
 def settings(M: Any) -> str:
     """Repr of a struct with many options: its fields in turn, but for options that have their default."""
-    shown = (
-        f"{a.name}={brief(getattr(M, a.name))}"
-        for a in type(M).__attrs_attrs__
-        if a.init and a.repr and not (a.kw_only and getattr(M, a.name) == a.default)
-    )
+    fields = (a for a in type(M).__attrs_attrs__ if a.init and a.repr)
+    named = ((a, getattr(M, a.alias if hasattr(M, a.alias) else a.name)) for a in fields)  # a private one may be told
+    shown = (f"{a.alias}={brief(x)}" for a, x in named if not (a.kw_only and x == a.default))
     return f"{type(M).__name__}({', '.join(shown)})"
 
 

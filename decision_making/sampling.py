@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, refuse
+from decision_making.checks import Array, Field, Named, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.structs import struct
 
@@ -161,17 +161,13 @@ def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     elif callable(b):
         s = b(m, rng)
     else:
-        start_distribution(None, _B, b)
+        start_distribution(None, Named("b"), b)
         p = np.asarray(b, dtype=np.float64)
         s = inverse_transform(cumulative(p[None]), np.zeros(m, dtype=np.intp), rng.random(m))
     s = np.asarray(s)
     if s.ndim == 0 or len(s) != m:
         raise ValueError(f"b gave start states of shape {s.shape}: must be {m} of them on the first axis")
     return s
-
-
-class _B:
-    name = "b"
 
 
 def default_rng(rng: RNG) -> np.random.Generator:

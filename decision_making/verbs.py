@@ -19,7 +19,7 @@ before_listing: list[Callable[[], None]] = []
 
 @singledispatch
 def update(M: object, *given: object, **options: object) -> Any:
-    """The parameters after one update by M.
+    """The parameters after one update by M, or the belief after one step.
 
     update(M, π, θ, *, rng=None, τs=None) -> θ_new
         M is an update of chapter 12, such as `NaturalPolicyUpdate`; π the policy; θ (n,) its parameters, which are not
@@ -30,6 +30,9 @@ def update(M: object, *given: object, **options: object) -> Any:
     update(M, π, θ, φ, *, rng=None, τs=None) -> (θ_new, φ_new)
         M has a critic: `ActorCriticUpdate` (chapter 13) or `TrustRegionPolicyOptimization`; φ are the critic's
         parameters.
+    update(b, P, a, o) -> b_new
+        b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
+        19); b_new is that after action a and observation o. Particle filters also take rng.
 
     Raises TypeError for an M that is not known, or where φ is missing or has no use; ValueError, before any rollout,
     for θ of the wrong length or not finite, and for states, actions, rewards or scores that are not finite.

@@ -10,7 +10,8 @@ import pytest
 
 import decision_making
 from decision_making import progress
-from decision_making.training.configuration import PROBLEMS, Configuration
+from decision_making.training import Configuration
+from decision_making.training.book_problems import PROBLEMS
 
 COMMAND = [sys.executable, "-m", "decision_making"]
 

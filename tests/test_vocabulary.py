@@ -24,6 +24,7 @@ ROOMS = [
     "verbs",
     "sampling",
     "mdp",
+    "pomdp",
     "simulation",
     "policies",
     "problems",
@@ -35,6 +36,7 @@ ROOMS = [
     "sequential_problems.actor_critic",
     "trust_region_policy_optimization",
     "exact",
+    "state_uncertainty.beliefs",
     "pictures.canvas",
     "pictures.notebooks",
     "pictures.plane",
@@ -54,7 +56,7 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-PARTS = {"sequential_problems", "pictures"}  # folders whose modules are rooms
+PARTS = {"sequential_problems", "state_uncertainty", "pictures"}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():
@@ -146,6 +148,7 @@ def test_problems_know_only_the_ground():
                 "sampling",
                 "trajectories",
                 "mdp",
+                "pomdp",
                 "simulation",
                 "problems",
             }

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
-from decision_making.training.configuration import PROBLEMS, Configuration, is_textbook
+from decision_making.training.book_problems import gymnasium_id, is_textbook
+from decision_making.training.configuration import Configuration
 from decision_making.training.policy_files import load_policy
 from decision_making.training.runs import POLICY, read_configuration
 
@@ -64,7 +65,7 @@ def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Arr
     env = c["env"]
     if ":" in env and not allow_imports:
         c.problem()  # says why not
-    made = gymnasium.make(f"decision_making/{env}-v0" if env in PROBLEMS else env, render_mode="rgb_array")
+    made = gymnasium.make(gymnasium_id(env), render_mode="rgb_array")
     return gymnasium.wrappers.HumanRendering(made) if window else made
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from decision_making.problems.cart_pole import CartPole
 from decision_making.problems.collision_avoidance import CollisionAvoidance
 from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
+from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
 from decision_making.problems.twenty_forty_eight import TwentyFortyEight
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CartPole",
+    "Catch",
     "CollisionAvoidance",
+    "CryingBaby",
     "GymnasiumProblem",
     "HexWorld",
+    "MachineReplacement",
     "MountainCar",
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
     "SimpleRegulator",
     "StraightLineHexWorld",
+    "Tiger",
     "TwentyFortyEight",
     "register_environments",
 ]

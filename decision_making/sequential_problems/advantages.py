@@ -11,15 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, all_finite, discount, refuse
+from decision_making.checks import Array, Named, all_finite, discount, refuse
 from decision_making.trajectories import Trajectories
-
-
-class _Name:
-    """The name of an argument, in the form in which validators read it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
 
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
@@ -88,7 +81,7 @@ def temporal_differences(τs: Trajectories, U: Array, γ: float, U_end: Array | 
     >>> temporal_differences(τs, np.array([[0.5, 1.0, -1.0]]), 0.9, np.array([2.0])).round(6)
     array([[1.4, 0.1, 5.8]])
     """
-    discount(None, _Name("γ"), γ)
+    discount(None, Named("γ"), γ)
     m, d = τs.r.shape
     U = checked_values(np.asarray(U), (m, d), τs.mask, "U")
     last = last_steps(τs)
@@ -111,8 +104,8 @@ def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
     >>> generalized_advantages(np.array([[1.4, 0.1, 5.8]]), 0.9, 0.8).round(6)
     array([[4.47872, 4.276  , 5.8    ]])
     """
-    discount(None, _Name("γ"), γ)
-    discount(None, _Name("λ"), λ)
+    discount(None, Named("γ"), γ)
+    discount(None, Named("λ"), λ)
     A = np.array(δ, dtype=np.float64).T.copy()
     if A.ndim != 2:
         refuse(None, "δ", A.shape[::-1], "an array (m, d)")

@@ -21,9 +21,11 @@ from decision_making.checks import Array, refuse
 from decision_making.files import append_text, hold, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
-from decision_making.training.configuration import LONGEST, Configuration, Parts, is_textbook
+from decision_making.training.book_problems import is_textbook
+from decision_making.training.configuration import LONGEST, Configuration
 from decision_making.training.history import METRICS, History
 from decision_making.training.loop import CHECKPOINT, OfAProblem, recorded_rows, train
+from decision_making.training.parts import Parts
 from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
 
 if TYPE_CHECKING:

@@ -87,6 +87,7 @@ NAMED_RULES: dict[str, tuple[Any, dict[str, Any]]] = {
     "gradient": (PolicyGradientUpdate, {"α": 3e-4}),
 }
 BOUNDED = (TrustRegionUpdate, NaturalPolicyUpdate, RestrictedPolicyUpdate)  # rules with a bound ε, which is TRPO's δ
+BOUND = 0.01  # that δ where none is given, in nats
 
 
 def named_rule(name: str, **settings: Any) -> Any:
@@ -100,7 +101,7 @@ def named_rule(name: str, **settings: Any) -> Any:
     one_of(*NAMED_RULES)(None, Named("name"), name)
     struct, defaults = NAMED_RULES[name]
     if issubclass(struct, BOUNDED):
-        defaults = {"ε": 0.01} | defaults
+        defaults = {"ε": BOUND} | defaults
     greek = {ascii_name(a.name): a.name for a in attrs.fields(struct)}
     return struct.rule(**(defaults | {greek.get(name, name): x for name, x in settings.items()}))
 
@@ -128,7 +129,9 @@ class TrustRegionPolicyOptimization(WithCritic):
     n: int = field(validator=count)  # environment steps per update
     critic: Any = field(validator=_critic)  # V_φ, with the verbs init, predict and fit
     rule: Any = field(default="trust_region", kw_only=True, validator=_rule)  # a struct of chapter 12, or a short name
-    δ: float = field(validator=positive)  # bound on the mean KL divergence, in nats: 0.01, or the ε of a rule with one
+    _δ: float | None = field(  # bound on the mean KL divergence, in nats: 0.01, or the ε of a rule with one
+        default=None, validator=optional(positive)
+    )
     λ: float = field(default=0.97, kw_only=True, validator=discount)  # of the generalized advantages
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
@@ -141,16 +144,21 @@ class TrustRegionPolicyOptimization(WithCritic):
     normalize_advantages: bool = field(default=True, kw_only=True, validator=flag)  # to mean 0, deviation 1
     minibatch: int = field(default=64, kw_only=True, validator=count)  # steps, of "penalized" and "clamped"
 
-    @δ.default
-    def _bound(self) -> float:
-        return float(self.rule.ε) if isinstance(self.rule, BOUNDED) else 0.01
-
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.rule, BOUNDED) and self.δ != self.rule.ε:
-            refuse(self, "δ", self.δ, f"left out, or the rule's ε = {self.rule.ε}")
+        if isinstance(self.rule, BOUNDED):
+            if self._δ not in (None, self.rule.ε):
+                refuse(self, "δ", self._δ, f"left out, or the rule's ε = {self.rule.ε}")
+            object.__setattr__(self, "_δ", None)  # the rule has it, and so has the next one that `attrs.evolve` sets
 
     def __repr__(self) -> str:
         return settings(self)
+
+    @property
+    def δ(self) -> float:
+        """Bound on the mean KL divergence, in nats."""
+        if isinstance(self.rule, BOUNDED):
+            return float(self.rule.ε)
+        return BOUND if self._δ is None else self._δ
 
     @property
     def update_rule(self) -> Any:

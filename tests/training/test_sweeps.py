@@ -37,6 +37,8 @@ from decision_making.training.parallel import WorkerLostError
 from decision_making.training.policy_files import load_policy
 from decision_making.training.sweeps import going_on, name_of, run_folders
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 SMALL = {"env": "SimpleRegulator", "updates": 5, "trajectories": 20, "checkpoint_every": 2}
 LONG = {"env": "SimpleRegulator", "updates": 60, "trajectories": 400, "checkpoint_every": 10, "seed": range(3)}
 COMMAND = [sys.executable, "-m", "decision_making"]
@@ -62,16 +64,8 @@ def assert_same(a, b):
     assert bits(a) == bits(b)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_pictures():
-    """A picture takes longer than these runs: in this process let there be no matplotlib."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "decision_making.pictures.curves", None)
-        yield
-
-
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory, _no_pictures):
+def alone(tmp_path_factory, no_pictures):
     """LONG in this process, without an interruption."""
     folder = tmp_path_factory.mktemp("alone")
     sweep(LONG, folder)
@@ -555,7 +549,7 @@ def command(*arguments):
 
 @pytest.fixture
 def drawing(monkeypatch):
-    monkeypatch.delitem(sys.modules, "decision_making.pictures.curves")  # see `_no_pictures`
+    monkeypatch.delitem(sys.modules, "decision_making.pictures.curves")  # see `no_pictures`
 
 
 def test_command_does_a_sweep_and_plots_it(drawing, tmp_path, monkeypatch):

@@ -5,8 +5,10 @@ tables over all joint actions, the Gaussian its density, advantages loops over t
 autograd's of these.
 """
 
+import copy
 import itertools
 import math
+import pickle
 import tracemalloc
 
 import attrs
@@ -61,7 +63,7 @@ class Collected:
 
 def TRPO(P=None, rule="trust_region", **options):
     """Settings that are not TRPO's own are those of its rule; ones that the rule has not are left out."""
-    own = {a.name for a in attrs.fields(TrustRegionPolicyOptimization)}
+    own = {a.alias for a in attrs.fields(TrustRegionPolicyOptimization)}
     of_rule = {a.name for a in attrs.fields(NAMED_RULES[rule][0])}
     settings = {name: options.pop(name) for name in [*options] if name not in own}
     settings = {name: x for name, x in settings.items() if name in of_rule}
@@ -972,3 +974,25 @@ def test_a_bound_given_beside_a_rule_of_another_is_refused_even_if_it_is_the_usu
     for δ in (0.01, 0.03):
         with pytest.raises(ValueError, match=rf"δ = {δ}.*left out, or the rule's ε = 0.02"):
             TrustRegionPolicyOptimization(P, 20, CRITIC, rule=rule, δ=δ)
+
+
+def test_a_rule_replaced_by_attrs_evolve_brings_its_own_bound():
+    P, wide = Collected(), TrustRegionUpdate.rule(0.5, 0.8)
+    for M in (TRPO(P), TRPO(P, rule="clamped"), TrustRegionPolicyOptimization(P, 20, CRITIC, rule=wide)):
+        evolved = attrs.evolve(M, rule=RestrictedPolicyUpdate.rule(0.02))
+        assert evolved.δ == evolved.update_rule.ε == 0.02
+        assert attrs.evolve(evolved, n=7).δ == 0.02
+        assert attrs.evolve(evolved, rule="natural").update_rule.ε == 0.01
+    asked = attrs.evolve(TrustRegionPolicyOptimization(P, 20, CRITIC, δ=0.03), rule="natural")
+    assert asked.δ == asked.update_rule.ε == 0.03  # a bound that was asked for stays, and stays in the way
+    with pytest.raises(ValueError, match=r"δ = 0.03.*left out, or the rule's ε = 0.5"):
+        attrs.evolve(asked, rule=wide)
+    assert attrs.evolve(asked, rule=wide, **{"δ": None}).δ == 0.5
+
+
+def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
+    P = Collected()
+    made = TrustRegionPolicyOptimization(P, 20, CRITIC, 0.03), TrustRegionPolicyOptimization(P, 20, CRITIC, delta=0.03)
+    for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
+        assert M.δ == 0.03
+        assert "δ=0.03" in repr(M)

@@ -16,6 +16,7 @@ from attrs import field
 
 from decision_making.checks import (
     Array,
+    Named,
     all_finite,
     count,
     count_or_zero,
@@ -234,12 +235,8 @@ def clip_gradient(g: Array, a: float, b: float) -> Array:
     >>> clip_gradient(np.array([3.0, -0.5]), -1.0, 1.0)
     array([ 1. , -0.5])
     """
-    interval(None, _CLIP, (a, b))
+    interval(None, Named("(a, b)"), (a, b))
     return np.clip(parameters(g, name="g"), a, b)
-
-
-class _CLIP:
-    name = "(a, b)"
 
 
 def restricted_update(θ: Array, u: Array, ε: float) -> Array:

@@ -1,0 +1,62 @@
+"""The commands that look at a run: `evaluate`, `plot`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from decision_making.cli.messages import one_line_errors, say
+from decision_making.cli.options import Imports, Run
+from decision_making.pictures.films import film
+from decision_making.training import runs, sweeps
+
+
+def evaluate(
+    run: Run,
+    episodes: Annotated[int, typer.Option(help="Number of episodes, at least 2.")] = 20,
+    sampled: Annotated[bool, typer.Option("--sampled", help="Draw actions; else the most likely ones.")] = False,
+    seed: Annotated[int, typer.Option(help="What all random numbers follow from.")] = 0,
+    render: Annotated[bool, typer.Option("--render", help="Show one episode in a window.")] = False,
+    video: Annotated[Path | None, typer.Option(help="A moving picture (GIF) of one episode.")] = None,
+    allow_imports: Imports = False,
+) -> None:
+    """Play whole episodes with a trained policy. Example: decision-making evaluate runs/my-run --episodes 50
+
+    Prints the mean return with a 95 % interval, which says little with fewer than 20 episodes.
+    """
+    with one_line_errors():
+        found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports)
+        say(f"return {found}, mean length {found.lengths.mean():.1f}")
+        if render or video is not None:
+            film(run, video, window=render, mode=not sampled, seed=seed, allow_imports=allow_imports)
+            if video is not None:
+                say(video)
+
+
+def plot(
+    run: Annotated[
+        list[Path], typer.Argument(help="Folders of runs or sweeps; seeds of the same run become one curve.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="The picture. Default: curves.png or policy.png.")] = None,
+    policy: Annotated[
+        bool, typer.Option("--policy", help="Of one run what the policy does in each state, and the value.")
+    ] = False,
+    allow_imports: Imports = False,
+) -> None:
+    """Draw learning curves. Example: decision-making plot runs/a-0 runs/a-1 --out curves.png
+
+    Or a policy that has few states or two observations: decision-making plot runs/my-run --policy
+    """
+    with one_line_errors():
+        if policy:
+            if len(run) > 1:
+                raise ValueError(f"--policy: takes one run, not {len(run)}")
+            from decision_making.pictures.runs import run_picture
+
+            say(run_picture(run[0], out or Path("policy.png"), allow_imports=allow_imports))
+            return
+
+        folders = [folder for given in run for folder in sweeps.run_folders(given)]
+        say(runs.learning_curves(folders, out or Path("curves.png")))
