@@ -11,6 +11,7 @@ from decision_making.sequential_problems.online_planning.control import (
     ModelPredictiveControl,
     MultiforecastControl,
 )
+from decision_making.sequential_problems.online_planning.explanation import explain_plan
 from decision_making.sequential_problems.online_planning.forward_search import ForwardSearch
 from decision_making.sequential_problems.online_planning.heuristic_search import HeuristicSearch, extract_policy
 from decision_making.sequential_problems.online_planning.labeled_heuristic_search import (
@@ -52,6 +53,7 @@ __all__ = [
     "TooLargeError",
     "branch_and_bound",
     "explain",
+    "explain_plan",
     "extract_policy",
     "extract_solved_policy",
     "forward_search",

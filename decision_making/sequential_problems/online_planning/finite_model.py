@@ -45,8 +45,8 @@ class FiniteModel(Model):
         end = np.where(np.isneginf(R), True, loops.reshape(R.shape) & (R == 0)).all(axis=1)
         final: Array | None = None
         if offers(self.P, HasTerminal):
-            states: Any = self.P.S
-            final = np.array(self.P.terminal(np.asarray(states)), dtype=bool)
+            P: Any = self.P
+            final = np.array(P.terminal(np.asarray(P.S)), dtype=bool)
             R, end = np.where(final[:, None], 0.0, R), np.logical_or(end, final)
         fields = {"γ": self.P.γ, "R": R, "first": first, "columns": columns, "p": p, "end": end, "final": final}
         for name, x in (fields | {"n_actions": R.shape[1]}).items():

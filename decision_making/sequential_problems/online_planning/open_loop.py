@@ -27,8 +27,8 @@ class OpenLoopPlanning(OnlinePlanner):
 
     With `outcome="mean"` U is the expected return, with "worst" the least return of any path that is possible (equation
     9.5). Called with s it gives the first action; asked again after each step, it is receding-horizon control. The
-    sequences are in `plan(M, s).tree` (..., d). All of them are evaluated side by side: `TooLargeError` where the sequences
-    times the states are more than 20 million. Needs a problem that lists its states.
+    sequences are in `plan(M, s).tree` (..., d). All of them are evaluated side by side: `TooLargeError` where sequences
+    times states are more than 20 million. Needs a problem that lists its states.
     """
 
     d: int = field(validator=count)  # number of actions

@@ -9,8 +9,9 @@ from attrs import field
 
 from decision_making.checks import Array
 from decision_making.problems import packed_boards, twenty_forty_eight
+from decision_making.sequential_problems.online_planning.batch_model import BatchModel
 from decision_making.sequential_problems.online_planning.draws import Draws
-from decision_making.sequential_problems.online_planning.models import Model, some_action
+from decision_making.sequential_problems.online_planning.models import Edges, Model, some_action
 from decision_making.structs import struct
 
 
@@ -32,6 +33,11 @@ class PackedModel(Model):
     def state(self, s: Array) -> Array:
         """Boards (N, 4, 4)."""
         return packed_boards.unpack(s)
+
+    def edges(self, s: Array) -> Edges:
+        """From the boards."""
+        edges = BatchModel(self.P, 2).edges(packed_boards.unpack(s))
+        return edges._replace(s_next=packed_boards.pack(edges.s_next))
 
     def step(self, s: Array, a: Array, draws: Draws, rows: Array) -> tuple[Array, Array]:
         """One uniform number a row."""

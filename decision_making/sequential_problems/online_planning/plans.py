@@ -88,7 +88,8 @@ def planned(
     a = best(Q) if a is None else a
     u = np.take_along_axis(Q, a[:, None], axis=1)[:, 0]
     visits = None if visits is None else np.broadcast_to(visits, a.shape)
-    if single:
-        counts = None if N is None else N[0]
-        return Plan(M, s, M._model.action(a)[0], float(u[0]), Q[0], counts, None if visits is None else visits[0], tree)
-    return Plan(M, s, M._model.action(a), u, Q, N, visits, tree)
+    chosen, states = M._model.action(a), M._model.state(s)
+    if not single:
+        return Plan(M, states, chosen, u, Q, N, visits, tree)
+    counts = None if N is None else N[0]
+    return Plan(M, states[0], chosen[0], float(u[0]), Q[0], counts, None if visits is None else visits[0].item(), tree)

@@ -187,5 +187,5 @@ def plan_by_widening(M: ProgressiveWidening, s: State, *, rng: RNG = None) -> Pl
     a = model.action(a) if M.propose is None else a
     u = Q[np.arange(len(words)), j]
     if single:
-        return Plan(M, s, a[0], float(u[0]), Q[0], N[0], int(trees.used[0]), trees)
-    return Plan(M, s, a, u, Q, N, trees.used, trees)
+        return Plan(M, M._model.state(states)[0], a[0], float(u[0]), Q[0], N[0], int(trees.used[0]), trees)
+    return Plan(M, M._model.state(states), a, u, Q, N, trees.used, trees)

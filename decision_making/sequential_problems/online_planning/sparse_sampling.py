@@ -40,7 +40,7 @@ class SparseSampling(OnlinePlanner):
 
 
 def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, Array, Array]:
-    """m samples of every action of the n live rows: s_next (n A m, ...), r (N, A, m), -inf where not available; rows."""
+    """m samples of every action of the n live rows: s_next (n A m, ...); r (N, A, m), -inf if not available; rows."""
     N, A = len(s), model.n_actions
     live = np.flatnonzero(~model.terminal(s))
     available = model.available(s[live])

@@ -15,7 +15,7 @@ from typing import Any
 from decision_making.checks import Array, parameters
 from decision_making.policies import Policy
 from decision_making.sequential_problems.policy_gradient_optimization.evidence import evidence
-from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain
+from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain_step
 from decision_making.sequential_problems.policy_gradient_optimization.line_search import linesearch, searched
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import (
     GradientOnly,
@@ -72,6 +72,7 @@ __all__ = [
     "clip_gradient",
     "evidence",
     "explain",
+    "explain_step",
     "followed",
     "landed",
     "linesearch",
