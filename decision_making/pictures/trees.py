@@ -35,7 +35,7 @@ def search_tree(figure: Figure, found: Plan) -> None:
     ax.axis("off")
     tree = branches(found)
     _draw(ax, found, tree, 0.0, 0.0, float(tree.leaves), tree.visits)
-    ax.set(xlim=(-0.35, 4.35), ylim=(tree.leaves, -0.2))
+    ax.set(xlim=(-0.35, 3.35), ylim=(tree.leaves, -0.2))
     visits = "states" if found.visits != 1 else "state"
     ax.set_title(f"{found.M.m:,} simulations, {found.visits:,} {visits}; line width: share of the tries; Q (N)")
 

@@ -52,13 +52,15 @@ class BatchModel(Model):
     def edges(self, s: Array) -> Edges:
         """Every action's successors, those of probability 0 left out."""
         N, A = len(s), self.n_actions
+        K = len(self.P.successors(s[:1], self.action(np.zeros(min(N, 1), np.intp)))[0]) if N else 0
+        size = A * K * N * int(np.prod(s.shape[1:]))
+        check_size("numbers in the successors of one level", size, "use a smaller d, or SparseSampling")
         r, parts = np.empty((N, A)), []
         for a in range(A):
             actions = np.repeat(self.action(np.array([a])), N)
             s_next, p, *more = self.P.successors(s, actions)
             p = np.asarray(p, dtype=np.float64)
             p = np.broadcast_to(p.reshape(p.shape + (1,) * (2 - p.ndim)), (len(p), N))
-            check_size("successors in one level", A * p.size, "use a smaller d, or SparseSampling")
             k, i = np.nonzero(p > 0)
             order = np.argsort(i, kind="stable")
             k, i = k[order], i[order]

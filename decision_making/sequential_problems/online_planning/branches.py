@@ -50,6 +50,9 @@ def _below(found: Plan, model: Any, s: Array, left: int, levels: int, widest: in
     for a in np.argsort(-N, kind="stable")[:widest]:
         if N[a] == 0:
             continue
+        if levels == 1:  # the states after the last actions are not shown
+            actions.append((model.action(np.array([a]))[0], float(N[a]), float(Q[a]), []))
+            continue
         next_ = edges.s_next[edges.pair == a]
         met = [_below(found, model, next_[i : i + 1], left - 1, levels - 1, widest) for i in range(len(next_))]
         there = [x for i, x in enumerate(met) if found.tree.look(0, next_[i : i + 1], left - 1) is not None]

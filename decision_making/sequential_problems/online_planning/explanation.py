@@ -84,7 +84,7 @@ def named(found: Plan, i: int | None) -> str:
 
 def where(found: Plan) -> str:
     """The state, if it is short to say."""
-    return f"state {brief(found.s)}" if np.ndim(found.s) <= 1 else "the state"
+    return f"state {found.s if np.ndim(found.s) == 0 else brief(found.s)}" if np.ndim(found.s) <= 1 else "the state"
 
 
 @singledispatch

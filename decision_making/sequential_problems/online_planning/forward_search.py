@@ -33,7 +33,7 @@ class ForwardSearch(OnlinePlanner):
 
     Exact: the value is that of d sweeps of value iteration from U. Time and memory are proportional to the states that
     can be reached, which for d steps without equal states among them are (A K)^d with K successors of each action.
-    Raises `TooLargeError` where a level would have more than 20 million successors.
+    Raises `TooLargeError` where the successors of a level would be more than 20 million numbers.
     """
 
     d: int = field(validator=count)  # depth, steps

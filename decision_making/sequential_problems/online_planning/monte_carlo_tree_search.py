@@ -17,7 +17,7 @@ from decision_making.sequential_problems.online_planning.one_tree import OneTree
 from decision_making.sequential_problems.online_planning.packed import compact
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
 from decision_making.sequential_problems.online_planning.sizes import check_size
-from decision_making.sequential_problems.online_planning.trees import Trees
+from decision_making.sequential_problems.online_planning.trees import Given, Trees
 from decision_making.structs import struct
 from decision_making.verbs import plan
 
@@ -88,10 +88,11 @@ def plan_by_tree_search(M: MonteCarloTreeSearch, s: State, *, rng: RNG = None) -
     )
     one = one_state(model) if len(many) == 1 else None
     if one is not None:
-        tree = OneTree(model, one, M.d, M.m, M.c, M.by)
+        tree = OneTree(model, one, M.d, M.m, M.c, M.by, _given(M))
         _begin(M, model, tree)
+        child = rng.spawn(1)[0]
         if not model.ended(many)[0]:
-            tree.run(int(many[0]), M.m, M.U, rng.spawn(1)[0])
+            tree.run(int(many[0]), M.m, M.U, child)
         found: OneTree | Trees = tree
         N, Q = (x[None] for x in _root(model, tree, 0, many))
         nodes = tree.nodes()
@@ -108,7 +109,7 @@ def plan_by_tree_search(M: MonteCarloTreeSearch, s: State, *, rng: RNG = None) -
 
 def _searched(M: MonteCarloTreeSearch, model: Model, s: Array, rng: np.random.Generator) -> tuple[Any, ...]:
     """The trees of the states s, and N, Q and the number of nodes of each."""
-    trees = Trees(model, len(s), M.d, M.m, M.c, M.by, len({x for x, _ in M.N or ()}) * (M.d if M.by == "depth" else 1))
+    trees = Trees(model, len(s), M.d, M.m, M.c, M.by, _given(M))
     _begin(M, model, trees)
     draws, live = draws_of(rng, len(s), M.streams), ~model.ended(s)
     trees.rows = np.flatnonzero(live)
@@ -124,6 +125,14 @@ def _root(model: Model, tree: OneTree | Trees, row: int, s: Array) -> tuple[Arra
     """N and Q (A,) at the root."""
     A = model.n_actions
     return tree.look(row, s, tree.d) or (np.zeros(A), np.full(A, -np.inf))
+
+
+def _given(M: MonteCarloTreeSearch) -> Given:
+    """How many nodes the given statistics make, and the largest N(s) among them."""
+    sums: dict[Any, float] = {}
+    for (x, _), n in (M.N or {}).items():
+        sums[x] = sums.get(x, 0) + n
+    return len(sums) * (M.d if M.by == "depth" else 1), int(max(sums.values(), default=0))
 
 
 def _begin(M: MonteCarloTreeSearch, model: Model, tree: OneTree | Trees) -> None:

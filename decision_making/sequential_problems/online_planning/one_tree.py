@@ -18,7 +18,7 @@ from decision_making.sequential_problems.online_planning.finite_model import Fin
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.packed import PackedModel
 from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
-from decision_making.sequential_problems.online_planning.trees import TABLE, exploration
+from decision_making.sequential_problems.online_planning.trees import TABLE, Given, exploration
 
 AHEAD = 4096  # uniform numbers that are drawn at a time
 
@@ -156,10 +156,10 @@ class Node:
 class OneTree:
     """A search tree by state, or by state and steps left: a dictionary of nodes."""
 
-    def __init__(self, model: Model, one: OneState, d: int, m: int, c: float, by: str) -> None:
+    def __init__(self, model: Model, one: OneState, d: int, m: int, c: float, by: str, given: Given = (0, 0)) -> None:
         self.model, self.one, self.d, self.c, self.by = model, one, d, c, by
         self.known: dict[Any, Node] = {}
-        self.table = exploration(c, min(m * d, TABLE)).tolist()
+        self.table = exploration(c, min(m * d + given[1], TABLE)).tolist()
 
     def key(self, s: int, left: int) -> Any:
         """The name of a state with that many steps left."""

@@ -17,6 +17,7 @@ from decision_making.sequential_problems.online_planning.models import Model, mi
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 
 TABLE = 1 << 20  # most entries of the table of √ln N
+Given = tuple[int, int]  # nodes there will be from the start, and the largest N(s) among them
 
 
 class Directory:
@@ -75,19 +76,19 @@ class Trees:
     -∞ where it is not available, and 1/√N, 0 in both cases.
     """
 
-    def __init__(self, model: Model, B: int, d: int, m: int, c: float, by: str, given: int = 0) -> None:
+    def __init__(self, model: Model, B: int, d: int, m: int, c: float, by: str, given: Given = (0, 0)) -> None:
         self.model, self.d, self.c, self.by = model, d, c, by
         A, keys = model.n_actions, 0
         if isinstance(model, FiniteModel):
             keys = len(model.R) * (d + 1 if by == "depth" else 1)
         direct = keys and keys <= max(2 * (m + 1), 64)
-        self.index: Directory | HashTable = Directory(B, keys) if direct else HashTable(B, m + 1 + given)
+        self.index: Directory | HashTable = Directory(B, keys) if direct else HashTable(B, m + 1 + given[0])
         nodes = self.index.size
         self.N, self.sums = np.zeros((nodes, A)), np.zeros((nodes, A))
         self.scores = np.zeros((nodes, 2, A))
         self.Ns = np.full(nodes, -1, np.int64)
         self.B, self.rows = B, np.arange(B)  # rows: the searches that take part
-        self.table = exploration(c, min(m * d, TABLE))
+        self.table = exploration(c, min(m * d + given[1], TABLE))
 
     def key(self, s: Array, left: int) -> Array:
         """The name of states (n, ...) with that many steps left."""
@@ -95,7 +96,7 @@ class Trees:
             named = s + len(self.model.R) * left if self.by == "depth" else s
             return named if isinstance(self.index, Directory) else named.astype(np.uint64)
         key = self.model.key(s)
-        return mixed(key ^ np.uint64(left)) if self.by == "depth" else key
+        return mixed(mixed(key) ^ np.uint64(left)) if self.by == "depth" else key
 
     def find(self, rows: Array, s: Array, left: int) -> tuple[Array, Array]:
         """Node numbers and N(s); N(s) is negative where there is no node."""
