@@ -46,10 +46,10 @@ class ControlPlan:
     u: Any  # utility of the plan (...)
     actions: Array  # all actions (..., d, k); of several scenarios with actions of their own (..., m, d, k)
     states: Array  # the states they lead to (..., d + 1, n), or (..., m, d + 1, n)
-    feasible: Any  # how many of the starts ended in a feasible plan (...)
+    ends: Any  # (u, actions) of the feasible plan that each start ended in, the best first; of a batch a list of these
 
     def __repr__(self) -> str:
-        return f"ControlPlan(a={np.asarray(self.a).tolist()}, u={self.u}, feasible from {self.feasible} starts)"
+        return f"ControlPlan(a={np.asarray(self.a).tolist()}, u={self.u}, feasible from {len(self.ends)} starts)"
 
 
 @struct
@@ -163,6 +163,11 @@ class _Program:
         """What is minimised."""
         return -x[-1] if self.worst else -anp.mean(self.returns(x))
 
+    def worth(self, x: Array) -> float:
+        """The utility of a plan: the mean of the returns, or the least where that is maximised."""
+        u = self.returns(x)
+        return float(np.min(u) if self.worst else np.mean(u))
+
     def slack(self, x: Array) -> Any:
         """What must not be negative, (..., J)."""
         a = self.actions(x)
@@ -199,8 +204,8 @@ class _Program:
         return found
 
 
-def _solve(program: _Program, rng: np.random.Generator) -> tuple[Array, int]:
-    """The best feasible x that a start ends in, and how many ended in a feasible one."""
+def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
+    """The feasible x that the starts end in, the best first."""
     from scipy.optimize import minimize
 
     constrained = program.worst or program.M.constraint is not None
@@ -233,7 +238,7 @@ def _solve(program: _Program, rng: np.random.Generator) -> tuple[Array, int]:
             f"no plan from {program.s.tolist()} keeps the constraints: {program.M.starts} starts, the nearest violates "
             f"one by {nearest:.3g}; more starts, a larger d or wider bounds may help"
         )
-    return min(found, key=lambda pair: pair[0])[1], len(found)
+    return [x for _, x in sorted(found, key=lambda pair: pair[0])]
 
 
 @plan.register
@@ -245,13 +250,18 @@ def plan_control(M: ModelPredictiveControl, s: State, *, rng: RNG = None) -> Con
     rng, parts = M.rng if rng is None else default_rng(rng), []
     for x in np.atleast_2d(states):
         program = _Program(M, x)
-        best, feasible = _solve(program, rng.spawn(1)[0])
-        a = np.asarray(program.actions(best))
-        path = np.stack([np.asarray(y) for y in program.states(a)], axis=1)
-        u = float(np.min(program.returns(best)) if program.worst else np.mean(program.returns(best)))
-        parts.append(
-            (a[0, 0], u, a if program.own else a[0], path if M.scenarios[1] is not None else path[0], feasible)
-        )
+        found = _solve(program, rng.spawn(1)[0])
+        ends = [(program.worth(y), _shared(program, program.actions(y))) for y in found]
+        path = np.stack([np.asarray(y) for y in program.states(program.actions(found[0]))], axis=1)
+        u, a = ends[0]
+        first = a[0, 0] if program.own else a[0]
+        parts.append((first, u, a, path if M.scenarios[1] is not None else path[0], ends))
     if states.ndim == 1:
         return ControlPlan(M, states, *parts[0])
-    return ControlPlan(M, states, *(np.array(x) for x in zip(*parts, strict=True)))
+    *arrays, ends = zip(*parts, strict=True)
+    return ControlPlan(M, states, *(np.array(x) for x in arrays), list(ends))
+
+
+def _shared(program: _Program, a: Any) -> Array:
+    """Actions (m, d, k), or (d, k) where all scenarios share them."""
+    return np.asarray(a if program.own else a[0])

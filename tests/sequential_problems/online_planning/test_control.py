@@ -41,14 +41,18 @@ def test_without_obstacle_it_is_least_squares():
 
 def test_example_9_10_has_two_optima():
     M = dm.ModelPredictiveControl(
-        *(integrator, effort, 9, [-1, -1], [1, 1]), R_end=arrival, constraint=clearance, starts=4, rng=0
+        *(integrator, effort, 9, [-1, -1], [1, 1]), R_end=arrival, constraint=clearance, starts=5, rng=0
     )
     found = dm.plan(M, np.zeros(4))
     assert found.u == pytest.approx(-3.793687, abs=1e-5)
     np.testing.assert_allclose(found.a, [0.830471, 0.328121], atol=1e-4)
     assert clearance(found.states).min() >= -1e-6
     assert abs(found.actions).max() <= 1
-    assert found.feasible >= 1
+    for u, actions in found.ends:  # the two optima, below the obstacle and above it
+        first = {-3.794: (0.830471, 0.328121), -5.217: (-0.038155, 0.909034)}[round(u, 3)]
+        np.testing.assert_allclose(actions[0], first, atol=1e-3)
+    assert [u for u, _ in found.ends] == sorted((u for u, _ in found.ends), reverse=True)
+    assert len({round(u, 3) for u, _ in found.ends}) == 2
     np.testing.assert_allclose(integrator(found.states[:-1], found.actions), found.states[1:], atol=1e-12)
 
 
@@ -110,16 +114,13 @@ def test_replanning_never_costs_more_than_the_tail_of_the_old_plan():
 
 
 def test_what_cannot_be_kept_is_said():
-    M = dm.ModelPredictiveControl(
-        drift, lambda s, a: s[..., 0], 2, [-1], [1], constraint=lambda s: s - 9, starts=2, rng=0
-    )
-    with pytest.raises(
-        ValueError, match=r"no plan from \[0\.0\] keeps the constraints: 2 starts, the nearest violates"
-    ):
+    far = {"constraint": lambda s: s - 9, "starts": 2, "rng": 0}
+    M = dm.ModelPredictiveControl(drift, lambda s, a: s[..., 0], 2, [-1], [1], **far)
+    with pytest.raises(ValueError, match=r"no plan from \[0\.0\] keeps the constraints: 2 starts, the nearest"):
         M([0.0])
     with pytest.raises(ValueError, match=r"low = .*: must be at most high"):
         dm.ModelPredictiveControl(drift, effort, 2, [2.0], [1.0])
-    with pytest.raises(ValueError, match="low = .*a bound for each component"):
+    with pytest.raises(ValueError, match=r"low = .*a bound for each component"):
         dm.ModelPredictiveControl(drift, effort, 2, [0.0, 0.0], [1.0])
     with pytest.raises(ValueError, match=r"ε = \(3, 1\): must be finite noise"):
         dm.MultiforecastControl(drift, effort, 2, [0.0], [1.0], ε=np.zeros((3, 1)))
