@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.canvas import BLUE, GREEN, MUTED, VERMILION, picture
+from decision_making.pictures.canvas import BLUE, GREEN, MUTED, SKY, VERMILION, picture
 from decision_making.pictures.policies import draw_hex_world
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def visits(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.legend(loc="upper left")
 
 
-@picture(9.5, 6.2)
+@picture(9.5, 4.6)
 def bounds_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utilities (S,) on the hex world "P" as a bound is backed up: four "maps" (title, U), and the states "solved"."""
     axes = figure.subplots(2, 2).ravel()
@@ -39,7 +39,7 @@ def bounds_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     for s in data["solved"]:
         if s < len(P.tiles):
             i, j = P.tiles[s]
-            axes[-1].plot(i + j / 2, j * 3**0.5 / 2 - 0.3, "o", color=GREEN, mec="white", ms=7)
+            axes[-1].plot(i + j / 2 - 0.33, j * 3**0.5 / 2 - 0.05, "o", color=GREEN, mec="white", ms=6)
     axes[-1].set_title(f"{data['maps'][-1][0]}; green: solved")
     figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U").outline.set_visible(False)
 
@@ -67,14 +67,14 @@ def ways_round_an_obstacle(figure: Figure, data: Mapping[str, Any]) -> None:
     ax = figure.subplots()
     ax.add_patch(Circle((3, 4), 2, color="#dddddd"))
     ax.annotate("obstacle", (3, 4), ha="center", va="center", color=MUTED)
-    for u, actions in data["best"].ends[1:]:
+    least = -data["best"].u
+    others = {round(-u, 3): actions for u, actions in data["best"].ends if -u > least + 1e-3}
+    for (cost, actions), colour in zip(others.items(), (BLUE, GREEN, SKY), strict=False):
         path = np.cumsum(np.vstack([[0, 0], np.cumsum(np.vstack([[0, 0], actions]), axis=0)[:-1]]), axis=0)
-        ax.plot(*path.T, color=BLUE, lw=0.9, label=f"another start, cost {-u:.3f}")
+        ax.plot(*path.T, ".-", color=colour, lw=0.9, label=f"from another start, cost {cost:.3f}")
     best, free = data["best"], data["free"]
     ax.plot(*free.states[:, :2].T, "--", color=MUTED, lw=1.2, label=f"without it, cost {-free.u:.3f}")
     ax.plot(*best.states[:, :2].T, "o-", color=VERMILION, lw=2, ms=4, label=f"best, cost {-best.u:.3f}")
     ax.plot(10, 10, "k*", ms=10)
-    handles, labels = ax.get_legend_handles_labels()
-    kept = dict(zip(labels, handles, strict=True))
-    ax.legend(kept.values(), kept.keys(), loc="lower right")
+    ax.legend(loc="lower right")
     ax.set(aspect="equal", xlabel="x", ylabel="y")

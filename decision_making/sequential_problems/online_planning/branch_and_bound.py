@@ -18,7 +18,7 @@ from decision_making.verbs import branch_and_bound, plan
 SLACK = 1e-9  # by which rounding may put a bound on the wrong side, relative to the values
 
 
-@struct
+@struct(repr=False)
 class BranchAndBound(OnlinePlanner):
     """Forward search with leaf value Ulo that stops at the first action whose bound Qhi is below the best so far.
 

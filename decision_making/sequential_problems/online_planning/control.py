@@ -15,7 +15,7 @@ import numpy as np
 from attrs import field
 from autograd import grad
 
-from decision_making.checks import Array, count, discount, function, numbers, one_of, optional, refuse
+from decision_making.checks import Array, count, discount, function, numbers, one_of, optional, refuse, settings
 from decision_making.problem import RNG, State
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
@@ -52,7 +52,7 @@ class ControlPlan:
         return f"ControlPlan(a={np.asarray(self.a).tolist()}, u={self.u}, feasible from {len(self.ends)} starts)"
 
 
-@struct
+@struct(repr=False)
 class ModelPredictiveControl:
     """d actions that maximise Σ γ^(k-1) R(s_k, a_k) + R_end(s_{d+1}), with s_{k+1} = T(s_k, a_k) (equation 9.4).
 
@@ -81,6 +81,9 @@ class ModelPredictiveControl:
         if (self.low > self.high).any():
             refuse(self, "low", self.low, f"at most high = {self.high}")
 
+    def __repr__(self) -> str:
+        return settings(self)
+
     @property
     def scenarios(self) -> tuple[int, Array | None]:
         """How many there are, and their noise (m, d, ...); None without noise."""
@@ -91,7 +94,7 @@ class ModelPredictiveControl:
         return np.asarray(plan(self, s, rng=rng).a)
 
 
-@struct
+@struct(repr=False)
 class MultiforecastControl(ModelPredictiveControl):
     """A plan for m forecasts of the noise, s_{k+1} = T(s_k, a_k, ε_ik) (equations 9.6 and 9.7).
 

@@ -27,7 +27,7 @@ from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
 
 
-@struct
+@struct(repr=False)
 class ForwardSearch(OnlinePlanner):
     """The best action by looking d steps ahead along every path, with U as the value after them (algorithm 9.2).
 

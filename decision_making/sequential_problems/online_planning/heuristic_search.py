@@ -19,7 +19,7 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 
-@struct
+@struct(repr=False)
 class HeuristicSearch(OnlinePlanner):
     """m greedy simulations of d steps with respect to U, which begins as the upper bound Uhi (algorithm 9.8).
 

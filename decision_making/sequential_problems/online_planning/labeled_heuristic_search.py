@@ -17,7 +17,7 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 
-@struct
+@struct(repr=False)
 class LabeledHeuristicSearch(OnlinePlanner):
     """Greedy simulations from the bound Uhi until the state at hand is solved to within δ (algorithm 9.9).
 

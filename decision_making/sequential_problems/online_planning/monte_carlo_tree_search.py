@@ -30,7 +30,7 @@ def _statistics(M: object, attribute: Any, x: Any) -> None:
         refuse(M, attribute.name, x, "None, or a dictionary with (state, action) as keys", TypeError)
 
 
-@struct
+@struct(repr=False)
 class MonteCarloTreeSearch(OnlinePlanner):
     """m simulations of up to d steps from the current state, each one adding a state to the tree (algorithm 9.5).
 

@@ -21,7 +21,7 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 
-@struct
+@struct(repr=False)
 class OpenLoopPlanning(OnlinePlanner):
     """The best of all sequences of d actions, decided upon at once: maximises U(a_1, ..., a_d) (equation 9.3).
 

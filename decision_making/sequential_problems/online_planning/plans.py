@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief
+from decision_making.checks import Array, brief, settings
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.online_planning.batch_model import model_of
@@ -36,7 +36,7 @@ class Plan:
         return f"Plan({type(self.M).__name__}, a={brief(self.a)}, u={brief(self.u)}, visits={brief(self.visits)})"
 
 
-@struct
+@struct(repr=False)
 class OnlinePlanner:
     """A search from the current state: called with s it gives an action, with a batch of states an action for each."""
 
@@ -53,6 +53,9 @@ class OnlinePlanner:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_model", model_of(self.P, self, exact=self.exact, listed=self.listed))
+
+    def __repr__(self) -> str:
+        return settings(self)
 
     def __call__(self, s: State, rng: RNG = None) -> Action:
         """The action in s, or an array of actions for a batch of states; rng replaces the search's own generator."""

@@ -28,7 +28,7 @@ def _widening(M: object, attribute: Any, x: Any) -> None:
         refuse(M, attribute.name, x, "a pair (θ₁, θ₂) with θ₁ > 0 and θ₂ in [0, 1]")
 
 
-@struct
+@struct(repr=False)
 class ProgressiveWidening(OnlinePlanner):
     """Monte Carlo tree search that considers few actions and successors at first, and more as visits grow.
 

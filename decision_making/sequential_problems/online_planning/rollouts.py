@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, count, flag, function, optional
+from decision_making.checks import Array, Named, count, flag, function, optional, settings
 from decision_making.problem import RNG, Action, HasTerminal, State, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
@@ -51,7 +51,7 @@ def rollout(P: Any, s: State, π: Callable[[State], Action], d: int, rng: RNG = 
     return value
 
 
-@struct
+@struct(repr=False)
 class RolloutEstimate:
     """The value of a state as the mean of m rollouts of d steps: a leaf value U for the searches of this chapter.
 
@@ -62,6 +62,9 @@ class RolloutEstimate:
     d: int = field(validator=count)  # depth of a rollout, steps
     π: Any = field(default=None, validator=optional(function))  # policy s -> a on batches; None: uniformly random
     m: int = field(default=1, validator=count)  # rollouts averaged for each state
+
+    def __repr__(self) -> str:
+        return settings(self)
 
     def values(self, model: Model, s: Array, draws: Draws, rows: Array) -> Array:
         """Estimates (N,) for the states of these rows; 0 where nothing more can be gained."""
@@ -96,7 +99,7 @@ def leaf_values(U: Any, model: Model, s: Array, draws: Draws, rows: Array | None
     return np.where(model.terminal(s), 0.0, model.leaf(U, s))
 
 
-@struct
+@struct(repr=False)
 class RolloutLookahead(OnlinePlanner):
     """Greedy with respect to rollouts: one step of lookahead, then d steps of the policy π (algorithm 9.1).
 

@@ -21,7 +21,7 @@ from decision_making.verbs import plan
 BLOCK = 1 << 18  # samples of the last level at a time
 
 
-@struct
+@struct(repr=False)
 class SparseSampling(OnlinePlanner):
     """The best action by looking d steps ahead along m samples of each action (algorithm 9.4).
 
