@@ -104,7 +104,7 @@ class MultiforecastControl(ModelPredictiveControl):
     9.11.
     """
 
-    ε: Array = field(default=None, kw_only=True, converter=_noise)  # noise (m, d, ...)
+    ε: Array = field(default=None, kw_only=True, converter=_noise, repr=False)  # noise (m, d, ...)
     sequences: str = field(default="one", kw_only=True, validator=one_of("one", "own"))  # of actions
 
     def __attrs_post_init__(self) -> None:
