@@ -41,6 +41,7 @@ def forward_search_on_hex_world() -> dict[str, np.ndarray]:
 
 
 def _visits(found: list[Any]) -> np.ndarray:
+    """How many states each search visited."""
     return np.array([x.visits for x in found])
 
 

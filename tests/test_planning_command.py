@@ -59,7 +59,6 @@ def test_problems_of_real_numbers_are_played(problem):
         (("2048", "--steps", 0), "--steps 0: must be at least 1"),
         (("2048", "--simulations", 0), "m = 0: must be a whole number >= 1"),
         (("2048", "--c", -1), "c = -1.0: must be a finite number >= 0"),
-        (("2048", "--seed", -1), "must be"),
     ],
 )
 def test_wrong_options_are_one_line(arguments, said):

@@ -45,7 +45,7 @@ def test_sampled_searches_agree(chapter, values):
 
 def test_games_of_2048_are_won_by_more_simulations(chapter, values):
     data = chapter.example_9_8(games=4, simulations=(2, 20))
-    assert data["snake weights"].shape == (2, 2)
+    assert data["snake weights"][0].shape == (2,)
     assert judged(values.compare_example_9_8, data)
     board = np.zeros((1, 4, 4), dtype=int)
     board[0, 0, 0] = 10
