@@ -14,9 +14,9 @@ Nothing recurs, so that d may be large; a level that would be too large is refus
 """
 
 from decision_making.sequential_problems.search.breadth_first import Reachable, reachable
-from decision_making.sequential_problems.search.methods import follow_plan, plan
+from decision_making.sequential_problems.search.methods import follow_plan
 from decision_making.sequential_problems.search.problem import Search
-from decision_making.verbs import branch_and_bound, dynamic_programming, forward_search, heuristic_search
+from decision_making.verbs import branch_and_bound, dynamic_programming, forward_search, heuristic_search, plan
 
 __all__ = [
     "Reachable",
