@@ -71,11 +71,9 @@ from decision_making.sequential_problems.online_planning import (
     RolloutLookahead as RolloutLookahead,
     SparseSampling as SparseSampling,
     TooLargeError as TooLargeError,
-    branch_and_bound as branch_and_bound,
-    explain as explain,
     extract_policy as extract_policy,
     extract_solved_policy as extract_solved_policy,
-    forward_search as forward_search,
+    randstep as randstep,
     rollout as rollout,
     sparse_sampling as sparse_sampling,
     statistics as statistics,
@@ -150,6 +148,7 @@ from decision_making.sequential_problems.search import (
     follow_plan as follow_plan,
     forward_search as forward_search,
     heuristic_search as heuristic_search,
+    plan as plan,
     reachable as reachable,
 )
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
@@ -213,11 +212,10 @@ from decision_making.trust_region_policy_optimization import (
     named_rule as named_rule,
 )
 from decision_making.verbs import (
+    explain as explain,
     follow as follow,
     gradient as gradient,
     lookahead as lookahead,
-    plan as plan,
-    randstep as randstep,
     step as step,
     update as update,
     utility as utility,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decision_making.problem import RNG
 
 # called before an error lists what a verb knows: each loads a part of the library, so that its methods are registered
-before_listing: list[Callable[[], None]] = []
+before_listing: list[Callable[[str], None]] = []
 
 
 @singledispatch
@@ -286,10 +286,10 @@ def known(*verbs: Any) -> str:
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
 
 
-def load_all() -> None:
-    """Load every part of the library, so that all methods are registered."""
+def load_all(under: str = "") -> None:
+    """Load every part of the library, or those under a module, so that all their methods are registered."""
     for load in before_listing:
-        load()
+        load(under)
 
 
 def _leaves(t: type) -> list[type]:

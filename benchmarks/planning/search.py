@@ -216,8 +216,9 @@ def main() -> None:
         "",
         *table(["simulations", "nodes", "MiB at most", "bytes a node"], memory_rows()),
         f"Median of {options.repeats} runs, ratios to C pair by pair, with minimum and maximum; time of "
-        f"one core. Python {platform.python_version()}, NumPy {np.__version__}. The searches of a batch are independent; "
-        "the package keeps the first successor of an action for ever, so that its answers are of another problem.",
+        f"one core. Python {platform.python_version()}, NumPy {np.__version__}. The searches of a batch are "
+        "independent; the package keeps the first successor of an action for ever, so that its answers are of another "
+        "problem.",
     ]
     options.out.write_text("\n".join([*lines, ""]), encoding="utf-8")
     print("\n".join(lines))

@@ -46,7 +46,8 @@ def _below(found: Plan, model: Any, s: Array, left: int, levels: int, widest: in
     N, Q = looked
     if levels == 0 or left == 0:
         return Branch(state, float(N.sum()), [])
-    edges, actions = model.edges(s), []
+    edges = model.edges(s)
+    actions: list[Any] = []
     for a in np.argsort(-N, kind="stable")[:widest]:
         if N[a] == 0:
             continue

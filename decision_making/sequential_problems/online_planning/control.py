@@ -261,8 +261,8 @@ def plan_control(M: ModelPredictiveControl, s: State, *, rng: RNG = None) -> Con
         parts.append((first, u, a, path if M.scenarios[1] is not None else path[0], ends))
     if states.ndim == 1:
         return ControlPlan(M, states, *parts[0])
-    *arrays, ends = zip(*parts, strict=True)
-    return ControlPlan(M, states, *(np.array(x) for x in arrays), list(ends))
+    firsts, us, plans, paths, endings = (list(x) for x in zip(*parts, strict=True))
+    return ControlPlan(M, states, np.array(firsts), np.array(us), np.array(plans), np.array(paths), endings)
 
 
 def _shared(program: _Program, a: Any) -> Array:

@@ -66,7 +66,8 @@ def ranking(found: Plan) -> str:
     order = [i for i in np.argsort(-found.Q, kind="stable") if np.isfinite(found.Q[i])]
     if len(order) < 2:
         return ""
-    visits = (lambda i: "") if found.N is None else (lambda i: f" ({found.N[i]:.0f} visits)")
+    N = found.N
+    visits = (lambda i: "") if N is None else (lambda i: f" ({N[i]:.0f} visits)")
     shown = [f"{named(found, int(i))}: {found.Q[i]:.3g}{visits(i)}" for i in order[:SHOWN]]
     more = f", and {len(order) - SHOWN} more" if len(order) > SHOWN else ""
     left = len(found.Q) - len(order)
@@ -142,7 +143,7 @@ def searched_tree(M: MonteCarloTreeSearch, found: Plan) -> str:
 @searched.register
 def searched_wide_tree(M: ProgressiveWidening, found: Plan) -> str:
     """The same, and how many actions were considered."""
-    considered = int((found.N > 0).sum())
+    considered = int(np.count_nonzero(np.asarray(found.N)))
     return (
         f"ProgressiveWidening made {M.m:,} simulation{'s' * (M.m != 1)} of up to {steps(M.d)} from {where(found)}: "
         f"{found.visits:,} nodes, {considered} action{'s' * (considered != 1)} tried at the root."

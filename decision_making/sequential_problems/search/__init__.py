@@ -13,6 +13,7 @@ bounds, and so finds a path to compare with; then it leaves out all paths whose 
 Nothing recurs, so that d may be large; a level that would be too large is refused before it is made.
 """
 
+from decision_making.sequential_problems import online_planning as online_planning  # methods of problems with chance
 from decision_making.sequential_problems.search.breadth_first import Reachable, reachable
 from decision_making.sequential_problems.search.methods import follow_plan
 from decision_making.sequential_problems.search.problem import Search
