@@ -34,7 +34,7 @@ class Task(NamedTuple):
     published: str  # the best TRPO published
 
 
-MILLION = {"steps": 1_000_000}
+MILLION: dict[str, float] = {"steps": 1_000_000}
 SB3, TIANSHOU = "sb3-contrib", "tianshou"
 TASKS = {
     "Walker2d-v5": Task("Walker2d-v5", MILLION, "evaluated", 4500, f"4502 ({SB3})"),

@@ -94,6 +94,17 @@ from decision_making.state_uncertainty.beliefs import (
     UnscentedKalmanFilter as UnscentedKalmanFilter,
     unscented_transform as unscented_transform,
 )
+from decision_making.state_uncertainty.exact_belief_state_planning import (
+    AlphaVectorPolicy as AlphaVectorPolicy,
+    ConditionalPlan as ConditionalPlan,
+    LookaheadAlphaVectorPolicy as LookaheadAlphaVectorPolicy,
+    Plans as Plans,
+    alphavector as alphavector,
+    evaluate_plan as evaluate_plan,
+    find_dominating as find_dominating,
+    find_maximal_belief as find_maximal_belief,
+    value_iteration as value_iteration,
+)
 from decision_making.structs import struct as struct
 from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
@@ -117,6 +128,7 @@ from decision_making.verbs import (
     lookahead as lookahead,
     step as step,
     update as update,
+    utility as utility,
 )
 
 __version__: str

@@ -144,6 +144,18 @@ def backup(P: object, U: object, s: object) -> Any:
 
 
 @singledispatch
+def utility(π: object, *given: object) -> Any:
+    """The expected utility of following π.
+
+    utility(π, b) -> U
+        π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
+
+    Raises TypeError for a π that is not known.
+    """
+    unknown(utility, "π", π)
+
+
+@singledispatch
 def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
     """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
 
@@ -181,10 +193,15 @@ def unknown(verb: Any, name: str, x: object) -> NoReturn:
 
 def known(*verbs: Any) -> str:
     """The names of the structs for which one of the verbs has a method, sorted and separated by commas."""
-    for load in before_listing:
-        load()
+    load_all()
     names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
+
+
+def load_all() -> None:
+    """Load every part of the library, so that all methods are registered."""
+    for load in before_listing:
+        load()
 
 
 def _leaves(t: type) -> list[type]:

@@ -896,7 +896,7 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
     **dict.fromkeys(("gamma", "lambda", "noise_correlation"), "discount"),
-    **dict.fromkeys(("normalize_advantages", "scale_rewards", "rescale_actions", "stagger"), "flag"),
+    **dict.fromkeys(("normalize_advantages", "scale_rewards", "rescale_actions", "stagger", "tensorboard"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",
     "log_sigma": "number",
@@ -920,9 +920,10 @@ OF_RULES = {  # the settings of each update
     "gradient": {"alpha": "not_negative", "L2_max": "given"},
 }
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
-SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate"), "given")
+SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eval_every"), "given")
 SETTINGS["normalize_observations"] = "flag or none"
 KINDS["flag or none"] = (ValueError, [1, "yes"])
+SETTINGS |= {"eval_episodes": "count"}
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])
 SETTINGS |= {"hidden": "widths"}
 KINDS["widths or nothing"] = (ValueError, [x for x in KINDS["widths"][1] if x is not None])
@@ -1163,9 +1164,68 @@ def test_the_catalogue_has_the_whole_public_surface():
 
     catalogues = Path(__file__).parent.rglob("test_bad_input*.py")  # each part of the book has one of its own
     text = "".join(catalogue.read_text(encoding="utf-8") for catalogue in catalogues)
-    results = {"Generation", "LocalModel", "Status", "Step"}  # what calls return: nobody makes them
+    results = {"Generation", "LocalModel", "Plans", "Status", "Step"}  # what calls return: nobody makes them
     results |= {"Rule", "Sampled", "stepped", "struct"}  # what a new rule is made of
     missing = [name for name in dm.__all__ if name not in results and not re.search(rf"\b{name}\b", text)]
     assert not missing
     assert inspect.isclass(dm.Step)
     assert len(FIELDS) + len(CALLS) + len(COMMANDS) > 500
+
+
+NO_POLICY = {
+    "likelihood ratio": lambda π: dm.gradient(dm.LikelihoodRatioGradient(**batch), π, θ),
+    "differences": lambda π: dm.gradient(dm.FiniteDifferenceGradient(**batch, δ=0.1), π, θ),
+    "update": lambda π: dm.update(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ),
+    "replayed": lambda π: dm.step(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ, τs=τs),
+    "surrogate": lambda π: dm.surrogate_objective(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ, θ, τs),
+    "actor and critic": lambda π: dm.gradient(pair, π, θ, np.zeros(1)),
+    "deterministic": lambda π: dm.gradient(dm.DeterministicPolicyGradient(**batch, Q=Q, σ=0.1), π, θ, np.zeros(1)),
+    "trust region": lambda π: dm.step(dm.TrustRegionPolicyOptimization(collecting, 8, critic), π, θ, critic.init()),
+    "exact": lambda π: exact.utility(P, b, π, θ, 3),
+    "rollouts": lambda π: dm.rollouts(P, b, π, θ, 3, 4, 0),
+    "simulated again": lambda π: dm.SimulatedAgain(P, b, π, θ, 3, 4),
+    "utility": lambda π: dm.MonteCarloPolicyEvaluation(P, b, 3, 4)(π, θ),
+}
+
+
+@pytest.mark.parametrize("policy", [None, 3, "softmax"])
+@pytest.mark.parametrize("name", NO_POLICY)
+def test_what_is_no_policy_is_refused_by_name(name, policy):
+    with pytest.raises(TypeError, match=rf"π = {policy!r}: must be (a policy, such as|callable)"):
+        NO_POLICY[name](policy)
+
+
+ARRAYS = [stats.norm([0.0, 1.0]), stats.norm(loc=[0.0, 1.0]), stats.norm([0, 1], [1, 2]), stats.poisson([[1], [2]])]
+
+
+@pytest.mark.parametrize("m", [1, 2, 3])
+@pytest.mark.parametrize("b", ARRAYS)
+def test_a_frozen_distribution_of_several_is_refused_by_name(b, m):
+    """With as many trajectories as distributions it would give one state of each."""
+    said = rf"b = '{b.dist.name} with parameters of shape \(2,.*must be one distribution"
+    with pytest.raises(ValueError, match=said):
+        dm.rollouts(free, b, gaussian, [0.0, 1.0], 3, m, 0)
+    with pytest.raises(ValueError, match=said):
+        dm.LikelihoodRatioGradient(free, b, 3, m)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda *x: exact.utility_gradient(*x, 30),
+        lambda *x: exact.fisher(*x, 30),
+        lambda *x: exact.expected_surrogate(*x, [0.0, 1.0], 30),
+        lambda *x: exact.expected_kl(*x, [0.0, 1.0], 30),
+        lambda *x: exact.clamped_gradient(*x, [0.0, 1.0], 30, 0.1),
+    ],
+)
+def test_expectations_at_diverging_parameters_are_refused(ask):
+    P = SimpleRegulator()
+    with pytest.raises(ValueError, match=r"the expected squares of the states overflow within d = 30 steps"):
+        ask(P, P.b, gaussian, np.array([1e80, 1.0]))
+
+
+def test_an_exact_gradient_that_overflows_is_refused():
+    P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[1e308, -1e308]], 1.0)
+    with pytest.raises(ValueError, match=r"∇U\(θ\) is \[.*: it overflows"), np.errstate(all="ignore"):
+        exact.utility_gradient(P, [1.0], dm.SoftmaxPolicy(1, 2), np.zeros(2), 40)

@@ -27,6 +27,6 @@ def about(
 
 for command in (
     *(chapters.chapter, training.train, training.sweep, training.resume),
-    *(looking.evaluate, looking.plot, listing.problems, listing.settings, listing.check),
+    *(looking.evaluate, looking.plot, looking.export, listing.problems, listing.settings, listing.check),
 ):
     app.command()(command)

@@ -12,6 +12,11 @@ import typer
 
 from decision_making.checks import printable
 
+# the extra that a package which is not there comes with, if it is not "plot"
+EXTRAS = {
+    **{"joblib": "parallel", "dask": "distributed", "distributed": "distributed", "PIL": "render", "pygame": "render"},
+    **{"tensorboardX": "tensorboard", "onnx": "onnx", "onnxruntime": "onnx"},
+}
 _state = {"debug": False}
 
 
@@ -29,9 +34,7 @@ def one_line_errors() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         _show_traceback()
-        extra = {"joblib": "parallel", "dask": "distributed", "distributed": "distributed"}.get(
-            error.name or "", "plot"
-        )
+        extra = EXTRAS.get(error.name or "", "plot")
         fail(f"{error.name} is not installed: pip install 'decision-making[cli,{extra}]', or the package it comes with")
     except Exception as error:
         if isinstance(error, typer.Exit):

@@ -55,6 +55,9 @@ Workers = Annotated[
     int | None, typer.Option(help="Processes that collect the blocks of a batch; needs --set blocks=16, say.")
 ]
 Threshold = Annotated[float | None, typer.Option(help="Stop when the mean of 100 episodes reaches this return.")]
+LogEvery = Annotated[
+    float, typer.Option(help="Seconds from one line of progress to the next where there is no terminal; 0: none.")
+]
 Preset = Annotated[
     str | None, typer.Option(help=f"A peer's settings instead of the defaults: one of {', '.join(PRESETS)}.")
 ]

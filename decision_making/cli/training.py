@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from decision_making.cli.messages import fail, one_line_errors, say
 from decision_making.cli.options import (
     Imports,
+    LogEvery,
     Preset,
     Run,
     Seconds,
@@ -24,8 +25,9 @@ from decision_making.cli.options import (
     several_settings,
     single_settings,
 )
-from decision_making.progress import sweep_progress, train_progress
+from decision_making.progress import LINES_EVERY, sweep_progress, train_progress
 from decision_making.training import History, runs, sweeps
+from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration, replaced
 from decision_making.training.settings import UPDATES
 
@@ -49,6 +51,12 @@ def train(
         typer.Option("--set", help="Any other setting, as in --set delta=0.02; see `decision-making settings`."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/ENV-UPDATE-seed.")] = None,
+    eval_every: Annotated[
+        int | None,
+        typer.Option(help="Evaluate after every so many updates, and keep the best policy, best_policy.npz."),
+    ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard.")] = False,
+    log_every: LogEvery = LINES_EVERY,
     workers: Workers = None,
     allow_imports: Imports = False,
 ) -> None:
@@ -66,6 +74,8 @@ def train(
         "updates": updates,
         "seconds": seconds,
         "threshold": threshold,
+        "eval_every": eval_every,
+        "tensorboard": tensorboard or None,
     }
     changes = {name: x for name, x in given.items() if x is not None} | single_settings(settings or [])
     with one_line_errors():
@@ -74,10 +84,10 @@ def train(
         c = Configuration(replaced(settings_in(config), changes))
         folder = out or Path("runs") / f"{_plain(c['env'])}-{c['update']}-{c['seed']}"
 
-        def work(callback: runs.Callback) -> History:
+        def work(callback: Callback) -> History:
             return runs.run(c, folder, callbacks=[callback], allow_imports=allow_imports, workers=workers)
 
-        _train(c, folder, work)
+        _train(c, folder, log_every, work)
 
 
 def sweep(
@@ -141,6 +151,7 @@ def resume(
     updates: Updates = None,
     seconds: Seconds = None,
     threshold: Threshold = None,
+    log_every: LogEvery = LINES_EVERY,
     workers: Workers = None,
     allow_imports: Imports = False,
 ) -> None:
@@ -150,10 +161,10 @@ def resume(
     with one_line_errors():
         c = runs.read_configuration(run, **changes)
 
-        def work(callback: runs.Callback) -> History:
+        def work(callback: Callback) -> History:
             return runs.resume(run, callbacks=[callback], allow_imports=allow_imports, workers=workers, **changes)
 
-        _train(c, run, work)
+        _train(c, run, log_every, work)
 
 
 def _plain(name: str) -> str:
@@ -161,11 +172,11 @@ def _plain(name: str) -> str:
     return "".join(x if x.isalnum() or x in "-_." else "-" for x in name).strip(".") or "run"
 
 
-def _train(c: Configuration, folder: Path, work: Callable[[runs.Callback], History]) -> None:
-    """Do the work under a progress bar, and say how it ended."""
+def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Callback], History]) -> None:
+    """Do the work under a progress bar, or with a line now and then, and say how it ended."""
     try:
         # one thread: the matrices are small, and the results are the same bit for bit
-        with train_progress(c) as callback, threadpool_limits(1):
+        with train_progress(c, log_every) as callback, threadpool_limits(1):
             history = work(callback)
     except KeyboardInterrupt:
         fail(f"stopped; go on with: decision-making resume {folder}", 130)

@@ -129,7 +129,8 @@ def _actions(P: GymnasiumProblem) -> str:
 
 
 def _time_limit(P: GymnasiumProblem) -> int | None:
-    return None if P.env.spec is None else P.env.spec.max_episode_steps
+    spec = P.env.spec or getattr(P.env, "envs", [P.env])[0].spec  # copies know what each of them is
+    return None if spec is None else spec.max_episode_steps
 
 
 def _limit(P: GymnasiumProblem) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, all_finite, discount, refuse
+from decision_making.checks import Array, Named, all_finite, discount, refuse, rounding
 from decision_making.trajectories import Trajectories
 
 
@@ -69,7 +69,7 @@ def end_states(τs: Trajectories) -> Array:
 
 
 def temporal_differences(τs: Trajectories, U: Array, γ: float, U_end: Array | None = None) -> Array:
-    """δ_k = r_k + γ U(s_{k+1}) - U(s_k), (m, d) (equation 13.11).
+    """δ_k = r_k + γ U(s_{k+1}) - U(s_k), (m, d) (equation 13.11), 0 where no larger than floating-point error.
 
     U (m, d) holds the values of the states τs.s, U_end (m,) those of the states after the last steps; it is taken as
     0 where the trajectory terminated. Without U_end the last step of a trajectory has no successor, as in the book's
@@ -88,9 +88,15 @@ def temporal_differences(τs: Trajectories, U: Array, γ: float, U_end: Array | 
     U_next = np.zeros((m, d))
     U_next[:, :-1] = U[:, 1:]
     if U_end is None:
-        return np.where(τs.mask & ~last, τs.r + γ * U_next - U, 0.0)
+        return np.where(τs.mask & ~last, _residual(τs.r, γ * U_next, U), 0.0)
     U_end = checked_values(np.asarray(U_end), (m,), ~τs.terminated & τs.mask[:, 0], "U_end")
-    return np.where(τs.mask, τs.r + γ * np.where(last, U_end[:, None], U_next) - U, 0.0)
+    return np.where(τs.mask, _residual(τs.r, γ * np.where(last, U_end[:, None], U_next), U), 0.0)
+
+
+def _residual(r: Array, later: Array, U: Array) -> Array:
+    """r + later - U; of values that are right, nothing is left but rounding errors, and they are no advantages."""
+    δ = r + later - U
+    return np.where(abs(δ) <= sum(rounding(abs(x)) for x in (r, later, U)), 0.0, δ)
 
 
 def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
@@ -135,6 +141,6 @@ def normalized(A: Array, mask: Array | None = None) -> Array:
     centred = real / scale - (real / scale).mean()
     sd = float(centred.std())
     out = np.zeros(A.shape)
-    if sd > 8 * np.finfo(np.float64).eps:  # else constant up to floating-point error
+    if sd > rounding(1.0):  # else constant
         out[mask] = centred / sd
     return out

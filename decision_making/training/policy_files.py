@@ -85,7 +85,10 @@ class TrainedPolicy:
         It is the action to give to the environment. Observations that are not flat are flattened first, with
         gymnasium.spaces.flatten, as they were in training.
         """
-        a = self.choose(np.asarray(observation), mode=mode, rng=rng)
+        return self.sent(self.choose(np.asarray(observation), mode=mode, rng=rng))
+
+    def sent(self, a: Array) -> Any:
+        """An action in the policy's own terms, or a batch of them, as the environment takes it."""
         row = isinstance(self.π, NeuralPolicy) and not isinstance(self.π.head, Categorical)
         if row and self.action:  # it becomes a matrix, or a number without an axis
             a = a.reshape(a.shape[:-1] + next(iter(self.action.values())).shape)
@@ -170,12 +173,18 @@ def save_policy(path: Path | str, π: Policy, θ: Array, problem: object = None)
 
     Raises TypeError for a policy that cannot be rebuilt from numbers, such as a `FunctionPolicy`.
     """
-    arrays = {"θ": parameters(θ, π.n)}
-    observation = problem.observation_statistics if offers(problem, NormalizesObservations) else {}
-    action = problem.action_convention if offers(problem, ConvertsActions) else {}
-    for group, found in (("observation", observation), ("action", action)):
+    policy = trained(π, θ, problem)
+    arrays = {"θ": policy.θ}
+    for group, found in (("observation", policy.statistics), ("action", policy.action)):
         arrays |= {f"{group}.{name}": np.asarray(x) for name, x in found.items()}
     save_checkpoint(path, arrays, {"policy": _described(π)})
+
+
+def trained(π: Policy, θ: Array, problem: object = None) -> TrainedPolicy:
+    """π and θ as a policy to use, with what a `GymnasiumProblem` does to observations and actions by now."""
+    observation = problem.observation_statistics if offers(problem, NormalizesObservations) else None
+    action = problem.action_convention if offers(problem, ConvertsActions) else {}
+    return TrainedPolicy(π, θ, dict(observation or {}), dict(action))
 
 
 def load_policy(path: Path | str) -> TrainedPolicy:

@@ -105,6 +105,9 @@ COMMON: dict[str, Setting] = {
     "seconds": Setting(None, optional(positive), "stop after so many seconds of work"),
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
     "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
+    "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
+    "eval_episodes": Setting(20, _two_or_more, "episodes of an evaluation"),
+    "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
     "gamma": Setting(0.99, discount, "discount factor γ"),
     "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),
 }
@@ -112,13 +115,18 @@ COMMON: dict[str, Setting] = {
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
-    "steps_per_update": Setting(1024, count, "environment steps of a batch; not given: the next multiple of n_envs"),
+    "steps_per_update": Setting(1024, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
     "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.97, "λ of the generalized advantages"),
     "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
     "fisher_subsample": _of(
         TrustRegionPolicyOptimization, "fisher_subsample", 1.0, "share of the states in Fisher products"
     ),
-    "gate": _of(TRPO, "gate", 0.05, "δ times what the critic explained, but at least times this; 1: always δ"),
+    "gate": _of(
+        TrustRegionPolicyOptimization,
+        "gate",
+        0.05,
+        "δ times what the critic explained, but times this at least; 1: δ",
+    ),
     "max_kl": _of(TrustRegionPolicyOptimization, "max_kl", None),
     "advantage": _of(TrustRegionPolicyOptimization, "advantage", "generalized"),
     "normalize_advantages": _of(
@@ -136,7 +144,7 @@ GYMNASIUM: dict[str, Setting] = {
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
     "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
     "noise_correlation": Setting(
-        0.0, discount, "correlation in time of the noise of real actions, in a quarter of the copies"
+        0.0, discount, "correlation in time of the noise, in a quarter of the copies"
     ),
     "rescale_actions": Setting(True, flag, "-1 and 1 of the policy are the bounds of real actions"),
     "stagger": Setting(True, flag, "let the copies' episodes end in turn, where a time limit ends them"),

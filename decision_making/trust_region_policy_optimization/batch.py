@@ -69,7 +69,9 @@ class Batch(SurrogateWith):
     def natural(self, M: Any) -> Array:
         """θ + √(2ε / xᵀHx) x with H x = g by conjugate gradients, H = F + cI, (n,).
 
-        θ itself if xᵀHx is not positive; not finite if g is not. Iterations and relative residual are put into `info`.
+        θ itself if xᵀHx is not positive, or g no larger than floating-point error: √(N gᵀF⁻¹g) is the length of the
+        projection of the N advantages on the scores, whose sum is exact to about √N times the precision. Not finite if
+        g is not. Iterations and relative residual are put into `info`.
         """
         g = self.gradient()
         if not all_finite(g):
@@ -88,19 +90,9 @@ class Batch(SurrogateWith):
             xFx = dot(x, g - r)
         relative = math.sqrt(dot(r, r)) / max(math.sqrt(dot(g, g)), np.finfo(float).tiny)
         self.info.update(cg_iterations=float(iterations), cg_residual=relative)
-        if not (xFx > 0 and float(scale) * math.sqrt(xFx) > self._rounding):
+        if not (xFx > 0 and float(scale) * math.sqrt(xFx) > math.sqrt(len(self.τs)) * self.rounding):
             return self.θ
         return self.θ + math.sqrt(2 * M.ε / xFx) * x
-
-    @property
-    def _rounding(self) -> float:
-        """√(gᵀF⁻¹g) up to which a gradient g is no larger than floating-point error.
-
-        √(N gᵀF⁻¹g) is the length of the projection of the N advantages on the scores, against their own length; their
-        sum is exact to about √N times the precision.
-        """
-        rms = math.sqrt(float(np.mean(np.square(self.G))))
-        return 8 * float(np.finfo(self.θ.dtype).eps) * math.sqrt(len(self.τs)) * rms
 
     def damped_fisher(self, c: float) -> Callable[[Array], Array]:
         """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or a random share of them."""

@@ -22,6 +22,7 @@ from decision_making.checks import (
     positive,
     problem,
     refuse,
+    rounding,
     settings,
     share,
 )
@@ -48,6 +49,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Change, followed
+from decision_making.simulation import policy_parameters
 from decision_making.structs import ascii_name, struct
 from decision_making.trajectories import (
     Trajectories,
@@ -194,7 +196,7 @@ def trust_region_policy_optimization_step(
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
-    θ, φ, rng, rule = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng), M.update_rule
+    θ, φ, rng, rule = policy_parameters(π, θ), parameters(φ, name="φ"), default_rng(rng), M.update_rule
     τs = recorded_batch(M, π, θ, rng, τs)
     if not τs.mask.any():
         β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
@@ -305,7 +307,7 @@ def explained_variance(targets: Array, V: Array) -> float:
     """1 - Var(targets - V) / Var(targets), the share that the critic predicted; NaN if the targets are constant."""
     scale = float(np.max(abs(targets), initial=0)) or 1.0
     spread = float(np.std(targets / scale, dtype=np.float64))
-    if not spread > 8 * np.finfo(np.float64).eps:  # constant up to floating-point error
+    if not spread > rounding(1.0):  # constant
         return math.nan
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
 

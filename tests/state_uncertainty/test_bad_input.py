@@ -10,18 +10,28 @@ import pytest
 from decision_making import (
     POMDP,
     AdaptiveInjectionParticleFilter,
+    AlphaVectorPolicy,
+    ConditionalPlan,
     ExtendedKalmanFilter,
     GaussianModel,
     InjectionParticleFilter,
     KalmanFilter,
     LinearGaussianModel,
+    LookaheadAlphaVectorPolicy,
     ParticleFilter,
     RejectionParticleFilter,
     UnscentedKalmanFilter,
+    alphavector,
     belief_rollouts,
+    evaluate_plan,
+    find_dominating,
+    find_maximal_belief,
+    greedy,
     lookahead,
     unscented_transform,
     update,
+    utility,
+    value_iteration,
 )
 from decision_making.problems import CryingBaby
 
@@ -114,3 +124,38 @@ def test_wrong_particles_are_named(call, named):
 
 
 NOT_A_NUMBER = SimpleNamespace(TR=lambda s, a, rng: (s, 0), O=lambda a, s, o: np.full(len(s), np.nan))
+
+
+BABY = CryingBaby()
+FED = ConditionalPlan(0)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: AlphaVectorPolicy(BABY, [[1.0, 2.0, 3.0]], [0]), ValueError, "Γ = 'an array (1, 3)'"),
+        (lambda: AlphaVectorPolicy(BABY, np.empty((0, 2)), []), ValueError, "one or more finite vectors (k, 2)"),
+        (lambda: AlphaVectorPolicy(BABY, [[np.nan, 0.0]], [0]), ValueError, "one or more finite vectors"),
+        (lambda: AlphaVectorPolicy(BABY, [[0.0, 0.0]], [3]), ValueError, "a runs from 3 to 3"),
+        (lambda: AlphaVectorPolicy(BABY, [[0.0, 0.0]], [0, 1]), ValueError, "an action for each of 1 vectors"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, "x"), TypeError, "Γ = 'x'"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, [[0.0, 0.0]])([0.5, 0.6]), ValueError, "must be probabilities"),
+        (lambda: utility(LookaheadAlphaVectorPolicy(BABY, [[0.0, 0.0]]), [1.0]), ValueError, "b has shape (1,)"),
+        (lambda: greedy(BABY, lambda b: b[:, 0], [0.5, 0.6]), ValueError, "must be probabilities"),
+        (lambda: utility(3, [1.0]), TypeError, "π = 3: utility knows"),
+        (lambda: ConditionalPlan(0, {0: 3}), TypeError, "a dictionary from observations to conditional plans"),
+        (lambda: alphavector(BABY, ConditionalPlan(7)), ValueError, "a runs from 7 to 7"),
+        (
+            lambda: alphavector(BABY, ConditionalPlan(0, {0: FED})),
+            ValueError,
+            "must be of all observations, or of none",
+        ),
+        (lambda: evaluate_plan(BABY, FED, 2), ValueError, "s runs from 2 to 2"),
+        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "is not finite"),
+        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ is not finite"),
+        (lambda: value_iteration(BABY, 0), ValueError, "k_max = 0"),
+    ],
+)
+def test_wrong_plans_and_vectors_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()

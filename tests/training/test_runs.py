@@ -72,7 +72,8 @@ def test_every_setting_is_used():
             c.parts()
             c.limits  # noqa: B018
     of_rules = {name for env in ("CartPole-v1", "HexWorld") for x in UPDATES for name in rule_defaults(env, x)}
-    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) | of_rules == read | {"checkpoint_every", "preset"}
+    beside = {"checkpoint_every", "preset", "eval_every", "eval_episodes", "tensorboard"}  # what `run` reads
+    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) | of_rules == read | beside
 
 
 # ---- folders

@@ -81,7 +81,11 @@ def test_the_command_shows_a_preset_and_refuses_a_wrong_one_in_one_line():
 # ---- presets
 
 
-FREE = {"env", "preset", "seed", "steps", "updates", "seconds", "threshold", "checkpoint_every"}  # change no learning
+FREE = {"env", "preset", "seed", "steps", "updates", "seconds", "threshold", "checkpoint_every"} | {
+    "eval_every",
+    "eval_episodes",
+    "tensorboard",
+}  # change no learning
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -57,6 +57,28 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
         return (θ + math.sqrt(2 * ε * R.size) / length * u).astype(θ.dtype)
 
 
+def natural_along(θ: Array, G: Array, g: Array, ε: float, damping: float = 0.0, least: float = 0.0) -> Array:
+    """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g and F = GᵀG / m, for a gradient g (n,) that is not made of the rows of G.
+
+    G (m, n) are scores, c is the damping. The method: where X (N, n) are G and the rows √(cm) I, scaled so that
+    XᵀX / N = F + cI, and y (N,) is the least in norm with Xᵀy / N = g, the step is `natural_update(θ, X, y, ε)`. A part
+    of g outside the range of F + cI is dropped.
+    Returns θ where there are no rows, and where √(gᵀu / N) is no more than `least`, the floating-point error of g:
+    ‖y‖² = N gᵀu. What overflows is not finite.
+    """
+    if not len(G):
+        return θ
+    m = len(G)
+    X = np.vstack([G, np.sqrt(damping * m) * np.eye(len(θ), dtype=G.dtype)]) if damping else G
+    with np.errstate(over="ignore"):
+        X, right = X * np.sqrt(len(X) / m, dtype=X.dtype), len(X) * g.astype(np.float64)
+    if not (all_finite(X) and all_finite(right)):
+        return np.full_like(θ, np.nan)
+    cutoff = _cutoff(len(X), len(θ), X.dtype == np.float32)
+    y = np.linalg.lstsq(X.T.astype(np.float64), right, rcond=cutoff)[0]
+    return θ if np.linalg.norm(y) <= len(X) * least else natural_update(θ, X, y, ε)
+
+
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
     """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and the length ‖(G u, c u)‖.
 
