@@ -143,9 +143,7 @@ GYMNASIUM: dict[str, Setting] = {
     "critic_learning_rate": _of(NeuralCritic, "learning_rate", 1e-3, "step factor of the critic's Adam"),
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
     "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
-    "noise_correlation": Setting(
-        0.0, discount, "correlation in time of the noise, in a quarter of the copies"
-    ),
+    "noise_correlation": Setting(0.0, discount, "correlation in time of the noise, in a quarter of the copies"),
     "rescale_actions": Setting(True, flag, "-1 and 1 of the policy are the bounds of real actions"),
     "stagger": Setting(True, flag, "let the copies' episodes end in turn, where a time limit ends them"),
     "normalize_observations": Setting(None, optional(flag), "centre and scale them; not given: unless all are 0 or 1"),
@@ -196,7 +194,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.02} if issubclass(struct, BOUNDED) else {})
+    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
 
 
 def rule_settings(env: str, update: str) -> dict[str, Setting]:
