@@ -64,6 +64,9 @@ class Learner:
         """The arrays by name, not copied."""
         return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name != "M"}
 
+    def check_contents(self, arrays: Mapping[str, Array]) -> None:
+        """ValueError where arrays of a file, of the right shapes, cannot be those of such a model."""
+
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {x.shape}" for name, x in self.arrays().items() if name != "k")
         updates = f"{self.k.max(initial=0)} updates"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,6 +92,12 @@ class SarsaTable(QTable):
     has_last: Array  # whether there is one (…)
 
     bounds: ClassVar = {"last_s": (0, 2**62), "last_a": (0, 2**62)}
+
+    def check_contents(self, arrays: Mapping[str, Array]) -> None:
+        """ValueError where the last step is of a state or an action that the table does not have."""
+        for name, n in (("last_s", self.M.S), ("last_a", self.M.A)):
+            if (arrays[name] >= n).any():
+                raise ValueError(f"{name} holds {arrays[name].max()}: must be below {n}")
 
 
 @struct(frozen=False, repr=False)
