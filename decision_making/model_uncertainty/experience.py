@@ -49,9 +49,7 @@ class Experience(Trajectories):
 
         ended = np.zeros(m * d, bool) if self.ended is None else rows(self.ended)
         r = np.where(mask, rows(self.r)[i], 0)
-        return Trajectories(
-            rows(self.s)[i], rows(self.a)[i], r, mask, rows(self.s_next)[ends - 1], ended[ends - 1]
-        )
+        return Trajectories(rows(self.s)[i], rows(self.a)[i], r, mask, rows(self.s_next)[ends - 1], ended[ends - 1])
 
     @classmethod
     def of(cls, τs: Trajectories, batch: tuple[int, ...]) -> Experience:

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import attrs
 import numpy as np
-from attrs import field
 
 from decision_making.checks import Array, Field, Named, count, function, refuse
 from decision_making.model_uncertainty.experience import Experience, Recorder
@@ -422,9 +421,7 @@ def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
     _, planning = default_rng(rng).spawn(2)
     model, batch = copied(model), model.batch
     for k in range(d):
-        s, a, r, s_next = (
-            x[:, k].reshape(*batch, *x.shape[2:]) for x in (seen.s, seen.a, seen.r, seen.s_next)
-        )
+        s, a, r, s_next = (x[:, k].reshape(*batch, *x.shape[2:]) for x in (seen.s, seen.a, seen.r, seen.s_next))
         ended = None if seen.ended is None else seen.ended[:, k].reshape(batch)
         update_learner(model, s, a, r, s_next, terminated=ended, rng=planning)
         if seen.over is not None and seen.over[:, k].any():

@@ -97,6 +97,10 @@ def _states(model: Learner, P: GymnasiumProblem, observation: Array) -> Array:
     n = getattr(model.M, "S", None)
     if n is None:
         return observation.astype(np.float64)
-    if P.observation_width != n or not ((observation == 1).sum(axis=1) == 1).all() or observation.sum() != len(observation):
+    if (
+        P.observation_width != n
+        or not ((observation == 1).sum(axis=1) == 1).all()
+        or observation.sum() != len(observation)
+    ):
         raise ValueError(f"{P.name}: observations must be the whole numbers 0..{n - 1} for a model of {n} states")
     return np.argmax(observation, axis=1)

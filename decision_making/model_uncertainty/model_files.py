@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from decision_making.checks import Named, refuse
+from decision_making.checks import refuse
 from decision_making.model_uncertainty.learners import Learner
 from decision_making.verbs import start
 

@@ -134,7 +134,7 @@ def _move(model: ReplayQFunction, i: Array, rng: np.random.Generator) -> None:
     θ[i] = scaled_step(_of_rows(M, α=α), θ[i], Δ)
 
 
-class _of_rows:  # noqa: N801  reads as a function
+class _of_rows:
     """The settings M with some of them replaced, unchecked: a discount for each drawn step has another shape."""
 
     def __init__(self, M: Any, **other: Any) -> None:

@@ -71,7 +71,9 @@ class SarsaLambda:
     γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
     α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
     λ: Rate = field(converter=rates, validator=learning_rate)  # decay of the traces
-    replacing: bool = field(default=False, kw_only=True, validator=flag)  # whether a trace is set to 1, not raised by it
+    replacing: bool = field(
+        default=False, kw_only=True, validator=flag
+    )  # whether a trace is set to 1, not raised by it
     at_end: str = field(default="drop", kw_only=True, validator=one_of("drop", "keep"))  # of a step not learnt from
 
 
@@ -208,5 +210,3 @@ def end_sarsa(model: SarsaTable, which: Any = None) -> SarsaTable:
     if model.M.at_end == "drop":
         model.has_last[... if which is None else np.asarray(which, dtype=bool)] = False
     return model
-
-
