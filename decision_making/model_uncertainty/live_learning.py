@@ -12,7 +12,6 @@ from decision_making.model_uncertainty.experience import Experience, Recorder
 from decision_making.model_uncertainty.learners import (
     Exploration,
     Learner,
-    check_learning,
     copied,
     end,
     known_actions,
@@ -20,6 +19,7 @@ from decision_making.model_uncertainty.learners import (
     put,
     update_learner,
 )
+from decision_making.model_uncertainty.learning import check_learning
 from decision_making.problem import RNG
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.sampling import default_rng
@@ -97,10 +97,7 @@ def _states(model: Learner, P: GymnasiumProblem, observation: Array) -> Array:
     n = getattr(model.M, "S", None)
     if n is None:
         return observation.astype(np.float64)
-    if (
-        P.observation_width != n
-        or not ((observation == 1).sum(axis=1) == 1).all()
-        or observation.sum() != len(observation)
-    ):
+    found = np.argmax(observation, axis=1)
+    if P.observation_width != n or not np.array_equal(observation, found[:, None] == np.arange(n)):
         raise ValueError(f"{P.name}: observations must be the whole numbers 0..{n - 1} for a model of {n} states")
-    return np.argmax(observation, axis=1)
+    return found

@@ -122,9 +122,7 @@ def best_utilities(T: Array, R: Array, γ: float, U: Array, rounds: int = 1000) 
         U[going] = np.linalg.solve(np.eye(n_states) - γ * T[i, s, a[going]], R[i, s, a[going]][..., None])[..., 0]
         Q = q(T[going], R[going], γ, U[going])
         best = np.argmax(Q, axis=-1)
-        gain = (
-            np.take_along_axis(Q, best[..., None], -1)[..., 0] - np.take_along_axis(Q, a[going][..., None], -1)[..., 0]
-        )
+        gain = (np.take_along_axis(Q, best[..., None], -1) - np.take_along_axis(Q, a[going][..., None], -1))[..., 0]
         better = gain > TIE * np.abs(Q).max(axis=(1, 2))[:, None]
         a[going] = np.where(better, best, a[going])
         going = going[better.any(axis=1)]

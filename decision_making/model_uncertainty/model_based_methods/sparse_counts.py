@@ -58,7 +58,7 @@ class SparseCountedModel(Learner):
 
     def views(self, *names: str) -> list[Any]:
         """Arrays as memory that Python reads and writes number by number, three times as fast as arrays."""
-        return [memoryview(getattr(self, name)) for name in names]  # type: ignore[arg-type]
+        return [memoryview(getattr(self, name)) for name in names]
 
     def reserve(self) -> None:
         """Room for another entry: twice as many where there is none."""

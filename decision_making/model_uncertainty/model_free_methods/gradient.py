@@ -47,6 +47,11 @@ def few_actions(M: object, field: Any, A: Any) -> None:
     count(M, field, A)
 
 
+def starting_parameters(θ: Any) -> Array:
+    """Attrs converter of θ: a flat float array (n,)."""
+    return parameters(θ)
+
+
 @struct
 class LinearQ:
     """Q(θ, s, a) = θ_aᵀ β(s): a copy of the features for each of A actions 0, 1, …, θ being the rows θ_a in turn.
@@ -91,7 +96,7 @@ class GradientQLearning:
     γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
     Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
     grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
-    θ: Array = field(converter=lambda θ: parameters(θ))  # parameters to begin with (n,)
+    θ: Array = field(converter=starting_parameters)  # parameters to begin with (n,)
     α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
     limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, discount, flag, function, optional, parameters, positive, refuse
+from decision_making.checks import Array, count, discount, flag, function, optional, positive, refuse
 from decision_making.model_uncertainty.learners import batch_shape, each, initial, rates, revise
 from decision_making.model_uncertainty.model_free_methods.gradient import (
     QFunction,
@@ -18,6 +18,7 @@ from decision_making.model_uncertainty.model_free_methods.gradient import (
     listed_actions,
     scaled_step,
     semi_gradient,
+    starting_parameters,
 )
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.sampling import default_rng
@@ -43,7 +44,7 @@ class ReplayGradientQLearning:
     γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
     Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
     grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
-    θ: Array = field(converter=lambda θ: parameters(θ))  # parameters to begin with (n,)
+    θ: Array = field(converter=starting_parameters)  # parameters to begin with (n,)
     α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
     capacity: int = field(validator=count)  # steps that the buffer holds
     m: int = field(validator=count)  # oldest steps that leave it after a move of θ

@@ -71,9 +71,7 @@ class SarsaLambda:
     γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
     α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
     λ: Rate = field(converter=rates, validator=learning_rate)  # decay of the traces
-    replacing: bool = field(
-        default=False, kw_only=True, validator=flag
-    )  # whether a trace is set to 1, not raised by it
+    replacing: bool = field(default=False, kw_only=True, validator=flag)  # whether traces are set to 1
     at_end: str = field(default="drop", kw_only=True, validator=one_of("drop", "keep"))  # of a step not learnt from
 
 
@@ -118,22 +116,24 @@ def start_q_learning(M: QLearning, batch: Any = (), *, Q: Any = 0.0) -> QTable:
     return QTable(M, np.zeros(batch, int), initial("Q", Q, batch, (M.S, M.A)))
 
 
-def _begun(M: Sarsa | SarsaLambda, batch: tuple[int, ...], Q: Any) -> tuple[Any, ...]:
-    s, a, r, has = (np.zeros(batch, dtype) for dtype in (np.intp, np.intp, float, bool))
-    return M, np.zeros(batch, int), initial("Q", Q, batch, (M.S, M.A)), s, a, r, has
+def _begun(M: Sarsa | SarsaLambda, batch: tuple[int, ...], Q: Any) -> dict[str, Any]:
+    """The arrays of Sarsa's table."""
+    dtypes = {"k": int, "last_s": np.intp, "last_a": np.intp, "last_r": float, "has_last": bool}
+    zeros = {name: np.zeros(batch, dtype) for name, dtype in dtypes.items()}
+    return {"M": M, "Q": initial("Q", Q, batch, (M.S, M.A)), **zeros}
 
 
 @start.register
 def start_sarsa(M: Sarsa, batch: Any = (), *, Q: Any = 0.0) -> SarsaTable:
     """A table that begins with a copy of Q: a number, (S, A) or (…, S, A)."""
-    return SarsaTable(*_begun(M, batch_shape(batch), Q))
+    return SarsaTable(**_begun(M, batch_shape(batch), Q))
 
 
 @start.register
 def start_sarsa_lambda(M: SarsaLambda, batch: Any = (), *, Q: Any = 0.0) -> TracesTable:
     """A table that begins with a copy of Q: a number, (S, A) or (…, S, A), and no traces."""
     batch = batch_shape(batch)
-    return TracesTable(*_begun(M, batch, Q), np.zeros((*batch, M.S, M.A)))
+    return TracesTable(**_begun(M, batch, Q), N=np.zeros((*batch, M.S, M.A)))
 
 
 @action_values.register
