@@ -13,7 +13,6 @@ from decision_making.model_uncertainty.learners import (
     Exploration,
     Learner,
     copied,
-    end,
     known_actions,
     part,
     put,
@@ -24,7 +23,7 @@ from decision_making.problem import RNG
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.sampling import default_rng
 from decision_making.simulation import tally
-from decision_making.verbs import learn
+from decision_making.verbs import end, learn
 
 
 @learn.register

@@ -119,7 +119,7 @@ def start_q_learning(M: QLearning, batch: Any = (), *, Q: Any = 0.0) -> QTable:
 def _begun(M: Sarsa | SarsaLambda, batch: tuple[int, ...], Q: Any) -> dict[str, Any]:
     """The arrays of Sarsa's table."""
     dtypes = {"k": int, "last_s": np.intp, "last_a": np.intp, "last_r": float, "has_last": bool}
-    zeros = {name: np.zeros(batch, dtype) for name, dtype in dtypes.items()}
+    zeros: dict[str, Array] = {name: np.zeros(batch, dtype) for name, dtype in dtypes.items()}
     return {"M": M, "Q": initial("Q", Q, batch, (M.S, M.A)), **zeros}
 
 
