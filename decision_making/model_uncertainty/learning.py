@@ -54,11 +54,11 @@ def learn_by_simulation(
     record = Recorder(m, h, restarts)
     s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
     for k in range(h):
-        a = known_actions(model, π(model, s.reshape(*batch, *s.shape[1:]), acting)).reshape(m)
+        a = known_actions(model, π(model, s.reshape((*batch, *s.shape[1:])), acting)).reshape(m)
         s_next, r = P.TR(s, a, acting)
         s_next, r = np.asarray(s_next), np.asarray(r)
         ended = None if terminal is None else np.asarray(terminal(s_next), dtype=bool)
-        x = [y.reshape(*batch, *y.shape[1:]) for y in (s, a, r, s_next)]
+        x = [y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next)]
         update_learner(model, *x, terminated=None if ended is None else ended.reshape(batch), rng=planning)
         if not restarts:
             record.note(k, s=s, a=a, r=r)
@@ -120,7 +120,7 @@ def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
     _, planning = default_rng(rng).spawn(2)
     model, batch = copied(model), model.batch
     for k in range(d):
-        s, a, r, s_next = (x[:, k].reshape(*batch, *x.shape[2:]) for x in (seen.s, seen.a, seen.r, seen.s_next))
+        s, a, r, s_next = (x[:, k].reshape((*batch, *x.shape[2:])) for x in (seen.s, seen.a, seen.r, seen.s_next))
         ended = None if seen.ended is None else seen.ended[:, k].reshape(batch)
         update_learner(model, s, a, r, s_next, terminated=ended, rng=planning)
         if seen.over is not None and seen.over[:, k].any():

@@ -60,7 +60,7 @@ def learn_in_environments(
         s = _states(model, P, live["observation"])
         real = ~live["skip"] & (taken < h)
         spent = int(np.count_nonzero(~live["skip"]))
-        a = known_actions(model, π(model, s.reshape(*batch, *s.shape[1:]), acting)).reshape(m)
+        a = known_actions(model, π(model, s.reshape((*batch, *s.shape[1:])), acting)).reshape(m)
         r, last, ended, over = P.advance(live, a)
         P.steps += spent
         live["return"][over], live["length"][over] = 0, 0
@@ -82,7 +82,7 @@ def _learn_from(model: Learner, i: Array, x: dict[str, Array], rng: Any) -> None
     """`update` of the replications i alone."""
     names = ("s", "a", "r", "s_next")
     if len(i) == math.prod(model.batch):
-        given = [x[name].reshape(*model.batch, *x[name].shape[1:]) for name in names]
+        given = [x[name].reshape((*model.batch, *x[name].shape[1:])) for name in names]
         update_learner(model, *given, terminated=x["ended"].reshape(model.batch), rng=rng)
         return
     where = np.unravel_index(i, model.batch)

@@ -36,7 +36,7 @@ def learning_curves(figure: Figure, data: Mapping[str, Any]) -> None:
         draw_seeds(ax, data["x"], runs, color, name)
     if data.get("optimum") is not None:
         ax.axhline(data["optimum"], color=MUTED, ls="--", lw=1)
-        ax.annotate("optimum", (data["x"][0], data["optimum"]), (2, 3), textcoords="offset points", color=MUTED)
+        ax.annotate("optimum", (data["x"][0], data["optimum"]), (2, -11), textcoords="offset points", color=MUTED)
     ax.set(xlabel=data["xlabel"], ylabel=data["ylabel"])
     if data.get("log"):
         ax.set_xscale("log")
