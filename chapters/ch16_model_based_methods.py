@@ -188,11 +188,11 @@ show(maps_of_one_seed, learners.maps_of_a_seed)
 def bayes_adaptive(d: int = 5) -> dict[str, Any]:
     """Values of both actions with the posterior mean, and with beliefs, for d steps to go.
 
-    In state 0 action 0 pays 0.3 and stays. Action 1 pays nothing and leads, nobody knows how often, to state 1, which
+    In state 0 action 0 pays 0.26 and stays. Action 1 pays nothing and leads, nobody knows how often, to state 1, which
     pays 1 and leads back.
     """
-    D = np.array([[[1.0, 0.0], [2.0, 0.7]], [[1.0, 0.0], [1.0, 0.0]]])
-    model = dm.start(dm.BayesianMDP(2, 2, D, [[0.3, 0.0], [1.0, 1.0]], 1.0, dm.RandomizedUpdate(0)))
+    D = np.array([[[1.0, 0.0], [0.2, 0.07]], [[1.0, 0.0], [1.0, 0.0]]])
+    model = dm.start(dm.BayesianMDP(2, 2, D, [[0.26, 0.0], [1.0, 1.0]], 1.0, dm.RandomizedUpdate(0)))
     T, R = model.tables()
     U = np.zeros(2)
     for _ in range(d - 1):
@@ -206,18 +206,18 @@ show(bayes_adaptive)
 # ## Many states
 #
 # Counts of all $(s, a, s')$ do not fit for a million states, but the transitions that were seen do. A walker on a chain
-# is pushed to its end, where 1 is paid; prioritised sweeping then carries the news back, a few backups a step, whatever
-# the number of states.
+# is pushed to its end, where 1 is paid for going back to the other end, of which nothing is known. Prioritised sweeping
+# then carries the news back, a backup for each state on the way, however many there are beside it.
 
 
 # %%
 def a_long_chain(states: int = 100_000, seen: int = 2000) -> dict[str, float]:
     """U at the end of the chain and `seen` steps before it, after one walk there; and bytes for each state."""
-    M = dm.MaximumLikelihoodMDP(states, 2, 0.999, dm.PrioritizedUpdate(4 * seen), sparse=True)
+    M = dm.MaximumLikelihoodMDP(states, 2, 0.999, dm.PrioritizedUpdate(seen + 1), sparse=True)
     model = dm.start(M)
     for s in range(states - 1 - seen, states - 1):
         dm.update(model, s, 1, 0.0, s + 1)
-    dm.update(model, states - 1, 1, 1.0, states - 1)
+    dm.update(model, states - 1, 1, 1.0, 0)
     size = sum(x.nbytes for x in model.arrays().values()) / states
     return {"end": float(model.U[-1]), "before": float(model.U[states - 1 - seen]), "bytes": size, "seen": seen}
 

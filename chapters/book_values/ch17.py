@@ -90,14 +90,14 @@ def compare_example_17_4(report: Report, data: dict[str, Any]) -> None:
         report.holds(name, "the return rises", f"from {first:.1f} to {last:.1f}", last > first)
     ends = {name: float(runs[:, -5:].mean()) for name, runs in data["curves"].items()}
     said = ", ".join(f"{u:.1f}" for u in ends.values())
-    report.holds("last five rollouts", "replay is not worse", said, ends["replay"] >= ends["each step once"] - 1)
+    report.holds("last five rollouts", "replay is as good", said, ends["replay"] > ends["each step once"] - 0.5)
 
 
 def compare_figure_17_3(report: Report, data: dict[str, Any]) -> None:
-    """Some seed gets the car up; no divergence goes unnoticed."""
-    up, norms = data["up"], data["norms"]
-    said = f"{up.sum()} of {len(up)} seeds, in {data['lengths'][up].min() if up.any() else 0} steps at best"
-    report.holds("greedy policies that reach the goal", "some", said, up.any())
+    """The policy is poor, and no divergence goes unnoticed."""
+    said = f"{100 * data['up']:.0f} % are up in 200 steps, {100 * data['expert']:.0f} % by pushing the way they move"
+    report.holds("greedy policy", "poor beside the expert's", said, data["up"] < data["expert"])
+    norms = data["norms"]
     report.holds("length of θ", "finite", f"at most {norms.max():.3g}", np.isfinite(norms).all())
 
 
@@ -151,7 +151,7 @@ ITEMS = [
         compare_figure_17_3,
         learners.mountain_car_policy,
         "figure_17_3",
-        fast={"seeds": 10, "steps": 4000},
+        fast={"seeds": 5, "steps": 1500, "points": 31},
     ),
     Item(
         "The frozen lake",

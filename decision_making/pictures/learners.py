@@ -94,7 +94,8 @@ def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
     ax = figure.add_subplot()
     for i, (name, (h, mean, error)) in enumerate(data["curves"].items()):
         color = PALETTE[i % len(PALETTE)]
-        ax.errorbar(h, mean, 2 * np.asarray(error), fmt="o-", ms=3, lw=1.2, color=color, label=name)
+        line = "o-" if i < len(PALETTE) else "s--"
+        ax.errorbar(h, mean, 2 * np.asarray(error), fmt=line, ms=3, lw=1.2, color=color, label=name)
     ax.plot(*data["optimal"], "k-", lw=1.8, label="optimal exploration")
     ax.set(xlabel="pulls in all", ylabel="mean payoff of a pull", xscale="log")
     ax.grid(True)
