@@ -26,8 +26,8 @@ BEST = float(dm.policy_evaluation(P, dm.solve(dm.PolicyIteration(np.zeros(S, int
 # %% [markdown]
 # ## Exercise 16.1: ten transitions
 #
-# Three states, two actions, ten transitions $(s, a, r, s')$; the utilities of the fitted model by three planners. A pair
-# never tried is worth 0.
+# Three states, two actions, ten transitions $(s, a, r, s')$; the utilities of the fitted model by three planners. A
+# pair never tried is worth 0.
 #
 # A full update solves the model; prioritised sweeping backs up where a change is likely to matter most, $m$ states a
 # step. With enough of them it gets to the same answer.
@@ -103,7 +103,7 @@ def curve(M: Any, ε: float, x: np.ndarray, seeds: int, seed: int = 0) -> np.nda
     return np.stack(values, axis=1)
 
 
-def examples_16_1_and_16_4(seeds: int = 40, episodes: int = 100) -> dict[str, Any]:
+def examples_16_1_and_16_4(seeds: int = 20, episodes: int = 100) -> dict[str, Any]:
     """Values (seeds, points) over the episodes, by kind of model."""
     x = np.unique(np.geomspace(2, episodes, 10).astype(int))
     R = P.R.array
@@ -134,12 +134,12 @@ show(examples_16_1_and_16_4, learners.learning_curves)
 # What was tried less than $m$ times is taken for the best there could be, $r_{\max} / (1 - \gamma)$ (algorithm 16.7).
 # So the greedy policy goes and looks.
 #
-# Watch it: R-MAX tries everything first, six actions on 25 states and each of them $m$ times, and knows nearly all after
-# that; $\epsilon$-greedy knows something at once, and goes on missing what it happened not to meet.
+# Watch it: R-MAX tries everything first, six actions on 25 states and each of them $m$ times, and knows nearly all
+# after that; $\epsilon$-greedy knows something at once, and goes on missing what it happened not to meet.
 
 
 # %%
-def example_16_2(seeds: int = 30, episodes: int = 400) -> dict[str, Any]:
+def example_16_2(seeds: int = 15, episodes: int = 300) -> dict[str, Any]:
     """Values (seeds, points) over the episodes: ε-greedy beside R-MAX with m = 1, 3 and 10 tries."""
     x = np.unique(np.geomspace(5, episodes, 10).astype(int))
     curves = {"ε-greedy, ε = 0.1": curve(dm.MaximumLikelihoodMDP(S, A, P.γ, dm.FullUpdate(every=5)), 0.1, x, seeds)}
@@ -155,11 +155,11 @@ show(example_16_2, learners.learning_curves)
 # %% [markdown]
 # ## Maps of one seed
 #
-# What the fitted model says after 10, 100 and 1000 episodes: utilities and greedy actions.
+# What the fitted model says after 10, 100 and 300 episodes: utilities and greedy actions.
 
 
 # %%
-def maps_of_one_seed(episodes: tuple[int, ...] = (10, 100, 1000)) -> dict[str, Any]:
+def maps_of_one_seed(episodes: tuple[int, ...] = (10, 100, 300)) -> dict[str, Any]:
     """Maps (title, U, a) of the model of counts and of R-MAX."""
     maps: dict[str, list[Any]] = {}
     for name, M, ε in (
@@ -180,8 +180,8 @@ show(maps_of_one_seed, learners.maps_of_a_seed)
 # ## What a step teaches: planning in the space of beliefs
 #
 # $U^*(s, b) = \max_a R(s, a) + \gamma \sum_{s'} P(s' \mid s, b, a)\, U^*(s', b')$ (16.10): the belief is part of the
-# state, so that the worth of knowing more is in the value. The tree is large; here are two states, and an action that is
-# uncertain but may be very good. Posterior mean planning never tries it; planning with beliefs does.
+# state, so that the worth of knowing more is in the value. The tree is large; here are two states, and an action that
+# is uncertain but may be very good. Posterior mean planning never tries it; planning with beliefs does.
 
 
 # %%

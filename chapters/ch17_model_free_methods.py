@@ -44,7 +44,12 @@ def example_17_1(rolls: int = 100, runs: int = 1000, seed: int = 0) -> dict[str,
         return np.stack(found, axis=1)
 
     falling = {f"m^-{p:g}": estimates(lambda m, p=p: m**-p) for p in (0.5, 0.75, 1.0, 1.5)}  # type: ignore[misc]
-    return {"falling": falling, "constant": {f"{α:g}": estimates(α) for α in (0.05, 0.1, 0.2, 0.5)}, "mean": 3.5, "x": x}
+    return {
+        "falling": falling,
+        "constant": {f"{α:g}": estimates(α) for α in (0.05, 0.1, 0.2, 0.5)},
+        "mean": 3.5,
+        "x": x,
+    }
 
 
 show(example_17_1, learners.running_means)
@@ -249,18 +254,18 @@ show(example_17_4, learners.learning_curves)
 # 45 polynomials of position and speed up to degree 8, one copy for each of three actions. An action pays $-1$ until the
 # car is up.
 #
-# Watch a function that is smooth where the truth has an edge: the policy is far from pushing the way the car moves, which
-# gets up from nearly everywhere, and towards the rims, where the car seldom is, the value is no more than a guess.
+# Watch a function that is smooth where the truth has an edge: the policy is far from pushing the way the car moves,
+# which gets up from nearly everywhere, and towards the rims, where the car seldom is, the value is no more than a guess.
 
 # %%
-I, J = np.array([(i, j) for i in range(9) for j in range(9 - i)]).T  # degrees in position and speed
+DEGREES = np.array([(i, j) for i in range(9) for j in range(9 - i)]).T  # in position and in speed
 
 
 def polynomials(s: np.ndarray) -> np.ndarray:
     """The monomials of position and speed, scaled to [-1, 1], up to degree 8: (…, 45)."""
     z = np.stack([(s[..., 0] + 0.3) / 0.9, s[..., 1] / 0.07], axis=-1)[..., None]
     powers = np.multiply.accumulate(np.append(np.ones_like(z), np.repeat(z, 8, axis=-1), axis=-1), axis=-1)
-    return powers[..., 0, I] * powers[..., 1, J]
+    return powers[..., 0, DEGREES[0]] * powers[..., 1, DEGREES[1]]
 
 
 def figure_17_3(seeds: int = 10, steps: int = 5000, points: int = 61) -> dict[str, Any]:

@@ -84,7 +84,9 @@ def compare_a_long_chain(report: Report, data: dict[str, float]) -> None:
     held = abs(data["before"] / (0.999 ** data["seen"] * data["end"]) - 1)
     report.holds("U before", "γ^k of that at the end", f"off by {held:.0e}", held < 1e-9, "derived")
     report.compare("U at the end", "1", data["end"], "derived")
-    report.holds("memory", "below 1 GB for a million states", f"{data['bytes']:.0f} bytes a state", data["bytes"] < 1000)
+    report.holds(
+        "memory", "below 1 GB for a million states", f"{data['bytes']:.0f} bytes a state", data["bytes"] < 1000
+    )
 
 
 ITEMS = [
@@ -112,7 +114,7 @@ ITEMS = [
         None,
         learners.maps_of_a_seed,
         "model_maps",
-        fast={"episodes": (10, 100)},
+        fast={"episodes": (5, 50)},
     ),
     Item("Planning with beliefs", chapter.bayes_adaptive, compare_bayes_adaptive, fast={"d": 4}),
     Item("A long chain", chapter.a_long_chain, compare_a_long_chain, fast={"states": 20_000, "seen": 500}),

@@ -34,6 +34,7 @@ class Learner:
     k: Array  # updates so far (…)
 
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}  # of the numbers in an array, for files
+    growing: ClassVar[frozenset[str]] = frozenset()  # arrays (E,) that get longer as the model learns
 
     @property
     def batch(self) -> tuple[int, ...]:

@@ -47,7 +47,8 @@ def load_model(path: Path | str, M: Any) -> Any:
     checks = {}
     for name, x in fresh.arrays().items():
         least, most = (0, 2.0**62) if name == "k" else type(fresh).bounds.get(name, (-math.inf, math.inf))
-        checks[name] = plain_array(k.shape + x.shape[k.ndim :], x.dtype, least, most)
+        shape = (None,) if name in fresh.growing else k.shape + x.shape[k.ndim :]
+        checks[name] = plain_array(shape, x.dtype, least, most)
     try:
         check_entries(path, arrays, checks)
         fresh.check_contents(arrays)

@@ -109,7 +109,7 @@ def test_episodes_begin_where_the_first_did_and_end_in_terminal_states():
     np.testing.assert_allclose(episodes.r.sum(), τs.r.sum())
     assert (episodes.s_end[episodes.terminated] == 2).all()
     assert (episodes.s_end[~episodes.terminated] != 2).all()
-    bounded, τs = dm.learn(EXITS, model, explore, 40, rng=0, b=[0.5, 0.5, 0.0], episode=2)
+    _, τs = dm.learn(EXITS, model, explore, 40, rng=0, b=[0.5, 0.5, 0.0], episode=2)
     assert τs.episodes().lengths.max() == 2
     assert abs((τs.s[:, 0] == 1).mean() - 0.5) < 5 * 0.5 / np.sqrt(200)
 

@@ -55,10 +55,10 @@ def update_estimate(estimate: IncrementalEstimate, x: Any) -> IncrementalEstimat
     x = np.asarray(x, dtype=np.float64)
     if not np.isfinite(x).all():
         raise ValueError(f"x = {x.tolist()}: every sample must be finite"[:200])
+    if x.shape not in ((), estimate.μ.shape):
+        raise ValueError(f"x has shape {x.shape}: must be {estimate.μ.shape}, a sample for each estimate")
     α = estimate.α(estimate.m + 1) if callable(estimate.α) else np.asarray(estimate.α)
     change = α * (x - estimate.μ)
-    if np.shape(change) != estimate.μ.shape:
-        raise ValueError(f"x has shape {x.shape}: must be {estimate.μ.shape}, a sample for each estimate")
     estimate.m += 1
     estimate.μ += change
     return estimate

@@ -180,5 +180,6 @@ def action_values_of_a_function(model: QFunction, s: Any = None) -> Array:
 @revise.register
 def revise_q_function(model: QFunction, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
     """Algorithm 17.5."""
-    Δ = semi_gradient(model.M, np.moveaxis(model.θ, -1, 0), s, a, r, s_next, terminated)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows makes θ infinite, which is said
+        Δ = semi_gradient(model.M, np.moveaxis(model.θ, -1, 0), s, a, r, s_next, terminated)
     model.θ[...] = scaled_step(model.M, model.θ, Δ)

@@ -130,7 +130,8 @@ def _move(model: ReplayQFunction, i: Array, rng: np.random.Generator) -> None:
     tiled = np.broadcast_to(θ[i].T[..., None], (θ.shape[1], len(i), M.m_grad))
     γ = M.γ.reshape(m)[i, None] if isinstance(M.γ, np.ndarray) else M.γ
     steps = (drawn(x) for x in (model.s, model.a, model.r, model.s_next, model.ended))
-    Δ = semi_gradient(_of_rows(M, γ=γ), tiled, *steps).mean(axis=-1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows makes θ infinite, which is said
+        Δ = semi_gradient(_of_rows(M, γ=γ), tiled, *steps).mean(axis=-1)
     α = M.α.reshape(m)[i] if isinstance(M.α, np.ndarray) else M.α
     θ[i] = scaled_step(_of_rows(M, α=α), θ[i], Δ)
 
