@@ -47,6 +47,7 @@ class SparseCountedModel(Learner):
     next_to: Array  # the next entry that leads to the same state, or -1 (E,)
     _heap: Any = field(init=False, default=None)  # (-priority, s), with outdated ones among them; made when needed
 
+    growing: ClassVar = frozenset(("pair", "s_next", "N", "next_of_pair", "next_to"))
     bounds: ClassVar = {
         **dict.fromkeys(("priority", "backups", "n", "N", "entries", "pair", "s_next"), (0, 2.0**53)),
         **dict.fromkeys(("first_of_pair", "first_to", "next_of_pair", "next_to"), (-1, 2.0**53)),
@@ -64,7 +65,7 @@ class SparseCountedModel(Learner):
         """Room for another entry: twice as many where there is none."""
         E = len(self.pair)
         if int(self.entries) == E:
-            for name in ("pair", "s_next", "N", "next_of_pair", "next_to"):
+            for name in self.growing:
                 x = getattr(self, name)
                 setattr(self, name, np.concatenate([x, np.zeros(max(E, 16), x.dtype)]))
 
@@ -88,7 +89,9 @@ class SparseCountedModel(Learner):
     def check_contents(self, arrays: Any) -> None:
         """ValueError where the lists do not end, or lead where nothing is."""
         E, S, A = int(arrays["entries"]), self.M.S, self.M.A
-        if len(arrays["pair"]) < E or (arrays["pair"] >= S * A).any() or (arrays["s_next"] >= S).any():
+        if len({len(arrays[name]) for name in self.growing}) > 1 or len(arrays["pair"]) < E:
+            raise ValueError("pair, s_next, N, next_of_pair and next_to are not of one length, or shorter than entries")
+        if (arrays["pair"] >= S * A).any() or (arrays["s_next"] >= S).any():
             raise ValueError("pair or s_next: an entry is of no pair, or leads to no state")
         for first, rest in (("first_of_pair", "next_of_pair"), ("first_to", "next_to")):
             if (arrays[first] >= E).any() or (arrays[rest][:E] >= np.arange(E)).any():
