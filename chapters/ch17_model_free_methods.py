@@ -255,7 +255,7 @@ show(example_17_4, learners.learning_curves)
 # car is up.
 #
 # Watch a function that is smooth where the truth has an edge: the policy is far from pushing the way the car moves,
-# which gets up from nearly everywhere, and towards the rims, where the car seldom is, the value is no more than a guess.
+# which gets up from nearly everywhere. Towards the rims, where the car seldom is, the value is a guess.
 
 # %%
 DEGREES = np.array([(i, j) for i in range(9) for j in range(9 - i)]).T  # in position and in speed
