@@ -33,7 +33,7 @@ def seconds(f: Callable[[], object]) -> float:
     return time.process_time() - begun
 
 
-def ratio(slow: Callable[[], object], fast: Callable[[], object], units: tuple[float, float], pairs: int = 5) -> Any:
+def ratio(slow: Callable[[], object], fast: Callable[[], object], units: tuple[float, float], pairs: int = 3) -> Any:
     """Medians of the time of a unit of each, and of their quotient, taken in turn."""
     times = [(seconds(slow) / units[0], seconds(fast) / units[1]) for _ in range(pairs)]
     return tuple(statistics.median(x) for x in zip(*times, strict=True)), statistics.median(a / b for a, b in times)
@@ -68,7 +68,7 @@ def frozen_lake() -> tuple[dm.MDP, np.ndarray]:
 
 def q_learning_rows() -> list[tuple[str, str, str, str, str]]:
     """Q-learning with 1,000 replications beside C and beside the loop everybody writes."""
-    rows, B, h, explore = [], 1000, 2000, dm.EpsilonGreedyExploration(0.1)
+    rows, B, h, explore = [], 1000, 400, dm.EpsilonGreedyExploration(0.1)
     q_learning = c_loop()
     lake, start = frozen_lake()
     hexagons = HexWorld()
@@ -97,14 +97,14 @@ def q_learning_rows() -> list[tuple[str, str, str, str, str]]:
                     "≤ 8 × C",
                 )
             )
-    (g, a), times = ratio(gymnasium_loop, lambda: ours_on_the_lake(lake, start), (20_000, 1000 * 500), 3)
+    (g, a), times = ratio(gymnasium_loop, lambda: ours_on_the_lake(lake, start), (5_000, 1000 * 200), 3)
     rows.append(
         ("Q-learning, frozen lake, a step", ns(a), f"gymnasium and numpy {ns(g)}", f"{times:.0f} × faster", "≥ 60 ×")
     )
     for name, M in (("Sarsa", dm.Sarsa(25, 6, 0.9, 0.1)), ("Sarsa(0.9)", dm.SarsaLambda(25, 6, 0.9, 0.1, 0.9))):
         q = dm.QLearning(25, 6, 0.9, 0.1)
-        both = [lambda M=M: dm.learn(hexagons, dm.start(M, B), explore, 500, rng=0, episode=10) for M in (M, q)]
-        (a, c), times = ratio(*both, (B * 500, B * 500))
+        both = [lambda M=M: dm.learn(hexagons, dm.start(M, B), explore, 200, rng=0, episode=10) for M in (M, q)]
+        (a, c), times = ratio(*both, (B * 200, B * 200))
         rows.append(
             (
                 f"{name}, hex world, a step",
@@ -119,10 +119,10 @@ def q_learning_rows() -> list[tuple[str, str, str, str, str]]:
 
 def ours_on_the_lake(lake: dm.MDP, start: np.ndarray) -> None:
     model = dm.start(dm.QLearning(17, 4, 0.99, 0.1), 1000)
-    dm.learn(lake, model, dm.EpsilonGreedyExploration(0.1), 500, rng=0, b=start, episode=20)
+    dm.learn(lake, model, dm.EpsilonGreedyExploration(0.1), 200, rng=0, b=start, episode=20)
 
 
-def gymnasium_loop(steps: int = 20_000) -> None:
+def gymnasium_loop(steps: int = 5_000) -> None:
     """What everybody writes."""
     import gymnasium
 
@@ -137,7 +137,7 @@ def gymnasium_loop(steps: int = 20_000) -> None:
 
 def bandit_rows() -> list[tuple[str, str, str, str, str]]:
     """A pull of posterior sampling and of ε-greedy beside Python floats."""
-    problems, h, rows = 2000, 200, []
+    problems, h, rows = 2000, 100, []
     P = dm.BanditProblem(np.random.default_rng(0).random((problems, 3)))
 
     def floats() -> None:
@@ -182,7 +182,7 @@ def walks(S: int, A: int, steps: int) -> list[tuple[int, int, float, int]]:
 
 def sweeping_rows() -> list[tuple[str, str, str, str, str]]:
     """A backup of prioritised sweeping with 400 states and 4 actions beside the listing's scan of all pairs."""
-    S, A, steps = 400, 4, walks(400, 4, 3000)
+    S, A, steps = 400, 4, walks(400, 4, 1500)
     M = dm.MaximumLikelihoodMDP(S, A, 0.95, dm.PrioritizedUpdate(20), sparse=True)
     model = dm.start(M)
     for step in steps:
@@ -200,7 +200,7 @@ def sweeping_rows() -> list[tuple[str, str, str, str, str]]:
         done["ours"] = int(model.backups) - before
 
     def scan() -> None:
-        for x in range(10):
+        for x in range(2):
             δ, queue = 0.1, {}
             max(sum(N[x, a, t] * U[t] for t in range(S)) / max(n[x, a], 1) for a in range(A))
             for s in range(S):
@@ -211,7 +211,7 @@ def sweeping_rows() -> list[tuple[str, str, str, str, str]]:
                             queue[s] = max(queue.get(s, 0.0), p)
 
     ours()
-    (c, a), times = ratio(scan, ours, (10, done["ours"]))
+    (c, a), times = ratio(scan, ours, (2, done["ours"]))
     return [
         (
             "prioritised sweeping, 400 states, a backup",

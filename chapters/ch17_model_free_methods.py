@@ -298,10 +298,8 @@ show(figure_17_3, learners.mountain_car_policy)
 # %%
 def frozen_lake() -> dm.MDP:
     """The lake as a tabular MDP, with one more state that ends: rewards are paid on arrival, the expectation here."""
-    import gymnasium
-
-    with gymnasium.make("FrozenLake-v1") as env:
-        table = env.unwrapped.P  # type: ignore[attr-defined]
+    with GymnasiumProblem("FrozenLake-v1", 0.9, n_envs=1) as lake:
+        table = lake.env.envs[0].unwrapped.P  # type: ignore[attr-defined]
     T, R = np.zeros((17, 4, 17)), np.zeros((17, 4))
     T[16, :, 16] = 1
     for s, actions in table.items():
