@@ -104,7 +104,7 @@ def q_learning_rows() -> list[tuple[str, str, str, str, str]]:
     for name, M in (("Sarsa", dm.Sarsa(25, 6, 0.9, 0.1)), ("Sarsa(0.9)", dm.SarsaLambda(25, 6, 0.9, 0.1, 0.9))):
         q = dm.QLearning(25, 6, 0.9, 0.1)
         both = [lambda M=M: dm.learn(hexagons, dm.start(M, B), explore, 200, rng=0, episode=10) for M in (M, q)]
-        (a, c), times = ratio(*both, (B * 200, B * 200))
+        (a, c), times = ratio(both[0], both[1], (B * 200, B * 200))
         rows.append(
             (
                 f"{name}, hex world, a step",
@@ -201,7 +201,8 @@ def sweeping_rows() -> list[tuple[str, str, str, str, str]]:
 
     def scan() -> None:
         for x in range(2):
-            δ, queue = 0.1, {}
+            δ = 0.1
+            queue: dict[int, float] = {}
             max(sum(N[x, a, t] * U[t] for t in range(S)) / max(n[x, a], 1) for a in range(A))
             for s in range(S):
                 for a in range(A):

@@ -98,7 +98,7 @@ def curve(M: Any, ε: float, x: np.ndarray, seeds: int, seed: int = 0) -> np.nda
     """Exact values (seeds, points) of the greedy policies after so many episodes of ten steps."""
     model, values, explore = dm.start(M, seeds), [], dm.EpsilonGreedyExploration(ε)
     for k, more in enumerate(np.diff(x, prepend=0)):
-        model, _ = dm.learn(P, model, explore, 10 * int(more), rng=[seed, k], episode=10)
+        model, _ = dm.learn(P, model, explore, 10 * int(more), rng=1000 * seed + k, episode=10)
         values.append(dm.value(model, P))
     return np.stack(values, axis=1)
 

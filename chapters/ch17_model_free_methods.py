@@ -97,7 +97,7 @@ def curve(M: Any, rollouts: np.ndarray, seeds: int, seed: int = 0) -> tuple[np.n
     """Exact values (seeds, points) of the greedy policies after so many rollouts of ten steps, and the models."""
     model, values, models = dm.start(M, seeds), [], []
     for k, more in enumerate(np.diff(rollouts, prepend=0)):
-        model, _ = dm.learn(P, model, explore, 10 * int(more), rng=[seed, k], episode=10)
+        model, _ = dm.learn(P, model, explore, 10 * int(more), rng=1000 * seed + k, episode=10)
         values.append(dm.value(model, P))
         models.append(model)
     return np.stack(values, axis=1), models
