@@ -1,8 +1,9 @@
-"""Learning with trust region policy optimization: steps and seconds to a threshold, return after a number of steps.
+"""What the library's defaults learn: `decision-making train TASK --steps N` and nothing else, on many tasks and seeds.
 
-`python -m benchmarks.learning cartpole pendulum acrobot hopper halfcheetah` runs the named tasks, each with its seeds.
-Each run is a row of benchmarks/learning.csv as it ends; benchmarks/learning.md sums them up. One thread; one
-configuration for all seeds of a task.
+`python -m benchmarks.learning Walker2d-v5 CartPole-v1 --seeds 5:15` trains the named tasks, all of them where none is
+named, seed after seed. A task is an id, and its budget of steps; Swimmer is there a second time with another γ. Each
+run is a row of benchmarks/learning.csv as it ends, and is not done again; one that was stopped goes on from its
+checkpoint. benchmarks/learning.md sums the rows up. One thread.
 """
 
 import argparse
@@ -10,67 +11,69 @@ import csv
 import os
 import platform
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from decision_making import History, NeuralCritic, TrustRegionPolicyOptimization, train
-from decision_making.problems import GymnasiumProblem
-from decision_making.training import Evaluation, TrainedPolicy, evaluate
+from decision_making.training import Configuration, evaluate_run, resume, run
+from decision_making.training.runs import CONFIG, read_metrics
 
-Options: TypeAlias = dict[str, Any]  # of a struct or a function, by name
-Task: TypeAlias = tuple[str, int, Options, Options, Options, int]
+EPISODES = 20  # of an evaluation, with the most likely actions
 
-# id, seeds, limits, problem, update, critic
-TASKS: dict[str, Task] = {
-    "cartpole": ("CartPole-v1", 10, {"threshold": 475.0, "steps": 150_000}, {"γ": 0.99}, {"n": 1024, "λ": 0.95}, 6),
-    "pendulum": (
-        *("Pendulum-v1", 5, {"steps": 100_000}, {"γ": 0.95, "n_envs": 8, "normalize_observations": True}),
-        *({"n": 2048, "λ": 0.95, "δ": 0.02}, 15),
-    ),
-    "acrobot": ("Acrobot-v1", 5, {"steps": 100_000}, {"γ": 0.99}, {"n": 1024, "λ": 0.95, "δ": 0.02}, 10),
-    "hopper": (
-        *("Hopper-v5", 5, {"steps": 1_000_000}),
-        {"γ": 0.99, "n_envs": 16, "normalize_observations": True, "scale_rewards": True},
-        *({"n": 1024, "λ": 0.95, "δ": 0.01}, 10),
-    ),
-    "halfcheetah": (
-        *("HalfCheetah-v5", 5, {"steps": 1_000_000}),
-        {"γ": 0.99, "n_envs": 16, "normalize_observations": True, "scale_rewards": True},
-        *({"n": 1024, "λ": 0.95, "δ": 0.03}, 20),
+
+class Task(NamedTuple):
+    """What is trained, for how long, and what the result is set beside."""
+
+    id: str  # of gymnasium
+    given: Mapping[str, float]  # settings: the budget; everything else is the library's default
+    measure: str  # column that counts: the return of the last policy, or the steps to the threshold
+    goal: float  # at least so much return, or at most so many steps
+    published: str  # the best TRPO published
+
+
+MILLION: dict[str, float] = {"steps": 1_000_000}
+SB3, TIANSHOU = "sb3-contrib", "tianshou"
+TASKS = {
+    "Walker2d-v5": Task("Walker2d-v5", MILLION, "evaluated", 4500, f"4502 ({SB3})"),
+    "HalfCheetah-v5": Task("HalfCheetah-v5", MILLION, "evaluated", 5000, f"4471 ({TIANSHOU})"),
+    "Hopper-v5": Task("Hopper-v5", MILLION, "evaluated", 3300, f"3372 ({SB3})"),
+    "InvertedDoublePendulum-v5": Task("InvertedDoublePendulum-v5", MILLION, "evaluated", 9000, f"8435 ({TIANSHOU})"),
+    "Ant-v5": Task("Ant-v5", MILLION, "evaluated", 3600, f"3554 ({SB3})"),
+    "Swimmer-v5": Task("Swimmer-v5", MILLION, "evaluated", 120, f"41 ({TIANSHOU})"),
+    "Swimmer-v5, γ = 0.9999": Task("Swimmer-v5", MILLION | {"gamma": 0.9999}, "evaluated", 350, f"359 ({SB3})"),
+    "Reacher-v5": Task("Reacher-v5", MILLION, "evaluated", -4, f"-5.1 ({TIANSHOU})"),
+    "InvertedPendulum-v5": Task("InvertedPendulum-v5", MILLION, "evaluated", 1000, f"1000 ({TIANSHOU})"),
+    "Humanoid-v5": Task("Humanoid-v5", MILLION, "evaluated", 900, f"810 ({TIANSHOU})"),
+    "CartPole-v1": Task("CartPole-v1", {"threshold": 475.0, "steps": 150_000}, "steps", 65_000, f"64,996 ({SB3})"),
+    "Pendulum-v1": Task("Pendulum-v1", {"steps": 100_000}, "evaluated", -170, f"-139 ({SB3}, γ = 0.9)"),
+    "Acrobot-v1": Task("Acrobot-v1", {"steps": 100_000}, "evaluated", -85, ""),
+    "LunarLander-v3": Task("LunarLander-v3", {"steps": 500_000}, "evaluated", 200, ""),
+    "LunarLanderContinuous-v3": Task("LunarLanderContinuous-v3", {"steps": 500_000}, "evaluated", 200, ""),
+    "BipedalWalker-v3": Task("BipedalWalker-v3", MILLION, "evaluated", 250, ""),
+    "MountainCarContinuous-v0, noise_correlation = 0.9": Task(
+        *("MountainCarContinuous-v0", {"steps": 300_000, "noise_correlation": 0.9}, "evaluated", 90, "")
     ),
 }
-
-# what a median (of steps) or mean (of returns) over the seeds is compared with
-COMPARISONS = {
-    "CartPole-v1": ("steps", "sb3-contrib's TRPO, its defaults: 65,000 steps (median)"),
-    "Pendulum-v1": ("last_100", "-190"),
-    "Acrobot-v1": ("last_100", "-100"),
-    "Hopper-v5": ("evaluated", "tianshou's TRPO, published: 2046"),
-    "HalfCheetah-v5": ("evaluated", "tianshou's TRPO, published: 4471"),
-}
-COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "best_10", "evaluated", "versions")
+COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "evaluated", "worst_episode", "versions")
 
 
-def run(task: str, seed: int) -> tuple[History, float, float, Evaluation]:
-    name, _, limits, problem, update, iterations = TASKS[task]
-    P = GymnasiumProblem(name, **problem)
-    π, critic = P.policy(), NeuralCritic((P.observation_width, 64, 64), iterations=iterations)
-    M = TrustRegionPolicyOptimization(P, critic=critic, **update)
-    θ = π.init(seed, dtype=np.float32, log_σ=-0.5 if task in ("hopper", "halfcheetah") else 0.0)
-    start = time.perf_counter()
-    history = train(M, π, θ, critic.init(seed, dtype=np.float32), rng=seed, **limits)
-    seconds = time.perf_counter() - start
-    windows = np.convolve(history.returns, np.ones(10) / 10, "valid") if len(history.returns) >= 10 else [np.nan]
-    policy = TrainedPolicy(π, history.θ, P.observation_statistics or {})
-    return history, seconds, float(np.max(windows)), evaluate(policy, name, 20, seed=seed)
+def measured(task: str, seed: int, folder: Path) -> dict[str, str]:
+    """A row of the table: a run in that folder, begun or gone on with, and the evaluation of its last policy."""
+    settings = {"env": TASKS[task].id, "seed": seed, **TASKS[task].given}
+    history = resume(folder) if (folder / CONFIG).exists() else run(Configuration(settings), folder)
+    seconds = read_metrics(folder)["seconds"][-1]
+    found = evaluate_run(folder, EPISODES, seed=seed)
+    figures = (history.mean_return(), found.mean, found.returns.min())
+    cells = (task, str(seed), str(history.steps), f"{seconds:.1f}", *(f"{x:.1f}" for x in figures), versions())
+    return dict(zip(COLUMNS, cells, strict=True))
 
 
 def versions() -> str:
     found = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "gymnasium", "mujoco"):
+    for name in ("numpy", "gymnasium", "mujoco", "box2d"):
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -85,64 +88,79 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def add(path: Path, row: dict[str, str]) -> list[dict[str, str]]:
-    """The table with this row, in place of an earlier one of the same task and seed; whole at any time."""
-    rows = [old for old in rows_of(path) if (old["task"], old["seed"]) != (row["task"], row["seed"])] + [row]
-    rows.sort(key=lambda row: (list(COMPARISONS).index(row["task"]), int(row["seed"])))
+def write(path: Path, rows: list[dict[str, str]]) -> None:
+    """The table, in order; whole at any time."""
+    rows.sort(key=lambda row: (list(TASKS).index(row["task"]), int(row["seed"])))
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
     os.replace(part, path)
-    return rows
+
+
+def interval(x: np.ndarray, statistic: str) -> str:
+    """The percentile bootstrap interval of 95 % over the seeds; with fewer than three seeds there is none."""
+    if len(x) < 3:
+        return "-"
+    draws = np.random.default_rng(0).choice(x, (10_000, len(x)))
+    low, high = np.quantile(getattr(np, statistic)(draws, axis=1), [0.025, 0.975])
+    return f"{low:,.0f} to {high:,.0f}"
 
 
 def summary(rows: list[dict[str, str]]) -> str:
-    """Markdown: for each task the seeds, and over them the median steps and seconds and the mean (least) returns."""
+    """Markdown: of each task the seeds, what counts over them with its interval, the worst seed, and the goal."""
     lines = [
-        "| task | seeds | steps | seconds | last 100 training episodes | evaluated | compared with |",
-        "|---|---|---|---|---|---|---|",
+        "| task | steps | seeds | result | 95 % interval | worst seed | aim | aim met | best TRPO published |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for task, (measure, other) in COMPARISONS.items():
-        mine = [row for row in rows if row["task"] == task]
+    for name, task in TASKS.items():
+        mine = [row for row in rows if row["task"] == name]
         if not mine:
             continue
-        x = {name: np.array([float(row[name]) for row in mine]) for name in COLUMNS[2:7]}
-        cells = {
-            "steps": f"{np.median(x['steps']):,.0f}",
-            "seconds": f"{np.median(x['seconds']):.1f}",
-            **{name: f"{x[name].mean():.0f} ({x[name].min():.0f})" for name in ("last_100", "evaluated")},
-        }
-        cells[measure] = f"**{cells[measure]}**"
-        lines.append(f"| {task} | {len(mine)} | {' | '.join(cells.values())} | {other} |")
+        x = np.array([float(row[task.measure]) for row in mine])
+        fewer = task.measure == "steps"  # steps to a threshold, the fewer the better
+        statistic = "median" if fewer else "mean"
+        result, worst = getattr(np, statistic)(x), x.max() if fewer else x.min()
+        missing = result - task.goal if fewer else task.goal - result
+        met = "yes" if missing <= 0 else f"{missing:,.0f} short" if abs(task.goal) > 10 else f"{missing:.2f} short"
+        digits = 0 if abs(result) > 10 else 2
+        cells = (
+            *(name, f"{task.given['steps']:,}", str(len(x)), f"**{result:,.{digits}f}**", interval(x, statistic)),
+            *(f"{worst:,.{digits}f}", f"{task.goal:,.0f}", met, task.published or "-"),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     said = " / ".join(sorted({row["versions"] for row in rows}))
     lines += [
         "",
-        "Steps and seconds: median over the seeds; returns: mean over the seeds (the worst seed). Training episodes "
-        "draw their actions; evaluated are 20 new episodes of the trained policy with its most likely actions. "
-        "CartPole stops where the mean of 100 training episodes reaches 475. One thread; the machine had other work. "
-        f"{said}.",
+        "One configuration, the defaults, for all. Result: mean over the seeds of the return of the last policy, "
+        f"{EPISODES} new episodes with the most likely actions; of CartPole the median number of steps until the mean "
+        "of 100 training episodes reaches 475. The interval is a percentile bootstrap over the seeds, and too narrow "
+        f"where they are few. `python -m benchmarks.learning TASK --seeds 5:15` makes a row anew. {said}.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", nargs="*", help=f"of {', '.join(TASKS)}; none: only sum up")
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, help="instead of the task's own number")
+    parser.add_argument("tasks", nargs="*", help=f"of {'; '.join(TASKS)}; none: all")
+    parser.add_argument("--seeds", default="5:15", help="first:end")
+    parser.add_argument("--runs", type=Path, default=Path("runs/learning"), help="folder of the runs")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
+    parser.add_argument("--sum-up", action="store_true", help="train nothing, only write the summary")
     options = parser.parse_args()
     if unknown := [task for task in options.tasks if task not in TASKS]:
-        parser.error(f"{unknown[0]}: must be one of {', '.join(TASKS)}")
-    for task in options.tasks:
-        for seed in range(options.first_seed, options.first_seed + (options.seeds or TASKS[task][1])):
-            history, seconds, best, found = run(task, seed)
-            returns = (f"{x:.1f}" for x in (history.mean_return(), best, found.mean))
-            figures = (TASKS[task][0], str(seed), str(history.steps), f"{seconds:.1f}", *returns, versions())
-            print(*figures, flush=True)
-            add(options.out, dict(zip(COLUMNS, figures, strict=True)))
+        parser.error(f"{unknown[0]}: must be one of {'; '.join(TASKS)}")
+    first, end = map(int, options.seeds.split(":"))
+    todo = [] if options.sum_up else [(x, seed) for seed in range(first, end) for x in options.tasks or TASKS]
+    for task, seed in todo:
+        rows = rows_of(options.out)
+        if any((row["task"], row["seed"]) == (task, str(seed)) for row in rows):
+            continue
+        start = time.perf_counter()
+        row = measured(task, seed, options.runs / f"{task}-{seed}".replace(", ", "-").replace(" = ", "-"))
+        print(*row.values(), f"({time.perf_counter() - start:.0f} s here)", flush=True)
+        write(options.out, [*rows_of(options.out), row])
     if rows := rows_of(options.out):
         options.out.with_suffix(".md").write_text(summary(rows), encoding="utf-8")
 

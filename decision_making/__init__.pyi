@@ -59,6 +59,7 @@ from decision_making.policies import (
     Policy as Policy,
     SoftmaxPolicy as SoftmaxPolicy,
 )
+from decision_making.pomdp import POMDP as POMDP, belief_rollouts as belief_rollouts
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,
@@ -68,6 +69,24 @@ from decision_making.sequential_problems.actor_critic import (
 from decision_making.sequential_problems.advantages import (
     generalized_advantages as generalized_advantages,
     temporal_differences as temporal_differences,
+)
+from decision_making.sequential_problems.approximate_value_functions import (
+    ApproximateValueFunctionPolicy as ApproximateValueFunctionPolicy,
+    ApproximateValueIteration as ApproximateValueIteration,
+    GridSolution as GridSolution,
+    InterpolatedMDP as InterpolatedMDP,
+    LinearRegressionValueFunction as LinearRegressionValueFunction,
+    LocallyWeightedValueFunction as LocallyWeightedValueFunction,
+    MultilinearValueFunction as MultilinearValueFunction,
+    NearestNeighborValueFunction as NearestNeighborValueFunction,
+    NeuralRegressionValueFunction as NeuralRegressionValueFunction,
+    SimplexValueFunction as SimplexValueFunction,
+    fit as fit,
+    gaussian_kernel as gaussian_kernel,
+    inverse_distance_kernel as inverse_distance_kernel,
+    polynomial_bases as polynomial_bases,
+    regression as regression,
+    sinusoidal_bases as sinusoidal_bases,
 )
 from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration as GaussSeidelValueIteration,
@@ -129,9 +148,81 @@ from decision_making.sequential_problems.policy_search import (
     optimize as optimize,
     optimize_dist as optimize_dist,
 )
+from decision_making.sequential_problems.policy_validation import (
+    Estimate as Estimate,
+    Failure as Failure,
+    ModelSet as ModelSet,
+    Proposal as Proposal,
+    RobustPolicy as RobustPolicy,
+    RobustValueIteration as RobustValueIteration,
+    adversarial as adversarial,
+    cross_entropy_proposal as cross_entropy_proposal,
+    estimate as estimate,
+    ever as ever,
+    failure_probability as failure_probability,
+    importance_sampling as importance_sampling,
+    log_likelihood as log_likelihood,
+    most_likely_failure as most_likely_failure,
+    over_states as over_states,
+    pareto_front as pareto_front,
+    tail_mean as tail_mean,
+)
+from decision_making.sequential_problems.search import (
+    Reachable as Reachable,
+    Search as Search,
+    branch_and_bound as branch_and_bound,
+    dynamic_programming as dynamic_programming,
+    follow_plan as follow_plan,
+    forward_search as forward_search,
+    heuristic_search as heuristic_search,
+    plan as plan,
+    reachable as reachable,
+)
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
+from decision_making.state_uncertainty.beliefs import (
+    AdaptiveInjectionParticleFilter as AdaptiveInjectionParticleFilter,
+    ExtendedKalmanFilter as ExtendedKalmanFilter,
+    GaussianModel as GaussianModel,
+    InjectionParticleFilter as InjectionParticleFilter,
+    KalmanFilter as KalmanFilter,
+    LinearGaussianModel as LinearGaussianModel,
+    ParticleFilter as ParticleFilter,
+    RejectionParticleFilter as RejectionParticleFilter,
+    UnscentedKalmanFilter as UnscentedKalmanFilter,
+    unscented_transform as unscented_transform,
+)
+from decision_making.state_uncertainty.exact_belief_state_planning import (
+    AlphaVectorPolicy as AlphaVectorPolicy,
+    ConditionalPlan as ConditionalPlan,
+    LookaheadAlphaVectorPolicy as LookaheadAlphaVectorPolicy,
+    Plans as Plans,
+    alphavector as alphavector,
+    evaluate_plan as evaluate_plan,
+    find_dominating as find_dominating,
+    find_maximal_belief as find_maximal_belief,
+    value_iteration as value_iteration,
+)
+from decision_making.state_uncertainty.offline_belief_state_planning import (
+    QMDP as QMDP,
+    FastInformedBound as FastInformedBound,
+    FreudenthalTriangulation as FreudenthalTriangulation,
+    PointBasedValueIteration as PointBasedValueIteration,
+    RandomizedPointBasedValueIteration as RandomizedPointBasedValueIteration,
+    SawtoothHeuristicSearch as SawtoothHeuristicSearch,
+    SawtoothIteration as SawtoothIteration,
+    SawtoothPolicy as SawtoothPolicy,
+    TriangulatedIteration as TriangulatedIteration,
+    TriangulatedPolicy as TriangulatedPolicy,
+    alphavector_iteration as alphavector_iteration,
+    baws_lowerbound as baws_lowerbound,
+    belief_simplex as belief_simplex,
+    belief_vertices as belief_vertices,
+    blind_lowerbound as blind_lowerbound,
+    exploratory_belief_expansion as exploratory_belief_expansion,
+    random_belief_expansion as random_belief_expansion,
+)
 from decision_making.structs import struct as struct
-from decision_making.training import History as History, train as train
+from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
     Trajectories as Trajectories,
     local_rewards_to_go as local_rewards_to_go,
@@ -151,8 +242,10 @@ from decision_making.verbs import (
     follow as follow,
     gradient as gradient,
     lookahead as lookahead,
+    randstep as randstep,
     step as step,
     update as update,
+    utility as utility,
 )
 
 __version__: str

@@ -25,10 +25,15 @@ def folder() -> Path:
 
 
 def scripts() -> dict[str, Path]:
-    """The chapter scripts by number, such as "12", or by name."""
+    """The chapter scripts by number, such as "12", by the letter of an appendix, such as "E", or by name."""
     found = sorted(folder().glob("ch[0-9][0-9]_*.py"))
+    appendices = sorted(folder().glob("appendix_[a-z]_*.py"))
     more = [path for path in (folder() / "trpo.py",) if path.exists()]
-    return {str(int(path.name[2:4])): path for path in found} | {path.stem: path for path in more}
+    return (
+        {str(int(path.name[2:4])): path for path in found}
+        | {path.stem.split("_")[1].upper(): path for path in appendices}
+        | {path.stem: path for path in more}
+    )
 
 
 def script(number: str) -> ModuleType:
@@ -38,8 +43,8 @@ def script(number: str) -> ModuleType:
 
 def values(number: str) -> ModuleType:
     """The module that compares a chapter with the book: its list ITEMS, and main(), which prints the table."""
-    stem = scripts()[number].stem
-    return part(f"book_values.{stem.partition('_')[0]}")
+    first, *rest = scripts()[number].stem.split("_")
+    return part(f"book_values.{first}" + (f"_{rest[0]}" if first == "appendix" else ""))
 
 
 def compare(number: str) -> None:

@@ -9,12 +9,14 @@ import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any, NoReturn, Protocol, TypeGuard
+from typing import Any, NoReturn, Protocol, TypeGuard, TypeVar
 
 import numpy as np
 from attrs import frozen
+from numpy.typing import DTypeLike
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Size = TypeVar("Size", float, Array)
 
 
 def refuse(where: object, name: str, value: object, allowed: str, error: type[Exception] = ValueError) -> NoReturn:
@@ -63,11 +65,9 @@ def brief(x: object) -> str:
 
 def settings(M: Any) -> str:
     """Repr of a struct with many options: its fields in turn, but for options that have their default."""
-    shown = (
-        f"{a.name}={brief(getattr(M, a.name))}"
-        for a in type(M).__attrs_attrs__
-        if a.init and a.repr and not (a.kw_only and getattr(M, a.name) == a.default)
-    )
+    fields = (a for a in type(M).__attrs_attrs__ if a.init and a.repr)
+    named = ((a, getattr(M, a.alias if hasattr(M, a.alias) else a.name)) for a in fields)  # a private one may be told
+    shown = (f"{a.alias}={brief(x)}" for a, x in named if not (a.kw_only and x == a.default))
     return f"{type(M).__name__}({', '.join(shown)})"
 
 
@@ -236,6 +236,15 @@ def parameters(θ: object, n: int | None = None, name: str = "θ") -> Array:
         i = int(np.flatnonzero(~np.isfinite(θ))[0])
         raise ValueError(f"{name}[{i}] = {θ[i]}: every parameter must be finite")
     return θ
+
+
+def rounding(scale: Size, terms: int = 1, dtype: DTypeLike = np.float64) -> Size:
+    """8 ε √terms · scale, where ε is the precision of the dtype: what is no larger is not told from 0.
+
+    That is a generous floating-point error of a sum of so many numbers, scale the sum or the mean of their sizes. The
+    one rule for what is no difference, no improvement and no direction.
+    """
+    return scale * (8 * math.sqrt(terms) * float(np.finfo(dtype).eps))
 
 
 def all_finite(x: Array) -> bool:

@@ -1,8 +1,9 @@
-"""Progress bars of the command line, on a terminal: of one run, and of a sweep."""
+"""Progress of the command line: bars on a terminal, of one run and of a sweep; elsewhere a line now and then."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,38 +24,72 @@ from rich.text import Text
 
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training import sweeps
+from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration
-from decision_making.training.runs import Callback
+
+LINES_EVERY = 30.0  # seconds from one line to the next
 
 
 @contextmanager
-def train_progress(c: Configuration) -> Iterator[Callback]:
-    """A callback of `train` that moves a bar on a terminal, and does nothing elsewhere."""
+def train_progress(c: Configuration, lines_every: float = LINES_EVERY) -> Iterator[Callback]:
+    """A callback of `train` that moves a bar on a terminal; elsewhere it says a line every so many seconds, 0: none."""
     console = Console(stderr=True)
+    unit = next((name for name in ("steps", "updates", "seconds") if c[name] is not None), None)
     if not console.is_terminal:
-        yield lambda row, taken: None
+        yield _Lines(c, unit, lines_every)
         return
-    limit, unit = bound(c), next((name for name in ("steps", "updates", "seconds") if c[name] is not None), None)
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
         TextColumn("{task.fields[shown]}"),
     )
-    latest: list[float] = []  # the last return; not every update ends an episode
+    told = _Told(c)
     with _Bar(*columns, console=console, transient=True) as progress:
         task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
 
         def show(row: dict[str, float], taken: Step) -> None:
-            completed = int(row["update" if unit in ("updates", None) else unit])
+            completed = int(_done(row, unit))
             if progress.tasks[0].completed == 0:  # a resumed run did not do all that within this time
                 progress.reset(task, total=progress.tasks[0].total, completed=completed)
-            if math.isfinite(row["return_mean"]):
-                latest[:] = [row["return_mean"]]
-            parts = [f"return {latest[0]:.4g}"] if latest else []
-            parts += [f"KL {row['kl']:.2g}{limit}"] if math.isfinite(row["kl"]) else []
-            parts += [f"{row['steps_per_second']:,.0f} steps/s"] if row["steps"] > 0 else []
-            progress.update(task, completed=completed, shown="  ".join(parts))
+            progress.update(task, completed=completed, shown="  ".join(told(row)))
 
         yield show
+
+
+def _done(row: dict[str, float], unit: str | None) -> float:
+    """How far a run is, in the unit of its limit."""
+    return row["update" if unit in ("updates", None) else unit]
+
+
+class _Told:
+    """What is told of an update: the last return, the divergence against its bound, the speed."""
+
+    def __init__(self, c: Configuration) -> None:
+        self.limit, self.latest = bound(c), math.nan  # not every update ends an episode
+
+    def __call__(self, row: dict[str, float]) -> list[str]:
+        if math.isfinite(row["return_mean"]):
+            self.latest = row["return_mean"]
+        parts = [f"return {self.latest:.4g}"] if math.isfinite(self.latest) else []
+        parts += [f"KL {row['kl']:.2g}{self.limit}"] if math.isfinite(row["kl"]) else []
+        return parts + ([f"{row['steps_per_second']:,.0f} steps/s"] if row["steps"] > 0 else [])
+
+
+class _Lines:
+    """A callback of `train` that says a line on standard error every so many seconds."""
+
+    def __init__(self, c: Configuration, unit: str | None, every: float) -> None:
+        self.told, self.unit, self.every = _Told(c), unit, every
+        self.limit = None if unit is None else c[unit]
+        self.last = time.monotonic()
+
+    def __call__(self, row: dict[str, float], taken: Step) -> None:
+        told, now = self.told(row), time.monotonic()
+        if self.every <= 0 or now < self.last + self.every:
+            return
+        self.last = now
+        done = f"{_done(row, self.unit):,.0f}" + ("" if self.limit is None else f" of {self.limit:,.0f}")
+        update = [] if self.unit in ("updates", None) else [f"update {row['update']:.0f}"]
+        print("  ".join([f"{done} {self.unit or 'updates'}", *update, *told]), file=sys.stderr, flush=True)
 
 
 def bound(c: Configuration) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, refuse
+from decision_making.checks import Array, Field, Named, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.structs import struct
 
@@ -131,9 +131,15 @@ def is_vector(b: object) -> bool:
 def start_distribution(M: object, field: Field, b: Any) -> None:
     """Attrs validator: a probability vector, a frozen scipy.stats distribution, or a callable b(m, rng) -> s.
 
-    Raises TypeError for anything else, ValueError for a vector of numbers that are no probabilities.
+    Raises TypeError for anything else, ValueError for a vector of numbers that are no probabilities, or a distribution
+    of scipy.stats with arrays as parameters: that is many distributions.
     """
     if not is_vector(b):
+        given = (*getattr(b, "args", ()), *getattr(b, "kwds", {}).values()) if hasattr(b, "dist") else ()
+        many = sorted({str(np.shape(x)) for x in given} - {"()"})
+        if many:
+            allowed = "one distribution: a function b(m, rng) may draw from several"
+            refuse(M, field.name, f"{b.dist.name} with parameters of shape {', '.join(many)}", allowed)
         return
     allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
     try:
@@ -148,6 +154,7 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
 
 def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     """m start states drawn from b, (m, ...). ValueError where b gives another number of states."""
+    start_distribution(None, Named("b"), b)
     if type(getattr(b, "dist", None)).__name__ == "norm_gen" and len(b.args) == 2 and not b.kwds:
         s = rng.standard_normal(m) * b.args[1] + b.args[0]  # the numbers of `rvs`, without its slow checks
     elif offers(b, FrozenDistribution):
@@ -161,17 +168,12 @@ def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     elif callable(b):
         s = b(m, rng)
     else:
-        start_distribution(None, _B, b)
         p = np.asarray(b, dtype=np.float64)
         s = inverse_transform(cumulative(p[None]), np.zeros(m, dtype=np.intp), rng.random(m))
     s = np.asarray(s)
     if s.ndim == 0 or len(s) != m:
         raise ValueError(f"b gave start states of shape {s.shape}: must be {m} of them on the first axis")
     return s
-
-
-class _B:
-    name = "b"
 
 
 def default_rng(rng: RNG) -> np.random.Generator:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, Named, all_finite, count, function, parameters
+from decision_making.checks import Array, Named, all_finite, count, function, parameters, refuse
 from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.structs import struct
@@ -30,6 +30,7 @@ __all__ = [
     "Tally",
     "check_parameters",
     "frozen",
+    "policy_parameters",
     "rollouts",
     "simulate",
     "start_states",
@@ -75,10 +76,11 @@ def tally(returns: Array, lengths: Array, steps: int, weights: Array | None = No
         kept.steps += steps
 
 
-def tally_trajectories(τs: Trajectories) -> None:
-    """Add each trajectory, as one episode, to every tally that is being kept."""
+def tally_trajectories(τs: Trajectories, *, episodes: bool = True) -> None:
+    """Add the steps and, unless they count already, the episodes, one a trajectory, to every tally that is kept."""
     if _TALLIES.get():
-        tally(τs.r.sum(axis=1, dtype=np.float64), τs.lengths, int(τs.lengths.sum()))
+        R, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
+        tally(R[: None if episodes else 0], lengths[: None if episodes else 0], int(lengths.sum()))
 
 
 def frozen(P: object, *, learn: bool = True) -> AbstractContextManager[object]:
@@ -169,12 +171,12 @@ class _Record:
         self.mask = np.empty(steps, bool) if masked else None
         self.terminated = np.empty(self.m, bool)
 
-    def trajectories(self) -> Trajectories:
-        """What was recorded; ValueError where it is not finite."""
+    def trajectories(self, *, episodes: bool = True) -> Trajectories:
+        """What was recorded; ValueError where it is not finite. Tallied with its episodes, or by its steps alone."""
         s, a = self.s.swapaxes(0, 1), self.a.swapaxes(0, 1)
         τs = Trajectories(s, a, self.r.T, None if self.mask is None else self.mask.T, self.s_end, self.terminated)
         check_finite(τs)
-        tally_trajectories(τs)
+        tally_trajectories(τs, episodes=episodes)
         return τs
 
 
@@ -183,8 +185,19 @@ def _never(s: Array) -> Array:
     return np.zeros(len(s), dtype=bool)
 
 
+def policy_parameters(π: object, θ: object, name: str = "θ") -> Array:
+    """θ checked, (n,), for a policy π with n parameters. Raises TypeError if π is none, and the errors of a wrong θ."""
+    if not (offers(π, Parametric) and callable(π)):
+        refuse(None, "π", π, "a policy, such as SoftmaxPolicy(3, 2)", TypeError)
+    return parameters(θ, π.n, name)
+
+
 def check_parameters(π: Any, θ: Array) -> None:
-    """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it."""
+    """Raise ValueError where θ, (n,) or (m, n), is not finite or not as long as a policy that knows its n wants it.
+
+    TypeError if π cannot be called.
+    """
+    function(None, Named("π"), π)
     n = π.n if offers(π, Parametric) else None
     if θ.ndim not in (1, 2) or (isinstance(n, Integral) and θ.shape[-1] != n):
         raise ValueError(f"θ has shape {θ.shape}: must be (n,) or (m, n) with n = {n}")
@@ -244,7 +257,8 @@ class SimulatedAgain:
 
     The first reading draws from rng and leaves it in the state in which `rollouts` would. Later readings draw the same
     numbers from a copy made before. So π and P.TR must draw from no generator but the one they are given; ValueError
-    where a later reading comes out different.
+    where a later reading comes out different. A tally of what was simulated has the steps of every reading, and each
+    episode once.
     """
 
     P: Any  # problem with a sampler TR
@@ -256,6 +270,7 @@ class SimulatedAgain:
     rng: np.random.Generator = field(default=None, converter=default_rng)  # random numbers
     _before: np.random.Generator = field(init=False)  # copy of rng before the first reading
     _sums: list[tuple[float, ...]] | None = field(init=False, default=None)  # of the blocks, in the first reading
+    _tallied: int = field(init=False, default=0)  # trajectories that count as episodes already
 
     def __attrs_post_init__(self) -> None:
         check_parameters(self.π, self.θ)
@@ -272,7 +287,8 @@ class SimulatedAgain:
             some = s[i : i + BLOCK]
             record = _Record(self.P, len(some), self.d)
             record.simulate(slice(0, len(some)), some, partial(draw, rng=rng), rng)
-            block = record.trajectories()
+            block = record.trajectories(episodes=i >= self._tallied)
+            self._tallied = max(self._tallied, i + len(some))
             with np.errstate(over="ignore", invalid="ignore"):
                 seen = (x.sum(dtype=np.float64) for x in (block.s, block.a, block.r, block.s_end))
                 sums.append(tuple(map(float, seen)))

@@ -38,17 +38,17 @@ class Trajectories:
     s_end: Any = field(default=None)  # the state after the last step (m, ...), if it is known
     terminated: Any = field(default=None)  # whether that state is terminal (m,); None: none of them
     truncated: Any = field(default=None)  # whether the trajectory was cut there (m,); None: all not terminated
+    o: Any = field(default=None, kw_only=True)  # what was observed after each step (m, d, ...), in a POMDP
 
     def __attrs_post_init__(self) -> None:
         r = self.r if self.r.dtype.kind == "f" else numbers(self.r, "r")
         if r.ndim != 2 or 0 in r.shape:
             raise ValueError(f"r has shape {r.shape}: must be (m, d) with m >= 1 and d >= 1")
         m, d = r.shape
-        for name in ("s", "a"):
-            if getattr(self, name).shape[:2] != (m, d):
-                raise ValueError(
-                    f"{name} has shape {getattr(self, name).shape}: must start with (m, d) = {(m, d)}, as r"
-                )
+        o = None if self.o is None else np.asarray(self.o)
+        for name, x in (("s", self.s), ("a", self.a), ("o", o)):
+            if x is not None and x.shape[:2] != (m, d):
+                raise ValueError(f"{name} has shape {x.shape}: must start with (m, d) = {(m, d)}, as r")
         mask = np.broadcast_to(True, (m, d)) if self.mask is None else np.asarray(self.mask, dtype=bool)
         if mask.shape != (m, d):
             raise ValueError(f"mask has shape {mask.shape}: must be (m, d) = {(m, d)}")
@@ -68,6 +68,7 @@ class Trajectories:
             ("terminated", terminated),
             ("truncated", truncated),
             ("s_end", s_end),
+            ("o", o),
         ):
             object.__setattr__(self, name, value)
 
@@ -111,7 +112,8 @@ class Trajectories:
         if isinstance(i, int | np.integer):
             return [(self.s[i, k], self.a[i, k], self.r[i, k]) for k in range(np.count_nonzero(self.mask[i]))]
         s_end, mask = None if self.s_end is None else self.s_end[i], None if self.full else self.mask[i]
-        return Trajectories(self.s[i], self.a[i], self.r[i], mask, s_end, self.terminated[i], self.truncated[i])
+        o = None if self.o is None else self.o[i]
+        return Trajectories(self.s[i], self.a[i], self.r[i], mask, s_end, self.terminated[i], self.truncated[i], o=o)
 
     def blocks(self) -> Iterator[Trajectories]:
         """The trajectories in blocks of at most `BLOCK`."""

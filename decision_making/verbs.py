@@ -19,7 +19,7 @@ before_listing: list[Callable[[], None]] = []
 
 @singledispatch
 def update(M: object, *given: object, **options: object) -> Any:
-    """The parameters after one update by M.
+    """The parameters after one update by M, or the belief after one step.
 
     update(M, π, θ, *, rng=None, τs=None) -> θ_new
         M is an update of chapter 12, such as `NaturalPolicyUpdate`; π the policy; θ (n,) its parameters, which are not
@@ -35,6 +35,9 @@ def update(M: object, *given: object, **options: object) -> Any:
         shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
         where s_next ends an episode and is worth 0; None is the book, which always counts on the value of s_next.
         Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r).
+    update(b, P, a, o) -> b_new
+        b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
+        19); b_new is that after action a and observation o. Particle filters also take rng.
 
     Raises TypeError for an M that is not known, or where φ is missing or has no use; ValueError, before any rollout,
     for θ of the wrong length or not finite, and for states, actions, rewards or scores that are not finite.
@@ -117,6 +120,19 @@ def sweeps(M: object, P: object) -> Iterator[Any]:
 
 
 @singledispatch
+def fit(M: object, S: object, U: object) -> Any:
+    """M fitted to data; M itself is not modified.
+
+    fit(Uθ, S, U) -> Uθ (chapter 8)
+        A value function like Uθ, with parameters such that its values at the states S (n, ...) are near U (n,). A local
+        one, such as a grid, takes the values of its own states; None stands for these.
+
+    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers.
+    """
+    unknown(fit, "M", M)
+
+
+@singledispatch
 def lookahead(P: object, *given: object) -> Any:
     """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
 
@@ -146,6 +162,28 @@ def backup(P: object, *given: object) -> Any:
     backup(P, U, s) of a problem, backup(model, s) of a learnt model. On a tabular problem s may be an array.
     """
     unknown(backup, "P", P)
+
+
+@singledispatch
+def randstep(P: object, s: object, a: object, rng: RNG = None) -> Any:
+    """A random next state and the reward of action a in s: (s_next, r), for whole batches.
+
+    Of a POMDP s is a belief, and so is s_next, after a random observation (algorithm 21.11). Raises TypeError for a P
+    that is not known.
+    """
+    unknown(randstep, "P", P)
+
+
+@singledispatch
+def utility(π: object, *given: object) -> Any:
+    """The expected utility of following π.
+
+    utility(π, b) -> U
+        π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
+
+    Raises TypeError for a π that is not known.
+    """
+    unknown(utility, "π", π)
 
 
 @singledispatch
@@ -234,6 +272,42 @@ def action_values(model: object, s: object = None) -> Any:
     unknown(action_values, "model", model)
 
 
+@singledispatch
+def forward_search(P: object, s: object, d: int, U: object, **options: Any) -> Any:
+    """The best action in s and its utility, by looking d steps ahead along every path (algorithm 9.2, appendix E).
+
+    U is the leaf value, a function of states. Gives the pair (a, u); the action is the first of equally good ones.
+    On a `Search` transitions are deterministic and rewards undiscounted; where d = 0 or s has no action, a is None.
+
+    Raises TypeError for a P that is not known, ValueError where the search would not fit in memory.
+    """
+    unknown(forward_search, "P", P)
+
+
+@singledispatch
+def branch_and_bound(P: object, s: object, d: int, Ulo: object, Qhi: object, **options: Any) -> Any:
+    """`forward_search` with leaf value Ulo that leaves out what cannot be better (algorithm 9.3, appendix E).
+
+    Qhi(s, a) is an upper bound of the utility of action a in s; where it is not one, the answer may be wrong.
+    """
+    unknown(branch_and_bound, "P", P)
+
+
+@singledispatch
+def dynamic_programming(P: object, s: object, d: int, U: object, **options: Any) -> Any:
+    """The pair (a, u) of `forward_search`, visiting each state at most once for each number of steps (appendix E)."""
+    unknown(dynamic_programming, "P", P)
+
+
+@singledispatch
+def heuristic_search(P: object, s: object, d: int, Uhi: object, U: object, **options: Any) -> Any:
+    """`dynamic_programming` that leaves out what cannot be better by the upper bound Uhi(s) (appendix E).
+
+    Uhi(s) is at least the utility of s with up to d steps to go; where it is not, the answer may be wrong.
+    """
+    unknown(heuristic_search, "P", P)
+
+
 def unknown(verb: Any, name: str, x: object) -> NoReturn:
     """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
@@ -241,10 +315,15 @@ def unknown(verb: Any, name: str, x: object) -> NoReturn:
 
 def known(*verbs: Any) -> str:
     """The names of the structs for which one of the verbs has a method, sorted and separated by commas."""
-    for load in before_listing:
-        load()
+    load_all()
     names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
+
+
+def load_all() -> None:
+    """Load every part of the library, so that all methods are registered."""
+    for load in before_listing:
+        load()
 
 
 def _leaves(t: type) -> list[type]:

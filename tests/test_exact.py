@@ -23,6 +23,7 @@ from decision_making import (
     SoftmaxPolicy,
     TrustRegionUpdate,
     exact,
+    step,
     update,
 )
 from decision_making.problems import SimpleRegulator, StraightLineHexWorld
@@ -177,6 +178,45 @@ def test_constraint_hessian_is_the_hessian_of_the_expected_kl(case):
     e = h * np.eye(S * A)
     difference = [(E.constraint_gradient(θ + x) - E.constraint_gradient(θ - x)) / (2 * h) for x in e]
     np.testing.assert_allclose(E.constraint_hessian(), difference, rtol=1e-4, atol=1e-7)
+
+
+@given(problems(), st.sampled_from([0.0, 0.1]))
+def test_step_along_the_surrogates_is_the_limit_of_the_sampled_one(case, damping):
+    """The matrix of the limit is E[share γ^(k-1) g gᵀ], also where an action decides how long a trajectory is."""
+    P, b, θ, _, d, over_steps = case
+    d = min(d, 3)
+    M = NaturalPolicyUpdate(P, b, d, 1, 0.1, direction="surrogate", over_steps=over_steps, damping=damping)
+
+    def moments(τ):
+        g = [score(θ, s, a) for s, a, _ in τ]
+        w = [step_share(τ, over_steps) * P.γ**k for k in range(len(τ))]
+        F = sum((x * np.outer(y, y) for x, y in zip(w, g, strict=True)), np.zeros((S * A, S * A)))
+        grad_U = sum((step_share(τ, over_steps) * to_go(τ, P.γ, k) * y for k, y in enumerate(g)), np.zeros(S * A))
+        return np.column_stack([F, grad_U])
+
+    both = expected(P, b, θ, d, moments)
+    F, g = both[:, :-1] + damping * np.eye(S * A), both[:, -1]
+    np.testing.assert_allclose(
+        exact.expectation(P, b, π, θ, d, over_steps).surrogate_fisher(), both[:, :-1], atol=1e-12
+    )
+    u = np.linalg.lstsq(F, g, rcond=1e-11)[0]
+    if g @ u > 1e-12:
+        np.testing.assert_allclose(exact.step(M, π, θ).θ, θ + u * np.sqrt(0.2 / (g @ u)), rtol=1e-6, atol=1e-7)
+
+
+def test_many_trajectories_step_along_the_surrogates_where_their_expectation_does():
+    """Action 1 ends the trajectory: its steps have the larger share, which the Hessian of the constraint averages."""
+    T = np.zeros((2, 2, 2))
+    T[0] = np.eye(2)
+    T[1, :, 1] = 1
+    P = MDP.from_arrays(T, np.array([[1.0, 3.0], [0.0, 0.0]]), 0.9, terminal=lambda s: s == 1)
+    policy, θ, b = SoftmaxPolicy(2, 2), np.array([0.3, 0.0, 0.0, 0.0]), [1.0, 0.0]
+    M = NaturalPolicyUpdate(P, b, 3, 200_000, 0.1, direction="surrogate")
+    limit, sampled = exact.step(M, policy, θ).θ - θ, step(M, policy, θ, rng=0).θ - θ
+    np.testing.assert_allclose(sampled, limit, rtol=0.01)
+    E = exact.expectation(P, b, policy, θ, 3)
+    assert limit @ E.surrogate_fisher() @ limit == pytest.approx(0.2)
+    assert abs(limit @ E.constraint_hessian() @ limit / 0.2 - 1) > 0.05
 
 
 def test_utility_without_a_depth_limit_in_sight_is_policy_evaluation():

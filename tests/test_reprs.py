@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 import decision_making as dm
+from decision_making import problems
 from decision_making.policies.heads import Categorical, MultiCategorical
 from decision_making.problems import GymnasiumProblem, HexWorld
 from decision_making.sequential_problems.policy_gradient_optimization import Status
@@ -39,7 +40,25 @@ PRINTED = {
     "gradient": (dm.PolicyGradientUpdate(dm.RewardToGoGradient(MIDDLE, B, 3, 4), 0.1), "RewardToGoGradient(P=MDP("),
     "actor and critic": (dm.ActorCriticUpdate(GAE, RULE, 0.1), "rule=TrustRegionUpdate(P=MDP("),
     "utility": (dm.MonteCarloPolicyEvaluation(MIDDLE, B, 3, 4), "d=3, m=4"),
+    "grid": (dm.MultilinearValueFunction.over([0, 0], [1, 1], 300), "300 x 300 nodes"),
+    "neighbours": (dm.NearestNeighborValueFunction(2, 2, np.ones((N, 2)), np.zeros(N)), "10000 states"),
+    "kernel": (dm.LocallyWeightedValueFunction(dm.gaussian_kernel(1.0), np.ones((N, 2)), np.zeros(N)), "10000 states"),
+    "regression": (dm.LinearRegressionValueFunction(np.ones, θ), "1000000 basis functions"),
+    "approximate value iteration": (
+        dm.ApproximateValueIteration(dm.LinearRegressionValueFunction(np.ones, θ), np.zeros((N, 2)), 3),
+        "S=array((10000, 2) float64), k_max=3",
+    ),
+    "network's values": (
+        dm.NeuralRegressionValueFunction.start(dm.NeuralCritic((2, 500, 500)), rng=0),
+        "NeuralCritic(sizes=(2, 500, 500)",
+    ),
+    "grid of aircraft": (dm.GridSolution(problems.CollisionAvoidance()), "GridSolution(CollisionAvoidance("),
     "policy iteration": (dm.PolicyIteration(np.zeros(500, int), 10), "(500,) int64), k_max=10"),
+    "search": (dm.Search.from_arrays(np.zeros((500, 3), int), np.zeros((500, 3))), "Search(500 states, 3 actions)"),
+    "reachable": (dm.reachable(problems.SlidingTilePuzzle(2, 3), [1, 2, 3, 4, 0, 5]), "Reachable(360 states"),
+    "model set": (dm.ModelSet([MIDDLE, MIDDLE]), "ModelSet(2 models of 500 states, 2 actions"),
+    "robust policy": (dm.solve(dm.RobustValueIteration(1), dm.ModelSet([MIDDLE])), "RobustPolicy(U (500,), 0..0"),
+    "estimate": (dm.estimate(np.arange(10**5)), "95% in [4.982e+04"),
     "linear quadratic": (
         dm.LinearQuadraticProblem(np.eye(50), np.ones((50, 5)), -np.eye(50), -np.eye(5), 5),
         "Ts=array((50, 50) float64)",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, parameters
+from decision_making.checks import Array, all_finite, parameters
 from decision_making.exact.expectation import Expectation
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
@@ -36,6 +36,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     WithGradient,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
+from decision_making.simulation import policy_parameters
 from decision_making.verbs import follow, known
 
 __all__ = [
@@ -60,24 +61,32 @@ def utility(P: Any, b: Any, π: Policy, θ: Array, d: int) -> float:
 
 
 def utility_gradient(P: Any, b: Any, π: Policy, θ: Array, d: int) -> Array:
-    """∇U(θ), (n,), not finite where U(θ) overflows; arguments and errors are those of `utility`."""
-    return expectation(P, b, π, θ, d).utility_gradient()
+    """∇U(θ), (n,). Arguments and errors are those of `utility`; ValueError too where U(θ) or its gradient overflows."""
+    return _finite("∇U(θ)", expectation(P, b, π, θ, d).checked().utility_gradient())
 
 
 def fisher(P: Any, b: Any, π: Policy, θ: Array, d: int) -> Array:
     """Fisher matrix of the trajectory distribution, E[g(τ) g(τ)ᵀ], (n, n) (equation 12.10).
 
-    g(τ) is the sum of the scores of all steps. Arguments and errors are those of `utility`.
+    g(τ) is the sum of the scores of all steps. Arguments and errors are those of `utility_gradient`.
     """
-    return expectation(P, b, π, θ, d).fisher()
+    return _finite("the Fisher matrix", expectation(P, b, π, θ, d).checked().fisher())
+
+
+def _finite(what: str, x: Array) -> Array:
+    """x; ValueError, naming it, where it is not finite."""
+    if not all_finite(x):
+        raise ValueError(f"{what} is {x.tolist()}: it overflows")
+    return x
 
 
 def expected_surrogate(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int) -> float:
     """Expectation of `surrogate_objective`, mean over the steps, in units of the return.
 
     θ (n,) are the parameters that sample, θ_new (n,) the candidate; other arguments and errors are those of `utility`.
+    ValueError too where U(θ) overflows.
     """
-    return expectation(P, b, π, θ, d).objective(parameters(θ_new, π.n, "θ_new"))
+    return expectation(P, b, π, θ, d).checked().objective(policy_parameters(π, θ_new, "θ_new"))
 
 
 def expected_kl(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int) -> float:
@@ -85,7 +94,7 @@ def expected_kl(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int) ->
 
     Arguments and errors are those of `expected_surrogate`.
     """
-    return expectation(P, b, π, θ, d).constraint(parameters(θ_new, π.n, "θ_new"))
+    return expectation(P, b, π, θ, d).checked().constraint(policy_parameters(π, θ_new, "θ_new"))
 
 
 def clamped_gradient(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: int, ε: float) -> Array:
@@ -94,7 +103,7 @@ def clamped_gradient(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: in
     For tabular problems by enumeration of at most 2 million trajectories, for the regulator by quadrature if b is
     normal; otherwise ValueError. Other arguments are those of `expected_surrogate`.
     """
-    return expectation(P, b, π, θ, d).clamped_gradient(parameters(θ_new, π.n, "θ_new"), ε)
+    return expectation(P, b, π, θ, d).checked().clamped_gradient(policy_parameters(π, θ_new, "θ_new"), ε)
 
 
 def update(M: Any, π: Policy, θ: Array) -> Array:
@@ -110,7 +119,7 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
 
     Raises ValueError for any other problem, policy or start distribution.
     """
-    θ = parameters(θ, π.n)
+    θ = policy_parameters(π, θ)
     Sampled(P, b, d, 1)  # checks P, b and d
     if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
         check_every_action_available(np.asarray(P.R), "an expectation over actions")

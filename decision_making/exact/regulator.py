@@ -89,6 +89,10 @@ class RegulatorExpectation(Expectation):
         """-Σ γ^(k-1) M_k."""
         return float(-self._γ_k @ self.M)
 
+    def size(self) -> float:
+        """-U, since no reward is positive."""
+        return -self.utility()
+
     @overflowing
     def utility_gradient(self) -> Array:
         """∇U, by differentiating the recursion of the moments."""

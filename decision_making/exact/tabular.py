@@ -70,14 +70,14 @@ class TabularExpectation(Expectation):
 
     @cached_property
     def _backward(self) -> tuple[Array, Array, Array]:
-        """For each step k: E[L_k | s_k, a_k] (d, S, A), E[share | s_k] (d, S) and E[share · L_k | s_k, a_k] (d, S, A).
+        """For each step k: E[L_k | s_k, a_k], E[share | s_k, a_k] and E[share · L_k | s_k, a_k], each (d, S, A).
 
         share is the weight of a step in the surrogates, 1/length or 1; L_k is the local reward-to-go.
         """
         T, R, d, γ = self.P.T.array, self.P.R.array, self.d, self.P.γ
         T_on = np.where(self.ends, 0, T)  # transitions after which the trajectory goes on
         T_end = T[:, :, self.ends].sum(axis=2)
-        Q, share, shared = np.empty((d, *R.shape)), np.empty((d, len(R))), np.empty((d, *R.shape))
+        Q, share, shared = (np.empty((d, *R.shape)) for _ in range(3))
         first = 0 if self.ends.any() else None  # without terminal states there is one length only, d
         # rows j: the probability of exactly (first + j + 1) steps from here, and the reward collected when so
         chance, value = np.ones((1, *R.shape)), R[None].copy()
@@ -91,7 +91,7 @@ class TabularExpectation(Expectation):
             lengths = np.arange(k + 1, d + 1) if first is not None else np.array([d])
             weight = 1 / lengths if self.over_steps == "mean" else np.ones(len(lengths))
             Q[k] = value.sum(axis=0)
-            share[k] = np.einsum("j,jsa,sa->s", weight, chance, self.p)
+            share[k] = np.einsum("j,jsa->sa", weight, chance)
             shared[k] = np.einsum("j,jsa->sa", weight, value)
         return Q, share, shared
 
@@ -102,7 +102,15 @@ class TabularExpectation(Expectation):
 
     def utility(self) -> float:
         """Σ_k γ^(k-1) E[R(s_k, a_k)]."""
-        return float(np.sum(self._discounted(np.broadcast_to(self.p * self.P.R.array, (self.d, *self.p.shape)))))
+        return self._expected_sum(self.P.R.array)
+
+    def size(self) -> float:
+        """Σ_k γ^(k-1) E|R(s_k, a_k)|."""
+        return self._expected_sum(abs(self.P.R.array))
+
+    def _expected_sum(self, R: Array) -> float:
+        """Σ_k γ^(k-1) E[R(s_k, a_k)], for rewards R (S, A)."""
+        return float(np.sum(self._discounted(np.broadcast_to(self.p * R, (self.d, *self.p.shape)))))
 
     def utility_gradient(self) -> Array:
         """Σ_k γ^(k-1) E[∇log π(a_k | s_k) Q_k(s_k, a_k)], the policy gradient theorem."""
@@ -110,10 +118,19 @@ class TabularExpectation(Expectation):
 
     def fisher(self) -> Array:
         """Σ_k E[g_k g_kᵀ]; the cross terms of the steps vanish in expectation."""
-        return self._outer(self.occupancy.sum(axis=0))
+        return self._outer(self.occupancy.sum(axis=0)[:, None])
+
+    @cached_property
+    def _visits(self) -> Array:
+        """Σ_k γ^(k-1) P(s_k = s) E[share | s_k = s], (S,)."""
+        return np.sum(self.p * self._discounted(self._backward[1]), axis=1)
 
     def constraint_hessian(self) -> Array:
-        """Hessian of the constraint at θ: Σ_k E[share γ^(k-1) g_k g_kᵀ]."""
+        """Hessian of the constraint at θ: Σ_k γ^(k-1) E[share F(s_k)], F(s) the Fisher matrix of π_θ(· | s)."""
+        return self._outer(self._visits[:, None])
+
+    def surrogate_fisher(self) -> Array:
+        """Σ_k γ^(k-1) E[share g_k g_kᵀ]: not the Hessian where a_k decides the length, and with it the share."""
         return self._outer(self._discounted(self._backward[1]))
 
     def objective(self, θ_new: Array) -> float:
@@ -136,7 +153,7 @@ class TabularExpectation(Expectation):
 
     def _kl(self, θ_new: Array) -> Any:
         """The vector-Jacobian product of the constraint at θ_new, and its value."""
-        visits = (self._discounted(self._backward[1])[:, None] * self.p).reshape(-1, 1)
+        visits = (self._visits[:, None] * self.p).reshape(-1, 1)
         logp = self._logp(self.θ).reshape(-1, 1)
         cross = float(np.sum(visits * np.where(visits > 0, logp, 0)))
         seen = np.flatnonzero(visits)  # a pair (s, a) of probability 0 contributes 0 · log 0 = 0
@@ -194,6 +211,6 @@ class TabularExpectation(Expectation):
             return weighted_score(self.π, θ, self.grid, c.reshape(-1, 1))[0]
 
     def _outer(self, visits: Array) -> Array:
-        """Σ visits(s) π_θ(a | s) g gᵀ with the scores g of all pairs (s, a), for visits (S,), (n, n)."""
+        """Σ visits(s, a) π_θ(a | s) g gᵀ with the scores g of all pairs (s, a), for visits (S, A) or (S, 1), (n, n)."""
         g = np.asarray(self.π.scores(self.θ, self.grid))
-        return (g * (visits[:, None] * self.p).reshape(-1, 1)).T @ g
+        return (g * (visits * self.p).reshape(-1, 1)).T @ g

@@ -1,7 +1,12 @@
-"""One episode of a trained policy to look at: in a window, or as a moving picture."""
+"""One episode of a trained policy to look at: in a window, or as a moving picture, a GIF or, by ffmpeg, an MP4."""
 
 from __future__ import annotations
 
+import errno
+import importlib
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +14,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
-from decision_making.training.configuration import PROBLEMS, Configuration, is_textbook
-from decision_making.training.policy_files import load_policy
-from decision_making.training.runs import POLICY, read_configuration
+from decision_making.files import whole_file, write_whole
+from decision_making.training.book_problems import gymnasium_id, is_textbook
+from decision_making.training.configuration import Configuration
+from decision_making.training.parts import check_imports
+from decision_making.training.runs import read_configuration, read_policy
 
 if TYPE_CHECKING:
     from gymnasium import Env
@@ -27,14 +34,17 @@ def film(
     mode: bool = True,
     seed: int = 0,
     allow_imports: bool = False,
+    best: bool = False,
     max_steps: int = 2000,
 ) -> float:
-    """Play an episode with the policy of a run, in a window or to a GIF, and give its return.
+    """Play an episode with the policy of a run, in a window or to a file, and give its return.
 
-    Raises ValueError where the environment draws no pictures, ModuleNotFoundError without Pillow (for a file) or
-    pygame (for a window).
+    Raises as `check_film` does, before anything is played; ValueError where the environment draws no pictures,
+    ModuleNotFoundError without pygame for a window.
     """
-    c, policy = read_configuration(folder), load_policy(Path(folder) / POLICY)
+    if out is not None:
+        check_film(out)
+    c, policy = read_configuration(folder), read_policy(folder, best=best)
     env = _environment(c, window, allow_imports)
     rng, frames, R, over = np.random.default_rng(seed), [], 0.0, False
     try:
@@ -55,6 +65,22 @@ def film(
     return R
 
 
+def check_film(out: Path | str) -> None:
+    """Whether a film can be written to `out`: ValueError for a name that ends neither in .gif nor in .mp4, and for
+    .mp4 without ffmpeg; ModuleNotFoundError for .gif without Pillow; OSError where no file can be there.
+    """
+    out = Path(out)
+    if out.suffix.lower() not in (".gif", ".mp4"):
+        raise ValueError(f"{out}: the name of a film must end in .gif or .mp4")
+    if out.suffix.lower() == ".gif":
+        importlib.import_module("PIL")
+    elif shutil.which("ffmpeg") is None:
+        raise ValueError(f"{out}: .mp4 needs the program ffmpeg, which is not installed; give a name that ends in .gif")
+    if out.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(out))
+    out.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Array, ArrayLike]:
     import gymnasium
 
@@ -62,9 +88,8 @@ def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Arr
 
     register_environments()
     env = c["env"]
-    if ":" in env and not allow_imports:
-        c.problem()  # says why not
-    made = gymnasium.make(f"decision_making/{env}-v0" if env in PROBLEMS else env, render_mode="rgb_array")
+    check_imports(env, allow_imports)
+    made = gymnasium.make(gymnasium_id(env), render_mode="rgb_array")
     return gymnasium.wrappers.HumanRendering(made) if window else made
 
 
@@ -76,9 +101,33 @@ def _observation(env: Env[Array, ArrayLike], s: Array, textbook: bool) -> ArrayL
 
 
 def _save(frames: list[Array], out: Path, fps: float) -> None:
+    """The frames as a film, written whole: all of them to an MP4, so many that they fit a page to a GIF."""
+    if out.suffix.lower() == ".mp4":
+        write_whole(out, _mp4(frames, fps))
+        return
     from PIL import Image  # imported where used
 
     every = -(-len(frames) // FRAMES)
     pictures = [Image.fromarray(frame) for frame in frames[::every]]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    pictures[0].save(out, save_all=True, append_images=pictures[1:], duration=max(20, 1000 * every / fps), loop=0)
+    with whole_file(out) as file:
+        duration = max(20, 1000 * every / fps)
+        pictures[0].save(file, "GIF", save_all=True, append_images=pictures[1:], duration=duration, loop=0)
+
+
+def _mp4(frames: list[Array], fps: float) -> bytes:
+    """The frames (height, width, 3) as H.264 in MP4, by ffmpeg. RuntimeError with what it says where it fails."""
+    height, width = frames[0].shape[:2]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "film.mp4"
+        given = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
+        even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2"]  # which the format asks for
+        as_players_know = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+        done = subprocess.run(
+            ["ffmpeg", "-loglevel", "error", *given, *even, *as_players_know, str(made)],
+            input=b"".join(np.ascontiguousarray(frame[..., :3], np.uint8).tobytes() for frame in frames),
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"ffmpeg: {done.stderr.decode(errors='replace').strip()[-300:]}")
+        return made.read_bytes()

@@ -18,8 +18,9 @@ from decision_making.problems import SimpleRegulator
 from decision_making.sequential_problems.exact_solution_methods import (
     iterative_policy_evaluation,
 )
+from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.checkpoint import load_checkpoint
-from decision_making.training.configuration import PROBLEMS, Configuration, is_textbook
+from decision_making.training.configuration import Configuration
 from decision_making.training.loop import CHECKPOINT, FromSteps
 from decision_making.training.policy_files import TrainedPolicy, load_policy
 from decision_making.training.runs import POLICY, read_configuration
@@ -94,7 +95,7 @@ def _gymnasium(
     parts = c.parts(allow_imports=allow_imports)
     P, value, by = parts.M.P, *_critic(parts.M, policy, folder)
     title = f"{title}{by}"
-    with gymnasium.make(f"decision_making/{c['env']}-v0" if c["env"] in PROBLEMS else c["env"]) as env:
+    with gymnasium.make(gymnasium_id(c["env"])) as env:
         states = env.observation_space
     try:
         if isinstance(states, spaces.Discrete) and isinstance(P.env.single_action_space, spaces.Discrete):

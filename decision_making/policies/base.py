@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from weakref import WeakSet
 
 import autograd.numpy as anp
 import numpy as np
@@ -18,6 +19,9 @@ from decision_making.speed import columns, tiled
 from decision_making.trajectories import Trajectories
 
 SCORE_BLOCK = 1 << 17  # size of a block of trajectories in `scores`: rows × the larger of depth and parameters
+
+
+_BROADCAST: WeakSet[type] = WeakSet()  # classes of policies whose log-likelihood has been seen to broadcast
 
 
 class Policy(ABC):
@@ -107,7 +111,9 @@ class Policy(ABC):
         θ is repeated for each trajectory, in blocks of trajectories, so that one reverse pass gives all scores of a
         block. A policy with a faster way overrides this.
 
-        Raises ValueError naming the trajectory and the step where a log-likelihood or a score is not finite.
+        Raises ValueError naming the trajectory and the step where a log-likelihood or a score is not finite. The first
+        time that a class of policies is used, ones of its scores are compared with those of θ (n,): ValueError if
+        `logpdf` does not give each trajectory its own parameters.
         """
         m, d = τs.r.shape
         G = columns(m, self.n, θ.dtype)
@@ -121,7 +127,24 @@ class Policy(ABC):
                 G[i] = vjp(np.ones_like(logp) if τs.full else τs.mask[i].astype(logp.dtype))
             if not (all_finite(logp) and all_finite(G[i])):
                 self._name_what_is_not_finite(θ, τs, i.start, G[i], logp)
+        if type(self) not in _BROADCAST:
+            self._check_broadcasting(θ, τs, G)
+            _BROADCAST.add(type(self))
         return G
+
+    def _check_broadcasting(self, θ: Array, τs: Trajectories, G: Array) -> None:
+        """ValueError if the scores G (m, n) of the first or the last trajectory are not what they are by themselves."""
+        for i in {0, len(τs) - 1}:
+            with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+                vjp, logp = self.pullback(θ, τs.a[i, None], τs.s[i, None])
+                alone = np.asarray(vjp(τs.mask[i, None].astype(logp.dtype)))
+            near = 1e4 * np.finfo(G.dtype).eps
+            if all_finite(G[i]) and not np.allclose(G[i], alone, rtol=near, atol=near * max(1.0, abs(alone).max())):
+                raise ValueError(
+                    f"{type(self).__name__}.logpdf broadcasts wrongly: with θ once for each trajectory the score of "
+                    f"trajectory {i} is {G[i]}, by itself it is {alone}; its parameters must be taken along the last "
+                    "axis of θ (..., n), as `policies.base.components` does"
+                )
 
     def step_scores(self, θ: Array, τs: Trajectories) -> Array:
         """Scores g_k = ∇log π_θ(a_k | s_k) of the single steps, (m, d, n); zero on padding."""

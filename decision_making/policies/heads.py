@@ -208,9 +208,13 @@ class Gaussian:
 
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         """Actions (..., k)."""
-        μ, log_σ = self._parts(z)
         dtype = np.float32 if z.dtype == np.float32 else np.float64
-        return np.asarray(μ + np.exp(log_σ) * rng.standard_normal(μ.shape, dtype))
+        return self.perturbed(z, rng.standard_normal((*z.shape[:-1], self.k), dtype))
+
+    def perturbed(self, z: Array, ε: Array) -> Array:
+        """μ + σ ε, for noise ε (..., k)."""
+        μ, log_σ = self._parts(z)
+        return np.asarray(μ + np.exp(log_σ) * ε.astype(z.dtype, copy=False))
 
     def mode(self, z: Array) -> Array:
         """The means."""
@@ -242,19 +246,31 @@ class Gaussian:
         return part(z, 0, (self.k,)), part(z, self.k, (self.k,))
 
 
+MOST_VALUES = 4096  # of all components of a Box of whole numbers together
+
+
 def suited(space: Space[Array]) -> Categorical | MultiCategorical | Bernoulli | Gaussian:
-    """The head whose actions suit a gymnasium action space. TypeError, naming the space, where there is none."""
+    """The head whose actions suit a gymnasium action space; those of a matrix stand in a row, as `ravel` has them.
+
+    Each whole number of a Box is a choice among its values. TypeError, naming the space, where there is no head.
+    """
     from gymnasium import spaces
 
     if isinstance(space, spaces.Discrete):
         return Categorical(int(space.n))
     width = math.prod(space.shape or ())
-    flat = width > 0 and len(space.shape or ()) <= 1
-    if isinstance(space, spaces.MultiDiscrete) and flat:
-        return MultiCategorical(space.nvec)
-    if isinstance(space, spaces.MultiBinary) and flat:
+    if isinstance(space, spaces.MultiDiscrete) and width:
+        return MultiCategorical(space.nvec.ravel())
+    if isinstance(space, spaces.MultiBinary) and width:
         return Bernoulli(width)
-    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and flat:
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating) and width:
         return Gaussian(width)
-    allowed = "Discrete, MultiDiscrete or MultiBinary (flat), or a flat Box of floats, with at least one number"
+    if isinstance(space, spaces.Box) and width:
+        values = [int(high) - int(low) + 1 for low, high in zip(space.low.ravel(), space.high.ravel(), strict=True)]
+        if sum(values) <= MOST_VALUES:
+            return MultiCategorical(values)
+    allowed = (
+        "Discrete, MultiDiscrete, MultiBinary, a Box of real numbers, or a Box of whole numbers that have at most "
+        f"{MOST_VALUES} values in all, with at least one number"
+    )
     refuse("GymnasiumProblem", "action_space", space, allowed, TypeError)

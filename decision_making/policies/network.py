@@ -1,4 +1,6 @@
-"""A tanh network with flat parameters: a reference implementation, and a faster one with products of its Jacobian.
+"""A network with flat parameters: a reference implementation, and a faster one with products of its Jacobian.
+
+Its hidden layers end in tanh or in the positive part, "relu", whose derivative at 0 is taken as 0.
 
 `make bench-peers` and `make bench-growth` show what the faster one is worth in a TRPO step.
 """
@@ -44,45 +46,61 @@ defvjp(placed, lambda ans, g, start, shape, n: lambda h: part(h, start, shape), 
 defjvp(placed, lambda h, ans, g, start, shape, n: placed(h, start, shape, n), argnums=(0,))
 
 
-def plain_network(θ: Array, x: Array, shapes: Shapes) -> Array:
+@primitive  # type: ignore[untyped-decorator]
+def positive_part(x: Array) -> Array:
+    """The larger of x and 0."""
+    return np.maximum(x, 0)
+
+
+defvjp(positive_part, lambda ans, x: lambda g: g * (x > 0))
+defjvp(positive_part, lambda g, ans, x: g * (x > 0))
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": anp.tanh, "relu": positive_part}  # of hidden layers
+
+
+def plain_network(θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> Array:
     """Outputs (..., N, shapes[-1][1]) for inputs x (..., N, shapes[0][0]): the reference implementation.
 
-    Every layer but the last has a tanh. θ (..., n) holds the weights (in, out) and the biases of a layer, then those of
-    the next; what follows them in θ is not used.
+    Every layer but the last ends in the activation. θ (..., n) holds the weights (in, out) and the biases of a layer,
+    then those of the next; what follows them in θ is not used.
     """
     start = 0
     for layer, (i, o) in enumerate(shapes):
         x = anp.matmul(x, part(θ, start, (i, o))) + part(θ, start + i * o, (1, o))
-        x = x if layer == len(shapes) - 1 else anp.tanh(x)
+        x = x if layer == len(shapes) - 1 else ACTIVATIONS[activation](x)
         start += (i + 1) * o
     return x
 
 
-def network(θ: Array, x: Array, shapes: Shapes) -> Array:
+def network(θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> Array:
     """The same as `plain_network`; as a function of θ a single autograd operation, with `ForwardPass` for products."""
     if isbox(x):
-        return plain_network(θ, x, shapes)
+        return plain_network(θ, x, shapes, activation)
     value = θ
     while isbox(value):
         value = getval(value)
-    return _outputs(θ, ForwardPass(value, x, shapes)) if isbox(θ) else values(value, x, shapes)
+    if isbox(θ):
+        return _outputs(θ, ForwardPass(value, x, shapes, activation))
+    return values(value, x, shapes, activation)
 
 
-def values(θ: Array, x: Array, shapes: Shapes) -> Array:
+def values(θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> Array:
     """The outputs alone, of θ and x that autograd is not tracing; the hidden layers are not kept."""
     out = np.empty((*x.shape[:-1], shapes[-1][1]), np.result_type(θ, x))
-    weights = list(_layers(θ, shapes))
+    weights = list(layers_of(θ, shapes))
     for rows in _blocks(x.shape[-2]):
-        *_, out[rows] = _results(weights, x[rows])
+        *_, out[rows] = _results(weights, x[rows], activation)
     return out
 
 
-def _results(weights: list[Array], h: Array) -> Iterator[Array]:
+def _results(weights: list[Array], h: Array, activation: str) -> Iterator[Array]:
     """The outputs of each layer in turn, for the inputs h of the first one."""
     for layer, W in enumerate(weights):
         h = np.matmul(h, W[..., :-1, :])
         h += W[..., -1:, :]
-        yield np.tanh(h, out=h) if layer < len(weights) - 1 else h
+        if layer < len(weights) - 1:
+            h = np.tanh(h, out=h) if activation == "tanh" else np.maximum(h, 0, out=h)
+        yield h
 
 
 class ForwardPass:
@@ -93,9 +111,9 @@ class ForwardPass:
     act as one matrix.
     """
 
-    def __init__(self, θ: Array, x: Array, shapes: Shapes) -> None:
-        self.shapes, self.n, self.rows = shapes, θ.shape[-1], x.shape[-2]
-        self.weights, dtype = list(_layers(θ, shapes)), np.result_type(θ, x)
+    def __init__(self, θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> None:
+        self.shapes, self.activation, self.n, self.rows = shapes, activation, θ.shape[-1], x.shape[-2]
+        self.weights, dtype = list(layers_of(θ, shapes)), np.result_type(θ, x)
         self.inputs = [np.empty((*x.shape[:-1], i + 1), dtype) for i, _ in shapes]  # of the layers
         self.outputs = np.empty((*x.shape[:-1], shapes[-1][1]), dtype)  # (..., N, k)
         self.inputs[0][..., :-1] = x
@@ -103,7 +121,7 @@ class ForwardPass:
             h[..., -1] = 1
         kept = [*(h[..., :-1] for h in self.inputs[1:]), self.outputs]
         for rows in self.blocks():
-            for place, result in zip(kept, _results(self.weights, x[rows]), strict=True):
+            for place, result in zip(kept, _results(self.weights, x[rows], activation), strict=True):
                 place[rows] = result
 
     @property
@@ -113,7 +131,9 @@ class ForwardPass:
 
     @cached_property
     def slopes(self) -> list[Array]:
-        """The derivative of tanh in the hidden layers, 1 - tanh²."""
+        """The derivative of the activation in the hidden layers: 1 - tanh², or whether it let pass what is positive."""
+        if self.activation == "relu":
+            return [(h[..., :-1] > 0).astype(h.dtype) for h in self.inputs[1:]]
         slopes = [h[..., :-1] * h[..., :-1] for h in self.inputs[1:]]
         return [np.subtract(1, slope, out=slope) for slope in slopes]
 
@@ -156,7 +176,7 @@ class ForwardPass:
 
     def layers(self, θ: Array) -> list[Array]:
         """Views of a vector of parameters (..., n): weights and biases (..., in + 1, out) of each layer."""
-        return list(_layers(θ, self.shapes))
+        return list(layers_of(θ, self.shapes))
 
     def blocks(self) -> Iterator[Block]:
         """The blocks of at most `ROWS` rows."""
@@ -167,7 +187,7 @@ def _blocks(rows: int) -> Iterator[Block]:
     return ((..., slice(i, i + ROWS), slice(None)) for i in range(0, rows, ROWS))
 
 
-def _layers(θ: Array, shapes: Shapes) -> Iterator[Array]:
+def layers_of(θ: Array, shapes: Shapes) -> Iterator[Array]:
     """Weights and, in the last row, biases (..., in + 1, out) of each layer: views of θ (..., n)."""
     start, lead = 0, θ.shape[:-1]
     for i, o in shapes:
@@ -206,12 +226,12 @@ def _along(h: Callable[[Array], Array], θ: Array, v: Array) -> Array:
 
 def _plain_pull(u: Array, θ: Array, forward: ForwardPass) -> Array:
     """J(θ)ᵀu from `plain_network`, which autograd can differentiate again."""
-    return reverse_pass(lambda θ: plain_network(θ, forward.x, forward.shapes), θ)[0](u)
+    return reverse_pass(lambda θ: plain_network(θ, forward.x, forward.shapes, forward.activation), θ)[0](u)
 
 
 def _plain_push(v: Array, θ: Array, forward: ForwardPass) -> Array:
     """J(θ) v from `plain_network`, which autograd can differentiate again."""
-    return _along(lambda θ: plain_network(θ, forward.x, forward.shapes), θ, v)
+    return _along(lambda θ: plain_network(θ, forward.x, forward.shapes, forward.activation), θ, v)
 
 
 defvjp(_outputs, lambda ans, θ, f: lambda u: _pull(u, θ, f), argnums=(0,))

@@ -1,4 +1,4 @@
-"""Policies whose distribution of actions comes from a tanh network."""
+"""Policies whose distribution of actions comes from a network."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ import numpy as np
 from attrs import field, frozen
 from numpy.typing import DTypeLike
 
-from decision_making.checks import Array, is_number, layers, refuse, widths
+from decision_making.checks import Array, is_number, layers, one_of, refuse, settings, widths
 from decision_making.policies.base import At, Policy, as_θ, reverse_pass
 from decision_making.policies.heads import Gaussian, Head
-from decision_making.policies.network import ForwardPass, network, orthogonal, part, placed, size, values
+from decision_making.policies.network import (
+    ACTIVATIONS,
+    ForwardPass,
+    layers_of,
+    network,
+    orthogonal,
+    part,
+    placed,
+    size,
+    values,
+)
 from decision_making.sampling import RNG, default_rng
 from decision_making.structs import struct
 
 
-@struct(eq=True)
+@struct(eq=True, repr=False)
 class NeuralPolicy(Policy):
-    """A tanh network from the state to the outputs of a head, one of `policies.heads`, which draws the action.
+    """A network from the state to the outputs of a head, one of `policies.heads`, which draws the action.
 
     `sizes` are the widths of the state and of the hidden layers, such as (4, 64, 64); the last layer is as wide as the
     head asks. A Gaussian head takes its means from the network; the logarithms of its standard deviations, one for each
@@ -38,10 +48,14 @@ class NeuralPolicy(Policy):
 
     sizes: tuple[int, ...] = field(converter=widths, validator=layers)  # widths of the state and of the hidden layers
     head: Head  # one of `policies.heads`
+    activation: str = field(default="tanh", kw_only=True, validator=one_of(*ACTIVATIONS))  # "tanh" or "relu"
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.head, Head):
             refuse(self, "head", self.head, "a head, such as heads.Categorical(2) or heads.Gaussian(1)", TypeError)
+
+    def __repr__(self) -> str:
+        return settings(self)
 
     @property
     def _shapes(self) -> list[tuple[int, int]]:
@@ -66,6 +80,13 @@ class NeuralPolicy(Policy):
             θ = np.append(θ, np.full(self.head.k, log_σ))
         return θ.astype(dtype)
 
+    def layers(self, θ: Array) -> list[tuple[Array, Array]]:
+        """Weights (in, out) and biases (out,) of each layer, in order: x ↦ activation(x W + b), the last without it.
+
+        They are views of θ (n,); what follows them in θ, of a Gaussian head, are its log σ.
+        """
+        return [(W[:-1], W[-1]) for W in layers_of(as_θ(θ), self._shapes)]
+
     def outputs(self, θ: Array, s: Array) -> Array:
         """The head's outputs z (..., n_outputs) for states s (..., sizes[0])."""
         θ = as_θ(θ)
@@ -74,7 +95,7 @@ class NeuralPolicy(Policy):
         if batch[: len(lead)] != lead:
             raise ValueError(f"θ has shape {θ.shape}: its leading axes must be a prefix of the batch axes {batch}")
         x = x.reshape((*lead, -1, x.shape[-1]))
-        x = network(θ, x, self._shapes)
+        x = network(θ, x, self._shapes, self.activation)
         if isinstance(self.head, Gaussian):
             k = self.head.k
             log_σ = part(θ, size(self._shapes), (1, k))
@@ -90,6 +111,12 @@ class NeuralPolicy(Policy):
     def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
         """Draw an action for each state from the head's distribution."""
         return self.head.sample(self.outputs(θ, s), default_rng(rng))
+
+    def perturbed(self, θ: Array, s: Array, ε: Array) -> Array:
+        """The actions in states s with the standard normal noise ε (..., k): μ + σ ε. TypeError without such noise."""
+        if not isinstance(self.head, Gaussian):
+            refuse(self, "head", self.head, "a Gaussian head, to have noise", TypeError)
+        return self.head.perturbed(self.outputs(θ, s), ε)
 
     def logpdf(self, θ: Array, a: Array, s: Array) -> Array:
         """log π_θ(a | s) for each step."""
@@ -114,8 +141,8 @@ class NeuralPolicy(Policy):
         """
         θ = as_θ(θ)
         x = self._vectors(s, θ.dtype).reshape(-1, self.sizes[0])
-        forward = ForwardPass(θ, x, self._shapes) if derivatives else None
-        outputs = values(θ, x, self._shapes) if forward is None else forward.outputs
+        forward = ForwardPass(θ, x, self._shapes, self.activation) if derivatives else None
+        outputs = values(θ, x, self._shapes, self.activation) if forward is None else forward.outputs
         z = _beside(outputs, θ[None, size(self._shapes) :])  # behind the network's parameters: log σ of a Gaussian head
         z = z.reshape((*np.shape(s)[:-1], self.head.n_outputs))
         return NeuralAt(self, θ, s, self.head, z, forward)

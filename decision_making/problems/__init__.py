@@ -1,8 +1,8 @@
 """The problems of appendix F. A problem has a discount γ, a batched sampler TR and a start distribution b.
 
 `ProblemEnvironment` and `ProblemVectorEnvironment` make gymnasium environments of them, `register_environments`
-registers those under their names, and `GymnasiumProblem` makes a problem of any gymnasium environment; gymnasium is
-imported with the first use of these four.
+registers those under their names, `GymnasiumProblem` makes a problem of any gymnasium environment, and `check` says in
+words what it makes of it; gymnasium is imported with the first use of these.
 """
 
 from typing import TYPE_CHECKING
@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from decision_making.problems.cart_pole import CartPole
 from decision_making.problems.collision_avoidance import CollisionAvoidance
 from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
+from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
+from decision_making.problems.sliding_tiles import SlidingTilePuzzle
 from decision_making.problems.twenty_forty_eight import TwentyFortyEight
 
 if TYPE_CHECKING:
+    from decision_making.problems.checking import EnvironmentReport, check
     from decision_making.problems.environments import (
         ProblemEnvironment,
         ProblemVectorEnvironment,
@@ -24,15 +27,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CartPole",
+    "Catch",
     "CollisionAvoidance",
+    "CryingBaby",
+    "EnvironmentReport",
     "GymnasiumProblem",
     "HexWorld",
+    "MachineReplacement",
     "MountainCar",
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
     "SimpleRegulator",
+    "SlidingTilePuzzle",
     "StraightLineHexWorld",
+    "Tiger",
     "TwentyFortyEight",
+    "check",
     "register_environments",
 ]
 
@@ -42,6 +52,10 @@ def __getattr__(name: str) -> object:
         from decision_making.problems.gymnasium_problem import GymnasiumProblem
 
         return GymnasiumProblem
+    if name in ("EnvironmentReport", "check"):
+        from decision_making.problems import checking
+
+        return getattr(checking, name)
     if name in ("ProblemEnvironment", "ProblemVectorEnvironment", "register_environments"):
         from decision_making.problems import environments
 

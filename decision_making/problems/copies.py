@@ -14,30 +14,52 @@ from gymnasium import Env, ObservationWrapper, spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 from decision_making.checks import Array
-from decision_making.problems.flattening import flat_width, flattened
+from decision_making.problems.flattening import flat_width, flattened, is_binary
 
 
 class Copies(SyncVectorEnv):
     """A SyncVectorEnv in SAME_STEP mode whose steps cost little more than those of its environments.
 
     It leaves out the infos of the environments, but for `final_obs`, {i: last observation of the episode that ended},
-    and gives its own buffers. Observations must be arrays, of a Box.
+    and gives its own buffers. Observations must be arrays.
     """
 
     def __init__(self, makers: Sequence[Callable[[], Env[Array, Array]]]) -> None:
         super().__init__(makers, copy=False, autoreset_mode=AutoresetMode.SAME_STEP)
+        self._left: dict[int, int] = {}  # steps to the cut of an episode that is to be cut, by number of its copy
+        self.cut: list[int] = []  # whose episodes were cut in the last step
+
+    def stagger(self) -> None:
+        """Cut the n episodes just begun: that of copy i, as a time limit would, after i/n of the time limit.
+
+        Without a time limit, and in copies whose episode ends earlier, nothing is cut.
+        """
+        limits = [getattr(env.spec, "max_episode_steps", None) or 0 for env in self.envs]
+        self._left = {i: limit * i // len(limits) for i, limit in enumerate(limits) if limit * i >= len(limits)}
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Begin anew, with episodes that are not cut."""
+        self._left, self.cut = {}, []
+        return super().reset(**options)
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, dict[int, Array]]]:
         """One step of each; those that ended are reset. ValueError where a shape is not the space's."""
         ended: dict[int, Array] = {}
+        due = {i for i, left in self._left.items() if left == 1}
+        self._left, self.cut = {i: left - 1 for i, left in self._left.items() if left > 1}, []
         for i, env in enumerate(self.envs):
             given: tuple[Array, Array, bool, bool, object] = env.step(actions[i])  # type: ignore[assignment]
             s, r, terminated, truncated, _ = given  # of whatever shapes an environment gives
             if np.ndim(r):
                 raise ValueError(f"reward has shape {np.shape(r)}: must be ()")
+            over = terminated or truncated
+            if i in due and not over:
+                self.cut.append(i)
+                truncated = over = True
             self._rewards[i], self._terminations[i], self._truncations[i] = r, terminated, truncated
             self._observe(i, s)
-            if terminated or truncated:
+            if over:
+                self._left.pop(i, None)
                 ended[i] = np.array(s)  # environments may reuse their buffers
                 self._observe(i, env.reset()[0])
         return self._observations, self._rewards, self._terminations, self._truncations, {"final_obs": ended}
@@ -49,16 +71,37 @@ class Copies(SyncVectorEnv):
         self._observations[i] = s
 
 
+def begin_staggered(env: VectorEnv[Any, Any, Any]) -> Array:
+    """Let `Copies` end their first episodes one after the other; other vector environments stay as they are. Ones.
+
+    Episodes that only a time limit ends would all stand at the same step for ever, and a batch that is shorter than
+    they are would be of a few of their steps: of the swing up, then of the upright pendulum, and so on in turn.
+    """
+    if isinstance(env, Copies):
+        env.stagger()
+    return np.ones(env.num_envs, bool)
+
+
+def uncut(env: VectorEnv[Any, Any, Any], over: Array) -> Array:
+    """Which of the episodes that are over (n,) have ended on their own."""
+    over = over.copy()
+    if isinstance(env, Copies):
+        over[env.cut] = False
+    return over
+
+
 class FlatObservations(ObservationWrapper[Array, Any, Any]):
     """An environment whose observations are vectors."""
 
     def __init__(self, env: Env[Any, Any]) -> None:
         super().__init__(env)
-        self.observation_space = spaces.Box(-np.inf, np.inf, (flat_width(env.observation_space),), np.float32)
+        width = flat_width(env.observation_space)
+        binary, real = spaces.MultiBinary(width), spaces.Box(-np.inf, np.inf, (width,), np.float32)
+        self.observation_space = binary if is_binary(env.observation_space) else real
 
     def observation(self, observation: Any) -> Array:
         """One observation as a vector."""
-        return flattened(self.env.observation_space, observation)
+        return flattened(self.env.observation_space, observation).astype(self.observation_space.dtype)
 
 
 class OwnObservations(ObservationWrapper[Any, Any, Any]):

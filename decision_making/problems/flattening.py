@@ -19,6 +19,14 @@ def flat_width(space: Space[Any]) -> int:
     """Numbers in a flat observation. TypeError, naming the space, where it has no fixed number of them, or none."""
     from gymnasium import spaces  # imported where used
 
+    image = next((part for part in leaves(space) if is_image(part)), None)
+    if image is not None:
+        allowed = (
+            "no image: the networks here have no convolutions, and learn nothing from pixels; wrap the environment, so "
+            "that it gives a vector of what matters (gymnasium.wrappers.TransformObservation), or, where it is small, "
+            "its numbers (gymnasium.wrappers.FlattenObservation)"
+        )
+        refuse("GymnasiumProblem", "observation_space", image, allowed, TypeError)
     allowed = "Box, Discrete, MultiDiscrete, MultiBinary, Text or OneOf, or a Dict or Tuple of them"
     try:
         width = int(spaces.flatdim(space))
@@ -27,6 +35,32 @@ def flat_width(space: Space[Any]) -> int:
     if width == 0:
         refuse("GymnasiumProblem", "observation_space", space, "a space of at least one number", TypeError)
     return width
+
+
+def leaves(space: Space[Any]) -> list[Space[Any]]:
+    """The spaces within a Dict or a Tuple, at whatever depth, in the order in which they are flattened; or itself."""
+    from gymnasium import spaces
+
+    if not isinstance(space, spaces.Dict | spaces.Tuple):
+        return [space]
+    parts = space.values() if isinstance(space, spaces.Dict) else space
+    return [leaf for part in parts for leaf in leaves(part)]
+
+
+def is_image(space: Space[Any]) -> bool:
+    """Whether a space looks like that of pictures: bytes 0 to 255, in rows and columns of at least 8, and channels."""
+    from gymnasium import spaces
+
+    if not (isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) in (2, 3)):
+        return False
+    return sorted(space.shape)[-2] >= 8 and (space.low == 0).all() and (space.high == 255).all()
+
+
+def is_binary(space: Space[Any]) -> bool:
+    """Whether flat observations are of zeros and ones alone, as those of whole numbers are."""
+    from gymnasium import spaces
+
+    return all(isinstance(x, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary) for x in leaves(space))
 
 
 def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str = "observation") -> Array:

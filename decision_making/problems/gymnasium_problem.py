@@ -15,10 +15,18 @@ from decision_making.checks import Array, Named, count, count_or_zero, discount,
 from decision_making.policies import heads
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.problem import RNG, Actor
-from decision_making.problems.flattening import flat_width, flattened, last_flattened
+from decision_making.problems.copies import begin_staggered, uncut
+from decision_making.problems.correlated_noise import drawn
+from decision_making.problems.flattening import flat_width, flattened, is_binary, last_flattened
 from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
-from decision_making.problems.vector_environments import autoreset_mode, name_of, sent_actions, vector_environment
+from decision_making.problems.vector_environments import (
+    action_convention,
+    autoreset_mode,
+    name_of,
+    sent_actions,
+    vector_environment,
+)
 from decision_making.sampling import default_rng
 from decision_making.simulation import check_parameters, rollouts, tally
 from decision_making.structs import struct
@@ -46,23 +54,29 @@ class GymnasiumProblem:
     Unlike other problems it changes as it is used: episodes go on from one `collect` to the next, until `restart` ends
     them. Observations are flattened to vectors, as `gymnasium.spaces.flatten` does it. The statistics for normalised
     observations and scaled rewards do not change within one `collect`, `rollouts` or estimate of a gradient, nor in a
-    search, which does not add to them.
+    search, which does not add to them. A policy's real actions are rescaled (`unit_box`), then clipped to their bounds.
+    `noise_correlation` is for `collect` and `rollouts` (see `correlated_noise`), `stagger` for `collect` alone, of
+    environments made here: it cuts the first episodes at different times (`begin_staggered`), and does not report them.
 
     `env` is an id or an EnvSpec, an environment (then n_envs is 1), a factory, or a vector environment; an id
-    "module:name" imports the module, and so runs its code. The environments of an AsyncVectorEnv in SAME_STEP mode must
-    give a fresh array at a reset: gymnasium sends the last observation after it. Raises ValueError or TypeError for an
-    unknown id, an action or observation space that is not supported, a discount outside [0, 1].
+    "module:name" imports the module, and so runs its code. An AsyncVectorEnv in SAME_STEP mode must have a fresh array
+    from a reset: gymnasium sends the last observation after it. Raises ValueError or TypeError for an unknown id, an
+    action or observation space that is not supported, a discount outside [0, 1].
     """
 
     env: Vector = field(converter=_replaced_later, repr=False)  # id, environment, factory or vector environment
     γ: float = field(validator=discount)  # discount factor
     n_envs: int = field(default=8, kw_only=True, validator=count)  # number of copies
-    normalize_observations: bool = field(default=False, kw_only=True, validator=flag)  # centre and scale observations
+    normalize_observations: bool | None = field(default=False, kw_only=True, validator=optional(flag))  # None: if real
     scale_rewards: bool = field(default=False, kw_only=True, validator=flag)  # divide them by the returns' deviation
+    rescale_actions: bool = field(default=True, kw_only=True, validator=flag)  # -1 and 1 are the bounds of a Box
+    noise_correlation: float = field(default=0.0, kw_only=True, validator=discount)  # ρ, in a quarter of the copies
+    stagger: bool = field(default=False, kw_only=True, validator=flag)  # let the copies' episodes end in turn
     seed: int | None = field(default=None, kw_only=True, validator=optional(count_or_zero))  # of the first reset
 
     name: str = field(init=False)  # of the environment, for messages
     head: Head = field(init=False)  # the distribution that suits the action space
+    action_convention: dict[str, Array] = field(init=False, repr=False)  # how the environment counts or bounds actions
     observation_width: int = field(init=False)  # of a flattened observation
     steps: int = field(init=False, default=0)  # environment steps taken
     episodes: tuple[Array, Array] = field(init=False, repr=False)  # returns and lengths of the last batch's
@@ -77,7 +91,10 @@ class GymnasiumProblem:
         self.env = vector_environment(self.env, self.n_envs)
         self.n_envs, self._mode = self.env.num_envs, autoreset_mode(self.env)
         self.head = heads.suited(self.env.single_action_space)
+        self.action_convention = action_convention(self.env.single_action_space, rescaled=self.rescale_actions)
         self.observation_width = flat_width(self.env.single_observation_space)
+        if self.normalize_observations is None:
+            self.normalize_observations = not is_binary(self.env.single_observation_space)
         nothing = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         self._statistics = Normalization(self.normalize_observations, self.scale_rewards, *nothing)
         self.episodes = np.empty(0), np.empty(0, int)
@@ -87,9 +104,9 @@ class GymnasiumProblem:
         options = "".join(f", {name}=True" for name, x in given.items() if x)
         return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
-    def policy(self, hidden: tuple[int, ...] = (64, 64)) -> NeuralPolicy:
-        """A tanh network that suits the spaces."""
-        return NeuralPolicy((self.observation_width, *hidden), self.head)
+    def policy(self, hidden: tuple[int, ...] = (64, 64), *, activation: str = "tanh") -> NeuralPolicy:
+        """A network that suits the spaces, its hidden layers of these widths ending in "tanh" or "relu"."""
+        return NeuralPolicy((self.observation_width, *hidden), self.head, activation=activation)
 
     @property
     def observation_statistics(self) -> dict[str, Array] | None:
@@ -98,17 +115,6 @@ class GymnasiumProblem:
             return None
         observed = self._statistics.observed
         return {"mean": observed.mean.copy(), "variance": observed.variance.copy()}
-
-    @property
-    def action_convention(self) -> dict[str, Array]:
-        """How the environment counts its actions ("start") or bounds them ("low", "high"); empty where it does not."""
-        from gymnasium import spaces
-
-        space = self.env.single_action_space
-        if isinstance(space, spaces.Box):
-            return {"low": np.array(space.low), "high": np.array(space.high)}
-        start = np.asarray(space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else 0)
-        return {"start": start} if start.any() else {}
 
     def restart(self, seed: int | None) -> dict[str, Array]:
         """End all episodes and reset the environments with the seed; resets after that are not seeded.
@@ -193,6 +199,9 @@ class GymnasiumProblem:
         """
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
+        live = self.begin()
+        if self.stagger and "staggered" not in live:
+            live["staggered"] = begin_staggered(self.env)
         return self.learn([self.observe(π, θ, steps // self.n_envs, rng)])[0]
 
     def observe(
@@ -214,7 +223,7 @@ class GymnasiumProblem:
             raw, real = live["observation"], going & ~live["skip"]
             spent += int(np.count_nonzero(~live["skip"]))
             s = self._statistics.seen(raw)
-            a = π(θ, s, rng)
+            a = drawn(live, self.noise_correlation, getattr(self.head, "k", 0), π, θ, s, rng)
             r, s_next, terminated, over = self.advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
@@ -223,9 +232,10 @@ class GymnasiumProblem:
                     live["discounted"] = live["discounted"] * self.γ + r
                 discounted.append(live["discounted"].copy())
             if over.any():
-                returns.append(live["return"][over & going])
-                lengths.append(live["length"][over & going])
-                ended.append(np.flatnonzero(over & going))
+                counted = going & uncut(self.env, over)
+                returns.append(live["return"][counted])
+                lengths.append(live["length"][counted])
+                ended.append(np.flatnonzero(counted))
                 for name in ("return", "discounted", "length"):
                     live[name][over] = 0
             taken += real
@@ -306,7 +316,7 @@ class GymnasiumProblem:
 
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.
         """
-        mode, a = self._mode, sent_actions(self.env.single_action_space, a)
+        mode, a = self._mode, sent_actions(self.env.single_action_space, a, self.action_convention)
         observation, r, terminated, truncated, info = self._asked(self.env.step, a)
         real = ~live["skip"]
         r = np.where(real, self._rows("reward", r, np.float64), 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -79,16 +79,73 @@ def _bare_names(ids: Iterable[str]) -> list[str]:
     return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
 
 
-def sent_actions(space: Space[Array], a: Array) -> Array:
-    """Actions as the environments take them: whole ones counted from the space's start, real ones within its bounds.
+NO_BOUND = 1e9  # a bound this far from 0 says that there is none
+
+
+def unit_box(low: Array, high: Array) -> dict[str, Array]:
+    """The `middle` and `half` of actions with these bounds: middle + half a has a policy's action a in their units.
+
+    Between two bounds, -1 and 1 are mapped to them: half is half of the range. With one bound, -1 (a low one) or 1 (a
+    high one) is mapped to it, and the units stay as they are; without bounds nothing changes.
+
+    >>> {name: x.tolist() for name, x in unit_box(np.array([0.0, 2, -np.inf]), np.array([10.0, np.inf, 3])).items()}
+    {'middle': [5.0, 3.0, 2.0], 'half': [5.0, 1.0, 1.0]}
+    """
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    below, above = low > -NO_BOUND, high < NO_BOUND
+    both = below & above
+    least, most = np.where(below, low, 0.0), np.where(above, high, 0.0)
+    middle = np.where(both, (least + most) / 2, np.where(below, least + 1, np.where(above, most - 1, 0.0)))
+    return {"middle": middle, "half": np.where(both, (most - least) / 2, 1.0)}
+
+
+def action_convention(space: Space[Array], *, rescaled: bool) -> dict[str, Array]:
+    """What is done to a policy's actions, in the shape of the environment's; empty where nothing is.
+
+    Whole ones are counted from a "start". Real ones are clipped to "low" and "high"; if they are rescaled, then to
+    "middle" + "half" a before that (`unit_box`).
+    """
+    from gymnasium import spaces
+
+    if isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
+        bounds = {"low": np.array(space.low), "high": np.array(space.high)}
+        return bounds | (unit_box(**bounds) if rescaled else {})
+    start = first_actions(space)
+    told = isinstance(space, spaces.Box) or start.ndim > 1 or start.any()
+    return {"start": start} if told else {}
+
+
+def sent_actions(space: Space[Array], a: Array, convention: Mapping[str, Array]) -> Array:
+    """A policy's actions (n, ...) as the environments take them, by what `action_convention` says of the space.
 
     A fresh array: environments may write to it.
     """
     from gymnasium import spaces
 
+    if isinstance(space, spaces.Discrete):
+        return a + space.start
+    a = a.reshape(len(a), *(space.shape or ()))
+    if "low" in convention:
+        return within(a, convention)
+    return (a + first_actions(space)).astype(space.dtype)
+
+
+def within(a: Array, convention: Mapping[str, Array]) -> Array:
+    """Real actions (..., *shape of the space) rescaled if the convention says so, and clipped to its bounds."""
+    if "half" in convention:
+        a = convention["middle"] + convention["half"] * a
+    return np.asarray(np.clip(a, convention["low"], convention["high"]), convention["low"].dtype)
+
+
+def first_actions(space: Space[Array]) -> Array:
+    """What whole actions of a space count from, in its shape."""
+    from gymnasium import spaces
+
     if isinstance(space, spaces.Box):
-        return np.clip(a, space.low, space.high).astype(space.dtype).reshape(len(a), *space.shape)
-    return a + space.start if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.array(a)
+        return np.array(space.low)
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return np.asarray(space.start)
+    return np.zeros(space.shape or (), space.dtype)
 
 
 def autoreset_mode(env: Vector) -> str:

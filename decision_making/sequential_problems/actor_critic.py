@@ -57,7 +57,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     SurrogateWith,
     WithCritic,
     check_critic,
-    natural_update,
+    natural_along,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
@@ -348,29 +348,18 @@ class CriticsSurrogate(SurrogateWith):
         return self.g
 
     def natural(self, M: Any) -> Array:
-        """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g, (n,).
+        """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g, (n,) (`natural_along`).
 
         With M.direction "trajectory", F is that of whole trajectories and g the actor's gradient. With "surrogate", g
-        is the gradient of the surrogate objective and F the Hessian of the constraint. The method: take rows X (N, n)
-        with XᵀX / N = F + cI and the y (N,) of least norm with Xᵀy / N = g; then the step is that of
-        `natural_update(θ, X, y, ε)`. A part of g outside the range of F is dropped. What overflows is not finite.
+        is the gradient of the surrogate objective and F that of single steps, an estimate of the constraint's Hessian.
         """
-        θ, τs, g = self.θ, self.τs, self.g
+        θ, τs = self.θ, self.τs
         if M.direction == "trajectory":
-            X, m = np.asarray(self.π.scores(θ, τs)), len(τs)
-        else:
-            share = self.kl_share[τs.mask]
-            X, m = np.sqrt(share)[:, None] * self.π.step_scores(θ, τs)[τs.mask], 1
-            g = self.start.objective_gradient
-        if M.damping:
-            X = np.vstack([X, np.sqrt(M.damping * m) * np.eye(len(θ), dtype=X.dtype)])
+            return natural_along(θ, np.asarray(self.π.scores(θ, τs)), self.g, M.ε, M.damping, self.rounding)
+        weights = np.sqrt(self.kl_share[τs.mask] * np.count_nonzero(τs.mask)).astype(θ.dtype)
         with np.errstate(over="ignore"):
-            X, right = X * np.sqrt(len(X) / m, dtype=X.dtype), len(X) * g.astype(np.float64)
-        if not (all_finite(X) and all_finite(right)):
-            return np.full_like(θ, np.nan)
-        rcond = 8 * np.sqrt(len(θ)) * np.finfo(X.dtype).eps if X.dtype == np.float32 else None
-        y = np.linalg.lstsq(X.T.astype(np.float64), right, rcond=rcond)[0]
-        return natural_update(θ, X, y, M.ε)
+            rows = weights[:, None] * self.π.step_scores(θ, τs)[τs.mask]
+        return natural_along(θ, rows, self.start.objective_gradient, M.ε, M.damping, self.rounding)
 
 
 @how.register

@@ -11,15 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, all_finite, discount, refuse
+from decision_making.checks import Array, Named, all_finite, discount, refuse, rounding
 from decision_making.trajectories import Trajectories
-
-
-class _Name:
-    """The name of an argument, in the form in which validators read it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
 
 
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
@@ -76,7 +69,7 @@ def end_states(τs: Trajectories) -> Array:
 
 
 def temporal_differences(τs: Trajectories, U: Array, γ: float, U_end: Array | None = None) -> Array:
-    """δ_k = r_k + γ U(s_{k+1}) - U(s_k), (m, d) (equation 13.11).
+    """δ_k = r_k + γ U(s_{k+1}) - U(s_k), (m, d) (equation 13.11), 0 where no larger than floating-point error.
 
     U (m, d) holds the values of the states τs.s, U_end (m,) those of the states after the last steps; it is taken as
     0 where the trajectory terminated. Without U_end the last step of a trajectory has no successor, as in the book's
@@ -88,16 +81,22 @@ def temporal_differences(τs: Trajectories, U: Array, γ: float, U_end: Array | 
     >>> temporal_differences(τs, np.array([[0.5, 1.0, -1.0]]), 0.9, np.array([2.0])).round(6)
     array([[1.4, 0.1, 5.8]])
     """
-    discount(None, _Name("γ"), γ)
+    discount(None, Named("γ"), γ)
     m, d = τs.r.shape
     U = checked_values(np.asarray(U), (m, d), τs.mask, "U")
     last = last_steps(τs)
     U_next = np.zeros((m, d))
     U_next[:, :-1] = U[:, 1:]
     if U_end is None:
-        return np.where(τs.mask & ~last, τs.r + γ * U_next - U, 0.0)
+        return np.where(τs.mask & ~last, _residual(τs.r, γ * U_next, U), 0.0)
     U_end = checked_values(np.asarray(U_end), (m,), ~τs.terminated & τs.mask[:, 0], "U_end")
-    return np.where(τs.mask, τs.r + γ * np.where(last, U_end[:, None], U_next) - U, 0.0)
+    return np.where(τs.mask, _residual(τs.r, γ * np.where(last, U_end[:, None], U_next), U), 0.0)
+
+
+def _residual(r: Array, later: Array, U: Array) -> Array:
+    """r + later - U; of values that are right, nothing is left but rounding errors, and they are no advantages."""
+    δ = r + later - U
+    return np.where(abs(δ) <= sum(rounding(abs(x)) for x in (r, later, U)), 0.0, δ)
 
 
 def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
@@ -111,8 +110,8 @@ def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
     >>> generalized_advantages(np.array([[1.4, 0.1, 5.8]]), 0.9, 0.8).round(6)
     array([[4.47872, 4.276  , 5.8    ]])
     """
-    discount(None, _Name("γ"), γ)
-    discount(None, _Name("λ"), λ)
+    discount(None, Named("γ"), γ)
+    discount(None, Named("λ"), λ)
     A = np.array(δ, dtype=np.float64).T.copy()
     if A.ndim != 2:
         refuse(None, "δ", A.shape[::-1], "an array (m, d)")
@@ -142,6 +141,6 @@ def normalized(A: Array, mask: Array | None = None) -> Array:
     centred = real / scale - (real / scale).mean()
     sd = float(centred.std())
     out = np.zeros(A.shape)
-    if sd > 8 * np.finfo(np.float64).eps:  # else constant up to floating-point error
+    if sd > rounding(1.0):  # else constant
         out[mask] = centred / sd
     return out

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, all_finite, brief, count, flag, one_of, parameters, positive, problem, refuse
+from decision_making.checks import Array, all_finite, brief, count, flag, one_of, positive, problem, refuse
 from decision_making.policies import Policy
 from decision_making.policies.base import weighted_score
 from decision_making.problem import RNG, HasStates, offers
 from decision_making.sampling import default_rng, is_vector, start_distribution
-from decision_making.simulation import frozen, rollouts
+from decision_making.simulation import frozen, policy_parameters, rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import (
     Trajectories,
@@ -148,7 +148,7 @@ def recorded(M: Any, π: Any, θ: Any, rng: RNG, τs: Trajectories | None) -> tu
     number in θ or τs that is not finite.
     """
     check_evidence(M)
-    θ = parameters(θ, π.n)
+    θ = policy_parameters(π, θ)
     if τs is None:
         return θ, rollouts(M.P, M.b, π, θ, M.d, M.m, default_rng(rng))
     check_trajectories(τs)
@@ -260,7 +260,7 @@ def _perturbed(M: Any, π: Policy, θ: Any, rng: RNG, τs: Any) -> tuple[Array, 
     """θ checked, and a generator; ValueError if there are recorded trajectories, which perturbing θ cannot use."""
     if τs is not None:
         raise ValueError(f"τs: {type(M).__name__} perturbs θ and must simulate; it cannot use recorded trajectories")
-    return parameters(θ, π.n), default_rng(rng)
+    return policy_parameters(π, θ), default_rng(rng)
 
 
 def mean_weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -31,8 +31,9 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     Step,
     check_critic,
 )
-from decision_making.simulation import Tally, frozen, tallied, tally
+from decision_making.simulation import Tally, frozen, policy_parameters, tallied, tally
 from decision_making.speed import reserved
+from decision_making.training.callbacks import Callback
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.entries import Check, between, check_run, nothing
 from decision_making.training.history import METRICS, History
@@ -126,13 +127,13 @@ def train(
     folder: Path | str | None = None,
     resume: bool = False,
     checkpoint_every: int = 50,
-    callbacks: Sequence[Callable[[dict[str, float], Step], object]] = (),
+    callbacks: Sequence[Callback] = (),
 ) -> History:
     """Update θ (and φ) by M until a limit is reached: so many updates, environment steps, seconds, or a mean return.
 
     M is any struct that `step` knows. `steps` counts what is simulated and what live environments do, also that which
     no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. Each
-    callback gets the metrics of an update and its Step, and stops the run by returning True. With a `folder` a
+    `Callback` gets the metrics of an update and its Step, and stops the run by returning True. With a `folder` a
     checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the
     state of every live problem that is a field of M, or of a field of it, and so on; not of one within a function of
     your own.
@@ -224,7 +225,7 @@ def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
     φ = None if φ is None else parameters(φ, name="φ")
     rule = _rule(M)
     β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
-    return _Run(parameters(θ, π.n), φ, β, 0, 0, 0.0)
+    return _Run(policy_parameters(π, θ), φ, β, 0, 0, 0.0)
 
 
 def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:

@@ -77,6 +77,8 @@ class ParallelProblem(GymnasiumProblem):
             "n_envs": self.n_envs,
             "normalize_observations": self.normalize_observations,
             "scale_rewards": self.scale_rewards,
+            "rescale_actions": self.rescale_actions,
+            "noise_correlation": self.noise_correlation,
         }
         share = -(-steps // (self.blocks * self.n_envs))
         streams = default_rng(rng).spawn(self.blocks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -21,6 +22,7 @@ from decision_making.checks import (
     refuse,
     shrink_factor,
 )
+from decision_making.intervals import mean_interval
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problem import RNG, HasStart, Simulable, offers
@@ -30,7 +32,6 @@ from decision_making.simulation import simulate
 from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
 from decision_making.training.entries import FLOAT32, of_kind, plain_array
-from decision_making.training.intervals import mean_interval
 
 if TYPE_CHECKING:
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
@@ -47,6 +48,8 @@ ENTRIES = {  # of a policy's file, and what is certain of them whatever the poli
     "action.start": of_kind("iu"),
     "action.low": of_kind("f"),
     "action.high": of_kind("f"),
+    "action.middle": of_kind("f"),
+    "action.half": of_kind("f"),
 }
 
 
@@ -55,7 +58,8 @@ class TrainedPolicy:
     """A policy with its parameters, and what it takes to act in an environment.
 
     `statistics` are the mean and variance that observations are normalised with. `action` tells how the environment
-    counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones. Both may be empty.
+    counts and bounds its actions: "start" of whole numbers, "low" and "high" of real ones, and the "middle" and "half"
+    they are rescaled by if they are. Both may be empty.
     """
 
     π: Policy  # the policy
@@ -70,9 +74,10 @@ class TrainedPolicy:
         if not (x == {} or (_alike(x, {"mean", "variance"}, width) and (x["variance"] >= 0).all())):
             refuse(self, "statistics", x, f"empty, or finite mean and variance >= 0 of {width or '(k,)'}")
         x = self.action
-        good = x == {} or _alike(x, {"start"}) or (_alike(x, {"low", "high"}) and (x["low"] <= x["high"]).all())
-        if not (good and all(np.shape(y) in _action_shapes(self.π, name) for name, y in x.items())):
-            refuse(self, "action", x, "empty, or start, or low <= high of one shape, that of the policy's actions")
+        good = x == {} or _alike(x, {"start"}) or _bounds(x)
+        if not (good and all(_suits(self.π, name, np.shape(y)) for name, y in x.items())):
+            allowed = "empty, or start, or low <= high, perhaps middle and half, of one shape, that of the actions"
+            refuse(self, "action", x, allowed)
 
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
@@ -80,15 +85,29 @@ class TrainedPolicy:
         It is the action to give to the environment. Observations that are not flat are flattened first, with
         gymnasium.spaces.flatten, as they were in training.
         """
-        a = self.choose(np.asarray(observation), mode=mode, rng=rng)
+        return self.sent(self.choose(np.asarray(observation), mode=mode, rng=rng))
+
+    def sent(self, a: Array) -> Any:
+        """An action in the policy's own terms, or a batch of them, as the environment takes it."""
+        row = isinstance(self.π, NeuralPolicy) and not isinstance(self.π.head, Categorical)
+        if row and self.action:  # it becomes a matrix, or a number without an axis
+            a = a.reshape(a.shape[:-1] + next(iter(self.action.values())).shape)
         if "start" in self.action:
-            a = a + self.action["start"]
+            a = np.asarray(a + self.action["start"], self.action["start"].dtype)
         if "low" in self.action:
-            low, high = self.action["low"], self.action["high"]
-            if isinstance(self.π, NeuralPolicy) and low.ndim == 0:  # actions of such a Box have no axis of their own
-                a = a[..., 0]
-            return np.asarray(np.clip(a, low, high), low.dtype)
-        return a if np.ndim(a) else a.item()
+            from decision_making.problems.vector_environments import within  # imported where used
+
+            return within(a, self.action)
+        return a if row or np.ndim(a) else a.item()
+
+    def layers(self) -> list[tuple[Array, Array]]:
+        """Weights (in, out) and biases (out,) of each layer of the network (`NeuralPolicy.layers`).
+
+        TypeError for a policy that is not a network.
+        """
+        if not isinstance(self.π, NeuralPolicy):
+            refuse(self, "π", self.π, "a NeuralPolicy, to have layers", TypeError)
+        return self.π.layers(self.θ)
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
         """The action in the policy's own terms: whole numbers count from 0, and there are no bounds."""
@@ -104,15 +123,15 @@ class TrainedPolicy:
         return normalized_observations(observation, self.statistics["mean"], self.statistics["variance"])
 
 
-def _action_shapes(π: Policy, name: str) -> list[tuple[int, ...]]:
-    """The shapes that the start of the policy's actions, or their bounds, may have."""
+def _suits(π: Policy, name: str, shape: tuple[int, ...]) -> bool:
+    """Whether the start of the policy's actions, or their bounds, may have this shape."""
     if not isinstance(π, NeuralPolicy):
-        return [(), (1,)]
-    if isinstance(π.head, Gaussian):
-        return [] if name == "start" else [(π.head.k,), *([()] if π.head.k == 1 else [])]
-    if isinstance(π.head, MultiCategorical):
-        return [(len(π.head.nvec),)] if name == "start" else []
-    return [()] if name == "start" and isinstance(π.head, Categorical) else []
+        return shape in ((), (1,))
+    if isinstance(π.head, Categorical):
+        return name == "start" and shape == ()
+    width = {Gaussian: "k", Bernoulli: "n"}.get(type(π.head))
+    k = len(π.head.nvec) if isinstance(π.head, MultiCategorical) else getattr(π.head, width or "", 0)
+    return (name == "start") != isinstance(π.head, Gaussian) and math.prod(shape) == k
 
 
 def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | None = None) -> bool:
@@ -122,6 +141,15 @@ def _alike(x: Mapping[str, Array], names: set[str], shape: tuple[int, ...] | Non
     arrays = [np.asarray(y) for y in x.values()]
     fit = all(y.shape == (arrays[0].shape if shape is None else shape) for y in arrays)
     return fit and not any(np.isnan(y).any() or ("mean" in names and not np.isfinite(y).all()) for y in arrays)
+
+
+def _bounds(x: dict[str, Array]) -> bool:
+    """Whether x holds bounds of actions, low <= high, and perhaps what they are rescaled by."""
+    scale = {"middle", "half"}
+    if not _alike(x, {"low", "high"} | (scale if isinstance(x, dict) and scale & set(x) else set())):
+        return False
+    finite = all(np.isfinite(x[name]).all() for name in scale & set(x))
+    return finite and bool((x["low"] <= x["high"]).all()) and bool((x.get("half", np.zeros(1)) >= 0).all())
 
 
 class NormalizesObservations(Protocol):
@@ -145,12 +173,18 @@ def save_policy(path: Path | str, π: Policy, θ: Array, problem: object = None)
 
     Raises TypeError for a policy that cannot be rebuilt from numbers, such as a `FunctionPolicy`.
     """
-    arrays = {"θ": parameters(θ, π.n)}
-    observation = problem.observation_statistics if offers(problem, NormalizesObservations) else {}
-    action = problem.action_convention if offers(problem, ConvertsActions) else {}
-    for group, found in (("observation", observation), ("action", action)):
+    policy = trained(π, θ, problem)
+    arrays = {"θ": policy.θ}
+    for group, found in (("observation", policy.statistics), ("action", policy.action)):
         arrays |= {f"{group}.{name}": np.asarray(x) for name, x in found.items()}
     save_checkpoint(path, arrays, {"policy": _described(π)})
+
+
+def trained(π: Policy, θ: Array, problem: object = None) -> TrainedPolicy:
+    """π and θ as a policy to use, with what a `GymnasiumProblem` does to observations and actions by now."""
+    observation = problem.observation_statistics if offers(problem, NormalizesObservations) else None
+    action = problem.action_convention if offers(problem, ConvertsActions) else {}
+    return TrainedPolicy(π, θ, dict(observation or {}), dict(action))
 
 
 def load_policy(path: Path | str) -> TrainedPolicy:
@@ -180,7 +214,8 @@ def _described(π: Policy) -> dict[str, object]:
     if isinstance(π, SoftmaxPolicy):
         return {"name": name, "n_states": π.n_states, "n_actions": π.n_actions}
     if isinstance(π, NeuralPolicy) and isinstance(π.head, Head):
-        return {"name": name, "sizes": list(π.sizes), "head": type(π.head).__name__, "size": _size(π.head)}
+        network = {"sizes": list(π.sizes), "activation": π.activation}
+        return {"name": name, **network, "head": type(π.head).__name__, "size": _size(π.head)}
     raise TypeError(f"π = {π!r}: only {', '.join(POLICIES)} can be saved")
 
 
@@ -200,7 +235,8 @@ def _rebuilt(described: Mapping[str, Any]) -> Policy:
         return POLICIES[name](**described)
     if described["head"] not in HEADS:
         raise ValueError(f"head = {described['head']!r}: must be one of {', '.join(HEADS)}")
-    return NeuralPolicy(tuple(described["sizes"]), HEADS[described["head"]](described["size"]))
+    head = HEADS[described["head"]](described["size"])
+    return NeuralPolicy(tuple(described["sizes"]), head, activation=described.get("activation", "tanh"))
 
 
 FEW = 20  # episodes below which an interval says little
@@ -245,7 +281,8 @@ def evaluate(
     else by the return itself, or 1.
 
     Raises ValueError for episodes < 2, a confidence outside (0, 1), bounds that are not two numbers around all
-    returns, or a missing d.
+    returns, a missing d, or a `GymnasiumProblem` that rescales actions where the policy was trained without, or
+    the other way round.
     """
     if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
         refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
@@ -269,24 +306,32 @@ def evaluate(
         τs = simulate(problem, sample_start(problem.b, episodes, rng), act, d, rng)
         returns, lengths = τs.r.sum(axis=1, dtype=np.float64), τs.lengths
     else:
-        returns, lengths = _played(problem, act, episodes, seed)
+        returns, lengths = _played(problem, policy, act, episodes, seed)
     if bounds is not None and not (bounds[0] <= returns.min() and returns.max() <= bounds[1]):
         refuse(None, "bounds", bounds, f"around all returns, from {returns.min():g} to {returns.max():g}")
     return Evaluation(float(returns.mean()), *mean_interval(returns, confidence, bounds), returns, lengths)
 
 
 def _played(
-    problem: Simulable | GymnasiumProblem | Given, act: Callable[[Array], Array], episodes: int, seed: int
+    problem: Simulable | GymnasiumProblem | Given,
+    policy: TrainedPolicy,
+    act: Callable[[Array], Array],
+    episodes: int,
+    seed: int,
 ) -> tuple[Array, Array]:
     from decision_making.problems.gymnasium_problem import GymnasiumProblem  # imported where used
 
     if isinstance(problem, GymnasiumProblem):
+        if policy.action and ("half" in problem.action_convention) != ("half" in policy.action):
+            allowed = f"{not problem.rescale_actions} for this policy, as it was in its training"
+            refuse("GymnasiumProblem", "rescale_actions", problem.rescale_actions, allowed)
         return problem.play(act, episodes, seed)
     import gymnasium
 
     made = isinstance(problem, gymnasium.Env)
     n_envs = 1 if made else min(episodes, 8)
-    P = GymnasiumProblem(problem, 1.0, n_envs=n_envs)  # type: ignore[arg-type]  # what is not simulated
+    rescaled = not policy.action or "half" in policy.action
+    P = GymnasiumProblem(problem, 1.0, n_envs=n_envs, rescale_actions=rescaled)  # type: ignore[arg-type]
     try:
         return P.play(act, episodes, seed)
     finally:

@@ -1,7 +1,8 @@
 """A run is a folder: config.toml, metrics.csv, checkpoint.npz, policy.npz and, where matplotlib is, curve.png.
 
-Everything but metrics.csv is written beside and moved into place. metrics.csv grows by a line an update; when a run is
-resumed it is written anew from the checkpoint, so that no update is counted twice. A run that fails, for whatever
+With `eval_every` it has evaluations.csv and best_policy.npz too, with `tensorboard` a folder of event files. All but
+metrics.csv and event files is written beside and moved into place. metrics.csv grows by a line an update; when a run is
+resumed both are written anew from the checkpoint, so that no update is counted twice. A run that fails, for whatever
 reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update. Only one process at a
 time works in a folder; one whose folder is moved stops, and writes nothing where it was.
 """
@@ -10,10 +11,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,18 +22,21 @@ from decision_making.checks import Array, refuse
 from decision_making.files import append_text, hold, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
-from decision_making.training.configuration import LONGEST, Configuration, Parts, is_textbook
+from decision_making.training.book_problems import is_textbook
+from decision_making.training.callbacks import Callback
+from decision_making.training.configuration import LONGEST, Configuration
+from decision_making.training.evaluations import BEST, Evaluations
+from decision_making.training.event_files import EventFiles, check_writer
 from decision_making.training.history import METRICS, History
 from decision_making.training.loop import CHECKPOINT, OfAProblem, recorded_rows, train
-from decision_making.training.policy_files import Evaluation, evaluate, load_policy, save_policy
+from decision_making.training.parts import Parts
+from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, load_policy, save_policy
 
 if TYPE_CHECKING:
     from decision_making.pictures.curves import Curve
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
 WAIT = 3.0  # seconds that a process killed just now may take to end
-
-Callback: TypeAlias = Callable[[dict[str, float], Step], object]
 
 
 def run(
@@ -51,6 +55,8 @@ def run(
         refuse(None, "configuration", configuration, "a Configuration", TypeError)
     folder = Path(folder)
     # what is wrong shows before anything is written
+    if configuration["tensorboard"]:
+        check_writer()
     parts = configuration.parts(allow_imports=allow_imports, workers=workers)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
@@ -80,6 +86,8 @@ def resume(
             done, limit = _last(folder, column), limits.get(name)
             if limit is not None and limit < done:  # to go back would lose what was done since
                 raise ValueError(f"{name} = {limit}: must be at least the {done:.0f} that {folder} has done already")
+        if configuration["tensorboard"]:
+            check_writer()
         parts = configuration.parts(allow_imports=allow_imports, workers=workers)
         begun = (folder / CHECKPOINT).exists()  # else it was stopped before the first one
         return _trained(configuration, parts, folder, callbacks, resume=begun)
@@ -120,12 +128,24 @@ def evaluate_run(
     mode: bool = True,
     seed: int = 0,
     allow_imports: bool = False,
+    best: bool = False,
 ) -> Evaluation:
-    """`evaluate` the policy of a run on its problem."""
-    configuration, policy = read_configuration(folder), load_policy(Path(folder) / POLICY)
+    """`evaluate` the policy of a run on its problem: the last one, or the best one that `eval_every` has kept.
+
+    Raises as `read_configuration` and `load_policy` do, ValueError where there is no best one.
+    """
+    configuration, policy = read_configuration(folder), read_policy(folder, best=best)
     problem = configuration.problem(allow_imports=allow_imports)
     d = configuration["depth"] if is_textbook(configuration["env"]) else None
     return evaluate(policy, problem, episodes, mode=mode, seed=seed, d=d)
+
+
+def read_policy(folder: Path | str, *, best: bool = False) -> TrainedPolicy:
+    """The last policy of a run, or its best one. ValueError where that was not asked for, and as `load_policy`."""
+    file = Path(folder) / (BEST if best else POLICY)
+    if best and not file.is_file():
+        raise ValueError(f"{folder} has no {BEST}: its setting eval_every keeps one")
+    return load_policy(file)
 
 
 def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: int = 200) -> Path:
@@ -216,10 +236,20 @@ def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[C
     remove_leftovers(folder)
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []
+    P = M.P if offers(M, OfAProblem) else None
+    beside: list[Callback] = []
+    if c["eval_every"] is not None:
+        beside.append(evaluations := Evaluations(c, folder, π, P))
+        if resume:
+            evaluations.resume()
+    events = None
+    if c["tensorboard"]:
+        seen = [dict(zip(METRICS, row, strict=True)) for row in rows]
+        beside.append(events := EventFiles(folder, seen, evaluations if c["eval_every"] is not None else None))
 
     def save() -> None:
         for θ in latest:
-            save_policy(folder / POLICY, π, θ, M.P if offers(M, OfAProblem) else None)
+            save_policy(folder / POLICY, π, θ, P)
 
     def keep(row: dict[str, float], taken: Step) -> None:
         append_text(folder / TABLE, _line([row[name] for name in METRICS]))
@@ -235,12 +265,15 @@ def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[C
             folder=folder,
             resume=resume,
             checkpoint_every=c["checkpoint_every"],
-            callbacks=[keep, *callbacks],
+            callbacks=[keep, *beside, *callbacks],
         )
     except BaseException:
         with suppress(OSError):  # what went wrong first is what is told
             save()
         raise
+    finally:
+        if events is not None:
+            events.close()
     save()
     history.to_csv(folder / TABLE)
     with suppress(ModuleNotFoundError):  # without matplotlib there is no picture

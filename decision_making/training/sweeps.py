@@ -23,14 +23,15 @@ from decision_making.checks import is_number, printable
 from decision_making.files import hold, short_text
 from decision_making.problem import offers
 from decision_making.training import runs
-from decision_making.training.configuration import COMMON, GYMNASIUM, TEXTBOOK, Configuration, defaults
+from decision_making.training.configuration import Configuration
 from decision_making.training.history import METRICS
 from decision_making.training.parallel import RETRIES, WorkerLostError, end_if_orphaned, in_parallel
+from decision_making.training.settings import COMMON, GYMNASIUM, TEXTBOOK, defaults
 
 RESULT, TABLE, LOCK = "result.json", "sweep.csv", ".lock"
 RESULTS = ("return", "updates", "steps", "seconds", "reason")
 MOST = 100_000  # runs in one sweep
-LISTS = {name for name, x in {**COMMON, **GYMNASIUM, **TEXTBOOK}.items() if isinstance(x, list)}
+LISTS = {name for name, line in {**COMMON, **GYMNASIUM, **TEXTBOOK}.items() if "list" in line.allowed}
 
 Row: TypeAlias = dict[str, Any]  # of the table: numbers, texts, None
 Task: TypeAlias = tuple[dict[str, object], str, bool]  # settings, folder, whether imports are allowed
@@ -134,8 +135,13 @@ def _varies(name: str, settings: list[dict[str, Any]]) -> bool:
     """Whether a setting differs between runs, and not only since their environments or updates have other defaults."""
     if len({json.dumps(values.get(name)) for values in settings}) == 1:
         return False
-    own = (values[name] != defaults(values["env"], values["update"])[name] for values in settings if name in values)
+    own = (values[name] != _usual(values)[name] for values in settings if name in values)
     return name in ("env", "update") or any(own)
+
+
+def _usual(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a run would have if no more were said than its environment, update and preset."""
+    return defaults(values["env"], values["update"], values.get("preset")) | {"preset": None}
 
 
 def run_folders(folder: Path | str) -> list[Path]:
@@ -167,7 +173,7 @@ def name_of(c: Configuration) -> str:
 
     It depends on nothing else, so that a sweep may grow; it is one plain part of a path.
     """
-    usual = defaults(c["env"], c["update"])
+    usual = _usual(c.values)
     others = {name: x for name, x in c.values.items() if name not in ("env", "update", "seed") and x != usual[name]}
     said = "-".join(f"{name}={json.dumps(x) if isinstance(x, list) else x}" for name, x in others.items())
     exact = "-".join(x for x in (c["env"], c["update"], said, f"seed={c['seed']}") if x)

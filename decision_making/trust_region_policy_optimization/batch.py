@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
+import attrs
 import numpy as np
 from attrs import field, frozen
 
@@ -28,10 +29,10 @@ class Batch(SurrogateWith):
     The natural direction comes from Fisher products; ascents are Adam's on minibatches in random order.
     """
 
-    max_kl: float | None = field(default=None, kw_only=True)  # bound on the KL divergence in any one state
-    cg_iterations: int = field(default=10, kw_only=True)  # conjugate gradient steps at most
-    fisher_subsample: float = field(default=1.0, kw_only=True)  # share of the states in the Fisher matrix
-    minibatch: int = field(default=64, kw_only=True)  # environment steps used by one step of Adam
+    max_kl: float | None = field(kw_only=True)  # bound on the KL divergence in any one state
+    cg_iterations: int = field(kw_only=True)  # conjugate gradient steps at most
+    fisher_subsample: float = field(kw_only=True)  # share of the states in the Fisher matrix
+    minibatch: int = field(kw_only=True)  # environment steps used by one step of Adam
     rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)  # random numbers
     info: dict[str, float] = field(factory=dict, kw_only=True)  # iterations and residual of conjugate gradients
 
@@ -69,7 +70,9 @@ class Batch(SurrogateWith):
     def natural(self, M: Any) -> Array:
         """θ + √(2ε / xᵀHx) x with H x = g by conjugate gradients, H = F + cI, (n,).
 
-        θ itself if xᵀHx is not positive; not finite if g is not. Iterations and relative residual are put into `info`.
+        θ itself if xᵀHx is not positive, or g no larger than floating-point error: √(N gᵀF⁻¹g) is the length of the
+        projection of the N advantages on the scores, whose sum is exact to about √N times the precision. Not finite if
+        g is not. Iterations and relative residual are put into `info`.
         """
         g = self.gradient()
         if not all_finite(g):
@@ -88,19 +91,9 @@ class Batch(SurrogateWith):
             xFx = dot(x, g - r)
         relative = math.sqrt(dot(r, r)) / max(math.sqrt(dot(g, g)), np.finfo(float).tiny)
         self.info.update(cg_iterations=float(iterations), cg_residual=relative)
-        if not (xFx > 0 and float(scale) * math.sqrt(xFx) > self._rounding):
+        if not (xFx > 0 and float(scale) * math.sqrt(xFx) > math.sqrt(len(self.τs)) * self.rounding):
             return self.θ
         return self.θ + math.sqrt(2 * M.ε / xFx) * x
-
-    @property
-    def _rounding(self) -> float:
-        """√(gᵀF⁻¹g) up to which a gradient g is no larger than floating-point error.
-
-        √(N gᵀF⁻¹g) is the length of the projection of the N advantages on the scores, against their own length; their
-        sum is exact to about √N times the precision.
-        """
-        rms = math.sqrt(float(np.mean(np.square(self.G))))
-        return 8 * float(np.finfo(self.θ.dtype).eps) * math.sqrt(len(self.τs)) * rms
 
     def damped_fisher(self, c: float) -> Callable[[Array], Array]:
         """v ↦ (F + cI) v, F the Fisher matrix of π_θ averaged over the visited states, or a random share of them."""
@@ -130,7 +123,7 @@ class Batch(SurrogateWith):
 
     def rows(self, i: Array) -> Batch:
         """The surrogates of the steps with the numbers i."""
-        return Batch(self.π, self.θ, self.τs[i], self.γ, G=self.G[i])
+        return attrs.evolve(self, τs=self.τs[i], G=self.G[i])
 
     @cached_property
     def objective_at_θ(self) -> float:

@@ -28,7 +28,7 @@ from decision_making.checks import (
     positive,
     widths,
 )
-from decision_making.policies.network import ForwardPass, orthogonal, size, values
+from decision_making.policies.network import ACTIVATIONS, ForwardPass, orthogonal, size, values
 from decision_making.sampling import RNG, default_rng, indices
 from decision_making.structs import struct
 from decision_making.trust_region_policy_optimization.adam import adam
@@ -180,7 +180,7 @@ class LinearCritic(LeastSquaresCritic):
 
 @struct(eq=True)
 class NeuralCritic:
-    """V_φ(s) from a tanh network, fitted to targets by least squares.
+    """V_φ(s) from a network, fitted to targets by least squares.
 
     `sizes` are the widths of the state and of the hidden layers; there is one output. `optimizer="lbfgs"` runs at most
     `iterations` of L-BFGS (scipy) on the whole batch; `optimizer="adam"` makes that many passes of Adam through the
@@ -198,6 +198,7 @@ class NeuralCritic:
     iterations: int = field(default=10, kw_only=True, validator=count)  # iterations of L-BFGS, or passes of Adam
     learning_rate: float = field(default=1e-3, kw_only=True, validator=positive)  # of Adam
     minibatch: int = field(default=128, kw_only=True, validator=count)  # states in a minibatch of Adam
+    activation: str = field(default="tanh", kw_only=True, validator=one_of(*ACTIVATIONS))  # "tanh" or "relu"
 
     @property
     def _shapes(self) -> list[tuple[int, int]]:
@@ -217,11 +218,11 @@ class NeuralCritic:
         """V_φ(s) for states s (..., sizes[0])."""
         φ = parameters(φ, self.n, "φ")
         rows = _rows(s, self.sizes[0]).astype(φ.dtype, copy=False)
-        return values(φ, rows, self._shapes).reshape(np.shape(s)[:-1])
+        return values(φ, rows, self._shapes, self.activation).reshape(np.shape(s)[:-1])
 
     def _forward(self, φ: Array, s: Array) -> ForwardPass:
         """The network on states s (N, sizes[0])."""
-        return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes)
+        return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes, self.activation)
 
     def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None) -> Array:
         """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ, which is not modified.
@@ -259,7 +260,5 @@ class NeuralCritic:
             value, slope = self._loss(x.astype(φ.dtype), s, targets)
             return value, slope.astype(np.float64)
 
-        found = minimize(
-            loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations, "maxcor": 10}
-        )
+        found = minimize(loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations})
         return np.asarray(found.x, φ.dtype)

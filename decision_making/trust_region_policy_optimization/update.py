@@ -22,6 +22,7 @@ from decision_making.checks import (
     positive,
     problem,
     refuse,
+    rounding,
     settings,
     share,
 )
@@ -48,6 +49,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 )
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Change, followed
+from decision_making.simulation import policy_parameters
 from decision_making.structs import ascii_name, struct
 from decision_making.trajectories import (
     Trajectories,
@@ -87,6 +89,7 @@ NAMED_RULES: dict[str, tuple[Any, dict[str, Any]]] = {
     "gradient": (PolicyGradientUpdate, {"α": 3e-4}),
 }
 BOUNDED = (TrustRegionUpdate, NaturalPolicyUpdate, RestrictedPolicyUpdate)  # rules with a bound ε, which is TRPO's δ
+BOUND = 0.01  # that δ where none is given, in nats
 
 
 def named_rule(name: str, **settings: Any) -> Any:
@@ -100,7 +103,7 @@ def named_rule(name: str, **settings: Any) -> Any:
     one_of(*NAMED_RULES)(None, Named("name"), name)
     struct, defaults = NAMED_RULES[name]
     if issubclass(struct, BOUNDED):
-        defaults = {"ε": 0.01} | defaults
+        defaults = {"ε": BOUND} | defaults
     greek = {ascii_name(a.name): a.name for a in attrs.fields(struct)}
     return struct.rule(**(defaults | {greek.get(name, name): x for name, x in settings.items()}))
 
@@ -122,17 +125,31 @@ class TrustRegionPolicyOptimization(WithCritic):
     α; of "penalized" and "clamped" k_max counts passes through minibatches. The short names have the field's usual
     settings, and δ for the ε of the first three; `named_rule(name, …)` makes their structs. A struct with an ε of that
     kind sets δ. A batch is of single steps, so a rule's direction and over_steps have no meaning here.
+
+    With a `gate` g the bound of the first three rules depends on what the critic V knew of this batch's targets G_k
+    before it is fitted to them, its explained variance:
+
+        δ_t = δ clip(1 - Var(G - V) / Var(G), g, 1).
+
+    Normalised advantages and a bound on the divergence make every step as long as the others. Where the policy is
+    almost optimal, or the critic knows nothing, advantages are mostly noise, and so is such a step; with a gate it
+    becomes short.
     """
 
     P: Any = field(validator=problem)  # a problem that collects environment steps, such as GymnasiumProblem
     n: int = field(validator=count)  # environment steps per update
     critic: Any = field(validator=_critic)  # V_φ, with the verbs init, predict and fit
     rule: Any = field(default="trust_region", kw_only=True, validator=_rule)  # a struct of chapter 12, or a short name
-    δ: float = field(validator=positive)  # bound on the mean KL divergence, in nats: 0.01, or the ε of a rule with one
+    _δ: float | None = field(  # bound on the mean KL divergence, in nats: 0.01, or the ε of a rule with one
+        default=None, validator=optional(positive)
+    )
     λ: float = field(default=0.97, kw_only=True, validator=discount)  # of the generalized advantages
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
+    gate: float | None = field(
+        default=None, kw_only=True, validator=optional(share)
+    )  # least share of δ; None: all of δ
     advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
@@ -141,16 +158,21 @@ class TrustRegionPolicyOptimization(WithCritic):
     normalize_advantages: bool = field(default=True, kw_only=True, validator=flag)  # to mean 0, deviation 1
     minibatch: int = field(default=64, kw_only=True, validator=count)  # steps, of "penalized" and "clamped"
 
-    @δ.default
-    def _bound(self) -> float:
-        return float(self.rule.ε) if isinstance(self.rule, BOUNDED) else 0.01
-
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.rule, BOUNDED) and self.δ != self.rule.ε:
-            refuse(self, "δ", self.δ, f"left out, or the rule's ε = {self.rule.ε}")
+        if isinstance(self.rule, BOUNDED):
+            if self._δ not in (None, self.rule.ε):
+                refuse(self, "δ", self._δ, f"left out, or the rule's ε = {self.rule.ε}")
+            object.__setattr__(self, "_δ", None)  # the rule has it, and so has the next one that `attrs.evolve` sets
 
     def __repr__(self) -> str:
         return settings(self)
+
+    @property
+    def δ(self) -> float:
+        """Bound on the mean KL divergence, in nats."""
+        if isinstance(self.rule, BOUNDED):
+            return float(self.rule.ε)
+        return BOUND if self._δ is None else self._δ
 
     @property
     def update_rule(self) -> Any:
@@ -174,19 +196,21 @@ def trust_region_policy_optimization_step(
 ) -> Step:
     """One step of the rule on a batch of environment steps, and a fit of the critic to its targets."""
     check_critic(M, φ)
-    θ, φ, rng, rule = parameters(θ, π.n), parameters(φ, name="φ"), default_rng(rng), M.update_rule
+    θ, φ, rng, rule = policy_parameters(π, θ), parameters(φ, name="φ"), default_rng(rng), M.update_rule
     τs = recorded_batch(M, π, θ, rng, τs)
     if not τs.mask.any():
         β = rule.β if isinstance(rule, PenalizedSurrogateUpdate) else None
         return Step(θ, Status.NO_DATA, β=β, φ=φ, M=M, rule=rule, θ_old=θ, change=Change(None, (0.0, 0.0)))
     A, targets, V = estimates(M, φ, τs)
+    explained = explained_variance(targets, V)
+    rule = gated(rule, M.gate, explained)
     here = batch(M, π, θ, τs, A, rng)
     taken = followed(rule, here)
     before, (s, _, _) = here.start.objective, τs.flat()
     info = here.info | {
         "surrogate_before": before,
         "surrogate_after": before + (taken.improvement or 0.0),
-        "explained_variance": explained_variance(targets, V),
+        "explained_variance": explained,
         "entropy": float(np.mean(here.policy.entropy(here.τs.a), dtype=np.float64)),
     }
     return attrs.evolve(taken, φ=M.critic.fit(φ, s, targets, rng), info=info, M=M)
@@ -283,9 +307,19 @@ def explained_variance(targets: Array, V: Array) -> float:
     """1 - Var(targets - V) / Var(targets), the share that the critic predicted; NaN if the targets are constant."""
     scale = float(np.max(abs(targets), initial=0)) or 1.0
     spread = float(np.std(targets / scale, dtype=np.float64))
-    if not spread > 8 * np.finfo(np.float64).eps:  # constant up to floating-point error
+    if not spread > rounding(1.0):  # constant
         return math.nan
     return 1 - (float(np.std((targets - V) / scale, dtype=np.float64)) / spread) ** 2
+
+
+def gated(rule: Any, least: float | None, explained: float) -> Any:
+    """The rule with the bound ε clip(explained, least, 1) for its bound ε, where it has one and `least` is not None.
+
+    A variance that is not known (NaN, of constant targets) counts as unexplained.
+    """
+    if least is None or not isinstance(rule, BOUNDED):
+        return rule
+    return attrs.evolve(rule, ε=rule.ε * (explained if explained > least else least))
 
 
 @how.register

@@ -29,6 +29,7 @@ from decision_making import (
     rollouts,
     step,
 )
+from decision_making.checks import rounding
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problems import HexWorld, SimpleRegulator
 from tests import strategies
@@ -147,6 +148,9 @@ def assert_good_step(act, θ, searches, dtype, φ=None):
     assert taken.θ.shape == θ.shape
     assert taken.θ.dtype == dtype
     assert np.isfinite(taken.θ).all()
+    if searches and dtype == np.float32 and not taken.accepted:  # then all there is to gain is lost in rounding
+        assert 0 < act(θ.astype(np.float64), φ).improvement < rounding(2.0, dtype=dtype)
+        return
     assert taken.accepted
     assert np.isfinite([taken.kl, taken.improvement]).all()
     assert taken.kl >= 0

@@ -8,13 +8,14 @@ from autograd.test_util import check_grads
 from hypothesis import given, strategies as st
 from scipy import special, stats
 
-from decision_making import Trajectories
+from decision_making import LinearGaussianPolicy, Trajectories
 from decision_making.policies import network as networks
 from decision_making.policies.base import At
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass, network, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.policies.softmax import log_softmax, total
+from decision_making.training import TrainedPolicy, load_policy, save_policy
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
 
@@ -186,27 +187,34 @@ def network_case(shapes, lead=(), N=7, seed=0):
 @pytest.mark.parametrize("shapes", SHAPES)
 @pytest.mark.parametrize("rows", [1, 3, 1024])
 @pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
-def test_forward_pass_is_the_plain_network_and_its_products_those_of_its_jacobian(shapes, rows, lead, monkeypatch):
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_forward_pass_is_the_plain_network_and_its_products_those_of_its_jacobian(
+    shapes, rows, lead, activation, monkeypatch
+):
     monkeypatch.setattr(networks, "ROWS", rows)
     θ, x = network_case(shapes, lead)
-    forward, rng = ForwardPass(θ, x, shapes), np.random.default_rng(1)
-    np.testing.assert_allclose(forward.outputs, plain_network(θ, x, shapes), rtol=1e-14, atol=1e-15)
-    np.testing.assert_array_equal(networks.values(θ, x, shapes), forward.outputs)  # where no trace is wanted: the same
-    np.testing.assert_array_equal(network(θ, x, shapes), forward.outputs)
+    forward, rng = ForwardPass(θ, x, shapes, activation), np.random.default_rng(1)
+    np.testing.assert_allclose(forward.outputs, plain_network(θ, x, shapes, activation), rtol=1e-14, atol=1e-15)
+    same = networks.values(θ, x, shapes, activation)  # where no trace is wanted
+    np.testing.assert_array_equal(same, forward.outputs)
+    np.testing.assert_array_equal(network(θ, x, shapes, activation), forward.outputs)
     v, u = rng.normal(size=θ.shape), rng.normal(size=forward.outputs.shape)
     for i in np.ndindex(lead):
-        J = jacobian(lambda θ, x=x[i]: plain_network(θ, x, shapes))(θ[i])
+        J = jacobian(lambda θ, x=x[i]: plain_network(θ, x, shapes, activation))(θ[i])
         np.testing.assert_allclose(forward.push(v)[i], J @ v[i], rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(forward.pull(u)[i], np.tensordot(u[i], J, 2), rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize("shapes", SHAPES)
-def test_fused_pieces_agree_with_the_plain_ones_and_with_differences(shapes):
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_fused_pieces_agree_with_the_plain_ones_and_with_differences(shapes, activation):
     θ, x = network_case(shapes)
     c = np.random.default_rng(1).normal(size=(7, shapes[-1][1]))
-    check_grads(lambda θ: network(θ, x, shapes) ** 3, modes=["fwd", "rev"], order=2)(θ)
-    check_grads(lambda x: network(θ, x, shapes), modes=["fwd", "rev"], order=2)(x)
-    second = [hessian(lambda θ, f=f: anp.sum(c * f(θ, x, shapes) ** 2))(θ) for f in (network, plain_network)]
+    check_grads(lambda θ: network(θ, x, shapes, activation) ** 3, modes=["fwd", "rev"], order=2)(θ)
+    check_grads(lambda x: network(θ, x, shapes, activation), modes=["fwd", "rev"], order=2)(x)
+    second = [
+        hessian(lambda θ, f=f: anp.sum(c * f(θ, x, shapes, activation) ** 2))(θ) for f in (network, plain_network)
+    ]
     np.testing.assert_allclose(*second, rtol=1e-10, atol=1e-11)
     check_grads(lambda θ: part(θ, 2, (2, 3)) ** 3, modes=["fwd", "rev"], order=2)(θ)
     check_grads(lambda θ: part(θ, 1, (1, 2)) ** 3, modes=["fwd", "rev"], order=2)(np.stack([θ, 2 * θ]))
@@ -238,3 +246,72 @@ def test_initial_weights_are_orthogonal_and_the_last_layer_small():
 def test_bad_parameters_are_named(build, said):
     with pytest.raises((ValueError, TypeError), match=said):
         build()
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_gaussian_actions_of_any_width_have_the_density_of_independent_normals(k):
+    """θ: weights (in, out), biases, then the logarithms of the standard deviations."""
+    π, rng = NeuralPolicy((2,), Gaussian(k)), np.random.default_rng(0)
+    θ, s, a = rng.normal(size=π.n), rng.normal(size=(4, 5, 2)), rng.normal(size=(4, 5, k))
+    W, bias, log_σ = θ[: 2 * k].reshape(2, k), θ[2 * k : 3 * k], θ[3 * k :]
+
+    def density(θ):
+        W, bias, log_σ = anp.reshape(θ[: 2 * k], (2, k)), θ[2 * k : 3 * k], θ[3 * k :]
+        z = (a - anp.dot(s, W) - bias) / anp.exp(log_σ)
+        return anp.sum(-0.5 * z**2 - log_σ - 0.5 * np.log(2 * np.pi), axis=-1)
+
+    np.testing.assert_allclose(π.logpdf(θ, a, s), stats.norm(s @ W + bias, np.exp(log_σ)).logpdf(a).sum(axis=-1))
+    scores = π.scores(θ, Trajectories(s, a, np.zeros((4, 5))))
+    np.testing.assert_allclose(scores, jacobian(lambda θ: density(θ).sum(axis=1))(θ), rtol=1e-9)
+    np.testing.assert_allclose(π.at(θ, s).logpdf(a), density(θ))
+
+
+def test_states_of_the_wrong_width_are_told_the_first_width():
+    with pytest.raises(ValueError, match=r"s has shape \(4, 7\): states of this policy are vectors of 3"):
+        NeuralPolicy((3, 5), Gaussian(1)).mode(np.zeros(27), np.zeros((4, 7)))
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("sizes", [(3,), (3, 5), (3, 6, 2, 4)])
+def test_layers_are_the_network_written_out(activation, sizes):
+    π = NeuralPolicy(sizes, Gaussian(2), activation=activation)
+    θ = π.init(0, last=1.0) + 0.1 * np.random.default_rng(0).normal(size=π.n)
+    s = np.random.default_rng(1).normal(size=(9, 3))
+    layers, x = π.layers(θ), s
+    assert [W.shape for W, _ in layers] == list(zip(sizes, (*sizes[1:], 2), strict=True))
+    for i, (W, b) in enumerate(layers):
+        x = x @ W + b
+        if i < len(layers) - 1:
+            x = np.tanh(x) if activation == "tanh" else np.where(x > 0, x, 0)
+    np.testing.assert_allclose(x, π.mode(θ, s), rtol=1e-13, atol=1e-14)
+    trained = TrainedPolicy(π, θ)
+    for (W, b), (W_own, b_own) in zip(layers, trained.layers(), strict=True):
+        np.testing.assert_array_equal(W, W_own)
+        np.testing.assert_array_equal(b, b_own)
+    with pytest.raises(TypeError, match=r"must be a NeuralPolicy, to have layers"):
+        TrainedPolicy(LinearGaussianPolicy(), np.array([0.0, 1.0])).layers()
+
+
+def test_relu_is_part_of_what_is_saved_and_its_gradients_keep_float32(tmp_path):
+    π = NeuralPolicy((3, 5), Categorical(2), activation="relu")
+    assert repr(π).endswith("activation='relu')")
+    assert π != NeuralPolicy((3, 5), Categorical(2))
+    θ, s = π.init(0, last=1.0, dtype=np.float32), np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    save_policy(tmp_path / "p.npz", π, θ)
+    loaded = load_policy(tmp_path / "p.npz")
+    assert loaded.π == π
+    g = grad(lambda θ: anp.sum(π.outputs(θ, s) ** 2))(θ)
+    plain = grad(lambda θ: anp.sum(plain_network(θ, s, π._shapes, "relu") ** 2))(θ)
+    assert g.dtype == plain.dtype == np.float32
+    np.testing.assert_allclose(g, plain, rtol=1e-5)
+    with pytest.raises(ValueError, match="activation = 'elu': must be one of 'tanh', 'relu'; did you mean relu"):
+        NeuralPolicy((3, 5), Categorical(2), activation="elu")
+
+
+def test_relu_is_flat_at_0():
+    shapes, θ = [(1, 1), (1, 1)], np.array([0.0, 0.0, 1.0, 0.0])
+    x = np.ones((4, 1))
+    fast = ForwardPass(θ, x, shapes, "relu").pull(np.ones((4, 1)))
+    slow = grad(lambda θ: anp.sum(plain_network(θ, x, shapes, "relu")))(θ)
+    np.testing.assert_array_equal(fast, [0, 0, 0, 4])
+    np.testing.assert_array_equal(slow, fast)

@@ -6,7 +6,10 @@ import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from decision_making import LinearCritic, TrustRegionPolicyOptimization, rollouts, train
+from decision_making.problems import GymnasiumProblem
 from decision_making.problems.copies import Copies
+from tests.training.test_loop import same
 
 
 @pytest.mark.parametrize(("name", "n"), [("Pendulum-v1", 3), ("MountainCar-v0", 2), ("Acrobot-v1", 1)])
@@ -54,3 +57,100 @@ def test_a_wrong_shape_is_named_and_not_broadcast(s, r, said):
     envs.reset(seed=0)
     with pytest.raises(ValueError, match=said):
         envs.step(np.zeros(2, int))
+
+
+class Endless(gymnasium.Env):
+    """Observes its own step; ends only by a time limit, or itself after `own` steps. Reward 1 a step."""
+
+    observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+    own = 10**6
+
+    def reset(self, *, seed=None, options=None):
+        self.k = 0
+        return np.array([self.k], np.float32), {}
+
+    def step(self, action):
+        self.k += 1
+        return np.array([self.k], np.float32), 1.0, self.k == self.own, False, {}
+
+
+def limited(steps, own=10**6):
+    def make():
+        env = Endless()
+        env.own = own
+        env.spec = gymnasium.envs.registration.EnvSpec("Endless-v0", max_episode_steps=steps)
+        return gymnasium.wrappers.TimeLimit(env, steps)
+
+    return make
+
+
+def lengths(P, steps, collects=1):
+    """Of every piece of an episode, copy by copy, and whether it terminated."""
+    π = P.policy((4,))
+    found = []
+    for _ in range(collects):
+        τs = P.collect(π, π.init(0), steps, rng=0)
+        first = τs.s[:, 0, 0]
+        found.append([(int(a), int(b), bool(x)) for a, b, x in zip(first, τs.s_end[:, 0], τs.terminated, strict=True)])
+    return found
+
+
+def test_staggered_copies_are_cut_in_turn_and_go_on_with_whole_episodes():
+    P = GymnasiumProblem(limited(20), 0.9, n_envs=4, stagger=True)
+    (pieces,) = lengths(P, 4 * 27)
+    assert pieces == [
+        *[(0, 20, False), (0, 7, False)],
+        *[(0, 5, False), (0, 20, False), (0, 2, False)],
+        *[(0, 10, False), (0, 17, False)],
+        *[(0, 15, False), (0, 12, False)],
+    ]
+    assert [x.tolist() for x in P.episodes] == [[20, 20], [20, 20]]  # what was cut is not reported
+
+
+def test_staggering_begins_anew_with_restart_and_only_then():
+    P = GymnasiumProblem(limited(8), 0.9, n_envs=2, stagger=True)
+    first, second = lengths(P, 2 * 6, collects=2)
+    assert first == [(0, 6, False), (0, 4, False), (0, 2, False)]
+    assert second == [(6, 8, False), (0, 4, False), (2, 8, False)]
+    P.restart(3)
+    assert lengths(P, 2 * 6)[0] == first
+
+
+def test_episodes_that_are_played_or_rolled_out_are_not_cut():
+    P = GymnasiumProblem(limited(8), 0.9, n_envs=4, stagger=True)
+    lengths(P, 8)  # begins, so that cuts are due
+    assert P.play(lambda s: np.zeros(4, int), 8, seed=0)[1].tolist() == [8] * 8
+    π = P.policy((4,))
+    assert rollouts(P, None, π, π.init(0), 8, 4, rng=0).lengths.tolist() == [8] * 4
+
+
+def test_an_episode_that_ends_in_the_step_of_its_cut_has_ended_itself():
+    P = GymnasiumProblem(limited(8, own=4), 0.9, n_envs=2, stagger=True)
+    (pieces,) = lengths(P, 2 * 4)
+    assert pieces == [(0, 4, True), (0, 4, True)]
+    assert P.episodes[1].tolist() == [4, 4]
+
+
+def test_an_episode_that_ends_before_its_cut_is_followed_by_whole_ones():
+    P = GymnasiumProblem(limited(8, own=3), 0.9, n_envs=2, stagger=True)
+    (pieces,) = lengths(P, 2 * 7)
+    assert pieces == [(0, 3, True), (0, 3, True), (0, 1, False)] * 2
+
+
+@pytest.mark.parametrize("options", [{"stagger": False}, {"stagger": True}])
+def test_without_a_time_limit_or_without_staggering_nothing_is_cut(options):
+    make = Endless if options["stagger"] else limited(8)
+    (pieces,) = lengths(GymnasiumProblem(make, 0.9, n_envs=4, **options), 4 * 8)
+    assert pieces == [(0, 8, False)] * 4
+
+
+def test_resumed_run_is_staggered_as_the_run_that_never_stopped(tmp_path):
+    def trained(folder, updates, **options):
+        P = GymnasiumProblem(limited(12), 0.9, n_envs=4, stagger=True)
+        M, π = TrustRegionPolicyOptimization(P, 20, LinearCritic(1)), P.policy((4,))
+        return train(M, π, π.init(0), np.zeros(3), rng=5, updates=updates, folder=folder, checkpoint_every=2, **options)
+
+    whole = trained(tmp_path / "whole", 6)
+    trained(tmp_path / "part", 3)
+    same(trained(tmp_path / "part", 6, resume=True), whole)

@@ -237,10 +237,8 @@ def test_observation_space(observations, made):
 @pytest.mark.parametrize(
     "space",
     [
-        spaces.Box(0, 255, (2,), np.uint8),
-        spaces.Box(-1, 1, (2, 2)),
-        spaces.MultiDiscrete([[2, 2], [3, 3]]),
-        spaces.MultiBinary((2, 2)),
+        spaces.Box(0, 10**6, (2,), np.int32),
+        spaces.Box(-1, 1, (0,)),
         spaces.Dict({"a": spaces.Discrete(2)}),
         spaces.Text(3),
     ],

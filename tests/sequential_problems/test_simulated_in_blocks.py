@@ -22,6 +22,7 @@ from decision_making import (
     update,
 )
 from decision_making.problems import SimpleRegulator
+from decision_making.simulation import tallied
 from tests.support import counting
 
 P, π, θ, m = SimpleRegulator(0.9), LinearGaussianPolicy(), np.array([0.0, 1.0]), 3 * kept_whole.BLOCK - 100
@@ -180,3 +181,19 @@ def test_many_trajectories_in_little_memory(name):
         assert tracemalloc.get_traced_memory()[1] < 64 * M.m
     finally:
         tracemalloc.stop()
+
+
+def test_a_tally_has_each_episode_once_however_often_it_is_read():
+    """Its steps are those of every reading; one that is broken off counts as far as it went."""
+    M, block = struct("trust region", m, d=2), kept_whole.BLOCK
+    τs = again(M)
+    with tallied() as seen:
+        next(τs.blocks())
+        assert sum(map(len, seen.returns)) == block
+        step(M, π, θ, τs=τs)
+        list(τs.blocks())
+    np.testing.assert_array_equal(np.concatenate(seen.returns), τs.kept().r.sum(axis=1))
+    assert sum(map(len, seen.lengths)) == sum(map(len, seen.weights)) == m
+    readings, rest = divmod(seen.steps - 2 * block, 2 * m)
+    assert rest == 0
+    assert readings >= 4  # for the direction, for θ, for one more point at least, and the last one

@@ -3,7 +3,6 @@
 import itertools
 import math
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -23,6 +22,8 @@ from decision_making.training import (
 from decision_making.training.history import METRICS
 from decision_making.training.runs import read_metrics
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 RUNS = {
     "regulator": {"env": "SimpleRegulator", "updates": 6, "trajectories": 10, "checkpoint_every": 2},
     "penalized": {
@@ -34,13 +35,6 @@ RUNS = {
         **{"hidden": [4], "normalize_observations": True, "scale_rewards": True},
     },
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_pictures():
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "decision_making.pictures.curves", None)
-        yield
 
 
 @pytest.fixture(scope="module")

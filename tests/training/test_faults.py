@@ -32,20 +32,14 @@ from decision_making.training.runs import read_configuration, read_metrics
 from decision_making.training.sweeps import name_of
 from tests.training import killed
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 REGULATOR = {"env": "SimpleRegulator", "updates": 30, "trajectories": 20, "checkpoint_every": 3}
 CART_POLE = {
     **{"env": "CartPole-v1", "updates": 8, "checkpoint_every": 2, "steps_per_update": 64, "n_envs": 4},
     **{"hidden": [8], "normalize_observations": True, "scale_rewards": True},
 }
 FILES = ["checkpoint.npz", "config.toml", "metrics.csv", "policy.npz"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _no_pictures():
-    """A picture takes longer than these runs: in this process let there be no matplotlib."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "decision_making.pictures.curves", None)
-        yield
 
 
 def facts(folder):

@@ -117,9 +117,9 @@ def test_observation_statistics_are_saved_with_the_policy(tmp_path):
     seen = np.clip(
         (observation - P.observation_statistics["mean"]) / np.sqrt(P.observation_statistics["variance"]), -10, 10
     )
-    np.testing.assert_allclose(loaded.act(observation), np.clip(π.mode(θ, seen), -2, 2), rtol=1e-5)
+    np.testing.assert_allclose(loaded.act(observation), np.clip(2 * π.mode(θ, seen), -2, 2), rtol=1e-5)
     P.collect(π, θ, 400, rng=0)  # what the problem sees later does not reach the loaded one
-    np.testing.assert_allclose(loaded.act(observation), np.clip(π.mode(θ, seen), -2, 2), rtol=1e-5)
+    np.testing.assert_allclose(loaded.act(observation), np.clip(2 * π.mode(θ, seen), -2, 2), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,10 @@ from hypothesis import given, strategies as st
 from decision_making import ValueIteration, exact, train
 from decision_making.sequential_problems.exact_solution_methods import sweeps
 from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
-from decision_making.training.configuration import (
-    COMMON,
-    GYMNASIUM,
-    PROBLEMS,
-    TEXTBOOK,
-    UPDATES,
-    defaults,
-    rule_defaults,
-)
+from decision_making.training.book_problems import PROBLEMS
 from decision_making.training.history import METRICS
 from decision_making.training.runs import learning_curves, read_configuration, read_metrics
+from decision_making.training.settings import COMMON, GYMNASIUM, TEXTBOOK, UPDATES, defaults, rule_defaults
 
 SMALL = {"env": "CartPole-v1", "steps_per_update": 128, "n_envs": 4, "hidden": [8], "checkpoint_every": 2}
 TEXT = {"env": "SimpleRegulator", "updates": 3, "trajectories": 20, "checkpoint_every": 2}
@@ -79,7 +72,8 @@ def test_every_setting_is_used():
             c.parts()
             c.limits  # noqa: B018
     of_rules = {name for env in ("CartPole-v1", "HexWorld") for x in UPDATES for name in rule_defaults(env, x)}
-    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) | of_rules == read | {"checkpoint_every"}
+    beside = {"checkpoint_every", "preset", "eval_every", "eval_episodes", "tensorboard"}  # what `run` reads
+    assert set(COMMON) | set(GYMNASIUM) | set(TEXTBOOK) | of_rules == read | beside
 
 
 # ---- folders

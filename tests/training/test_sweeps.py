@@ -25,17 +25,20 @@ from decision_making import (
     NaturalPolicyUpdate,
     RewardToGoGradient,
     SoftmaxPolicy,
-    cli,
     gradient,
     step,
     update,
 )
+from decision_making.cli import app
+from decision_making.cli.options import several_settings
 from decision_making.problems import HexWorld, SimpleRegulator
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
 from decision_making.training import Configuration, grid, in_parallel, parallel, parallel_rollouts, run, sweep, table
 from decision_making.training.parallel import WorkerLostError
 from decision_making.training.policy_files import load_policy
 from decision_making.training.sweeps import going_on, name_of, run_folders
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 SMALL = {"env": "SimpleRegulator", "updates": 5, "trajectories": 20, "checkpoint_every": 2}
 LONG = {"env": "SimpleRegulator", "updates": 60, "trajectories": 400, "checkpoint_every": 10, "seed": range(3)}
@@ -62,16 +65,8 @@ def assert_same(a, b):
     assert bits(a) == bits(b)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _no_pictures():
-    """A picture takes longer than these runs: in this process let there be no matplotlib."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setitem(sys.modules, "decision_making.pictures.curves", None)
-        yield
-
-
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory, _no_pictures):
+def alone(tmp_path_factory, no_pictures):
     """LONG in this process, without an interruption."""
     folder = tmp_path_factory.mktemp("alone")
     sweep(LONG, folder)
@@ -550,12 +545,12 @@ def test_wrong_call_of_rollouts_is_named(changes, error, message):
 
 
 def command(*arguments):
-    return CliRunner().invoke(cli.app, arguments)
+    return CliRunner().invoke(app, arguments)
 
 
 @pytest.fixture
 def drawing(monkeypatch):
-    monkeypatch.delitem(sys.modules, "decision_making.pictures.curves")  # see `_no_pictures`
+    monkeypatch.delitem(sys.modules, "decision_making.pictures.curves")  # see `no_pictures`
 
 
 def test_command_does_a_sweep_and_plots_it(drawing, tmp_path, monkeypatch):
@@ -594,7 +589,7 @@ def test_plot_of_a_folder_without_runs_is_one_line(drawing, tmp_path):
     ],
 )
 def test_values_of_a_setting(text, found):
-    assert list(cli._several([text]).values()) == [found]
+    assert list(several_settings([text]).values()) == [found]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ tables over all joint actions, the Gaussian its density, advantages loops over t
 autograd's of these.
 """
 
+import copy
 import itertools
 import math
+import pickle
 import tracemalloc
 
 import attrs
@@ -61,7 +63,7 @@ class Collected:
 
 def TRPO(P=None, rule="trust_region", **options):
     """Settings that are not TRPO's own are those of its rule; ones that the rule has not are left out."""
-    own = {a.name for a in attrs.fields(TrustRegionPolicyOptimization)}
+    own = {a.alias for a in attrs.fields(TrustRegionPolicyOptimization)}
     of_rule = {a.name for a in attrs.fields(NAMED_RULES[rule][0])}
     settings = {name: options.pop(name) for name in [*options] if name not in own}
     settings = {name: x for name, x in settings.items() if name in of_rule}
@@ -344,6 +346,16 @@ def test_tolerance_ends_the_iteration_and_holds():
     tight = conjugate_gradients(counted, g, 100, tolerance=1e-10)
     assert np.linalg.norm(F @ tight - g) <= 1e-9 * np.linalg.norm(g)
     assert few < len(products) - few <= 15
+
+
+def test_the_iteration_ends_where_the_equations_are_solved():
+    """k different eigenvalues take k products; no more are made of what is left, which is rounding."""
+    for k in (1, 2, 3):
+        F, products = np.diag(np.arange(12) % k + 1.0), []
+        g = np.random.default_rng(k).normal(size=12)
+        x = conjugate_gradients(lambda v: products.append(v) or F @ v, g, 12)  # noqa: B023
+        np.testing.assert_allclose(x, g / np.diag(F), rtol=1e-9)
+        assert len(products) == k
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -972,3 +984,86 @@ def test_a_bound_given_beside_a_rule_of_another_is_refused_even_if_it_is_the_usu
     for δ in (0.01, 0.03):
         with pytest.raises(ValueError, match=rf"δ = {δ}.*left out, or the rule's ε = 0.02"):
             TrustRegionPolicyOptimization(P, 20, CRITIC, rule=rule, δ=δ)
+
+
+def a_gated_step(rule, V, *, gate, δ=0.05, targets=None):
+    """A step on a batch of single steps without discount, so that the targets are the rewards; V are the critic's."""
+    rng = np.random.default_rng(11)
+    m, π = 60, NeuralPolicy((3, 4), Categorical(3))
+    r = rng.normal(size=m) if targets is None else targets
+    s, a = rng.normal(size=(m, 1, 3)), rng.integers(0, 3, (m, 1))
+    τs = Trajectories(s, a, r[:, None], np.ones((m, 1), bool), s[:, 0], np.ones(m, bool))
+
+    class Knows:
+        """A critic that has V in the states of the batch."""
+
+        def init(self, rng):
+            return np.zeros(1)
+
+        def predict(self, φ, states):
+            return V(r) if len(states) == m else np.zeros(len(states))
+
+        def fit(self, φ, states, targets, rng):
+            return φ
+
+    M = TrustRegionPolicyOptimization(Collected(0.0), m, Knows(), δ, rule=rule, gate=gate)
+    return step(M, π, π.init(3, last=1.0), np.zeros(1), rng=0, τs=τs)
+
+
+@pytest.mark.parametrize("rule", ["trust_region", "natural", "restricted"])
+@pytest.mark.parametrize(
+    ("V", "share"),
+    [
+        (lambda r: r, 1.0),  # all explained
+        (lambda r: 0.6 * r, 1 - 0.4**2),
+        (lambda r: 0.1 * r + 7, 1 - 0.9**2),
+        (lambda r: 0.02 * r, 0.1),  # explained .0396, less than the gate
+        (lambda r: -r, 0.1),  # worse than nothing
+        (np.zeros_like, 0.1),
+    ],
+)
+def test_gate_bounds_the_step_by_what_the_critic_explained(rule, V, share):
+    gated, plain = a_gated_step(rule, V, gate=0.1), a_gated_step(rule, V, gate=None, δ=0.05 * share)
+    np.testing.assert_allclose(gated.θ, plain.θ, rtol=1e-9)
+    assert gated.rule.ε == pytest.approx(0.05 * share)
+
+
+def test_gate_of_constant_targets_is_the_least_share():
+    for V in (np.zeros_like, lambda r: r):
+        taken = a_gated_step("natural", V, gate=0.2, targets=np.full(60, 3.0))
+        assert math.isnan(taken.info["explained_variance"])
+        assert taken.rule.ε == pytest.approx(0.2 * 0.05)
+
+
+@pytest.mark.parametrize("rule", ["penalized", "clamped", "gradient"])
+def test_gate_leaves_rules_without_a_bound_as_they_are(rule):
+    found = [a_gated_step(rule, np.zeros_like, gate=gate).θ for gate in (None, 0.01)]
+    np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("gate", [0.0, -1, 1.5, math.nan, True, "x"])
+def test_gate_that_is_no_share_is_refused(gate):
+    with pytest.raises(ValueError, match="gate = "):
+        TrustRegionPolicyOptimization(Collected(), 10, CRITIC, gate=gate)
+
+
+def test_a_rule_replaced_by_attrs_evolve_brings_its_own_bound():
+    P, wide = Collected(), TrustRegionUpdate.rule(0.5, 0.8)
+    for M in (TRPO(P), TRPO(P, rule="clamped"), TrustRegionPolicyOptimization(P, 20, CRITIC, rule=wide)):
+        evolved = attrs.evolve(M, rule=RestrictedPolicyUpdate.rule(0.02))
+        assert evolved.δ == evolved.update_rule.ε == 0.02
+        assert attrs.evolve(evolved, n=7).δ == 0.02
+        assert attrs.evolve(evolved, rule="natural").update_rule.ε == 0.01
+    asked = attrs.evolve(TrustRegionPolicyOptimization(P, 20, CRITIC, δ=0.03), rule="natural")
+    assert asked.δ == asked.update_rule.ε == 0.03  # a bound that was asked for stays, and stays in the way
+    with pytest.raises(ValueError, match=r"δ = 0.03.*left out, or the rule's ε = 0.5"):
+        attrs.evolve(asked, rule=wide)
+    assert attrs.evolve(asked, rule=wide, **{"δ": None}).δ == 0.5
+
+
+def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
+    P = Collected()
+    made = TrustRegionPolicyOptimization(P, 20, CRITIC, 0.03), TrustRegionPolicyOptimization(P, 20, CRITIC, delta=0.03)
+    for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
+        assert M.δ == 0.03
+        assert "δ=0.03" in repr(M)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, brief, count, optional, positive
+from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.evaluation import (
@@ -33,12 +35,15 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
 )
 from decision_making.speed import largest
 from decision_making.structs import struct
-from decision_making.verbs import solve, sweeps
+from decision_making.verbs import load_all, solve, sweeps
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 TIE = 1e-12  # Q values closer than this, relative to the largest, are equally good
+
+
+X = TypeVar("X")
 
 
 @struct
@@ -122,9 +127,9 @@ def _in_each_part(part: Array, U: Array, U_old: Array, size: Array) -> tuple[Arr
     return rises[part], TIE * largest_in_part(part, size)
 
 
-@sweeps.register
-def utilities_of_value_iteration(M: ValueIteration, P: Enumerable) -> Iterator[Array]:
-    """U = 0, and U after each sweep."""
+@singledispatch
+def sweeps_of_problem(P: Enumerable, M: ValueIteration) -> Iterator[Any]:
+    """`sweeps(M, P)`, dispatched on the problem: here U = 0, and U after each sweep."""
     T, R = tables(P)
     U = np.zeros(len(R))
     yield U
@@ -133,6 +138,19 @@ def utilities_of_value_iteration(M: ValueIteration, P: Enumerable) -> Iterator[A
         yield U
         if M.δ is not None and abs(U - U_old).max() < M.δ:
             return
+
+
+@sweeps.register
+def sweeps_of_value_iteration(M: ValueIteration, P: Enumerable) -> Iterator[Any]:
+    """What value iteration approximates in problems of this kind."""
+    return sweeps_of_problem(_with_its_methods(P), M)
+
+
+def _with_its_methods(P: Any) -> Any:
+    """P itself, after what a later part of the book knows of its kind was loaded."""
+    if isinstance(P, POMDP):
+        load_all()
+    return P
 
 
 @sweeps.register
@@ -177,15 +195,27 @@ def solve_by_policy_iteration(M: PolicyIteration, P: Enumerable | None = None) -
 
 
 @solve.register
-def solve_by_value_iteration(
-    M: ValueIteration | GaussSeidelValueIteration, P: Enumerable | None = None
-) -> ValueFunctionPolicy:
+def solve_by_value_iteration(M: ValueIteration, P: Enumerable | None = None) -> Any:
+    """The policy that is greedy with respect to the last utilities, or what suits problems of another kind."""
+    return solve_problem(_with_its_methods(P), M)
+
+
+@singledispatch
+def solve_problem(P: Enumerable, M: ValueIteration) -> Any:
+    """`solve(M, P)`, dispatched on the problem: here the policy greedy with respect to the last utilities."""
+    return greedy_at_the_end(M, P)
+
+
+@solve.register
+def solve_by_gauss_seidel(M: GaussSeidelValueIteration, P: Enumerable | None = None) -> ValueFunctionPolicy:
     """The policy that is greedy with respect to the last utilities."""
+    return greedy_at_the_end(M, P)
+
+
+def greedy_at_the_end(M: ValueIteration | GaussSeidelValueIteration, P: object) -> ValueFunctionPolicy:
+    """The policy that is greedy with respect to the last utilities of the sweeps."""
     P = enumerable(P)
     return ValueFunctionPolicy(P, last(sweeps(M, P)))
-
-
-X = TypeVar("X")
 
 
 def last(iterator: Iterator[X]) -> X:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, all_finite, refuse
 from decision_making.mdp import SparseTable, Table, tabular_arrays
+from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, State, offers
 
 if TYPE_CHECKING:
@@ -40,7 +41,9 @@ def tables(P: Enumerable) -> tuple[Array | csr_array, Array]:
 
 
 def enumerable(P: object) -> Enumerable:
-    """P itself. Raises TypeError unless it has lists S and A and functions T and R."""
+    """P itself. Raises TypeError unless it has lists S and A and functions T and R, and its states are seen."""
+    if isinstance(P, POMDP):
+        raise TypeError(f"P = {P!r}: its states are hidden; P.mdp is the problem in which they are seen")
     if not offers(P, Enumerable):
         refuse(None, "P", P, "a problem with lists S and A and functions T and R", TypeError)
     return P

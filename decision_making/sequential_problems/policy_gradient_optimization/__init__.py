@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from decision_making.checks import Array, parameters
+from decision_making.checks import Array
 from decision_making.policies import Policy
 from decision_making.sequential_problems.policy_gradient_optimization.evidence import evidence
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain
@@ -25,7 +25,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.local_mode
     Status,
     WithGradient,
 )
-from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_update
+from decision_making.sequential_problems.policy_gradient_optimization.natural_step import natural_along, natural_update
 from decision_making.sequential_problems.policy_gradient_optimization.rules import (
     ClampedSurrogateUpdate,
     NaturalPolicyUpdate,
@@ -47,6 +47,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.steps impo
     stepped,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate, SurrogateWith
+from decision_making.simulation import policy_parameters
 from decision_making.trajectories import Trajectories, check_trajectories
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "followed",
     "landed",
     "linesearch",
+    "natural_along",
     "natural_update",
     "restricted_update",
     "scale_gradient",
@@ -92,7 +94,7 @@ def surrogate_objective(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Traje
     Units of the return. Not finite where a ratio overflows. Raises TypeError or ValueError for a θ, θ_new or τs that is
     not as it should be.
     """
-    return _surrogate(M, π, θ, τs).objective(parameters(θ_new, π.n, "θ_new"))
+    return _surrogate(M, π, θ, τs).objective(policy_parameters(π, θ_new, "θ_new"))
 
 
 def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> float:
@@ -100,7 +102,7 @@ def surrogate_constraint(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Traj
 
     Arguments and errors are those of `surrogate_objective`.
     """
-    return _surrogate(M, π, θ, τs).constraint(parameters(θ_new, π.n, "θ_new"))
+    return _surrogate(M, π, θ, τs).constraint(policy_parameters(π, θ_new, "θ_new"))
 
 
 def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajectories) -> Array:
@@ -109,10 +111,10 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
     A step with G_k > 0 and w_k > 1 + M.ε, or G_k < 0 and w_k < 1 - M.ε, contributes 0; one exactly on the edge counts.
     Arguments and errors are those of `surrogate_objective`.
     """
-    return _surrogate(M, π, θ, τs).clamped_gradient(parameters(θ_new, π.n, "θ_new"), M.ε)
+    return _surrogate(M, π, θ, τs).clamped_gradient(policy_parameters(π, θ_new, "θ_new"), M.ε)
 
 
 def _surrogate(M: Any, π: Policy, θ: Any, τs: Any) -> Surrogate:
     """The surrogates of τs around θ, both checked."""
     check_trajectories(τs)
-    return Surrogate(π, parameters(θ, π.n), τs, M.P.γ, M.over_steps)
+    return Surrogate(π, policy_parameters(π, θ), τs, M.P.γ, M.over_steps)

@@ -29,7 +29,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.natural_st
 from decision_making.sequential_problems.policy_gradient_optimization.rules import PolicyGradientUpdate, Rule
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, check_critic, followed
 from decision_making.sequential_problems.policy_gradient_optimization.surrogate import Surrogate
-from decision_making.simulation import SimulatedAgain
+from decision_making.simulation import SimulatedAgain, policy_parameters
 from decision_making.speed import columns
 from decision_making.trajectories import Trajectories, returns
 from decision_making.verbs import gradient, step, update
@@ -70,7 +70,7 @@ def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: RNG, τs: An
         θ = parameters(θ)
         return GradientOnly(θ, parameters(grad_U(θ.copy()), len(θ), name="grad_U(θ)"))
     if isinstance(grad_U, FiniteDifferenceGradient | RegressionGradient):
-        θ = parameters(θ, π.n)
+        θ = policy_parameters(π, θ)
         return GradientOnly(θ, gradient(grad_U, π, θ, rng=rng, τs=τs))
     θ, τs = recorded(grad_U, π, θ, rng, τs)
     return WithGradient(Surrogate(π, θ, τs, grad_U.P.γ), gradient(grad_U, π, θ, τs=τs))
@@ -79,7 +79,7 @@ def _evidence_of_estimator(grad_U: Any, π: Policy, θ: Array, rng: RNG, τs: An
 def _evidence_simulated_again(M: Any, π: Policy, θ: Array, τs: SimulatedAgain) -> LocalModel:
     """The local model of trajectories that are not stored; ValueError if they are of another policy or θ."""
     check_evidence(M)
-    θ = parameters(θ, π.n)
+    θ = policy_parameters(π, θ)
     if τs.π is not π or not np.array_equal(τs.θ, θ):
         raise ValueError("τs: SimulatedAgain has another policy or θ than the update it is given to: must be the same")
     return SurrogateSimulatedAgain(π, θ, τs, M.P.γ, M.over_steps)
@@ -136,9 +136,20 @@ class SurrogateSimulatedAgain(LocalModel):
         return float(objective), float(constraint)
 
     @cached_property
+    def _at_θ(self) -> tuple[float, float]:
+        """Objective at θ and its floating-point error, from a single simulation of the trajectories."""
+        objective, rounding = np.sum([(part.objective_at_θ, part.rounding) for part in self.parts()], axis=0)
+        return float(objective), float(rounding)
+
+    @property
     def objective_at_θ(self) -> float:
-        """The surrogate objective at θ, from a single simulation of the trajectories."""
-        return float(sum(part.objective_at_θ for part in self.parts()))
+        """The surrogate objective at θ."""
+        return self._at_θ[0]
+
+    @property
+    def rounding(self) -> float:
+        """The floating-point error of the surrogate objective."""
+        return self._at_θ[1]
 
     def objective_gradient(self, θ_new: Array) -> Array:
         """∇ of the objective, (n,)."""

@@ -34,14 +34,14 @@ def searched(M: Any, here: LocalModel, θ_new: Array) -> Step:
 def first_accepted(M: Any, here: LocalModel, θ_new: Array) -> tuple[Point | None, int | None]:
     """The first point θ + αʲ (θ_new - θ), j = 0..M.max_backtracks, that is feasible and better than θ; and its j.
 
-    Feasible: constraint <= M.ε. Better: a finite objective above that of θ. A NaN fulfils neither, so it is never
-    accepted. Returns None and None if there is no such point.
+    Feasible: constraint <= M.ε. Better: a finite objective above that of θ, by more than its floating-point error. A
+    NaN fulfils neither, so it is never accepted. Returns None and None if there is no such point.
     """
     θ = here.θ
     for j in range(M.max_backtracks + 1):
         with np.errstate(over="ignore", invalid="ignore"):
             point = here.at((θ + M.α**j * (θ_new - θ)).astype(θ.dtype))
-        if point.constraint <= M.ε and here.start.objective < point.objective < math.inf:
+        if point.constraint <= M.ε and here.start.objective + here.rounding < point.objective < math.inf:
             return point, j
     return None, None
 

@@ -92,6 +92,11 @@ class LocalModel:
         return self.objective_gradient(self.θ)
 
     @property
+    def rounding(self) -> float:
+        """The floating-point error of objective and gradient: an improvement or a gradient no larger is none."""
+        return 0.0
+
+    @property
     def start(self) -> Point:
         """The point θ itself."""
         return Start(self, self.θ)
@@ -241,6 +246,11 @@ class WithGradient(LocalModel):
     def natural(self, M: Any) -> Array:
         """The natural step of the model, (n,)."""
         return self.model.natural(M)
+
+    @property
+    def rounding(self) -> float:
+        """The floating-point error of the model."""
+        return self.model.rounding
 
     @property
     def start(self) -> Point:

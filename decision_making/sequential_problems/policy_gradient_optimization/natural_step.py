@@ -57,6 +57,30 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
         return (θ + math.sqrt(2 * ε * R.size) / length * u).astype(θ.dtype)
 
 
+def natural_along(θ: Array, G: Array, g: Array, ε: float, damping: float = 0.0, least: float = 0.0) -> Array:
+    """θ + u √(2ε / gᵀu) with u = (F + cI)⁺ g and F = GᵀG / m, for a gradient g (n,) that is not made of the rows of G.
+
+    G (m, n) are scores, c is the damping. The method: where X (N, n) are G and the rows √(cm) I, scaled so that
+    XᵀX / N = F + cI, and y (N,) is the least in norm with Xᵀy / N = g, the step is `natural_update(θ, X, y, ε)`. A part
+    of g outside the range of F + cI is dropped.
+    Returns θ where there are no rows, and where √(gᵀu / N) is no more than `least`, the floating-point error of g:
+    ‖y‖² = N gᵀu. What overflows is not finite.
+    """
+    m, scale = len(G), float(np.max(abs(g)))
+    if not (math.isfinite(scale) and all_finite(G)):
+        return np.full_like(θ, np.nan)
+    if not m or scale == 0:
+        return θ
+    X = np.vstack([G, np.sqrt(damping * m) * np.eye(len(θ), dtype=G.dtype)]) if damping else G
+    with np.errstate(over="ignore"):
+        X = X * np.sqrt(len(X) / m, dtype=X.dtype)
+    if not all_finite(X):
+        return np.full_like(θ, np.nan)
+    cutoff = _cutoff(len(X), len(θ), X.dtype == np.float32)
+    y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * (g / np.float64(scale)), rcond=cutoff)[0]  # in units of scale
+    return natural_update(θ, X, y, ε) if scale * float(np.linalg.norm(y)) > len(X) * least else θ
+
+
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:
     """The minimum-norm u that minimises ‖G u - R‖² + c² ‖u‖², and the length ‖(G u, c u)‖.
 

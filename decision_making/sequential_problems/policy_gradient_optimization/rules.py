@@ -16,6 +16,7 @@ from attrs import field
 
 from decision_making.checks import (
     Array,
+    Named,
     all_finite,
     count,
     count_or_zero,
@@ -100,8 +101,8 @@ class RestrictedPolicyUpdate(Sampled, Rule):
 class NaturalPolicyUpdate(Sampled, Rule):
     """θ + u √(2ε / ∇Uᵀu), u = F⁺∇U, with the Fisher matrix of the trajectories (algorithm 12.4, equation 12.12).
 
-    `direction="surrogate"` takes the gradient of the surrogate objective and the Hessian of the surrogate constraint
-    instead: rewards-to-go of single steps and their Fisher matrix, averaged or summed over the steps.
+    `direction="surrogate"` takes the gradient of the surrogate objective and the Fisher matrix of single steps instead,
+    averaged or summed over the steps as the surrogates are: an estimate of the Hessian of the surrogate constraint.
     """
 
     ε: float = field(validator=positive)  # bound on the KL divergence to second order, in nats
@@ -176,7 +177,7 @@ def policy_gradient_step(M: PolicyGradientUpdate, here: LocalModel) -> Step:
 @follow.register
 def restricted_policy_step(M: RestrictedPolicyUpdate, here: LocalModel) -> Step:
     """Along the gradient as far as ½ ‖θ_new - θ‖² = ε."""
-    return stepped(M, here, restricted_update(here.θ, here.gradient(), M.ε))
+    return stepped(M, here, restricted_update(here.θ, here.gradient(), M.ε, here.rounding))
 
 
 @follow.register
@@ -234,18 +235,14 @@ def clip_gradient(g: Array, a: float, b: float) -> Array:
     >>> clip_gradient(np.array([3.0, -0.5]), -1.0, 1.0)
     array([ 1. , -0.5])
     """
-    interval(None, _CLIP, (a, b))
+    interval(None, Named("(a, b)"), (a, b))
     return np.clip(parameters(g, name="g"), a, b)
 
 
-class _CLIP:
-    name = "(a, b)"
-
-
-def restricted_update(θ: Array, u: Array, ε: float) -> Array:
-    """θ + √(2ε) u / ‖u‖, (n,), for a direction u (n,) (equation 12.6); θ itself where u is zero."""
+def restricted_update(θ: Array, u: Array, ε: float, least: float = 0.0) -> Array:
+    """θ + √(2ε) u / ‖u‖, (n,), for a direction u (n,) (equation 12.6); θ itself where ‖u‖ is no more than `least`."""
     direction, length = _direction(u)
-    if length == 0:
+    if length <= least:
         return θ
     with np.errstate(over="ignore", invalid="ignore"):
         return (θ + math.sqrt(2 * ε) * direction).astype(θ.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field, frozen
 
-from decision_making.checks import Array
+from decision_making.checks import Array, rounding
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.sequential_problems.policy_gradient_estimation import likelihood_ratio_gradient
@@ -49,9 +49,10 @@ class Surrogate(LocalModel):
 
         "trajectory": scores and returns of whole trajectories. "surrogate": with p_k the share of step k in the
         surrogates (their mean over steps and trajectories) times γ^(k-1), rows with the moments Σ p_k g_k L_k, the
-        gradient of the surrogate objective, and Σ p_k g_k g_kᵀ, an estimate of the Hessian of the constraint
-        (`Policy.step_rows`). With over_steps = "mean" it is a biased one where actions decide how long a trajectory is:
-        its share of the steps then depends on the action, which the Hessian does not know.
+        gradient of the surrogate objective, and Σ p_k g_k g_kᵀ (`Policy.step_rows`): the natural direction is the u
+        that fits L_k by g_kᵀu with weights p_k. That matrix estimates the Hessian of the constraint, but with
+        over_steps = "mean" where actions decide how long a trajectory is: the share of a step then depends on its
+        action, which the Hessian does not know. `exact.step` takes the expectation of the same matrix.
         """
         if direction == "trajectory":
             return self.π.scores(self.θ, self.τs), returns(self.τs, self.γ)
@@ -90,6 +91,13 @@ class Surrogate(LocalModel):
     def objective_at_θ(self) -> float:
         """Σ share G, since every ratio is 1; NaN if a log-likelihood is not finite."""
         return self.mean(lambda i: 1 + (self.logp[i] - self.logp[i]))
+
+    @cached_property
+    def rounding(self) -> float:
+        """The floating-point error of Σ share w G, from Σ share |G|: w has θ's precision, errors may add up."""
+        with np.errstate(over="ignore"):
+            size = float(sum(np.sum(abs(self.G[i]) * self.share[i]) for i in self._blocks()))
+        return rounding(size, dtype=self.θ.dtype)
 
     def mean(self, w: Callable[[slice], Array]) -> float:
         """Σ share w G, where w(i) gives the ratios of the trajectories in the block i; not finite on overflow."""

@@ -123,14 +123,19 @@ class GaussianSearchDistribution:
         z = default_rng(rng).standard_normal((m, len(self.μ)))
         return (self.μ + (z * self._root if self.Σ.ndim == 1 else z @ self._root.T)).astype(self.μ.dtype)
 
-    def fit(self, θs: ArrayLike) -> GaussianSearchDistribution:
-        """The Gaussian of maximum likelihood for the rows of θs (k, n), k >= 1: covariance divided by k, not k - 1."""
+    def fit(self, θs: ArrayLike, weights: ArrayLike | None = None) -> GaussianSearchDistribution:
+        """The Gaussian of maximum likelihood for the rows of θs (k, n), k >= 1: covariance divided by k, not k - 1.
+
+        Rows count as their weights (k,) say, all the same without. Raises ValueError for a weight that is negative or
+        not finite, and where all are 0.
+        """
         θs = population(θs, "θs")
-        μ = θs.mean(axis=0, dtype=np.float64)
+        w = np.full(len(θs), 1 / len(θs)) if weights is None else _shares(weights, len(θs))
+        μ = w @ θs.astype(np.float64)
         if self.Σ.ndim == 1:
-            Σ = np.square(θs - μ).mean(axis=0) + self.added_variance
+            Σ = w @ np.square(θs - μ) + self.added_variance
         else:
-            Σ = (θs - μ).T @ (θs - μ) / len(θs) + self.added_variance * np.eye(len(μ))
+            Σ = ((θs - μ).T * w) @ (θs - μ) + self.added_variance * np.eye(len(μ))
         return evolve(self, μ=μ.astype(self.μ.dtype), Σ=Σ)
 
     def mode(self) -> Array:
@@ -182,6 +187,17 @@ class GaussianSearchDistribution:
         if n > 4:
             return f"GaussianSearchDistribution(μ ({n},), Σ {self.Σ.shape})"
         return f"GaussianSearchDistribution(μ={self.μ.round(6).tolist()}, Σ={self.Σ.round(6).tolist()})"
+
+
+def _shares(weights: ArrayLike, k: int) -> Array:
+    """Weights (k,) divided by their sum."""
+    w = numbers(weights, "weights")
+    if w.shape != (k,):
+        raise ValueError(f"weights has shape {w.shape}: must be ({k},), one for each row of θs")
+    if not (np.isfinite(w).all() and (w >= 0).all() and w.max() > 0):
+        raise ValueError("weights: must be finite, not negative, and not all 0")
+    w /= w.max()  # so that their sum does not overflow
+    return w / w.sum()
 
 
 def _mean_and_factor(ψ: ArrayLike) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from decision_making.training.intervals import mean_interval, t_interval
+from decision_making.intervals import mean_interval, t_interval
 
 SAMPLES = 2000
 

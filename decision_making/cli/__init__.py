@@ -1,0 +1,32 @@
+"""The command line, `decision-making`: chapters of the book, runs, and pictures of them. Needs the extra "cli"."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import decision_making
+from decision_making.cli import chapters, listing, looking, training
+from decision_making.cli.messages import debugging
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback(invoke_without_command=True)
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Algorithms for Decision Making, in Python. Example: decision-making chapter 12"""
+    debugging(debug)
+    if version:
+        print(decision_making.__version__)
+        raise typer.Exit
+
+
+for command in (
+    *(chapters.chapter, training.train, training.sweep, training.resume),
+    *(looking.evaluate, looking.plot, looking.export, listing.problems, listing.settings, listing.check),
+):
+    app.command()(command)

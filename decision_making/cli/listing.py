@@ -1,0 +1,78 @@
+"""The commands that list: `problems`, `settings`, `check`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from decision_making.cli.messages import one_line_errors, say
+from decision_making.cli.options import Imports, whole_number
+from decision_making.problems import check as check_environment, register_environments
+from decision_making.training.book_problems import PROBLEMS, gymnasium_id
+from decision_making.training.configuration import Configuration
+from decision_making.training.parts import check_imports
+from decision_making.training.presets import PRESETS
+from decision_making.training.settings import COMMON, UPDATES, lines
+
+
+def problems() -> None:
+    """List the book's problems. Example: decision-making problems"""
+    table = Table(box=None, pad_edge=False)
+    for name in ("problem", "state", "action", "horizon", "chapter"):
+        table.add_column(name, no_wrap=name == "problem")
+    for name, p in PROBLEMS.items():
+        table.add_row(name, p.state, p.action, p.horizon, p.chapter)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    console.print(f"\nEach is a gymnasium environment too, as in decision_making/{name}-v0.", highlight=False)
+
+
+def settings(
+    env: Annotated[
+        str | None, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")
+    ] = None,
+    update: Annotated[str, typer.Option(help=f"One of {', '.join(UPDATES)}.")] = COMMON["update"].default,
+    preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = None,
+) -> None:
+    """List every setting of a run, with its default. Example: decision-making settings CartPole-v1
+
+    Each can be given as in --set gamma=0.95, or in a TOML file for --config.
+    """
+    with one_line_errors():
+        c = Configuration({"env": env or "CartPole-v1", "update": update, "preset": preset})
+    table = Table(box=None, pad_edge=False)
+    for name in ("setting", "default" if preset is None else preset, "allowed", "meaning"):
+        table.add_column(name, no_wrap=name == "setting", overflow="fold")
+    for line in lines(c["env"], update, preset):
+        table.add_row(*line)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    console.print(table)
+    if preset is not None:
+        console.print(f"\n{preset}: {PRESETS[preset].note}")
+    elif env is None:
+        console.print("\nThese are of gymnasium environments. Presets, for --preset:")
+        for name, found in PRESETS.items():
+            console.print(f"  {name}: {found.note}")
+
+
+def check(
+    env: Annotated[str, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")],
+    steps: Annotated[
+        int, typer.Option(parser=whole_number, metavar="NUMBER", help="Environment steps that are played.")
+    ] = 1000,
+    allow_imports: Imports = False,
+) -> None:
+    """Say what the library makes of an environment. Example: decision-making check Pendulum-v1
+
+    Its observations, actions, episodes and rewards under an untrained policy, and what may go wrong (lines with !).
+    """
+    with one_line_errors():
+        Configuration({"env": env})
+        check_imports(env, allow_imports)
+        register_environments()
+        for line in str(check_environment(gymnasium_id(env), steps=steps)).splitlines():
+            say(line)

@@ -1,0 +1,63 @@
+"""What the command line says: one line, on standard output or, for an error, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn, TextIO
+
+import typer
+
+from decision_making.checks import printable
+
+# the extra that a package which is not there comes with, if it is not "plot"
+EXTRAS = {
+    **{"joblib": "parallel", "dask": "distributed", "distributed": "distributed", "PIL": "render", "pygame": "render"},
+    **{"tensorboardX": "tensorboard", "onnx": "onnx", "onnxruntime": "onnx"},
+}
+_state = {"debug": False}
+
+
+def debugging(on: bool | None = None) -> bool:
+    """Whether tracebacks are shown; with an argument it is set."""
+    if on is not None:
+        _state["debug"] = on
+    return _state["debug"]
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Say what goes wrong in one line on standard error, with exit status 1; with --debug, show the traceback."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _show_traceback()
+        extra = EXTRAS.get(error.name or "", "plot")
+        fail(f"{error.name} is not installed: pip install 'decision-making[cli,{extra}]', or the package it comes with")
+    except Exception as error:
+        if isinstance(error, typer.Exit):
+            raise
+        _show_traceback()
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        fail(" ".join(said.split()) or type(error).__name__)
+
+
+def _show_traceback() -> None:
+    """With --debug, the traceback of the error at hand, and exit status 1."""
+    if debugging():
+        for line in traceback.format_exc().splitlines():
+            say(line, sys.stderr)
+        raise typer.Exit(1)
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """One clear line on standard error, and the exit status."""
+    say(f"decision-making: {message}", sys.stderr)
+    raise typer.Exit(status)
+
+
+def say(text: object, to: TextIO | None = None) -> None:
+    """A line on standard output, or to `to`; names in it may be a stranger's, and a terminal does what they say."""
+    print(printable(str(text)), file=to)

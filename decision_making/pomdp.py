@@ -1,0 +1,264 @@
+"""Partially observable Markov decision processes (algorithm 19.1): the model, and what follows an action and a belief.
+
+The observation space is called Ω, as Python reads the book's script O as the letter O, which is the observation
+function. A belief is a vector of probabilities over the states in the order of P.S, (S,), or a batch of them, (B, S).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+from attrs import field
+from numpy.typing import ArrayLike
+
+from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional
+from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
+from decision_making.problem import RNG
+from decision_making.sampling import (
+    ROW_SUM_TOLERANCE,
+    GuideTable,
+    cumulative,
+    default_rng,
+    indices,
+    inverse_transform,
+    is_vector,
+    start_distribution,
+)
+from decision_making.structs import struct
+from decision_making.trajectories import Trajectories
+from decision_making.verbs import lookahead
+
+Belief: TypeAlias = ArrayLike
+"""b: probabilities of the states (S,), or a batch of beliefs (B, S)."""
+
+BeliefUtility: TypeAlias = Callable[[Array], Array]
+"""U(b): the utilities (B,) of a batch of beliefs (B, S)."""
+
+
+@struct(repr=False)
+class POMDP:
+    """A partially observable Markov decision process (algorithm 19.1). Build tabular ones with `POMDP.from_arrays`.
+
+    After action a in state s the state is s_next with probability T(s, a, s_next), and then o is observed with
+    probability O(a, s_next, o): the observation is of the state that was reached.
+
+    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1], a function cannot be called, or b is no
+    start distribution.
+    """
+
+    γ: float = field(validator=discount)  # discount factor
+    S: Any  # states, in the order of the arrays
+    A: Any  # actions, likewise
+    Ω: Any  # observations, likewise
+    T: Any = field(validator=optional(function))  # T(s, a, s_next) -> transition probability
+    R: Any = field(validator=optional(function))  # R(s, a) -> expected reward
+    O: Any = field(validator=optional(function))  # O(a, s_next, o) -> probability of the observation
+    TRO: Any = field(validator=optional(function))  # TRO(s, a, rng) -> (s_next, r, o), on whole batches
+    b: Any = field(default=None, kw_only=True, validator=optional(start_distribution))  # belief to begin with
+    names: Mapping[str, Sequence[str]] | None = field(
+        default=None, kw_only=True
+    )  # what states, actions and observations are called: {"S": ..., "A": ..., "Ω": ...}
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.S)} states, {len(self.A)} actions, {len(self.Ω)} observations"
+        return f"POMDP(γ={self.γ:g}, {sizes})"
+
+    @classmethod
+    def from_arrays(
+        cls,
+        T: Any,
+        R: Any,
+        O: ArrayLike,
+        γ: float,
+        *,
+        b: ArrayLike | None = None,
+        names: Mapping[str, Sequence[str]] | None = None,
+    ) -> POMDP:
+        """The tabular POMDP with T (S, A, S), expected rewards R (S, A) and O (A, S, Ω) = O(o | a, s_next).
+
+        States, actions and observations are the indices 0, 1, .... T may be a scipy.sparse matrix (S·A, S), row
+        s·A + a for action a in state s. b (S,) is the belief to begin with, where one is known.
+
+        Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T or O does not
+        sum to 1 (within 1e-8), a reward is not finite, or b is no distribution over the states.
+
+        >>> P = POMDP.from_arrays(T=[[[1.0, 0.0]], [[0.0, 1.0]]], R=[[0.0], [1.0]], O=[[[0.9, 0.1], [0.2, 0.8]]], γ=0.9)
+        >>> P, float(P.O(0, 1, 1))
+        (POMDP(γ=0.9, 2 states, 1 actions, 2 observations), 0.8)
+        """
+        mdp = MDP.from_arrays(T, R, γ)
+        check_every_action_available(mdp.R.array, "a POMDP")
+        table = Table(_observation_probabilities(O, *mdp.R.array.shape))
+        n_observations = table.array.shape[2]
+        if b is not None:
+            b = belief(b, len(mdp.S))
+            b.setflags(write=False)
+        sampler = ObservingSampler(
+            mdp.TR, GuideTable.from_dense(cumulative(table.array.reshape(-1, n_observations))), n_observations
+        )
+        return cls(γ, mdp.S, mdp.A, np.arange(n_observations), mdp.T, mdp.R, table, sampler, b=b, names=names)
+
+    @cached_property
+    def mdp(self) -> MDP:
+        """The same problem with its states observed."""
+        TRO = self.TRO
+        return MDP(self.γ, self.S, self.A, self.T, self.R, lambda s, a, rng: TRO(s, a, rng)[:2])
+
+    @cached_property
+    def transitions(self) -> list[Any]:
+        """T(s, a, s_next) of each action, A matrices (S, S), each an array or a scipy.sparse one."""
+        T, n = self.T, len(self.A)
+        if isinstance(T, SparseTable):
+            return [T.matrix[a::n] for a in range(n)]
+        return list(np.ascontiguousarray(T.array.transpose(1, 0, 2)))
+
+    def tabulated(self) -> POMDP:
+        """The problem as arrays: itself, or its functions T, R and O evaluated over the lists S, A and Ω.
+
+        Raises TypeError where a list or a function is missing.
+        """
+        if isinstance(self.T, Table | SparseTable) and isinstance(self.R, Table) and isinstance(self.O, Table):
+            return self
+        for name in ("S", "A", "Ω", "T", "R", "O"):
+            if getattr(self, name) is None:
+                raise TypeError(f"POMDP.{name} = None: lists S, A, Ω and functions T, R, O are needed here")
+        S, A, Ω = list(self.S), list(self.A), list(self.Ω)
+        return POMDP.from_arrays(
+            [[[self.T(s, a, x) for x in S] for a in A] for s in S],
+            [[self.R(s, a) for a in A] for s in S],
+            [[[self.O(a, x, o) for o in Ω] for x in S] for a in A],
+            self.γ,
+            b=self.b if self.b is not None and is_vector(self.b) else None,
+            names=self.names,
+        )
+
+
+@struct(repr=False)
+class ObservingSampler:
+    """TRO(s, a, rng) of a tabular POMDP: the sampler of its MDP, then one uniform number and a look-up for each o."""
+
+    TR: TabularSampler  # of next states and rewards
+    rows: GuideTable  # of the distributions O(a, s_next, ·), row a·S + s_next
+    n_observations: int  # number of observations
+
+    def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+        """Next states, rewards and observations of a batch of any shape."""
+        s_next, r = self.TR(s, a, rng)
+        i = np.asarray(a) * len(self.TR.R) + s_next
+        return s_next, r, self.rows(i, np.asarray(rng.random(i.shape))) - i * self.n_observations
+
+
+def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
+    """O as a checked array (A, S, Ω)."""
+    O = numbers(O, "O")
+    if O.ndim != 3 or O.shape[:2] != (n_actions, n_states) or not O.shape[2]:
+        raise ValueError(f"O has shape {O.shape}: must be (A, S, Ω) = ({n_actions}, {n_states}, ...), action first")
+    for bad, what in ((~np.isfinite(O) | (O < 0), "a probability"),):
+        if bad.any():
+            i = tuple(map(int, np.argwhere(bad)[0]))
+            raise ValueError(f"O{list(i)} = {O[i]}: must be {what}")
+    rows = O.sum(axis=2)
+    bad = np.argwhere(abs(rows - 1) > ROW_SUM_TOLERANCE)
+    if len(bad):
+        a, s = map(int, bad[0])
+        raise ValueError(f"O[{a}, {s}] sums to {rows[a, s]:.9g}: every row O[a, s_next] must sum to 1")
+    return O
+
+
+def belief(b: Belief, n_states: int) -> Array:
+    """b as a fresh float64 array (..., S) of probabilities. ValueError where it has another length or is none."""
+    b = numbers(b, "b")
+    if b.ndim == 0 or b.shape[-1] != n_states:
+        raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
+    good = np.isfinite(b).all(axis=-1) & (b >= 0).all(axis=-1) & (abs(b.sum(axis=-1) - 1) <= ROW_SUM_TOLERANCE)
+    if not good.all():
+        row = b if b.ndim == 1 else b[tuple(np.argwhere(~good)[0])]
+        raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1")
+    return b
+
+
+def joint(P: POMDP, b: Array, a: int) -> Array:
+    """Probability of each observation and next state after action a in the belief b (..., S): x (..., Ω, S).
+
+    x(o, s') = O(a, s', o) Σ_s T(s, a, s') b(s). Its sum over s' is p(o | b, a); divided by that it is the next belief.
+    """
+    return (b @ P.transitions[a])[..., None, :] * P.O.array[a].T
+
+
+def next_beliefs(P: POMDP, b: Array, a: int) -> tuple[Array, Array]:
+    """The belief after action a and each observation, (..., Ω, S), and its probability p(o | b, a), (..., Ω).
+
+    Where p is 0 the belief is a row of zeros, which weighs nothing in a sum over the observations.
+    """
+    x = joint(P, b, a)
+    p = x.sum(axis=-1)
+    return np.divide(x, p[..., None], out=np.zeros_like(x), where=p[..., None] > 0), p
+
+
+@lookahead.register
+def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
+    """`lookahead` from a state, with U(o, s_next) or an array (Ω, S); or from a belief, with a function U of beliefs.
+
+    From a state (algorithm 20.2): R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) U(o, s').
+    From a belief b, given in place of s (algorithm 20.5): Σ_s b(s) R(s, a) + γ Σ_o p(o | b, a) U(b'). U is called with
+    the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,).
+    """
+    P, x = P.tabulated(), np.asarray(s)
+    a = int(indices("a", a, len(P.A)))
+    if x.dtype.kind == "f" and x.ndim:
+        return _lookahead_from_beliefs(P, U, belief(x, len(P.S)), a)
+    u = np.array([[U(o, x) for x in P.S] for o in P.Ω]) if callable(U) else numbers(U, "U")
+    if u.shape != (len(P.Ω), len(P.S)):
+        raise ValueError(f"U has shape {u.shape}: must be (Ω, S) = {(len(P.Ω), len(P.S))}, or a function U(o, s_next)")
+    values = P.R.array[:, a] + P.γ * (P.transitions[a] @ (P.O.array[a] * u.T).sum(axis=1))
+    return values[indices("s", s, len(P.S))]
+
+
+def _lookahead_from_beliefs(P: POMDP, U: BeliefUtility, b: Array, a: int) -> Any:
+    function(None, Named("U"), U)
+    b_next, p = next_beliefs(P, b, a)
+    possible = p > 0
+    u = np.zeros(p.shape)
+    u[possible] = U(b_next[possible])
+    return (b @ P.R.array[:, a] + P.γ * (p * u).sum(axis=-1))[()]
+
+
+def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = None) -> Trajectories:
+    """m `Trajectories` of depth d of the POMDP P, with actions π(b) that know only the belief; `.o` are observations.
+
+    b (S,) is the belief to begin with; each start state is drawn from it. π takes a batch of beliefs (m, S) and gives
+    actions (m,), indices into P.A. After each step the beliefs are updated exactly (algorithm 19.2). Time and memory
+    are proportional to d·m·S.
+
+    Raises ValueError for d < 1 or m < 1, where b is no belief, and where an action is unknown; TypeError where π cannot
+    be called.
+    """
+    count(None, Named("d"), d)
+    count(None, Named("m"), m)
+    function(None, Named("π"), π)
+    rng, P = default_rng(rng), P.tabulated()
+    b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
+    S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
+    s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
+    for k in range(d):
+        a = np.broadcast_to(indices("π(b)", π(b), len(P.A)), (m,))
+        s_next, r, o = P.TRO(s, a, rng)
+        S[k], A[k], R[k], O[k] = s, a, r, o
+        b, s = filtered(P, b, a, o)[0], s_next
+    return Trajectories(S.T, A.T, R.T, s_end=s, o=O.T)
+
+
+def filtered(P: POMDP, b: Array, a: Array, o: Array) -> tuple[Array, Array]:
+    """The beliefs (B, S) after actions a (B,) and observations o (B,) in the beliefs b (B, S), and p(o | b, a), (B,).
+
+    Where p is 0 the row is zeros.
+    """
+    x = np.empty_like(b)
+    for action in np.unique(a):
+        rows = a == action
+        x[rows] = (b[rows] @ P.transitions[action]) * P.O.array[action][:, o[rows]].T
+    p = x.sum(axis=1)
+    return np.divide(x, p[:, None], out=x, where=p[:, None] > 0), p

@@ -1,0 +1,272 @@
+"""Normal beliefs over vectors: the Kalman filter, the extended and the unscented one (algorithms 19.3 to 19.5).
+
+Each is a prediction of the next state followed by a correction with the gain K = Σ_so S⁻¹, where Σ_so is the covariance
+of predicted state and observation and S that of the observation. They differ in how these moments are found.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+from attrs import evolve, field
+from autograd import elementwise_grad
+
+from decision_making.checks import Array, Field, all_finite, brief, function, is_number, numbers, optional, refuse
+from decision_making.structs import struct
+from decision_making.verbs import update
+
+SLACK = 1e-10  # a covariance may have eigenvalues this far below 0, relative to its trace
+
+Difference = Callable[[Array, Array], Array]
+"""difference(o, o_expected): the innovation, where o - o_expected is not it, as between two angles."""
+
+
+def _array(x: object) -> Array:
+    return numbers(x, "an array of a Gaussian model or belief")
+
+
+def _covariance(M: object, attribute: Field, Σ: Array) -> None:
+    """Attrs validator: symmetric and positive semidefinite, (..., n, n)."""
+    allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
+    if Σ.ndim < 2 or Σ.shape[-1] != Σ.shape[-2] or not all_finite(Σ):
+        refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
+    size = np.trace(Σ, axis1=-2, axis2=-1)[..., None]
+    skew = abs(Σ - np.swapaxes(Σ, -1, -2)).max(axis=(-2, -1), initial=0.0)
+    if (skew > SLACK * abs(size[..., 0])).any() or (np.linalg.eigvalsh(Σ) < -SLACK * abs(size)).any():
+        refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
+
+
+@struct
+class LinearGaussianModel:
+    """s' ~ N(Ts s + Ta a, Σs) and o ~ N(Os s', Σo): states (n,), actions (l,), observations (k,).
+
+    Raises ValueError, naming the field, for shapes that disagree, numbers that are not finite and a Σ that is no
+    covariance.
+    """
+
+    Ts: Array = field(converter=_array, repr=brief)  # multiplies the state in the dynamics (n, n)
+    Ta: Array = field(converter=_array, repr=brief)  # multiplies the action in the dynamics (n, l)
+    Os: Array = field(converter=_array, repr=brief)  # what is observed of the state (k, n)
+    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the dynamics' noise (n, n)
+    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the observation's (k, k)
+
+    def __attrs_post_init__(self) -> None:
+        n, k = len(self.Σs), len(self.Σo)
+        for name, shape in (("Ts", (n, n)), ("Ta", (n, *self.Ta.shape[1:2])), ("Os", (k, n))):
+            x = getattr(self, name)
+            if x.shape != shape or x.ndim != 2 or not all_finite(x):
+                refuse(self, name, f"an array {x.shape}", f"finite and {shape}, to go with Σs and Σo")
+
+
+@struct
+class GaussianModel:
+    """s' ~ N(fT(s, a), Σs) and o ~ N(fO(s'), Σo), with functions written in autograd.numpy for the extended filter.
+
+    fT takes states (..., n) and actions (..., l), fO states (..., n); both act on each row alone.
+    """
+
+    fT: Callable[[Array, Array], Array] = field(validator=function)  # fT(s, a) -> mean of the next state (..., n)
+    fO: Callable[[Array], Array] = field(validator=function)  # fO(s) -> mean of the observation (..., k)
+    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the dynamics' noise (n, n)
+    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the observation's (k, k)
+
+
+class HasNormalNoise(Protocol):
+    """A model with normal noise in its dynamics and its observations."""
+
+    @property
+    def Σs(self) -> Array:
+        """Covariance of the dynamics' noise (n, n)."""
+
+    @property
+    def Σo(self) -> Array:
+        """Covariance of the observation's noise (k, k)."""
+
+
+@struct
+class KalmanFilter:
+    """The belief N(μb, Σb) about the state of a `LinearGaussianModel`; the update is exact (algorithm 19.3).
+
+    `update(b, P, a, o)`: μp = Ts μb + Ta a, Σp = Ts Σb Tsᵀ + Σs; with K = Σp Osᵀ (Os Σp Osᵀ + Σo)⁻¹ the new belief
+    has the mean μp + K(o - Os μp) and the covariance (I - K Os) Σp, computed in Joseph's form, which stays symmetric
+    and positive semidefinite. A batch of beliefs has μb (B, n) and Σb (B, n, n), with actions (B, l) and observations
+    (B, k). Raises ValueError for arrays of other shapes and numbers that are not finite.
+    """
+
+    μb: Array = field(converter=_array, repr=brief)  # mean (..., n)
+    Σb: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance (..., n, n)
+    difference: Difference | None = field(
+        default=None, kw_only=True, validator=optional(function)
+    )  # (o, o_expected) -> innovation; None: o - o_expected
+
+    def __attrs_post_init__(self) -> None:
+        if self.Σb.shape != (*self.μb.shape, self.μb.shape[-1] if self.μb.ndim else 0) or not all_finite(self.μb):
+            refuse(self, "μb", f"an array {self.μb.shape}", f"finite, to go with Σb {self.Σb.shape}: (..., n)")
+
+
+@struct
+class ExtendedKalmanFilter(KalmanFilter):
+    """The belief N(μb, Σb) of a `GaussianModel`, whose functions are replaced by their tangents (algorithm 19.4).
+
+    fT is differentiated at μb, fO at the predicted mean, by autograd. Raises ValueError, naming it, for a derivative
+    that is not finite.
+    """
+
+
+def _lambda(M: Any, attribute: Field, λ: Any) -> None:
+    n = M.μb.shape[-1]
+    if not (is_number(λ) and n + λ > 0):
+        refuse(M, attribute.name, λ, f"a number > -n = {-n}")
+
+
+@struct
+class UnscentedKalmanFilter(KalmanFilter):
+    """The belief N(μb, Σb) of a `GaussianModel`, whose functions are asked at 2n + 1 points (algorithm 19.5).
+
+    λ spreads the points: for a normal distribution λ = 3 - n also makes the fourth moment along each axis right, in
+    one dimension λ = 2. A negative λ gives the centre a negative weight and may yield what is no covariance: an error.
+    """
+
+    λ: float = field(default=2.0, validator=_lambda)  # spread of the points, > -n
+
+
+@update.register
+def update_by_kalman_filter(b: KalmanFilter, P: LinearGaussianModel, a: Any, o: Any) -> KalmanFilter:
+    """The exact belief after action a and observation o."""
+    if not isinstance(P, LinearGaussianModel):
+        refuse(None, "P", P, "a LinearGaussianModel for a KalmanFilter", TypeError)
+    μp = b.μb @ P.Ts.T + vectors("a", a, P.Ta.shape[1]) @ P.Ta.T
+    Σp = P.Ts @ b.Σb @ P.Ts.T + P.Σs
+    return _corrected(b, P, μp, Σp, o, μp @ P.Os.T, P.Os)
+
+
+@update.register
+def update_by_extended_kalman_filter(b: ExtendedKalmanFilter, P: GaussianModel, a: Any, o: Any) -> ExtendedKalmanFilter:
+    """The belief after action a and observation o, with fT and fO linear around the means."""
+    _check_model(P)
+    a = vectors("a", a)
+    Ts = _jacobian("fT", lambda s: P.fT(s, a), b.μb)
+    μp, Σp = _values("fT", P.fT(b.μb, a)), Ts @ b.Σb @ np.swapaxes(Ts, -1, -2) + P.Σs
+    Os = _jacobian("fO", P.fO, μp)
+    return _corrected(b, P, μp, Σp, o, _values("fO", P.fO(μp)), Os)
+
+
+def _corrected(b: Any, P: HasNormalNoise, μp: Array, Σp: Array, o: Any, expected: Array, Os: Array) -> Any:
+    """The prediction N(μp, Σp) corrected by an observation that is linear in the state, with slope Os (..., k, n)."""
+    across = Σp @ np.swapaxes(Os, -1, -2)  # covariance of state and observation (..., n, k)
+    K = gain(across, Os @ across + P.Σo)
+    keep = np.eye(Σp.shape[-1]) - K @ Os
+    Σ = keep @ Σp @ np.swapaxes(keep, -1, -2) + K @ P.Σo @ np.swapaxes(K, -1, -2)
+    return evolve(b, μb=μp + _times(K, _innovation(b, o, expected)), Σb=(Σ + np.swapaxes(Σ, -1, -2)) / 2)
+
+
+def gain(across: Array, S: Array) -> Array:
+    """K = Σ_so S⁻¹ (..., n, k); where S is singular, by its pseudo-inverse: nothing is learnt from what is certain."""
+    try:
+        np.linalg.cholesky(S - SLACK * np.trace(S, axis1=-2, axis2=-1)[..., None, None] * np.eye(S.shape[-1]))
+    except np.linalg.LinAlgError:
+        return across @ np.linalg.pinv(S, rcond=SLACK, hermitian=True)
+    return np.swapaxes(np.linalg.solve(S, np.swapaxes(across, -1, -2)), -1, -2)
+
+
+def unscented_transform(
+    μ: Array, Σ: Array, f: Callable[[Array], Array], λ: float
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Mean and covariance of f(x), x ~ N(μ, Σ), from 2n + 1 points: (μ', Σ', points, f(points), weights).
+
+    The points (..., 2n + 1, n) are μ and then μ ± the columns of L, with L Lᵀ = (n + λ)Σ; the weights (2n + 1,) are
+    λ/(n + λ) and 1/(2(n + λ)). f takes them as a batch. Exact where f is affine; the mean also where it is quadratic.
+
+    Raises ValueError for λ <= -n.
+    """
+    n = μ.shape[-1]
+    if not (is_number(λ) and n + λ > 0):
+        refuse(None, "λ", λ, f"a number > -n = {-n}")
+    L = np.swapaxes(factor((n + λ) * Σ), -1, -2)  # its rows are the columns of the factor
+    offsets = np.stack([L, -L], axis=-2).reshape(*L.shape[:-2], 2 * n, n)  # +1, -1, +2, -2, ...
+    points = np.concatenate([μ[..., None, :], μ[..., None, :] + offsets], axis=-2)
+    weights = np.full(2 * n + 1, 1 / (2 * (n + λ)))
+    weights[0] = λ / (n + λ)
+    y = np.asarray(f(points), dtype=np.float64)
+    mean = weights @ y
+    return mean, cross_covariance(y, mean, y, mean, weights), points, y, weights
+
+
+def factor(Σ: Array) -> Array:
+    """L with L Lᵀ = Σ (..., n, n): Cholesky's where Σ is positive definite, else from its eigenvectors."""
+    try:
+        return np.linalg.cholesky(Σ)
+    except np.linalg.LinAlgError:
+        values, vectors_ = np.linalg.eigh(Σ)
+        return vectors_ * np.sqrt(np.maximum(values, 0))[..., None, :]
+
+
+def cross_covariance(x: Array, μx: Array, y: Array, μy: Array, weights: Array) -> Array:
+    """Σ_i w_i (x_i - μx)(y_i - μy)ᵀ over the points (..., N, n) and (..., N, k), (..., n, k)."""
+    Δx, Δy = x - μx[..., None, :], y - μy[..., None, :]
+    return np.swapaxes(Δx * weights[:, None], -1, -2) @ Δy
+
+
+@update.register
+def update_by_unscented_kalman_filter(
+    b: UnscentedKalmanFilter, P: GaussianModel, a: Any, o: Any
+) -> UnscentedKalmanFilter:
+    """The belief after action a and observation o, with moments from points drawn anew for the observation."""
+    _check_model(P)
+    a = vectors("a", a)
+    a = a[..., None, :] if a.ndim > 1 else a
+    μp, Σp, *_ = unscented_transform(b.μb, b.Σb, lambda s: _values("fT", P.fT(s, a)), b.λ)
+    Σp = Σp + P.Σs
+    expected, S, points, seen, weights = unscented_transform(μp, Σp, lambda s: _values("fO", P.fO(s)), b.λ)
+    S = S + P.Σo
+    K = gain(cross_covariance(points, μp, seen, expected, weights), S)
+    Σ = Σp - K @ S @ np.swapaxes(K, -1, -2)
+    try:
+        return evolve(b, μb=μp + _times(K, _innovation(b, o, expected)), Σb=(Σ + np.swapaxes(Σ, -1, -2)) / 2)
+    except ValueError as error:
+        if b.λ >= 0:
+            raise
+        raise ValueError(f"λ = {b.λ}: the weights of its points give no covariance here; use λ >= 0") from error
+
+
+def _check_model(P: object) -> None:
+    if not isinstance(P, GaussianModel):
+        refuse(None, "P", P, "a GaussianModel with functions fT and fO", TypeError)
+
+
+def vectors(name: str, x: Any, n: int | None = None) -> Array:
+    """x, called `name` in errors, as vectors (..., n) of finite numbers; one number is a vector of length 1."""
+    x = np.atleast_1d(numbers(x, name))
+    if not all_finite(x) or (n is not None and x.shape[-1] != n):
+        raise ValueError(f"{name} = {brief(x)}: must be finite{f' and of length {n}' if n else ''}")
+    return x
+
+
+def _innovation(b: KalmanFilter, o: Any, expected: Array) -> Array:
+    o = vectors("o", o, expected.shape[-1])
+    return o - expected if b.difference is None else numbers(b.difference(o, expected), "difference(o, o_expected)")
+
+
+def _times(K: Array, x: Array) -> Array:
+    return np.einsum("...nk,...k->...n", K, x)
+
+
+def _values(name: str, x: Any) -> Array:
+    x = np.asarray(x, dtype=np.float64)
+    if not all_finite(x):
+        raise ValueError(f"{name} gives {brief(x)}: must be finite")
+    return x
+
+
+def _jacobian(name: str, f: Callable[[Array], Array], x: Array) -> Array:
+    """∂f_i/∂x_j at each row of x (..., n), by autograd, (..., k, n). ValueError where it is not finite."""
+    k = np.shape(f(x))[-1]
+    with warnings.catch_warnings(), np.errstate(all="ignore"):  # what is not finite is named
+        warnings.filterwarnings("ignore", "Output seems independent of input")  # a component that is constant
+        J = np.stack([elementwise_grad(lambda x, i=i: f(x)[..., i])(x) for i in range(k)], axis=-2)
+    if not all_finite(J):
+        raise ValueError(f"the derivative of {name} at {brief(x)} is {brief(J)}: must be finite")
+    return J

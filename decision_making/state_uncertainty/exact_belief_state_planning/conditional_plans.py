@@ -1,0 +1,85 @@
+"""Conditional plans: an action, and for each observation the plan that follows (algorithms 20.1 to 20.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, Field, refuse
+from decision_making.pomdp import POMDP
+from decision_making.sampling import indices
+from decision_making.structs import struct
+from decision_making.verbs import lookahead
+
+
+def _subplans(M: object, attribute: Field, subplans: Any) -> None:
+    """Attrs validator: plans by observation."""
+    if not isinstance(subplans, dict) or not all(isinstance(x, ConditionalPlan) for x in subplans.values()):
+        refuse(M, attribute.name, subplans, "a dictionary from observations to conditional plans", TypeError)
+
+
+@struct(repr=False)
+class ConditionalPlan:
+    """Take action a, then follow the subplan of what is observed (algorithm 20.1). Without subplans it ends there.
+
+    `π()` is the action, `π(o)` the subplan after observation o. Printed it is the book's tree. KeyError for an
+    observation without a subplan.
+
+    >>> cry_then_feed = ConditionalPlan(2, {0: ConditionalPlan(0), 1: ConditionalPlan(2)})
+    >>> cry_then_feed
+    2
+    ├ 0: 0
+    └ 1: 2
+    """
+
+    a: int  # index of the action
+    subplans: Mapping[int, ConditionalPlan] = field(factory=dict, validator=_subplans)  # plan by observation
+
+    def __call__(self, o: int | None = None) -> Any:
+        """The action; given an observation, the subplan after it."""
+        return self.a if o is None else self.subplans[o]
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines("", str(self.a)))
+
+    def _lines(self, indent: str, here: str) -> Iterator[str]:
+        yield here
+        for i, (o, plan) in enumerate(self.subplans.items()):
+            last = i == len(self.subplans) - 1
+            yield from plan._lines(indent + ("  " if last else "│ "), f"{indent}{'└' if last else '├'} {o}: {plan.a}")
+
+
+def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
+    """Expected utility of the plan from each state, α (S,): `evaluate_plan` everywhere (algorithm 20.3).
+
+    A subplan that stands in several places is evaluated once. Raises ValueError for an unknown action, and for a plan
+    with subplans for some observations but not for all.
+    """
+    return _evaluated(P.tabulated(), π, {})
+
+
+def evaluate_plan(P: POMDP, π: ConditionalPlan, s: int) -> float:
+    """R(s, π()) + γ Σ_s' T(s, π(), s') Σ_o O(π(), s', o) U(π(o), s'), the last term where π goes on (algorithm 20.2).
+
+    Errors are those of `alphavector`.
+    """
+    P = P.tabulated()
+    return float(alphavector(P, π)[indices("s", s, len(P.S))])
+
+
+def _evaluated(P: POMDP, π: ConditionalPlan, known: dict[int, Array]) -> Array:
+    """The α-vector of π; `known` has those of plans already met, by identity."""
+    if id(π) not in known:
+        a = int(indices("a", π.a, len(P.A)))
+        if not π.subplans:
+            known[id(π)] = P.R.array[:, a]
+        else:
+            missing = set(range(len(P.Ω))) - set(π.subplans)
+            if missing:
+                raise ValueError(f"subplans of {list(π.subplans)}: must be of all observations, or of none; {missing}")
+            U = np.array([_evaluated(P, π(o), known) for o in range(len(P.Ω))])
+            known[id(π)] = lookahead(P, U, np.arange(len(P.S)), a)
+    return known[id(π)]

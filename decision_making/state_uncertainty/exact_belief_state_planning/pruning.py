@@ -1,0 +1,111 @@
+"""Which α-vectors are needed: those that are highest at some belief (algorithms 20.6 and 20.7)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from decision_making.checks import Array, numbers
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectors
+
+WITNESSES = 256  # random beliefs at which vectors are compared before any linear program
+TOLERANCE = 1e-9  # by which, relative to the largest entry, a vector must be higher than all others somewhere
+BLOCK = 1 << 22  # numbers in a block of comparisons
+
+
+def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
+    """The belief (S,) at which α is the furthest above all vectors of Γ, or None if it is nowhere (algorithm 20.6).
+
+    It maximises δ subject to (α - α')·b >= δ for all α' in Γ, by HiGHS; δ is computed anew from the belief that it
+    finds and must be more than 1e-9 of the largest entry. With an empty Γ it is the uniform belief.
+
+    Raises ValueError for vectors that are not finite.
+
+    >>> find_maximal_belief([0.6, 0.6], [[1.0, 0.0], [0.0, 1.0]])
+    array([0.5, 0.5])
+    >>> find_maximal_belief([0.4, 0.4], [[1.0, 0.0], [0.0, 1.0]]) is None
+    True
+    """
+    α, Γ = numbers(α, "α"), numbers(Γ, "Γ").reshape(-1, np.size(α))
+    if not (np.isfinite(α).all() and np.isfinite(Γ).all()):
+        raise ValueError("α or Γ is not finite: no belief can be found")
+    return _witness(α, Γ, least_gain(np.vstack([Γ, α])))
+
+
+def least_gain(Γ: AlphaVectors) -> float:
+    """The difference of utilities that counts as one."""
+    return TOLERANCE * max(1.0, float(abs(Γ).max()))
+
+
+def _witness(α: Array, Γ: AlphaVectors, gain: float) -> Array | None:
+    from scipy.optimize import linprog
+
+    n = len(α)
+    if not len(Γ):
+        return np.full(n, 1 / n)
+    found = linprog(
+        np.append(np.zeros(n), -1.0),
+        A_ub=np.hstack([Γ - α, np.ones((len(Γ), 1))]),
+        b_ub=np.zeros(len(Γ)),
+        A_eq=np.append(np.ones(n), 0.0)[None],
+        b_eq=[1.0],
+        bounds=[(0, None)] * n + [(None, None)],
+        method="highs",
+    )
+    if found.x is None:
+        raise ValueError(f"the linear program of a belief was not solved: {found.message}")
+    b = np.maximum(found.x[:n], 0)
+    b /= b.sum()
+    return b if ((α - Γ) @ b).min() > gain else None
+
+
+def find_dominating(Γ: ArrayLike) -> Array:
+    """Whether each vector of Γ (k, S) is needed, (k,): the fewest whose maximum is that of all (algorithm 20.7).
+
+    Duplicates and vectors that another is nowhere below go first; those highest at one of a few hundred beliefs are
+    needed; only what then is left takes a linear program each. Where several vectors are highest at a belief, the one
+    that is largest from its first state on is kept, so that no vector is kept which another one covers. Deterministic.
+
+    Raises ValueError for vectors that are not finite.
+    """
+    Γ = np.atleast_2d(numbers(Γ, "Γ"))
+    if not np.isfinite(Γ).all():
+        raise ValueError("Γ is not finite: vectors cannot be compared")
+    gain = least_gain(Γ)
+    needed, left = np.zeros(len(Γ), dtype=bool), _not_below_another(Γ, gain)
+    for b in _beliefs(Γ.shape[1]):
+        needed[_best(Γ, left, b, gain)] = True
+    left = left[~needed[left]]
+    while left.size:
+        b = _witness(Γ[left[0]], Γ[needed], gain)
+        if b is not None:
+            needed[_best(Γ, left, b, gain)] = True
+            left = left[~needed[left]]
+        else:
+            left = left[1:]
+    return needed
+
+
+def _best(Γ: AlphaVectors, among: Array, b: Array, gain: float) -> int:
+    """The vector of those that is highest at b; of several the largest from its first state on."""
+    u = Γ[among] @ b
+    ties = among[u >= u.max() - gain / 2]
+    return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
+
+
+def _beliefs(n: int) -> Array:
+    """Corners, the centre and some hundred other beliefs, the same for every call."""
+    random = np.random.default_rng(0).dirichlet(np.ones(n), WITNESSES)
+    return np.concatenate([np.eye(n), np.full((1, n), 1 / n), random])
+
+
+def _not_below_another(Γ: AlphaVectors, gain: float) -> Array:
+    """Indices of the vectors that are above each other one in some state; the first of those that are equal."""
+    order = np.lexsort(-Γ.T[::-1])  # a vector is below, or equal to, earlier ones alone
+    kept: list[int] = []
+    for i in order:
+        some = np.array(kept, dtype=np.intp)
+        step = max(1, BLOCK // Γ.shape[1])
+        if not any((Γ[some[j : j + step]] >= Γ[i] - gain / 4).all(axis=1).any() for j in range(0, len(some), step)):
+            kept.append(int(i))
+    return np.sort(np.array(kept, dtype=np.intp))

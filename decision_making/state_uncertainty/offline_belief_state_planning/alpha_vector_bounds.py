@@ -1,0 +1,145 @@
+"""Bounds on the utility of beliefs by few α-vectors, for any horizon (algorithms 21.1 to 21.5).
+
+From above: QMDP supposes that the state is seen after one step, the fast informed bound that it is seen after one step
+more, so that it is nearer. From below: the worst of a single action, and always the same action.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from typing import Any, Literal, NoReturn
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, Named, count, one_of, optional, positive, refuse
+from decision_making.pomdp import POMDP
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy, AlphaVectors
+from decision_making.structs import struct
+from decision_making.verbs import solve, update
+
+
+@struct
+class _AlphaVectorIteration:
+    """What QMDP and the fast informed bound share."""
+
+    k_max: int = field(validator=count)  # number of iterations at most
+    start: Literal["zeros", "bound"] = field(
+        default="zeros", kw_only=True, validator=one_of("zeros", "bound")
+    )  # vectors to begin with: 0, as the book does, or max R/(1 - γ), above all utilities
+    δ: float | None = field(
+        default=None, kw_only=True, validator=optional(positive)
+    )  # change of all entries below which the iterations end
+
+
+@struct
+class QMDP(_AlphaVectorIteration):
+    """One α-vector for each action, α_a(s) = R(s, a) + γ Σ_s' T(s, a, s') max_α' α'(s') (algorithm 21.2).
+
+    max_α α·b is the utility of a state that is seen after the next action: an upper bound once the iterations began at
+    one. From zeros, the default and the book's, they do where no reward is positive; else only in the limit.
+    `solve(M, P)` gives an `AlphaVectorPolicy`, whose `bound` says "upper" where it is one.
+
+    Raises ValueError for γ = 1.
+    """
+
+
+@struct
+class FastInformedBound(_AlphaVectorIteration):
+    """One α-vector for each action, with the observation seen before the next is chosen (algorithm 21.3).
+
+    α_a(s) = R(s, a) + γ Σ_o max_α' Σ_s' O(a, s', o) T(s, a, s') α'(s'). It is at most QMDP's, and the same where
+    transitions are certain. `solve(M, P)` and what is said of bounds are as for `QMDP`.
+    """
+
+
+@singledispatch
+def updated(M: object, P: POMDP, Γ: AlphaVectors) -> AlphaVectors:
+    """The α-vectors after one iteration of M (`update(P, M, Γ)`)."""
+    _no_iteration(M)
+
+
+def _no_iteration(M: object) -> NoReturn:
+    refuse(None, "M", M, "QMDP or FastInformedBound", TypeError)
+
+
+@update.register
+def update_of_a_bound(P: POMDP, M: Any, Γ: AlphaVectors) -> AlphaVectors:
+    """The α-vectors (A, S) after one iteration of M, from Γ (A, S) (algorithms 21.2 and 21.3)."""
+    return updated(M, P.tabulated(), np.asarray(Γ, dtype=np.float64))
+
+
+@updated.register
+def updated_by_qmdp(M: QMDP, P: POMDP, Γ: AlphaVectors) -> AlphaVectors:
+    """α_a = R_a + γ T_a max_α' α'."""
+    V = Γ.max(axis=0)
+    return np.stack([P.R.array[:, a] + P.γ * (T_a @ V) for a, T_a in enumerate(P.transitions)])
+
+
+@updated.register
+def updated_by_fast_informed_bound(M: FastInformedBound, P: POMDP, Γ: AlphaVectors) -> AlphaVectors:
+    """α_a = R_a + γ Σ_o max_α' T_a (O_a,o α')."""
+    new = P.R.array.T.copy()
+    for a, T_a in enumerate(P.transitions):
+        for o in range(len(P.Ω)):
+            new[a] += P.γ * (T_a @ (P.O.array[a][:, o, None] * Γ.T)).max(axis=1)
+    return new
+
+
+def alphavector_iteration(P: POMDP, M: QMDP | FastInformedBound, Γ: AlphaVectors) -> AlphaVectors:
+    """M.k_max updates of Γ (A, S), fewer where M.δ says so (algorithm 21.1)."""
+    if not isinstance(M, _AlphaVectorIteration):
+        _no_iteration(M)
+    P, Γ = P.tabulated(), np.asarray(Γ, dtype=np.float64)
+    for _ in range(M.k_max):
+        Γ_old, Γ = Γ, updated(M, P, Γ)
+        if M.δ is not None and abs(Γ - Γ_old).max() < M.δ:
+            break
+    return Γ
+
+
+@solve.register
+def solve_by_alphavector_iteration(M: QMDP | FastInformedBound, P: POMDP) -> AlphaVectorPolicy:
+    """The policy of the last α-vectors, one for each action."""
+    P = tabulated(P)
+    check_discounted(P, type(M).__name__)
+    most = float(P.R.array.max()) / (1 - P.γ)
+    start = most if M.start == "bound" else 0.0
+    Γ = alphavector_iteration(P, M, np.full((len(P.A), len(P.S)), start))
+    return AlphaVectorPolicy(P, Γ, np.arange(len(P.A)), bound="upper" if start >= most else None)
+
+
+def tabulated(P: object) -> POMDP:
+    """P as arrays. TypeError where it is no POMDP."""
+    if not isinstance(P, POMDP):
+        refuse(None, "P", P, "a POMDP", TypeError)
+    return P.tabulated()
+
+
+def check_discounted(P: POMDP, what: str) -> None:
+    """Raise ValueError for γ = 1, where utilities of an endless horizon need not be finite."""
+    if P.γ >= 1:
+        raise ValueError(f"γ = {P.γ}: {what} needs a discount below 1; ValueIteration takes a finite horizon")
+
+
+def baws_lowerbound(P: POMDP) -> Array:
+    """The best action in its worst state, for ever: the vector max_a min_s R(s, a)/(1 - γ), (S,) (algorithm 21.4).
+
+    Raises ValueError for γ = 1.
+    """
+    P = tabulated(P)
+    check_discounted(P, "the bound")
+    return np.full(len(P.S), P.R.array.min(axis=0).max() / (1 - P.γ))
+
+
+def blind_lowerbound(P: POMDP, k_max: int) -> AlphaVectors:
+    """Always the same action: α_a ← R_a + γ T_a α_a from `baws_lowerbound`, k_max times, (A, S) (algorithm 21.5).
+
+    Every iterate is a lower bound. Raises ValueError for γ = 1 and k_max < 1.
+    """
+    count(None, Named("k_max"), k_max)
+    P = tabulated(P)
+    Γ = np.tile(baws_lowerbound(P), (len(P.A), 1))
+    for _ in range(k_max):
+        Γ = np.stack([P.R.array[:, a] + P.γ * (T_a @ Γ[a]) for a, T_a in enumerate(P.transitions)])
+    return Γ

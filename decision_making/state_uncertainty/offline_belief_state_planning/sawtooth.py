@@ -1,0 +1,141 @@
+"""The sawtooth upper bound: utilities at corners and at some beliefs, interpolated (algorithms 21.9 and 21.10).
+
+    u(b) = b·V + min(0, min_k φ_k(b) (u_k - b_k·V)),    φ_k(b) = min over s with b_k(s) > 0 of b(s)/b_k(s),
+
+with V at the corners and u_k at the beliefs b_k: b is a mixture of b_k, with the largest weight that leaves no
+probability negative, and of corners. By convexity u is above the best utility where V and u_k are. The weights of the
+book's listing are right for two states only; for more they sum to n - 1, and the "bound" may lie below the utility.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, brief, count, numbers, refuse
+from decision_making.pomdp import POMDP, Belief, belief, joint
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import Bound
+from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
+    check_discounted,
+    tabulated,
+)
+from decision_making.structs import struct
+from decision_making.verbs import greedy, solve, utility
+
+
+def _values(x: object) -> Array:
+    x = numbers(x, "V or U")
+    x.setflags(write=False)
+    return x
+
+
+@struct
+class SawtoothPolicy:
+    """The policy that looks one step ahead to a sawtooth upper bound (algorithm 21.9).
+
+    `utility(π, b)` is the bound, `greedy(π, b)` the action that is best by one step of lookahead to it and its value,
+    `π(b)` that action. b is a belief (S,) or a batch (B, S).
+
+    Raises ValueError for arrays that do not fit and numbers that are not finite.
+    """
+
+    P: POMDP  # problem
+    V: Array = field(converter=_values, repr=brief)  # utilities at the corners, where the state is certain (S,)
+    B: Array = field(converter=_values, repr=brief)  # interior beliefs (K, S)
+    U: Array = field(converter=_values, repr=brief)  # utilities there (K,)
+    bound: Bound = field(default="upper", kw_only=True)  # what it is, if V and U are
+    _teeth: Teeth = field(init=False, repr=False)
+
+    @_teeth.default
+    def _prepared(self) -> Teeth:
+        n = len(self.P.S)
+        fit = self.V.shape == (n,) and self.B.ndim == 2 and self.B.shape[1] == n and self.U.shape == (len(self.B),)
+        if not fit or not (np.isfinite(self.V).all() and np.isfinite(self.U).all()):
+            shapes = f"arrays {self.V.shape}, {self.B.shape}, {self.U.shape}"
+            refuse(self, "V, B, U", shapes, f"finite, ({n},), (K, {n}) and (K,)")
+        return Teeth(belief(self.B, n), self.U - self.B @ self.V)
+
+    def __call__(self, b: Belief) -> Any:
+        """The action in the belief b, or the actions (B,) in a batch."""
+        return greedy_by_sawtooth(self, b)[0]
+
+    def above(self, x: Array) -> Array:
+        """The bound at beliefs that need not sum to 1, x (..., S): it grows in proportion to them."""
+        flat = x.reshape(-1, x.shape[-1])
+        return (flat @ self.V + self._teeth(flat)).reshape(x.shape[:-1])
+
+
+class Teeth:
+    """How far the sawtooth lies below the plane through the corners: min(0, min_k φ_k(b) depth_k), always <= 0."""
+
+    def __init__(self, B: Array, depth: Array):
+        deep = depth < 0  # the others never lower the bound
+        rows, self.states = np.nonzero(B[deep])
+        self.inverse = 1 / B[deep][rows, self.states]
+        self.starts = np.searchsorted(rows, np.arange(np.count_nonzero(deep)))
+        self.depth = depth[deep]
+
+    def __call__(self, x: Array) -> Array:
+        """At each row of x (N, S)."""
+        if not len(self.depth):
+            return np.zeros(len(x))
+        found, step = np.empty(len(x)), max(1, (1 << 22) // len(self.states))
+        for i in range(0, len(x), step):
+            φ = np.minimum.reduceat(x[i : i + step][:, self.states] * self.inverse, self.starts, axis=1)
+            found[i : i + step] = (φ * self.depth).min(axis=1)
+        return np.minimum(found, 0.0)
+
+
+@utility.register
+def utility_of_a_sawtooth(π: SawtoothPolicy, b: Belief) -> Any:
+    """The bound at b."""
+    return π.above(belief(b, len(π.P.S)))[()]
+
+
+@greedy.register
+def greedy_by_sawtooth(π: SawtoothPolicy, b: Belief) -> tuple[Any, Any]:
+    """The action with the highest lookahead to the bound, the first if several are, and that value."""
+    P = tabulated(π.P)
+    b = belief(b, len(P.S))
+    Q = action_values(P, π, b)
+    best = Q.argmax(axis=-1)
+    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
+
+
+def action_values(P: POMDP, π: SawtoothPolicy, b: Array) -> Array:
+    """`lookahead` of each action to the bound, (..., A)."""
+    after = [P.γ * π.above(joint(P, b, a)).sum(axis=-1) for a in range(len(P.A))]
+    return b @ P.R.array + np.stack(after, axis=-1)
+
+
+@struct
+class SawtoothIteration:
+    """k_max sweeps of lookahead to the sawtooth at the corners and at the beliefs of B (algorithm 21.10).
+
+    It begins with V at the corners, which must be an upper bound, such as that of `FastInformedBound`, and with the
+    plane through them elsewhere; then the utilities never rise. The listing leaves the corners as they were, and the
+    bound stalls above the best utility; here they are backed up too, unless corners=False.
+    """
+
+    V: Array = field(converter=_values, repr=brief)  # utilities at the corners to begin with (S,)
+    B: Array = field(converter=_values, repr=brief)  # beliefs (K, S); corners among them count once
+    k_max: int = field(validator=count)  # number of sweeps
+    corners: bool = field(default=True, kw_only=True)  # whether the corners are backed up
+
+
+@solve.register
+def solve_by_sawtooth_iteration(M: SawtoothIteration, P: POMDP) -> SawtoothPolicy:
+    """The policy of the last bound."""
+    P = tabulated(P)
+    check_discounted(P, "SawtoothIteration")
+    B = np.atleast_2d(belief(M.B, len(P.S)))
+    B = B[(B > 0).sum(axis=1) > 1]
+    π = SawtoothPolicy(P, M.V, B, B @ M.V)
+    corners = np.eye(len(P.S))
+    for _ in range(M.k_max):
+        U = np.minimum(π.U, greedy_by_sawtooth(π, B)[1]) if len(B) else π.U
+        V = np.minimum(π.V, greedy_by_sawtooth(π, corners)[1]) if M.corners else π.V
+        π = SawtoothPolicy(P, V, B, U)
+    return π

@@ -1,0 +1,41 @@
+"""The library's defaults as objects: what `decision-making train ENV` trains with, for use in a program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from decision_making.problems.vector_environments import name_of
+from decision_making.training.configuration import Configuration
+from decision_making.training.parts import Parts
+from decision_making.training.settings import plain
+
+if TYPE_CHECKING:
+    from decision_making.problems.vector_environments import Given
+
+
+def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, **settings: object) -> Parts:
+    """Update, policy and first parameters for a gymnasium environment: M, π, θ, φ, as `train` takes them.
+
+    `env` is what `GymnasiumProblem` takes: an id, an environment, a factory or a vector environment. The settings and
+    their defaults are those of `decision-making train`, one configuration for every environment. What a task needs is
+    taken from its spaces: observations are normalised where they are real numbers, actions have -1 and 1 at the bounds
+    of their Box, and a batch holds the next multiple of `n_envs` steps. Settings have the names of the command line, or
+    Greek ones (δ for delta; λ or lam for lambda). `seed` gives the first parameters.
+
+    Raises ValueError or TypeError, naming the setting, for an unknown or a bad one; ValueError for an id
+    "module:name" without allow_imports, because gymnasium runs the code of that module.
+
+    >>> M, π, θ, φ = for_environment("Pendulum-v1", δ=0.01)
+    >>> M.n, M.δ, M.P.normalize_observations, π.sizes
+    (1024, 0.01, True, (3, 64, 64))
+    """
+    import gymnasium
+
+    given = {"lambda" if name == "lam" else plain(name): x for name, x in settings.items()}
+    if isinstance(env, str):
+        return Configuration({"env": env, "seed": seed, **given}).parts(allow_imports=allow_imports)
+    if isinstance(env, gymnasium.Env):
+        given = {"n_envs": 1} | given
+    elif isinstance(env, gymnasium.vector.VectorEnv):
+        given |= {"n_envs": env.num_envs}
+    return Configuration({"env": f"{name_of(env)}()", "seed": seed, **given}).parts(env=env)

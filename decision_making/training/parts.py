@@ -1,0 +1,115 @@
+"""What `train` takes, made of the settings of a run: the problem, the update, the policy, first parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
+from decision_making.sequential_problems.policy_gradient_estimation import RewardToGoGradient
+from decision_making.sequential_problems.policy_gradient_optimization import PolicyGradientUpdate
+from decision_making.training.book_problems import gymnasium_id, is_textbook
+from decision_making.training.settings import UPDATES, plain, rule_fields
+from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
+from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
+
+OF_THE_PROBLEM = (
+    "n_envs",
+    "normalize_observations",
+    "scale_rewards",
+    "rescale_actions",
+    "noise_correlation",
+    "stagger",
+)
+Settings = Mapping[str, Any]  # all settings of a run, checked
+
+
+class Parts(NamedTuple):
+    """What `train` takes."""
+
+    M: Any  # update
+    π: Policy  # policy
+    θ: Array  # (n,), its first parameters
+    φ: Array | None  # first parameters of the critic, if there is one
+
+
+def made(c: Settings, P: Any) -> Parts:
+    """Update, policy and first parameters for the problem P."""
+    return (_textbook if is_textbook(c["env"]) else _gymnasium)(c, P)
+
+
+def check_imports(env: str, allowed: bool) -> None:
+    """ValueError where an id names a module, unless imports are allowed: its code would run."""
+    if ":" in env and not allowed:
+        raise ValueError(
+            f"env = {env!r}: names a module to import, whose code would run; allow imports if you trust it "
+            "(--allow-imports on the command line)"
+        )
+
+
+def problem(c: Settings, *, allow_imports: bool, workers: int | None, env_made: Any = None) -> Any:
+    """The problem of a run (`Configuration.problem`)."""
+    from decision_making import problems
+
+    env, blocks = c["env"], c.get("blocks", 0)
+    if workers is not None and not blocks:
+        raise ValueError(f"workers = {workers}: needs blocks of steps to share out, as in blocks = 16")
+    if is_textbook(env):
+        return getattr(problems, env)(γ=c["gamma"])
+    if env_made is None:
+        check_imports(env, allow_imports)
+    from decision_making.problems.environments import register_environments
+    from decision_making.problems.gymnasium_problem import GymnasiumProblem
+    from decision_making.training.parallel_problem import ParallelProblem
+
+    register_environments()
+    options = {name: c[name] for name in OF_THE_PROBLEM}
+    where = gymnasium_id(env) if env_made is None else env_made, c["gamma"]
+    if blocks:
+        return ParallelProblem(*where, **options, blocks=blocks, workers=workers)
+    return GymnasiumProblem(*where, **options)
+
+
+def _rule(c: Settings, evidence: tuple[Any, ...] = ()) -> Any:
+    """The update's rule with the settings of the run; with evidence the update itself."""
+    struct, _ = NAMED_RULES[UPDATES[c["update"]]]
+    settings = {a.name: c[plain(a.name)] for a in rule_fields(struct) if plain(a.name) in c}
+    if issubclass(struct, BOUNDED) and "delta" in c:
+        settings["ε"] = c["delta"]
+    return struct(*evidence, **settings) if evidence else struct.rule(**settings)
+
+
+def _gymnasium(c: Settings, P: Any) -> Parts:
+    """The parts of a run on a gymnasium environment."""
+    π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
+    own = ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "normalize_advantages", "minibatch")
+    M = TrustRegionPolicyOptimization(
+        *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
+    )
+    if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
+        raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
+    seed, options = c["seed"], {"dtype": np.float32}
+    return Parts(M, π, π.init(seed, log_σ=c["log_sigma"], **options), critic.init(seed, **options))
+
+
+def _critic(c: Settings, width: int) -> Any:
+    """The critic of the run, for observations of that width."""
+    if c["critic"] == "linear":
+        return LinearCritic(width)
+    hidden = c["hidden"] if c["critic_hidden"] is None else c["critic_hidden"]
+    own = ("optimizer", "iterations", "learning_rate", "minibatch")
+    return NeuralCritic((width, *hidden), activation=c["activation"], **{name: c[f"critic_{name}"] for name in own})
+
+
+def _textbook(c: Settings, P: Any) -> Parts:
+    """The parts of a run on a textbook problem."""
+    regulator = c["env"] == "SimpleRegulator"
+    π: Any = LinearGaussianPolicy() if regulator else SoftmaxPolicy(len(P.S), len(P.A))
+    θ = np.array([0.0, 1.0]) if regulator else np.zeros(π.n)
+    size = (P, P.b, c["depth"], c["trajectories"])
+    ascends = NAMED_RULES[UPDATES[c["update"]]][0] is PolicyGradientUpdate
+    M = _rule(c, (RewardToGoGradient(*size),) if ascends else size)
+    return Parts(M, π, θ, None)

@@ -1,0 +1,66 @@
+"""Breadth-first search against a queue over tuples, and the puzzle's 181,440 boards."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import decision_making as dm
+from decision_making.problems import SlidingTilePuzzle
+from tests.oracles import search as oracle
+from tests.sequential_problems.search.test_methods import problems, tables
+
+
+@given(tables())
+@settings(max_examples=40)
+def test_reachable_states_and_their_distances_are_those_of_a_queue(table):
+    T, R, _ = table
+    A = lambda s: [a for a in range(T.shape[1]) if np.isfinite(R[s, a])]  # noqa: E731
+    for starts in ([0], [len(R) - 1, 0, 0]):
+        right = oracle.breadth_first_distances(A, lambda s, a: int(T[s, a]), starts)
+        for P, states, number in problems(T, R):
+            found = dm.reachable(P, states[starts] if len(starts) > 1 else states[0])
+            names = number(found.s).tolist()
+            assert dict(zip(names, found.steps.tolist(), strict=True)) == right
+            assert (np.diff(found.steps) >= 0).all()
+            for i, s in enumerate(names):  # its tables are those of the problem
+                np.testing.assert_array_equal(found.P.R.array[i], R[s])
+                for a in A(s):
+                    assert names[found.P.T.array[i, a]] == T[s, a]
+
+
+@pytest.fixture(scope="module")
+def all_boards():
+    P = SlidingTilePuzzle()
+    return P, dm.reachable(P, np.array([P.T(P.solved, a) for a in (0, 3)]))
+
+
+def neighbours(board):
+    """The boards one move away, as tuples, by hand."""
+    gap = board.index(0)
+    i, j = divmod(gap, 3)
+    for x, y in ((i, j - 1), (i + 1, j), (i, j + 1), (i - 1, j)):
+        if 0 <= x < 3 and 0 <= y < 3:
+            moved = list(board)
+            moved[gap], moved[3 * x + y] = moved[3 * x + y], 0
+            yield tuple(moved)
+
+
+def test_all_boards_of_the_puzzle_against_breadth_first_search_and_dynamic_programming(all_boards):
+    P, found = all_boards
+    goal = (1, 2, 3, 4, 5, 6, 7, 8, 0)
+    right = oracle.breadth_first_distances(lambda s: list(neighbours(s)), lambda s, a: a, [goal])
+    assert len(right) == len(found.s) == 181_440
+    assert max(right.values()) == 31
+    moves = np.array([right[board] for board in map(tuple, found.s.tolist())])
+    np.testing.assert_array_equal(np.where(moves == 0, 1, moves - 1), found.steps)
+    u = dm.dynamic_programming(found.P, np.arange(len(moves)), 31, lambda i: P.U(found.s[i]))
+    np.testing.assert_array_equal(u.u, -moves)
+    assert (u.a[moves > 0] >= 0).all()
+    np.testing.assert_array_equal(moves[found.P.T.array[np.arange(len(moves)), u.a][moves > 0]], moves[moves > 0] - 1)
+    assert (P.manhattan(found.s) <= moves).all()
+    assert P.is_solvable(found.s).all()
+    assert (P.Uhi(found.s) >= u.u).all()
+    some = np.random.default_rng(0).integers(len(moves), size=5)
+    found_again = dm.heuristic_search(P, found.s[some], 31, P.Uhi, P.U)
+    np.testing.assert_array_equal(found_again.u, -moves[some])
+    assert len(dm.plan(P, found.s[some[0]], 31, P.U, P.Uhi)) == moves[some[0]]

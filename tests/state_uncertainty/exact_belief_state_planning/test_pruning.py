@@ -1,0 +1,96 @@
+"""Which α-vectors are needed, and the beliefs that say so (algorithms 20.6 and 20.7)."""
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+from scipy.optimize import linprog
+
+from decision_making import find_dominating, find_maximal_belief
+
+
+def vectors(seed):
+    """Vectors with duplicates, some pointwise below others, and some that a mixture covers."""
+    rng = np.random.default_rng(seed)
+    n, k = rng.integers(1, 5), rng.integers(1, 12)
+    Γ = rng.normal(size=(k, n)).round(rng.integers(1, 3))
+    mixed = rng.dirichlet(np.ones(k), 2) @ Γ
+    return np.concatenate([Γ, Γ[:2], Γ[:1] - 0.5, mixed, mixed - 0.01])[rng.permutation(k + 2 + 1 + 4 - (k < 2))]
+
+
+def beliefs(n):
+    return np.concatenate([np.eye(n), np.random.default_rng(5).dirichlet(np.ones(n), 1000)])
+
+
+@given(st.integers(0, 10**6))
+def test_pruning_keeps_the_maximum_everywhere(seed):
+    Γ = vectors(seed)
+    b = beliefs(Γ.shape[1])
+    np.testing.assert_allclose((b @ Γ[find_dominating(Γ)].T).max(axis=1), (b @ Γ.T).max(axis=1), atol=1e-9)
+
+
+@given(st.integers(0, 10**6))
+def test_no_vector_that_is_kept_can_be_left_out(seed):
+    """By a linear program of its own: the largest advantage of each over the others is positive."""
+    Γ = vectors(seed)
+    kept = Γ[find_dominating(Γ)]
+    n = Γ.shape[1]
+    for i in range(len(kept)):
+        others = np.delete(kept, i, axis=0)
+        if not len(others):
+            continue
+        found = linprog(
+            np.append(np.zeros(n), -1),
+            A_ub=np.hstack([others - kept[i], np.ones((len(others), 1))]),
+            b_ub=np.zeros(len(others)),
+            A_eq=[np.append(np.ones(n), 0)],
+            b_eq=[1],
+            bounds=[(0, None)] * n + [(None, None)],
+        )
+        assert -found.fun > 0
+
+
+@given(st.integers(0, 10**6))
+def test_pruning_twice_is_pruning_once(seed):
+    Γ = vectors(seed)
+    kept = Γ[find_dominating(Γ)]
+    assert find_dominating(kept).all()
+
+
+@given(st.integers(0, 10**6))
+def test_a_maximal_belief_is_where_the_vector_is_above_the_others(seed):
+    rng = np.random.default_rng(seed)
+    α, Γ = rng.normal(size=3), rng.normal(size=(4, 3))
+    b = find_maximal_belief(α, Γ)
+    gains = ((α - Γ) @ beliefs(3).T).min(axis=0)
+    if b is None:
+        assert gains.max() <= 1e-8
+    else:
+        assert b.sum() == pytest.approx(1)
+        assert (b >= 0).all()
+        assert ((α - Γ) @ b).min() >= gains.max() - 1e-9
+
+
+@pytest.mark.parametrize(("θ", "needed"), [(0.5, False), (0.500001, True), (0.4, False), (0.9, True)])
+def test_the_third_of_three_vectors_is_needed_above_a_half(θ, needed):
+    """(1, 0), (0, 1) and (θ, θ): at θ = 1/2 it only ties, at one belief."""
+    Γ = [[1.0, 0.0], [0.0, 1.0], [θ, θ]]
+    assert find_dominating(Γ).tolist() == [True, True, needed]
+
+
+def test_of_equal_vectors_the_first_is_kept():
+    assert find_dominating([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]]).tolist() == [True, False, False]
+
+
+def test_a_vector_that_ties_at_its_only_belief_is_not_kept_in_place_of_the_one_that_covers_it():
+    """Both are best in state 0; the second is below the first elsewhere."""
+    assert find_dominating([[1.0, 0.0], [1.0, 0.5]]).tolist() == [False, True]
+    assert find_dominating([[1.0, 0.5], [1.0, 0.0]]).tolist() == [True, False]
+
+
+def test_large_utilities_are_compared_by_their_own_size():
+    Γ = 1e12 * np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.6], [0.4, 0.4]])
+    assert find_dominating(Γ).tolist() == [True, True, True, False]
+
+
+def test_without_others_any_belief_will_do():
+    np.testing.assert_array_equal(find_maximal_belief([1.0, 2.0], np.empty((0, 2))), [0.5, 0.5])

@@ -1,0 +1,221 @@
+"""Sawtooth, triangulation, and the search between bounds (algorithms 21.9, 21.10, 21.14 to 21.16)."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from scipy.optimize import linprog
+
+from decision_making import (
+    FastInformedBound,
+    FreudenthalTriangulation,
+    SawtoothHeuristicSearch,
+    SawtoothIteration,
+    SawtoothPolicy,
+    TriangulatedIteration,
+    TriangulatedPolicy,
+    belief_rollouts,
+    belief_simplex,
+    belief_vertices,
+    greedy,
+    lookahead,
+    returns,
+    solve,
+    utility,
+)
+from decision_making.problems import CryingBaby, MachineReplacement, Tiger
+from tests.state_uncertainty.offline_belief_state_planning.test_bounds import SMALL, beliefs, bracket
+from tests.test_pomdp import random_pomdp
+
+
+def sawtooth(seed, n, K=4):
+    rng = np.random.default_rng(seed)
+    P, V = random_pomdp(seed, (n, 1, 1)), rng.normal(size=n)
+    B = rng.dirichlet(np.ones(n), K) * (rng.random((K, n)) < 0.7) + 0.1 * np.eye(n)[0]
+    B /= B.sum(axis=1, keepdims=True)
+    return SawtoothPolicy(P, V, B, B @ V - rng.random(K))
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4))
+def test_the_sawtooth_mixes_a_point_and_corners(seed, n):
+    """For each point the largest weight that leaves no probability negative, by bisection."""
+    π = sawtooth(seed, n)
+    for b in beliefs(n, 10):
+        best = b @ π.V
+        for point, u in zip(π.B, π.U, strict=True):
+            low, high = 0.0, 1.0
+            for _ in range(60):
+                λ = (low + high) / 2
+                low, high = (λ, high) if (b - λ * point >= -1e-15).all() else (low, λ)
+            best = min(best, low * u + (b - low * point) @ π.V)
+        assert utility(π, b) == pytest.approx(best, abs=1e-9)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4))
+def test_the_sawtooth_lies_between_the_convex_hull_and_the_corners(seed, n):
+    π = sawtooth(seed, n)
+    points, values = np.vstack([np.eye(n), π.B]), np.concatenate([π.V, π.U])
+    for b in beliefs(n, 5):
+        hull = linprog(values, A_eq=points.T, b_eq=b).fun  # the lowest mixture of all points that gives b
+        assert hull - 1e-7 <= utility(π, b) <= b @ π.V + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("corners", "point", "right"), [(10.0, 9.0, 28 / 3), (0.0, -1.0, -2 / 3), (-10.0, -11.0, -32 / 3)]
+)
+def test_three_states_have_the_weights_of_the_text_not_of_the_listing(corners, point, right):
+    """At (1/3, 1/3, 1/3) with a point at (1/2, 1/4, 1/4); the listing gives 10, -0.889 and -20.9."""
+    π = SawtoothPolicy(MachineReplacement(0.9), np.full(3, corners), [[0.5, 0.25, 0.25]], [point])
+    assert utility(π, np.full(3, 1 / 3)) == pytest.approx(right)
+
+
+@given(st.integers(0, 10**6))
+def test_with_two_states_it_interpolates_between_neighbours(seed):
+    π = sawtooth(seed, 2, K=1)
+    p = np.linspace(0, 1, 21)
+    x, y = [0, π.B[0, 1], 1], [π.V[0], π.U[0], π.V[1]]
+    np.testing.assert_allclose(utility(π, np.stack([1 - p, p], axis=1)), np.interp(p, x, y), atol=1e-12)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4))
+def test_a_new_point_never_raises_the_sawtooth(seed, n):
+    π, b = sawtooth(seed, n), beliefs(n, 20)
+    more = SawtoothPolicy(π.P, π.V, np.vstack([π.B, b[-1]]), np.append(π.U, utility(π, b[-1]) - 0.1))
+    assert (utility(more, b) <= utility(π, b) + 1e-12).all()
+    assert utility(more, b[-1]) == pytest.approx(utility(π, b[-1]) - 0.1)
+
+
+@given(st.integers(0, 10**6), SMALL)
+@settings(max_examples=20)
+def test_sawtooth_and_triangulated_iterations_stay_above_the_best_utility(seed, sizes):
+    P, b = random_pomdp(seed, sizes, 0.5), beliefs(sizes[0])
+    least, _ = bracket(P, b)
+    V = solve(FastInformedBound(100, start="bound"), P).Γ.max(axis=0)
+    u = b @ V
+    for k in (1, 3, 10):
+        now = utility(solve(SawtoothIteration(V, b[::4], k), P), b)
+        assert (now <= u + 1e-10).all()
+        assert (now >= least - 1e-9).all()
+        u = now
+    for m in (1, 2, 4):
+        assert (utility(solve(TriangulatedIteration(m, 60, start="bound"), P), b) >= least - 1e-9).all()
+
+
+def test_corners_that_are_not_backed_up_stall_the_bound():
+    """Crying baby from (0.5, 0.5): -24.464286 for ever, the best utility is -24.674935."""
+    P, B = CryingBaby(), beliefs(2)
+    V = solve(FastInformedBound(2000), P).Γ.max(axis=0)
+    assert utility(solve(SawtoothIteration(V, B, 200, corners=False), P), P.b) == pytest.approx(-24.464286, abs=0.01)
+    assert utility(solve(SawtoothIteration(V, B, 200), P), P.b) == pytest.approx(-24.674935, abs=0.002)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 6))
+def test_a_simplex_holds_its_belief(seed, n, m):
+    T = FreudenthalTriangulation(n, m)
+    vertices = belief_vertices(T)
+    b = beliefs(n, 20)
+    i, w = belief_simplex(T, b)
+    assert (w >= 0).all()
+    np.testing.assert_allclose(w.sum(axis=1), 1)
+    np.testing.assert_allclose((w[..., None] * vertices[i]).sum(axis=1), b, atol=1e-8)
+    used = [abs(vertices[i[k]] - b[k]).max(axis=1)[w[k] > 1e-12] for k in range(len(b))]
+    assert max(x.max() for x in used) <= 1 / m + 1e-9  # the corners of one cell
+    j, v = belief_simplex(T, vertices)
+    np.testing.assert_array_equal(np.take_along_axis(j, v.argmax(axis=1)[:, None], 1)[:, 0], np.arange(len(T)))
+    np.testing.assert_allclose(v.max(axis=1), 1)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4), st.integers(1, 5))
+def test_linear_utilities_are_exact_on_the_grid_and_convex_ones_from_above(seed, n, m):
+    rng, P = np.random.default_rng(seed), random_pomdp(seed, (n, 1, 1))
+    vertices, b = belief_vertices(FreudenthalTriangulation(n, m)), beliefs(n, 20)
+    α = rng.normal(size=(3, n))
+    linear = TriangulatedPolicy(P, m, vertices @ α[0])
+    np.testing.assert_allclose(utility(linear, b), b @ α[0], atol=1e-8)
+    convex = TriangulatedPolicy(P, m, (vertices @ α.T).max(axis=1))
+    assert (utility(convex, b) >= (b @ α.T).max(axis=1) - 1e-8).all()
+
+
+def test_sizes_and_simplices_of_grids():
+    grids = [(2, 10), (3, 2), (3, 4), (4, 5), (10, 3)]
+    assert [len(FreudenthalTriangulation(n, m)) for n, m in grids] == [11, 6, 15, 56, 220]
+    T = FreudenthalTriangulation(4, 2)
+    i, w = belief_simplex(T, [0.1, 0.2, 0.3, 0.4])
+    some = w > 1e-9
+    order = np.lexsort(belief_vertices(T)[i][some].T[::-1])[::-1]
+    np.testing.assert_allclose(
+        belief_vertices(T)[i][some][order], [[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 0.5, 0.5]]
+    )
+    np.testing.assert_allclose(w[some][order], [0.2, 0.4, 0.4])
+
+
+def test_triangulated_bounds_of_the_crying_baby_and_the_tiger():
+    for P, expected in (
+        (CryingBaby(), {1: -19.266055, 2: -23.728814, 4: -24.626726, 10: -24.674935}),
+        (Tiger(), {1: 200, 2: 67.867868, 10: 28.188567, 50: 19.473127}),
+    ):
+        for m, u in expected.items():
+            assert utility(solve(TriangulatedIteration(m, 600), P), P.b) == pytest.approx(u, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["sawtooth", "triangulated"])
+def test_greedy_is_lookahead_to_the_interpolated_utility(kind):
+    P, rng = random_pomdp(9, (3, 2, 2)), np.random.default_rng(0)
+    grid = belief_vertices(FreudenthalTriangulation(3, 4))
+    π = (
+        SawtoothPolicy(P, rng.normal(size=3), grid[4:7], rng.normal(size=3) - 2)
+        if kind == "sawtooth"
+        else TriangulatedPolicy(P, 4, rng.normal(size=len(grid)))
+    )
+    b = beliefs(3, 10)
+    Q = np.stack([lookahead(P, lambda x: utility(π, x), b, a) for a in range(2)], axis=1)
+    a, u = greedy(π, b)
+    np.testing.assert_allclose(u, Q.max(axis=1), atol=1e-9)
+    np.testing.assert_array_equal(a, Q.argmax(axis=1))
+    np.testing.assert_array_equal(π(b), a)
+    assert π(b[0]) == a[0]
+
+
+@pytest.mark.parametrize(("P", "best", "δ"), [(CryingBaby(), -24.674935, 0.01), (Tiger(), 19.371368, 0.05)])
+def test_the_search_closes_its_gap_around_the_best_utility(P, best, δ):
+    """The listing's never does: it backs up neither the start nor the corners."""
+    π = solve(SawtoothHeuristicSearch(P.b, δ, 100, 1000, 100), P)
+    assert π.found.reason == "gap closed"
+    assert 0 <= π.found.gap <= δ
+    assert π.found.lower - 1e-5 <= best <= π.found.upper + 1e-5
+    assert utility(π, P.b) == pytest.approx(π.found.lower)
+    assert π.bound == "lower"
+
+
+def test_bounds_of_a_search_only_tighten():
+    P = Tiger()
+    found = [solve(SawtoothHeuristicSearch(P.b, 1e-3, 50, k, 50), P).found for k in (1, 3, 6, 12)]
+    assert (np.diff([x.lower for x in found]) >= -1e-12).all()
+    assert (np.diff([x.upper for x in found]) <= 1e-12).all()
+    assert [x.reason for x in found] == ["k_max"] * 4
+    assert [x.rounds for x in found] == [1, 3, 6, 12]
+
+
+def test_the_search_s_policy_pays_what_it_proved():
+    P, m = CryingBaby(), 4000
+    π = solve(SawtoothHeuristicSearch(P.b, 0.01, 100, 1000, 100), P)
+    R = returns(belief_rollouts(P, P.b, π, 120, m, rng=0), P.γ)
+    assert R.mean() + 5 * R.std() / np.sqrt(m) >= π.found.lower
+    assert R.mean() - 5 * R.std() / np.sqrt(m) <= π.found.upper
+
+
+@given(st.integers(0, 10**6), SMALL)
+@settings(max_examples=15)
+def test_searches_of_random_problems_bracket_the_best_utility(seed, sizes):
+    P = random_pomdp(seed, sizes, 0.5)
+    b = beliefs(sizes[0], 1)[-1]
+    least, most = bracket(P, b[None])
+    found = solve(SawtoothHeuristicSearch(b, 1e-3, 30, 200, 50), P).found
+    assert found.lower <= most + 1e-9
+    assert found.upper >= least - 1e-9
+    assert found.reason in ("gap closed", "k_max", "no excess")
+    assert found.reason != "gap closed" or found.gap <= 1e-3
+
+
+def test_a_grid_that_does_not_fit_is_refused_with_its_size():
+    with pytest.raises(ValueError, match=r"C\(m \+ n - 1, n - 1\) = 4421275 vertices are at most 200000"):
+        FreudenthalTriangulation(100, 4)

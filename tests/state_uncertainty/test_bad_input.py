@@ -1,0 +1,218 @@
+"""A catalogue of wrong calls of part IV: each is one clear error."""
+
+import re
+from types import SimpleNamespace
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+from decision_making import (
+    POMDP,
+    QMDP,
+    AdaptiveInjectionParticleFilter,
+    AlphaVectorPolicy,
+    ConditionalPlan,
+    ExtendedKalmanFilter,
+    FastInformedBound,
+    FreudenthalTriangulation,
+    GaussianModel,
+    InjectionParticleFilter,
+    KalmanFilter,
+    LinearGaussianModel,
+    LookaheadAlphaVectorPolicy,
+    ParticleFilter,
+    PointBasedValueIteration,
+    RandomizedPointBasedValueIteration,
+    RejectionParticleFilter,
+    SawtoothHeuristicSearch,
+    SawtoothIteration,
+    SawtoothPolicy,
+    TriangulatedIteration,
+    TriangulatedPolicy,
+    UnscentedKalmanFilter,
+    alphavector,
+    alphavector_iteration,
+    baws_lowerbound,
+    belief_rollouts,
+    belief_simplex,
+    belief_vertices,
+    blind_lowerbound,
+    evaluate_plan,
+    exploratory_belief_expansion,
+    find_dominating,
+    find_maximal_belief,
+    greedy,
+    lookahead,
+    random_belief_expansion,
+    randstep,
+    solve,
+    unscented_transform,
+    update,
+    utility,
+    value_iteration,
+)
+from decision_making.problems import CryingBaby
+
+UNIFORM = [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"O": [[[1.0]]]}, "O has shape (1, 1, 1): must be (A, S, Ω) = (1, 2, ...), action first"),
+        ({"O": [[[0.5, 0.6], [1.0, 0.0]]]}, "O[0, 0] sums to 1.1"),
+        ({"O": [[[-0.5, 1.5], [1.0, 0.0]]]}, "O[0, 0, 0] = -0.5"),
+        ({"O": [[[np.nan, 1.0], [1.0, 0.0]]]}, "O[0, 0, 0] = nan"),
+        ({"R": [[-np.inf, 0.0], [0.0, 0.0]], "T": np.tile(np.eye(2)[:, None], (1, 2, 1))}, "R[0, 0] = -inf"),
+        ({"b": [0.5, 0.6]}, "must be probabilities that sum to 1"),
+        ({"b": [1.0]}, "b has shape (1,): must be probabilities of the 2 states"),
+        ({"γ": 2}, "γ = 2"),
+    ],
+)
+def test_a_wrong_model_is_named(change, named):
+    right = {"T": [[[1.0, 0.0]], [[0.0, 1.0]]], "R": [[0.0], [0.0]], "O": [[[1.0, 0.0], [0.0, 1.0]]], "γ": 0.9}
+    with pytest.raises(ValueError, match=re.escape(named)):
+        POMDP.from_arrays(**(right | change))
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda P: lookahead(P, lambda b: b[:, 0], np.array([0.5, 0.6]), 0), "must be probabilities that sum to 1"),
+        (lambda P: lookahead(P, np.zeros((2, 3)), 0, 0), "U has shape (2, 3): must be (Ω, S) = (2, 2)"),
+        (lambda P: lookahead(P, np.zeros((2, 2)), 2, 0), "s runs from 2 to 2"),
+        (lambda P: lookahead(P, np.zeros((2, 2)), 0, 3), "a runs from 3 to 3"),
+        (lambda P: belief_rollouts(P, P.b, lambda b: 7, 1, 1), "π(b) runs from 7 to 7"),
+        (lambda P: belief_rollouts(P, P.b, lambda b: 0, 0, 1), "d = 0"),
+        (lambda P: belief_rollouts(P, [1.0], lambda b: 0, 1, 1), "b has shape (1,)"),
+    ],
+)
+def test_wrong_arguments_are_named(call, named):
+    with pytest.raises(ValueError, match=re.escape(named)):
+        call(CryingBaby())
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: KalmanFilter([0.0], [[-1.0]]), ValueError, "Σb = [[-1.0]]: must be a covariance"),
+        (lambda: KalmanFilter([0.0, 0.0], [[1.0, 0.5], [0.0, 1.0]]), ValueError, "symmetric"),
+        (lambda: KalmanFilter([0.0], np.eye(2)), ValueError, "μb = 'an array (1,)'"),
+        (lambda: KalmanFilter([np.nan], np.eye(1)), ValueError, "μb"),
+        (lambda: UnscentedKalmanFilter([0.0], [[1.0]], -1.0), ValueError, "λ = -1.0: must be a number > -n = -1"),
+        (lambda: LinearGaussianModel([[1.0]], [[1.0]], [[1.0, 0.0]], [[1.0]], [[1.0]]), ValueError, "Os"),
+        (lambda: update(KalmanFilter([0.0], [[1.0]]), 3, 0, 0), TypeError, "P = 3: must be a LinearGaussianModel"),
+        (lambda: update(ExtendedKalmanFilter([0.0], [[1.0]]), 3, 0, 0), TypeError, "P = 3: must be a GaussianModel"),
+        (lambda: update(KalmanFilter([0.0], [[1.0]]), ONE, 0, np.nan), ValueError, "o = array([nan])"),
+        (lambda: update(KalmanFilter([0.0], [[1.0]]), ONE, 0, [1.0, 2.0]), ValueError, "o = array([1., 2.])"),
+        (
+            lambda: unscented_transform(np.zeros(1), np.eye(1), np.sin, -1.0),
+            ValueError,
+            "λ = -1.0: must be a number > -n",
+        ),
+        (lambda: update(ExtendedKalmanFilter([0.0], [[1.0]]), CUSP, 0, 1.0), ValueError, "the derivative of fO"),
+    ],
+)
+def test_a_wrong_normal_belief_is_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+ONE = LinearGaussianModel([[1.0]], [[0.0]], [[1.0]], [[1.0]], [[1.0]])
+CUSP = GaussianModel(lambda s, a: s + a, lambda s: anp.sqrt(anp.abs(s)), [[1.0]], [[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: ParticleFilter(np.empty(0)), "ParticleFilter.states"),
+        (lambda: ParticleFilter([np.nan]), "ParticleFilter.states"),
+        (lambda: ParticleFilter([0], resampling="best"), "resampling = 'best'"),
+        (lambda: InjectionParticleFilter([0], 2, UNIFORM), "m_inject = 2: must be at most the number of particles, 1"),
+        (lambda: InjectionParticleFilter([0], -1, UNIFORM), "m_inject = -1"),
+        (lambda: AdaptiveInjectionParticleFilter([0], 1, 1, 0.5, 0.1, 1, UNIFORM), "α_fast = 0.1"),
+        (lambda: AdaptiveInjectionParticleFilter([0], -1, 1, 0.1, 0.5, 1, UNIFORM), "w_slow = -1"),
+        (lambda: RejectionParticleFilter([0], max_tries=0), "max_tries = 0"),
+        (lambda: update(ParticleFilter([0]), NOT_A_NUMBER, 0, 0), "O(a, s_next, o) of 1 states is array([nan])"),
+    ],
+)
+def test_wrong_particles_are_named(call, named):
+    with pytest.raises(ValueError, match=re.escape(named)):
+        call()
+
+
+NOT_A_NUMBER = SimpleNamespace(TR=lambda s, a, rng: (s, 0), O=lambda a, s, o: np.full(len(s), np.nan))
+
+
+BABY = CryingBaby()
+FED = ConditionalPlan(0)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: AlphaVectorPolicy(BABY, [[1.0, 2.0, 3.0]], [0]), ValueError, "Γ = 'an array (1, 3)'"),
+        (lambda: AlphaVectorPolicy(BABY, np.empty((0, 2)), []), ValueError, "one or more finite vectors (k, 2)"),
+        (lambda: AlphaVectorPolicy(BABY, [[np.nan, 0.0]], [0]), ValueError, "one or more finite vectors"),
+        (lambda: AlphaVectorPolicy(BABY, [[0.0, 0.0]], [3]), ValueError, "a runs from 3 to 3"),
+        (lambda: AlphaVectorPolicy(BABY, [[0.0, 0.0]], [0, 1]), ValueError, "an action for each of 1 vectors"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, "x"), TypeError, "Γ = 'x'"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, [[0.0, 0.0]])([0.5, 0.6]), ValueError, "must be probabilities"),
+        (lambda: utility(LookaheadAlphaVectorPolicy(BABY, [[0.0, 0.0]]), [1.0]), ValueError, "b has shape (1,)"),
+        (lambda: greedy(BABY, lambda b: b[:, 0], [0.5, 0.6]), ValueError, "must be probabilities"),
+        (lambda: utility(3, [1.0]), TypeError, "π = 3: utility knows"),
+        (lambda: ConditionalPlan(0, {0: 3}), TypeError, "a dictionary from observations to conditional plans"),
+        (lambda: alphavector(BABY, ConditionalPlan(7)), ValueError, "a runs from 7 to 7"),
+        (
+            lambda: alphavector(BABY, ConditionalPlan(0, {0: FED})),
+            ValueError,
+            "must be of all observations, or of none",
+        ),
+        (lambda: evaluate_plan(BABY, FED, 2), ValueError, "s runs from 2 to 2"),
+        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "is not finite"),
+        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ is not finite"),
+        (lambda: value_iteration(BABY, 0), ValueError, "k_max = 0"),
+    ],
+)
+def test_wrong_plans_and_vectors_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+SEEN = BABY.mdp
+TIED = SawtoothPolicy(BABY, [0.0, 0.0], np.empty((0, 2)), [])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: QMDP(0), ValueError, "QMDP.k_max = 0"),
+        (lambda: FastInformedBound(1, start="above"), ValueError, "start = 'above': must be one of 'zeros', 'bound'"),
+        (lambda: solve(QMDP(1), SEEN), TypeError, "must be a POMDP"),
+        (lambda: update(BABY, 3, [[0.0, 0.0]]), TypeError, "M = 3: must be QMDP or FastInformedBound"),
+        (lambda: alphavector_iteration(BABY, 3, [[0.0, 0.0]]), TypeError, "M = 3: must be QMDP or FastInformedBound"),
+        (lambda: baws_lowerbound(SEEN), TypeError, "must be a POMDP"),
+        (lambda: blind_lowerbound(BABY, 0), ValueError, "k_max = 0"),
+        (lambda: solve(PointBasedValueIteration([[0.5, 0.6]], 1), BABY), ValueError, "must be probabilities"),
+        (lambda: solve(RandomizedPointBasedValueIteration([[1.0]], 1), BABY), ValueError, "b has shape (1, 1)"),
+        (lambda: random_belief_expansion(BABY, np.empty((0, 2))), ValueError, "B is empty"),
+        (lambda: exploratory_belief_expansion(BABY, np.empty((0, 2))), ValueError, "B is empty"),
+        (lambda: randstep(BABY, [0.5, 0.5], 3), ValueError, "a runs from 3 to 3"),
+        (lambda: randstep(BABY, [0.5, 0.6], 0), ValueError, "must be probabilities"),
+        (lambda: SawtoothPolicy(BABY, [0.0], np.empty((0, 2)), []), ValueError, "finite, (2,), (K, 2) and (K,)"),
+        (lambda: SawtoothPolicy(BABY, [0.0, 0.0], [[0.5, 0.6]], [1.0]), ValueError, "must be probabilities"),
+        (lambda: TIED([0.5, 0.6]), ValueError, "must be probabilities"),
+        (lambda: SawtoothIteration([0.0, 0.0], [[0.5, 0.5]], 0), ValueError, "k_max = 0"),
+        (lambda: SawtoothHeuristicSearch([0.5, 0.5], 0.0, 1, 1, 1), ValueError, "δ = 0.0"),
+        (lambda: solve(SawtoothHeuristicSearch([1.0], 0.1, 1, 1, 1), BABY), ValueError, "b has shape (1,)"),
+        (lambda: FreudenthalTriangulation(2, 0), ValueError, "m = 0"),
+        (lambda: belief_simplex(FreudenthalTriangulation(2, 2), [1.0]), ValueError, "b has shape (1,)"),
+        (lambda: belief_vertices(FreudenthalTriangulation(0, 2)), ValueError, "n = 0"),
+        (lambda: TriangulatedPolicy(BABY, 2, [0.0]), ValueError, "finite, one for each of 3 vertices"),
+        (lambda: TriangulatedIteration(2, 1, start="x"), ValueError, "start = 'x'"),
+    ],
+)
+def test_wrong_bounds_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()

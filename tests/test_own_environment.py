@@ -1,0 +1,76 @@
+"""An environment in a file of the working folder, from the command line as people try it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = Path(sys.executable).with_name("decision-making")
+PAGE = Path(__file__).parents[1] / "docs" / "your-own-environment.md"
+ID = "myenv:My/Thermostat-v0"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the class of the documentation's page in myenv.py."""
+    (tmp_path / "myenv.py").write_text(PAGE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0])
+    return tmp_path
+
+
+def command(folder, *arguments):
+    env = {name: x for name, x in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False, env=env)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_module_in_the_working_folder_is_checked_trained_evaluated_and_resumed(folder):
+    allowed = (ID, "--allow-imports")
+    status, said, wrong = command(folder, "check", *allowed, "--steps", "100")
+    assert (status, wrong) == (0, "")
+    assert said.startswith(f"{ID}\n  observations  2 real numbers, unbounded; the network sees a vector of 2\n")
+    small = ("--set", "hidden=[4]", "--set", "steps_per_update=240", "--updates", "2", "--eval-every", "1")
+    status, said, wrong = command(folder, "train", *allowed, *small)
+    assert (status, wrong) == (0, "")
+    run = "runs/myenv-My-Thermostat-v0-trust-region-0"
+    assert said.startswith(f"{run}: stopped by updates = 2 after 2 updates and 480 steps; mean return")
+    for arguments in (("evaluate", run, "--best"), ("resume", run, "--updates", "3")):
+        status, said, wrong = command(folder, *arguments)
+        assert (status, said) == (1, "")
+        assert "names a module to import, whose code would run; allow imports if you trust it (--allow-imports" in wrong
+        assert command(folder, *arguments, "--allow-imports")[0] == 0
+
+
+def test_workers_of_a_sweep_and_of_a_batch_find_the_module_too(folder):
+    small = ("--set", "hidden=[4]", "--set", "steps_per_update=240", "--updates", "1", "--allow-imports")
+    status, said, wrong = command(folder, "sweep", ID, *small, "--seeds", "0:2", "--workers", "2")
+    assert (status, wrong) == (0, "")
+    assert "sweep.csv: 2 runs" in said
+    status, _, wrong = command(folder, "train", ID, *small, "--set", "blocks=2", "--workers", "2")
+    assert (status, wrong) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((ID,), "names a module to import, whose code would run"),
+        (("myenw:My/Thermostat-v0", "--allow-imports"), "no environment of that id (No module named 'myenw')"),
+        (("myenv:My/Thermostatt-v0", "--allow-imports"), "did you mean My/Thermostat-v0?"),
+        (("broken:My/Env-v0", "--allow-imports"), "invalid syntax (broken.py, line 1)"),
+    ],
+)
+def test_what_is_wrong_with_the_id_is_one_line_and_nothing_is_written(given, said, folder):
+    (folder / "broken.py").write_text("class:\n")
+    status, out, wrong = command(folder, "train", *given)
+    assert (status, out, wrong.count("\n")) == (1, "", 1)
+    assert said in wrong
+    assert not (folder / "runs").exists()
+
+
+def test_modules_of_the_working_folder_do_not_hide_installed_ones(folder):
+    """A file of a common name must not be taken for a module of Python's or of a package."""
+    for name in ("random", "types", "gymnasium", "typing_extensions"):
+        (folder / f"{name}.py").write_text("raise RuntimeError('taken')\n")
+    status, _, wrong = command(folder, "check", ID, "--allow-imports", "--steps", "20")
+    assert (status, wrong) == (0, "")

@@ -1,0 +1,107 @@
+"""The one default configuration: the same on the command line and in the library, and taken from the spaces alone."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from decision_making import for_environment, train
+from decision_making.problems import GymnasiumProblem, register_environments
+from decision_making.training.configuration import Configuration
+from decision_making.training.runs import run
+from tests.training.test_loop import same
+
+
+class Walks(gymnasium.Env):
+    """An environment with spaces of choice; episodes of ten steps."""
+
+    def __init__(self, observation=None, action=None):
+        self.observation_space = observation or spaces.Box(-1, 1, (3,))
+        self.action_space = action or spaces.Box(-1, 1, (2,))
+
+    def reset(self, *, seed=None, options=None):
+        self.k = 0
+        self.observation_space.seed(seed)
+        return self.observation_space.sample(), {}
+
+    def step(self, action):
+        self.k += 1
+        return self.observation_space.sample(), 1.0, self.k == 10, False, {}
+
+
+@pytest.mark.parametrize("env", ["Pendulum-v1", "CartPole-v1"])
+def test_library_and_command_line_train_alike(env, tmp_path):
+    limits = {"updates": 3}
+    M, π, θ, φ = for_environment(env, seed=4, steps_per_update=256)
+    by_hand = train(M, π, θ, φ, rng=4, **limits)
+    same(by_hand, run(Configuration({"env": env, "seed": 4, "steps_per_update": 256, **limits}), tmp_path / "run"))
+
+
+def test_settings_have_the_names_of_the_command_line_or_greek_ones():
+    for settings in ({"δ": 0.03, "λ": 0.9, "γ": 0.5}, {"delta": 0.03, "lam": 0.9, "gamma": 0.5}):
+        M, *_ = for_environment("Pendulum-v1", **settings)
+        assert (M.δ, M.λ, M.P.γ) == (0.03, 0.9, 0.5)
+    with pytest.raises(ValueError, match=r"delt: unknown setting; did you mean delta\?"):
+        for_environment("Pendulum-v1", delt=0.03)
+    with pytest.raises(ValueError, match="gate = 2: must be"):
+        for_environment("Pendulum-v1", gate=2)
+
+
+@pytest.mark.parametrize(
+    ("observation", "normalised"),
+    [
+        (spaces.Box(-np.inf, np.inf, (2,)), True),
+        (spaces.Box(-1, 1, (2,)), True),
+        (spaces.Discrete(5), False),
+        (spaces.MultiBinary(3), False),
+        (spaces.Tuple((spaces.Discrete(5), spaces.Box(0, 1, (1,)))), True),
+        (spaces.Dict({"a": spaces.Discrete(5), "b": spaces.Dict({"c": spaces.Box(0, 1, (1,))})}), True),
+        (spaces.Dict({"a": spaces.Discrete(5), "b": spaces.MultiDiscrete([2, 3])}), False),
+    ],
+)
+def test_observations_are_normalised_where_they_are_real_numbers(observation, normalised):
+    M, *_ = for_environment(lambda: Walks(observation))
+    assert M.P.normalize_observations is normalised
+    assert (M.P.observation_statistics is not None) is normalised
+    for given in (True, False):
+        M, *_ = for_environment(lambda: Walks(observation), normalize_observations=given)
+        assert M.P.normalize_observations is given
+
+
+def test_a_batch_holds_whole_steps_of_every_copy():
+    assert for_environment("Pendulum-v1", n_envs=12)[0].n == 1032
+    assert for_environment("Pendulum-v1", n_envs=12, steps_per_update=24)[0].n == 24
+    with pytest.raises(ValueError, match="must be a multiple of n_envs = 12"):
+        for_environment("Pendulum-v1", n_envs=12, steps_per_update=1024)
+
+
+def test_environment_factory_and_vector_environment_are_taken_as_they_are():
+    made = Walks()
+    vector = gymnasium.vector.SyncVectorEnv([Walks] * 3)
+    for env, n_envs in ((made, 1), (Walks, 16), (vector, 3)):
+        M, π, θ, φ = for_environment(env, hidden=[4])
+        assert isinstance(M.P, GymnasiumProblem)
+        assert M.P.n_envs == n_envs
+        assert M.n % n_envs == 0
+        history = train(M, π, θ, φ, rng=0, updates=1)
+        assert np.isfinite(history.θ).all()
+
+
+def test_factory_with_the_name_of_a_problem_of_the_book_is_still_an_environment():
+    def HexWorld():
+        return Walks()
+
+    M, *_ = for_environment(HexWorld)
+    assert M.P.observation_width == 3
+
+
+def test_id_with_a_module_is_not_imported_without_leave():
+    with pytest.raises(ValueError, match="names a module to import"):
+        for_environment("tests.nowhere:Env-v0")
+
+
+def test_defaults_do_not_depend_on_the_name_of_the_environment():
+    register_environments()
+    ids = ("CartPole-v1", "Pendulum-v1", "Acrobot-v1", "decision_making/MountainCar-v0")
+    found = [{**Configuration({"env": env}).values, "env": None} for env in ids]
+    assert all(values == found[0] for values in found)
