@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow test-all bench bench-learners bench-growth bench-scaling bench-peers bench-all docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-growth bench-scaling bench-peers bench-all docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -32,6 +32,9 @@ test-slow: lint $(SLOW) chromium  ## the same with many more Hypothesis examples
 
 test-all: test          ## and the same results from every Python and NumPy that is supported and found
 	$(BIN)/python -m tests.agreement
+
+fuzz: $(READY)          ## an hour of random cases against plain loops, of environments, files and wrong arguments
+	$(BIN)/python -m tests.fuzzing --seconds 3600
 
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.checks import Array, brief, discount, function, numbers, optional
+from decision_making.checks import Array, all_finite, brief, discount, function, numbers, optional, refuse, shortened
 from decision_making.dictionaries import Dictionary, arrays, gymnasium_table
-from decision_making.problem import StartDistribution
+from decision_making.problem import Enumerable, StartDistribution, offers
 from decision_making.sampling import (
     ROW_SUM_TOLERANCE,
     GuideTable,
@@ -304,9 +304,15 @@ class TabularSampler:
 @lookahead.register(object)
 def lookahead_in_a_model(P: Any, U: Any, s: Any, a: Any) -> Any:
     """`lookahead` of any problem with a model: tables, or functions T and R over the lists S and A."""
-    u = np.array([U(s_next) for s_next in P.S]) if callable(U) else np.asarray(U)
+    if not offers(P, Enumerable):
+        refuse(None, "P", P, "a problem with lists S and A and functions T and R", TypeError)
+    u = numbers([U(s_next) for s_next in P.S] if callable(U) else U, "U")
     if u.shape != (len(P.S),):
         raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
+    if not all_finite(u):
+        raise ValueError(f"U = {shortened(u)}: must be finite")
+    if isinstance(P.T, Table | SparseTable):
+        s, a = indices("s", s, len(P.S)), indices("a", a, len(P.A))
     if isinstance(P.T, Table):
         return P.R(s, a) + P.γ * P.T.array[s, a] @ u
     if isinstance(P.T, SparseTable):

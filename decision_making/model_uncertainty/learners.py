@@ -170,9 +170,14 @@ def update_learner(
     a, r = known_actions(model, a), rewards(model, r)
     if terminated is not None:
         terminated = np.broadcast_to(np.asarray(terminated, dtype=bool), model.batch)
-    revise(model, s, a, r, s_next, terminated, default_rng(rng) if rng is not None else None)
-    model.k += 1
+    taken_in(model, s, a, r, s_next, terminated, default_rng(rng) if rng is not None else None)
     return model
+
+
+def taken_in(model: Learner, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
+    """`update` with arguments that are known to be right."""
+    revise(model, s, a, r, s_next, terminated, rng)
+    model.k += 1
 
 
 def known_states(model: Learner, name: str, s: Any) -> Array:

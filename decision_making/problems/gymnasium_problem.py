@@ -194,6 +194,7 @@ class GymnasiumProblem:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
         A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
+        Copies that did nothing but reset themselves, which takes a step in NEXT_STEP mode, do one more.
         Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
         wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
         """
@@ -243,7 +244,7 @@ class GymnasiumProblem:
                 going = going & ~over & (taken < k)
                 continue
             if not whole:
-                going = np.full(self.n_envs, len(record["r"]) < k)
+                going = np.full(self.n_envs, len(record["r"]) < k or not np.any(record["real"]))
                 continue
             going = going & ~(over & (taken >= k))
             if (live["length"][going] >= MAX_STEPS).any():

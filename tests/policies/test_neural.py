@@ -271,6 +271,20 @@ def test_states_of_the_wrong_width_are_told_the_first_width():
         NeuralPolicy((3, 5), Gaussian(1)).mode(np.zeros(27), np.zeros((4, 7)))
 
 
+@pytest.mark.parametrize("head", [Categorical(3), Bernoulli(2), MultiCategorical((2, 3)), Gaussian(2)], ids=str)
+@pytest.mark.parametrize("size", [1e-2, 1e-4])
+def test_divergence_in_float32_is_that_of_float64_also_from_outputs_nearby(head, size):
+    """As a sum of float32 terms that cancel it was wrong by 1e-7, and negative, where it is 1e-9."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(50, head.n_outputs)).astype(np.float32)
+    z_new = (z + size * rng.normal(size=z.shape)).astype(np.float32)
+    expected = head.kl(z.astype(np.float64), z_new.astype(np.float64))
+    found = head.kl(z, z_new)
+    assert found.dtype == np.float32
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-11)
+
+
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("sizes", [(3,), (3, 5), (3, 6, 2, 4)])
 def test_layers_are_the_network_written_out(activation, sizes):
