@@ -62,9 +62,9 @@ def learn_by_simulation(
         s_next, r = P.TR(s, a, acting)
         s_next, r = np.asarray(s_next), np.asarray(r)
         ended = None if terminal is None else np.asarray(terminal(s_next), dtype=bool)
-        x = [y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next)]
-        x[2:] = rewards(model, x[2]), known_states(model, "s_next", x[3])
-        taken_in(model, *x, None if ended is None else ended.reshape(batch), planning)
+        here, action, paid, there = (y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next))
+        paid, there = rewards(model, paid), known_states(model, "s_next", there)
+        taken_in(model, here, action, paid, there, None if ended is None else ended.reshape(batch), planning)
         if not restarts:
             record.note(k, s=s, a=a, r=r)
             s = s_next
