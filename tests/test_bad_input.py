@@ -1492,7 +1492,10 @@ def test_an_exact_gradient_that_overflows_is_refused():
     ("make", "said"),
     [
         (lambda: dm.QLearning(3, 2, 0.9, [[1], [1, 2]]), r"QLearning.α = \[\[1\], \[1, 2\]\]: must be a probability"),
-        (lambda: dm.QLearning([[1], [1, 2]], 2, 0.9, 0.1), r"QLearning.S = \[\[1\], \[1, 2\]\]: must be a whole number"),
+        (
+            lambda: dm.QLearning([[1], [1, 2]], 2, 0.9, 0.1),
+            r"QLearning.S = \[\[1\], \[1, 2\]\]: must be a whole number",
+        ),
         (lambda: dm.EpsilonGreedyExploration(np.array(["a"])), "ε = 'a': must be a probability"),
         (
             lambda: dm.ApproximateValueIteration(dm.LinearRegressionValueFunction(flat, [1.0]), [[1], [1, 2]], 3),
