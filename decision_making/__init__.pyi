@@ -124,6 +124,18 @@ from decision_making.state_uncertainty.beliefs import (
     UnscentedKalmanFilter as UnscentedKalmanFilter,
     unscented_transform as unscented_transform,
 )
+from decision_making.state_uncertainty.controller_abstractions import (
+    ControllerDerivatives as ControllerDerivatives,
+    ControllerGradient as ControllerGradient,
+    ControllerPolicy as ControllerPolicy,
+    ControllerPolicyIteration as ControllerPolicyIteration,
+    NonlinearProgramming as NonlinearProgramming,
+    controller_derivatives as controller_derivatives,
+    controller_rollouts as controller_rollouts,
+    evaluate_controller as evaluate_controller,
+    improve_controller as improve_controller,
+    project_to_simplex as project_to_simplex,
+)
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
     ConditionalPlan as ConditionalPlan,
