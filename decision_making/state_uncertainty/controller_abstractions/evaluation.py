@@ -73,21 +73,21 @@ class System:
 
     def __init__(self, P: POMDP, ψ: Array, η: Array, M: Array | None = None):
         self.P, self.ψ, self.η = P, ψ, η
-        X, A, Ω, S = *η.shape[:3], len(P.S)
+        X, A, Ω, _ = η.shape
+        S = len(P.S)
         if X * S > MOST:
             raise ValueError(f"{X} nodes and {S} states make {X * S} equations: more than {MOST}")
         self.R = ψ @ P.R.array.T  # (X, S)
         dense = X * S <= DENSE and A * Ω * S * S <= NUMBERS
-        self.M = joint_array(P) if M is None and dense else M
-        self.T = self._dense() if dense else self._sparse()
+        self.T = self._dense(joint_array(P) if M is None else M) if dense else self._sparse()
         self._factor: Callable[[Array, int], Array] | None = None
 
-    def _dense(self) -> Array:
+    def _dense(self, M: Array) -> Array:
         """T^π (X·S, X·S) as one product over (a, o)."""
         X, A, Ω, _ = self.η.shape
-        S = self.M.shape[-1]
+        S = M.shape[-1]
         weight = (self.ψ[:, :, None, None] * self.η).transpose(0, 3, 1, 2).reshape(X * X, A * Ω)
-        T = (weight @ self.M.reshape(A * Ω, S * S)).reshape(X, X, S, S)
+        T = (weight @ M.reshape(A * Ω, S * S)).reshape(X, X, S, S)
         return T.transpose(0, 2, 1, 3).reshape(X * S, X * S)
 
     def _sparse(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import field
@@ -28,7 +28,7 @@ def _belief(x: object) -> Array:
     return numbers(x, "b")
 
 
-def _controller(M: object, attribute: object, π: object) -> None:
+def _controller(M: object, attribute: object, π: Any) -> None:
     """Attrs validator: None or a controller."""
     if π is not None and not isinstance(π, ControllerPolicy):
         refuse(M, "start", π, "a ControllerPolicy", TypeError)
@@ -100,7 +100,7 @@ class Climb:
         ψ, η = (rng.dirichlet(np.ones(x[-1]), x[:-1]) for x in (self.ψ_shape, self.η_shape))
         if start is not None:
             X = len(start)
-            same = np.zeros(self.η_shape[:-1] + (self.η_shape[-1],))[:X]
+            same = np.zeros((X, *self.η_shape[1:]))
             same[..., :X] = start.η
             ψ[:X] = (1 - MIXED) * start.ψ + MIXED * ψ[:X]
             η[:X] = (1 - MIXED) * same + MIXED * η[:X]

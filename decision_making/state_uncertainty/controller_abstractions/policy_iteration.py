@@ -1,4 +1,4 @@
-"""Policy iteration over controllers: evaluate, add all nodes one step longer, leave out those not needed (23.3, 23.4)."""
+"""Policy iteration over controllers: evaluate, add nodes one step longer, leave out those not needed (23.3, 23.4)."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def _all_nodes(P: POMDP, U: Array, max_nodes: int) -> Nodes:
     A, Ω, X = len(P.A), len(P.Ω), len(U)
     if max_nodes < A * X**Ω:
         raise ValueError(
-            f"{A} actions, {X} nodes and {Ω} observations make {A * X**Ω} new nodes: more than max_nodes = {max_nodes}; "
-            'candidates="needed" makes only those that are best at some belief'
+            f"{A} actions, {X} nodes and {Ω} observations make {A * X**Ω} new nodes: more than max_nodes = {max_nodes}"
+            '; candidates="needed" makes only those that are best at some belief'
         )
     child = np.indices((X,) * Ω).reshape(Ω, -1)[::-1].T
     values = []
