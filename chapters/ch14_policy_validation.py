@@ -21,7 +21,7 @@ import decision_making as dm
 from decision_making.pictures import validation
 from decision_making.pictures.notebooks import show
 from decision_making.problems import CollisionAvoidance, HexWorld, StraightLineHexWorld
-from decision_making.problems.collision_avoidance import NOISE, NOISE_PROBABILITY, RATES, GridSolution
+from decision_making.problems.collision_avoidance import NOISE, NOISE_PROBABILITY, RATES
 
 P = CollisionAvoidance()
 StatePolicy = Callable[[np.ndarray], np.ndarray]
@@ -39,7 +39,7 @@ def no_advisories(s: np.ndarray) -> np.ndarray:
 
 def policies() -> dict[str, StatePolicy]:
     """Three policies to be validated."""
-    return {"no advisories": no_advisories, "simple": P.simple_policy, "optimal": GridSolution(P)}
+    return {"no advisories": no_advisories, "simple": P.simple_policy, "optimal": dm.GridSolution(P)}
 
 
 def encounters(π: StatePolicy, m: int, seed: int = 0, problem: CollisionAvoidance = P) -> dm.Trajectories:
@@ -207,10 +207,10 @@ def risky_starts(m: int = 10_000, seed: int = 0) -> dict[str, Any]:
 
     "risk" (81, 81) is the collision probability on a grid of h and ḣ, interpolated: what the proposal is made of.
     """
-    rng, π = np.random.default_rng(seed), GridSolution(P)
+    rng, π = np.random.default_rng(seed), dm.GridSolution(P)
     h, rate = np.linspace(-200, 200, 81), np.linspace(-10, 10, 81)
     grid = np.stack(np.broadcast_arrays(h[:, None], rate, 0.0, 20.0), axis=-1)
-    risk = -GridSolution(CollisionAvoidance(r_change=0.0), π).utility(grid)
+    risk = -dm.GridSolution(CollisionAvoidance(r_change=0.0), π).utility(grid)
     data: dict[str, Any] = {"h": h, "rate": rate, "risk": risk}
     width, anywhere = np.array([h[1] - h[0], rate[1] - rate[0]]), np.full(risk.size, 1 / risk.size)
     for name, q in {"direct": anywhere, "proposal": 0.99 * risk.ravel() / risk.sum() + 0.01 * anywhere}.items():
@@ -239,7 +239,7 @@ def example_14_4(m: int = 4000, limits: tuple[float, ...] = (0.25, 0.5, 0.75, 1.
     """Collision estimates under true "limits" for policies made for 0.25, 1 and 1.25 m/s²; the same noise for all."""
     data: dict[str, Any] = {"limits": np.array(limits)}
     for made_for in (0.25, 1.0, 1.25):
-        π = GridSolution(CollisionAvoidance(acceleration=made_for))
+        π = dm.GridSolution(CollisionAvoidance(acceleration=made_for))
         flown = (encounters(π, m, 0, CollisionAvoidance(acceleration=limit)) for limit in limits)
         data[f"made for {made_for:g} m/s²"] = [dm.estimate(dm.ever(τs, collided), interval="exact") for τs in flown]
     return data
@@ -288,7 +288,7 @@ def simple_policy(h: float, t: float) -> StatePolicy:
 def example_14_5(m: int = 2000) -> dict[str, np.ndarray]:
     """Collision and advisory probabilities, (K, 2), of the optimal policies for λ and of simple ones, and the front."""
     λs = (0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
-    optimal = [GridSolution(CollisionAvoidance(r_collision=-λ, r_change=λ - 1)) for λ in λs]
+    optimal = [dm.GridSolution(CollisionAvoidance(r_collision=-λ, r_change=λ - 1)) for λ in λs]
     simple = [simple_policy(h, t) for h in (50.0, 75.0, 100.0, 150.0) for t in (10.0, 20.0, 30.0, 40.0)]
     metrics = [
         (dm.ever(τs, collided).mean(), advised(τs).mean()) for τs in (encounters(π, m) for π in optimal + simple)

@@ -94,7 +94,7 @@ show(tiger, beliefs.controller)
 
 
 # %%
-def programs(restarts: int = 20, seed: int = 0) -> dict[str, float]:
+def programs(restarts: int = 60, seed: int = 0) -> dict[str, float]:
     """The best utility of several starts, by problem and number of nodes."""
     cases = {"baby 1": (BABY, 1), "baby 2": (BABY, 2), "tiger 2": (TIGER, 2), "tiger 3": (TIGER, 3)}
     cases |= {"catch 2": (CATCH, 2), "catch 3": (CATCH, 3)}

@@ -2,6 +2,55 @@
 
 from decision_making import exact as exact, problems as problems
 from decision_making.mdp import MDP as MDP
+from decision_making.model_uncertainty import (
+    Experience as Experience,
+    Learner as Learner,
+    action_values as action_values,
+    end as end,
+    greedy_policy as greedy_policy,
+    learn as learn,
+    load_model as load_model,
+    part as part,
+    replay as replay,
+    save_model as save_model,
+    start as start,
+    value as value,
+)
+from decision_making.model_uncertainty.exploration_and_exploitation import (
+    BanditModel as BanditModel,
+    BanditProblem as BanditProblem,
+    BetaPrior as BetaPrior,
+    EpsilonGreedyExploration as EpsilonGreedyExploration,
+    ExploreThenCommitExploration as ExploreThenCommitExploration,
+    OptimalExploration as OptimalExploration,
+    PosteriorSamplingExploration as PosteriorSamplingExploration,
+    QuantileExploration as QuantileExploration,
+    SoftmaxExploration as SoftmaxExploration,
+    UCB1Exploration as UCB1Exploration,
+    gittins_index as gittins_index,
+    regret as regret,
+)
+from decision_making.model_uncertainty.model_based_methods import (
+    BayesianMDP as BayesianMDP,
+    FullUpdate as FullUpdate,
+    MaximumLikelihoodMDP as MaximumLikelihoodMDP,
+    PosteriorSamplingUpdate as PosteriorSamplingUpdate,
+    PrioritizedUpdate as PrioritizedUpdate,
+    RandomizedUpdate as RandomizedUpdate,
+    RmaxMDP as RmaxMDP,
+    bayes_adaptive_values as bayes_adaptive_values,
+    estimated_mdp as estimated_mdp,
+    posterior_sample as posterior_sample,
+)
+from decision_making.model_uncertainty.model_free_methods import (
+    GradientQLearning as GradientQLearning,
+    IncrementalEstimate as IncrementalEstimate,
+    LinearQ as LinearQ,
+    QLearning as QLearning,
+    ReplayGradientQLearning as ReplayGradientQLearning,
+    Sarsa as Sarsa,
+    SarsaLambda as SarsaLambda,
+)
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,
@@ -21,6 +70,24 @@ from decision_making.sequential_problems.advantages import (
     generalized_advantages as generalized_advantages,
     temporal_differences as temporal_differences,
 )
+from decision_making.sequential_problems.approximate_value_functions import (
+    ApproximateValueFunctionPolicy as ApproximateValueFunctionPolicy,
+    ApproximateValueIteration as ApproximateValueIteration,
+    GridSolution as GridSolution,
+    InterpolatedMDP as InterpolatedMDP,
+    LinearRegressionValueFunction as LinearRegressionValueFunction,
+    LocallyWeightedValueFunction as LocallyWeightedValueFunction,
+    MultilinearValueFunction as MultilinearValueFunction,
+    NearestNeighborValueFunction as NearestNeighborValueFunction,
+    NeuralRegressionValueFunction as NeuralRegressionValueFunction,
+    SimplexValueFunction as SimplexValueFunction,
+    fit as fit,
+    gaussian_kernel as gaussian_kernel,
+    inverse_distance_kernel as inverse_distance_kernel,
+    polynomial_bases as polynomial_bases,
+    regression as regression,
+    sinusoidal_bases as sinusoidal_bases,
+)
 from decision_making.sequential_problems.exact_solution_methods import (
     GaussSeidelValueIteration as GaussSeidelValueIteration,
     LinearProgramFormulation as LinearProgramFormulation,
@@ -36,6 +103,29 @@ from decision_making.sequential_problems.exact_solution_methods import (
     policy_evaluation as policy_evaluation,
     solve as solve,
     sweeps as sweeps,
+)
+from decision_making.sequential_problems.online_planning import (
+    BranchAndBound as BranchAndBound,
+    ControlPlan as ControlPlan,
+    ForwardSearch as ForwardSearch,
+    HeuristicSearch as HeuristicSearch,
+    LabeledHeuristicSearch as LabeledHeuristicSearch,
+    ModelPredictiveControl as ModelPredictiveControl,
+    MonteCarloTreeSearch as MonteCarloTreeSearch,
+    MultiforecastControl as MultiforecastControl,
+    OpenLoopPlanning as OpenLoopPlanning,
+    Plan as Plan,
+    ProgressiveWidening as ProgressiveWidening,
+    RolloutEstimate as RolloutEstimate,
+    RolloutLookahead as RolloutLookahead,
+    SparseSampling as SparseSampling,
+    TooLargeError as TooLargeError,
+    extract_policy as extract_policy,
+    extract_solved_policy as extract_solved_policy,
+    randstep as randstep,
+    rollout as rollout,
+    sparse_sampling as sparse_sampling,
+    statistics as statistics,
 )
 from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient as BaselineSubtractionGradient,
@@ -58,7 +148,6 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     TrustRegionUpdate as TrustRegionUpdate,
     clamped_gradient as clamped_gradient,
     clip_gradient as clip_gradient,
-    explain as explain,
     linesearch as linesearch,
     natural_update as natural_update,
     scale_gradient as scale_gradient,
@@ -184,10 +273,10 @@ from decision_making.trust_region_policy_optimization import (
     named_rule as named_rule,
 )
 from decision_making.verbs import (
+    explain as explain,
     follow as follow,
     gradient as gradient,
     lookahead as lookahead,
-    randstep as randstep,
     step as step,
     update as update,
     utility as utility,

@@ -199,7 +199,7 @@ def optional(check: Any) -> Any:
 
 def widths(x: object) -> Any:
     """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
-    if not isinstance(x, Iterable) or isinstance(x, str):
+    if not isinstance(x, Iterable) or isinstance(x, str) or (isinstance(x, np.ndarray) and x.ndim == 0):
         return x
     return tuple(int(k) if isinstance(k, np.integer) else k for k in x)
 
@@ -213,10 +213,13 @@ def layers(M: object, field: Field, sizes: Any) -> None:
 
 
 def numbers(x: object, name: str) -> Array:
-    """x as a fresh float64 array. TypeError, naming it, where it is not made of numbers."""
+    """x as a fresh float64 array. TypeError, naming it, where it is not made of real numbers."""
     try:
-        return np.array(x, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        given = np.asarray(x)
+        if given.dtype.kind not in "fiubO":
+            raise TypeError(f"dtype {given.dtype}")
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name} = {shortened(x)}: must be an array of numbers ({error})") from error
 
 
@@ -229,7 +232,7 @@ def parameters(θ: object, n: int | None = None, name: str = "θ") -> Array:
             raise TypeError(f"dtype {θ.dtype}")
         θ = np.atleast_1d(θ if θ.dtype == np.float32 else θ.astype(np.float64))
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} = {given!r}: must be a flat array of {n or 'n'} numbers") from error
+        raise TypeError(f"{name} = {shortened(given)}: must be a flat array of {n or 'n'} numbers") from error
     if θ.ndim != 1 or (n is not None and θ.size != n):
         raise ValueError(f"{name} has shape {θ.shape}: must be a flat array of {'n' if n is None else n} numbers")
     if not np.isfinite(θ).all():

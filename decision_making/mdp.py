@@ -6,10 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from attrs import field
+from attrs import evolve, field
 
-from decision_making.checks import Array, brief, discount, function, numbers, optional
-from decision_making.sampling import ROW_SUM_TOLERANCE, GuideTable, cumulative, indices, sparse_cumulative
+from decision_making.checks import Array, all_finite, brief, discount, function, numbers, optional, refuse, shortened
+from decision_making.dictionaries import Dictionary, arrays, gymnasium_table
+from decision_making.problem import Enumerable, StartDistribution, offers
+from decision_making.sampling import (
+    ROW_SUM_TOLERANCE,
+    GuideTable,
+    cumulative,
+    indices,
+    is_vector,
+    sparse_cumulative,
+    start_distribution,
+)
 from decision_making.structs import struct
 from decision_making.verbs import lookahead
 
@@ -98,6 +108,9 @@ class MDP:
     terminal: Any = field(
         default=None, kw_only=True, validator=optional(function)
     )  # s -> bool per row, ends a trajectory
+    b: StartDistribution | None = field(
+        default=None, kw_only=True, validator=optional(start_distribution), repr=False
+    )  # start distribution, where the model has one
 
     def __repr__(self) -> str:
         if isinstance(self.T, Table | SparseTable):
@@ -105,6 +118,54 @@ class MDP:
             return f"MDP(γ={self.γ:g}, {len(self.S)} states, {len(self.A)} actions{sparse})"
         names = ("S", "A", "T", "R", "TR", "terminal")
         return f"MDP(γ={self.γ:g}, {', '.join(f'{name}={brief(getattr(self, name))}' for name in names)})"
+
+    @classmethod
+    def from_dict(cls, table: Dictionary, γ: float, *, b: StartDistribution | None = None) -> MDP:
+        """The tabular MDP of a model table[s][a] = [(p, s_next, r), ...], gymnasium's form.
+
+        States and actions become the indices 0, 1, ...: names that are these numbers keep them, others are numbered in
+        the order of the dictionary. An outcome may have a fourth entry, which says whether it ends the episode;
+        whatever its s_next, it then leads to one state more, the last, which absorbs, pays 0 and is terminal. So does
+        every action in a state that has none. An action missing in a state that has others is not available there.
+
+        R(s, a) is the expected reward; the sampler pays the mean reward of the transition drawn.
+
+        Raises TypeError for a table of another form; ValueError, naming s and a, for probabilities that are negative or
+        do not sum to 1, rewards that are not finite, and a next state that is not among the states.
+
+        >>> toss = {"start": {"call": [(0.5, "start", 1.0), (0.5, "start", -1.0, True)]}}
+        >>> P = MDP.from_dict(toss, γ=0.9)
+        >>> P.T.matrix.toarray().tolist(), P.R.array.tolist()
+        ([[0.5, 0.5], [0.0, 1.0]], [[0.0], [0.0]])
+        """
+        T, R, r, states, _ = arrays(table)
+        end = len(states)
+        ends = None if len(R) == end else OneState(end)
+        if b is not None and is_vector(b):
+            b = np.asarray(b, dtype=np.float64)
+            b = np.append(b, 0.0) if ends is not None and b.shape == (end,) else b
+            if b.shape != (len(R),):
+                raise ValueError(f"b has shape {b.shape}: must be ({end},), a probability for each state of the table")
+        made = cls.from_arrays(T, R, γ, terminal=ends)
+        return evolve(made, TR=evolve(made.TR, r=r), b=b)
+
+    @classmethod
+    def from_gymnasium(cls, env: Any, γ: float, **options: Any) -> MDP:
+        """The tabular MDP of a gymnasium environment that keeps its model as a table: FrozenLake, Taxi, CliffWalking.
+
+        `env` is an environment or a name that `gymnasium.make` takes, with the options. A transition that terminates
+        leads to an absorbing state, the last, as in `from_dict`; a time limit is not part of the model. `b` is the
+        distribution of the environment's start states.
+
+        Raises ValueError where gymnasium knows no such name, with its reason; TypeError for an environment without a
+        table.
+
+        >>> P = MDP.from_gymnasium("FrozenLake-v1", 0.99)
+        >>> P, float(P.R(14, 2)), P.b[:2].tolist()
+        (MDP(γ=0.99, 17 states, 4 actions, 150 transitions), 0.3333333333333333, [1.0, 0.0])
+        """
+        table, b = gymnasium_table(env, **options)
+        return cls.from_dict(table, γ, b=b)
 
     @classmethod
     def from_arrays(cls, T: Any, R: Any, γ: float, *, terminal: Callable[[Array], Array] | None = None) -> MDP:
@@ -134,6 +195,17 @@ class MDP:
             TR = TabularSampler(R.array, GuideTable.from_dense(cumulative(T.array.reshape(-1, len(R.array)))))
         n_states, n_actions = R.array.shape
         return cls(γ, np.arange(n_states), np.arange(n_actions), T, R, TR, terminal=terminal)
+
+
+@struct
+class OneState:
+    """`terminal` of a tabular problem in which one state ends a trajectory."""
+
+    index: int  # of that state
+
+    def __call__(self, s: Array) -> Array:
+        """Whether each state of a batch is it."""
+        return np.asarray(np.asarray(s) == self.index)
 
 
 def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
@@ -218,6 +290,7 @@ class TabularSampler:
     R: Array  # expected rewards (S, A)
     rows: GuideTable  # of the distributions T(s, a, ·), row s·A + a
     columns: Array | None = None  # the next state that each entry of the rows stands for; None: its place in the row
+    r: Array | None = None  # the reward of each entry of the rows; None: R(s, a) of them all
 
     def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
         """Next states and rewards of a batch of any shape."""
@@ -225,15 +298,21 @@ class TabularSampler:
         i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
         k = self.rows(i, np.asarray(rng.random(i.shape)))
         s_next = k - i * n_states if self.columns is None else self.columns.take(k)
-        return s_next, self.R.ravel().take(i)
+        return s_next, self.R.ravel().take(i) if self.r is None else self.r.take(k)
 
 
 @lookahead.register(object)
 def lookahead_in_a_model(P: Any, U: Any, s: Any, a: Any) -> Any:
     """`lookahead` of any problem with a model: tables, or functions T and R over the lists S and A."""
-    u = np.array([U(s_next) for s_next in P.S]) if callable(U) else np.asarray(U)
+    if not offers(P, Enumerable):
+        refuse(None, "P", P, "a problem with lists S and A and functions T and R", TypeError)
+    u = numbers([U(s_next) for s_next in P.S] if callable(U) else U, "U")
     if u.shape != (len(P.S),):
         raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
+    if not all_finite(u):
+        raise ValueError(f"U = {shortened(u)}: must be finite")
+    if isinstance(P.T, Table | SparseTable):
+        s, a = indices("s", s, len(P.S)), indices("a", a, len(P.A))
     if isinstance(P.T, Table):
         return P.R(s, a) + P.γ * P.T.array[s, a] @ u
     if isinstance(P.T, SparseTable):

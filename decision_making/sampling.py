@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, refuse
+from decision_making.checks import Array, Field, Named, numbers, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.structs import struct
 
@@ -92,6 +92,8 @@ def indices(name: str, x: Any, n: int) -> Array:
             raise TypeError(
                 f"{name} has dtype {x.dtype}: the states and actions of a tabular problem are whole numbers"
             )
+        if (abs(x) > 2.0**53).any():
+            raise ValueError(f"{name} has a value of {x.flat[np.argmax(abs(x))]}: must lie in 0..{n - 1}")
         x = x.astype(np.intp)
     if x.size and not (x.min() >= 0 and x.max() < n):
         raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")
@@ -136,19 +138,19 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
     """
     if not is_vector(b):
         given = (*getattr(b, "args", ()), *getattr(b, "kwds", {}).values()) if hasattr(b, "dist") else ()
-        many = sorted({str(np.shape(x)) for x in given} - {"()"})
+        many = sorted({str(np.shape(x)) for x in given if np.size(x) != 1})
         if many:
             allowed = "one distribution: a function b(m, rng) may draw from several"
             refuse(M, field.name, f"{b.dist.name} with parameters of shape {', '.join(many)}", allowed)
         return
     allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
     try:
-        p = np.asarray(b, dtype=np.float64)
-    except (TypeError, ValueError):
+        p = numbers(b, field.name)
+    except TypeError:
         p = np.empty(0)
     if p.ndim != 1 or p.size == 0:
         refuse(M, field.name, b, allowed, TypeError)
-    if not (np.isfinite(p).all() and (p >= 0).all() and abs(p.sum() - 1) <= ROW_SUM_TOLERANCE):
+    if not (np.isfinite(p).all() and (p >= 0).all() and (p <= 2).all() and abs(p.sum() - 1) <= ROW_SUM_TOLERANCE):
         refuse(M, field.name, b, "probabilities that sum to 1 where it is a vector")
 
 

@@ -111,6 +111,9 @@ def simulate(P: Any, s: Any, π: Callable[[Array], Array], d: int, rng: RNG = No
     return record.trajectories()
 
 
+LARGEST = 1 << 40  # steps of all trajectories: rewards alone take 8 TB
+
+
 @define(eq=False)
 class _Record:
     """Room for m trajectories of depth d of P, time-major, filled by one block of trajectories after the other."""
@@ -128,6 +131,7 @@ class _Record:
     def __attrs_post_init__(self) -> None:
         if not offers(self.P, Simulable):
             raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
+        check_size(self.d, self.m)
 
     def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
         """Algorithm 11.1 for the trajectories of the block, from the start states s."""
@@ -178,6 +182,12 @@ class _Record:
         check_finite(τs)
         tally_trajectories(τs, episodes=episodes)
         return τs
+
+
+def check_size(d: int, m: int) -> None:
+    """Raise ValueError where d steps of m trajectories are more than any memory holds."""
+    if int(d) * int(m) > LARGEST:
+        raise ValueError(f"d = {d} steps of m = {m} trajectories: must be at most {LARGEST} in all")
 
 
 def _never(s: Array) -> Array:
@@ -238,6 +248,8 @@ def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: 
     rng, θ = default_rng(rng), np.asarray(θ)
     count(None, Named("d"), d)
     count(None, Named("m"), m)
+    check_size(d, m)
+    function(None, Named("π"), π)
     check_parameters(π, θ)
     s = start_states(b, m, θ, rng)
     sampler = getattr(π, "sampler", None) or (lambda θ: lambda s, rng: π(θ, s, rng))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, all_finite, function, numbers
+from decision_making.checks import Array, Named, all_finite, count, discount, function, numbers, refuse, shortened
 from decision_making.structs import struct
 
 BLOCK = 8192  # trajectories simulated at a time: their working set stays in the cache
@@ -78,10 +78,13 @@ class Trajectories:
 
         Raises ValueError where there is no trajectory or one without steps, TypeError for a step of another form.
         """
-        lengths = [len(τ) for τ in τs]
+        try:
+            lengths = [len(τ) for τ in τs]
+        except TypeError:
+            refuse(None, "τs", τs, "a list of lists of tuples (s, a, r)", TypeError)
         if not lengths or 0 in lengths:
             raise ValueError(
-                f"trajectories of lengths {lengths}: there must be at least one, each of at least one step"
+                f"τs: trajectories of lengths {shortened(lengths)}: there must be at least one, none without steps"
             )
         if any(not isinstance(step, tuple | list) or len(step) != 3 for τ in τs for step in τ):
             raise TypeError("τs: each step of a trajectory must be a tuple (s, a, r)")
@@ -159,6 +162,7 @@ def discounts(γ: float, d: int) -> Array:
 
 def returns(τs: Trajectories, γ: float) -> Array:
     """R(τ) = Σ_k γ^(k-1) r_k of each trajectory, (m,), in float64. ValueError naming the first that overflows."""
+    _check(τs, γ)
     with np.errstate(over="ignore", invalid="ignore"):
         return _bounded("return", τs.r.astype(np.float64, copy=False) @ discounts(γ, τs.r.shape[1]))
 
@@ -175,12 +179,20 @@ def mean_return(R: Array) -> Array:
 
 def rewards_to_go(τs: Trajectories, γ: float) -> Array:
     """G_k = Σ_{l≥k} γ^(l-1) r_l, discounted from the start of the trajectory (m, d), in float64; 0 on padding."""
+    _check(τs, γ)
     return _bounded("reward-to-go", _backward(τs.r * discounts(γ, τs.r.shape[1]), 1.0))
 
 
 def local_rewards_to_go(τs: Trajectories, γ: float) -> Array:
     """L_k = Σ_{l≥k} γ^(l-k) r_l, discounted from step k (m, d), in float64; G_k = γ^(k-1) L_k. 0 on padding."""
+    _check(τs, γ)
     return _bounded("reward-to-go", _backward(τs.r.astype(np.float64), γ))
+
+
+def _check(τs: Any, γ: Any) -> None:
+    """Raise TypeError if τs is not a `Trajectories`, ValueError if γ is not in [0, 1]."""
+    check_trajectories(τs)
+    discount(None, Named("γ"), γ)
 
 
 def _backward(x: Array, γ: float) -> Array:
@@ -213,6 +225,7 @@ def standard_error(f: Callable[[Trajectories], Any], τs: Trajectories, groups: 
     """
     check_trajectories(τs)
     function(None, Named("f"), f)
+    count(None, Named("groups"), groups)
     m = len(τs)
     groups = min(groups, m)
     if groups < 2:

@@ -211,6 +211,14 @@ STRUCTS = [
         {"Ts": [[1.0]], "Ta": [[1.0]], "Rs": [[-1.0]], "Ra": [[-1.0]], "h_max": 3},
         {"h_max": "count"},
     ),
+    (
+        dm.ApproximateValueIteration,
+        {"Uθ": dm.MultilinearValueFunction(0.0, 1.0, [0, 0]), "S": None, "k_max": 3},
+        {"k_max": "count", "guard": "flag"},
+    ),
+    (dm.NearestNeighborValueFunction, {"k": 1, "d": 2, "S": [[0.0]], "θ": [1.0]}, {"k": "count"}),
+    (dm.LocallyWeightedValueFunction, {"k": flat, "S": [[0.0]], "θ": [1.0]}, {"k": "function"}),
+    (dm.LinearRegressionValueFunction, {"β": flat, "θ": [1.0]}, {"ridge": "not_negative"}),
     (problems.HexWorld, {}, {"γ": "discount", "p_intended": "share?", "r_bump": "number"}),
     (problems.SimpleRegulator, {}, {"γ": "discount", "truncated": "flag"}),
     (problems.TwentyFortyEight, {}, {"γ": "discount", "p_two": "share?"}),
@@ -223,6 +231,59 @@ STRUCTS = [
         problems.CollisionAvoidance,
         {},
         {"γ": "discount", "acceleration": "positive", "h_collision": "positive", "r_change": "number"},
+    ),
+]
+STRUCTS += [
+    (dm.BetaPrior, {"A": 3}, {"A": "count"}),
+    (dm.EpsilonGreedyExploration, {"ε": 0.1}, {"ε": "share?", "decay": "share"}),
+    (dm.ExploreThenCommitExploration, {"k": 3}, {"k": "count_or_zero"}),
+    (dm.SoftmaxExploration, {"λ": 1.0}, {"λ": "not_negative", "α": "positive"}),
+    (dm.QuantileExploration, {"α": 0.9}, {"α": "shrink"}),
+    (dm.UCB1Exploration, {"c": 1.0}, {"c": "not_negative"}),
+    (dm.OptimalExploration, {"prior": dm.BetaPrior(2), "h": 3}, {"prior": "verbs", "h": "count"}),
+    (dm.FullUpdate, {}, {"every": "count"}),
+    (dm.RandomizedUpdate, {"m": 3}, {"m": "count_or_zero"}),
+    (dm.PrioritizedUpdate, {"m": 3}, {"m": "count", "threshold": "not_negative"}),
+    (dm.PosteriorSamplingUpdate, {}, {"per_episode": "flag"}),
+    (
+        dm.MaximumLikelihoodMDP,
+        {"S": 3, "A": 2, "γ": 0.9, "planner": dm.FullUpdate()},
+        {"S": "count", "A": "count", "γ": "discount", "planner": "verbs", "sparse": "flag"},
+    ),
+    (
+        dm.RmaxMDP,
+        {"S": 3, "A": 2, "γ": 0.9, "planner": dm.FullUpdate(), "m": 3, "r_max": 1.0},
+        {"S": "count", "A": "count", "γ": "discount", "m": "count", "r_max": "number", "freeze": "flag"},
+    ),
+    (
+        dm.BayesianMDP,
+        {"S": 3, "A": 2, "D": 1.0, "R": R, "γ": 0.9, "planner": dm.FullUpdate()},
+        {"S": "count", "A": "count", "γ": "discount", "planner": "verbs"},
+    ),
+    (
+        dm.QLearning,
+        {"S": 3, "A": 2, "γ": 0.9, "α": 0.1},
+        {"S": "count", "A": "count", "γ": "discount", "α": "share?"},
+    ),
+    (dm.Sarsa, {"S": 3, "A": 2, "γ": 0.9, "α": 0.1}, {"γ": "discount", "α": "share?", "at_end": "choice"}),
+    (
+        dm.SarsaLambda,
+        {"S": 3, "A": 2, "γ": 0.9, "α": 0.1, "λ": 0.9},
+        {"α": "share?", "λ": "share?", "replacing": "flag", "at_end": "choice"},
+    ),
+    (dm.LinearQ, {"features": sampled, "A": 2}, {"features": "function", "A": "count"}),
+    (
+        dm.GradientQLearning,
+        {"A": 2, "γ": 0.9, "Q": sampled, "grad_Q": None, "θ": [0.0], "α": 0.1},
+        {"γ": "discount", "Q": "function", "α": "share?", "limit": "positive"},
+    ),
+    (
+        dm.ReplayGradientQLearning,
+        {
+            **{"A": 2, "γ": 0.9, "Q": sampled, "grad_Q": None, "θ": [0.0], "α": 0.1},
+            **{"capacity": 3, "m": 1, "m_grad": 2},
+        },
+        {"capacity": "count", "m": "count", "m_grad": "count", "limit": "positive", "as_listed": "flag"},
     ),
 ]
 KINDS["share?"] = (ValueError, [-0.1, 1.1, NAN, None, "0.5"])
@@ -255,8 +316,156 @@ def test_the_good_calls_of_the_catalogue_are_good(cls, good):
 # ---- everything else: what is called, the error, what it says
 
 gym_regulator = "decision_making/SimpleRegulator-v0"
+table_of_q = dm.start(dm.QLearning(3, 2, 0.9, 0.1), 2)
+beliefs = dm.start(dm.BayesianMDP(3, 2, 1.0, R, 0.9, dm.FullUpdate()))
+epsilon_greedy = dm.EpsilonGreedyExploration(0.1)
 CALLS = {
+    # learners: more in tests/model_uncertainty
+    "start(3)": (lambda: dm.start(3), TypeError, "M = 3: start knows .*QLearning"),
+    "end(3)": (lambda: dm.end(3), TypeError, "model = 3: end knows"),
+    "action_values(3)": (lambda: dm.action_values(3), TypeError, "model = 3: action_values knows"),
+    "learn, h": (lambda: dm.learn(P, table_of_q, epsilon_greedy, 0, [0, 0]), ValueError, "h = 0"),
+    "replay(lists)": (lambda: dm.replay(table_of_q, [[(0, 0, 1.0)]]), TypeError, "τs = 'list'"),
+    "value, no b": (lambda: dm.value(table_of_q, P), ValueError, "b = None"),
+    "part of greedy_policy": (
+        lambda: dm.value(table_of_q, P, [0.5, 0.5]) or dm.greedy_policy(dm.part(table_of_q, 0)),
+        *(ValueError, r"b has shape \(2,\)"),
+    ),
+    "save_model(3)": (lambda: dm.save_model("model.npz", 3), TypeError, "model = 3"),
+    "load_model, not there": (
+        lambda: dm.load_model("nothing.npz", table_of_q.M),
+        *(FileNotFoundError, "nothing.npz"),
+    ),
+    "Learner, Experience": (
+        lambda: dm.replay(table_of_q, dm.Experience(τs.s[:1], τs.a[:1], τs.r[:1], s_next=τs.s[:1])),
+        *(ValueError, "τs has 1 rows"),
+    ),
+    "BanditProblem": (lambda: dm.BanditProblem([2.0]), ValueError, "θ = "),
+    "BanditModel": (lambda: dm.update(dm.start(dm.BetaPrior(2)), 0, 2.0), ValueError, "r = 2"),
+    "PosteriorSamplingExploration": (
+        lambda: dm.PosteriorSamplingExploration()(table_of_q),
+        *(TypeError, "BanditModel"),
+    ),
+    "gittins_index": (lambda: dm.gittins_index(1, 1, 1.0), ValueError, r"γ = 1\.0"),
+    "regret": (
+        lambda: dm.regret(dm.BanditProblem([[0.5, 0.5]] * 3), dm.Trajectories([[0]], [[0]], [[0.0]])),
+        *(ValueError, "one row for each of the 3 bandits"),
+    ),
+    "estimated_mdp": (lambda: dm.estimated_mdp(beliefs, "nothing"), ValueError, "unvisited = 'nothing'"),
+    "bayes_adaptive_values": (lambda: dm.bayes_adaptive_values(beliefs, 0, 0), ValueError, "d = 0"),
+    "posterior_sample, rng": (lambda: dm.posterior_sample(beliefs, -1), ValueError, "rng = -1"),
+    "IncrementalEstimate": (lambda: dm.IncrementalEstimate(0.0, 2.0), ValueError, r"α = 2\.0"),
     "explain(3)": (lambda: dm.explain(3), TypeError, "3"),
+    # chapter 8
+    "ApproximateValueFunctionPolicy": (
+        lambda: dm.ApproximateValueFunctionPolicy(problems.MountainCar(), flat),
+        TypeError,
+        "Uθ = .*must be an approximate value function",
+    ),
+    "GridSolution": (lambda: dm.GridSolution(3), TypeError, "P = 3: must be a problem with a list A"),
+    "InterpolatedMDP": (
+        lambda: dm.InterpolatedMDP(problems.MountainCar(), dm.LinearRegressionValueFunction(flat, [1.0])),
+        TypeError,
+        "U = .*must be a local value function",
+    ),
+    "NeuralRegressionValueFunction": (
+        lambda: dm.NeuralRegressionValueFunction(3, [1.0]),
+        TypeError,
+        "critic = 3: must be a critic",
+    ),
+    "SimplexValueFunction": (lambda: dm.SimplexValueFunction([0], [0], [1]), ValueError, "δ = .*above 0"),
+    "MultilinearValueFunction.over": (
+        lambda: dm.MultilinearValueFunction.over([0], [1], 1),
+        ValueError,
+        "sizes = 1: must be whole numbers >= 2",
+    ),
+    "gaussian_kernel": (lambda: dm.gaussian_kernel(0), ValueError, "σ = 0: must be a finite number > 0"),
+    "inverse_distance_kernel": (lambda: dm.inverse_distance_kernel(3), ValueError, "d = 3: must be 1, 2, inf"),
+    "polynomial_bases": (lambda: dm.polynomial_bases(0, 2), ValueError, "n = 0: must be a whole number >= 1"),
+    "sinusoidal_bases": (lambda: dm.sinusoidal_bases(1, [0], [0]), ValueError, "b = .*above a"),
+    "regression": (lambda: dm.regression([[1.0]], [NAN], np.asarray), ValueError, "y"),
+    "fit": (lambda: dm.fit(3, None, [1.0]), TypeError, "M = 3: fit knows .*MultilinearValueFunction"),
+    "MDP.from_dict": (lambda: dm.MDP.from_dict([], 0.9), TypeError, "table = .*must be a dictionary"),
+    "MDP.from_gymnasium": (lambda: dm.MDP.from_gymnasium("CartPole-v1", 0.9), TypeError, "keeps its model as a table"),
+    # what has no number of parameters is no policy; what is no Trajectories has no returns
+    **{
+        f"{name}, π": (call, TypeError, r"^π = 'x': must be a policy")
+        for name, call in {
+            "step": lambda: dm.step(dm.NaturalPolicyUpdate(**batch, ε=0.1), "x", θ),
+            "gradient": lambda: dm.gradient(dm.RewardToGoGradient(**batch), "x", θ),
+            "gradient, differences": lambda: dm.gradient(dm.FiniteDifferenceGradient(**batch, δ=0.1), "x", θ),
+            "gradient, critic": lambda: dm.gradient(pair, "x", θ, np.ones(1)),
+            "train": lambda: dm.train(dm.NaturalPolicyUpdate(**batch, ε=0.1), "x", θ, updates=1),
+            "exact.utility": lambda: exact.utility(P, b, "x", θ, 3),
+            "exact.expected_kl": lambda: exact.expected_kl(P, b, "x", θ, θ, 3),
+            "surrogate_objective": lambda: dm.surrogate_objective(
+                dm.TrustRegionUpdate(**batch, ε=0.1, α=0.5), "x", θ, θ, τs
+            ),
+        }.items()
+    },
+    **{
+        f"{f.__name__}, {name}": (lambda f=f, given=given: f(*given), error, said)
+        for f in (dm.returns, dm.rewards_to_go, dm.local_rewards_to_go)
+        for name, given, error, said in (
+            ("τs", (np.ones((2, 3)), 0.9), TypeError, "^τs = ndarray: must be Trajectories"),
+            *(
+                (f"γ = {x!r}", (τs, x), ValueError, r"^γ = .*: must be a number in \[0, 1\]")
+                for x in (None, NAN, 2, "x", ())
+            ),
+        )
+    },
+    "temporal_differences, τs": (lambda: dm.temporal_differences(3, np.ones((2, 3)), 0.9), TypeError, "^τs = int"),
+    "temporal_differences, U": (lambda: dm.temporal_differences(τs, "x", 0.9), TypeError, "^U = 'x'"),
+    "generalized_advantages, δ": (lambda: dm.generalized_advantages("x", 0.9, 0.9), TypeError, "^δ = 'x'"),
+    "standard_error, groups": (lambda: dm.standard_error(lambda τs: 0, τs, [1, 2]), ValueError, r"^groups = \[1, 2\]"),
+    "from_lists, a number": (lambda: dm.Trajectories.from_lists(3), TypeError, "^τs = 3: must be a list of lists"),
+    "from_lists, numbers": (lambda: dm.Trajectories.from_lists([1.0]), TypeError, r"^τs = \[1.0\]: must be a list of"),
+    "linesearch, M": (lambda: dm.linesearch(3, sum, sum, θ, θ), TypeError, "^M = 3: must be a struct with ε, α and"),
+    "linesearch, f": (
+        lambda: dm.linesearch(dm.TrustRegionUpdate(**batch, ε=0.1, α=0.5), 3, sum, θ, θ),
+        *(TypeError, "^f = 3: must be callable"),
+    ),
+    "surrogate_constraint, M": (
+        lambda: dm.surrogate_constraint(3, π, θ, θ, τs),
+        *(TypeError, "^M = 3: must be a struct of chapter 12"),
+    ),
+    "natural_update, texts": (
+        lambda: dm.natural_update(np.zeros(1), np.array([["x"]]), [1.0], 0.1),
+        *(TypeError, "^G = .*: must be an array of numbers"),
+    ),
+    "lookahead, P": (lambda: dm.lookahead(3, [0.0], 0, 0), TypeError, "^P = 3: must be a problem with lists S and A"),
+    "lookahead, half of s": (lambda: dm.lookahead(P, np.zeros(3), 0.5, 0), TypeError, "^s has dtype float64"),
+    "lookahead, s beyond": (lambda: dm.lookahead(P, np.zeros(3), -1, 0), ValueError, "^s runs from -1 to -1"),
+    "lookahead, NaN": (lambda: dm.lookahead(P, [0.0, NAN, 0.0], 0, 0), ValueError, "^U = .*: must be finite"),
+    "lookahead, U of texts": (lambda: dm.lookahead(P, ["x"] * 3, 0, 0), TypeError, "^U = .*: must be an array of n"),
+    "greedy, huge s": (lambda: dm.greedy(P, np.zeros(3), 1e308), ValueError, r"^s has a value of 1e\+308: must lie in"),
+    "policy_evaluation, P": (lambda: dm.policy_evaluation(3, [0]), TypeError, "^P = 3: must be a problem with lists"),
+    "policy_evaluation, ragged": (lambda: dm.policy_evaluation(P, [[0], [0, 1], 0]), ValueError, "^π = .*: must be an"),
+    "rollouts, π": (lambda: dm.rollouts(P, b, [], θ, 3, 4), TypeError, r"^π = \[\]: must be callable"),
+    "b, huge": (lambda: dm.RewardToGoGradient(P, [1e308] * 3, 3, 4), ValueError, "b = .*: must be probabilities"),
+    "b, without end": (lambda: dm.RewardToGoGradient(P, [10**400, 0, 0], 3, 4), TypeError, "b = .*: must be a prob"),
+    "b, complex": (lambda: dm.RewardToGoGradient(P, [1j, 0, 0], 3, 4), TypeError, "b = .*: must be a probability"),
+    "from_arrays, complex": (lambda: dm.MDP.from_arrays(T, R + 1j, 0.9), TypeError, r"(?s)^R = .*dtype complex128"),
+    "from_arrays, without end": (lambda: dm.MDP.from_arrays(T, [[10**400, 0]] * 3, 0.9), TypeError, "^R = .*too large"),
+    "LQ, huge": (
+        lambda: dm.LinearQuadraticProblem(1.0, 1.0, -1e308, [[-1.0, 0], [0, -1]], 3),
+        *(ValueError, "^LinearQuadraticProblem.Ra = "),
+    ),
+    "NeuralPolicy.sizes, number": (
+        lambda: dm.NeuralPolicy(np.array(3), heads.Categorical(2)),
+        *(ValueError, "^NeuralPolicy.sizes = array"),
+    ),
+    "weights, m": (
+        lambda: dm.evolution_strategy_weights(1 << 70),
+        ValueError,
+        "^m = 1180591620717411303424: must be at",
+    ),
+    "exact.utility, d": (
+        lambda: exact.utility(P, b, π, θ, 1 << 62),
+        ValueError,
+        "^d = 4611686018427387904: must be at",
+    ),
+    "exact.clamped_gradient, ε": (lambda: exact.clamped_gradient(P, b, π, θ, θ, 2, "x"), ValueError, "^ε = 'x': must"),
     # names that are missing or not known
     "Policy()": (dm.Policy, TypeError, "abstract"),
     "step(3)": (lambda: dm.step(3, π, θ), TypeError, "M = 3: step knows .*NaturalPolicyUpdate"),
@@ -1120,6 +1329,22 @@ COMMANDS = [
         "steps_per_update = 1024: must be a multiple of n_envs = 3",
     ),
     ([*TRAIN, "--set", "depth=3"], "depth: unknown setting"),
+    ([*TRAIN, "--preset", "sb3"], "preset = 'sb3': must be one of 'tutorial', 'sb3-contrib', 'paper'"),
+    (
+        [*TRAIN, "--preset", "paper", "--update", "clamped"],
+        "preset = 'paper': is of update = trust-region, not clamped",
+    ),
+    (["train", "HexWorld", "--preset", "paper"], "preset = 'paper': is for gymnasium environments, not for HexWorld"),
+    ([*TRAIN, "--eval-every", "0"], "eval_every = 0: must be a whole number >= 1"),
+    ([*TRAIN, "--set", "eval_episodes=1"], "eval_episodes = 1: must be a whole number >= 2, to have an interval"),
+    ([*TRAIN, "--set", "activation=elu"], "activation = 'elu': must be one of 'tanh', 'relu'"),
+    ([*TRAIN, "--set", "critic_hidden=[0]"], "critic_hidden = [0]: must be a list of whole numbers"),
+    ([*TRAIN, "--log-every", "often"], "Invalid value for '--log-every'"),
+    (["check"], "Missing argument"),
+    (["export", "none"], "Missing argument"),
+    (["export", "none", "policy.pt"], "policy.pt: the name of a model must end in .onnx"),
+    (["evaluate", "none", "--video", "film.avi"], "film.avi: the name of a film must end in .gif or .mp4"),
+    (["settings", "--preset", "sb3"], "preset = 'sb3': must be one of"),
     (["train", "SimpleRegulator", "--set", "n_envs=3"], "n_envs: unknown setting"),
     (["train", "--config", "none.toml"], "none.toml: No such file or directory"),
     (["train", "--config", "."], ".: Is a directory"),

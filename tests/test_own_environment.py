@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from decision_making.cli import app
 
 COMMAND = Path(sys.executable).with_name("decision-making")
 PAGE = Path(__file__).parents[1] / "docs" / "your-own-environment.md"
@@ -74,3 +77,12 @@ def test_modules_of_the_working_folder_do_not_hide_installed_ones(folder):
         (folder / f"{name}.py").write_text("raise RuntimeError('taken')\n")
     status, _, wrong = command(folder, "check", ID, "--allow-imports", "--steps", "20")
     assert (status, wrong) == (0, "")
+
+
+def test_working_folder_is_looked_in_last_and_only_where_imports_are_allowed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [x for x in sys.path if x not in ("", str(tmp_path))])
+    before = [*sys.path]
+    for allowed, expected in (((), before), *[(("--allow-imports",), [*before, str(tmp_path)])] * 2):
+        CliRunner().invoke(app, ["check", "no_such_module:Env-v0", *allowed])
+        assert sys.path == expected

@@ -34,7 +34,7 @@ OFFERED = {
     CartPole: {Simulable, HasActions, HasTerminal, HasStart},
     CollisionAvoidance: {Simulable, HasActions, HasTerminal, HasSuccessors, HasStart},
     HexWorld: {Simulable, Enumerable, HasStates, HasActions, HasStart},
-    MountainCar: {Simulable, HasActions, HasTerminal, HasStart},
+    MountainCar: {Simulable, HasActions, HasTerminal, HasSuccessors, HasStart},
     SimpleRegulator: {Simulable, HasStart},
     TwentyFortyEight: {Simulable, HasActions, HasTerminal, HasStart},
     lambda: GymnasiumProblem("CartPole-v1", 0.99, n_envs=1): {Collects, Live},

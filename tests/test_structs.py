@@ -168,6 +168,7 @@ def structs():
 
 
 INSIDE = {  # made where speed counts, and by the library alone: plain attrs classes
+    "GridValueFunction",  # abstract: the two kinds of grid take its fields
     *("At", "Batch", "Change", "CriticsSurrogate", "Functions", "GradientOnly", "Named", "NeuralAt", "Point"),
     *("Best", "Paths"),
     *("BatchPoint", "BatchStart", "PointSimulatedAgain", "RegulatorExpectation", "Start", "StartSimulatedAgain"),

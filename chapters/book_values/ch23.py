@@ -13,7 +13,7 @@ from .. import ch23_controller_abstractions as chapter
 from .items import Item, run
 from .report import Report
 
-AT_LEAST = {"tiger 2": -19.589, "tiger 3": -16.885, "catch 2": 255.7098, "catch 3": 255.7098}  # best of 20 starts
+AT_LEAST = {"tiger 2": -19.589, "tiger 3": -16.885, "catch 2": 255.7098, "catch 3": 259.6154}  # best of many starts
 
 
 def compare_crying_baby(report: Report, data: dict[str, float]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, all_finite, parameters
+from decision_making.checks import Array, Named, all_finite, parameters, positive
 from decision_making.exact.expectation import Expectation
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
@@ -49,6 +49,8 @@ __all__ = [
     "utility",
     "utility_gradient",
 ]
+
+LARGEST = 1 << 27  # steps times pairs of a state and an action: the 1 GB that a table of them takes
 
 
 def utility(P: Any, b: Any, π: Policy, θ: Array, d: int) -> float:
@@ -103,6 +105,7 @@ def clamped_gradient(P: Any, b: Any, π: Policy, θ: Array, θ_new: Array, d: in
     For tabular problems by enumeration of at most 2 million trajectories, for the regulator by quadrature if b is
     normal; otherwise ValueError. Other arguments are those of `expected_surrogate`.
     """
+    positive(None, Named("ε"), ε)
     return expectation(P, b, π, θ, d).checked().clamped_gradient(policy_parameters(π, θ_new, "θ_new"), ε)
 
 
@@ -123,6 +126,9 @@ def expectation(P: Any, b: Any, π: Policy, θ: Array, d: int, over_steps: str =
     Sampled(P, b, d, 1)  # checks P, b and d
     if offers(P, Enumerable) and isinstance(P.T, Table) and is_vector(b):
         check_every_action_available(np.asarray(P.R), "an expectation over actions")
+        pairs = len(P.S) * len(P.A)
+        if d * pairs > LARGEST:
+            raise ValueError(f"d = {d}: must be at most {LARGEST // pairs} with {pairs} pairs of state and action")
         return TabularExpectation(P, np.asarray(b, dtype=np.float64), π, θ, d, over_steps)
     if (
         isinstance(P, SimpleRegulator)

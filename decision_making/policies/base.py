@@ -13,7 +13,7 @@ from attrs import frozen
 from autograd import make_vjp
 from autograd.tracer import isbox
 
-from decision_making.checks import Array, all_finite
+from decision_making.checks import Array, all_finite, numbers
 from decision_making.sampling import RNG
 from decision_making.speed import columns, tiled
 from decision_making.trajectories import Trajectories
@@ -256,24 +256,29 @@ def weighted_score(π: Policy, θ: Array, τs: Trajectories, c: Array) -> tuple[
     return np.asarray(vjp(np.asarray(c, logp.dtype)), θ.dtype), logp
 
 
-def as_θ(θ: Array) -> Array:
-    """θ as a float array; whole numbers become float64. An array that autograd is tracing is returned as it is."""
-    if isbox(θ):
-        return θ
-    θ = np.asarray(θ)
-    return θ if θ.dtype.kind == "f" else θ.astype(np.float64)
+def as_θ(θ: Array, n: int | None = None) -> Array:
+    """θ (..., n) as a float array; whole numbers become float64. One that autograd is tracing is returned as it is.
+
+    Raises TypeError where it is not of numbers, ValueError where its last axis is not n.
+    """
+    if not isbox(θ):
+        x = np.asarray(θ)
+        θ = x if x.dtype.kind == "f" else numbers(θ, "θ")
+    if n is not None and θ.shape[-1:] != (n,):
+        raise ValueError(f"θ has shape {θ.shape}: must be (n,) with n = {n}, perhaps with more axes before")
+    return θ
 
 
-def components(θ: Array, ndim: int) -> Array:
+def components(θ: Array, ndim: int, n: int | None = None) -> Array:
     """θ (..., n) with its parameter axis first, and with axes of length 1 at the end so that `ndim` batch axes follow.
 
     So the component components(θ, ndim)[i] broadcasts against a batch of `ndim` axes. Raises ValueError where θ has
-    more leading axes than that.
+    more leading axes than that, and as `as_θ` does.
 
     >>> components(np.zeros((5, 2)), ndim=2).shape, components(np.zeros(2), ndim=2).shape
     ((2, 5, 1), (2,))
     """
-    θ = as_θ(θ)
+    θ = as_θ(θ, n)
     if θ.ndim == 1:
         return θ
     if θ.ndim - 1 > ndim:

@@ -18,7 +18,7 @@ from attrs import field
 from decision_making.checks import Array, brief, count, layers, refuse, widths
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
-from decision_making.policies.softmax import log_softmax, total
+from decision_making.policies.softmax import divergence, log_softmax, total, wide
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -85,8 +85,7 @@ class Categorical:
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """KL(z ‖ z_new)."""
-        logp, logp_new = log_softmax(z), log_softmax(z_new)
-        return total(anp.exp(logp) * (logp - logp_new))[..., 0]
+        return divergence(z, z_new)
 
     def entropy(self, z: Array) -> Array:
         """-Σ p log p."""
@@ -173,7 +172,8 @@ class Bernoulli:
 
     def kl(self, z: Array, z_new: Array) -> Array:
         """Σ p (z - z_new) + log(1 + exp z_new) - log(1 + exp z)."""
-        return total(_sigmoid(z) * (z - z_new) + _softplus(z_new) - _softplus(z))[..., 0]
+        dtype, z, z_new = z.dtype, wide(z), wide(z_new)  # the terms have both signs, and cancel
+        return total(_sigmoid(z) * (z - z_new) + _softplus(z_new) - _softplus(z))[..., 0].astype(dtype)
 
     def entropy(self, z: Array) -> Array:
         """Σ log(1 + exp z) - p z."""

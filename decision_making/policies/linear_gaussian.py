@@ -109,13 +109,13 @@ class LinearGaussianPolicy(Policy):
 
     def _parameters(self, θ: Array, ndim: int) -> tuple[Array, Array]:
         """θ₁ and σ, to broadcast against a batch of `ndim` axes."""
-        θ1, θ2 = components(θ, ndim)
+        θ1, θ2 = components(θ, ndim, 2)
         return θ1, abs(θ2) + self.σ_min
 
 
 def _standardized(θ: Array, a: Array, s: Array, σ_min: float) -> tuple[Array, Array, Array]:
     """z = (a - θ₁ s) / σ, 1/σ, and the sign of θ₂."""
-    θ1, θ2 = components(θ, np.ndim(s))
+    θ1, θ2 = components(θ, np.ndim(s), 2)
     w = 1 / (abs(θ2) + σ_min)
     return (a - θ1 * s) * w, w, np.sign(getval(θ2))
 

@@ -89,7 +89,7 @@ class NeuralPolicy(Policy):
 
     def outputs(self, θ: Array, s: Array) -> Array:
         """The head's outputs z (..., n_outputs) for states s (..., sizes[0])."""
-        θ = as_θ(θ)
+        θ = as_θ(θ, self.n)
         x = self._vectors(s, θ.dtype)
         batch, lead = x.shape[:-1], θ.shape[:-1]
         if batch[: len(lead)] != lead:
@@ -139,7 +139,7 @@ class NeuralPolicy(Policy):
 
         With derivatives=False the layers are not kept, and asking for `pullback` or `fisher_product` is a TypeError.
         """
-        θ = as_θ(θ)
+        θ = as_θ(θ, self.n)
         x = self._vectors(s, θ.dtype).reshape(-1, self.sizes[0])
         forward = ForwardPass(θ, x, self._shapes, self.activation) if derivatives else None
         outputs = values(θ, x, self._shapes, self.activation) if forward is None else forward.outputs

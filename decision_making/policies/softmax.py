@@ -39,6 +39,21 @@ def total(x: Array) -> Array:
     return anp.matmul(x, np.ones((x.shape[-1], 1), getval(x).dtype))
 
 
+def divergence(z: Array, z_new: Array) -> Array:
+    """Σ p log(p / p_new) over the last axis, in nats, for p the softmax of z, in the dtype of z.
+
+    Log-probabilities are such logits too. Its terms have both signs and cancel where p_new is near p: in float32 the
+    rest would be rounding, so they are computed in float64.
+    """
+    logp, logp_new = log_softmax(wide(z)), log_softmax(wide(z_new))
+    return total(anp.exp(logp) * (logp - logp_new))[..., 0].astype(getval(z).dtype)
+
+
+def wide(x: Array) -> Array:
+    """x in float64."""
+    return x if getval(x).dtype == np.float64 else x.astype(np.float64)
+
+
 class CategoricalPolicy(Policy):
     """A policy over the actions 0..A-1, given by its log-probabilities."""
 
@@ -61,8 +76,7 @@ class CategoricalPolicy(Policy):
 
     def kl(self, θ: Array, θ_new: Array, s: Array) -> Array:
         """Σ_a π(a|s) (log π(a|s) - log π_new(a|s)) for each state, in nats."""
-        logp, logp_new = self.log_probabilities(θ, s), self.log_probabilities(θ_new, s)
-        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)
+        return divergence(self.log_probabilities(θ, s), self.log_probabilities(θ_new, s))
 
     def entropy(self, θ: Array, s: Array) -> Array:
         """-Σ_a π(a|s) log π(a|s) for each state, in nats."""
@@ -107,6 +121,7 @@ class SoftmaxPolicy(CategoricalPolicy):
 
     def _table(self, θ: Array) -> Array:
         """log π_θ(a | s) of all states and actions, (..., n_states, n_actions)."""
+        θ = as_θ(θ, self.n)
         return log_softmax(anp.reshape(θ, (*θ.shape[:-1], self.n_states, self.n_actions)))
 
     def _index(self, θ: Array, s: Array) -> tuple[Array, ...]:
@@ -135,8 +150,7 @@ class SoftmaxPolicy(CategoricalPolicy):
         θ, θ_new = as_θ(θ), as_θ(θ_new)
         if θ.ndim > 1 or θ_new.ndim > 1:
             return CategoricalPolicy.kl(self, θ, θ_new, s)
-        logp, logp_new = self._table(θ), self._table(θ_new)
-        return anp.sum(anp.exp(logp) * (logp - logp_new), axis=-1)[indices("s", s, self.n_states)]
+        return divergence(self._table(θ), self._table(θ_new))[indices("s", s, self.n_states)]
 
     def fisher_product(self, θ: Array, a: Array, s: Array) -> Callable[[Array], Array]:
         """The function v ↦ F v, (n,) to (n,), in closed form; a is unused.
@@ -301,7 +315,7 @@ class LinearSoftmaxPolicy(CategoricalPolicy):
 
     def log_probabilities(self, θ: Array, s: Array) -> Array:
         """log π_θ(· | s), (..., A). Raises ValueError where the features are not (..., A, n)."""
-        θ = as_θ(θ)
+        θ = as_θ(θ, self.n)
         if callable(self.features):
             f = np.asarray(self.features(s))
         else:

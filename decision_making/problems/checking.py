@@ -169,7 +169,9 @@ def _advice(P: GymnasiumProblem, τs: Trajectories, again: Trajectories, lengths
             )
     if np.abs(s).max() > LARGE:
         largest = f"observations of up to {np.abs(s).max():.3g}"
-        found.append(f"{largest} saturate a network: normalize_observations=true, or scale them")
+        found.append(
+            f"{largest} saturate a network unless they are normalised, as `train` does if it is not told otherwise"
+        )
     if not len(lengths) and len(r) >= P.n_envs * (_time_limit(P) or 0):
         found.append(
             f"no episode ended in {len(r)} steps: no return is reported until one does; does it terminate, or has it a "
@@ -181,5 +183,7 @@ def _advice(P: GymnasiumProblem, τs: Trajectories, again: Trajectories, lengths
         found.append(f"all rewards were {r[0]:g}: fine where the length of episodes decides, else nothing is learnt")
     elif np.abs(r).max() > 100:
         largest = f"rewards of up to {np.abs(r).max():.3g}"
-        found.append(f"{largest} are hard on the critic: scale_rewards=true, or divide them")
+        found.append(
+            f"{largest} are hard on the critic unless they are scaled, as `train` does if it is not told otherwise"
+        )
     return found

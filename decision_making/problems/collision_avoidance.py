@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from attrs import field
 
@@ -136,65 +134,6 @@ class CollisionAvoidance:
             canvas.arrow((u0, own + sign * 14), (u0, own + sign * 58), 7, AMBER)
         _aircraft(canvas, u0, own, RED if collided else BLUE, facing=1)
         return canvas.image
-
-
-@struct
-class GridSolution:
-    """Utilities on a grid of states, by one backward sweep over t_col, and the policy that is greedy in them.
-
-    The grid has h at 21 points from -200 to 200, ḣ at 21 points from -10 to 10, the three a_prev, t_col = 0..40.
-    Between the points utilities are interpolated linearly in h and ḣ, beyond them those at the edge are taken. Without
-    a policy the utilities are the optimal ones; with one, s -> a on batches, they are that policy's.
-
-    >>> grid = GridSolution(CollisionAvoidance())
-    >>> grid.utility(np.array([0.0, 0.0, 0.0, 10.0])).round(6), int(grid(np.array([0.0, 5.0, 0.0, 10.0])))
-    (np.float64(-0.708727), 1)
-    """
-
-    P: CollisionAvoidance  # problem
-    policy: Callable[[Array], Array] | None = None  # s -> a on batches, whose utilities are wanted; None: the optimal
-    U: Array = field(init=False, repr=False)  # (t_col, a_prev, h, ḣ)
-
-    def __attrs_post_init__(self) -> None:
-        h, rate = np.linspace(-H_START, H_START, 21), np.linspace(-RATE_START, RATE_START, 21)
-        U = np.zeros((round(T_START) + 1, 3, 21, 21))
-        object.__setattr__(self, "U", U)
-        for t in range(len(U)):
-            s = np.stack(np.broadcast_arrays(h[:, None], rate, np.array(RATES)[:, None, None], float(t)), axis=-1)
-            Q = self.Q(s)
-            U[t] = Q.max(axis=-1) if self.policy is None else _pick(Q, self.policy(s))
-        U.setflags(write=False)
-
-    def utility(self, s: Array) -> Array:
-        """Utilities of states (..., 4), 0 after the closest approach."""
-        s = np.asarray(s, dtype=np.float64)
-        t, i_prev = np.rint(s[..., 3]).astype(int), np.rint(s[..., 2] / 5).astype(int) + 1
-        i, j = (np.clip((s[..., k] / high + 1) * 10, 0, 20) for k, high in ((0, H_START), (1, RATE_START)))
-        i0, j0 = (np.minimum(x.astype(int), 19) for x in (i, j))
-        u, v = i - i0, j - j0
-        corner = ((np.clip(t, 0, len(self.U) - 1) * 3 + i_prev) * 21 + i0) * 21 + j0
-        U = self.U.ravel()[corner[..., None] + np.array([0, 1, 21, 22])]
-        weights = np.stack([(1 - u) * (1 - v), (1 - u) * v, u * (1 - v), u * v], axis=-1)
-        return np.where(t < 0, 0.0, (U * weights).sum(axis=-1))
-
-    def Q(self, s: Array) -> Array:
-        """Expected utilities of the three actions in states (..., 4)."""
-        s = np.asarray(s, dtype=np.float64)
-        values = []
-        for action in range(3):
-            a = np.full(s.shape[:-1], action)
-            s_next, p = self.P.successors(s, a)
-            values.append(self.P.R(s, a) + self.P.γ * np.tensordot(p, self.utility(s_next), 1))
-        return np.stack(values, axis=-1)
-
-    def __call__(self, s: Array) -> Array:
-        """The greedy actions; where two are equally good, no advisory before the others."""
-        Q = self.Q(s)[..., [1, 0, 2]]
-        return np.array([1, 0, 2])[Q.argmax(axis=-1)]
-
-
-def _pick(Q: Array, a: Array) -> Array:
-    return np.take_along_axis(Q, np.asarray(a)[..., None], axis=-1)[..., 0]
 
 
 def _floats(s: Array) -> Array:

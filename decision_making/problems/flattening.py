@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, refuse, shortened
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
@@ -78,8 +78,14 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
             raise ValueError(f"{what} has no part {error}") from error
         return np.concatenate(found, axis=-1)
     if not isinstance(space, spaces.Box | spaces.MultiBinary | spaces.Discrete | spaces.MultiDiscrete):
-        rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in (x if batch else [x])]  # Text, OneOf
-        return np.array(rows).reshape(*batch, -1)
+        try:  # Text, OneOf
+            given = x if batch else [x]
+            if isinstance(space, spaces.Text) and not all(isinstance(y, str) for y in given):
+                raise TypeError("must be a text")
+            rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in given]
+            return np.array(rows).reshape(*batch, spaces.flatdim(space))
+        except Exception as error:  # gymnasium looks at what it flattens in ways of its own
+            raise ValueError(f"{what} is not in {space}: {shortened(x)} ({error})") from error
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
             x = np.array(x, None if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.float32)
@@ -90,9 +96,9 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
     if isinstance(space, spaces.Box | spaces.MultiBinary):
         return x.reshape(*batch, -1)
     start, n = (np.ravel(y) for y in (space.start, space.n if isinstance(space, spaces.Discrete) else space.nvec))
+    if x.dtype.kind not in "iub" or ((x.reshape(-1, len(n)) < start) | (x.reshape(-1, len(n)) >= start + n)).any():
+        raise ValueError(f"{what} is not in {space}: {x.tolist()}")
     x = x.reshape(*batch, len(n)) - start
-    if x.dtype.kind not in "iu" or ((x < 0) | (x >= n)).any():
-        raise ValueError(f"{what} is not in {space}: {(x + start).tolist()}")
     return np.concatenate([x[..., i, None] == np.arange(k) for i, k in enumerate(n)], axis=-1).astype(np.float32)
 
 

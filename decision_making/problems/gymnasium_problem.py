@@ -194,6 +194,7 @@ class GymnasiumProblem:
         """`steps` environment steps under π_θ, steps / n_envs in each copy; a row is an episode or a piece of one.
 
         A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
+        Copies that did nothing but reset themselves, which takes a step in NEXT_STEP mode, do one more.
         Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
         wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
         """
@@ -224,7 +225,7 @@ class GymnasiumProblem:
             spent += int(np.count_nonzero(~live["skip"]))
             s = self._statistics.seen(raw)
             a = drawn(live, self.noise_correlation, getattr(self.head, "k", 0), π, θ, s, rng)
-            r, s_next, terminated, over = self._advance(live, a)
+            r, s_next, terminated, over = self.advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
             if self.scale_rewards:
@@ -243,7 +244,7 @@ class GymnasiumProblem:
                 going = going & ~over & (taken < k)
                 continue
             if not whole:
-                going = np.full(self.n_envs, len(record["r"]) < k)
+                going = np.full(self.n_envs, len(record["r"]) < k or not np.any(record["real"]))
                 continue
             going = going & ~(over & (taken >= k))
             if (live["length"][going] >= MAX_STEPS).any():
@@ -300,7 +301,7 @@ class GymnasiumProblem:
         left = episodes // n + (np.arange(n) < episodes % n)
         returns, lengths = [], []
         while left.any():
-            *_, over = self._advance(live, act(live["observation"]))
+            *_, over = self.advance(live, act(live["observation"]))
             ended = over & (left > 0)
             returns.append(live["return"][ended])
             lengths.append(live["length"][ended])
@@ -311,7 +312,7 @@ class GymnasiumProblem:
         self._live = None
         return np.concatenate(returns), np.concatenate(lengths)
 
-    def _advance(self, live: dict[str, Array], a: Array) -> tuple[Array, Array, Array, Array]:
+    def advance(self, live: dict[str, Array], a: Array) -> tuple[Array, Array, Array, Array]:
         """One step of all copies: rewards, the observations it led to, which terminated, which ended at all.
 
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.

@@ -73,6 +73,10 @@ class MountainCar:
         s_next = np.stack([np.clip(x + v_next, X_MIN, X_GOAL), np.clip(v_next, -V_MAX, V_MAX)], axis=-1)
         return np.where(done[..., None], s, s_next), np.where(done, 0, -1).astype(s.dtype)
 
+    def successors(self, s: Array, a: Array) -> tuple[Array, Array]:
+        """The one possible next state (1, ..., 2) and its probability (1,)."""
+        return self.TR(s, a)[0][None], np.ones(1)
+
     def draw(self, s: Array) -> Array:
         """The hill, the flag at the goal, the car and its speed in state s (2,): an image (H, W, 3) of uint8."""
         x, v = (float(component) for component in np.asarray(s))

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, all_finite, discount, refuse, rounding
-from decision_making.trajectories import Trajectories
+from decision_making.checks import Array, Named, all_finite, discount, numbers, refuse, rounding
+from decision_making.trajectories import Trajectories, check_trajectories
 
 
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
@@ -81,15 +81,16 @@ def temporal_differences(τs: Trajectories, U: Array, γ: float, U_end: Array | 
     >>> temporal_differences(τs, np.array([[0.5, 1.0, -1.0]]), 0.9, np.array([2.0])).round(6)
     array([[1.4, 0.1, 5.8]])
     """
+    check_trajectories(τs)
     discount(None, Named("γ"), γ)
     m, d = τs.r.shape
-    U = checked_values(np.asarray(U), (m, d), τs.mask, "U")
+    U = checked_values(numbers(U, "U"), (m, d), τs.mask, "U")
     last = last_steps(τs)
     U_next = np.zeros((m, d))
     U_next[:, :-1] = U[:, 1:]
     if U_end is None:
         return np.where(τs.mask & ~last, _residual(τs.r, γ * U_next, U), 0.0)
-    U_end = checked_values(np.asarray(U_end), (m,), ~τs.terminated & τs.mask[:, 0], "U_end")
+    U_end = checked_values(numbers(U_end, "U_end"), (m,), ~τs.terminated & τs.mask[:, 0], "U_end")
     return np.where(τs.mask, _residual(τs.r, γ * np.where(last, U_end[:, None], U_next), U), 0.0)
 
 
@@ -112,7 +113,7 @@ def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
     """
     discount(None, Named("γ"), γ)
     discount(None, Named("λ"), λ)
-    A = np.array(δ, dtype=np.float64).T.copy()
+    A = numbers(δ, "δ").T.copy()
     if A.ndim != 2:
         refuse(None, "δ", A.shape[::-1], "an array (m, d)")
     for k in range(len(A) - 2, -1, -1):

@@ -251,7 +251,9 @@ def baseline_subtraction_gradient(
     ratios = M.baseline == "mean_of_ratios"
     with np.errstate(over="ignore", invalid="ignore"):
         above, below = np.einsum("mkn,mkn,mk->mn", g, g, L), np.einsum("mkn,mkn->mn", g, g)
-        base = others(_ratio(above, below)) if ratios else _ratio(others(above), others(below))
+        # scores that are no larger than what rounding leaves of a 0, beside those of other trajectories, have no base
+        zero = np.nan_to_num((8 * np.finfo(θ.dtype).eps) ** 2 * below.max(axis=0), posinf=0)
+        base = others(_ratio(above, below, zero)) if ratios else _ratio(others(above), others(below), zero)
         estimates = np.einsum("mkn,mk->mn", g, L) - base * g.sum(axis=1)
         return _finite_estimate(estimates.mean(axis=0), θ)
 
@@ -284,9 +286,9 @@ def _finite_estimate(g: Array, θ: Array) -> Array:
     return g
 
 
-def _ratio(above: Array, below: Array) -> Array:
-    """above / below; 0 where below is 0."""
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+def _ratio(above: Array, below: Array, zero: Array) -> Array:
+    """above / below; 0 where below is at most `zero`."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > zero)
 
 
 def _mean_of_all(x: Array) -> Array:
@@ -298,4 +300,7 @@ def _mean_of_the_others(x: Array) -> Array:
     """For each trajectory the mean over all others, (m, ...); ValueError if there are none."""
     if len(x) < 2:
         raise ValueError(f"τs holds {len(x)} trajectory: leave_one_out needs at least 2")
-    return (x.sum(axis=0, keepdims=True) - x) / (len(x) - 1)
+    others = np.zeros_like(x)  # the sum less one's own would cancel where that is nearly all of it
+    others[1:] = np.cumsum(x[:-1], axis=0)
+    others[:-1] += np.cumsum(x[:0:-1], axis=0)[::-1]
+    return others / (len(x) - 1)

@@ -125,9 +125,9 @@ def _model(policy: TrainedPolicy, π: NeuralPolicy) -> Any:
 def _action(graph: _Graph, policy: TrainedPolicy, π: NeuralPolicy) -> tuple[Any, tuple[int, ...]]:
     """The most likely action from "outputs", as `TrainedPolicy.sent` has it; its dtype, and its shape."""
     head, told = π.head, policy.action
-    if not (told.keys() <= {"start"} or told.keys() == {"low", "high"}):
-        refuse(None, "policy.action", sorted(told), "start, or low and high: no other is known to the export")
-    own = next(iter(told.values()), None)
+    if not told.keys() <= {"start", "low", "high", "middle", "half"}:
+        refuse(None, "policy.action", sorted(told), "start, or low, high, middle, half: no other can be exported")
+    own = told.get("start", told.get("low"))
     if isinstance(head, Categorical):
         chosen = graph("ArgMax", "outputs", axis=-1, keepdims=0)
         graph("Add", chosen, np.array(0 if own is None else own, np.int64), to="action")
@@ -138,8 +138,11 @@ def _action(graph: _Graph, policy: TrainedPolicy, π: NeuralPolicy) -> tuple[Any
     if isinstance(head, Gaussian):
         flat = "outputs"
         if own is not None:
-            low, high = (np.ravel(told[name]).astype(np.float32) for name in ("low", "high"))
-            flat = graph("Min", graph("Max", flat, low), high)
+            flat = graph.cast(flat, np.float64)
+            rows_of = {name: np.ravel(x).astype(np.float64) for name, x in told.items()}
+            if "half" in rows_of:
+                flat = graph("Add", graph("Mul", flat, rows_of["half"]), rows_of["middle"])
+            flat = graph("Min", graph("Max", flat, rows_of["low"]), rows_of["high"])
         kind = np.float32 if own is None else own.dtype
     else:
         flat = _chosen(graph, head) if isinstance(head, MultiCategorical) else _switched(graph)

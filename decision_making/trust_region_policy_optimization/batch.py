@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
+import attrs
 import numpy as np
 from attrs import field, frozen
 
@@ -28,10 +29,10 @@ class Batch(SurrogateWith):
     The natural direction comes from Fisher products; ascents are Adam's on minibatches in random order.
     """
 
-    max_kl: float | None = field(default=None, kw_only=True)  # bound on the KL divergence in any one state
-    cg_iterations: int = field(default=10, kw_only=True)  # conjugate gradient steps at most
-    fisher_subsample: float = field(default=1.0, kw_only=True)  # share of the states in the Fisher matrix
-    minibatch: int = field(default=64, kw_only=True)  # environment steps used by one step of Adam
+    max_kl: float | None = field(kw_only=True)  # bound on the KL divergence in any one state
+    cg_iterations: int = field(kw_only=True)  # conjugate gradient steps at most
+    fisher_subsample: float = field(kw_only=True)  # share of the states in the Fisher matrix
+    minibatch: int = field(kw_only=True)  # environment steps used by one step of Adam
     rng: np.random.Generator = field(factory=np.random.default_rng, kw_only=True)  # random numbers
     info: dict[str, float] = field(factory=dict, kw_only=True)  # iterations and residual of conjugate gradients
 
@@ -122,7 +123,7 @@ class Batch(SurrogateWith):
 
     def rows(self, i: Array) -> Batch:
         """The surrogates of the steps with the numbers i."""
-        return Batch(self.π, self.θ, self.τs[i], self.γ, G=self.G[i])
+        return attrs.evolve(self, τs=self.τs[i], G=self.G[i])
 
     @cached_property
     def objective_at_θ(self) -> float:

@@ -260,7 +260,5 @@ class NeuralCritic:
             value, slope = self._loss(x.astype(φ.dtype), s, targets)
             return value, slope.astype(np.float64)
 
-        found = minimize(
-            loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations, "maxcor": 10}
-        )
+        found = minimize(loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations})
         return np.asarray(found.x, φ.dtype)

@@ -248,6 +248,43 @@ def test_bad_parameters_are_named(build, said):
         build()
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_gaussian_actions_of_any_width_have_the_density_of_independent_normals(k):
+    """θ: weights (in, out), biases, then the logarithms of the standard deviations."""
+    π, rng = NeuralPolicy((2,), Gaussian(k)), np.random.default_rng(0)
+    θ, s, a = rng.normal(size=π.n), rng.normal(size=(4, 5, 2)), rng.normal(size=(4, 5, k))
+    W, bias, log_σ = θ[: 2 * k].reshape(2, k), θ[2 * k : 3 * k], θ[3 * k :]
+
+    def density(θ):
+        W, bias, log_σ = anp.reshape(θ[: 2 * k], (2, k)), θ[2 * k : 3 * k], θ[3 * k :]
+        z = (a - anp.dot(s, W) - bias) / anp.exp(log_σ)
+        return anp.sum(-0.5 * z**2 - log_σ - 0.5 * np.log(2 * np.pi), axis=-1)
+
+    np.testing.assert_allclose(π.logpdf(θ, a, s), stats.norm(s @ W + bias, np.exp(log_σ)).logpdf(a).sum(axis=-1))
+    scores = π.scores(θ, Trajectories(s, a, np.zeros((4, 5))))
+    np.testing.assert_allclose(scores, jacobian(lambda θ: density(θ).sum(axis=1))(θ), rtol=1e-9)
+    np.testing.assert_allclose(π.at(θ, s).logpdf(a), density(θ))
+
+
+def test_states_of_the_wrong_width_are_told_the_first_width():
+    with pytest.raises(ValueError, match=r"s has shape \(4, 7\): states of this policy are vectors of 3"):
+        NeuralPolicy((3, 5), Gaussian(1)).mode(np.zeros(27), np.zeros((4, 7)))
+
+
+@pytest.mark.parametrize("head", [Categorical(3), Bernoulli(2), MultiCategorical((2, 3)), Gaussian(2)], ids=str)
+@pytest.mark.parametrize("size", [1e-2, 1e-4])
+def test_divergence_in_float32_is_that_of_float64_also_from_outputs_nearby(head, size):
+    """As a sum of float32 terms that cancel it was wrong by 1e-7, and negative, where it is 1e-9."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(50, head.n_outputs)).astype(np.float32)
+    z_new = (z + size * rng.normal(size=z.shape)).astype(np.float32)
+    expected = head.kl(z.astype(np.float64), z_new.astype(np.float64))
+    found = head.kl(z, z_new)
+    assert found.dtype == np.float32
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=1e-11)
+
+
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("sizes", [(3,), (3, 5), (3, 6, 2, 4)])
 def test_layers_are_the_network_written_out(activation, sizes):

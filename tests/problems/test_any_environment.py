@@ -250,3 +250,22 @@ def test_library_trains_on_its_own_hex_world_as_an_environment(tmp_path):
     assert "after 4 updates and 2000 steps" in done.stdout
     played = evaluate_run(tmp_path / "run", episodes=3)
     assert np.isfinite(played.returns).all()
+
+
+@pytest.mark.parametrize("space", [spaces.Text(3), spaces.OneOf([spaces.Discrete(3), spaces.Box(-1, 1, (2,))])])
+@pytest.mark.parametrize("x", [np.nan, 3, None, "long text", (9, 1), (), {}])
+def test_text_or_one_of_that_is_none_is_named(space, x):
+    """What gymnasium could not flatten came out as a TypeError or IndexError of its own."""
+    if isinstance(space, spaces.Text) and x == "long text":
+        x = "äöü"
+    with pytest.raises(ValueError, match=r"^observation is not in "):
+        flattened(space, x)
+
+
+@pytest.mark.parametrize("x", [None, "x", 1.0, np.nan, 4, -3, np.array(2.5)])
+def test_whole_number_that_is_none_is_named(x):
+    """None from an environment that had failed came out as a TypeError about NoneType and int."""
+    with pytest.raises(ValueError, match=r"^observation is not in Discrete\(4, start=-2\)"):
+        flattened(spaces.Discrete(4, start=-2), x)
+    assert flattened(spaces.Discrete(4, start=-2), np.int8(1)).tolist() == [0, 0, 0, 1]
+    assert flattened(spaces.Discrete(2), True).tolist() == [0, 1]

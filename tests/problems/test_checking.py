@@ -80,8 +80,8 @@ FAULTS = {
     Endless: "no episode ended in 1000 steps",
     Unrewarded: "all rewards were 0",
     Even: r"all rewards were -0\.5",
-    Rich: r"rewards of up to 4e\+05 are hard on the critic: scale_rewards=true",
-    Large: r"observations of up to 2e\+03 saturate a network: normalize_observations=true",
+    Rich: r"rewards of up to 4e\+05 are hard on the critic unless they are scaled",
+    Large: r"observations of up to 2e\+03 saturate a network unless they are normalised",
     Outside: "observation 1 was 3, outside its space's -1 to 1",
 }
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from decision_making.problems import CollisionAvoidance
-from decision_making.problems.collision_avoidance import NOISE, NOISE_PROBABILITY, RATES, GridSolution
+from decision_making.problems.collision_avoidance import NOISE, NOISE_PROBABILITY, RATES
+from decision_making.sequential_problems.approximate_value_functions import GridSolution
 from tests import problems
 from tests.strategies import numbers
 

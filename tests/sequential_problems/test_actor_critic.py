@@ -2,6 +2,7 @@
 
 import re
 
+import attrs
 import autograd.numpy as anp
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from decision_making import (
     SoftmaxPolicy,
     Trajectories,
     TrustRegionUpdate,
+    explain,
     gradient,
     rollouts,
     standard_error,
@@ -798,3 +800,55 @@ def test_scores_that_overflow_when_weighted_are_a_rejected_step_without_a_warnin
         taken = step(M, GAUSSIAN, [0.0, 1.0], φ_0, τs=τs)
         np.testing.assert_array_equal(taken.θ, [0.0, 1.0])
         assert not taken.accepted
+
+
+def test_the_way_of_the_critic_is_the_length_of_its_step():
+    grad_U = ActorCritic(REGULATOR, B, 4, 20, U, last_step="bootstrap")
+    M = ActorCriticUpdate(grad_U, RestrictedPolicyUpdate.rule(0.1), 0.01)
+    taken = step(M, GAUSSIAN, θ_0, φ_0, rng=0)
+    np.testing.assert_allclose(taken.info["critic_moved"], np.sqrt(((taken.φ - φ_0) ** 2).sum()), rtol=1e-12)
+    assert "φ moved by" in explain(taken)
+    assert "The critic did not move." in explain(step(attrs.evolve(M, α_φ=0.0), GAUSSIAN, θ_0, φ_0, rng=0))
+    overflows = step(attrs.evolve(M, α_φ=1e300, grad_U=attrs.evolve(grad_U, U=steep)), GAUSSIAN, θ_0, φ_0, rng=0)
+    assert "The critic's step overflows: φ is unchanged." in explain(overflows)
+    assert "by RestrictedPolicyUpdate" in explain(taken)
+
+
+def steep(φ, s):
+    return 1e30 * U(φ, s)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exploration_has_the_precision_of_the_actions(dtype):
+    class Line:
+        γ, S, A, T, R = 0.9, None, None, None, None
+        seen = []  # noqa: RUF012
+
+        def TR(self, s, a, rng):
+            self.seen.append(a)
+            return s, 0 * s
+
+    P, θ = Line(), np.zeros(1, dtype)
+    M = DeterministicPolicyGradient(P, lambda m, rng: np.ones(m), 3, 50, Q, 0.3)
+    gradient(M, straight, θ, np.ones(4, dtype), rng=0)
+    a = np.array(P.seen)
+    assert a.dtype == dtype
+    assert np.array_equal(a, a.astype(np.float32)) == (dtype == np.float32)
+
+
+@pytest.mark.parametrize("direction", ["trajectory", "surrogate"])
+def test_a_natural_step_drops_the_same_redundant_parameters_in_either_precision(direction):
+    """The scores of a softmax have a direction of length 0 in each state, which float32 shows as one of length 1e-8."""
+    S, A, rng = 3, 2, np.random.default_rng(0)
+    P, π = MDP.from_arrays(rng.dirichlet(np.ones(S), (S, A)), rng.normal(size=(S, A)), 0.9), SoftmaxPolicy(S, A)
+    M = ActorCriticUpdate(
+        ActorCritic(P, np.ones(S) / S, 4, 60, lambda φ, s: φ[s], last_step="bootstrap"),
+        NaturalPolicyUpdate.rule(0.1, direction=direction),
+        0.1,
+    )
+    θ, φ = rng.normal(size=π.n), np.arange(S, dtype=float)
+    τs = rollouts(P, M.grad_U.b, π, θ, 4, 60, 0)
+    high, low = (step(M, π, θ.astype(x), φ.astype(x), τs=τs).θ for x in (np.float64, np.float32))
+    assert low.dtype == np.float32
+    assert np.linalg.norm(high - θ) > 0.1
+    np.testing.assert_allclose(low, high, atol=1e-3)

@@ -26,7 +26,7 @@ from decision_making import (
 from decision_making.policies import softmax
 from decision_making.policies.softmax import TableScores
 from decision_making.problems import SimpleRegulator
-from decision_making.sequential_problems.policy_gradient_optimization import natural_step
+from decision_making.sequential_problems.policy_gradient_optimization import natural_along, natural_step
 from decision_making.trajectories import local_rewards_to_go, returns
 from tests import strategies
 from tests.oracles import enumeration, loops, regulator
@@ -632,3 +632,60 @@ def test_table_of_logits_and_table_of_log_odds_reach_the_same_policy():
     odds = LinearSoftmaxPolicy(one_each)
     q = odds.log_probabilities(update(M, odds, [θ[1] - θ[0], θ[3] - θ[2]], τs=τs), np.arange(2))
     np.testing.assert_allclose(p, q, rtol=1e-8)
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.3])
+@pytest.mark.parametrize(("m", "n"), [(2, 5), (5, 5), (40, 3)])
+def test_the_step_along_a_given_gradient_has_its_length_in_the_metric_of_the_scores(m, n, damping):
+    """F = GᵀG/m + cI; without damping a part of the gradient outside the range of F is dropped."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        G, g, θ = rng.normal(size=(m, n)), rng.normal(size=n), rng.normal(size=n)
+        F = G.T @ G / m + damping * np.eye(n)
+        within = F @ np.linalg.pinv(F, hermitian=True) @ g
+        u = np.linalg.pinv(F, hermitian=True) @ within
+        expected = θ + u * np.sqrt(2 * 0.1 / (within @ u))
+        np.testing.assert_allclose(natural_along(θ, G, g, 0.1, damping), expected, rtol=1e-8)
+        for size in (1e-300, 1e300):
+            np.testing.assert_allclose(natural_along(θ, G, size * g, 0.1, damping), expected, rtol=1e-8)
+
+
+def test_the_step_along_a_gradient_that_is_made_of_the_scores_is_the_natural_step():
+    rng = np.random.default_rng(0)
+    G, R, θ = rng.normal(size=(30, 4)), rng.normal(size=30), rng.normal(size=4)
+    for c in (0.0, 0.1):
+        np.testing.assert_allclose(
+            natural_along(θ, G, G.T @ R / 30, 0.2, c), natural_update(θ, G, R, 0.2, c), rtol=1e-9
+        )
+
+
+def test_a_gradient_up_to_the_least_is_no_direction():
+    """√(gᵀu / N) of g = 3, F = 4, N = 1 is 3/2."""
+    θ, G, g = np.zeros(1), np.array([[2.0]]), np.array([3.0])
+    assert natural_along(θ, G, g, 0.5, least=1.5) == θ
+    assert natural_along(θ, G, g, 0.5, least=1.4999) != θ
+    four = np.repeat(G, 4, axis=0)  # the same F, N = 4
+    assert natural_along(θ, four, g, 0.5, least=0.75) == θ
+    assert natural_along(θ, four, g, 0.5, least=0.7499) != θ
+    np.testing.assert_array_equal(natural_along(θ, np.zeros((0, 1)), g, 0.5, 0.1), θ)
+    # with c = 5 the metric is 9, gᵀu = 1, and there are two rows
+    assert natural_along(θ, G, g, 0.5, 5.0, least=1.001 / np.sqrt(2)) == θ
+    assert natural_along(θ, G, g, 0.5, 5.0, least=0.999 / np.sqrt(2)) != θ
+
+
+@pytest.mark.parametrize(("G", "g", "damping"), [(1.5e308, 1.0, 1.0), (1.0, np.inf, 0.0), (np.inf, 1.0, 0.0)])
+def test_a_step_along_a_gradient_that_overflows_is_not_finite_and_leaks_no_warning(G, g, damping):
+    """Each alone: the scores, scaled by √1.5 for the row of the damping; and what was not finite before."""
+    with np.errstate(all="raise"):
+        assert not np.isfinite(natural_along(np.zeros(1), np.array([[G], [1.0]]), np.array([g]), 0.1, damping)).any()
+
+
+def test_a_difference_of_scores_that_is_rounding_of_float32_is_no_direction_of_a_given_gradient():
+    """Two parameters that do the same: they share the step, however their scores and the gradient are rounded."""
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x, θ = rng.normal(size=(30, 1)), np.zeros(2, np.float32)
+        G = (np.hstack([x, x]) * (1 + 1e-7 * rng.normal(size=(30, 2)))).astype(np.float32)
+        g = np.array([1.0, 1.0 + 1e-6], np.float32)
+        half = np.sqrt(2 * 0.1 / np.mean(x**2)) / 2
+        np.testing.assert_allclose(natural_along(θ, G, g, 0.1), [half, half], rtol=1e-4)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from decision_making import LinearGaussianPolicy, NeuralPolicy
 from decision_making.cli import app
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
+from decision_making.problems.vector_environments import unit_box
 from decision_making.training import Configuration, TrainedPolicy, export_onnx, load_policy, onnx_files, run
 
 STATISTICS = {"mean": np.array([1.0, -200.0, 0.0]), "variance": np.array([4.0, 1e4, 0.0])}
@@ -23,6 +24,13 @@ POLICIES = {
     "matrix of switches": (Bernoulli(6), {"start": np.zeros((2, 3), np.int8)}),
     "real numbers": (Gaussian(2), {}),
     "bounded": (Gaussian(2), {"low": np.array([-0.1, -np.inf], np.float32), "high": np.array([0.2, 0.1], np.float32)}),
+    "rescaled": (
+        Gaussian(2),
+        {
+            **{"low": np.array([-3, 0], np.float32), "high": np.array([-1, np.inf], np.float32)},
+            **unit_box(np.array([-3, 0]), np.array([-1, np.inf])),
+        },
+    ),
     "matrix": (Gaussian(6), {"low": np.full((2, 3), -0.3), "high": np.full((2, 3), 0.4)}),
     "without axes": (Gaussian(1), {"low": np.array(-0.3, np.float32), "high": np.array(0.4, np.float32)}),
 }

@@ -64,6 +64,7 @@ def test_the_command_shows_a_preset_and_refuses_a_wrong_one_in_one_line():
     done = CliRunner().invoke(app, ["settings", "Hopper-v5", "--preset", "sb3-contrib"])
     assert re.search(r"^cg_iterations +15 ", done.stdout, re.MULTILINE)
     assert re.search(r"^n_envs +1 ", done.stdout, re.MULTILINE)
+    assert re.search(r"^preset +sb3-contrib ", done.stdout, re.MULTILINE)
     assert "sb3-contrib: the defaults of TRPO in sb3-contrib" in done.stdout
     plain = CliRunner().invoke(app, ["settings"])
     assert all(f"  {name}: " in plain.stdout for name in PRESETS)
@@ -196,3 +197,12 @@ def test_what_is_no_whole_number_is_refused_by_the_command_line(given):
     done = CliRunner().invoke(app, ["train", "CartPole-v1", "--steps", given])
     assert done.exit_code == 2
     assert "Invalid value for '--steps'" in done.stderr
+
+
+def test_problems_of_the_book_bring_defaults_of_their_own():
+    assert Configuration({"env": "HexWorld"}).values.items() >= {"gamma": 0.9, "depth": 30, "epsilon": 0.3}.items()
+    assert Configuration({"env": "CartPole-v1"})["gamma"] == 0.99
+    assert {name: line.default for name, line in table("HexWorld", "natural").items() if name in ("env", "update")} == {
+        "env": "HexWorld",
+        "update": "natural",
+    }

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy import optimize
 
 from decision_making import FeatureCritic, LinearCritic, NeuralCritic, TableCritic
 
@@ -432,3 +433,39 @@ def test_initial_weights_are_orthogonal_and_biases_zero():
     np.testing.assert_array_equal(φ, critic.init(np.random.default_rng(0)))
     assert not np.array_equal(φ, critic.init(1))
     assert critic.n == len(φ)
+
+
+def test_features_of_the_wrong_shape_are_told_both_shapes_that_would_fit():
+    critic, said = (
+        FeatureCritic(lambda s: np.ones((7, 3)), 3),
+        r"for s \(5, 2\): must be \(5, 2, 3\), or \(5, 3\) where",
+    )
+    with pytest.raises(ValueError, match=said):
+        critic.predict(np.zeros(3), np.zeros((5, 2)))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_fit_with_the_usual_settings_brings_the_values_nearer_to_their_targets(optimizer):
+    s = np.random.default_rng(0).normal(size=(1000, 2))
+    targets = np.sin(s[:, 0]) + s[:, 1]
+    for seed in range(5):
+        critic = NeuralCritic((2, 16), optimizer=optimizer)
+        φ = critic.init(seed)
+        fitted = critic.fit(φ, s, targets, rng=seed)
+        before, after = (np.mean((critic.predict(x, s) - targets) ** 2) for x in (φ, fitted))
+        assert after < 0.7 * before
+        assert abs(fitted - φ).max() < 1  # small steps: 80 of at most about 0.001 each, or a line search
+
+
+@pytest.mark.parametrize("iterations", [1, 3, 7])
+def test_a_fit_makes_as_many_iterations_of_lbfgs_as_it_is_asked_for(iterations):
+    """On the loss ½ mean (V - target)² and its gradient, both by hand."""
+    critic, (s, targets) = NeuralCritic((2, 5), iterations=iterations), batch()
+    φ = started(critic)
+    found = optimize.minimize(
+        lambda x: (loss_by_hand(critic, x, s, targets), gradient_by_hand(critic, x, s, targets)),
+        *(φ, ()),
+        **{"jac": True, "method": "L-BFGS-B", "options": {"maxiter": iterations}},
+    )
+    assert found.nit == iterations
+    np.testing.assert_allclose(critic.fit(φ, s, targets), found.x, rtol=1e-6, atol=1e-8)

@@ -348,6 +348,16 @@ def test_tolerance_ends_the_iteration_and_holds():
     assert few < len(products) - few <= 15
 
 
+def test_the_iteration_ends_where_the_equations_are_solved():
+    """k different eigenvalues take k products; no more are made of what is left, which is rounding."""
+    for k in (1, 2, 3):
+        F, products = np.diag(np.arange(12) % k + 1.0), []
+        g = np.random.default_rng(k).normal(size=12)
+        x = conjugate_gradients(lambda v: products.append(v) or F @ v, g, 12)  # noqa: B023
+        np.testing.assert_allclose(x, g / np.diag(F), rtol=1e-9)
+        assert len(products) == k
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_no_direction_where_there_is_none(dtype):
     g = np.array([1.0, -2.0, 0.5], dtype)

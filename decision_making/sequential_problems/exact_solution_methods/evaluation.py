@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decision_making.checks import Array, Named, count_or_zero, is_number
-from decision_making.problem import Enumerable, Problem
+from decision_making.problem import Enumerable
 from decision_making.sequential_problems.exact_solution_methods.policies import (
     StatePolicy,
     checked_policy,
 )
 from decision_making.sequential_problems.exact_solution_methods.tables import (
     connected_parts,
+    enumerable,
     largest_in_part,
     tables,
 )
@@ -104,8 +105,9 @@ def check_available(s: Array, a: Array, r: Array) -> None:
         raise ValueError(f"π takes action {a[i]} in state {s[i]}, where it is not available: its reward is -inf")
 
 
-def check_discount(P: Problem, reason: str) -> None:
+def check_discount(P: Enumerable, reason: str) -> None:
     """Raise ValueError, with the reason, unless γ is below 1."""
+    P = enumerable(P)
     if not (is_number(P.γ) and 0 <= P.γ < 1):
         raise ValueError(f"γ = {P.γ}: must be below 1, else {reason}")
 

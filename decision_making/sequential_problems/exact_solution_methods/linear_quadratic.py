@@ -23,7 +23,7 @@ def _column(x: ArrayLike, name: str) -> Array:
 
 def _symmetric(x: ArrayLike, name: str) -> Array:
     x = np.atleast_2d(numbers(x, name))
-    return read_only((x + x.T) / 2 if x.ndim == 2 and x.shape[0] == x.shape[1] else x)
+    return read_only(x / 2 + x.T / 2 if x.ndim == 2 and x.shape[0] == x.shape[1] else x)
 
 
 @struct

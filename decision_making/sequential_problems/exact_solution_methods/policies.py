@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array
+from decision_making.checks import Array, shortened
 from decision_making.problem import Action, Enumerable, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.tables import (
@@ -121,7 +121,10 @@ class TabularPolicy:
 def action_indices(P: Enumerable, π: StatePolicy) -> Array:
     """A policy as indices into P.A (S,); what is an array already comes back as it is."""
     if not callable(π):
-        return np.asarray(π)
+        try:
+            return np.asarray(π)
+        except ValueError as error:
+            raise ValueError(f"π = {shortened(π)}: must be an array of actions or probabilities ({error})") from error
     # a policy of this library knows its actions in all states at once, if states mean the same in its problem and in P
     if isinstance(π, TabularPolicy | ValueFunctionPolicy) and (π.P is P or (is_tabular(π.P) and is_tabular(P))):
         if isinstance(π, TabularPolicy):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, all_finite, refuse
+from decision_making.checks import Array, all_finite, numbers, refuse
 from decision_making.mdp import SparseTable, Table, tabular_arrays
 from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, State, offers
@@ -57,7 +57,7 @@ def is_tabular(P: Enumerable) -> bool:
 def utilities(P: Enumerable, U: Utilities) -> Array:
     """U over P.S as a float array (S,). ValueError if it has the wrong length or is not finite."""
     P = enumerable(P)
-    u = np.array([U(s) for s in P.S] if callable(U) else U, dtype=np.float64)
+    u = numbers([U(s) for s in P.S] if callable(U) else U, "U")
     if u.shape != (len(P.S),):
         raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
     if not all_finite(u):

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from decision_making.checks import Array
+from decision_making.checks import Array, refuse
 from decision_making.policies import Policy
+from decision_making.sequential_problems.policy_gradient_estimation import ELSEWHERE, Sampled
 from decision_making.sequential_problems.policy_gradient_optimization.evidence import evidence
-from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain
+from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain_step
 from decision_making.sequential_problems.policy_gradient_optimization.line_search import linesearch, searched
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import (
     GradientOnly,
@@ -73,6 +74,7 @@ __all__ = [
     "clip_gradient",
     "evidence",
     "explain",
+    "explain_step",
     "followed",
     "landed",
     "linesearch",
@@ -116,5 +118,7 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
 
 def _surrogate(M: Any, π: Policy, θ: Any, τs: Any) -> Surrogate:
     """The surrogates of τs around θ, both checked."""
+    if not (isinstance(M, Sampled) and M.P is not ELSEWHERE):
+        refuse(None, "M", M, "a struct of chapter 12 with a problem, such as TrustRegionUpdate", TypeError)
     check_trajectories(τs)
     return Surrogate(π, policy_parameters(π, θ), τs, M.P.γ, M.over_steps)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
+from decision_making.checks import Array, Named, function, is_number, parameters, refuse
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import (
     Functions,
     LocalModel,
@@ -53,9 +53,16 @@ def linesearch(
 
     M is any struct with ε, α and max_backtracks, such as `TrustRegionUpdate`. f is the objective and g the constraint,
     as functions of the parameters (n,). Returns the point (n,) and j; if there is none, θ and None. A point
-    whose f or g is not finite is not accepted. Raises ValueError if the shapes of θ and θ_new differ.
+    whose f or g is not finite is not accepted. Raises ValueError if the shapes of θ and θ_new differ, and TypeError or
+    ValueError for other arguments that are not as they should be.
     """
+    for name in ("ε", "α", "max_backtracks"):
+        if not is_number(getattr(M, name, None)):
+            refuse(None, "M", M, "a struct with ε, α and max_backtracks, such as TrustRegionUpdate", TypeError)
+    function(None, Named("f"), f)
+    function(None, Named("g"), g)
     if np.shape(θ_new) != np.shape(θ):
         raise ValueError(f"θ_new has shape {np.shape(θ_new)}: must be that of θ, {np.shape(θ)}")
+    θ, θ_new = parameters(θ), parameters(θ_new, name="θ_new")
     point, j = first_accepted(M, Functions(θ, f, g), θ_new)
     return (θ if point is None else point.θ), j

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, all_finite, not_negative, parameters, positive
+from decision_making.checks import Array, Named, all_finite, not_negative, numbers, parameters, positive, refuse
 
 ROWS = 8192  # of a score matrix, factored at a time
 TOLERANCE = 1e-10  # relative tolerance of the iterative solver: atol and btol of LSMR
@@ -40,7 +40,9 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     positive(None, Named("ε"), ε)
     not_negative(None, Named("damping"), damping)
     sparse = callable(getattr(G, "matvec", None))
-    θ, G, R = parameters(θ), G if sparse else np.asarray(G), np.asarray(R, dtype=np.float64)
+    θ, G, R = parameters(θ), G if sparse else np.asarray(G), numbers(R, "R")
+    if not sparse and G.dtype.kind not in "fiub":
+        refuse(None, "G", G, "an array of numbers, or anything with matvec and rmatvec", TypeError)
     if G.shape[:-1] != R.shape or R.ndim not in (1, 2) or G.shape[-1] * math.prod(G.shape[:-2]) != len(θ):
         raise ValueError(f"G has shape {G.shape} and R {R.shape}: must be (m, n) and (m,) with n = {len(θ)}")
     if not (all_finite(R) and (sparse or all_finite(G))):
@@ -50,7 +52,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
         return θ
     single = np.float32 in (G.dtype, θ.dtype)  # then the scores have that precision, also if G is float64
     least_squares = _by_iteration if sparse else _by_factors if G.ndim == 2 else _by_blocks
-    u, length = least_squares(G, R / scale, math.sqrt(damping * R.size), single)
+    u, length = least_squares(G, R / scale, math.sqrt(damping) * math.sqrt(R.size), single)
     if length == 0:
         return θ
     with np.errstate(over="ignore", invalid="ignore"):
@@ -66,17 +68,19 @@ def natural_along(θ: Array, G: Array, g: Array, ε: float, damping: float = 0.0
     Returns θ where there are no rows, and where √(gᵀu / N) is no more than `least`, the floating-point error of g:
     ‖y‖² = N gᵀu. What overflows is not finite.
     """
-    if not len(G):
+    m, scale = len(G), float(np.max(abs(g)))
+    if not (math.isfinite(scale) and all_finite(G)):
+        return np.full_like(θ, np.nan)
+    if not m or scale == 0:
         return θ
-    m = len(G)
     X = np.vstack([G, np.sqrt(damping * m) * np.eye(len(θ), dtype=G.dtype)]) if damping else G
     with np.errstate(over="ignore"):
-        X, right = X * np.sqrt(len(X) / m, dtype=X.dtype), len(X) * g.astype(np.float64)
-    if not (all_finite(X) and all_finite(right)):
+        X = X * np.sqrt(len(X) / m, dtype=X.dtype)
+    if not all_finite(X):
         return np.full_like(θ, np.nan)
     cutoff = _cutoff(len(X), len(θ), X.dtype == np.float32)
-    y = np.linalg.lstsq(X.T.astype(np.float64), right, rcond=cutoff)[0]
-    return θ if np.linalg.norm(y) <= len(X) * least else natural_update(θ, X, y, ε)
+    y = np.linalg.lstsq(X.T.astype(np.float64), len(X) * (g / np.float64(scale)), rcond=cutoff)[0]  # in units of scale
+    return natural_update(θ, X, y, ε) if scale * float(np.linalg.norm(y)) > len(X) * least else θ
 
 
 def _by_factors(G: Array, R: Array, c: float, single: bool) -> tuple[Array, float]:

@@ -236,7 +236,8 @@ def clip_gradient(g: Array, a: float, b: float) -> Array:
     array([ 1. , -0.5])
     """
     interval(None, Named("(a, b)"), (a, b))
-    return np.clip(parameters(g, name="g"), a, b)
+    g = parameters(g, name="g")
+    return np.clip(g, *(g.dtype.type(x) for x in (a, b)))
 
 
 def restricted_update(θ: Array, u: Array, ε: float, least: float = 0.0) -> Array:
@@ -250,7 +251,7 @@ def restricted_update(θ: Array, u: Array, ε: float, least: float = 0.0) -> Arr
 
 def _direction(u: Array) -> tuple[Array, float]:
     """u / ‖u‖ and ‖u‖, safe from overflow and underflow; a zero u has direction zero."""
-    scale = float(np.max(abs(u)))
+    scale = float(np.max(abs(u), initial=0))
     if scale == 0:
         return u, 0.0
     with np.errstate(invalid="ignore"):  # of a u that is not finite the direction is none

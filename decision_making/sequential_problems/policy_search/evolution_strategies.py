@@ -22,6 +22,8 @@ from decision_making.sequential_problems.policy_search.utilities import Utility,
 from decision_making.structs import struct
 from decision_making.verbs import generations, optimize_dist
 
+LARGEST = 1 << 32  # samples of which there are weights
+
 
 def _pairs(M: object, attribute: Field, m: int) -> None:
     count(M, attribute, m)
@@ -94,6 +96,8 @@ def evolution_strategy_weights(m: int) -> Array:
     array([ 0.4708, -0.1375, -0.3333])
     """
     count(None, Named("m"), m)
+    if m > LARGEST:
+        refuse(None, "m", m, f"at most {LARGEST}")
     w = np.maximum(0, np.log(m / 2 + 1) - np.log(np.arange(1, m + 1)))
     return w / w.sum() - 1 / m
 

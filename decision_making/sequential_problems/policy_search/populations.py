@@ -29,7 +29,7 @@ def check_length(π: object, θs: Array) -> None:
 def best_first(us: Array) -> Array:
     """Indices by decreasing utility, equals in their order, NaN last. ValueError if there is nothing but NaN."""
     if np.isnan(us).all():
-        raise ValueError(f"all {len(us)} utilities of the population are NaN: nothing can be ranked")
+        raise ValueError(f"U: all {len(us)} utilities of the population are NaN: nothing can be ranked")
     return np.argsort(-us, kind="stable")  # which puts NaN last
 
 

@@ -1,0 +1,1 @@
+"""Part II side by side: planning with approximate value functions, online and from tables."""
