@@ -8,6 +8,7 @@ rule gives the next belief: exactly where the states are few or everything is no
 
 # %%
 from types import SimpleNamespace
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
@@ -18,7 +19,7 @@ from decision_making.pictures.notebooks import show
 from decision_making.problems import CryingBaby
 
 BABY = CryingBaby()
-ACTIONS, HEARD = BABY.names["A"], BABY.names["Ω"]
+ACTIONS, HEARD = ("feed", "sing", "ignore"), ("cry", "quiet")
 
 # %% [markdown]
 # ## The discrete state filter
@@ -108,7 +109,7 @@ RANGE = dm.GaussianModel(
 def range_sensor() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Mean and covariance after one observation, 2.5, by the extended filter and the unscented one for each λ."""
     μ, Σ = [2.0, 0.0], np.diag([0.5, 0.1])
-    filters = {"extended": dm.ExtendedKalmanFilter(μ, Σ)}
+    filters: dict[str, Any] = {"extended": dm.ExtendedKalmanFilter(μ, Σ)}
     filters |= {f"unscented, λ = {λ}": dm.UnscentedKalmanFilter(μ, Σ, λ) for λ in (2.0, 0.0, -1.0)}
     found = {name: dm.update(b, RANGE, [0.0], [2.5]) for name, b in filters.items()}
     return {name: (b.μb, b.Σb) for name, b in found.items()}
@@ -139,7 +140,7 @@ def particles(m: int = 20_000, seed: int = 0) -> dict[str, object]:
     """The share of hungry particles after "ignore, cry" with each filter, and the exact probability."""
     rng = np.random.default_rng(seed)
     s = rng.integers(2, size=m)
-    filters = {
+    filters: dict[str, Any] = {
         "weighted": dm.ParticleFilter(s),
         "systematic": dm.ParticleFilter(s, resampling="systematic"),
         "rejection": dm.RejectionParticleFilter(s),
@@ -163,7 +164,8 @@ def adaptive_injection() -> dict[str, object]:
     """Mean "weights" (6,), the ratio w_fast/w_slow (6,), and the share injected (6,) for each ν."""
     weights = np.array([0.8, 0.7, 0.05, 0.05, 0.05, 0.6])
     given = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: np.full(len(s), o))
-    ratios, shares = [], {}
+    ratios: list[float] = []
+    shares = {}
     for ν in (1.0, 2.0):
         b, ratios = dm.AdaptiveInjectionParticleFilter(np.zeros(10), 1.0, 1.0, 0.01, 0.3, ν, [1.0]), []
         for w in weights:

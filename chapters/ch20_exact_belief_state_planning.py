@@ -17,7 +17,7 @@ from decision_making.problems import Catch, CryingBaby, MachineReplacement, Tige
 
 BABY = CryingBaby()
 FEED, SING, IGNORE = range(3)
-ACTIONS = BABY.names["A"]
+ACTIONS = ("feed", "sing", "ignore")
 
 # %% [markdown]
 # ## Conditional plans
@@ -147,7 +147,7 @@ def catch(h_max: int = 4) -> dict[str, np.ndarray]:
 
 def third_vector() -> dict[float, bool]:
     """Whether (θ, θ) is needed beside (1, 0) and (0, 1)."""
-    return {θ: bool(dm.find_dominating([[1, 0], [0, 1], [θ, θ]])[2]) for θ in (0.4, 0.5, 0.51, 0.9)}
+    return {θ: bool(dm.find_dominating(np.array([[1, 0], [0, 1], [θ, θ]]))[2]) for θ in (0.4, 0.5, 0.51, 0.9)}
 
 
 show(machine)

@@ -17,6 +17,7 @@ from decision_making.problems import Catch, CryingBaby, Tiger
 BABY, TIGER, CATCH = CryingBaby(), Tiger(), Catch()
 MIDDLE = np.array([0.5, 0.5])
 FEED, SING, IGNORE = range(3)
+ACTIONS, HEARD = ("open-left", "open-right", "listen"), ("heard-left", "heard-right")  # of the tiger
 
 # %% [markdown]
 # ## Two nodes for the crying baby
@@ -49,9 +50,10 @@ show(crying_baby)
 # %%
 def policy_iteration(k: int = 6) -> dict[str, object]:
     """Utilities "u" of (0.5, 0.5) and numbers of "nodes" after each round, with all new nodes and the needed ones."""
-    methods = {}
-    for name, candidates in (("all new nodes", "all"), ("the needed ones", "needed")):
-        rounds = list(dm.sweeps(dm.ControllerPolicyIteration(k, candidates=candidates), BABY))
+    methods: dict[str, dict[str, list[float]]] = {}
+    all_new, needed = dm.ControllerPolicyIteration(k), dm.ControllerPolicyIteration(k, candidates="needed")
+    for name, M in (("all new nodes", all_new), ("the needed ones", needed)):
+        rounds = list(dm.sweeps(M, BABY))
         methods[name] = {"u": [float(dm.utility(π, MIDDLE)) for π in rounds], "nodes": [len(π) for π in rounds]}
     return {"methods": methods, "u": methods["all new nodes"]["u"], "optimal": -24.674935}
 
@@ -77,10 +79,10 @@ def tiger() -> dict[str, object]:
     place = np.zeros(len(π))
     for x in range(len(π)):  # nodes come after those that lead to them
         for o, y in enumerate(child[x]):
-            if TIGER.names["A"][a[x]] == "listen" and y > x:
+            if ACTIONS[a[x]] == "listen" and y > x:
                 place[y] = place[x] + (-1, 1)[o]
-    names = [TIGER.names["A"][i] for i in a]
-    found = {"a": names, "child": child, "place": place, "Ω": list(TIGER.names["Ω"]), "U": π.U}
+    names = [ACTIONS[i] for i in a]
+    found = {"a": names, "child": child, "place": place, "Ω": list(HEARD), "U": π.U}
     return found | {"utility": float(dm.utility(π, MIDDLE))}
 
 

@@ -45,6 +45,7 @@ ROOMS = [
     "state_uncertainty.beliefs",
     "state_uncertainty.exact_belief_state_planning",
     "state_uncertainty.offline_belief_state_planning",
+    "state_uncertainty.online_belief_state_planning",
     "state_uncertainty.controller_abstractions",
     "pictures.canvas",
     "pictures.notebooks",
