@@ -171,3 +171,27 @@ def switches(Γ: Array) -> Array:
     """The probabilities of the second of two states at which another of the vectors Γ (k, 2) becomes the highest."""
     order = Γ[np.argsort(Γ[:, 0])[::-1]]
     return np.array([(x[0] - y[0]) / (x[0] - y[0] - x[1] + y[1]) for x, y in pairwise(order)])
+
+
+@picture(6.4, 3.4)
+def nodes_visited(figure: Figure, data: Mapping[str, Any]) -> None:
+    """The nodes that each search of "visits" visited (K,), on a logarithmic scale, over the "depths" (K,)."""
+    ax = figure.add_subplot()
+    for (name, n), colour in zip(data["visits"].items(), PALETTE, strict=False):
+        ax.semilogy(data["depths"], n, "o-", color=colour, label=name)
+    ax.set(xlabel="steps looked ahead", ylabel="nodes visited", xticks=data["depths"])
+    ax.legend()
+
+
+@picture(6.4, 3.4)
+def scenarios(figure: Figure, data: Mapping[str, Any]) -> None:
+    """Mean and quartiles of the utilities "u" (K, seeds) found with "m" (K,) scenarios, and the "exact" one."""
+    ax = figure.add_subplot()
+    low, high = np.percentile(data["u"], [25, 75], axis=1)
+    ax.fill_between(data["m"], low, high, color=BLUE, alpha=0.18, lw=0, label="quartiles over seeds")
+    ax.plot(data["m"], data["u"].mean(axis=1), "o-", color=BLUE, label="mean")
+    ax.axhline(data["exact"], color=INK, ls=":", lw=0.9, label="exact")
+    ax.set(xlabel="scenarios", ylabel="utility of the best plan in them", xscale="log")
+    ax.set_xticks(data["m"], [str(m) for m in data["m"]])
+    ax.minorticks_off()
+    ax.legend()
