@@ -59,7 +59,7 @@ from decision_making.policies import (
     Policy as Policy,
     SoftmaxPolicy as SoftmaxPolicy,
 )
-from decision_making.pomdp import POMDP as POMDP, belief_rollouts as belief_rollouts
+from decision_making.pomdp import POMDP as POMDP, BeliefMDP as BeliefMDP, belief_rollouts as belief_rollouts
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,
@@ -213,6 +213,18 @@ from decision_making.state_uncertainty.beliefs import (
     UnscentedKalmanFilter as UnscentedKalmanFilter,
     unscented_transform as unscented_transform,
 )
+from decision_making.state_uncertainty.controller_abstractions import (
+    ControllerDerivatives as ControllerDerivatives,
+    ControllerGradient as ControllerGradient,
+    ControllerPolicy as ControllerPolicy,
+    ControllerPolicyIteration as ControllerPolicyIteration,
+    NonlinearProgramming as NonlinearProgramming,
+    controller_derivatives as controller_derivatives,
+    controller_rollouts as controller_rollouts,
+    evaluate_controller as evaluate_controller,
+    improve_controller as improve_controller,
+    project_to_simplex as project_to_simplex,
+)
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
     ConditionalPlan as ConditionalPlan,
@@ -242,6 +254,14 @@ from decision_making.state_uncertainty.offline_belief_state_planning import (
     blind_lowerbound as blind_lowerbound,
     exploratory_belief_expansion as exploratory_belief_expansion,
     random_belief_expansion as random_belief_expansion,
+)
+from decision_making.state_uncertainty.online_belief_state_planning import (
+    BeliefTree as BeliefTree,
+    DeterminizedSparseTreeSearch as DeterminizedSparseTreeSearch,
+    GapHeuristicSearch as GapHeuristicSearch,
+    HistoryMonteCarloTreeSearch as HistoryMonteCarloTreeSearch,
+    HistoryTrees as HistoryTrees,
+    advance as advance,
 )
 from decision_making.structs import struct as struct
 from decision_making.training import History as History, for_environment as for_environment, train as train
