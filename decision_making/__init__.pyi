@@ -2,6 +2,55 @@
 
 from decision_making import exact as exact, problems as problems
 from decision_making.mdp import MDP as MDP
+from decision_making.model_uncertainty import (
+    Experience as Experience,
+    Learner as Learner,
+    action_values as action_values,
+    end as end,
+    greedy_policy as greedy_policy,
+    learn as learn,
+    load_model as load_model,
+    part as part,
+    replay as replay,
+    save_model as save_model,
+    start as start,
+    value as value,
+)
+from decision_making.model_uncertainty.exploration_and_exploitation import (
+    BanditModel as BanditModel,
+    BanditProblem as BanditProblem,
+    BetaPrior as BetaPrior,
+    EpsilonGreedyExploration as EpsilonGreedyExploration,
+    ExploreThenCommitExploration as ExploreThenCommitExploration,
+    OptimalExploration as OptimalExploration,
+    PosteriorSamplingExploration as PosteriorSamplingExploration,
+    QuantileExploration as QuantileExploration,
+    SoftmaxExploration as SoftmaxExploration,
+    UCB1Exploration as UCB1Exploration,
+    gittins_index as gittins_index,
+    regret as regret,
+)
+from decision_making.model_uncertainty.model_based_methods import (
+    BayesianMDP as BayesianMDP,
+    FullUpdate as FullUpdate,
+    MaximumLikelihoodMDP as MaximumLikelihoodMDP,
+    PosteriorSamplingUpdate as PosteriorSamplingUpdate,
+    PrioritizedUpdate as PrioritizedUpdate,
+    RandomizedUpdate as RandomizedUpdate,
+    RmaxMDP as RmaxMDP,
+    bayes_adaptive_values as bayes_adaptive_values,
+    estimated_mdp as estimated_mdp,
+    posterior_sample as posterior_sample,
+)
+from decision_making.model_uncertainty.model_free_methods import (
+    GradientQLearning as GradientQLearning,
+    IncrementalEstimate as IncrementalEstimate,
+    LinearQ as LinearQ,
+    QLearning as QLearning,
+    ReplayGradientQLearning as ReplayGradientQLearning,
+    Sarsa as Sarsa,
+    SarsaLambda as SarsaLambda,
+)
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,

@@ -30,6 +30,11 @@ def update(M: object, *given: object, **options: object) -> Any:
     update(M, π, θ, φ, *, rng=None, τs=None) -> (θ_new, φ_new)
         M has a critic: `ActorCriticUpdate` (chapter 13) or `TrustRegionPolicyOptimization`; φ are the critic's
         parameters.
+    update(model, s, a, r, s_next, *, terminated=None, rng=None) -> model
+        A learnt model (chapters 15 to 17), one transition of each of its replications: s, a, r, s_next have its batch
+        shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
+        where s_next ends an episode and is worth 0; None is the book, which always counts on the value of s_next.
+        Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r).
     update(b, P, a, o) -> b_new
         b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
         19); b_new is that after action a and observation o. Particle filters also take rng.
@@ -128,30 +133,33 @@ def fit(M: object, S: object, U: object) -> Any:
 
 
 @singledispatch
-def lookahead(P: object, U: object, s: object, a: object) -> Any:
+def lookahead(P: object, *given: object) -> Any:
     """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
 
-    U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
-    arrays. Raises ValueError if U has the wrong length.
+    lookahead(P, U, s, a)
+        U is an array over the states in the order of P.S, or a function of the state. On a tabular MDP s and a may be
+        arrays. Raises ValueError if U has the wrong length.
+    lookahead(model, s, a)
+        What a learnt model expects of a in s (chapters 15 to 17): it has utilities, or action values, of its own.
     """
     unknown(lookahead, "P", P)
 
 
 @singledispatch
-def greedy(P: object, U: object, s: object) -> Any:
+def greedy(P: object, *given: object) -> Any:
     """The action a with the highest `lookahead` in s, the first if several are, and that value u (algorithm 7.5).
 
-    On a tabular problem s may be an array; a and u have its shape. Raises ValueError if U has the wrong length or a
-    state is unknown.
+    greedy(P, U, s) of a problem, greedy(model, s) of a learnt model. On a tabular problem s may be an array; a and u
+    have its shape. Raises ValueError if U has the wrong length or a state is unknown.
     """
     unknown(greedy, "P", P)
 
 
 @singledispatch
-def backup(P: object, U: object, s: object) -> Any:
+def backup(P: object, *given: object) -> Any:
     """max_a lookahead(P, U, s, a), the utility of s after one backup (algorithm 7.7).
 
-    On a tabular problem s may be an array.
+    backup(P, U, s) of a problem, backup(model, s) of a learnt model. On a tabular problem s may be an array.
     """
     unknown(backup, "P", P)
 
@@ -207,6 +215,61 @@ def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterato
     Raises TypeError for an M that is not known.
     """
     unknown(generations, "M", M)
+
+
+@singledispatch
+def start(M: object, batch: Any = (), **initial: object) -> Any:
+    """A learnt model that has seen nothing yet, for the settings M (chapters 15 to 17).
+
+    batch is the shape of its replications, an int or a tuple: every array of the model has these leading axes, and they
+    share nothing. Arrays given by name, as in start(M, Q=Q), are copied in place of the usual beginning.
+
+    Raises TypeError for an M that is not known, ValueError for a batch that is no shape.
+    """
+    unknown(start, "M", M)
+
+
+@singledispatch
+def learn(
+    P: object,
+    model: object,
+    π: object,
+    h: int,
+    s: object = None,
+    *,
+    b: object = None,
+    rng: RNG = None,
+    episode: int | None = None,
+) -> Any:
+    """A model that has learnt from h steps of P, and what it saw: (model, `Experience`) (algorithms 15.1 and 15.9).
+
+    The given model stays as it is. Actions are π(model, s, rng), of an exploration strategy. All replications of the
+    model take their steps side by side; h counts those of each. They begin in the states s (…), or in states drawn from
+    the start distribution b, by default P.b. An episode ends in a terminal state of P, and after `episode` steps if
+    that is given; then the next begins as the first did. The last state of an episode that was cut is not terminal: a
+    learner goes on to count on its value.
+
+    All random numbers follow from rng: None, an int or a numpy Generator. The same seed gives the same bits; the first
+    rows of a larger batch are not the rows of a smaller one.
+
+    Raises ValueError for h < 1, states or actions that the model does not know, and rewards that are not finite.
+    """
+    unknown(learn, "P", P)
+
+
+@singledispatch
+def end(model: object, which: object = None) -> Any:
+    """Tell a learnt model that an episode was cut here: it changes in place, and is returned (chapters 15 to 17).
+
+    `which` (…) says for which replications; None: for all. Most models have nothing to do.
+    """
+    unknown(end, "model", model)
+
+
+@singledispatch
+def action_values(model: object, s: object = None) -> Any:
+    """What a learnt model expects of each action, (…, A), in the states s (…); without s in all states, (…, S, A)."""
+    unknown(action_values, "model", model)
 
 
 @singledispatch

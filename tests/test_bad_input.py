@@ -233,6 +233,59 @@ STRUCTS = [
         {"γ": "discount", "acceleration": "positive", "h_collision": "positive", "r_change": "number"},
     ),
 ]
+STRUCTS += [
+    (dm.BetaPrior, {"A": 3}, {"A": "count"}),
+    (dm.EpsilonGreedyExploration, {"ε": 0.1}, {"ε": "share?", "decay": "share"}),
+    (dm.ExploreThenCommitExploration, {"k": 3}, {"k": "count_or_zero"}),
+    (dm.SoftmaxExploration, {"λ": 1.0}, {"λ": "not_negative", "α": "positive"}),
+    (dm.QuantileExploration, {"α": 0.9}, {"α": "shrink"}),
+    (dm.UCB1Exploration, {"c": 1.0}, {"c": "not_negative"}),
+    (dm.OptimalExploration, {"prior": dm.BetaPrior(2), "h": 3}, {"prior": "verbs", "h": "count"}),
+    (dm.FullUpdate, {}, {"every": "count"}),
+    (dm.RandomizedUpdate, {"m": 3}, {"m": "count_or_zero"}),
+    (dm.PrioritizedUpdate, {"m": 3}, {"m": "count", "threshold": "not_negative"}),
+    (dm.PosteriorSamplingUpdate, {}, {"per_episode": "flag"}),
+    (
+        dm.MaximumLikelihoodMDP,
+        {"S": 3, "A": 2, "γ": 0.9, "planner": dm.FullUpdate()},
+        {"S": "count", "A": "count", "γ": "discount", "planner": "verbs", "sparse": "flag"},
+    ),
+    (
+        dm.RmaxMDP,
+        {"S": 3, "A": 2, "γ": 0.9, "planner": dm.FullUpdate(), "m": 3, "r_max": 1.0},
+        {"S": "count", "A": "count", "γ": "discount", "m": "count", "r_max": "number", "freeze": "flag"},
+    ),
+    (
+        dm.BayesianMDP,
+        {"S": 3, "A": 2, "D": 1.0, "R": R, "γ": 0.9, "planner": dm.FullUpdate()},
+        {"S": "count", "A": "count", "γ": "discount", "planner": "verbs"},
+    ),
+    (
+        dm.QLearning,
+        {"S": 3, "A": 2, "γ": 0.9, "α": 0.1},
+        {"S": "count", "A": "count", "γ": "discount", "α": "share?"},
+    ),
+    (dm.Sarsa, {"S": 3, "A": 2, "γ": 0.9, "α": 0.1}, {"γ": "discount", "α": "share?", "at_end": "choice"}),
+    (
+        dm.SarsaLambda,
+        {"S": 3, "A": 2, "γ": 0.9, "α": 0.1, "λ": 0.9},
+        {"α": "share?", "λ": "share?", "replacing": "flag", "at_end": "choice"},
+    ),
+    (dm.LinearQ, {"features": sampled, "A": 2}, {"features": "function", "A": "count"}),
+    (
+        dm.GradientQLearning,
+        {"A": 2, "γ": 0.9, "Q": sampled, "grad_Q": None, "θ": [0.0], "α": 0.1},
+        {"γ": "discount", "Q": "function", "α": "share?", "limit": "positive"},
+    ),
+    (
+        dm.ReplayGradientQLearning,
+        {
+            **{"A": 2, "γ": 0.9, "Q": sampled, "grad_Q": None, "θ": [0.0], "α": 0.1},
+            **{"capacity": 3, "m": 1, "m_grad": 2},
+        },
+        {"capacity": "count", "m": "count", "m_grad": "count", "limit": "positive", "as_listed": "flag"},
+    ),
+]
 KINDS["share?"] = (ValueError, [-0.1, 1.1, NAN, None, "0.5"])
 FIELDS = [
     pytest.param(cls, good, name, value, KINDS[kind][0], id=f"{cls.__name__}.{name}={value!r}")
@@ -263,7 +316,45 @@ def test_the_good_calls_of_the_catalogue_are_good(cls, good):
 # ---- everything else: what is called, the error, what it says
 
 gym_regulator = "decision_making/SimpleRegulator-v0"
+table_of_q = dm.start(dm.QLearning(3, 2, 0.9, 0.1), 2)
+beliefs = dm.start(dm.BayesianMDP(3, 2, 1.0, R, 0.9, dm.FullUpdate()))
+epsilon_greedy = dm.EpsilonGreedyExploration(0.1)
 CALLS = {
+    # learners: more in tests/model_uncertainty
+    "start(3)": (lambda: dm.start(3), TypeError, "M = 3: start knows .*QLearning"),
+    "end(3)": (lambda: dm.end(3), TypeError, "model = 3: end knows"),
+    "action_values(3)": (lambda: dm.action_values(3), TypeError, "model = 3: action_values knows"),
+    "learn, h": (lambda: dm.learn(P, table_of_q, epsilon_greedy, 0, [0, 0]), ValueError, "h = 0"),
+    "replay(lists)": (lambda: dm.replay(table_of_q, [[(0, 0, 1.0)]]), TypeError, "τs = 'list'"),
+    "value, no b": (lambda: dm.value(table_of_q, P), ValueError, "b = None"),
+    "part of greedy_policy": (
+        lambda: dm.value(table_of_q, P, [0.5, 0.5]) or dm.greedy_policy(dm.part(table_of_q, 0)),
+        *(ValueError, r"b has shape \(2,\)"),
+    ),
+    "save_model(3)": (lambda: dm.save_model("model.npz", 3), TypeError, "model = 3"),
+    "load_model, not there": (
+        lambda: dm.load_model("nothing.npz", table_of_q.M),
+        *(FileNotFoundError, "nothing.npz"),
+    ),
+    "Learner, Experience": (
+        lambda: dm.replay(table_of_q, dm.Experience(τs.s[:1], τs.a[:1], τs.r[:1], s_next=τs.s[:1])),
+        *(ValueError, "τs has 1 rows"),
+    ),
+    "BanditProblem": (lambda: dm.BanditProblem([2.0]), ValueError, "θ = "),
+    "BanditModel": (lambda: dm.update(dm.start(dm.BetaPrior(2)), 0, 2.0), ValueError, "r = 2"),
+    "PosteriorSamplingExploration": (
+        lambda: dm.PosteriorSamplingExploration()(table_of_q),
+        *(TypeError, "BanditModel"),
+    ),
+    "gittins_index": (lambda: dm.gittins_index(1, 1, 1.0), ValueError, r"γ = 1\.0"),
+    "regret": (
+        lambda: dm.regret(dm.BanditProblem([[0.5, 0.5]] * 3), dm.Trajectories([[0]], [[0]], [[0.0]])),
+        *(ValueError, "one row for each of the 3 bandits"),
+    ),
+    "estimated_mdp": (lambda: dm.estimated_mdp(beliefs, "nothing"), ValueError, "unvisited = 'nothing'"),
+    "bayes_adaptive_values": (lambda: dm.bayes_adaptive_values(beliefs, 0, 0), ValueError, "d = 0"),
+    "posterior_sample, rng": (lambda: dm.posterior_sample(beliefs, -1), ValueError, "rng = -1"),
+    "IncrementalEstimate": (lambda: dm.IncrementalEstimate(0.0, 2.0), ValueError, r"α = 2\.0"),
     "explain(3)": (lambda: dm.explain(3), TypeError, "3"),
     # chapter 8
     "ApproximateValueFunctionPolicy": (

@@ -59,6 +59,8 @@ ROOMS = [
     "pictures.critics",
     "pictures.trust_regions",
     "training",
+    "model_uncertainty",
+    "pictures.learners",
     "pictures.runs",
     "pictures.films",
     "book",

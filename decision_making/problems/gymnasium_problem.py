@@ -225,7 +225,7 @@ class GymnasiumProblem:
             spent += int(np.count_nonzero(~live["skip"]))
             s = self._statistics.seen(raw)
             a = drawn(live, self.noise_correlation, getattr(self.head, "k", 0), π, θ, s, rng)
-            r, s_next, terminated, over = self._advance(live, a)
+            r, s_next, terminated, over = self.advance(live, a)
             for column, x in zip(record.values(), (raw, s, a, r, s_next, real, terminated, over), strict=True):
                 column.append(x)
             if self.scale_rewards:
@@ -301,7 +301,7 @@ class GymnasiumProblem:
         left = episodes // n + (np.arange(n) < episodes % n)
         returns, lengths = [], []
         while left.any():
-            *_, over = self._advance(live, act(live["observation"]))
+            *_, over = self.advance(live, act(live["observation"]))
             ended = over & (left > 0)
             returns.append(live["return"][ended])
             lengths.append(live["length"][ended])
@@ -312,7 +312,7 @@ class GymnasiumProblem:
         self._live = None
         return np.concatenate(returns), np.concatenate(lengths)
 
-    def _advance(self, live: dict[str, Array], a: Array) -> tuple[Array, Array, Array, Array]:
+    def advance(self, live: dict[str, Array], a: Array) -> tuple[Array, Array, Array, Array]:
         """One step of all copies: rewards, the observations it led to, which terminated, which ended at all.
 
         Resets those that ended, in the mode of the environment; a step that only resets has reward 0 and no end.

@@ -1,0 +1,283 @@
+"""The ground of learners: settings are frozen, a learnt model is one struct of arrays, `learn` and `replay` feed it.
+
+The leading axes of every array of a model are its replications: seeds, or settings, or both. They share nothing, and
+one run steps all of them together. A strategy π(model, s, rng) chooses the actions; it is frozen, too: what changes
+with time is a function of `model.k`, the number of updates so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache, singledispatch
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import attrs
+import numpy as np
+
+from decision_making.checks import Array, Field, Named, count, refuse
+from decision_making.problem import RNG, Action, State
+from decision_making.sampling import default_rng, indices
+from decision_making.sequential_problems.exact_solution_methods import Greedy
+from decision_making.speed import largest
+from decision_making.structs import struct
+from decision_making.verbs import action_values, backup, end, greedy, lookahead, unknown, update
+
+Model = TypeVar("Model", bound="Learner")
+
+
+@struct(frozen=False)
+class Learner:
+    """What all learnt models have. Every field but M is an array whose leading axes are the replications."""
+
+    M: Any  # settings
+    k: Array  # updates so far (…)
+
+    bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}  # of the numbers in an array, for files
+    growing: ClassVar[frozenset[str]] = frozenset()  # arrays (E,) that get longer as the model learns
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The shape of the replications; () for a single one."""
+        return self.k.shape
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays by name, not copied."""
+        return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name != "M"}
+
+    def check_contents(self, arrays: Mapping[str, Array]) -> None:
+        """ValueError where arrays of a file, of the right shapes, cannot be those of such a model."""
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {x.shape}" for name, x in self.arrays().items() if name != "k")
+        updates = f"{self.k.max(initial=0)} updates"
+        return f"{type(self).__name__}({updates}, {shapes})"
+
+
+class Exploration(Protocol):
+    """A strategy: actions of a learnt model's replications in the states s."""
+
+    def __call__(self, model: Any, s: Any, rng: np.random.Generator, /) -> Action:
+        """An action for each replication (…)."""
+
+
+# ---- settings
+
+
+def how_many(x: Any) -> Any:
+    """Attrs converter of S and A: a list of the states 0, 1, … stands for their number; what is no list is left."""
+    if isinstance(x, np.ndarray | list | tuple | range) and np.array_equal(np.asarray(x), np.arange(len(x))):
+        return len(x)
+    return int(x) if isinstance(x, np.integer) else x
+
+
+def rates(x: Any) -> Any:
+    """Attrs converter: a list of numbers, one for each replication, as an array that cannot be written to."""
+    if not isinstance(x, list | tuple | np.ndarray) or np.ndim(x) == 0:
+        return x
+    x = np.array(x, dtype=np.float64)
+    x.setflags(write=False)
+    return x
+
+
+def each(check: Any) -> Any:
+    """Attrs validator: what `check` allows, or an array of such numbers, one for each replication."""
+
+    def checked(M: object, field: Field, x: Any) -> None:
+        for y in x.ravel().tolist() if isinstance(x, np.ndarray) else [x]:
+            check(M, field, y)
+
+    return checked
+
+
+def batch_shape(batch: Any) -> tuple[int, ...]:
+    """The shape of the replications. ValueError where it is no int or tuple of whole numbers of at least 1."""
+    shape = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
+    for n in shape:
+        count(None, Named("batch"), n)
+    return tuple(map(int, shape))
+
+
+def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], least: float = -math.inf) -> Array:
+    """x as a fresh float array (*batch, *shape), the same for each replication unless it has their axes.
+
+    Raises ValueError, naming it, where it has another shape, or a number that is not finite or below `least`.
+    """
+    try:
+        found = np.array(np.broadcast_to(np.asarray(x, dtype=np.float64), batch + shape))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} has shape {np.shape(x)}: must be of numbers {shape}, or {batch + shape}") from error
+    if not (np.isfinite(found) & (found >= least)).all():
+        bad = found[~(np.isfinite(found) & (found >= least))][0]
+        refuse(None, name, float(bad), "finite" if least == -math.inf else f"finite and at least {least:g}")
+    return found
+
+
+# ---- models as arrays
+
+
+@lru_cache(maxsize=64)
+def replications(batch: tuple[int, ...]) -> Array:
+    """The numbers 0, 1, … of the replications, (…); not to be written to."""
+    i = np.arange(math.prod(batch)).reshape(batch)
+    i.setflags(write=False)
+    return i
+
+
+def rows_of(model: Learner, s: Any) -> Array:
+    """The row of each state s (…) among all S states of all replications, one after the other."""
+    s, i = np.asarray(s), replications(model.batch)
+    return i.reshape(i.shape + (1,) * (s.ndim - i.ndim)) * model.M.S + s
+
+
+def copied(model: Model) -> Model:
+    """The same model with arrays of its own."""
+    return attrs.evolve(model, **{name: x.copy() for name, x in model.arrays().items()})
+
+
+def part(model: Model, i: Any) -> Model:
+    """A model of the replications i alone, with arrays of its own; settings are taken apart with them."""
+    own = {a.name: x for a in attrs.fields(type(model.M)) if _goes_along(x := getattr(model.M, a.name), model.batch)}
+    M = attrs.evolve(model.M, **{name: x[i] for name, x in own.items()}) if own else model.M
+    return attrs.evolve(model, M=M, **{name: x[i].copy() for name, x in model.arrays().items()})
+
+
+def put(model: Learner, i: Any, some: Learner) -> None:
+    """Write the replications of `some` back to the places i of the model."""
+    for name, x in some.arrays().items():
+        getattr(model, name)[i] = x
+
+
+def _goes_along(x: Any, batch: tuple[int, ...]) -> bool:
+    return isinstance(x, np.ndarray) and batch != () and x.shape == batch
+
+
+# ---- one transition
+
+
+@singledispatch
+def revise(model: Learner, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
+    """What `update` does, once its arguments are checked: the body of a learner, a method for each kind of model."""
+    unknown(revise, "model", model)
+
+
+@update.register
+def update_learner(
+    model: Learner, s: Any, a: Any, r: Any, s_next: Any, *, terminated: Any = None, rng: RNG = None
+) -> Any:
+    """`update` of a learnt model: the arguments are checked, then the model is changed in place, and returned."""
+    s, s_next = known_states(model, "s", s), known_states(model, "s_next", s_next)
+    a, r = known_actions(model, a), rewards(model, r)
+    if terminated is not None:
+        terminated = np.broadcast_to(np.asarray(terminated, dtype=bool), model.batch)
+    revise(model, s, a, r, s_next, terminated, default_rng(rng) if rng is not None else None)
+    model.k += 1
+    return model
+
+
+def known_states(model: Learner, name: str, s: Any) -> Array:
+    """States of the replications: indices (…) of a model with a table, else finite numbers (…, …)."""
+    n = getattr(model.M, "S", None)
+    s = np.asarray(s)
+    if n is not None:
+        s = indices(name, s, n)
+        if s.shape != model.batch:
+            raise ValueError(f"{name} has shape {s.shape}: must be {model.batch}, a state for each replication")
+        return s
+    if s.dtype.kind not in "fiu" or not np.isfinite(s).all():
+        raise ValueError(f"{name} = {s.tolist()}: must be finite numbers"[:200])
+    if s.shape[: len(model.batch)] != model.batch:
+        raise ValueError(f"{name} has shape {s.shape}: must begin with {model.batch}, a state for each replication")
+    return s
+
+
+def known_actions(model: Learner, a: Any) -> Array:
+    """Actions of the replications (…): indices, or members of a list M.A of numbers."""
+    A, a = model.M.A, np.asarray(a)
+    if isinstance(A, int):
+        a = indices("a", a, A)
+    elif not np.isin(a, A).all():
+        raise ValueError(f"a = {a.tolist()}: must be among the actions {np.asarray(A).tolist()}"[:300])
+    if a.shape != model.batch:
+        raise ValueError(f"a has shape {a.shape}: must be {model.batch}, an action for each replication")
+    return a
+
+
+def rewards(model: Learner, r: Any) -> Array:
+    """Rewards of the replications (…), finite."""
+    r = np.asarray(r, dtype=np.float64)
+    if r.shape != model.batch:
+        r = np.broadcast_to(r, model.batch) if r.ndim == 0 else r
+        if r.shape != model.batch:
+            raise ValueError(f"r has shape {r.shape}: must be {model.batch}, a reward for each replication")
+    if np.count_nonzero(np.isfinite(r)) != r.size:
+        i = int(np.argmin(np.isfinite(r)))
+        raise ValueError(f"r = {r.ravel()[i]} of replication {i}: every reward must be finite")
+    return r
+
+
+@end.register
+def end_learner(model: Learner, which: Any = None) -> Learner:
+    """Nothing to do."""
+    return model
+
+
+# ---- what a model expects
+
+
+@lookahead.register
+def lookahead_in_a_learner(model: Learner, s: State, a: Action) -> Any:
+    """`lookahead` of a learnt model: a may have one axis more than s."""
+    Q, a = action_values(model, s), action_indices(model, a)
+    more = a.ndim >= Q.ndim
+    return np.take_along_axis(Q, a if more else a[..., None], axis=-1)[(...,) if more else (..., 0)][()]
+
+
+@greedy.register
+def greedy_in_a_learner(model: Learner, s: State) -> Greedy:
+    """`greedy` of a learnt model."""
+    Q = action_values(model, s)
+    best = np.argmax(Q, axis=-1)
+    return Greedy(listed(model, best), np.take_along_axis(Q, best[..., None], axis=-1)[..., 0][()])
+
+
+@backup.register
+def backup_in_a_learner(model: Learner, s: State) -> Any:
+    """`backup` of a learnt model."""
+    return action_values(model, s).max(axis=-1)
+
+
+def action_indices(model: Learner, a: Any) -> Array:
+    """The position of each action in M.A."""
+    A = model.M.A
+    if isinstance(A, int):
+        return indices("a", a, A)
+    order = np.argsort(A)
+    return order[np.minimum(np.searchsorted(A, a, sorter=order), len(A) - 1)]
+
+
+def listed(model: Learner, i: Array) -> Array:
+    """The actions at the positions i of M.A."""
+    A = model.M.A
+    return i if isinstance(A, int) else np.asarray(A)[i]
+
+
+def greedy_policy(model: Learner) -> Any:
+    """The greedy actions of a tabular model in all states, (…, S); of any other model a function of the state.
+
+    They are what `policy_evaluation` takes, of one replication. The first of equally good actions is taken.
+    """
+    if getattr(model.M, "S", None) is None:
+        return lambda s: greedy_in_a_learner(model, s).a
+    return np.argmax(action_values(model), axis=-1)
+
+
+def rows_at(x: Array, i: Array) -> Array:
+    """The rows i (…) of x, whose last axis they are, all other axes taken as one: (…, x.shape[-1])."""
+    return x.reshape(-1, x.shape[-1]).take(i, axis=0)
+
+
+def best_at(x: Array, i: Array) -> Array:
+    """The largest entry of each of these rows, (…)."""
+    rows = rows_at(x, i)
+    return rows.max(axis=-1) if rows.ndim != 2 else largest(rows)

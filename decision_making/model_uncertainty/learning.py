@@ -1,0 +1,166 @@
+"""`learn` and `replay`: many transitions of all replications, and the exact value of what was learnt."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeVar
+
+import numpy as np
+
+from decision_making.checks import Array, Named, count, function, refuse
+from decision_making.model_uncertainty.experience import Experience, Recorder
+from decision_making.model_uncertainty.learners import (
+    Exploration,
+    Learner,
+    copied,
+    greedy_policy,
+    known_actions,
+    update_learner,
+)
+from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offers
+from decision_making.sampling import default_rng, is_vector, sample_start, start_distribution
+from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.simulation import tally
+from decision_making.trajectories import Trajectories
+from decision_making.verbs import end, learn
+
+Model = TypeVar("Model", bound=Learner)
+
+
+@learn.register(object)
+def learn_by_simulation(
+    P: Any,
+    model: Learner,
+    π: Exploration,
+    h: int,
+    s: Any = None,
+    *,
+    b: Any = None,
+    rng: RNG = None,
+    episode: int | None = None,
+) -> tuple[Any, Experience]:
+    """`learn` in any problem with a sampler TR."""
+    if not offers(P, Simulable):
+        raise TypeError(f"P = {P!r}: must have a sampler TR(s, a, rng) to learn from")
+    check_learning(model, π, h)
+    if episode is not None:
+        count(None, Named("episode"), episode)
+    acting, planning = default_rng(rng).spawn(2)
+    model, batch = copied(model), model.batch
+    m = math.prod(batch)
+    begin = _beginning(P, m, batch, s, b)
+    terminal = P.terminal if offers(P, HasTerminal) else None
+    restarts = terminal is not None or episode is not None
+    record = Recorder(m, h, restarts)
+    s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
+    for k in range(h):
+        a = known_actions(model, π(model, s.reshape((*batch, *s.shape[1:])), acting)).reshape(m)
+        s_next, r = P.TR(s, a, acting)
+        s_next, r = np.asarray(s_next), np.asarray(r)
+        ended = None if terminal is None else np.asarray(terminal(s_next), dtype=bool)
+        x = [y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next)]
+        update_learner(model, *x, terminated=None if ended is None else ended.reshape(batch), rng=planning)
+        if not restarts:
+            record.note(k, s=s, a=a, r=r)
+            s = s_next
+            continue
+        age += 1
+        over = age == episode if ended is None else ended | (age == episode)
+        flags = {"over": over} if ended is None else {"over": over, "ended": ended}
+        record.note(k, s=s, a=a, r=r, s_next=s_next, **flags)
+        s = s_next
+        if over.any():
+            end(model, over.reshape(batch))
+            age[over] = 0
+            s = s_next.copy()
+            s[over] = begin(int(np.count_nonzero(over)), acting, over)
+    τs = record.experience(s)
+    tally(τs.r.sum(axis=1), τs.lengths, m * h)
+    return model, τs
+
+
+def check_learning(model: Any, π: Any, h: Any) -> None:
+    """Raise TypeError or ValueError unless these can be learnt with."""
+    if not isinstance(model, Learner):
+        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    function(None, Named("π"), π)
+    count(None, Named("h"), h)
+
+
+def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
+    """A function (n, rng, which=None) that gives start states of n of the m replications, those of the mask `which`."""
+    if s is not None:
+        s = np.asarray(s)
+        given = s.reshape(m, *s.shape[len(batch) :]) if s.shape[: len(batch)] == batch and batch else None
+        given = np.repeat(s[None], m, axis=0) if given is None else given
+        return lambda n, rng, which=None: given if which is None else given[which]
+    if b is None and not offers(P, HasStart):
+        raise ValueError("s = None and b = None: give one of them, for P has no start distribution")
+    b = P.b if b is None else b
+    return lambda n, rng, which=None: sample_start(b, n, rng)
+
+
+def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
+    """A model that has learnt from recorded trajectories; the given one stays as it is.
+
+    Of an `Experience` row i is fed to replication i, step after step: what `learn` gave, replayed from the same start
+    with the same rng, gives the same bits. Of other `Trajectories` each row is an episode; they are shared out evenly
+    in order, all rows of a replication after each other. The rng has no use but for planners that draw.
+
+    Raises ValueError for as many rows as do not suit the model, and for what `update` refuses.
+    """
+    if not isinstance(model, Learner):
+        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    if not isinstance(τs, Trajectories):
+        refuse(None, "τs", type(τs).__name__, "Trajectories", TypeError)
+    seen = Experience.of(τs, model.batch)
+    m, d = seen.r.shape
+    if m != math.prod(model.batch):
+        raise ValueError(f"τs has {m} rows: must be one for each of the {math.prod(model.batch)} replications")
+    _, planning = default_rng(rng).spawn(2)
+    model, batch = copied(model), model.batch
+    for k in range(d):
+        s, a, r, s_next = (x[:, k].reshape((*batch, *x.shape[2:])) for x in (seen.s, seen.a, seen.r, seen.s_next))
+        ended = None if seen.ended is None else seen.ended[:, k].reshape(batch)
+        update_learner(model, s, a, r, s_next, terminated=ended, rng=planning)
+        if seen.over is not None and seen.over[:, k].any():
+            end(model, seen.over[:, k].reshape(batch))
+    return model
+
+
+def value(model: Learner, P: Any, b: Any = None) -> Any:
+    """The exact expected utility of each replication's greedy policy in the tabular problem P, (…).
+
+    So a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each different
+    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables.
+    """
+    if b is None:
+        if not offers(P, HasStart):
+            raise ValueError("b = None: must be a start distribution, for P has none")
+        b = P.b
+    T, R = tables(P)
+    if getattr(model.M, "S", None) != len(R):
+        raise ValueError(f"model: is of {getattr(model.M, 'S', None)} states: P has {len(R)}")
+    if not P.γ < 1:
+        raise ValueError(f"γ = {P.γ}: must be below 1, else a policy may have no finite utility")
+    start_distribution(None, Named("b"), b)
+    if not is_vector(b) or np.shape(b) != (len(R),):
+        raise ValueError(f"b has shape {np.shape(b)}: must be the probabilities of the {len(R)} start states")
+    policies, which = np.unique(greedy_policy(model).reshape(-1, len(R)), axis=0, return_inverse=True)
+    U = utilities_of(T, R, P.γ, policies) @ np.asarray(b, dtype=np.float64)
+    return U[which.ravel()].reshape(model.batch)[()]
+
+
+def utilities_of(T: Any, R: Array, γ: float, a: Array) -> Array:
+    """The utilities (N, S) of N policies a (N, S), in blocks that fit the cache."""
+    n_states = len(R)
+    if not isinstance(T, np.ndarray):
+        from decision_making.sequential_problems.exact_solution_methods.evaluation import chain_of_actions, evaluated
+
+        return np.array([evaluated(*chain_of_actions(T, R, x), γ) for x in a])
+    U, s = np.empty(a.shape), np.arange(n_states)
+    block = max(1, (1 << 18) // n_states**2)
+    for i in range(0, len(a), block):
+        some = a[i : i + block]
+        U[i : i + block] = np.linalg.solve(np.eye(n_states) - γ * T[s, some], R[s, some][..., None])[..., 0]
+    return U

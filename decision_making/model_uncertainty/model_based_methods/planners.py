@@ -1,0 +1,228 @@
+"""What a learnt model of a problem does about its utilities after each step (algorithms 16.3 to 16.5 and 16.9).
+
+A planner is frozen settings. `update(planner, model, s, a, r, s_next)` changes model.U, and, for prioritised sweeping,
+model.priority, in place, for all replications at once.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import singledispatch
+from typing import Any, ClassVar
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, count, count_or_zero, flag, not_negative
+from decision_making.model_uncertainty.learners import Learner, known_states, replications, rows_of
+from decision_making.problem import RNG
+from decision_making.sampling import default_rng
+from decision_making.sequential_problems.exact_solution_methods import TIE
+from decision_making.structs import struct
+from decision_making.verbs import action_values, unknown, update
+
+
+@struct
+class FullUpdate:
+    """The exact utilities of the learnt model, after every step or every `every` steps (algorithm 16.3).
+
+    The listing solves a linear program; here it is policy iteration from the policy that the old utilities suggest,
+    which mostly ends in a round or two. The model's γ must be below 1.
+    """
+
+    every: int = field(default=1, kw_only=True, validator=count)  # steps between solutions
+
+
+@struct
+class RandomizedUpdate:
+    """A backup of the state that was left, then of m states drawn uniformly, one after the other (algorithm 16.4)."""
+
+    m: int = field(validator=count_or_zero)  # states drawn
+
+
+@struct
+class PrioritizedUpdate:
+    """Prioritised sweeping: m backups, where utilities are likely to change most (algorithm 16.5).
+
+    The state that was left comes first. When a backup changes U(x) by δ, each state s⁻ that may lead to x gets the
+    priority max_a T(x | s⁻, a) |δ|, if that is more than it has. The queue lives on from one step to the next. The
+    largest priority is next, of equal ones the lowest state.
+    """
+
+    m: int = field(validator=count)  # backups at most
+    threshold: float = field(default=0.0, kw_only=True, validator=not_negative)  # priorities up to it are let go
+
+
+@struct
+class PosteriorSamplingUpdate:
+    """The utilities of a model drawn from the posterior, a new one after every step (algorithm 16.9).
+
+    With `per_episode` a model is kept until the episode ends: a plan that changes under way may never come to a place
+    that takes many steps. For a `BayesianMDP`; its γ must be below 1.
+    """
+
+    per_episode: bool = field(default=False, kw_only=True, validator=flag)  # whether one is drawn for each episode
+
+
+EXACT = FullUpdate, PosteriorSamplingUpdate
+PLANNERS = (*EXACT, RandomizedUpdate, PrioritizedUpdate)
+
+
+@struct(frozen=False, repr=False)
+class ModelBased(Learner):
+    """A learnt model of a problem, with utilities that a planner keeps up."""
+
+    U: Array  # utilities (…, S)
+    priority: Array  # of states in the queue of prioritised sweeping, 0 for the others (…, S)
+    backups: Array  # of single states so far (…)
+
+    bounds: ClassVar = {"priority": (0, 1e300), "backups": (0, 2.0**62)}
+
+    @abstractmethod
+    def tables(self) -> tuple[Array, Array]:
+        """T (…, S, A, S) and R (…, S, A) of the learnt model; a row of T may be 0: the episode ends there."""
+
+    @abstractmethod
+    def rows(self, i: Array) -> tuple[Array, Array]:
+        """T (…, A, S) and R (…, A) of the states in the rows i (…) of all replications."""
+
+    @abstractmethod
+    def columns(self, x: Array) -> Array:
+        """T(x | s, a), (…, S, A), of a state x (…) of each replication."""
+
+
+@action_values.register
+def action_values_of_a_model(model: ModelBased, s: Any = None) -> Array:
+    """R + γ Σ T U, of the states s (…) or of all."""
+    if s is None:
+        T, R = model.tables()
+        return q(T, R, model.M.γ, model.U)
+    i = rows_of(model, s)
+    T, R = model.rows(i)
+    U = model.U.reshape(*model.batch, *(1,) * (i.ndim - len(model.batch)), -1)
+    return R + model.M.γ * (T @ U[..., None])[..., 0]
+
+
+def q(T: Array, R: Array, γ: float, U: Array) -> Array:
+    """R + γ Σ T U of all states, (…, S, A)."""
+    *batch, n_states, n_actions = R.shape
+    return R + γ * (T.reshape(*batch, n_states * n_actions, n_states) @ U[..., None]).reshape(R.shape)
+
+
+def best_utilities(T: Array, R: Array, γ: float, U: Array, rounds: int = 1000) -> Array:
+    """U* (B, S) of B models T (B, S, A, S), R (B, S, A), by policy iteration from what U (B, S) suggests.
+
+    Rows of T may sum to less than 1. An action among the best (within 1e-12 of the largest |Q|) is kept.
+    """
+    n_states = R.shape[1]
+    a, s, going = np.argmax(q(T, R, γ, U), axis=-1), np.arange(n_states), np.arange(len(R))
+    U = U.copy()
+    for _ in range(rounds):
+        i = going[:, None]
+        U[going] = np.linalg.solve(np.eye(n_states) - γ * T[i, s, a[going]], R[i, s, a[going]][..., None])[..., 0]
+        Q = q(T[going], R[going], γ, U[going])
+        best = np.argmax(Q, axis=-1)
+        gain = (np.take_along_axis(Q, best[..., None], -1) - np.take_along_axis(Q, a[going][..., None], -1))[..., 0]
+        better = gain > TIE * np.abs(Q).max(axis=(1, 2))[:, None]
+        a[going] = np.where(better, best, a[going])
+        going = going[better.any(axis=1)]
+        if not going.size:
+            break
+    return U
+
+
+BLOCK = 1 << 22  # numbers of a block of tables
+
+
+def solved(model: ModelBased, which: Array, T: Any, R: Any) -> None:
+    """U ← U* for the replications `which` (numbers) of the tables T(i), R(i) of a block of them."""
+    n_states = model.M.S
+    U = model.U.reshape(-1, n_states)
+    block = max(1, BLOCK // (n_states**2 * model.M.A))
+    for j in range(0, len(which), block):
+        i = which[j : j + block]
+        U[i] = best_utilities(T(i), R(i), model.M.γ, U[i])
+
+
+# ---- planning: one method for each planner
+
+
+@singledispatch
+def plan(planner: object, model: ModelBased, s: Array, rng: Any) -> None:
+    """What the planner does after a step from the states s (…): the utilities change in place."""
+    unknown(plan, "planner", planner)
+
+
+@update.register
+def update_by_a_planner(
+    planner: FullUpdate | RandomizedUpdate | PrioritizedUpdate | PosteriorSamplingUpdate,
+    model: Any,
+    s: Any,
+    a: Any = None,
+    r: Any = None,
+    s_next: Any = None,
+    rng: RNG = None,
+) -> Any:
+    """The book's update!(planner, model, s, a, r, s′): the model, its utilities changed in place."""
+    s, rng = known_states(model, "s", s), default_rng(rng)
+    if isinstance(model, ModelBased):
+        plan(planner, model, s, rng)
+    else:
+        from decision_making.model_uncertainty.model_based_methods.sparse_counts import plan_sparsely
+
+        plan_sparsely(planner, model, int(s), rng)
+    return model
+
+
+@plan.register
+def plan_fully(planner: FullUpdate, model: ModelBased, s: Array, rng: Any) -> None:
+    """Algorithm 16.3."""
+    due = np.flatnonzero((model.k.reshape(-1) + 1) % planner.every == 0)
+    if due.size:
+        T, R = model.tables()
+        n_states, n_actions = R.shape[-2:]
+        T, R = T.reshape(-1, n_states, n_actions, n_states), R.reshape(-1, n_states, n_actions)
+        solved(model, due, lambda i: T[i], lambda i: R[i])
+
+
+def back_up(model: ModelBased, i: Array) -> Array:
+    """U ← max_a Q in the rows i of all states, one for each replication of the flat batch; the changes (m,)."""
+    U = model.U.reshape(-1, model.M.S)
+    T, R = model.rows(i)
+    b = i // model.M.S
+    u = (R + model.M.γ * (T @ U[b][..., None])[..., 0]).max(axis=-1)
+    flat = model.U.reshape(-1)
+    change = u - flat[i]
+    flat[i] = u
+    model.backups.reshape(-1)[b] += 1
+    return change
+
+
+@plan.register
+def plan_randomly(planner: RandomizedUpdate, model: ModelBased, s: Array, rng: Any) -> None:
+    """Algorithm 16.4."""
+    first = replications(model.batch).ravel() * model.M.S
+    back_up(model, first + s.ravel())
+    for x in default_rng(rng).integers(model.M.S, size=(planner.m, len(first))):
+        back_up(model, first + x)
+
+
+@plan.register
+def plan_by_priority(planner: PrioritizedUpdate, model: ModelBased, s: Array, rng: Any) -> None:
+    """Algorithm 16.5; the state that was left, whose priority is infinite there, is backed up before all."""
+    n_states = model.M.S
+    priority, b, x = model.priority.reshape(-1, n_states), replications(model.batch).ravel(), s.ravel()
+    for _ in range(planner.m):
+        priority[b, x] = 0
+        δ = np.zeros(len(priority))
+        δ[b] = np.abs(back_up(model, b * n_states + x))
+        whole = np.zeros(len(priority), np.intp)
+        whole[b] = x
+        p = model.columns(whole.reshape(model.batch)).reshape(len(priority), n_states, -1).max(axis=-1)
+        p = p * δ[:, None]
+        np.maximum(priority, np.where(p > planner.threshold, p, 0), out=priority)
+        x = np.argmax(priority, axis=1)
+        b = np.flatnonzero(priority[np.arange(len(x)), x] > 0)
+        x = x[b]
+        if not b.size:
+            return
