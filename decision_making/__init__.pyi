@@ -54,7 +54,7 @@ from decision_making.model_uncertainty.imitation_learning import (
     discounted_state_visitations as discounted_state_visitations,
     expected_cost as expected_cost,
     feature_expectations as feature_expectations,
-    log_likelihood as log_likelihood,
+    mean_log_likelihood as mean_log_likelihood,
     pair_indicators as pair_indicators,
     pair_visitations as pair_visitations,
     recorded_feature_expectations as recorded_feature_expectations,

@@ -197,8 +197,8 @@ def optimize(M: object, *given: object, **options: object) -> Any:
         the length of θ must be n.
     optimize(M, D, θ, *, rng=None) -> θ_new
         M is `BehavioralCloning`, `CostSensitiveMultiClassifier` or `DataSetAggregation`; D are demonstrations, as
-        `Trajectories`, `Demonstrations` or a list of pairs (s, a). θ (n,) are the parameters to begin with, and stay as they are. A
-        `GenerativeAdversarialImitation` gives the pair (θ_new, w), w being parameters of its discriminator.
+        `Trajectories`, `Demonstrations` or a list of pairs (s, a). θ (n,) are the parameters to begin with, and stay as
+        they are. A `GenerativeAdversarialImitation` gives (θ_new, w), w being parameters of its discriminator.
     optimize(M, θ, *, rng=None) -> (weights, θs)
         M is `SMILe` or `InverseReinforcementLearning`; the result is a `Mixture` of policies.
     optimize(M, D, φ) -> (φ_new, π)

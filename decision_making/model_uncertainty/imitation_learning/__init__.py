@@ -30,7 +30,7 @@ from decision_making.model_uncertainty.imitation_learning.cloning import (
     BehavioralCloning,
     CostSensitiveMultiClassifier,
     expected_cost,
-    log_likelihood,
+    mean_log_likelihood,
 )
 from decision_making.model_uncertainty.imitation_learning.demonstrations import (
     Demonstrations,
@@ -80,7 +80,7 @@ __all__ = [
     "expert_rollouts",
     "feature_expectations",
     "likelihood",
-    "log_likelihood",
+    "mean_log_likelihood",
     "optimize",
     "pair_indicators",
     "pair_visitations",

@@ -84,7 +84,7 @@ class CostSensitiveMultiClassifier:
             refuse(self, "A", self.A, "a list of one action or more")
 
 
-def log_likelihood(π: Policy, θ: Array, D: Any) -> float:
+def mean_log_likelihood(π: Policy, θ: Array, D: Any) -> float:
     """Mean of log π_θ(a | s) over the pairs of D, in nats. Raises as `demonstrations` does."""
     D, θ = demonstrations(D), policy_parameters(π, θ)
     check_possible(π, θ, D)
