@@ -35,7 +35,7 @@ from decision_making.trajectories import Trajectories
 METHODS = ("cloning", "dagger", "gail")
 LONGEST_EPISODE = 1000  # steps of a demonstration on gymnasium at most
 RIDGE = 1e-4  # of cloning: an expert that never hesitates would drive parameters without bound
-ITERATIONS = 200  # of L-BFGS, of a cloning
+ITERATIONS = 50  # of L-BFGS, of a cloning
 PASSES, LEARNING_RATE, HIDDEN = 5, 3e-3, (32, 32)  # of the discriminator on gymnasium
 
 
@@ -109,7 +109,7 @@ def imitate(
             θ = learn(P, c, expert, D, rounds, rng, said)
             learner = trained(π, θ, P)
             depth = d if is_textbook(c["env"]) else None
-            played = [evaluate(policy, P, episodes, seed=seed, d=depth) for policy in (expert, learner)]
+            by_expert, by_learner = (evaluate(x, P, episodes, seed=seed, d=depth) for x in (expert, learner))
         folder = Path(folder, f"imitation-{method}") if out is None else Path(out)
         folder.mkdir(parents=True, exist_ok=True)
         save_policy(folder / POLICY, π, θ, P)
@@ -117,7 +117,7 @@ def imitate(
     finally:
         if hasattr(P, "close"):
             P.close()
-    return Imitation(learner, *played, D)
+    return Imitation(learner, by_expert, by_learner, D)
 
 
 def problem_of(c: Configuration, expert: TrainedPolicy, *, allow_imports: bool = False) -> Any:

@@ -1,6 +1,6 @@
 """Chapter 18: closed forms, brute force over simplexes and spheres, all trajectories, finite differences."""
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -90,20 +90,22 @@ def test_bad_demonstrations_are_named(D, error, said):
 
 
 def test_demonstrations_that_no_policy_could_have_produced():
-    with pytest.raises(ValueError, match="a runs from 2 to 2: must lie in 0..1"):
+    with pytest.raises(ValueError, match=r"a runs from 2 to 2: must lie in 0\.\.1"):
         optimize(BehavioralCloning(0.1, 1, π), [(0, 2)], np.zeros(4))
     with pytest.raises(ValueError, match="D has 2 states and 1 actions"):
         Demonstrations([0, 1], [1])
     M = MaximumEntropyIRL(MOVES, None, 3, ONE_HOT, 0.1, 1)
-    with pytest.raises(ValueError, match="step 1 .* action 0 in state 1 to state 1 is not possible"):
+    with pytest.raises(ValueError, match=r"step 1 .* action 0 in state 1 to state 1 is not possible"):
         optimize(M, Trajectories(s=[[0, 1, 1]], a=[[1, 0, 0]], r=np.zeros((1, 3))), np.zeros(4))
-    with pytest.raises(ValueError, match="step 2 .* action 0 in state 1 to state 1"):
-        D = Trajectories(s=[[0, 1, 1]], a=[[1, 1, 0]], r=np.zeros((1, 3)), s_end=[1])
-        optimize(M, D, np.zeros(4))
+    with pytest.raises(ValueError, match=r"step 2 .* action 0 in state 1 to state 1"):
+        optimize(M, Trajectories(s=[[0, 1, 1]], a=[[1, 1, 0]], r=np.zeros((1, 3)), s_end=[1]), np.zeros(4))
     closed = MDP.from_arrays(MOVES.T.array, [[0.0, -np.inf], [0.0, 0.0]], 0.9)
-    with pytest.raises(ValueError, match="step 0 .* action 1 in state 0 is not possible"):
-        D = Trajectories(s=[[0]], a=[[1]], r=[[0.0]])
-        optimize(MaximumEntropyIRL(closed, None, 3, ONE_HOT, 0.1, 1), D, np.zeros(4))
+    with pytest.raises(ValueError, match=r"step 0 .* action 1 in state 0 is not possible"):
+        likelihood(
+            MaximumEntropyIRL(closed, None, 3, ONE_HOT, 0.1, 1),
+            Trajectories(s=[[0]], a=[[1]], r=[[0.0]]),
+            np.zeros(4),
+        )
 
 
 # ---- cloning
@@ -197,15 +199,13 @@ def test_aggregated_data_grow_and_are_labelled_by_the_expert():
     assert [len(x.D) for x in found] == [11, 26, 41, 56]
     assert (found[-1].D.a[11:] == expert(found[-1].D.s[11:])).all()
     assert len(D) == 11
-    for before, now in zip(found, found[1:], strict=False):  # warm: from where the round before ended
+    for before, now in pairwise(found):  # warm: from where the round before ended
         assert now.θ.tolist() == optimize(M.bc, now.D, before.θ).tolist()
         assert (now.D.s[len(before.D) :] == now.τs.flat()[0]).all()
 
 
 def test_aggregation_acts_by_the_learner():
-    always = DataSetAggregation(
-        MOVES, BehavioralCloning(50.0, 50, π), 2, 200, 2, [1.0, 0.0], lambda s: np.zeros_like(s)
-    )
+    always = DataSetAggregation(MOVES, BehavioralCloning(50.0, 50, π), 2, 200, 2, [1.0, 0.0], np.zeros_like)
     *_, last = rounds(always, [(0, 1), (1, 1)], np.zeros(4), rng=0)  # a learner that was taught to go to 1
     assert (last.τs.s[:, 1] == 1).all()
 
@@ -528,7 +528,10 @@ def test_shaped_rewards_explain_as_well():
     chain = MDP.from_arrays(moves, np.zeros((3, 2)), 0.9)
     R3, Φ = RNG.normal(size=(3, 2)), np.array([0.7, -1.3, 0.0])
     shaped = R3 + 0.9 * moves @ Φ - Φ[:, None]
-    np.testing.assert_allclose(soft_policy(chain, shaped, 3).π, soft_policy(chain, R3, 3).π, atol=1e-12)
+    on_the_way = [0, 0, 1], [0, 1, 1]  # steps and states from which all ends are the third state
+    np.testing.assert_allclose(
+        soft_policy(chain, shaped, 3).π[on_the_way], soft_policy(chain, R3, 3).π[on_the_way], atol=1e-12
+    )
     np.testing.assert_allclose(soft_policy(chain, R3 + 0.7, 3).π, soft_policy(chain, R3, 3).π, atol=1e-12)
 
 

@@ -36,6 +36,11 @@ from decision_making.verbs import optimize, rounds
 Features = Callable[[State, Action], Array]
 
 
+def _expected(μ: Any) -> Array:
+    """Attrs converter of μE: a float array."""
+    return numbers(μ, "μE")
+
+
 @struct
 class InverseReinforcementLearning:
     """Find policies whose mixture has the feature expectations of an expert (algorithms 18.4 and 18.5).
@@ -58,7 +63,7 @@ class InverseReinforcementLearning:
     m: int = field(validator=count)  # rollouts an estimate
     π: Policy = field(validator=policy)  # policy
     β: Features = field(validator=function)  # features β(s, a) (..., k) of whole batches
-    μE: Array = field(converter=lambda μ: numbers(μ, "μE"))  # feature expectations of the expert (k,)
+    μE: Array = field(converter=_expected)  # feature expectations of the expert (k,)
     RL: Callable[..., Array] = field(validator=function)  # RL(R, θ, rng) -> θ
     ε: float = field(validator=positive)  # margin that is small enough
     k_max: int = field(default=100, kw_only=True, validator=count)  # policies at most
