@@ -19,6 +19,7 @@ from decision_making.model_uncertainty.imitation_learning import (
 )
 from decision_making.model_uncertainty.imitation_learning.adversarial import adversarial_rounds
 from decision_making.model_uncertainty.imitation_learning.aggregation import aggregated
+from decision_making.model_uncertainty.imitation_learning.cloning import cloned
 from decision_making.policies import NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Categorical
 from decision_making.problem import RNG, HasStart, offers
@@ -152,9 +153,7 @@ def beginning(c: Configuration, P: Any) -> Array:
 
 def cloned_from(P: Any, c: Any, expert: Any, D: Any, rounds: Any, rng: Any, said: Any) -> Array:
     """Parameters by `BehavioralCloning`."""
-    from decision_making.verbs import optimize
-
-    return np.asarray(optimize(cloning(expert.π), D, beginning(c, P)))
+    return cloned(cloning(expert.π), D, beginning(c, P))
 
 
 def aggregated_from(P: Any, c: Any, expert: Any, D: Any, rounds: Any, rng: Any, said: Any) -> Array:

@@ -218,7 +218,7 @@ def optimize_adversarially(
 def simulated(update: Any, π: Policy, θ: Array, rng: np.random.Generator) -> Trajectories:
     """The trajectories of one policy step of `update`."""
     if isinstance(update, TrustRegionPolicyOptimization):
-        return recorded_batch(update, π, θ, rng, None)  # type: ignore[no-any-return]
+        return recorded_batch(update, π, θ, rng, None)
     if isinstance(update, WithCritic):
         raise TypeError(f"update = {update!r}: of updates with a critic only TrustRegionPolicyOptimization is known")
     return recorded(getattr(update, "grad_U", update), π, θ, rng, None)[1]

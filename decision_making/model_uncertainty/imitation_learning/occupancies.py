@@ -18,7 +18,7 @@ def tabular(P: Any) -> Enumerable:
     """P itself. TypeError unless its states and actions are 0, 1, … and T is a table."""
     if not (hasattr(P, "T") and is_tabular(P)):
         refuse(None, "P", P, "a tabular problem, as MDP.from_arrays makes it", TypeError)
-    return P  # type: ignore[no-any-return]
+    return P
 
 
 def start_probabilities(P: Enumerable, b: Any) -> Array:

@@ -47,7 +47,7 @@ class Rewarded:
     @property
     def γ(self) -> float:
         """Discount factor of P."""
-        return self.P.γ  # type: ignore[no-any-return]
+        return float(self.P.γ)
 
     @property
     def S(self) -> Any:
