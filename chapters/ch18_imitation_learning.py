@@ -84,22 +84,25 @@ show(example_18_1, imitation.bins)
 # mixing replaces the expert little by little by what was learnt (algorithm 18.3), here by a quarter each round.
 #
 # Watch the first round of aggregation, which is cloning: its mistakes lead where there are no data. Round by round
-# these states get labels.
+# these states get labels. A component of the mixture learns from one round's data alone, and the bins that it has not
+# seen stay white: with so few rollouts a mixture of such tables is not better than the first.
 
 
 # %%
 def examples_18_2_and_18_3(rounds: int = 5, m: int = 10) -> dict[str, Any]:
-    """Mean steps to the goal by round of both methods, and of the expert; and how many pairs each round had."""
+    """Steps to the goal by round of both methods, and of the expert; pairs, and the expert's share, by round."""
     aggregation = dm.DataSetAggregation(P, bc, rounds, m, DEPTH, P.b, expert)
     mixing = dm.SMILe(P, bc, rounds, m, DEPTH, P.b, 0.25, expert)
-    rng, pairs, cloned, mixed = np.random.default_rng(2), [], [], []
+    rng = np.random.default_rng(2)
+    pairs, shares, cloned, mixed = [], [], [], []
     for x in dm.rounds(aggregation, shown(m), np.zeros(300), rng=0):
         pairs.append(len(x.D))
         cloned.append(steps_to_goal(lambda s, θ=x.θ: π(θ, s, rng)))
     for y in dm.rounds(mixing, np.zeros(300), rng=0):
+        shares.append(y.expert)
         mixed.append(steps_to_goal(lambda s, mixture=y.mixture: mixture.act(π, s, rng)))
     curves = {"aggregation": np.array(cloned), "mixing": np.array(mixed)}
-    return {"curves": curves, "expert": steps_to_goal(expert), "pairs": pairs}
+    return {"curves": curves, "expert": steps_to_goal(expert), "pairs": pairs, "shares": shares}
 
 
 show(examples_18_2_and_18_3, imitation.rounds)

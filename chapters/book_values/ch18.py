@@ -32,8 +32,11 @@ def compare_examples_18_2_and_18_3(report: Report, data: dict[str, Any]) -> None
     report.holds("aggregation beside the expert", "not told apart", shown, abs(own[-1] - expert) < error)
     grows = bool((np.diff(data["pairs"]) > 0).all())
     report.holds("pairs by round", "more and more", ", ".join(map(str, data["pairs"])), grows)
+    share = data["shares"][:3]
+    report.compare("share of the expert after 1, 2, 3 rounds", "0.7500, 0.5625, 0.4219", share, "derived")
     first, last = mean["mixing"][[0, -1]]
-    report.holds("steps to the goal: mixing", "fewer", f"{first:.1f}, then {last:.1f}", last < first)
+    shown = f"{first:.1f}, then {last:.1f}; expert {expert:.1f}"
+    report.holds("steps to the goal: mixing", "more than the expert's", shown, last > expert)
 
 
 def compare_exercise_18_2(report: Report, data: dict[str, np.ndarray]) -> None:
@@ -58,7 +61,7 @@ def compare_maximum_margin(report: Report, data: dict[str, Any]) -> None:
         if i == 2:
             report.compare("mixture and distance", "0.214286, 0.785714, 0.353553", [*λ, distance], "derived")
         if i == 3:
-            report.compare("mixture of three", "0.051948, 0.493507, 0.454545", λ, "derived")
+            report.compare("mixture of three", "0.05195, 0.49351, 0.45455", λ, "derived")
             report.compare("its distance", "0.000000", distance, "derived")
 
 

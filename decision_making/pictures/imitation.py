@@ -45,7 +45,7 @@ def rounds(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.legend()
 
 
-@picture(9.5, 3.6)
+@picture(9.5, 3.2)
 def margins(figure: Figure, data: Mapping[str, Any]) -> None:
     """Feature expectations "μs" as they are added, "μE", the nearest mixture, and φ from it; in blue with φ >= 0."""
     axes = figure.subplots(1, len(data["steps"]), sharey=True, sharex=True)
@@ -54,13 +54,12 @@ def margins(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.fill(*μs.T, color=MUTED, alpha=0.15)
         ax.plot(*μs.T, "o", color=MUTED)
         ax.plot(*data["μE"], "*", color="black", ms=11)
-        ax.annotate("expert", data["μE"], (7, -3), textcoords="offset points")
+        ax.annotate("expert", data["μE"], (-12, 8), textcoords="offset points", ha="right")
         ax.plot(*np.stack([λ @ μs, data["μE"]]).T, ":", color="black", lw=1)
-        for (t, φ), color, name in ((listed, PALETTE[0], "φ ≥ 0"), (free, PALETTE[1], "any φ")):
+        for (t, φ), color, width, name in ((listed, PALETTE[0], 4, "φ ≥ 0"), (free, PALETTE[1], 1.5, "any φ")):
             if t > 0:
-                ax.annotate(
-                    "", data["μE"] + 0.3 * φ, data["μE"], arrowprops={"arrowstyle": "->", "color": color, "lw": 1.5}
-                )
+                arrow = {"arrowstyle": "->", "color": color, "lw": width}
+                ax.annotate("", data["μE"] + 0.3 * φ, data["μE"], arrowprops=arrow)
             ax.plot([], [], color=color, label=f"{name}: t = {t:.3f}")
         ax.set(xlabel="μ₁", aspect="equal", xlim=(0, 1.5), ylim=(-0.05, 1.2))
         ax.legend(loc="lower left", fontsize=8)
