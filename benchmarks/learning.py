@@ -1,6 +1,6 @@
 """What the library's defaults learn: `decision-making train TASK --steps N` and nothing else, on many tasks and seeds.
 
-`python -m benchmarks.learning Walker2d-v5 CartPole-v1 --seeds 5:15` trains the named tasks, all of them where none is
+`python -m benchmarks.learning Walker2d-v5 CartPole-v1 --seeds 6:16` trains the named tasks, all of them where none is
 named, seed after seed. A task is an id, and its budget of steps; Swimmer is there a second time with another γ. Each
 run is a row of benchmarks/learning.csv as it ends, and is not done again; one that was stopped goes on from its
 checkpoint. benchmarks/learning.md sums the rows up. One thread.
@@ -136,7 +136,7 @@ def summary(rows: list[dict[str, str]]) -> str:
         "One configuration, the defaults, for all. Result: mean over the seeds of the return of the last policy, "
         f"{EPISODES} new episodes with the most likely actions; of CartPole the median number of steps until the mean "
         "of 100 training episodes reaches 475. The interval is a percentile bootstrap over the seeds, and too narrow "
-        f"where they are few. `python -m benchmarks.learning TASK --seeds 5:15` makes a row anew. {said}.",
+        f"where they are few. `python -m benchmarks.learning TASK --seeds 6:16` makes a row anew. {said}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -144,7 +144,7 @@ def summary(rows: list[dict[str, str]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", nargs="*", help=f"of {'; '.join(TASKS)}; none: all")
-    parser.add_argument("--seeds", default="5:15", help="first:end")
+    parser.add_argument("--seeds", default="6:16", help="first:end")
     parser.add_argument("--runs", type=Path, default=Path("runs/learning"), help="folder of the runs")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     parser.add_argument("--sum-up", action="store_true", help="train nothing, only write the summary")

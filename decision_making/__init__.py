@@ -38,9 +38,10 @@ def __dir__() -> list[str]:
     return [*globals(), *__all__]
 
 
-def _load_all() -> None:
+def _load_all(under: str) -> None:
     for module in dict.fromkeys(_HOME.values()):
-        import_module(module)
+        if module.startswith(under):
+            import_module(module)
 
 
 verbs.before_listing.append(_load_all)

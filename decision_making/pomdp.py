@@ -29,7 +29,7 @@ from decision_making.sampling import (
 )
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
-from decision_making.verbs import lookahead
+from decision_making.verbs import load_all, lookahead
 
 Belief: TypeAlias = ArrayLike
 """b: probabilities of the states (S,), or a batch of beliefs (B, S)."""
@@ -61,6 +61,9 @@ class POMDP:
     names: Mapping[str, Sequence[str]] | None = field(
         default=None, kw_only=True
     )  # what states, actions and observations are called: {"S": ..., "A": ..., "Ω": ...}
+
+    def __attrs_post_init__(self) -> None:
+        load_all("decision_making.state_uncertainty")  # what the verbs mean for it
 
     def __repr__(self) -> str:
         sizes = f"{len(self.S)} states, {len(self.A)} actions, {len(self.Ω)} observations"

@@ -138,7 +138,7 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
     """
     if not is_vector(b):
         given = (*getattr(b, "args", ()), *getattr(b, "kwds", {}).values()) if hasattr(b, "dist") else ()
-        many = sorted({str(np.shape(x)) for x in given} - {"()"})
+        many = sorted({str(np.shape(x)) for x in given if np.size(x) != 1})
         if many:
             allowed = "one distribution: a function b(m, rng) may draw from several"
             refuse(M, field.name, f"{b.dist.name} with parameters of shape {', '.join(many)}", allowed)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decision_making.problem import RNG
 
 # called before an error lists what a verb knows: each loads a part of the library, so that its methods are registered
-before_listing: list[Callable[[], None]] = []
+before_listing: list[Callable[[str], None]] = []
 
 
 @singledispatch
@@ -330,6 +330,35 @@ def heuristic_search(P: object, s: object, d: int, Uhi: object, U: object, **opt
     unknown(heuristic_search, "P", P)
 
 
+@singledispatch
+def plan(M: object, s: object, *given: Any, **options: Any) -> Any:
+    """What is found for the state s by looking ahead.
+
+    plan(M, s, rng=None) -> Plan
+        M is an online search of chapter 9; s a state, or a batch, each with a search of its own. The action of the
+        `Plan` is what M(s) returns. rng replaces the search's own random numbers.
+    plan(P, s, d, U, Uhi=None) -> actions (k,), k <= d
+        P is a problem without chance (appendix E): a best path from s, by `heuristic_search` where there is a Uhi.
+
+    Raises TypeError for an M that is not known, ValueError for states that the problem does not have.
+    """
+    unknown(plan, "M", M)
+
+
+@singledispatch
+def explain(x: object, *given: Any, **options: Any) -> str:
+    """One paragraph, in plain words, on what was done and why.
+
+    explain(taken)
+        Of a `Step` of chapter 12: moved or not and why, divergence and its bound, improvement, θ, the critic.
+    explain(search, s, rng=None), explain(found)
+        Of an online search in the state s, or of a `Plan` (chapter 9): what was visited, why the action was chosen.
+
+    Raises TypeError for what is not known.
+    """
+    unknown(explain, "x", x)
+
+
 def unknown(verb: Any, name: str, x: object) -> NoReturn:
     """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
     raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
@@ -342,10 +371,10 @@ def known(*verbs: Any) -> str:
     return ", ".join(sorted(name for name in names if not name.startswith("_")))
 
 
-def load_all() -> None:
-    """Load every part of the library, so that all methods are registered."""
+def load_all(under: str = "") -> None:
+    """Load every part of the library, or those under a module, so that all their methods are registered."""
     for load in before_listing:
-        load()
+        load(under)
 
 
 def _leaves(t: type) -> list[type]:

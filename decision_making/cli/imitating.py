@@ -9,7 +9,7 @@ import typer
 
 from decision_making.cli.messages import one_line_errors, say
 from decision_making.cli.options import Imports, Run
-from decision_making.training.imitation import METHODS, imitate as learn_from
+from decision_making.model_uncertainty.imitation_learning.runs import METHODS, imitate as learn_from
 
 
 def imitate(

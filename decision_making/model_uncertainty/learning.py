@@ -15,6 +15,9 @@ from decision_making.model_uncertainty.learners import (
     copied,
     greedy_policy,
     known_actions,
+    known_states,
+    rewards,
+    taken_in,
     update_learner,
 )
 from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offers
@@ -53,13 +56,15 @@ def learn_by_simulation(
     restarts = terminal is not None or episode is not None
     record = Recorder(m, h, restarts)
     s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
+    known_states(model, "s", s.reshape((*batch, *s.shape[1:])))
     for k in range(h):
         a = known_actions(model, π(model, s.reshape((*batch, *s.shape[1:])), acting)).reshape(m)
         s_next, r = P.TR(s, a, acting)
         s_next, r = np.asarray(s_next), np.asarray(r)
         ended = None if terminal is None else np.asarray(terminal(s_next), dtype=bool)
-        x = [y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next)]
-        update_learner(model, *x, terminated=None if ended is None else ended.reshape(batch), rng=planning)
+        here, action, paid, there = (y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next))
+        paid, there = rewards(model, paid), known_states(model, "s_next", there)
+        taken_in(model, here, action, paid, there, None if ended is None else ended.reshape(batch), planning)
         if not restarts:
             record.note(k, s=s, a=a, r=r)
             s = s_next
@@ -74,6 +79,7 @@ def learn_by_simulation(
             age[over] = 0
             s = s_next.copy()
             s[over] = begin(int(np.count_nonzero(over)), acting, over)
+            known_states(model, "s", s.reshape((*batch, *s.shape[1:])))
     τs = record.experience(s)
     tally(τs.r.sum(axis=1), τs.lengths, m * h)
     return model, τs

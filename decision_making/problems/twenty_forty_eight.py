@@ -76,7 +76,7 @@ class TwentyFortyEight:
     γ: float = field(default=1.0, validator=discount)  # discount factor
     p_two: float = field(default=0.8, validator=probability)  # probability that a new tile is a 2, not a 4
 
-    S = T = None  # too many states
+    S = T = None  # too many states; `successors` has the 32 outcomes of a move
 
     @property
     def A(self) -> Array:
@@ -116,6 +116,24 @@ class TwentyFortyEight:
         changed = (cells != np.asarray(s).reshape(-1, 16)).any(axis=1)
         self._spawn(cells, changed, rng)
         return cells.reshape(moved.shape), r.astype(np.float64)
+
+    def successors(self, s: Array, a: Array) -> tuple[Array, Array, Array]:
+        """What a new tile can make of each board: 32 boards (32, ..., 4, 4), their probabilities (32, ...), r (...).
+
+        Those of probability 0, where the cell is not empty, are copies of the board pushed; where the move changed
+        nothing, the first is the board itself, for certain.
+        """
+        moved, r = self.move(s, a)
+        s = np.asarray(s)
+        changed, cells = (moved != s).any(axis=(-2, -1)), moved.reshape(*moved.shape[:-2], 16)
+        empty = (cells == 0) & changed[..., None]
+        new = np.eye(16, dtype=cells.dtype) * empty[..., None, :]  # (..., cell, 16), nothing where it is not empty
+        boards = np.concatenate([cells[..., None, :] + k * new for k in (1, 2)], axis=-2)
+        each = empty / np.maximum(empty.sum(axis=-1, keepdims=True), 1)
+        p = np.concatenate([self.p_two * each, (1 - self.p_two) * each], axis=-1)
+        p[..., 0] = np.where(changed, p[..., 0], 1.0)
+        shape = (32, *moved.shape)
+        return np.moveaxis(boards, -2, 0).reshape(shape), np.moveaxis(p, -1, 0), r.astype(np.float64)
 
     def R(self, s: Array, a: Array) -> Array:
         """The sum of the values of the tiles made: nothing of the reward is random."""

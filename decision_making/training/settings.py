@@ -193,7 +193,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.02} if issubclass(struct, BOUNDED) else {})
+    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
 
 
 def rule_settings(env: str, update: str) -> dict[str, Setting]:

@@ -154,3 +154,11 @@ def test_resumed_run_is_staggered_as_the_run_that_never_stopped(tmp_path):
     whole = trained(tmp_path / "whole", 6)
     trained(tmp_path / "part", 3)
     same(trained(tmp_path / "part", 6, resume=True), whole)
+
+
+def test_a_copy_can_be_cut_after_its_first_step():
+    P = GymnasiumProblem(limited(4), 0.9, n_envs=4, stagger=True)
+    (pieces,) = lengths(P, 4 * 4)
+    assert [x[1] for x in pieces] == [4, 1, 3, 2, 2, 3, 1]
+    P = GymnasiumProblem(limited(3), 0.9, n_envs=4, stagger=True)  # 3/4 of a step is none
+    assert [x[1] for x in lengths(P, 4 * 3)[0]] == [3, 3, 1, 2, 2, 1]

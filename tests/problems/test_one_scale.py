@@ -75,7 +75,7 @@ def test_perturbed_parameters_are_compared_on_one_scale():
         def reset(self, *, seed=None, options=None):
             return super().reset(seed=3, options=options)
 
-    P = GymnasiumProblem(Fixed, 0.9, n_envs=3, **BOTH)
+    P = GymnasiumProblem(Fixed, 0.9, n_envs=3, rescale_actions=False, **BOTH)
     g = gradient(RegressionGradient(P, [1.0], 12, 7, 1e-2), π, θ, rng=0)
     assert abs(g[1]) < 1e-5 * abs(g[0])
 

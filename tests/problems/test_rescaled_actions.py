@@ -7,7 +7,7 @@ from gymnasium import spaces
 from gymnasium.wrappers import RescaleAction
 
 from decision_making.problems import GymnasiumProblem
-from decision_making.training import TrainedPolicy, evaluate, load_policy, save_policy
+from decision_making.training import ParallelProblem, TrainedPolicy, evaluate, load_policy, save_policy
 
 INF = np.inf
 
@@ -114,3 +114,16 @@ def test_trained_policy_refuses_a_rescaling_that_is_none(action):
     π = GymnasiumProblem("Pendulum-v1", 1.0, n_envs=1).policy((4,))
     with pytest.raises(ValueError, match="action = "):
         TrainedPolicy(π, π.init(0), {}, action)
+
+
+def test_blocks_rescale_as_the_problem_does():
+    r = {}
+    for rescaled in (True, False):
+        P = ParallelProblem("Pendulum-v1", 1.0, n_envs=1, blocks=1, workers=1, rescale_actions=rescaled)
+        π = P.policy((4,))
+        τs = P.collect(π, π.init(0, log_σ=3.0), 200, rng=0)
+        torque = np.clip(τs.a[0, :, 0] * (2 if rescaled else 1), -2, 2)
+        cosine, ω = τs.s[0, :, 0], τs.s[0, :, 2]
+        r[rescaled] = -(np.arccos(np.clip(cosine, -1, 1)) ** 2 + 0.1 * ω**2 + 0.001 * torque**2), τs.r[0]
+        np.testing.assert_allclose(*r[rescaled], rtol=1e-3, atol=1e-4)
+    assert not np.array_equal(r[True][1], r[False][1])

@@ -218,5 +218,5 @@ def test_step_of_another_struct_gives_its_own_reason():
 
 
 def test_what_is_no_step_is_refused():
-    with pytest.raises(TypeError, match="must be a Step"):
+    with pytest.raises(TypeError, match=r"explain knows .*Step"):
         explain(θ)

@@ -98,10 +98,6 @@ class CountedModel(ModelBased):
         N = np.take_along_axis(self.N, x[..., None, None, None], axis=-1)[..., 0]
         return N / np.maximum(self.n, 1)
 
-    def known(self) -> Array:
-        """Which pairs were tried, (…, S, A)."""
-        return self.n > 0
-
     def check_contents(self, arrays: Any) -> None:
         """ValueError where the tries are not the sums of the transitions."""
         if not np.array_equal(arrays["N"].sum(axis=-1), arrays["n"]):

@@ -191,7 +191,6 @@ def revise_sarsa_lambda(
     _trace(model, last, model.has_last, δ)
     if terminated is not None and terminated.any():
         _trace(model, k, terminated, np.where(terminated, r - Q.take(k), 0.0))
-        model.N[terminated] = 0
     _keep(model, s, a, r, terminated)
 
 

@@ -11,7 +11,6 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, brief, count, optional, positive
-from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.evaluation import (
@@ -35,7 +34,7 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
 )
 from decision_making.speed import largest
 from decision_making.structs import struct
-from decision_making.verbs import load_all, solve, sweeps
+from decision_making.verbs import solve, sweeps
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -143,14 +142,7 @@ def sweeps_of_problem(P: Enumerable, M: ValueIteration) -> Iterator[Any]:
 @sweeps.register
 def sweeps_of_value_iteration(M: ValueIteration, P: Enumerable) -> Iterator[Any]:
     """What value iteration approximates in problems of this kind."""
-    return sweeps_of_problem(_with_its_methods(P), M)
-
-
-def _with_its_methods(P: Any) -> Any:
-    """P itself, after what a later part of the book knows of its kind was loaded."""
-    if isinstance(P, POMDP):
-        load_all()
-    return P
+    return sweeps_of_problem(P, M)
 
 
 @sweeps.register
@@ -195,9 +187,9 @@ def solve_by_policy_iteration(M: PolicyIteration, P: Enumerable | None = None) -
 
 
 @solve.register
-def solve_by_value_iteration(M: ValueIteration, P: Enumerable | None = None) -> Any:
+def solve_by_value_iteration(M: ValueIteration, P: Any = None) -> Any:
     """The policy that is greedy with respect to the last utilities, or what suits problems of another kind."""
-    return solve_problem(_with_its_methods(P), M)
+    return solve_problem(P, M)
 
 
 @singledispatch

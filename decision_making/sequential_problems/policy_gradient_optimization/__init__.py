@@ -16,7 +16,7 @@ from decision_making.checks import Array, refuse
 from decision_making.policies import Policy
 from decision_making.sequential_problems.policy_gradient_estimation import ELSEWHERE, Sampled
 from decision_making.sequential_problems.policy_gradient_optimization.evidence import evidence
-from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain
+from decision_making.sequential_problems.policy_gradient_optimization.explanation import explain_step
 from decision_making.sequential_problems.policy_gradient_optimization.line_search import linesearch, searched
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import (
     GradientOnly,
@@ -74,6 +74,7 @@ __all__ = [
     "clip_gradient",
     "evidence",
     "explain",
+    "explain_step",
     "followed",
     "landed",
     "linesearch",

@@ -15,13 +15,15 @@ from decision_making.sequential_problems.policy_gradient_optimization.rules impo
     TrustRegionUpdate,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, why
+from decision_making.verbs import explain
 
 
-def explain(taken: Step) -> str:
+@explain.register
+def explain_step(taken: Step) -> str:
     """One paragraph on what `step` did: moved or not and why, divergence and its bound, improvement, θ, the critic.
 
     Divergences are in nats, objectives in the units of the return. Nothing is simulated: what the step has not
-    measured yet is computed from the trajectories it was made from. Raises TypeError for what is not a `Step`.
+    measured yet is computed from the trajectories it was made from.
 
     >>> import numpy as np
     >>> from decision_making import PolicyGradientUpdate, step
@@ -30,8 +32,6 @@ def explain(taken: Step) -> str:
     improvement are not known: it has no likelihoods of recorded actions. θ, 2 numbers, moved by 0.5 in Euclidean
     length.
     """
-    if not isinstance(taken, Step):
-        raise TypeError(f"step = {taken!r}: must be a Step, as `step` returns it")
     name = "The update" if taken.M is None else type(taken.M).__name__
     said = [f"{name} moved θ{how(taken.M, taken)}." if taken.accepted else f"{name} did not move θ: {why(taken)}."]
     said += [_solved(taken), _measured(taken), _movement(taken), _next_β(taken), critic_said(taken.M, taken)]

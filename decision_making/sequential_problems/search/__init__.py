@@ -13,10 +13,11 @@ bounds, and so finds a path to compare with; then it leaves out all paths whose 
 Nothing recurs, so that d may be large; a level that would be too large is refused before it is made.
 """
 
+from decision_making.sequential_problems import online_planning as online_planning  # methods of problems with chance
 from decision_making.sequential_problems.search.breadth_first import Reachable, reachable
-from decision_making.sequential_problems.search.methods import follow_plan, plan
+from decision_making.sequential_problems.search.methods import follow_plan
 from decision_making.sequential_problems.search.problem import Search
-from decision_making.verbs import branch_and_bound, dynamic_programming, forward_search, heuristic_search
+from decision_making.verbs import branch_and_bound, dynamic_programming, forward_search, heuristic_search, plan
 
 __all__ = [
     "Reachable",

@@ -14,7 +14,7 @@ from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods import Greedy
 from decision_making.sequential_problems.search.levels import BEAM, MAX_ROWS, NONE, Bound, best_paths
 from decision_making.sequential_problems.search.problem import Leaf, NextStates, SearchProblem, leaf_values, rows_of
-from decision_making.verbs import branch_and_bound, dynamic_programming, forward_search, heuristic_search
+from decision_making.verbs import branch_and_bound, dynamic_programming, forward_search, heuristic_search, plan
 
 
 @forward_search.register
@@ -81,7 +81,10 @@ def heuristic_search_of_levels(
     return _checked(P, s, d, U, found, "Uhi", max_rows) if _flag(check) else found
 
 
-def plan(P: SearchProblem, s: State, d: int, U: Leaf, Uhi: Leaf | None = None, *, max_rows: int = MAX_ROWS) -> Array:
+@plan.register
+def plan_of_a_path(
+    P: SearchProblem, s: State, d: int, U: Leaf, Uhi: Leaf | None = None, *, max_rows: int = MAX_ROWS
+) -> Array:
     """The actions (k,), k <= d, of a best path from the one state s: by `heuristic_search` with a Uhi, else without.
 
     `follow_plan` gives the states on the way. All levels are kept: `max_rows` counts their paths together.

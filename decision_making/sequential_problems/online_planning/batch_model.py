@@ -1,0 +1,153 @@
+"""A problem with functions on batches, and what any problem is to a search."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, Named, brief, discount
+from decision_making.mdp import SparseTable, Table
+from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTerminal, Simulable, offers
+from decision_making.sequential_problems.online_planning.draws import Draws
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.models import Edges, Model, mixed, positions_in, some_action
+from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.structs import struct
+
+
+@struct(repr=False)
+class BatchModel(Model):
+    """A problem with functions on batches: TR, and perhaps successors, terminal and legal_actions."""
+
+    P: Any  # problem
+    ndim: int | None  # axes of one state; None where the problem does not say: an array is a batch
+    γ: float = field(init=False)
+    n_actions: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "γ", self.P.γ)
+        object.__setattr__(self, "n_actions", len(self.P.A) if offers(self.P, HasActions) else 0)
+
+    def rows(self, s: Any) -> tuple[Array, bool]:
+        """The states as an array, with a first axis for the batch."""
+        s = np.asarray(s)
+        if s.dtype.kind == "f" and not np.isfinite(s).all():
+            raise ValueError(f"s = {brief(s)}: must be finite")
+        axes = max(s.ndim - 1, 0) if self.ndim is None else self.ndim
+        if s.ndim not in (axes, axes + 1):
+            raise ValueError(f"s has shape {s.shape}: one state has {axes} axes, a batch one more")
+        single = s.ndim == axes
+        return (s[None] if single else s), single
+
+    def action(self, a: Array) -> Any:
+        """Elements of P.A."""
+        return np.asarray(self.P.A)[a]
+
+    def index(self, a: Any) -> Array:
+        """Positions in P.A."""
+        return positions_in(self.P.A, a)
+
+    def edges(self, s: Array) -> Edges:
+        """Every action's successors, those of probability 0 left out."""
+        N, A = len(s), self.n_actions
+        K = len(self.P.successors(s[:1], self.action(np.zeros(min(N, 1), np.intp)))[0]) if N else 0
+        size = A * K * N * int(np.prod(s.shape[1:]))
+        check_size("numbers in the successors of one level", size, "use a smaller d, or SparseSampling")
+        r, parts = np.empty((N, A)), []
+        for a in range(A):
+            actions = np.repeat(self.action(np.array([a])), N)
+            s_next, p, *more = self.P.successors(s, actions)
+            p = np.asarray(p, dtype=np.float64)
+            p = np.broadcast_to(p.reshape(p.shape + (1,) * (2 - p.ndim)), (len(p), N))
+            k, i = np.nonzero(p > 0)
+            order = np.argsort(i, kind="stable")
+            k, i = k[order], i[order]
+            parts.append((i * A + a, np.asarray(s_next)[k, i], p[k, i]))
+            r[:, a] = more[0] if more else self.P.R(s, actions)
+        pair = np.concatenate([x[0] for x in parts])
+        kept = np.argsort(pair, kind="stable")
+        available = self.available(s)
+        r = r if available is None else np.where(available, r, -np.inf)
+        return Edges(
+            r, pair[kept], np.concatenate([x[1] for x in parts])[kept], np.concatenate([x[2] for x in parts])[kept]
+        )
+
+    def step(self, s: Array, a: Array, draws: Draws, rows: Array) -> tuple[Array, Array]:
+        """By P.TR, in float64."""
+        s_next, r = self.P.TR(s, self.action(a), draws.rng)
+        return np.asarray(s_next), np.asarray(r, dtype=np.float64)
+
+    def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
+        """All actions, also those that do nothing."""
+        value, factor, alive = np.zeros(len(s)), 1.0, ~self.ended(s)
+        for _ in range(d):
+            s, r = self.step(s, draws.rng.integers(self.n_actions, size=len(s)), draws, rows)
+            value += factor * np.where(alive, r, 0)
+            alive &= ~self.ended(s)
+            factor *= self.γ
+            if not alive.any():
+                break
+        return value
+
+    def ended(self, s: Array) -> Array:
+        """Where P.terminal is true."""
+        return np.asarray(self.P.terminal(s), bool) if offers(self.P, HasTerminal) else np.zeros(len(s), bool)
+
+    terminal = ended
+
+    def available(self, s: Array) -> Array | None:
+        """`legal_actions` of the problem, if it has them."""
+        legal = getattr(self.P, "legal_actions", None)
+        return None if legal is None else some_action(np.asarray(legal(s), bool), s)
+
+    def key(self, s: Array) -> Array:
+        """Of the bytes of a state the state itself where they fit, else a hash; -0.0 is 0.0.
+
+        Of n states two are mistaken for one another with probability about n² / 2⁶⁵.
+        """
+        flat = np.ascontiguousarray((s + 0 if s.dtype.kind == "f" else s).reshape(len(s), -1))
+        words = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64).view(np.uint64)
+        key = words[:, 0].copy()
+        if words.shape[1] > 1:
+            key = mixed(key)
+            for word in words.T[1:]:
+                key = mixed(key ^ word)
+        return key
+
+
+def axes_of_a_state(P: Any) -> int | None:
+    """The number of axes of one state, where the problem says it by its bounds."""
+    bounds = getattr(P, "state_bounds", None)
+    return None if bounds is None else np.ndim(bounds[0])
+
+
+def model_of(P: Any, M: object, *, exact: bool, listed: bool = True) -> Model:
+    """P as the search M asks it; `exact` where M needs all successors, `listed` where it tries the actions of P.A.
+
+    Raises TypeError, naming what is missing and which searches would do without it.
+    """
+    if not hasattr(P, "γ"):
+        _refuse(P, M, "discount γ", "a problem is an MDP, or a struct with γ, A and TR(s, a, rng)")
+    discount(M, Named("P.γ"), P.γ)
+    if listed and not offers(P, HasActions):
+        _refuse(P, M, "list of actions A", "ProgressiveWidening takes propose(s, rng) instead")
+    if listed and len(P.A) == 0:
+        raise ValueError(f"{type(M).__name__}.P = {brief(P)}: must have at least one action in A")
+    if isinstance(getattr(P, "T", None), Table | SparseTable) or (offers(P, Enumerable) and len(P.S)):
+        return FiniteModel(P)
+    if exact and not offers(P, HasSuccessors):
+        _refuse(
+            P,
+            M,
+            "model: neither T and R over lists S and A nor successors(s, a)",
+            "RolloutLookahead, SparseSampling and MonteCarloTreeSearch need only TR(s, a, rng)",
+        )
+    if not exact and not offers(P, Simulable):
+        _refuse(P, M, "sampler TR(s, a, rng) and no model T", "ForwardSearch needs only successors(s, a)")
+    return BatchModel(P, axes_of_a_state(P))
+
+
+def _refuse(P: Any, M: object, missing: str, instead: str) -> NoReturn:
+    raise TypeError(f"{type(M).__name__}.P = {brief(P)}: has no {missing}; {instead}")

@@ -1,0 +1,157 @@
+"""A problem with tables, as arrays of successors."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array
+from decision_making.mdp import is_sparse
+from decision_making.problem import HasTerminal, offers
+from decision_making.sampling import GuideTable, indices, sparse_cumulative
+from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
+from decision_making.sequential_problems.online_planning.draws import Draws
+from decision_making.sequential_problems.online_planning.models import Edges, Model, positions_in
+from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.structs import struct
+
+
+@struct(repr=False)
+class FiniteModel(Model):
+    """A problem with tables: the successors of pair s·A + a are entries first[s·A + a] to first[s·A + a + 1]."""
+
+    P: Any  # problem, enumerable
+    γ: float = field(init=False)  # discount factor
+    R: Array = field(init=False)  # expected rewards (S, A); 0 where the walk has ended
+    first: Array = field(init=False)  # (S A + 1,)
+    columns: Array = field(init=False)  # next states
+    p: Array = field(init=False)  # their probabilities
+    end: Array = field(init=False)  # (S,), states that are never left and pay nothing, and terminal ones
+    final: Array | None = field(init=False)  # (S,), terminal states, where the problem has them
+    n_actions: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        from scipy.sparse import csr_array
+
+        T: Any
+        T, R = tables(self.P)
+        matrix = T if is_sparse(T) else csr_array(T.reshape(R.size, len(R)))
+        first, columns, p = matrix.indptr.astype(np.intp), matrix.indices.astype(np.intp), matrix.data
+        loops = np.diff(first) == 1
+        loops[loops] = columns[first[:-1][loops]] == np.flatnonzero(loops) // R.shape[1]
+        end = np.where(np.isneginf(R), True, loops.reshape(R.shape) & (R == 0)).all(axis=1)
+        final: Array | None = None
+        if offers(self.P, HasTerminal):
+            P: Any = self.P
+            final = np.array(P.terminal(np.asarray(P.S)), dtype=bool)
+            R, end = np.where(final[:, None], 0.0, R), np.logical_or(end, final)
+        fields = {"γ": self.P.γ, "R": R, "first": first, "columns": columns, "p": p, "end": end, "final": final}
+        for name, x in (fields | {"n_actions": R.shape[1]}).items():
+            object.__setattr__(self, name, x)
+
+    @cached_property
+    def missing(self) -> Array | None:
+        """Which actions there are in each state (S, A), or None where all are."""
+        there = ~np.isneginf(self.R)
+        return None if there.all() else there
+
+    @cached_property
+    def sampler(self) -> GuideTable:
+        """Of the distributions T(s, a, ·), row s·A + a."""
+        from scipy.sparse import csr_array
+
+        matrix = csr_array((self.p, self.columns, self.first), (self.R.size, len(self.R)))
+        return GuideTable.from_rows(sparse_cumulative(matrix), self.first)
+
+    @cached_property
+    def wandering(self) -> tuple[GuideTable, Array, Array, Array]:
+        """Action and successor drawn at once: a table with a row for each state, which row begins where, s' and r."""
+        from scipy.sparse import csr_array
+
+        pair = np.repeat(np.arange(self.R.size), np.diff(self.first))
+        there = ~np.isneginf(self.R)
+        p = np.where(there, 1 / there.sum(axis=1, keepdims=True), 0).ravel()[pair] * self.p
+        kept = p > 0
+        first = np.concatenate([[0], np.cumsum(kept)])[self.first[:: self.n_actions]]
+        matrix = csr_array((p[kept], self.columns[kept], first), (len(self.R), len(self.R)))
+        r = np.where(self.end[:, None], 0, self.R).ravel()[pair[kept]]
+        return GuideTable.from_rows(sparse_cumulative(matrix), first), first, self.columns[kept], r
+
+    @cached_property
+    def positions(self) -> dict[Any, int]:
+        """The position in P.S of each state."""
+        return {s: i for i, s in enumerate(self.P.S)}
+
+    def rows(self, s: Any) -> tuple[Array, bool]:
+        """Positions in P.S."""
+        if is_tabular(self.P):
+            found = indices("s", s, len(self.R))
+            return found.reshape(-1), found.ndim == 0
+        try:
+            single, many = s in self.positions, None
+        except TypeError:  # an array, or a list of states
+            single, many = False, list(s)
+        try:
+            return np.array([self.positions[x] for x in (many if many is not None else [s])]), single
+        except KeyError as error:
+            raise ValueError(f"s = {error.args[0]!r}: must be one of P.S") from error
+
+    def action(self, a: Array) -> Any:
+        """Elements of P.A."""
+        return np.asarray(self.P.A)[a]
+
+    def index(self, a: Any) -> Array:
+        """Positions in P.A."""
+        return positions_in(self.P.A, a)
+
+    def state(self, s: Array) -> Any:
+        """Elements of P.S."""
+        return s if is_tabular(self.P) else [self.P.S[i] for i in s]
+
+    def edges(self, s: Array) -> Edges:
+        """The entries of the rows of these states."""
+        pairs = (s[:, None] * self.n_actions + np.arange(self.n_actions)).ravel()
+        start, lengths = self.first[pairs], self.first[pairs + 1] - self.first[pairs]
+        total = int(lengths.sum())
+        check_size("successors in one level", total, "use a smaller d, or SparseSampling or MonteCarloTreeSearch")
+        before = np.cumsum(lengths) - lengths
+        entry = np.arange(total) + np.repeat(start - before, lengths)
+        pair = np.repeat(np.arange(len(pairs)), lengths)
+        return Edges(self.R[s], pair, self.columns[entry], self.p[entry])
+
+    def step(self, s: Array, a: Array, draws: Draws, rows: Array) -> tuple[Array, Array]:
+        """One uniform number a row."""
+        i = s * self.n_actions + a
+        return self.columns.take(self.sampler(i, draws.one(rows))), self.R.ravel().take(i)
+
+    def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
+        """One uniform number a row and step."""
+        table, _, columns, rewards = self.wandering
+        u, value, factor = draws.block(rows, d), np.zeros(len(s)), 1.0
+        for k in range(d):
+            entry = table(s, u[k])
+            s = columns.take(entry)
+            r = rewards.take(entry)
+            r *= factor
+            value += r
+            factor *= self.γ
+        return value
+
+    def ended(self, s: Array) -> Array:
+        """States that are never left and pay nothing, and terminal ones."""
+        return self.end.take(s)
+
+    def terminal(self, s: Array) -> Array:
+        """Where P.terminal is true."""
+        return np.zeros(len(s), bool) if self.final is None else self.final.take(s)
+
+    def available(self, s: Array) -> Array | None:
+        """Those whose reward is not -inf."""
+        return None if self.missing is None else self.missing[s]
+
+    def key(self, s: Array) -> Array:
+        """The positions themselves."""
+        return s.astype(np.uint64)

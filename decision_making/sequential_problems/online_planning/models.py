@@ -1,0 +1,126 @@
+"""What a search asks of a problem: its successors, samples of them, where it ends, and names for its states.
+
+A problem with a model over lists S and A becomes arrays of successors (`FiniteModel`), in which a state is its position
+in S. Any other problem is asked through its own functions, on whole batches (`BatchModel`); boards of 2048 are packed
+into words for it (`PackedModel`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from decision_making.checks import Array, brief
+from decision_making.sampling import indices
+from decision_making.sequential_problems.online_planning.draws import Draws
+
+
+class Edges(NamedTuple):
+    """The successors of N states, those with probability above 0: edge e leads from pair[e] = i·A + a to s_next[e]."""
+
+    r: Array  # expected rewards (N, A), -inf where an action is not available
+    pair: Array  # (E,), sorted
+    s_next: Array  # (E, ...)
+    p: Array  # probabilities (E,)
+
+    def expect(self, u: Array) -> Array:
+        """Σ p u over the edges of each state and action, (N, A), for u (E,); nothing where u is not wanted."""
+        with np.errstate(invalid="ignore"):
+            return np.bincount(self.pair, self.p * u, self.r.size).reshape(self.r.shape)
+
+
+class Model:
+    """What a search asks of a problem. States come in batches (N, ...), actions are indices 0..A-1."""
+
+    γ: float
+    n_actions: int
+
+    def rows(self, s: Any) -> tuple[Array, bool]:
+        """A user's state or batch of states as a batch (N, ...), and whether it was one state."""
+        raise NotImplementedError
+
+    def action(self, a: Array) -> Any:
+        """What the problem calls these actions."""
+        return a
+
+    def index(self, a: Any) -> Array:
+        """The indices of actions that a policy gave."""
+        raise NotImplementedError
+
+    def state(self, s: Array) -> Any:
+        """What the problem calls these states."""
+        return s
+
+    def edges(self, s: Array) -> Edges:
+        """The successors of the states."""
+        raise NotImplementedError
+
+    def step(self, s: Array, a: Array, draws: Draws, rows: Array) -> tuple[Array, Array]:
+        """One sampled successor and reward of each state, with the random numbers of these rows."""
+        raise NotImplementedError
+
+    def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
+        """The discounted return (N,) of d steps of available actions that are drawn uniformly."""
+        raise NotImplementedError
+
+    def ended(self, s: Array) -> Array:
+        """Whether nothing can be gained or lost any more, (N,)."""
+        return np.zeros(len(s), bool)
+
+    def terminal(self, s: Array) -> Array:
+        """Whether the problem says that a trajectory ends in the state, (N,)."""
+        return np.zeros(len(s), bool)
+
+    def available(self, s: Array) -> Array | None:
+        """Which actions there are, (N, A); None: all. ValueError where a state that has not ended has none."""
+        return None
+
+    def key(self, s: Array) -> Array:
+        """A number of 64 bits for each state; equal states have equal numbers."""
+        raise NotImplementedError
+
+    def merged(self, s: Array) -> tuple[Array, Array]:
+        """The different ones among the states, and for each state its position among them."""
+        _, first, place = np.unique(self.key(s), return_index=True, return_inverse=True)
+        return s[first], place.ravel()
+
+    def leaf(self, U: Any, s: Array) -> Array:
+        """U of the states, (N,). ValueError unless U gives a number for each."""
+        values = np.asarray(U(self.state(s)) if callable(U) else np.asarray(U)[s], dtype=np.float64)
+        try:
+            values = np.broadcast_to(values, (len(s),))
+        except ValueError as error:
+            raise ValueError(f"U gave an array {values.shape} for {len(s)} states: must be {(len(s),)}") from error
+        if np.isnan(values).any() or np.isposinf(values).any():
+            i = int(np.argmax(np.isnan(values) | np.isposinf(values)))
+            raise ValueError(f"U of state {brief(self.state(s)[i])} is {values[i]}: must be a number")
+        return values
+
+
+def mixed(x: Array) -> Array:
+    """The bits of 64-bit words stirred, one to one (the finaliser of splitmix64)."""
+    with np.errstate(over="ignore"):
+        x = (x + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return np.asarray(x ^ (x >> np.uint64(31)))
+
+
+def some_action(available: Array, s: Array) -> Array:
+    """What is available (N, A). ValueError, naming the first state without an action."""
+    none = ~available.any(axis=1)
+    if none.any():
+        raise ValueError(f"s = {brief(s[int(np.argmax(none))])}: has no available action, and is not terminal")
+    return available
+
+
+def positions_in(A: Any, a: Any) -> Array:
+    """The positions in the list A of the actions that a policy gave."""
+    if isinstance(A, np.ndarray) and np.array_equal(A, np.arange(len(A))):
+        return indices("π(s)", a, len(A))
+    known = {x: i for i, x in enumerate(A)}
+    try:
+        return np.array([known[x] for x in a], dtype=np.intp)
+    except KeyError as error:
+        raise ValueError(f"π(s) = {error.args[0]!r}: must be one of P.A") from error

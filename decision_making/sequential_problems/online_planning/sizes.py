@@ -1,0 +1,23 @@
+"""What is too large is refused before memory is asked for, with its size, the limit and what would do instead."""
+
+from __future__ import annotations
+
+ROWS = 20_000_000  # states of one level of a search, or nodes and actions of its trees
+
+
+class TooLargeError(ValueError):
+    """A search that would not fit in memory; nothing was computed."""
+
+
+def check_size(what: str, size: float, instead: str, limit: int = ROWS) -> None:
+    """Raise `TooLargeError` where `size`, a number of things named by `what`, is above the limit.
+
+    >>> check_size("plans", 4**20, "use a smaller d", 10**6)
+    Traceback (most recent call last):
+        ...
+    decision_making.sequential_problems.online_planning.sizes.TooLargeError: 1,099,511,627,776 plans: must be at most
+    1,000,000; use a smaller d
+    """
+    if size > limit:
+        shown = f"{size:,.0f}" if size < 1e15 else f"{size:.3g}"
+        raise TooLargeError(f"{shown} {what}: must be at most {limit:,}; {instead}")

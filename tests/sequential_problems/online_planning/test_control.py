@@ -1,0 +1,129 @@
+"""Model predictive control: least squares, the book's two optima, forecasts, feasibility."""
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+import decision_making as dm
+
+GOAL = np.array([10.0, 10.0, 0.0, 0.0])
+
+
+def integrator(s, a):
+    """Position moves by the speed, speed by the acceleration."""
+    return anp.concatenate([s[..., :2] + s[..., 2:], s[..., 2:] + a], axis=-1)
+
+
+def effort(s, a):
+    return -anp.sum(a**2, axis=-1)
+
+
+def arrival(s):
+    return -100 * anp.sum((s - GOAL) ** 2, axis=-1)
+
+
+def clearance(s):
+    return anp.sum((s[..., :2] - np.array([3.0, 4.0])) ** 2, axis=-1) - 4.0
+
+
+def test_without_obstacle_it_is_least_squares():
+    M = dm.ModelPredictiveControl(integrator, effort, 9, [-9, -9], [9, 9], R_end=arrival, starts=1, rng=0)
+    found = dm.plan(M, np.zeros(4))
+    powers = np.array([[[8 - k, 1.0] for k in range(9)]])[0]  # a_k moves the last position by 8 - k, the speed by 1
+    rows = np.vstack([10 * powers.T, np.eye(9)])
+    one = np.linalg.lstsq(rows, np.concatenate([[100.0, 0.0], np.zeros(9)]), rcond=None)[0]
+    np.testing.assert_allclose(found.actions, np.stack([one, one], axis=1), atol=1e-5)
+    assert found.u == pytest.approx(-3.323925, abs=1e-6)
+    np.testing.assert_allclose(found.a, [0.665523, 0.665523], atol=1e-5)
+    assert found.states.shape == (10, 4)
+    assert np.hypot(*(found.states[:, :2] - [3, 4]).T).min() == pytest.approx(0.7476, abs=1e-4)
+
+
+def test_example_9_10_has_two_optima():
+    M = dm.ModelPredictiveControl(
+        *(integrator, effort, 9, [-1, -1], [1, 1]), R_end=arrival, constraint=clearance, starts=5, rng=0
+    )
+    found = dm.plan(M, np.zeros(4))
+    assert found.u == pytest.approx(-3.793687, abs=1e-5)
+    np.testing.assert_allclose(found.a, [0.830471, 0.328121], atol=1e-4)
+    assert clearance(found.states).min() >= -1e-6
+    assert abs(found.actions).max() <= 1
+    optima = {-3.794: (0.830471, 0.328121), -5.217: (-0.038155, 0.909034)}  # below the obstacle and above it
+    ends = {round(u, 3): actions for u, actions in found.ends}
+    for u, first in optima.items():
+        np.testing.assert_allclose(ends[u][0], first, atol=1e-3)
+    assert all(u < min(optima) for u in ends.keys() - optima.keys())  # a start may end in a worse one
+    assert [u for u, _ in found.ends] == sorted((u for u, _ in found.ends), reverse=True)
+    np.testing.assert_allclose(integrator(found.states[:-1], found.actions), found.states[1:], atol=1e-12)
+
+
+def drift(s, a, ε=0.0):
+    return s + a + ε
+
+
+def miss(s):
+    return -anp.sum(s**2, axis=-1)
+
+
+def test_one_sequence_for_all_forecasts_is_worth_its_worst():
+    """One step, end states s + a + ε_i: the best worst case puts a so that the extremes lie symmetrically about 0."""
+    ε = np.array([[[-1.0]], [[0.0]], [[3.0]]])
+    M = dm.MultiforecastControl(drift, lambda s, a: 0.0 * s[..., 0], 1, -9, 9, R_end=miss, ε=ε, starts=3, rng=0)
+    found = dm.plan(M, [0.5])
+    assert found.a[0] == pytest.approx(-1.5, abs=1e-4)
+    assert found.u == pytest.approx(-4.0, abs=1e-4)
+    assert found.actions.shape == (1, 1)
+    assert found.states.shape == (3, 2, 1)
+
+
+def test_own_sequences_share_the_first_action():
+    """Two steps, noise only in the first: the second action corrects it, so only its cost is left."""
+    ε = np.array([[[-1.0], [0.0]], [[3.0], [0.0]]])
+    cost = lambda s, a: -anp.sum(a**2, axis=-1)  # noqa: E731
+    M = dm.MultiforecastControl(
+        *(drift, cost, 2, -9, 9), R_end=lambda s: 1e4 * miss(s), ε=ε, sequences="own", starts=3, rng=0
+    )
+    found = dm.plan(M, [0.5])
+    # a₁² + mean (0.5 + a₁ + ε)²: minimal where a₁ = -(0.5 + mean ε) / 2
+    assert found.a[0] == pytest.approx(-0.75, abs=1e-3)
+    np.testing.assert_allclose(found.actions[:, 1, 0], [-(0.5 - 0.75 + x) for x in (-1.0, 3.0)], atol=1e-3)
+    assert (found.actions[:, 0] == found.actions[0, 0]).all()
+    one = dm.MultiforecastControl(drift, cost, 2, -9, 9, R_end=lambda s: 1e4 * miss(s), ε=ε, starts=3, rng=0)
+    assert dm.plan(one, [0.5]).u < found.u
+
+
+def test_discount_and_batch():
+    reward = lambda s, a: a[..., 0] - a[..., 0] ** 2  # noqa: E731
+    M = dm.ModelPredictiveControl(drift, reward, 3, [-5], [5], γ=0.5, R_end=lambda s: 8 * s[..., 0], starts=2, rng=0)
+    found = dm.plan(M, [[0.0], [1.0]])
+    # a_k maximises γ^k (a - a²) + γ³ 8 a = γ^k (a - a²) + a: 1 - 2a + 1/γ^k = 0
+    np.testing.assert_allclose(found.actions[0, :, 0], [1.0, 1.5, 2.5], atol=1e-4)
+    np.testing.assert_allclose(found.actions[0], found.actions[1], atol=1e-4)
+    assert M([[0.0], [1.0]]).shape == (2, 1)
+    assert M([0.0]).shape == (1,)
+    a = found.actions[1, :, 0]
+    worth = sum(0.5**k * (a[k] - a[k] ** 2) for k in range(3)) + 0.5**3 * 8 * (1 + a.sum())
+    assert found.u[1] == pytest.approx(worth)
+
+
+def test_replanning_never_costs_more_than_the_tail_of_the_old_plan():
+    M = dm.ModelPredictiveControl(integrator, effort, 9, [-1, -1], [1, 1], R_end=arrival, starts=1, rng=0)
+    first = dm.plan(M, np.zeros(4))
+    later = dm.ModelPredictiveControl(integrator, effort, 8, [-1, -1], [1, 1], R_end=arrival, starts=1, rng=0)
+    tail = first.u - effort(None, first.actions[0])
+    assert dm.plan(later, first.states[1]).u >= tail - 1e-6
+
+
+def test_what_cannot_be_kept_is_said():
+    far = {"constraint": lambda s: s - 9, "starts": 2, "rng": 0}
+    M = dm.ModelPredictiveControl(drift, lambda s, a: s[..., 0], 2, [-1], [1], **far)
+    with pytest.raises(ValueError, match=r"no plan from \[0\.0\] keeps the constraints: 2 starts, the nearest"):
+        M([0.0])
+    with pytest.raises(ValueError, match=r"low = .*: must be at most high"):
+        dm.ModelPredictiveControl(drift, effort, 2, [2.0], [1.0])
+    with pytest.raises(ValueError, match=r"low = .*a bound for each component"):
+        dm.ModelPredictiveControl(drift, effort, 2, [0.0, 0.0], [1.0])
+    with pytest.raises(ValueError, match=r"ε = \(3, 1\): must be finite noise"):
+        dm.MultiforecastControl(drift, effort, 2, [0.0], [1.0], ε=np.zeros((3, 1)))
+    with pytest.raises(ValueError, match="must be a finite state"):
+        M([np.nan])

@@ -1,0 +1,68 @@
+"""decision-making plan: a search plays, shows what it sees, and says how it went."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from decision_making.cli import app
+
+
+def called(*arguments):
+    return CliRunner().invoke(app, ["plan", *map(str, arguments)])
+
+
+def test_2048_is_played_to_its_end():
+    done = called("2048", "--simulations", 4, "--depth", 3, "--seed", 1)
+    assert done.exit_code == 0, done.output
+    said = re.fullmatch(r"2048: return (\d+) after (\d+) actions, largest tile (\d+)\n", done.output)
+    assert said, done.output
+    score, actions, tile = map(int, said.groups())
+    assert score > 100
+    assert actions > 30
+    assert tile & (tile - 1) == 0
+    assert called("2048", "--simulations", 4, "--depth", 3, "--seed", 1).output == done.output
+
+
+def test_watching_shows_the_board_and_the_choice_of_the_tree():
+    done = called("2048", "--simulations", 30, "--steps", 2, "--watch", "--explain")
+    assert done.exit_code == 0, done.output
+    assert len(re.findall(r"^(?: +(?:\d+|\.)){4}$", done.output, re.MULTILINE)) == 8
+    assert done.output.count("> ") == 2
+    assert "not at an end" in done.output
+    assert done.output.count("MonteCarloTreeSearch made 30") == 2
+    for action in ("left", "down", "right", "up"):
+        assert action in done.output
+
+
+@pytest.mark.parametrize("method", ["mcts", "widening", "sparse", "rollout", "forward"])
+def test_every_method_walks_through_hex_world(method):
+    size = {"sparse": 2, "forward": 1}.get(method, 30)
+    done = called("hexworld", "--method", method, "--simulations", size, "--depth", 2, "--watch", "--seed", 0)
+    assert done.exit_code == 0, done.output
+    assert "tile (" in done.output
+    assert re.search(r"hexworld: return -?[\d.]+ after \d+ actions", done.output)
+
+
+@pytest.mark.parametrize("problem", ["collision", "mountaincar"])
+def test_problems_of_real_numbers_are_played(problem):
+    done = called(problem, "--simulations", 10, "--depth", 3, "--steps", 3, "--watch", "--trees", 2)
+    assert done.exit_code == 0, done.output
+    assert "state array(" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("chess",), "chess: must be one of 2048, hexworld"),
+        (("2048", "--method", "magic"), "--method magic: must be one of mcts"),
+        (("2048", "--steps", 0), "--steps 0: must be at least 1"),
+        (("2048", "--simulations", 0), "m = 0: must be a whole number >= 1"),
+        (("2048", "--c", -1), "c = -1.0: must be a finite number >= 0"),
+    ],
+)
+def test_wrong_options_are_one_line(arguments, said):
+    done = called(*arguments)
+    assert done.exit_code == 1
+    assert said in done.output
+    assert len(done.output.strip().splitlines()) == 1
