@@ -187,17 +187,39 @@ def utility(π: object, *given: object) -> Any:
 
 
 @singledispatch
-def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
-    """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
+def optimize(M: object, *given: object, **options: object) -> Any:
+    """The parameters that M finds, by searching (chapter 10) or by imitating an expert (chapter 18).
 
-    A search that moves a distribution gives the mode of its last distribution. The same rng, an int or a Generator in
-    the same state, gives the same bits, if U draws from no other source. π is passed on to U; if it has a number of
-    parameters n, the length of θ must be n.
+    optimize(M, π, U, *, rng=None) -> θ
+        M is a search (algorithms 10.2 to 10.6), θ (n,) parameters of high utility U(π, θ). A search that moves a
+        distribution gives the mode of its last distribution. The same rng, an int or a Generator in the same state,
+        gives the same bits, if U draws from no other source. π is passed on to U; if it has a number of parameters n,
+        the length of θ must be n.
+    optimize(M, D, θ, *, rng=None) -> θ_new
+        M is `BehavioralCloning`, `CostSensitiveMultiClassifier` or `DataSetAggregation`; D are demonstrations, as
+        `Trajectories`, `Demonstrations` or a list of pairs (s, a). θ (n,) are the parameters to begin with, and stay as
+        they are. A `GenerativeAdversarialImitation` gives (θ_new, w), w being parameters of its discriminator.
+    optimize(M, θ, *, rng=None) -> (weights, θs)
+        M is `SMILe` or `InverseReinforcementLearning`; the result is a `Mixture` of policies.
+    optimize(M, D, φ) -> (φ_new, π)
+        M is `MaximumEntropyIRL`, φ parameters of a reward, D `Trajectories`; π (d, S, A) is the soft policy.
 
     Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
-    number for each θ, or returns NaN for every θ of a population.
+    number for each θ, or returns NaN for every θ of a population, and for demonstrations that are none.
     """
     unknown(optimize, "M", M)
+
+
+@singledispatch
+def rounds(M: object, *given: object, **options: object) -> Iterator[Any]:
+    """What `optimize` does, one round after the other, for a struct of chapter 18 whose work has rounds.
+
+    The arguments are those of `optimize`. Each round is a named tuple with the parameters so far: `Aggregated`,
+    `Mixed`, `Round`, `Fit` or `Adversarial`.
+
+    Raises TypeError for an M that is not known.
+    """
+    unknown(rounds, "M", M)
 
 
 @singledispatch

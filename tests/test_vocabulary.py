@@ -67,6 +67,7 @@ ROOMS = [
     "training",
     "model_uncertainty",
     "pictures.learners",
+    "pictures.imitation",
     "pictures.runs",
     "pictures.films",
     "book",
