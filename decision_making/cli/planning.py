@@ -91,7 +91,9 @@ def problem_named(name: str) -> Any:
     if name in PROBLEMS:
         return PROBLEMS[name]()
     if "-v" not in name:
-        raise ValueError(f"{name}: must be one of {', '.join(PROBLEMS)}, or a toy-text id of gymnasium, as FrozenLake-v1")
+        raise ValueError(
+            f"{name}: must be one of {', '.join(PROBLEMS)}, or a toy-text id of gymnasium, as FrozenLake-v1"
+        )
     return mdp.MDP.from_gymnasium(name, DISCOUNT)
 
 

@@ -214,6 +214,15 @@ def test_forward_search_through_successors_merges_equal_states():
     assert M(np.stack([s, s])).shape == (2,)
 
 
+def test_forward_search_goes_no_deeper_than_the_end():
+    """A step before the goal of the mountain car every action ends it; the levels after that are empty."""
+    M = dm.ForwardSearch(MountainCar(), 4, lambda s: np.full(len(s), -100.0))
+    found = dm.plan(M, np.array([0.59, 0.05]))
+    assert (found.u, found.visits) == (-1.0, 4)
+    assert [len(level) for level in found.tree] == [1, 3, 0, 0, 0]
+    assert dm.plan(M, np.array([0.6, 0.0])).Q.tolist() == [0.0, 0.0, 0.0]
+
+
 def test_successors_of_2048_are_what_its_sampler_draws():
     P = TwentyFortyEight()
     board = np.array([[1, 1, 2, 3], [0, 1, 0, 1], [2, 2, 2, 2], [1, 0, 1, 1]])
