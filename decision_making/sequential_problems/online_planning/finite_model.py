@@ -18,7 +18,6 @@ from decision_making.sequential_problems.online_planning.models import Edges, Mo
 from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.structs import struct
 
-
 DENSE = 100_000  # most entries of T as a full array (S, A, S)
 
 
