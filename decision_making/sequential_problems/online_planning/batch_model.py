@@ -108,7 +108,8 @@ class BatchModel(Model):
 
         Of n states two are mistaken for one another with probability about n² / 2⁶⁵.
         """
-        flat = np.ascontiguousarray((s + 0 if s.dtype.kind == "f" else s).reshape(len(s), -1))
+        size = int(np.prod(s.shape[1:]))
+        flat = np.ascontiguousarray((s + 0 if s.dtype.kind == "f" else s).reshape(len(s), size))
         words = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64).view(np.uint64)
         key = words[:, 0].copy()
         if words.shape[1] > 1:
