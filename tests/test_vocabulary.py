@@ -31,6 +31,9 @@ ROOMS = [
     "simulation",
     "policies",
     "problems",
+    "probabilistic_reasoning.representation",
+    "probabilistic_reasoning.inference",
+    "formats",
     "sequential_problems.exact_solution_methods",
     "sequential_problems.approximate_value_functions",
     "sequential_problems.online_planning",
@@ -56,6 +59,7 @@ ROOMS = [
     "pictures.trees",
     "pictures.planning",
     "pictures.searches",
+    "pictures.networks",
     "pictures.validation",
     "pictures.sliding_tiles",
     "pictures.estimates",
@@ -72,7 +76,7 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-PARTS = {"sequential_problems", "state_uncertainty", "pictures"}  # folders whose modules are rooms
+PARTS = {"probabilistic_reasoning", "sequential_problems", "state_uncertainty", "pictures"}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():
@@ -212,7 +216,7 @@ def test_what_a_verb_knows_is_listed_also_of_parts_that_are_not_loaded():
 
 
 def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():
-    heavy = ("scipy", "gymnasium", "matplotlib", "typer")
+    heavy = ("scipy", "gymnasium", "matplotlib", "networkx", "typer")
     code = f"import sys, decision_making; print(*(m for m in {heavy} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
