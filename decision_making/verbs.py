@@ -346,6 +346,27 @@ def plan(M: object, s: object, *given: Any, **options: Any) -> Any:
 
 
 @singledispatch
+def infer(M: object, *given: Any, **options: Any) -> Any:
+    """The distribution of what is asked, given what is known (chapter 3).
+
+    infer(M, bn, query, evidence) -> Factor
+        M is a method of inference, bn a `BayesianNetwork`, query a name or a list of names, evidence a mapping
+        {name: value}; a value is a number, the name of a state, an array (B,) of them, one a case, or a `Likelihood`.
+        The result is normalised, on the query's variables in its order; a query that is observed has its value with
+        certainty. With arrays its first axis is the case. Methods that sample also take rng. `JunctionTree` returns
+        {name: Factor}, each the distribution of one variable.
+    infer(D, query, evidencevars, evidence) -> MultivariateGaussian
+        D is a Gaussian or a network of linear Gaussian variables; query and evidencevars are lists of numbers of its
+        variables, evidence the values of the latter.
+
+    Raises TypeError for an M that is not known; ValueError for an unknown name or value and a name that is queried
+    twice; ImpossibleEvidenceError where the evidence has probability 0; NoSampleAgreesError where it has not, but no
+    sample has come by it; TooLargeError, before anything is allocated, where a table would not fit.
+    """
+    unknown(infer, "M", M)
+
+
+@singledispatch
 def explain(x: object, *given: Any, **options: Any) -> str:
     """One paragraph, in plain words, on what was done and why.
 

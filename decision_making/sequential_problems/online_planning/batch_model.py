@@ -14,7 +14,7 @@ from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTe
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model, mixed, positions_in, some_action
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 
