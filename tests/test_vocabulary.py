@@ -30,6 +30,7 @@ ROOMS = [
     "simulation",
     "policies",
     "problems",
+    "formats",
     "sequential_problems.exact_solution_methods",
     "sequential_problems.approximate_value_functions",
     "sequential_problems.online_planning",
