@@ -19,7 +19,7 @@ VISITS = {"QMDP": ("179", "945", "4973", "26121"), "fast informed": ("35", "115"
 SCENARIOS = {5: ("-10.118", 2.55), 20: ("-11.720", 1.36), 100: ("-11.891", 0.58)}  # mean and deviation of 60 seeds
 
 
-def compare_forward_search(report: Report, data: dict[str, list[float]]) -> None:
+def compare_forward_search(report: Report, data: dict[str, Any]) -> None:
     """Utilities, actions and nodes."""
     n = len(data["u"])
     report.compare(f"utility, d = 1..{n}", ", ".join(UTILITIES[:n]), data["u"], "derived")

@@ -83,10 +83,10 @@ def advance(trees: HistoryTrees, a: Any, o: Any) -> HistoryTrees | None:
         return None
     orders = []
     for k in range(K):
-        order = [int(roots[k])]
-        for node in order:
-            order += trees.child[k, node][trees.child[k, node] > 0].tolist()
-        orders.append(np.array(order))
+        found = [int(roots[k])]
+        for node in found:
+            found += trees.child[k, node][trees.child[k, node] > 0].tolist()
+        orders.append(np.array(found))
     new = HistoryTrees.empty(K, max(map(len, orders)), A, Ω)
     for k, order in enumerate(orders):
         number = np.zeros(trees.child.shape[1], np.int32)
