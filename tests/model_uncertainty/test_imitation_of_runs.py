@@ -54,7 +54,7 @@ def test_experts_that_do_not_suit_their_run_are_refused(cart, tmp_path):
     with GymnasiumProblem("CartPole-v1", 0.99, n_envs=1) as P:
         π = P.policy((9,))
         save_policy(tmp_path / "policy.npz", π, π.init(0), P)
-    with pytest.raises(ValueError, match="expert.π = .* must be the policy of its run"):
+    with pytest.raises(ValueError, match=r"expert\.π = .* must be the policy of its run"):
         imitate(tmp_path, "cloning")
     with pytest.raises(ValueError, match="method = 'gan': must be one of"):
         imitate(cart, "gan")
@@ -63,6 +63,6 @@ def test_experts_that_do_not_suit_their_run_are_refused(cart, tmp_path):
     with pytest.raises(FileNotFoundError):
         imitate(tmp_path / "none")
     (tmp_path / "policy.npz").write_bytes(b"a stranger's")
-    with pytest.raises(ValueError, match="policy.npz"):
+    with pytest.raises(ValueError, match=r"policy\.npz"):
         imitate(tmp_path, "cloning")
     assert runs.read_configuration(cart)["env"] == "CartPole-v1"
