@@ -124,7 +124,7 @@ def exercise_18_2() -> dict[str, np.ndarray]:
         "square": dm.CostSensitiveMultiClassifier(range(3), 1.0, lambda s, a, x: (a - x) ** 2, 500, table),
     }
     θ = {name: dm.optimize(M, D, np.zeros(3)) for name, M in methods.items()}
-    return {name: np.exp(table.log_probabilities(x, 0)) for name, x in θ.items()}
+    return {name: np.exp(table.log_probabilities(x, np.array(0))) for name, x in θ.items()}
 
 
 show(exercise_18_2)

@@ -30,8 +30,15 @@ def imitate(
     """
     with one_line_errors():
         found = learn_from(
-            *(run, method),
-            **{"demonstrations": demonstrations, "rounds": rounds, "episodes": episodes, "seed": seed},
-            **{"best": best, "out": out, "allow_imports": allow_imports, "said": say},
+            run,
+            method,
+            demonstrations=demonstrations,
+            rounds=rounds,
+            episodes=episodes,
+            seed=seed,
+            best=best,
+            out=out,
+            allow_imports=allow_imports,
+            said=say,
         )
         say(f"{out or run / f'imitation-{method}'}: {method} {found}")

@@ -170,9 +170,7 @@ def adversarially_from(P: Any, c: Any, expert: Any, D: Any, rounds: Any, rng: An
     M = GenerativeAdversarialImitation(made(c.values, P).M, expert.π, discriminator(expert.π), rounds or 50)
     for k, found in enumerate(adversarial_rounds(M, D, beginning(c, P), rng=rng), 1):
         if k % 10 == 0 or k == M.k_max:
-            said(
-                f"round {k} of {M.k_max}: discriminator's objective {found.objective:.3f}, at best {-2 * np.log(2):.3f}"
-            )
+            said(f"round {k} of {M.k_max}: objective {found.objective:.3f}; where nothing is told {-2 * np.log(2):.3f}")
     return found.θ
 
 
