@@ -106,13 +106,13 @@ def swept(model: FiniteModel, table: Dense, s: Array, d: int, u: Array) -> tuple
 @plan.register
 def plan_by_forward_search(M: ForwardSearch, s: State, *, rng: RNG = None) -> Plan:
     """All states of the batch at once; states that several of them reach are searched once."""
-    model = M._model
+    model, rng = M._model, generator(M, rng)
     s, single = model.rows(s)
     if isinstance(model, FiniteModel) and model.dense is not None and (u := listed_leaves(M.U, model)) is not None:
         Q, visits, tree = swept(model, model.dense, s, M.d, u)
         return planned(M, s, Q, single, visits=visits, tree=tree)
     roots, place = model.merged(s)
-    Q, visits, levels, leaves = search_levels(model, roots, M.d, M.U, draws_of(generator(M, rng), len(roots)))
+    Q, visits, levels, leaves = search_levels(model, roots, M.d, M.U, draws_of(rng, len(roots)))
     return planned(M, s, Q[place], single, visits=visits[place], tree=[*(x.s for x in levels), leaves])
 
 
