@@ -51,6 +51,26 @@ from decision_making.model_uncertainty.model_free_methods import (
     Sarsa as Sarsa,
     SarsaLambda as SarsaLambda,
 )
+from decision_making.multiagent_systems.multiagent_reasoning import (
+    CorrelatedEquilibrium as CorrelatedEquilibrium,
+    Equilibrium as Equilibrium,
+    FictitiousPlay as FictitiousPlay,
+    GradientAscent as GradientAscent,
+    HierarchicalSoftmax as HierarchicalSoftmax,
+    IteratedBestResponse as IteratedBestResponse,
+    JointCorrelatedPolicy as JointCorrelatedPolicy,
+    NashEquilibrium as NashEquilibrium,
+    Play as Play,
+    SimpleGamePolicy as SimpleGamePolicy,
+    best_actions as best_actions,
+    dominant_actions as dominant_actions,
+    joint as joint,
+    nash as nash,
+    payoffs as payoffs,
+    play as play,
+    pure_equilibria as pure_equilibria,
+    undominated_actions as undominated_actions,
+)
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,
@@ -200,6 +220,7 @@ from decision_making.sequential_problems.search import (
     plan as plan,
     reachable as reachable,
 )
+from decision_making.simple_game import SimpleGame as SimpleGame
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
 from decision_making.state_uncertainty.beliefs import (
     AdaptiveInjectionParticleFilter as AdaptiveInjectionParticleFilter,
@@ -261,10 +282,13 @@ from decision_making.trust_region_policy_optimization import (
     named_rule as named_rule,
 )
 from decision_making.verbs import (
+    best_response as best_response,
     explain as explain,
     follow as follow,
+    gap as gap,
     gradient as gradient,
     lookahead as lookahead,
+    softmax_response as softmax_response,
     step as step,
     update as update,
     utility as utility,

@@ -27,6 +27,8 @@ ROOMS = [
     "dictionaries",
     "mdp",
     "pomdp",
+    "simplexes",
+    "simple_game",
     "simulation",
     "policies",
     "problems",
@@ -45,6 +47,7 @@ ROOMS = [
     "state_uncertainty.beliefs",
     "state_uncertainty.exact_belief_state_planning",
     "state_uncertainty.offline_belief_state_planning",
+    "multiagent_systems.multiagent_reasoning",
     "pictures.canvas",
     "pictures.notebooks",
     "pictures.plane",
@@ -66,12 +69,13 @@ ROOMS = [
     "pictures.learners",
     "pictures.runs",
     "pictures.films",
+    "pictures.games",
     "book",
     "progress",
     "cli",
     "__main__",
 ]
-PARTS = {"sequential_problems", "state_uncertainty", "pictures"}  # folders whose modules are rooms
+PARTS = {"sequential_problems", "state_uncertainty", "multiagent_systems", "pictures"}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():
@@ -164,6 +168,7 @@ def test_problems_know_only_the_ground():
                 "trajectories",
                 "mdp",
                 "pomdp",
+                "simple_game",
                 "simulation",
                 "problems",
             }
