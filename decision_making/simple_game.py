@@ -28,7 +28,8 @@ class JointReward:
         """The rewards (…, n) of the joint action a, one action an agent. KeyError for an action that there is not."""
         if len(a) != len(self.A):
             raise ValueError(f"a = {a!r}: must be {len(self.A)} actions, one of each agent")
-        return np.array(self.array[(..., *(position(x, Ai) for x, Ai in zip(a, self.A, strict=True)))])
+        at: tuple[Any, ...] = tuple(position(x, Ai) for x, Ai in zip(a, self.A, strict=True))
+        return np.array(self.array[(..., *at)])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.array, dtype=dtype, copy=copy)

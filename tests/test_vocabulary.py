@@ -75,7 +75,12 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-PARTS = {"sequential_problems", "state_uncertainty", "multiagent_systems", "pictures"}  # folders whose modules are rooms
+PARTS = {
+    "sequential_problems",
+    "state_uncertainty",
+    "multiagent_systems",
+    "pictures",
+}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():

@@ -183,7 +183,10 @@ def _program(R: Array, incentives: Any) -> tuple[Array, float]:
         sums: Any = csr_array(np.ones((1, size)))
     else:  # one variable more: the least utility v, v - Rⁱ π <= 0
         c, bounds = np.append(np.zeros(size), -1.0), [(0, None)] * size + [(None, None)]
-        G = block_array([[incentives, None], [csr_array(-rows), csr_array(np.ones((len(rows), 1)))]], format="csr")
+        G = block_array(
+            [[incentives, csr_array((incentives.shape[0], 1))], [csr_array(-rows), csr_array(np.ones((len(rows), 1)))]],
+            format="csr",
+        )
         sums = csr_array(np.append(np.ones(size), 0.0)[None])
     found = linprog(
         c,

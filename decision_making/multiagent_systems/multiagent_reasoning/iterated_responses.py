@@ -46,7 +46,7 @@ def solve_iterated_best_response(M: IteratedBestResponse, P: SimpleGame) -> Equi
     p = probabilities(P, uniform(P) if M.π is None else M.π)
     pure = all(q.max() == 1 for q in p)
     seen = {tuple(int(q.argmax()) for q in p): 0} if pure else {}
-    path = list(seen) if pure else [()]  # the joint action after each round
+    path: list[tuple[int, ...]] = list(seen) if pure else [()]  # the joint action after each round
     for k in range(1, M.k_max + 1):
         p = _round(P, p, M.order)
         a = tuple(int(q.argmax()) for q in p)

@@ -1,6 +1,6 @@
 """Agents that learn while they play: simulation, fictitious play, gradient ascent (algorithms 24.10 to 24.12).
 
-Joint actions are positions here: arrays (…, n) of whole numbers, one an agent. The leading axes are a batch: of games, of
+Joint actions are positions here: arrays (…, n) of whole numbers, one an agent. Leading axes are a batch: of games, of
 seeds of one game, or both. All rounds of the whole batch are one loop over time.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from attrs import field
@@ -48,7 +48,7 @@ class _LearnerInAGame:
         self.size = self.P.sizes[self.at]
         self.shape = (*self.batch, *self.P.batch)
         self.R = of_agent(self.P, self.at)
-        self.games = np.ogrid[tuple(slice(k) for k in self.P.batch)] if self.P.batch else []  # index of each game
+        self.games = list(np.ogrid[tuple(slice(k) for k in self.P.batch)]) if self.P.batch else []  # index of each game
         self.begin()
 
     at: int = field(init=False)
@@ -101,8 +101,6 @@ class FictitiousPlay(_LearnerInAGame):
     N: list[Array] = field(init=False)  # counts (..., A) of each agent's actions
     V: Array = field(init=False)  # payoffs of its own actions (..., Ai) against the counts
     k: int = field(init=False, default=0)  # rounds so far
-
-    ties: ClassVar[str] = "first"
 
     def begin(self) -> None:
         """Every action was taken `prior` times."""

@@ -17,7 +17,7 @@ from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
 
 JointPolicy: TypeAlias = Sequence[Any]
-"""A policy for each agent, in the order of the agents: a `SimpleGamePolicy`, a dictionary, or probabilities (…, A)."""
+"""A policy for each agent, in their order: a `SimpleGamePolicy`, a dictionary, probabilities (…, A), or an action."""
 
 
 @struct(repr=False)
@@ -123,7 +123,7 @@ def probabilities(P: SimpleGame, π: JointPolicy) -> list[Array]:
 
 def _of_agent(P: SimpleGame, πi: Any, i: int) -> Array:
     πi = getattr(πi, "policy", πi)  # what a learner does at present
-    if isinstance(πi, Mapping):
+    if not isinstance(πi, SimpleGamePolicy | np.ndarray | list | tuple):
         πi = SimpleGamePolicy(πi)
     if isinstance(πi, SimpleGamePolicy):
         if P.A[i] == πi.A:
@@ -162,12 +162,7 @@ def payoffs(P: SimpleGame, π: JointPolicy, i: Any) -> Array:
     array([ 1., -1.,  0.])
     """
     i = P.position(i)
-    return _shaped(P, contracted(of_agent(P, i), probabilities(P, π), (i,)), 1)
-
-
-def _shaped(P: SimpleGame, x: Array, axes: int) -> Array:
-    """A single agent has nobody to average over: its payoffs are the game's own, here copied."""
-    return np.array(x) if P.n == 1 else x
+    return contracted(of_agent(P, i), probabilities(P, π), (i,))
 
 
 def values(P: SimpleGame, p: Sequence[Array]) -> tuple[list[Array], Array]:
