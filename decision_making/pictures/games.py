@@ -81,14 +81,15 @@ def draw_regions(ax: Axes, P: SimpleGame, title: str, steps: int = 120) -> None:
     for a in range(P.sizes[0]):
         here = k[best == a] @ CORNERS
         if len(here):
-            ax.scatter(*here.T, s=6, color=PALETTE[a], lw=0, alpha=0.55, label=str(P.A[0][a]))
+            ax.scatter(here[:, 0], here[:, 1], s=6, color=PALETTE[a], lw=0, alpha=0.55, label=str(P.A[0][a]))
     for corner, name in zip(CORNERS, P.A[1], strict=True):
         ax.annotate(str(name), corner, (0, -11 if corner[1] == 0 else 5), textcoords="offset points", ha="center")
     for found in nash(P, all=True):
         ax.plot(*(found.π[1].p @ CORNERS), "o", color=INK, ms=7)
     ax.axis("off")
-    ax.set(title=title, aspect="equal")
-    ax.legend(title="best for agent 1", loc="upper right", markerscale=3)
+    ax.set_aspect("equal")
+    ax.set_title(title, pad=16)
+    ax.legend(title="best for agent 1", loc="upper right", bbox_to_anchor=(1.1, 1.05), markerscale=3)
 
 
 @picture(10, 3.9)
@@ -126,7 +127,8 @@ def draw_frequencies(ax: Axes, frequencies: Array, names: tuple[Any, ...], title
     for corner, name in zip(CORNERS, names, strict=True):
         ax.annotate(str(name), corner, (0, -11 if corner[1] == 0 else 5), textcoords="offset points", ha="center")
     ax.axis("off")
-    ax.set(title=title, aspect="equal")
+    ax.set_aspect("equal")
+    ax.set_title(title, loc="center", pad=16, fontsize=8.5)
 
 
 @picture(10, 6.4)

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import decision_making as dm
 from decision_making.problems import PrisonersDilemma, RockPaperScissors, TravelersDilemma

@@ -236,7 +236,7 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
     """
     count(None, Named("k_max"), k_max)
     π = list(π)
-    if len(π) != P.n or any(not isinstance(x, _LearnerInAGame) or x.P is not P or x.at != j for j, x in enumerate(π)):
+    if len(π) != P.n or any(not _learns(x, P, j) for j, x in enumerate(π)):
         refuse(None, "π", π, f"learners of this game, one of each of its {P.n} agents in their order")
     if len({x.shape for x in π}) > 1:
         raise ValueError(f"π have the batches {[x.shape for x in π]}: must be the same")
@@ -261,3 +261,9 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
 def copied(learner: Any) -> Any:
     """A copy of a learner, whose game is the same."""
     return copy.deepcopy(learner, {id(learner.P): learner.P, id(learner.R): learner.R})
+
+
+def _learns(x: Any, P: SimpleGame, j: int) -> bool:
+    """Whether x is a learner of the agent at position j of a game with the payoffs of P."""
+    same = isinstance(x, _LearnerInAGame) and (x.P is P or np.array_equal(x.P.R.array, P.R.array))
+    return same and x.at == j
