@@ -111,6 +111,11 @@ class POMDP:
         return MDP(self.γ, self.S, self.A, self.T, self.R, lambda s, a, rng: TRO(s, a, rng)[:2])
 
     @cached_property
+    def beliefs(self) -> BeliefMDP:
+        """The same problem as an MDP whose states are beliefs, which searches of chapters 9 and 22 look ahead in."""
+        return BeliefMDP(self.tabulated())
+
+    @cached_property
     def transitions(self) -> list[Any]:
         """T(s, a, s_next) of each action, A matrices (S, S), each an array or a scipy.sparse one."""
         T, n = self.T, len(self.A)
@@ -137,6 +142,55 @@ class POMDP:
             b=self.b if self.b is not None and is_vector(self.b) else None,
             names=self.names,
         )
+
+
+@struct(repr=False)
+class BeliefMDP:
+    """A POMDP as an MDP of beliefs, with a next belief for each observation (equations 20.1 to 20.6).
+
+    States are beliefs (m, S), actions indices (m,). It samples by drawing an observation; the reward is then the
+    expected one, Σ_s b(s) R(s, a).
+    """
+
+    P: POMDP  # problem, as arrays
+
+    @property
+    def γ(self) -> float:
+        """Discount factor."""
+        return self.P.γ
+
+    @property
+    def A(self) -> Array:
+        """Actions."""
+        return np.arange(len(self.P.A))
+
+    @property
+    def b(self) -> Any:
+        """The belief to begin with."""
+        return self.P.b
+
+    @property
+    def state_bounds(self) -> tuple[Array, Array]:
+        """Probabilities of the states lie between these arrays (S,)."""
+        return np.zeros(len(self.P.S)), np.ones(len(self.P.S))
+
+    def R(self, b: Array, a: Array) -> Array:
+        """Expected rewards (m,)."""
+        return np.einsum("ms,sm->m", b, self.P.R.array[:, a])
+
+    def successors(self, b: Array, a: Array) -> tuple[Array, Array, Array]:
+        """The belief after each observation (Ω, m, S), its probability (Ω, m), and the expected reward (m,)."""
+        b_next, p = np.empty((len(b), len(self.P.Ω), b.shape[1])), np.empty((len(b), len(self.P.Ω)))
+        for action in np.unique(a):
+            rows = a == action
+            b_next[rows], p[rows] = next_beliefs(self.P, b[rows], int(action))
+        return b_next.swapaxes(0, 1), p.T, self.R(b, a)
+
+    def TR(self, b: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Next beliefs (m, S) after observations that are drawn, and expected rewards (m,)."""
+        b_next, p, r = self.successors(b, np.broadcast_to(a, (len(b),)))
+        o = inverse_transform(cumulative(p.T), np.arange(len(b)), rng.random(len(b)))
+        return b_next[o, np.arange(len(b))], r
 
 
 @struct(repr=False)

@@ -12,6 +12,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Field, discount, numbers, refuse
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 LARGEST = 1 << 24  # joint actions of a function that is tabulated; payoffs of an array are there already
@@ -125,8 +126,7 @@ class SimpleGame:
 
     def _tabulated(self, R: Any) -> Array:
         size = math.prod(self.sizes)
-        if size > LARGEST:
-            raise ValueError(f"R has {size:,} joint actions: must be at most {LARGEST:,} to be tabulated")
+        check_size("joint actions", size, "give fewer agents or actions", LARGEST)
         table: Array = np.empty((len(self.I), size))
         for k, a in enumerate(product(*self.A)):
             rewards = numbers(R(a), f"R({a!r})")

@@ -115,7 +115,7 @@ def test_policies_by_name_weights_and_certain_action():
     assert abs(drawn.count("paper") / 200 - 0.75) < 5 * math.sqrt(0.75 * 0.25 / 200)
     assert dm.utility(RockPaperScissors(), [{"scissors": 1, "rock": 1}, "paper"]).tolist() == [0, 0]
     assert dm.SimpleGamePolicy([1e308, 1e308]).p.tolist() == [0.5, 0.5]
-    assert dm.joint(["ab", (0, 1)]) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
+    assert dm.joint_actions(["ab", (0, 1)]) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
 
 
 def test_dominant_actions():

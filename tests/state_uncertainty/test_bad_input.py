@@ -13,6 +13,9 @@ from decision_making import (
     AdaptiveInjectionParticleFilter,
     AlphaVectorPolicy,
     ConditionalPlan,
+    ControllerGradient,
+    ControllerPolicy,
+    ControllerPolicyIteration,
     ExtendedKalmanFilter,
     FastInformedBound,
     FreudenthalTriangulation,
@@ -21,6 +24,7 @@ from decision_making import (
     KalmanFilter,
     LinearGaussianModel,
     LookaheadAlphaVectorPolicy,
+    NonlinearProgramming,
     ParticleFilter,
     PointBasedValueIteration,
     RandomizedPointBasedValueIteration,
@@ -38,12 +42,16 @@ from decision_making import (
     belief_simplex,
     belief_vertices,
     blind_lowerbound,
+    controller_derivatives,
+    controller_rollouts,
+    evaluate_controller,
     evaluate_plan,
     exploratory_belief_expansion,
     find_dominating,
     find_maximal_belief,
     greedy,
     lookahead,
+    project_to_simplex,
     random_belief_expansion,
     randstep,
     solve,
@@ -52,7 +60,7 @@ from decision_making import (
     utility,
     value_iteration,
 )
-from decision_making.problems import CryingBaby
+from decision_making.problems import CryingBaby, MachineReplacement
 
 UNIFORM = [0.5, 0.5]
 
@@ -214,5 +222,59 @@ TIED = SawtoothPolicy(BABY, [0.0, 0.0], np.empty((0, 2)), [])
     ],
 )
 def test_wrong_bounds_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+FEEDS = ControllerPolicy.from_nodes(BABY, [0], [[0, 0]])
+TWO = ControllerPolicy.from_nodes(BABY, [0, 1], [[0, 1], [0, 1]])
+ENDLESS = MachineReplacement()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: ControllerPolicy(BABY, [[1.0]], [[[[1.0]]]]), ValueError, "must be (X, A) = (X, 3) and (X, A, Ω, X)"),
+        (lambda: ControllerPolicy(BABY, FEEDS.ψ, TWO.η), ValueError, "η = 'an array (2, 3, 2, 2)'"),
+        (lambda: ControllerPolicy(BABY, [[0.5, 0.6, 0.0]], FEEDS.η), ValueError, "must be probabilities that sum to 1"),
+        (lambda: ControllerPolicy(BABY, [[np.nan, 0.6, 0.0]], FEEDS.η), ValueError, "must be probabilities that sum"),
+        (
+            lambda: ControllerPolicy(BABY, FEEDS.ψ, FEEDS.η, x=1),
+            ValueError,
+            "x = 1: must be one of the 1 nodes, 0 to 0",
+        ),
+        (lambda: ControllerPolicy.from_nodes(BABY, [3], [[0, 0]]), ValueError, "a runs from 3 to 3"),
+        (lambda: ControllerPolicy.from_nodes(BABY, [0], [[0, 1]]), ValueError, "child runs from 0 to 1"),
+        (lambda: ControllerPolicy.from_nodes(BABY, [0], [0, 0]), ValueError, "child has shape (2,): must be (X, Ω)"),
+        (lambda: ControllerPolicy.from_plan(BABY, ConditionalPlan(0, {0: FED})), ValueError, "of all observations, or"),
+        (lambda: FEEDS(1), ValueError, "x runs from 1 to 1"),
+        (lambda: update(FEEDS, 0, 3, 0), ValueError, "a runs from 3 to 3"),
+        (lambda: update(FEEDS, 0, 0, 2), ValueError, "o runs from 2 to 2"),
+        (lambda: utility(FEEDS, [1.0]), ValueError, "b has shape (1,)"),
+        (lambda: controller_rollouts(BABY, BABY.b, FEEDS, 0, 1), ValueError, "d = 0"),
+        (lambda: evaluate_controller(FEEDS, -1), ValueError, "k_max = -1"),
+        (lambda: controller_derivatives(FEEDS, [0.5, 0.6]), ValueError, "must be probabilities"),
+        (
+            lambda: utility(ControllerPolicy.from_nodes(ENDLESS, [0], [[0, 0]]), ENDLESS.b),
+            ValueError,
+            "γ = 1.0: a controller without k_max needs a discount below 1",
+        ),
+        (lambda: ControllerPolicyIteration(0), ValueError, "k_max = 0"),
+        (lambda: ControllerPolicyIteration(1, candidates="some"), ValueError, "must be one of 'all', 'needed'"),
+        (lambda: solve(ControllerPolicyIteration(1), SEEN), TypeError, "must be a POMDP"),
+        (lambda: solve(ControllerPolicyIteration(1), ENDLESS), ValueError, "γ = 1.0: ControllerPolicyIteration"),
+        (lambda: NonlinearProgramming([0.5, 0.5], 0), ValueError, "n_nodes = 0"),
+        (lambda: NonlinearProgramming([0.5, 0.5], 1, start=3), TypeError, "start = 3: must be a ControllerPolicy"),
+        (lambda: solve(NonlinearProgramming([1.0], 1), BABY), ValueError, "b has shape (1,)"),
+        (
+            lambda: solve(NonlinearProgramming([0.5, 0.5], 1, start=TWO), BABY),
+            ValueError,
+            "at most 1 nodes, for 3 actions",
+        ),
+        (lambda: ControllerGradient([0.5, 0.5], 1, 0.0, 1), ValueError, "α = 0.0"),
+        (lambda: project_to_simplex([np.nan]), ValueError, "must be one or more finite numbers"),
+    ],
+)
+def test_wrong_controllers_are_named(call, error, named):
     with pytest.raises(error, match=re.escape(named)):
         call()

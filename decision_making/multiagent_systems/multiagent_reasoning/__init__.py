@@ -24,7 +24,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium im
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
     best_actions,
-    joint,
+    joint_actions,
     payoffs,
 )
 from decision_making.simple_game import SimpleGame
@@ -46,7 +46,7 @@ __all__ = [
     "best_response",
     "dominant_actions",
     "gap",
-    "joint",
+    "joint_actions",
     "nash",
     "payoffs",
     "play",

@@ -19,8 +19,8 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 )
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.simple_game import SimpleGame, position
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve
 

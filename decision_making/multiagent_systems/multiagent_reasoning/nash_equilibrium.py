@@ -26,8 +26,8 @@ from decision_making.multiagent_systems.multiagent_reasoning.supports import ext
 from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum, solve_matrix_game
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.simple_game import SimpleGame
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve
 

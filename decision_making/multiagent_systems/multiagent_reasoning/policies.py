@@ -92,10 +92,10 @@ def draw(p: Array, rng: np.random.Generator) -> Array:
     return inverse_transform(rows, np.arange(len(rows)), u).reshape(p.shape[:-1])
 
 
-def joint(X: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+def joint_actions(X: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     """All joint actions of a list of action lists, the last agent's changing fastest (algorithm 24.2).
 
-    >>> joint(["ab", (0, 1)])
+    >>> joint_actions(["ab", (0, 1)])
     [('a', 0), ('a', 1), ('b', 0), ('b', 1)]
     """
     from itertools import product

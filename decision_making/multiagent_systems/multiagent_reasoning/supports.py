@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 
 SYSTEMS = 200_000  # pairs of supports of all sizes
 BLOCK = 1 << 22  # numbers in a block of systems, or of comparisons

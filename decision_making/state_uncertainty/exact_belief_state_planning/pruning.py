@@ -72,7 +72,7 @@ def find_dominating(Γ: ArrayLike) -> Array:
     if not np.isfinite(Γ).all():
         raise ValueError("Γ is not finite: vectors cannot be compared")
     gain = least_gain(Γ)
-    needed, left = np.zeros(len(Γ), dtype=bool), _not_below_another(Γ, gain)
+    needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
     for b in _beliefs(Γ.shape[1]):
         needed[_best(Γ, left, b, gain)] = True
     left = left[~needed[left]]
@@ -99,7 +99,7 @@ def _beliefs(n: int) -> Array:
     return np.concatenate([np.eye(n), np.full((1, n), 1 / n), random])
 
 
-def _not_below_another(Γ: AlphaVectors, gain: float) -> Array:
+def not_below_another(Γ: AlphaVectors, gain: float) -> Array:
     """Indices of the vectors that are above each other one in some state; the first of those that are equal."""
     order = np.lexsort(-Γ.T[::-1])  # a vector is below, or equal to, earlier ones alone
     kept: list[int] = []

@@ -1,0 +1,3 @@
+"""Files of the field, read and written: Bayesian networks in the interchange format BIF."""
+
+from decision_making.formats.bif import read_bif, write_bif
