@@ -82,6 +82,26 @@ from decision_making.model_uncertainty.model_free_methods import (
     Sarsa as Sarsa,
     SarsaLambda as SarsaLambda,
 )
+from decision_making.multiagent_systems.multiagent_reasoning import (
+    CorrelatedEquilibrium as CorrelatedEquilibrium,
+    Equilibrium as Equilibrium,
+    FictitiousPlay as FictitiousPlay,
+    GradientAscent as GradientAscent,
+    HierarchicalSoftmax as HierarchicalSoftmax,
+    IteratedBestResponse as IteratedBestResponse,
+    JointCorrelatedPolicy as JointCorrelatedPolicy,
+    NashEquilibrium as NashEquilibrium,
+    Play as Play,
+    SimpleGamePolicy as SimpleGamePolicy,
+    best_actions as best_actions,
+    dominant_actions as dominant_actions,
+    joint_actions as joint_actions,
+    nash as nash,
+    payoffs as payoffs,
+    play as play,
+    pure_equilibria as pure_equilibria,
+    undominated_actions as undominated_actions,
+)
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,
@@ -270,6 +290,8 @@ from decision_making.sequential_problems.search import (
     plan as plan,
     reachable as reachable,
 )
+from decision_making.simple_game import SimpleGame as SimpleGame
+from decision_making.simplexes import project_to_simplex as project_to_simplex
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
 from decision_making.state_uncertainty.beliefs import (
     AdaptiveInjectionParticleFilter as AdaptiveInjectionParticleFilter,
@@ -293,7 +315,6 @@ from decision_making.state_uncertainty.controller_abstractions import (
     controller_rollouts as controller_rollouts,
     evaluate_controller as evaluate_controller,
     improve_controller as improve_controller,
-    project_to_simplex as project_to_simplex,
 )
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
@@ -351,11 +372,14 @@ from decision_making.trust_region_policy_optimization import (
     named_rule as named_rule,
 )
 from decision_making.verbs import (
+    best_response as best_response,
     explain as explain,
     follow as follow,
+    gap as gap,
     gradient as gradient,
     infer as infer,
     lookahead as lookahead,
+    softmax_response as softmax_response,
     step as step,
     update as update,
     utility as utility,

@@ -180,10 +180,47 @@ def utility(π: object, *given: object) -> Any:
 
     utility(π, b) -> U
         π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
+    utility(P, π, i=None) -> U
+        P is a simple game (chapter 24), π a policy for each agent or a distribution over joint actions: the utility of
+        agent i, (...) like the batch of games; without i of all agents, (..., n).
 
     Raises TypeError for a π that is not known.
     """
     unknown(utility, "π", π)
+
+
+@singledispatch
+def best_response(P: object, π: Any, i: object) -> Any:
+    """A policy of agent i that is best against the policies of the others (chapter 24).
+
+    π is a policy for each agent; that of i itself is not looked at. Of equally good actions it takes the first.
+    Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
+    that are no probabilities.
+    """
+    unknown(best_response, "P", P)
+
+
+@singledispatch
+def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
+    """A policy of agent i that prefers what is better against the policies of the others (chapter 24).
+
+    λ >= 0, in 1/reward, is its precision: 0 is uniform, inf is uniform over the best responses. Errors are those of
+    `best_response`, and ValueError for another λ.
+    """
+    unknown(softmax_response, "P", P)
+
+
+@singledispatch
+def gap(P: object, π: Any) -> Any:
+    """What each agent could gain by a best response if the others stay with π, (..., n), measured on π itself.
+
+    π is an equilibrium if and only if all gaps are 0; the largest one is its exploitability. In a zero-sum game their
+    sum is the duality gap. Of a distribution over joint actions it is what an agent gains by the best exchange of one
+    recommended action for another: all are 0 if and only if it is a correlated equilibrium.
+
+    Raises TypeError for a P that is not known.
+    """
+    unknown(gap, "P", P)
 
 
 @singledispatch

@@ -28,6 +28,8 @@ ROOMS = [
     "dictionaries",
     "mdp",
     "pomdp",
+    "simplexes",
+    "simple_game",
     "simulation",
     "policies",
     "problems",
@@ -51,6 +53,7 @@ ROOMS = [
     "state_uncertainty.offline_belief_state_planning",
     "state_uncertainty.online_belief_state_planning",
     "state_uncertainty.controller_abstractions",
+    "multiagent_systems.multiagent_reasoning",
     "pictures.canvas",
     "pictures.notebooks",
     "pictures.plane",
@@ -75,6 +78,7 @@ ROOMS = [
     "pictures.imitation",
     "pictures.runs",
     "pictures.films",
+    "pictures.games",
     "book",
     "progress",
     "cli",
@@ -84,6 +88,7 @@ PARTS = {
     "probabilistic_reasoning",
     "sequential_problems",
     "state_uncertainty",
+    "multiagent_systems",
     "pictures",
 }  # folders whose modules are rooms
 
@@ -178,6 +183,7 @@ def test_problems_know_only_the_ground():
                 "trajectories",
                 "mdp",
                 "pomdp",
+                "simple_game",
                 "simulation",
                 "problems",
             }
