@@ -76,7 +76,12 @@ ROOMS = [
     "cli",
     "__main__",
 ]
-PARTS = {"probabilistic_reasoning", "sequential_problems", "state_uncertainty", "pictures"}  # folders whose modules are rooms
+PARTS = {
+    "probabilistic_reasoning",
+    "sequential_problems",
+    "state_uncertainty",
+    "pictures",
+}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():

@@ -213,7 +213,9 @@ def wide(n):
 def test_a_treewidth_that_does_not_fit_is_refused_before_allocation():
     bn = wide(32)
     for M in (ELIMINATION, TREE):
-        with pytest.raises(dm.TooLargeError, match=r"entries of the table in which x\d+_\d+ is summed out \(width \d+\)"):
+        with pytest.raises(
+            dm.TooLargeError, match=r"entries of the table in which x\d+_\d+ is summed out \(width \d+\)"
+        ):
             dm.infer(M, bn, "x0_0", {"x31_31": 1})
     assert dm.infer(ELIMINATION, bn, "x0_1", {}).values.tolist() == [0.5, 0.5]  # what does not matter is left out
     with pytest.raises(dm.TooLargeError, match="use VariableElimination"):

@@ -13,7 +13,9 @@ from tests.oracles.networks import random_network, satellite
 X, Y, Z = dm.Variable("x", 2), dm.Variable("y", 3), dm.Variable("z", 2)
 rng = np.random.default_rng(1)
 φ, ψ = dm.Factor([X, Y], rng.random((2, 3))), dm.Factor([Z, Y], rng.random((2, 3)))
-TABLE = dm.Factor([dm.Variable(n, 2) for n in "xyz"], np.reshape([0.08, 0.31, 0.09, 0.37, 0.01, 0.05, 0.02, 0.07], (2,) * 3))
+TABLE = dm.Factor(
+    [dm.Variable(n, 2) for n in "xyz"], np.reshape([0.08, 0.31, 0.09, 0.37, 0.01, 0.05, 0.02, 0.07], (2,) * 3)
+)
 
 
 def test_product_is_the_books_entry_by_entry():
@@ -40,7 +42,11 @@ def test_examples_3_2_and_3_3():
 @given(st.permutations(range(3)), st.integers(0, 99))
 def test_product_is_commutative_and_associative_up_to_axis_order(order, seed):
     rng = np.random.default_rng(seed)
-    factors = [dm.Factor([X, Y], rng.random((2, 3))), dm.Factor([Y, Z], rng.random((3, 2))), dm.Factor([Z], rng.random(2))]
+    factors = [
+        dm.Factor([X, Y], rng.random((2, 3))),
+        dm.Factor([Y, Z], rng.random((3, 2))),
+        dm.Factor([Z], rng.random(2)),
+    ]
     a, b = dm.product(factors), dm.product([factors[k] for k in order])
     names = dm.variablenames(b)
     assert np.allclose(b.values, a.values.transpose([dm.variablenames(a).index(n) for n in names]), rtol=1e-13)

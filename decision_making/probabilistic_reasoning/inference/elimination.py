@@ -125,9 +125,7 @@ class Plan:
         self.width = max((len(near) for _, near in self.order), default=0)
         for v, near in self.order:
             check_elimination(bn, v, near, self.width, limit)
-        check_size(
-            "entries of the answer", sizes(bn, q.free), "ask for fewer variables at once", limit
-        )
+        check_size("entries of the answer", sizes(bn, q.free), "ask for fewer variables at once", limit)
         live = dict(enumerate(scopes))
         self.batched = [BATCH in s for s in scopes]
         self.steps: list[Stage] = []
@@ -178,7 +176,11 @@ class Stage:
         self.used = list(used)
         self.products, self.scope = pairwise(scopes, out) if scopes else ([], ())
         self.batched = BATCH in self.scope
-        self.each = list(itertools.accumulate((BATCH in s for s in scopes[1:]), lambda x, y: x or y, initial=bool(scopes and BATCH in scopes[0])))[1:]
+        self.each = list(
+            itertools.accumulate(
+                (BATCH in s for s in scopes[1:]), lambda x, y: x or y, initial=bool(scopes and BATCH in scopes[0])
+            )
+        )[1:]
 
     def __call__(self, arrays: Sequence[Array], careful: bool) -> tuple[Array, Any]:
         """The result, scaled, and the logarithm of the scale."""

@@ -87,12 +87,12 @@ def nothing_agrees(q: Question, m: int) -> ValueError:
     try:
         log_p = evidence_log_probability(VariableElimination(max_entries=CHEAP), q.bn, known)
     except TooLargeError:
-        return NoSampleAgreesError(f"none of {m} samples agrees with {q.names}, which may be impossible; use a larger m")
+        return NoSampleAgreesError(
+            f"none of {m} samples agrees with {q.names}, which may be impossible; use a larger m"
+        )
     if log_p == -np.inf:
         return q.impossible()
     return NoSampleAgreesError(
         f"none of {m} samples agrees with {q.names}, whose probability is exp({log_p:.6g}); use a larger m, "
         "LikelihoodWeightedSampling, or an exact method"
     )
-
-

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, numbers, refuse, shortened
-from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, ImpossibleEvidenceError, Variable
+from decision_making.probabilistic_reasoning.representation import (
+    BayesianNetwork,
+    Factor,
+    ImpossibleEvidenceError,
+    Variable,
+)
 from decision_making.structs import struct
 
 CASE = "(case)"  # the variable of the first axis where many cases are asked at once
@@ -70,7 +75,9 @@ class Question:
             raise ValueError(f"evidence: {v.name} is there twice, by name and by number")
         if isinstance(value, Likelihood):
             if value.weights.shape[-1] != v.r:
-                raise ValueError(f"{v.name}: {value.weights.shape[-1]} weights; there must be {v.r}, one for each value")
+                raise ValueError(
+                    f"{v.name}: {value.weights.shape[-1]} weights; there must be {v.r}, one for each value"
+                )
             self.soft[i] = value.weights
         elif isinstance(value, np.ndarray | list | tuple):
             self.hard[i] = _values(v, value)

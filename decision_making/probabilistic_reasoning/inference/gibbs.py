@@ -133,7 +133,9 @@ def _estimate(q: Question, counts: Array, parts: Array, kept: int) -> PosteriorE
     if len(counts) > 1 and kept > 1:
         within = (share * (1 - share)).sum() / k * kept / (kept - 1)
         between = variance.sum() * k
-        r_hat = float(np.sqrt((kept - 1) / kept + between / within)) if within > 0 else (1.0 if between == 0 else np.inf)
+        r_hat = (
+            float(np.sqrt((kept - 1) / kept + between / within)) if within > 0 else (1.0 if between == 0 else np.inf)
+        )
     factor = q.answer(p.reshape(shape(q)))
     return PosteriorEstimate(factor, spread(q, error.reshape(shape(q))), effective, int(n), None, r_hat)
 

@@ -80,7 +80,9 @@ class Factor:
 
     def __repr__(self) -> str:
         scope = ", ".join(v.name for v in self.vars[:6]) + (", ..." if len(self.vars) > 6 else "")
-        shown = np.array2string(self.values, separator=", ", precision=6).replace("\n", "") if self.values.size < 9 else ""
+        shown = (
+            np.array2string(self.values, separator=", ", precision=6).replace("\n", "") if self.values.size < 9 else ""
+        )
         return f"Factor({scope}: {shown or f'array {self.values.shape}'})"
 
     def __mul__(self, other: Factor) -> Factor:
@@ -136,7 +138,9 @@ class FactorTable(Mapping[Mapping[str, int], float]):
 def _position(vars: tuple[Variable, ...], a: Mapping[str, Any]) -> tuple[int, ...]:
     """The index of an assignment in the array. ValueError where it is not one of exactly these variables."""
     if not isinstance(a, Mapping) or a.keys() != {v.name for v in vars}:
-        raise ValueError(f"assignment {shortened(a)}: must have a value for each of {[v.name for v in vars]}, no others")
+        raise ValueError(
+            f"assignment {shortened(a)}: must have a value for each of {[v.name for v in vars]}, no others"
+        )
     return tuple(v.index(a[v.name]) for v in vars)
 
 

@@ -44,7 +44,9 @@ class BayesianNetwork:
     vars: tuple[Variable, ...] = field(converter=lambda x: tuple(x) if isinstance(x, Iterable) else x)  # its variables
     factors: tuple[Factor, ...] = field(converter=lambda x: tuple(x) if isinstance(x, Iterable) else x)  # one for each
     graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
-    plans: dict[Any, Any] = field(init=False, factory=dict)  # how queries were answered, kept for the next of their kind
+    plans: dict[Any, Any] = field(
+        init=False, factory=dict
+    )  # how queries were answered, kept for the next of their kind
 
     def __attrs_post_init__(self) -> None:
         check_variables("BayesianNetwork", self.vars)
@@ -80,7 +82,9 @@ class BayesianNetwork:
         φ = found.get(frozenset(names))
         if φ is None:
             given = f" given {', '.join(names[:-1])}" if names[:-1] else ""
-            raise ValueError(f"BayesianNetwork.factors: there must be one of {names[-1]}{given}, and of no other variables")
+            raise ValueError(
+                f"BayesianNetwork.factors: there must be one of {names[-1]}{given}, and of no other variables"
+            )
         order = [v.name for v in φ.vars]
         values = φ.values.transpose([order.index(name) for name in names])
         sums = values.sum(axis=-1)
@@ -121,7 +125,9 @@ class BayesianNetwork:
     @property
     def parameters(self) -> int:
         """How many independent numbers the network has, Σ_i (r_i - 1) q_i, q_i the number of rows of its table."""
-        return sum((v.r - 1) * math.prod(self.vars[j].r for j in p) for v, p in zip(self.vars, self.parents, strict=True))
+        return sum(
+            (v.r - 1) * math.prod(self.vars[j].r for j in p) for v, p in zip(self.vars, self.parents, strict=True)
+        )
 
     def number(self, name: object) -> int:
         """The number of the variable of that name, or of that number. ValueError where there is none."""
