@@ -224,7 +224,7 @@ def test_chains_that_mix_agree():
 def test_sampling_takes_one_case_and_says_so():
     with pytest.raises(ValueError, match="one case at a time"):
         dm.infer(dm.DirectSampling(10), satellite(), "B", {"D": [0, 1]})
-    with pytest.raises(TypeError, match="must be one of .*GibbsSampling"):
+    with pytest.raises(TypeError, match=r"must be one of .*GibbsSampling"):
         dm.estimate_posterior(EXACT, satellite(), "B", {})
     for M in (dm.DirectSampling, dm.LikelihoodWeightedSampling, dm.GibbsSampling):
         with pytest.raises(ValueError, match="= 0: must be a whole number >= 1"):
