@@ -84,7 +84,7 @@ def test_table_is_a_view_and_missing_rows_are_0():
 def test_same_variable_built_twice_is_the_same():
     both = dm.Factor([X], [1, 2]) * dm.Factor([dm.Variable("x", 2)], [3, 4])
     assert both.values.tolist() == [3, 8]
-    with pytest.raises(ValueError, match="x: is .* in one factor and"):
+    with pytest.raises(ValueError, match=r"x: is .* in one factor and"):
         dm.Factor([X], [1, 2]) * dm.Factor([dm.Variable("x", 3)], [3, 4, 5])
 
 

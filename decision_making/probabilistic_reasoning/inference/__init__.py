@@ -20,3 +20,23 @@ from decision_making.probabilistic_reasoning.inference.gibbs import GibbsSamplin
 from decision_making.probabilistic_reasoning.inference.junction_tree import JunctionTree
 from decision_making.probabilistic_reasoning.inference.naive_bayes import naive_bayes
 from decision_making.probabilistic_reasoning.inference.sampling import DirectSampling, LikelihoodWeightedSampling
+
+__all__ = [
+    "DirectSampling",
+    "ExactInference",
+    "GaussianNetwork",
+    "GibbsSampling",
+    "JunctionTree",
+    "Likelihood",
+    "LikelihoodWeightedSampling",
+    "MultivariateGaussian",
+    "NoSampleAgreesError",
+    "PosteriorEstimate",
+    "VariableElimination",
+    "ZerosInTablesWarning",
+    "blanket",
+    "estimate_posterior",
+    "evidence_log_probability",
+    "naive_bayes",
+    "sample",
+]

@@ -1,4 +1,4 @@
-"""Exact inference: by the joint distribution, and by summing out one variable after another (algorithms 3.4 and 3.5)."""
+"""Exact inference: from the joint distribution, and one variable after another (algorithms 3.4 and 3.5)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class VariableElimination:
 
 
 class Product:
-    """One multiplication of labelled arrays, summed over all labels but those kept: an einsum with letters of its own."""
+    """One multiplication of labelled arrays, summed over all labels but those kept: an einsum with its own letters."""
 
     def __init__(self, scopes: Sequence[Labels], kept: Labels) -> None:
         letters: dict[int, str] = {}
@@ -66,6 +66,7 @@ class Product:
         )
 
     def __call__(self, *arrays: Array) -> Array:
+        """The product, axes in the order of the labels kept."""
         return np.einsum(self.subscripts, *arrays)
 
 

@@ -83,13 +83,14 @@ class Tally:
 def estimate_directly(M: DirectSampling, q: Question, rng: RNG) -> PosteriorEstimate:
     """The estimate by direct sampling."""
     generator, tally = default_rng(rng), Tally(q)
+    log_scale = sum(float(np.log(weights.max())) for weights in q.soft.values())  # of P(evidence), with likelihoods
     for x in blocks(Ancestral(q.bn), M.m, generator, {}):
         agrees = np.ones(x.shape[1], dtype=bool)
         for i, value in q.hard.items():
             agrees &= x[i] == value
         for i, weights in q.soft.items():
             agrees &= generator.random(x.shape[1]) < (weights / weights.max())[x[i]]
-        tally.add(x, np.where(agrees, 0.0, -np.inf))
+        tally.add(x, np.where(agrees, log_scale, -np.inf))
     return tally.estimate(M.m)
 
 

@@ -24,3 +24,24 @@ from decision_making.probabilistic_reasoning.representation.networks import (
     probability,
 )
 from decision_making.probabilistic_reasoning.representation.variables import Assignment, Variable, assignments, select
+
+__all__ = [
+    "Assignment",
+    "BayesianNetwork",
+    "Factor",
+    "FactorTable",
+    "ImpossibleEvidenceError",
+    "Variable",
+    "assignments",
+    "condition",
+    "d_separated",
+    "in_scope",
+    "joint",
+    "log_probability",
+    "marginalize",
+    "normalize",
+    "probability",
+    "product",
+    "select",
+    "variablenames",
+]

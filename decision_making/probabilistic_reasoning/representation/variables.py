@@ -61,9 +61,8 @@ class Variable:
             return int(value)
         known = self.states or ()
         named = f" or one of {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}" if known else ""
-        raise ValueError(
-            f"{self.name} = {shortened(value)}: must be a whole number in 0..{self.r - 1}{named}{suggestion(value, known)}"
-        )
+        near = suggestion(value, known)
+        raise ValueError(f"{self.name} = {shortened(value)}: must be a whole number in 0..{self.r - 1}{named}{near}")
 
 
 class Assignment(Mapping[str, int]):
