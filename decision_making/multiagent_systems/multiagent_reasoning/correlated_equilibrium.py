@@ -179,7 +179,8 @@ def _program(R: Array, incentives: Any) -> tuple[Array, float]:
     size = R.shape[-1]
     rows = np.atleast_2d(R)
     if R.ndim == 1:
-        c, G, bounds = -R, incentives, [(0, None)] * size
+        c, G = -R, incentives
+        bounds: list[Any] = [(0, None)] * size
         sums: Any = csr_array(np.ones((1, size)))
     else:  # one variable more: the least utility v, v - Rⁱ π <= 0
         c, bounds = np.append(np.zeros(size), -1.0), [(0, None)] * size + [(None, None)]

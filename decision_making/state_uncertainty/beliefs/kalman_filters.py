@@ -35,13 +35,23 @@ Difference = Callable[[Array, Array], Array]
 """difference(o, o_expected): the innovation, where o - o_expected is not it, as between two angles."""
 
 
-def _array(name: str) -> Callable[[object], Array]:
-    """A converter of the field of that name to numbers."""
-    return lambda x: numbers(x, name)
+def _array(x: Any) -> Array:
+    """Attrs converter: numbers as an array; what is none is left for the validator, which knows its name."""
+    try:
+        return numbers(x, "")
+    except TypeError:
+        return x
+
+
+def _numbers(M: object, attribute: Field, x: Any) -> None:
+    """Attrs validator: an array of numbers."""
+    if not isinstance(x, np.ndarray):
+        refuse(M, attribute.name, x, "an array of numbers", TypeError)
 
 
 def _covariance(M: object, attribute: Field, Σ: Array) -> None:
     """Attrs validator: symmetric and positive semidefinite, (..., n, n)."""
+    _numbers(M, attribute, Σ)
     allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
     if Σ.ndim < 2 or Σ.shape[-1] != Σ.shape[-2] or not all_finite(Σ):
         refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
@@ -59,11 +69,11 @@ class LinearGaussianModel:
     covariance.
     """
 
-    Ts: Array = field(converter=_array("Ts"), repr=brief)  # multiplies the state in the dynamics (n, n)
-    Ta: Array = field(converter=_array("Ta"), repr=brief)  # multiplies the action in the dynamics (n, l)
-    Os: Array = field(converter=_array("Os"), repr=brief)  # what is observed of the state (k, n)
-    Σs: Array = field(converter=_array("Σs"), validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
-    Σo: Array = field(converter=_array("Σo"), validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
+    Ts: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the state in the dynamics (n, n)
+    Ta: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the action in the dynamics (n, l)
+    Os: Array = field(converter=_array, validator=_numbers, repr=brief)  # what is observed of the state (k, n)
+    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
     def __attrs_post_init__(self) -> None:
         n, k = len(self.Σs), len(self.Σo)
@@ -82,8 +92,8 @@ class GaussianModel:
 
     fT: Callable[[Array, Array], Array] = field(validator=function)  # fT(s, a) -> mean of the next state (..., n)
     fO: Callable[[Array], Array] = field(validator=function)  # fO(s) -> mean of the observation (..., k)
-    Σs: Array = field(converter=_array("Σs"), validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
-    Σo: Array = field(converter=_array("Σo"), validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
+    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
 
 class HasNormalNoise(Protocol):
@@ -108,8 +118,8 @@ class KalmanFilter:
     (B, k). Raises ValueError for arrays of other shapes and numbers that are not finite.
     """
 
-    μb: Array = field(converter=_array("μb"), repr=brief)  # mean (..., n)
-    Σb: Array = field(converter=_array("Σb"), validator=_covariance, repr=brief)  # covariance (..., n, n)
+    μb: Array = field(converter=_array, validator=_numbers, repr=brief)  # mean (..., n)
+    Σb: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance (..., n, n)
     difference: Difference | None = field(
         default=None, kw_only=True, validator=optional(function)
     )  # (o, o_expected) -> innovation; None: o - o_expected
