@@ -54,7 +54,7 @@ def margins(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.fill(*μs.T, color=MUTED, alpha=0.15)
         ax.plot(*μs.T, "o", color=MUTED)
         ax.plot(*data["μE"], "*", color="black", ms=11)
-        ax.annotate("expert", data["μE"], (-12, 8), textcoords="offset points", ha="right")
+        ax.annotate("expert", data["μE"], (-18, -10), textcoords="offset points", ha="right")
         ax.plot(*np.stack([λ @ μs, data["μE"]]).T, ":", color="black", lw=1)
         for (t, φ), color, width, name in ((listed, PALETTE[0], 4, "φ ≥ 0"), (free, PALETTE[1], 1.5, "any φ")):
             if t > 0:
