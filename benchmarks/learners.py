@@ -206,8 +206,9 @@ def sweeping_rows() -> list[tuple[str, str, str, str, str]]:
             max(sum(N[x, a, t] * U[t] for t in range(S)) / max(n[x, a], 1) for a in range(A))
             for s in range(S):
                 for a in range(A):
-                    if n[s, a] > 0:
-                        p = N[s, a, x] / n[s, a] * δ
+                    tries = N[s, a].sum()  # as the listing does, for each pair anew
+                    if tries > 0:
+                        p = N[s, a, x] / tries * δ
                         if p > 0:
                             queue[s] = max(queue.get(s, 0.0), p)
 

@@ -30,6 +30,37 @@ from decision_making.model_uncertainty.exploration_and_exploitation import (
     gittins_index as gittins_index,
     regret as regret,
 )
+from decision_making.model_uncertainty.imitation_learning import (
+    Adversarial as Adversarial,
+    Aggregated as Aggregated,
+    BehavioralCloning as BehavioralCloning,
+    CostSensitiveMultiClassifier as CostSensitiveMultiClassifier,
+    DataSetAggregation as DataSetAggregation,
+    Demonstrations as Demonstrations,
+    Discriminator as Discriminator,
+    GenerativeAdversarialImitation as GenerativeAdversarialImitation,
+    InverseReinforcementLearning as InverseReinforcementLearning,
+    MaximumEntropyIRL as MaximumEntropyIRL,
+    Mixed as Mixed,
+    Mixture as Mixture,
+    OptimalPolicy as OptimalPolicy,
+    PolicyUpdates as PolicyUpdates,
+    Rewarded as Rewarded,
+    SMILe as SMILe,
+    Weighting as Weighting,
+    action_frequencies as action_frequencies,
+    calc_policy_mixture as calc_policy_mixture,
+    calc_weighting as calc_weighting,
+    discounted_state_visitations as discounted_state_visitations,
+    expected_cost as expected_cost,
+    feature_expectations as feature_expectations,
+    mean_log_likelihood as mean_log_likelihood,
+    pair_indicators as pair_indicators,
+    pair_visitations as pair_visitations,
+    recorded_feature_expectations as recorded_feature_expectations,
+    rounds as rounds,
+    soft_policy as soft_policy,
+)
 from decision_making.model_uncertainty.model_based_methods import (
     BayesianMDP as BayesianMDP,
     FullUpdate as FullUpdate,
@@ -59,7 +90,46 @@ from decision_making.policies import (
     Policy as Policy,
     SoftmaxPolicy as SoftmaxPolicy,
 )
-from decision_making.pomdp import POMDP as POMDP, belief_rollouts as belief_rollouts
+from decision_making.pomdp import POMDP as POMDP, BeliefMDP as BeliefMDP, belief_rollouts as belief_rollouts
+from decision_making.probabilistic_reasoning.inference import (
+    DirectSampling as DirectSampling,
+    ExactInference as ExactInference,
+    GaussianNetwork as GaussianNetwork,
+    GibbsSampling as GibbsSampling,
+    JunctionTree as JunctionTree,
+    Likelihood as Likelihood,
+    LikelihoodWeightedSampling as LikelihoodWeightedSampling,
+    MultivariateGaussian as MultivariateGaussian,
+    NoSampleAgreesError as NoSampleAgreesError,
+    PosteriorEstimate as PosteriorEstimate,
+    VariableElimination as VariableElimination,
+    ZerosInTablesWarning as ZerosInTablesWarning,
+    blanket as blanket,
+    estimate_posterior as estimate_posterior,
+    evidence_log_probability as evidence_log_probability,
+    naive_bayes as naive_bayes,
+    sample as sample,
+)
+from decision_making.probabilistic_reasoning.representation import (
+    Assignment as Assignment,
+    BayesianNetwork as BayesianNetwork,
+    Factor as Factor,
+    FactorTable as FactorTable,
+    ImpossibleEvidenceError as ImpossibleEvidenceError,
+    Variable as Variable,
+    assignments as assignments,
+    condition as condition,
+    d_separated as d_separated,
+    in_scope as in_scope,
+    joint as joint,
+    log_probability as log_probability,
+    marginalize as marginalize,
+    normalize as normalize,
+    probability as probability,
+    product as product,
+    select as select,
+    variablenames as variablenames,
+)
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,
@@ -213,6 +283,18 @@ from decision_making.state_uncertainty.beliefs import (
     UnscentedKalmanFilter as UnscentedKalmanFilter,
     unscented_transform as unscented_transform,
 )
+from decision_making.state_uncertainty.controller_abstractions import (
+    ControllerDerivatives as ControllerDerivatives,
+    ControllerGradient as ControllerGradient,
+    ControllerPolicy as ControllerPolicy,
+    ControllerPolicyIteration as ControllerPolicyIteration,
+    NonlinearProgramming as NonlinearProgramming,
+    controller_derivatives as controller_derivatives,
+    controller_rollouts as controller_rollouts,
+    evaluate_controller as evaluate_controller,
+    improve_controller as improve_controller,
+    project_to_simplex as project_to_simplex,
+)
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
     ConditionalPlan as ConditionalPlan,
@@ -243,6 +325,14 @@ from decision_making.state_uncertainty.offline_belief_state_planning import (
     exploratory_belief_expansion as exploratory_belief_expansion,
     random_belief_expansion as random_belief_expansion,
 )
+from decision_making.state_uncertainty.online_belief_state_planning import (
+    BeliefTree as BeliefTree,
+    DeterminizedSparseTreeSearch as DeterminizedSparseTreeSearch,
+    GapHeuristicSearch as GapHeuristicSearch,
+    HistoryMonteCarloTreeSearch as HistoryMonteCarloTreeSearch,
+    HistoryTrees as HistoryTrees,
+    advance as advance,
+)
 from decision_making.structs import struct as struct
 from decision_making.training import History as History, for_environment as for_environment, train as train
 from decision_making.trajectories import (
@@ -264,6 +354,7 @@ from decision_making.verbs import (
     explain as explain,
     follow as follow,
     gradient as gradient,
+    infer as infer,
     lookahead as lookahead,
     step as step,
     update as update,

@@ -14,7 +14,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional
+from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional, refuse
 from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
 from decision_making.problem import RNG
 from decision_making.sampling import (
@@ -111,6 +111,11 @@ class POMDP:
         return MDP(self.γ, self.S, self.A, self.T, self.R, lambda s, a, rng: TRO(s, a, rng)[:2])
 
     @cached_property
+    def beliefs(self) -> BeliefMDP:
+        """The same problem as an MDP whose states are beliefs, which searches of chapters 9 and 22 look ahead in."""
+        return BeliefMDP(self.tabulated())
+
+    @cached_property
     def transitions(self) -> list[Any]:
         """T(s, a, s_next) of each action, A matrices (S, S), each an array or a scipy.sparse one."""
         T, n = self.T, len(self.A)
@@ -137,6 +142,62 @@ class POMDP:
             b=self.b if self.b is not None and is_vector(self.b) else None,
             names=self.names,
         )
+
+
+def tabulated(P: object) -> POMDP:
+    """P as arrays. TypeError where it is no POMDP."""
+    if not isinstance(P, POMDP):
+        refuse(None, "P", P, "a POMDP", TypeError)
+    return P.tabulated()
+
+
+@struct(repr=False)
+class BeliefMDP:
+    """A POMDP as an MDP of beliefs, with a next belief for each observation (equations 20.1 to 20.6).
+
+    States are beliefs (m, S), actions indices (m,). It samples by drawing an observation; the reward is then the
+    expected one, Σ_s b(s) R(s, a).
+    """
+
+    P: POMDP  # problem, as arrays
+
+    @property
+    def γ(self) -> float:
+        """Discount factor."""
+        return self.P.γ
+
+    @property
+    def A(self) -> Array:
+        """Actions."""
+        return np.arange(len(self.P.A))
+
+    @property
+    def b(self) -> Any:
+        """The belief to begin with."""
+        return self.P.b
+
+    @property
+    def state_bounds(self) -> tuple[Array, Array]:
+        """Probabilities of the states lie between these arrays (S,)."""
+        return np.zeros(len(self.P.S)), np.ones(len(self.P.S))
+
+    def R(self, b: Array, a: Array) -> Array:
+        """Expected rewards (m,)."""
+        return np.einsum("ms,sm->m", b, self.P.R.array[:, a])
+
+    def successors(self, b: Array, a: Array) -> tuple[Array, Array, Array]:
+        """The belief after each observation (Ω, m, S), its probability (Ω, m), and the expected reward (m,)."""
+        b_next, p = np.empty((len(b), len(self.P.Ω), b.shape[1])), np.empty((len(b), len(self.P.Ω)))
+        for action in np.unique(a):
+            rows = a == action
+            b_next[rows], p[rows] = next_beliefs(self.P, b[rows], int(action))
+        return b_next.swapaxes(0, 1), p.T, self.R(b, a)
+
+    def TR(self, b: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Next beliefs (m, S) after observations that are drawn, and expected rewards (m,)."""
+        b_next, p, r = self.successors(b, np.broadcast_to(a, (len(b),)))
+        o = inverse_transform(cumulative(p.T), np.arange(len(b)), rng.random(len(b)))
+        return b_next[o, np.arange(len(b))], r
 
 
 @struct(repr=False)
@@ -209,7 +270,7 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
     From a belief b, given in place of s (algorithm 20.5): Σ_s b(s) R(s, a) + γ Σ_o p(o | b, a) U(b'). U is called with
     the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,).
     """
-    P, x = P.tabulated(), np.asarray(s)
+    P, x = tabulated(P), np.asarray(s)
     a = int(indices("a", a, len(P.A)))
     if x.dtype.kind == "f" and x.ndim:
         return _lookahead_from_beliefs(P, U, belief(x, len(P.S)), a)
@@ -242,7 +303,7 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     count(None, Named("d"), d)
     count(None, Named("m"), m)
     function(None, Named("π"), π)
-    rng, P = default_rng(rng), P.tabulated()
+    rng, P = default_rng(rng), tabulated(P)
     b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))

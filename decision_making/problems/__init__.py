@@ -11,6 +11,7 @@ from decision_making.problems.cart_pole import CartPole
 from decision_making.problems.collision_avoidance import CollisionAvoidance
 from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
+from decision_making.problems.larger_hidden_states import RockSample, Tag
 from decision_making.problems.mountain_car import MountainCar
 from decision_making.problems.simple_regulator import SimpleRegulator
 from decision_making.problems.sliding_tiles import SlidingTilePuzzle
@@ -37,9 +38,11 @@ __all__ = [
     "MountainCar",
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
+    "RockSample",
     "SimpleRegulator",
     "SlidingTilePuzzle",
     "StraightLineHexWorld",
+    "Tag",
     "Tiger",
     "TwentyFortyEight",
     "check",

@@ -324,3 +324,12 @@ def test_experience_is_indexed_like_trajectories():
     whole = attrs.evolve(τs, over=None, ended=None)
     assert len(whole.episodes()) == 4
     assert dm.standard_error(lambda x: x.r.mean(), τs, groups=4) >= 0
+
+
+def test_a_time_limit_of_gymnasium_ends_the_episode_of_sarsa():
+    model = dm.start(dm.Sarsa(500, 6, 0.9, 0.5), 2)
+    with GymnasiumProblem("Taxi-v4", 0.9, n_envs=2) as live:
+        found, τs = dm.learn(live, model, explore, 200, rng=0)
+    assert τs.over[:, -1].all()
+    assert not τs.ended[:, -1].any()
+    assert not found.has_last.any()  # dropped: the next episode has nothing to do with it

@@ -13,6 +13,9 @@ from decision_making import (
     AdaptiveInjectionParticleFilter,
     AlphaVectorPolicy,
     ConditionalPlan,
+    ControllerGradient,
+    ControllerPolicy,
+    ControllerPolicyIteration,
     ExtendedKalmanFilter,
     FastInformedBound,
     FreudenthalTriangulation,
@@ -21,6 +24,7 @@ from decision_making import (
     KalmanFilter,
     LinearGaussianModel,
     LookaheadAlphaVectorPolicy,
+    NonlinearProgramming,
     ParticleFilter,
     PointBasedValueIteration,
     RandomizedPointBasedValueIteration,
@@ -38,12 +42,16 @@ from decision_making import (
     belief_simplex,
     belief_vertices,
     blind_lowerbound,
+    controller_derivatives,
+    controller_rollouts,
+    evaluate_controller,
     evaluate_plan,
     exploratory_belief_expansion,
     find_dominating,
     find_maximal_belief,
     greedy,
     lookahead,
+    project_to_simplex,
     random_belief_expansion,
     randstep,
     solve,
@@ -52,7 +60,8 @@ from decision_making import (
     utility,
     value_iteration,
 )
-from decision_making.problems import CryingBaby
+from decision_making.pomdp import lookahead_in_a_pomdp
+from decision_making.problems import CryingBaby, MachineReplacement, Tiger
 
 UNIFORM = [0.5, 0.5]
 
@@ -170,8 +179,8 @@ FED = ConditionalPlan(0)
             "must be of all observations, or of none",
         ),
         (lambda: evaluate_plan(BABY, FED, 2), ValueError, "s runs from 2 to 2"),
-        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "is not finite"),
-        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ is not finite"),
+        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "α = "),
+        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ = "),
         (lambda: value_iteration(BABY, 0), ValueError, "k_max = 0"),
     ],
 )
@@ -214,5 +223,125 @@ TIED = SawtoothPolicy(BABY, [0.0, 0.0], np.empty((0, 2)), [])
     ],
 )
 def test_wrong_bounds_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+NORMAL = LinearGaussianModel([[1.0]], [[1.0]], [[1.0]], [[1.0]], [[1.0]])
+NO_PROBLEM = {
+    "update of a vector": lambda P: update([0.5, 0.5], P, 0, 0),
+    "lookahead": lambda P: lookahead_in_a_pomdp(P, lambda b: b[:, 0], [0.5, 0.5], 0),
+    "belief_rollouts": lambda P: belief_rollouts(P, [0.5, 0.5], lambda b: 0, 1, 1),
+    "alphavector": lambda P: alphavector(P, ConditionalPlan(0)),
+    "evaluate_plan": lambda P: evaluate_plan(P, ConditionalPlan(0), 0),
+    "value_iteration": lambda P: value_iteration(P, 1),
+    "AlphaVectorPolicy": lambda P: AlphaVectorPolicy(P, [[0.0, 0.0]], [0]),
+    "LookaheadAlphaVectorPolicy": lambda P: LookaheadAlphaVectorPolicy(P, [[0.0, 0.0]]),
+    "alphavector_iteration": lambda P: alphavector_iteration(P, QMDP(1), [[0.0, 0.0]]),
+    "SawtoothPolicy": lambda P: SawtoothPolicy(P, [0.0, 0.0], np.empty((0, 2)), []),
+    "TriangulatedPolicy": lambda P: TriangulatedPolicy(P, 1, [0.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("P", [None, 3, "x", NORMAL, SEEN], ids=repr)
+@pytest.mark.parametrize("call", NO_PROBLEM.values(), ids=NO_PROBLEM)
+def test_what_is_no_pomdp_is_named(call, P):
+    with pytest.raises(TypeError, match=r"P = .*must be a POMDP"):
+        call(P)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        *(
+            (lambda o=o: update(ParticleFilter(np.zeros(9, int)), BABY, 0, o, rng=0), error, "o ")
+            for o, error in ((-1, ValueError), (2, ValueError), (None, TypeError), (0.5, TypeError))
+        ),
+        (lambda: update(RejectionParticleFilter(np.zeros(9, int)), BABY, 0, -1, rng=0), ValueError, "o runs from -1"),
+        (lambda: KalmanFilter("x", [[1.0]]), TypeError, "μb = 'x'"),
+        (lambda: LinearGaussianModel([[1.0]], [[1.0]], [[1.0]], 1j, [[1.0]]), TypeError, "Σs = 1j"),
+        (lambda: UnscentedKalmanFilter(0.0, [[1.0]]), ValueError, "μb = "),
+        (lambda: unscented_transform([0.0], [[-1.0]], np.sin, 2.0), ValueError, "Σ = [[-1.0]]: must be a covariance"),
+        (lambda: unscented_transform([np.nan], [[1.0]], np.sin, 2.0), ValueError, "μ = "),
+        (lambda: unscented_transform([0.0], np.eye(2), np.sin, 2.0), ValueError, "Σ = "),
+        (lambda: unscented_transform([0.0], [[1.0]], 3, 2.0), TypeError, "f = 3"),
+        (lambda: unscented_transform([0.0], [[1.0]], lambda x: 1.0, 2.0), ValueError, "f(points) has shape ()"),
+        (lambda: alphavector(BABY, 3), TypeError, "π = 3: must be a ConditionalPlan"),
+        (lambda: find_maximal_belief(3.0, [[0.0]]), ValueError, "α = "),
+        (lambda: find_maximal_belief([0.0, 0.0], [[0.0]]), ValueError, "Γ = "),
+        (lambda: find_maximal_belief([0.0, 0.0], np.zeros((1, 4))), ValueError, "Γ = "),
+        (lambda: find_dominating([]), ValueError, "Γ = "),
+        (lambda: alphavector_iteration(BABY, QMDP(1), [[np.nan, 0.0]]), ValueError, "Γ = "),
+        (lambda: alphavector_iteration(BABY, FastInformedBound(1), [[0.0]]), ValueError, "Γ = "),
+        (lambda: FreudenthalTriangulation(10**30, 2), ValueError, "n, m = "),
+        (lambda: FreudenthalTriangulation(2, 10**30), ValueError, "n, m = "),
+        (lambda: belief_simplex(3, UNIFORM), TypeError, "T = 3: must be a FreudenthalTriangulation"),
+        (lambda: belief_vertices(None), TypeError, "T = None: must be a FreudenthalTriangulation"),
+        (lambda: solve(SawtoothIteration([0.0], [[0.5, 0.5]], 1), BABY), ValueError, "V = "),
+        (lambda: CryingBaby(p_cry_sing=1.5), ValueError, "p_cry_sing = 1.5"),
+        (lambda: CryingBaby(r_feed=None), ValueError, "r_feed = None"),
+        (lambda: Tiger(p_correct="x"), ValueError, "p_correct = 'x'"),
+    ],
+)
+def test_wrong_arguments_of_part_iv_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+def test_no_adaptive_injection_where_the_slow_average_stays_0():
+    b = AdaptiveInjectionParticleFilter(np.ones(9, int), 0.0, 0.0, 0.0, 0.3, 2.0, [1.0, 0.0])
+    assert update(b, BABY, 2, 0, rng=0).states.tolist() == [1] * 9
+
+
+FEEDS = ControllerPolicy.from_nodes(BABY, [0], [[0, 0]])
+TWO = ControllerPolicy.from_nodes(BABY, [0, 1], [[0, 1], [0, 1]])
+ENDLESS = MachineReplacement()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: ControllerPolicy(BABY, [[1.0]], [[[[1.0]]]]), ValueError, "must be (X, A) = (X, 3) and (X, A, Ω, X)"),
+        (lambda: ControllerPolicy(BABY, FEEDS.ψ, TWO.η), ValueError, "η = 'an array (2, 3, 2, 2)'"),
+        (lambda: ControllerPolicy(BABY, [[0.5, 0.6, 0.0]], FEEDS.η), ValueError, "must be probabilities that sum to 1"),
+        (lambda: ControllerPolicy(BABY, [[np.nan, 0.6, 0.0]], FEEDS.η), ValueError, "must be probabilities that sum"),
+        (
+            lambda: ControllerPolicy(BABY, FEEDS.ψ, FEEDS.η, x=1),
+            ValueError,
+            "x = 1: must be one of the 1 nodes, 0 to 0",
+        ),
+        (lambda: ControllerPolicy.from_nodes(BABY, [3], [[0, 0]]), ValueError, "a runs from 3 to 3"),
+        (lambda: ControllerPolicy.from_nodes(BABY, [0], [[0, 1]]), ValueError, "child runs from 0 to 1"),
+        (lambda: ControllerPolicy.from_nodes(BABY, [0], [0, 0]), ValueError, "child has shape (2,): must be (X, Ω)"),
+        (lambda: ControllerPolicy.from_plan(BABY, ConditionalPlan(0, {0: FED})), ValueError, "of all observations, or"),
+        (lambda: FEEDS(1), ValueError, "x runs from 1 to 1"),
+        (lambda: update(FEEDS, 0, 3, 0), ValueError, "a runs from 3 to 3"),
+        (lambda: update(FEEDS, 0, 0, 2), ValueError, "o runs from 2 to 2"),
+        (lambda: utility(FEEDS, [1.0]), ValueError, "b has shape (1,)"),
+        (lambda: controller_rollouts(BABY, BABY.b, FEEDS, 0, 1), ValueError, "d = 0"),
+        (lambda: evaluate_controller(FEEDS, -1), ValueError, "k_max = -1"),
+        (lambda: controller_derivatives(FEEDS, [0.5, 0.6]), ValueError, "must be probabilities"),
+        (
+            lambda: utility(ControllerPolicy.from_nodes(ENDLESS, [0], [[0, 0]]), ENDLESS.b),
+            ValueError,
+            "γ = 1.0: a controller without k_max needs a discount below 1",
+        ),
+        (lambda: ControllerPolicyIteration(0), ValueError, "k_max = 0"),
+        (lambda: ControllerPolicyIteration(1, candidates="some"), ValueError, "must be one of 'all', 'needed'"),
+        (lambda: solve(ControllerPolicyIteration(1), SEEN), TypeError, "must be a POMDP"),
+        (lambda: solve(ControllerPolicyIteration(1), ENDLESS), ValueError, "γ = 1.0: ControllerPolicyIteration"),
+        (lambda: NonlinearProgramming([0.5, 0.5], 0), ValueError, "n_nodes = 0"),
+        (lambda: NonlinearProgramming([0.5, 0.5], 1, start=3), TypeError, "start = 3: must be a ControllerPolicy"),
+        (lambda: solve(NonlinearProgramming([1.0], 1), BABY), ValueError, "b has shape (1,)"),
+        (
+            lambda: solve(NonlinearProgramming([0.5, 0.5], 1, start=TWO), BABY),
+            ValueError,
+            "at most 1 nodes, for 3 actions",
+        ),
+        (lambda: ControllerGradient([0.5, 0.5], 1, 0.0, 1), ValueError, "α = 0.0"),
+        (lambda: project_to_simplex([np.nan]), ValueError, "must be one or more finite numbers"),
+    ],
+)
+def test_wrong_controllers_are_named(call, error, named):
     with pytest.raises(error, match=re.escape(named)):
         call()

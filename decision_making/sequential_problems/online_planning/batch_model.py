@@ -9,12 +9,13 @@ from attrs import field
 
 from decision_making.checks import Array, Named, brief, discount
 from decision_making.mdp import SparseTable, Table
+from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
 from decision_making.sequential_problems.approximate_value_functions.outcomes import ended, outcomes
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model, mixed, positions_in, some_action
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 
@@ -123,11 +124,15 @@ def axes_of_a_state(P: Any) -> int | None:
 def model_of(P: Any, M: object, *, exact: bool, listed: bool = True) -> Model:
     """P as the search M asks it; `exact` where M needs all successors, `listed` where it tries the actions of P.A.
 
+    A POMDP is the MDP of its beliefs.
+
     Raises TypeError, naming what is missing and which searches would do without it.
     """
     if not hasattr(P, "γ"):
         _refuse(P, M, "discount γ", "a problem is an MDP, or a struct with γ, A and TR(s, a, rng)")
     discount(M, Named("P.γ"), P.γ)
+    if isinstance(P, POMDP):
+        P = P.beliefs
     if listed and not offers(P, HasActions):
         _refuse(P, M, "list of actions A", "ProgressiveWidening takes propose(s, rng) instead")
     if listed and len(P.A) == 0:

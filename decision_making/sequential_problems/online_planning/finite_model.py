@@ -15,7 +15,7 @@ from decision_making.sampling import GuideTable, indices, sparse_cumulative
 from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.models import Edges, Model, positions_in
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 DENSE = 100_000  # most entries of T as a full array (S, A, S)

@@ -16,7 +16,7 @@ from decision_making.sequential_problems.online_planning.draws import Draws, dra
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan, randstep
 
@@ -127,7 +127,7 @@ def plan_by_rollouts(M: RolloutLookahead, s: State, *, rng: RNG = None) -> Plan:
     draws, A = draws_of(generator(M, rng), len(s)), model.n_actions
     check_size("rollouts", len(s) * A * M.m, "use fewer states at a time")
     estimate, Q = RolloutEstimate(M.d, M.π, M.m), np.full((len(s), A), -np.inf)
-    exact = isinstance(model, FiniteModel) or callable(getattr(M.P, "successors", None))
+    exact = isinstance(model, FiniteModel) or callable(getattr(getattr(model, "P", None), "successors", None))
     live = np.flatnonzero(~model.ended(s))
     Q[model.ended(s)] = 0.0
     if exact and len(live):

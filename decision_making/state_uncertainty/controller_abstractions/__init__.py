@@ -1,0 +1,34 @@
+"""Controller abstractions (chapter 23): policies with a finite memory instead of a belief, and how to find them.
+
+A controller is in one of a few nodes. The node says how to act, and what is observed says which node comes next. The
+utility of every node in every state is one system of linear equations, and so are all its derivatives.
+"""
+
+from decision_making.state_uncertainty.controller_abstractions.controller_gradient import (
+    ControllerGradient,
+    project_to_simplex,
+)
+from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, controller_rollouts
+from decision_making.state_uncertainty.controller_abstractions.evaluation import (
+    ControllerDerivatives,
+    controller_derivatives,
+    evaluate_controller,
+)
+from decision_making.state_uncertainty.controller_abstractions.nonlinear_programming import NonlinearProgramming
+from decision_making.state_uncertainty.controller_abstractions.policy_iteration import (
+    ControllerPolicyIteration,
+    improve_controller,
+)
+
+__all__ = [
+    "ControllerDerivatives",
+    "ControllerGradient",
+    "ControllerPolicy",
+    "ControllerPolicyIteration",
+    "NonlinearProgramming",
+    "controller_derivatives",
+    "controller_rollouts",
+    "evaluate_controller",
+    "improve_controller",
+    "project_to_simplex",
+]

@@ -1,0 +1,198 @@
+"""Finite state controllers (algorithm 23.1): policies that remember a node instead of a belief."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from attrs import evolve, field
+
+from decision_making.checks import Array, Named, brief, count, count_or_zero, numbers, refuse
+from decision_making.pomdp import POMDP, Belief, belief, next_beliefs
+from decision_making.problem import RNG
+from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
+    ConditionalPlan,
+    alphavector,
+)
+from decision_making.structs import struct
+from decision_making.trajectories import Trajectories
+from decision_making.verbs import update, utility
+
+NEARLY = 1e-6  # by which probabilities from a solver may be negative or miss the sum 1
+
+
+def _distributions(x: object) -> Array:
+    """Distributions along the last axis, read-only: what a solver missed by at most 1e-6 is put right."""
+    x = numbers(x, "ψ or η")
+    if x.ndim and x.size and x.min() >= -NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
+        x = np.maximum(x, 0)
+        x /= x.sum(axis=-1, keepdims=True)
+    x.setflags(write=False)
+    return x
+
+
+@struct
+class ControllerPolicy:
+    """In node x action a is taken with probability ψ(a | x), and after o comes node x' with η(x' | x, a, o) (23.1).
+
+    Nodes are 0, 1, ...; x is the one to begin in. `π(x)` draws an action, `update(π, x, a, o)` the next node, both also
+    for batches; `utility(π, b)` is the utility of beginning in node x with the belief b about the state. The book's
+    struct has dictionaries and a list X of nodes; here both are arrays.
+
+    Probabilities that are negative, or miss the sum 1, by at most 1e-6 are put right. Raises ValueError for others, for
+    shapes that do not fit P, and for an x that is no node.
+    """
+
+    P: POMDP  # problem
+    ψ: Array = field(converter=_distributions, repr=brief)  # probabilities of actions (X, A)
+    η: Array = field(converter=_distributions, repr=brief)  # probabilities of next nodes (X, A, Ω, X)
+    x: int = field(default=0, kw_only=True, validator=count_or_zero)  # node to begin in
+    found: Any = field(default=None, kw_only=True, repr=False)  # what a method says of its end, if one made it
+
+    def __attrs_post_init__(self) -> None:
+        X, A, Ω = len(self.ψ), len(self.P.A), len(self.P.Ω)
+        for name, given, shape in (("ψ", self.ψ, (X, A)), ("η", self.η, (X, A, Ω, X))):
+            if given.shape != shape or not X:
+                refuse(self, name, f"an array {given.shape}", f"(X, A) = (X, {A}) and (X, A, Ω, X) = (X, {A}, {Ω}, X)")
+            if not (np.isfinite(given).all() and (given >= 0).all() and (abs(given.sum(axis=-1) - 1) < NEARLY).all()):
+                refuse(self, name, given, "probabilities that sum to 1 along the last axis")
+        if self.x >= X:
+            refuse(self, "x", self.x, f"one of the {X} nodes, 0 to {X - 1}")
+
+    def __len__(self) -> int:
+        """Number of nodes."""
+        return len(self.ψ)
+
+    def __call__(self, x: Any = None, rng: RNG = None) -> Any:
+        """An action drawn in node x, the one to begin in if None; for an array of nodes an array of actions."""
+        nodes = np.asarray(indices("x", self.x if x is None else x, len(self)))
+        rows = nodes.ravel()
+        a = inverse_transform(cumulative(self.ψ), rows, default_rng(rng).random(len(rows)))
+        return a.reshape(nodes.shape)[()]
+
+    @cached_property
+    def U(self) -> Array:
+        """The utility of each node in each state (X, S), by one linear solve. ValueError for γ = 1."""
+        from decision_making.state_uncertainty.controller_abstractions.evaluation import evaluate_controller
+
+        return evaluate_controller(self)
+
+    def at_best_node(self, b: Belief) -> ControllerPolicy:
+        """The same controller, beginning in the node that has the highest utility in the belief b (S,)."""
+        return evolve(self, x=int((self.U @ belief(b, len(self.P.S))).argmax()))
+
+    def trimmed(self) -> ControllerPolicy:
+        """The same policy without the nodes that cannot be reached from x; x is node 0."""
+        leads = np.einsum("xa,xaoy->xy", self.ψ, self.η) > 0
+        order = [self.x]
+        for x in order:
+            order += [int(y) for y in np.flatnonzero(leads[x]) if y not in order]
+        kept = np.array(order)
+        η = self.η[kept][..., kept]
+        mass = η.sum(axis=-1, keepdims=True)
+        stay = np.broadcast_to(np.eye(len(kept))[:, None, None], η.shape)  # after actions that are never taken
+        η = np.where(mass > NEARLY, η / np.where(mass > NEARLY, mass, 1), stay)
+        return ControllerPolicy(self.P, self.ψ[kept], η, found=self.found)
+
+    @classmethod
+    def from_nodes(cls, P: POMDP, a: Any, child: Any, *, x: int = 0) -> ControllerPolicy:
+        """A deterministic controller: in node i action a[i] is taken, and after o comes node child[i][o].
+
+        a is (X,), child (X, Ω). Raises ValueError for unknown actions and nodes, and shapes that do not fit.
+        """
+        P, a = P.tabulated(), np.atleast_1d(indices("a", a, len(P.A)))
+        X = len(a)
+        child = np.asarray(indices("child", child, X))
+        if child.shape != (X, len(P.Ω)):
+            raise ValueError(f"child has shape {child.shape}: must be (X, Ω) = ({X}, {len(P.Ω)})")
+        η = np.broadcast_to(np.eye(X)[child][:, None], (X, len(P.A), len(P.Ω), X))
+        return cls(P, np.eye(len(P.A))[a], η, x=x)
+
+    @classmethod
+    def from_plan(cls, P: POMDP, plan: ConditionalPlan, *, then: ControllerPolicy | None = None) -> ControllerPolicy:
+        """The controller that follows a conditional plan, and after its end goes on with `then`, or begins it again.
+
+        A subplan that stands in several places is one node. Errors are those of `alphavector`.
+        """
+        P = P.tabulated()
+        alphavector(P, plan)  # says what is wrong with it
+        plans, at = [plan], {id(plan): 0}
+        for p in plans:
+            for sub in p.subplans.values():
+                if id(sub) not in at:
+                    at[id(sub)] = len(plans)
+                    plans.append(sub)
+        first, more = len(plans), 0 if then is None else len(then)
+        last = 0 if then is None else first + then.x
+        child = [[at[id(p(o))] if p.subplans else last for o in range(len(P.Ω))] for p in plans]
+        own = cls.from_nodes(P, [p.a for p in plans] + [0] * more, child + [[0] * len(P.Ω)] * more)
+        if then is None:
+            return own
+        ψ, η = own.ψ.copy(), own.η.copy()
+        ψ[first:], η[first:, ..., :first], η[first:, ..., first:] = then.ψ, 0, then.η
+        return cls(P, ψ, η)
+
+    @classmethod
+    def from_vectors(cls, π: AlphaVectorPolicy, b: Belief) -> ControllerPolicy:
+        """The controller whose nodes are the α-vectors that π uses from the belief b (S,) on.
+
+        A node takes its vector's action, and after o comes the vector that is best in the belief which follows, from
+        the belief in which the node was first reached. There are at most as many nodes as vectors. It is worth what
+        `utility` of it says, which need not be what the vectors say.
+        """
+        P = π.P.tabulated()
+        b = belief(b, len(P.S))
+        vectors, beliefs, child = [int((π.Γ @ b).argmax())], [b], []
+        for node, b in zip(vectors, beliefs, strict=False):
+            following, p = next_beliefs(P, b, int(π.a[node]))
+            best = (following @ π.Γ.T).argmax(axis=1)
+            row = []
+            for o, vector in enumerate(best.tolist()):
+                if p[o] > 0 and vector not in vectors:
+                    vectors.append(vector)
+                    beliefs.append(following[o])
+                row.append(vectors.index(vector) if p[o] > 0 else 0)
+            child.append(row)
+        return cls.from_nodes(P, π.a[vectors], child)
+
+
+@update.register
+def update_of_a_controller(π: ControllerPolicy, x: Any, a: Any, o: Any, rng: RNG = None) -> Any:
+    """The node after action a and observation o in node x, drawn from η(· | x, a, o); also for arrays of equal shape.
+
+    Raises ValueError for a node, action or observation that is unknown.
+    """
+    X, A, Ω = π.η.shape[:3]
+    x, a, o = np.broadcast_arrays(indices("x", x, X), indices("a", a, A), indices("o", o, Ω))
+    rows = ((x * A + a) * Ω + o).ravel()
+    drawn = inverse_transform(cumulative(π.η.reshape(-1, X)), rows, default_rng(rng).random(len(rows)))
+    return drawn.reshape(x.shape)[()]
+
+
+@utility.register
+def utility_of_a_controller(π: ControllerPolicy, b: Belief) -> Any:
+    """The utility of the node π begins in, Σ_s b(s) U(x, s). ValueError for γ = 1."""
+    return belief(b, len(π.P.S)) @ π.U[π.x]
+
+
+def controller_rollouts(P: POMDP, b: Belief, π: ControllerPolicy, d: int, m: int, rng: RNG = None) -> Trajectories:
+    """m `Trajectories` of depth d of the POMDP P under the controller π; `.o` are the observations it remembers.
+
+    The start states are drawn from b (S,). Raises ValueError for d < 1 or m < 1, and where b is no belief.
+    """
+    count(None, Named("d"), d)
+    count(None, Named("m"), m)
+    rng, P = default_rng(rng), P.tabulated()
+    b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
+    s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
+    x = np.full(m, π.x)
+    S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
+    for k in range(d):
+        a = π(x, rng)
+        s_next, r, o = P.TRO(s, a, rng)
+        S[k], A[k], R[k], O[k] = s, a, r, o
+        x, s = update_of_a_controller(π, x, a, o, rng), s_next
+    return Trajectories(S.T, A.T, R.T, s_end=s, o=O.T)

@@ -1,0 +1,104 @@
+"""Determinized sparse tree search (algorithms 22.2 and 22.3): all plans against the same few scenarios."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, count, one_of
+from decision_making.pomdp import Belief
+from decision_making.problem import RNG
+from decision_making.sampling import cumulative, default_rng, inverse_transform
+from decision_making.sequential_problems.online_planning import Plan
+from decision_making.sequential_problems.online_planning.draws import draws_of
+from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.rollouts import leaf_values
+from decision_making.sizes import check_size
+from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import (
+    BeliefPlanner,
+    beliefs_of,
+    planned,
+)
+from decision_making.structs import struct
+from decision_making.verbs import plan
+
+
+@struct(repr=False)
+class DeterminizedSparseTreeSearch(BeliefPlanner):
+    """The best of all plans of d steps in m scenarios, in which chance is fixed beforehand (algorithms 22.2 and 22.3).
+
+    A scenario is a start state drawn from the belief and d uniform numbers: given an action, the j-th of them says
+    which state and observation follow, the first pair (states changing fastest) whose running sum of T O exceeds it.
+    Plans branch on the observations that some scenario produces, and so the sparse tree has at most m |A|^d leaves.
+    The value is that of the best plan in these scenarios: optimistic where they are few.
+
+    An observation weighs by its share of the scenarios, as published for DESPOT. With weights="model" it weighs by its
+    exact probability in the particles, as in the listing; what no scenario produced then counts as 0. The numbers are
+    drawn anew at every call. Raises `TooLargeError` where m |A|^d is above 20 million.
+
+    Source: Somani, Ye, Hsu and Lee, DESPOT: online POMDP planning with regularization (2013), without its bounds.
+    """
+
+    d: int = field(validator=count)  # depth, steps
+    m: int = field(validator=count)  # number of scenarios
+    U: Any  # leaf value: an array over the states, a function of a batch of states, or a RolloutEstimate
+    weights: Literal["scenarios", "model"] = field(
+        default="scenarios", kw_only=True, validator=one_of("scenarios", "model")
+    )  # what an observation weighs
+
+
+@plan.register
+def plan_by_determinized_search(M: DeterminizedSparseTreeSearch, b: Belief, *, rng: RNG = None) -> Plan:
+    """One belief after the other; `visits` are the nodes of the tree."""
+    b, single = beliefs_of(M, b)
+    rng = M.rng if rng is None else default_rng(rng)
+    check_size("scenarios of one level", M.m * float(len(M.P.A)) ** M.d, "use a smaller d or m")
+    Q, visits = np.empty((len(b), len(M.P.A))), np.empty(len(b), np.intp)
+    for i in range(len(b)):
+        s = inverse_transform(cumulative(b[i : i + 1]), np.zeros(M.m, np.intp), rng.random(M.m))
+        Q[i], visits[i] = values_in_scenarios(M, s, rng.random((M.m, M.d)), rng)
+    return planned(M, b, single, Q.argmax(axis=1), Q, visits=visits)
+
+
+def values_in_scenarios(
+    M: DeterminizedSparseTreeSearch, s: Array, Φ: Array, rng: np.random.Generator
+) -> tuple[Array, int]:
+    """The utility of each action (A,) in scenarios with start states s (m,) and numbers Φ (m, d); nodes of the tree.
+
+    Level by level: each scenario is in some node; an action and an observation lead to the next.
+    """
+    P, A, Ω, S = M.P, len(M.P.A), len(M.P.Ω), len(M.P.S)
+    rows = np.stack([T_a[:, None] * P.O.array[a].T for a, T_a in enumerate(map(_dense, P.transitions))])  # (A, S, Ω, S)
+    sums = cumulative(rows.reshape(A * S, Ω * S))
+    scenario, node, nodes, levels, count_ = np.arange(len(s)), np.zeros(len(s), np.intp), 1, [], 1
+    for j in range(M.d):
+        a = np.repeat(np.arange(A), len(s))
+        pair = inverse_transform(sums, a * S + np.tile(s, A), np.tile(Φ[scenario, j], A))
+        o, s_next = pair // S, pair % S
+        pairs = np.tile(node, A) * A + a  # a node and an action
+        names, following = np.unique(pairs * Ω + o, return_inverse=True)
+        r = np.bincount(pairs, P.R.array[np.tile(s, A), a], nodes * A) / np.repeat(
+            np.bincount(node, minlength=nodes), A
+        )
+        if M.weights == "scenarios":
+            p = np.bincount(following) / np.bincount(node, minlength=nodes)[names // (A * Ω)]
+        else:
+            seen = rows.sum(axis=3)[a, np.tile(s, A)]  # p(o | s, a) of each particle
+            p = np.stack([np.bincount(pairs, x, nodes * A) for x in seen.T], axis=1).ravel()[names]
+            p = p / np.bincount(node, minlength=nodes)[names // (A * Ω)]
+        levels.append((r, names // Ω, p, nodes))
+        scenario, s, node, nodes = np.tile(scenario, A), s_next, following.ravel(), len(names)
+        count_ += nodes
+    leaf = leaf_values(M.U, FiniteModel(P.mdp), s, draws_of(rng, len(s)))
+    u = np.bincount(node, leaf, nodes) / np.bincount(node, minlength=nodes)
+    Q = np.zeros((1, A))
+    for r, pairs, p, above in reversed(levels):
+        Q = (r + P.γ * np.bincount(pairs, p * u, above * A)).reshape(above, A)
+        u = Q.max(axis=1)
+    return Q[0], count_
+
+
+def _dense(T: Any) -> Array:
+    return T if isinstance(T, np.ndarray) else T.toarray()

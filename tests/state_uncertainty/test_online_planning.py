@@ -1,0 +1,364 @@
+"""Searches from the current belief (chapter 22): against α-vectors, enumeration, and one another."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from decision_making import (
+    POMDP,
+    QMDP,
+    BeliefMDP,
+    BranchAndBound,
+    DeterminizedSparseTreeSearch,
+    FastInformedBound,
+    ForwardSearch,
+    GapHeuristicSearch,
+    HistoryMonteCarloTreeSearch,
+    PointBasedValueIteration,
+    RolloutEstimate,
+    RolloutLookahead,
+    SparseSampling,
+    advance,
+    blind_lowerbound,
+    lookahead,
+    plan,
+    policy_evaluation,
+    solve,
+    update,
+    utility,
+    value_iteration,
+)
+from decision_making.problems import CryingBaby, Tiger
+from decision_making.sequential_problems.online_planning import TooLargeError
+from decision_making.state_uncertainty.online_belief_state_planning.determinized_sparse_tree_search import (
+    values_in_scenarios,
+)
+from decision_making.state_uncertainty.online_belief_state_planning.history_trees import HistoryTrees
+from tests.test_pomdp import random_pomdp
+
+SMALL = st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2))
+MIDDLE = np.array([0.5, 0.5])
+OPTIMAL = np.array([[-16.305483, -38.251162], [-19.674935, -29.674935]])  # vectors of the crying baby
+BABY, TIGER = CryingBaby(), Tiger()
+FEED, SING, IGNORE = range(3)
+
+
+def nothing(b):
+    return np.zeros(len(b))
+
+
+def optimal(b):
+    return (b @ OPTIMAL.T).max(axis=-1)
+
+
+def bounds(P):
+    below, above = blind_lowerbound(P, 200), solve(FastInformedBound(200, start="bound"), P)
+    return (lambda b: (b @ below.T).max(axis=-1)), (lambda b: utility(above, b))
+
+
+def near_below():
+    below = solve(PointBasedValueIteration([[0.5, 0.5], [0.9, 0.1], [0.0, 1.0]], 80), BABY)
+    return lambda b: utility(below, b)
+
+
+@given(st.integers(0, 10**6), SMALL, st.sampled_from([0.0, 0.5, 0.9]), st.integers(1, 3))
+@settings(max_examples=12)
+def test_forward_search_on_beliefs_is_the_exact_value_of_the_horizon(seed, sizes, γ, d):
+    P = random_pomdp(seed, sizes, γ)
+    b = np.random.default_rng(seed).dirichlet(np.ones(sizes[0]), 3)
+    found = plan(ForwardSearch(P, d, nothing), b)
+    np.testing.assert_allclose(found.u, (b @ value_iteration(P, d).Γ.T).max(axis=1), atol=1e-9)
+
+
+def test_the_numbers_of_forward_search_on_the_crying_baby():
+    for d, u, a in ((1, -5, IGNORE), (2, -9.95, IGNORE), (3, -10.81, FEED), (4, -12.1951, FEED)):
+        found = plan(ForwardSearch(BABY, d, nothing), MIDDLE)
+        assert found.u == pytest.approx(u)
+        assert (found.a, found.visits) == (a, (6 ** (d + 1) - 1) // 5)
+    informed = solve(FastInformedBound(400), BABY)
+    assert plan(ForwardSearch(BABY, 3, lambda b: utility(informed, b)), MIDDLE).u == pytest.approx(-24.484854, abs=5e-7)
+
+
+@pytest.mark.parametrize(("M", "visits"), [(FastInformedBound(400), (35, 115)), (QMDP(400), (179, 945))])
+def test_branch_and_bound_prunes_by_its_lower_bound(M, visits):
+    Γ = solve(M, BABY).Γ
+    for d, n in zip((3, 4), visits, strict=True):
+        found = plan(BranchAndBound(BABY, d, optimal, lambda b, a: Γ[int(a)] @ b), MIDDLE)
+        assert found.u == pytest.approx(plan(ForwardSearch(BABY, d, optimal), MIDDLE).u)
+        assert found.visits == n
+    blind = blind_lowerbound(BABY, 400)
+    found = plan(BranchAndBound(BABY, 3, lambda b: (b @ blind.T).max(axis=-1), lambda b, a: Γ[int(a)] @ b), MIDDLE)
+    assert found.visits == 259
+
+
+def test_sampled_searches_of_beliefs_come_to_the_exact_ones():
+    exact = plan(ForwardSearch(BABY, 2, nothing), MIDDLE)
+    us = np.array([plan(SparseSampling(BABY, 2, 60, nothing, rng=seed), MIDDLE).Q for seed in range(4)])
+    np.testing.assert_allclose(us.mean(axis=0), exact.Q, atol=0.5)
+    sure = POMDP.from_arrays(BABY.T.array, BABY.R.array, np.ones((3, 2, 1)), 0.9)
+    np.testing.assert_allclose(
+        plan(SparseSampling(sure, 3, 1, nothing, rng=0), MIDDLE).Q, plan(ForwardSearch(sure, 3, nothing), MIDDLE).Q
+    )
+
+
+def test_rollouts_of_beliefs_follow_a_policy_of_beliefs():
+    """Always feeding from the next step on."""
+    found = plan(RolloutLookahead(BABY, lambda b: np.full(len(b), FEED), 3, m=2, rng=0), MIDDLE)
+    α = sum(
+        0.9**k * np.array([-5.0, -15.0]) @ np.array([[1, 1], [0, 0]]) if k else np.array([-5.0, -15.0])
+        for k in range(3)
+    )
+    expected = [lookahead(BABY, lambda b: b @ α, MIDDLE, a) for a in range(3)]
+    np.testing.assert_allclose(found.Q, expected)
+
+
+@given(st.integers(0, 10**6), SMALL)
+@settings(max_examples=10)
+def test_the_mdp_of_beliefs_is_that_of_the_filter(seed, sizes):
+    P, rng = random_pomdp(seed, sizes), np.random.default_rng(seed)
+    M, b, a = BeliefMDP(P), rng.dirichlet(np.ones(sizes[0]), 5), rng.integers(sizes[1], size=5)
+    s_next, p, r = M.successors(b, a)
+    np.testing.assert_allclose(p.sum(axis=0), 1)
+    np.testing.assert_allclose(r, [b[i] @ P.R.array[:, a[i]] for i in range(5)])
+    for o, i in itertools.product(range(sizes[2]), range(5)):
+        if p[o, i] > 0:
+            np.testing.assert_allclose(s_next[o, i], update(b[i], P, a[i], o), atol=1e-12)
+    drawn, r_drawn = M.TR(b, a, rng)
+    np.testing.assert_array_equal(r_drawn, r)
+    assert all(min(abs(drawn[i] - s_next[o, i]).max() for o in range(sizes[2]) if p[o, i] > 0) == 0 for i in range(5))
+
+
+@given(st.integers(0, 10**6), SMALL, st.integers(1, 20))
+@settings(max_examples=12)
+def test_counts_of_a_tree_add_up(seed, sizes, m):
+    P, b = random_pomdp(seed, sizes), np.full(sizes[0], 1 / sizes[0])
+    found = plan(HistoryMonteCarloTreeSearch(P, m + 1, m, 1.0, np.zeros(sizes[0]), rng=seed), b)
+    tree = found.tree
+    assert found.N.sum() == m
+    assert tree.used[0] == found.visits == m + 1  # deep enough for a new node in every simulation
+    visits = tree.N[0].sum(axis=1)
+    for node, a in itertools.product(range(m + 1), range(sizes[1])):
+        below = tree.child[0, node, a]
+        below = below[below > 0]
+        assert visits[below].sum() + len(below) == tree.N[0, node, a]  # a new node is visited once without a count
+    shallow = plan(HistoryMonteCarloTreeSearch(P, 1, m, 1.0, np.zeros(sizes[0]), rng=seed), b)
+    assert shallow.N.sum() == m
+
+
+def test_one_step_of_a_tree_is_the_mean_of_its_returns():
+    found = plan(HistoryMonteCarloTreeSearch(BABY, 1, 4000, 30.0, np.array([1.0, 2.0]), rng=0), MIDDLE)
+    for a in range(3):
+        after = 0.9 * MIDDLE @ BABY.T.array[:, a] @ [1.0, 2.0]
+        assert abs(found.Q[a] - (MIDDLE @ BABY.R.array[:, a] + after)) < 5 * 5.5 / np.sqrt(found.N[a])
+
+
+def test_large_trees_find_the_best_action():
+    """With three steps and nothing after, feeding is the best by 0.4, and in a sated baby ignoring."""
+    found = plan(
+        HistoryMonteCarloTreeSearch(BABY, 3, 3000, 10.0, np.zeros(2), rng=0, by="visits"), [MIDDLE, [0.95, 0.05]]
+    )
+    np.testing.assert_array_equal(found.a, [FEED, IGNORE])
+    np.testing.assert_allclose(found.u, plan(ForwardSearch(BABY, 3, nothing), [MIDDLE, [0.95, 0.05]]).u, atol=0.6)
+
+
+def plain_search(M, b, draws):
+    """One tree by recursion, in the listing's words; `draws` is the stream of the search."""
+    P, N, Q, known = M.P, {}, {}, {()}
+    A = len(P.A)
+
+    def simulate(s, h, d):
+        if d == 0:
+            return M.U[s]
+        if h not in known:
+            known.add(h)
+            return M.U[s]
+        n = [N.get((h, a), 0) for a in range(A)]
+        scores = [np.inf if k == 0 else Q[h, a] / k + M.c * np.sqrt(np.log(sum(n)) / k) for a, k in enumerate(n)]
+        a = int(np.argmax(scores))
+        s_next, r, o = (x[0] for x in P.TRO(np.array([s]), np.array([a]), draws))
+        q = r + P.γ * simulate(s_next, (*h, (a, int(o))), d - 1)
+        N[h, a], Q[h, a] = N.get((h, a), 0) + 1, Q.get((h, a), 0.0) + q
+        return q
+
+    for _ in range(M.m):
+        u = draws.random(1)[0]
+        simulate(int(np.searchsorted(np.cumsum(b), u, side="right")), (), M.d)
+    return [N.get(((), a), 0) for a in range(A)], [Q[(), a] / N[(), a] for a in range(A)]
+
+
+def test_a_batch_of_one_is_the_plain_recursion_with_the_same_random_numbers():
+    M = HistoryMonteCarloTreeSearch(TIGER, 4, 300, 50.0, np.array([-20.0, -15.0]))
+    N, Q = plain_search(M, MIDDLE, np.random.default_rng(7).spawn(1)[0])
+    found = plan(M, MIDDLE, rng=7)
+    np.testing.assert_array_equal(found.N, N)
+    np.testing.assert_allclose(found.Q, Q, atol=1e-9)
+
+
+def test_advance_keeps_the_counts_of_the_part_it_goes_on_with():
+    M = HistoryMonteCarloTreeSearch(TIGER, 5, 500, 50.0, np.full(2, -20.0), rng=0)
+    tree = plan(M, np.tile(MIDDLE, (3, 1))).tree
+    below = advance(tree, 2, [0, 1, 0])
+    for k, o in enumerate((0, 1, 0)):
+        node = tree.child[k, 0, 2, o]
+        np.testing.assert_array_equal(below.N[k, 0], tree.N[k, node])
+        np.testing.assert_array_equal(below.Q[k, 0], tree.Q[k, node])
+        again, once = ((x.child[k, i, 2, 1], x) for x, i in ((below, 0), (tree, node)))
+        np.testing.assert_array_equal(again[1].N[k, again[0]], once[1].N[k, once[0]])
+    found = plan(M, np.tile([0.85, 0.15], (3, 1)), tree=below)
+    np.testing.assert_array_equal(found.N.sum(axis=1), below.N[:, 0].sum(axis=1) + 500)
+    assert (found.tree.used >= below.used).all()
+
+
+def test_advance_to_a_history_that_was_not_met_says_so():
+    tree = plan(HistoryMonteCarloTreeSearch(TIGER, 1, 1, 1.0, np.zeros(2), rng=0), MIDDLE).tree
+    assert [advance(tree, a, o) for a in range(3) for o in range(2)].count(None) == 5
+
+
+def test_no_exploration_and_a_single_simulation():
+    """c = 0 is 0·∞ for untried actions in the listing, and one simulation counts nothing there."""
+    found = plan(HistoryMonteCarloTreeSearch(BABY, 3, 30, 0.0, np.zeros(2), rng=0), MIDDLE)
+    assert (found.N > 0).all()
+    one = plan(HistoryMonteCarloTreeSearch(BABY, 3, 1, 1.0, np.zeros(2), rng=0), MIDDLE)
+    assert one.N.sum() == 1
+    assert np.isfinite(one.u)
+
+
+def test_leaf_values_by_rollouts_and_seeds():
+    M = HistoryMonteCarloTreeSearch(TIGER, 5, 50, 50.0, RolloutEstimate(5))
+    assert plan(M, MIDDLE, rng=1).u == plan(M, MIDDLE, rng=1).u
+    assert M(MIDDLE, rng=1) == plan(M, MIDDLE, rng=1).a
+    with pytest.raises(TooLargeError, match="entries of the trees"):
+        plan(HistoryMonteCarloTreeSearch(TIGER, 5, 10**9, 50.0, RolloutEstimate(5)), MIDDLE)
+
+
+def test_bounds_as_leaf_values_beat_random_rollouts_on_the_tiger():
+    """Random rollouts open doors: with 300 simulations they make every action look as bad as the tiger."""
+    b = np.tile(MIDDLE, (20, 1))
+    blind = plan(HistoryMonteCarloTreeSearch(TIGER, 5, 300, 110.0, np.full(2, -20.0), rng=0), b)
+    assert (blind.a == 2).all()
+    random = plan(HistoryMonteCarloTreeSearch(TIGER, 10, 300, 60.0, RolloutEstimate(10), rng=0), b)
+    assert random.u.mean() < blind.u.mean() - 20
+
+
+def scenario_value(P, s, Φ, d, U):
+    """The best plan in the scenarios by recursion: the mean over scenarios, observations apart."""
+
+    def successor(state, a, u):
+        running = 0.0
+        for o, s_next in itertools.product(range(len(P.Ω)), range(len(P.S))):
+            p = P.T(state, a, s_next) * P.O(a, s_next, o)
+            running += p
+            if p > 0 and running > u:
+                return s_next, o
+        return s_next, o
+
+    def best(particles, j):
+        return (
+            max(value(particles, a, j) for a in range(len(P.A)))
+            if j < d
+            else sum(U[x] for x, _ in particles) / len(particles)
+        )
+
+    def value(particles, a, j):
+        after = {}
+        for x, i in particles:
+            s_next, o = successor(x, a, Φ[i, j])
+            after.setdefault(o, []).append((s_next, i))
+        r = sum(P.R(x, a) for x, _ in particles) / len(particles)
+        return r + P.γ * sum(len(q) / len(particles) * best(q, j + 1) for q in after.values())
+
+    return [value([(x, i) for i, x in enumerate(s)], a, 0) for a in range(len(P.A))]
+
+
+@given(st.integers(0, 10**6), SMALL, st.integers(1, 3), st.integers(1, 6))
+@settings(max_examples=12)
+def test_plans_in_scenarios_are_those_of_the_recursion(seed, sizes, d, m):
+    P, rng = random_pomdp(seed, sizes), np.random.default_rng(seed)
+    s, Φ, U = rng.integers(sizes[0], size=m), rng.random((m, d)), rng.normal(size=sizes[0])
+    found, nodes = values_in_scenarios(DeterminizedSparseTreeSearch(P, d, m, U), s, Φ, rng)
+    np.testing.assert_allclose(found, scenario_value(P, s.tolist(), Φ, d, U), atol=1e-9)
+    assert 1 + d <= nodes <= 1 + sum(min(m, sizes[2] ** j) * sizes[1] ** j for j in range(1, d + 1))
+
+
+def test_scenarios_with_number_zero_skip_what_is_impossible():
+    """With Φ = 0 the listing takes the first pair even if its probability is 0: a sated baby that is sung to cries."""
+    M = DeterminizedSparseTreeSearch(BABY, 1, 1, np.array([0.0, -100.0]))
+    Q, _ = values_in_scenarios(M, np.array([0]), np.zeros((1, 1)), np.random.default_rng(0))
+    assert Q[FEED] == -5
+    assert Q[SING] == pytest.approx(-0.5 - 90)  # pairs in order: (cry, sated) has probability 0, (cry, hungry) 0.09
+    assert Q[IGNORE] == 0
+
+
+@pytest.mark.parametrize("weights", ["scenarios", "model"])
+def test_many_scenarios_come_to_the_exact_value(weights):
+    M = DeterminizedSparseTreeSearch(BABY, 2, 4000, np.zeros(2), weights=weights, rng=0)
+    exact = plan(ForwardSearch(BABY, 2, nothing), MIDDLE)
+    np.testing.assert_allclose(plan(M, MIDDLE).Q, exact.Q, atol=0.4)
+    few = [
+        plan(DeterminizedSparseTreeSearch(BABY, 3, 4, np.zeros(2), weights=weights), MIDDLE, rng=i).u for i in range(30)
+    ]
+    assert np.mean(few) > -10.81  # optimistic: a plan for these scenarios
+    with pytest.raises(TooLargeError, match="scenarios of one level"):
+        plan(DeterminizedSparseTreeSearch(BABY, 30, 4, np.zeros(2)), MIDDLE)
+
+
+@given(st.integers(0, 10**6), SMALL, st.booleans())
+@settings(max_examples=8)
+def test_bounds_of_a_gap_search_are_monotone_around_the_utility(seed, sizes, weighted):
+    P = random_pomdp(seed, sizes, 0.5)
+    low, high = bounds(P)
+    b = np.full(sizes[0], 1 / sizes[0])
+    u = (value_iteration(P, 4).Γ @ b).max()
+    tail = 0.5**4 * abs(P.R.array).max() / 0.5
+    before = None
+    for k in (1, 3, 12):
+        tree = plan(GapHeuristicSearch(P, low, high, 1e-3, k, 12, weighted=weighted), b).tree
+        assert tree.lower[0] <= u + tail + 1e-6
+        assert tree.upper[0] >= u - tail - 1e-6
+        assert tree.lower[0] >= low(b[None])[0] - 1e-9
+        assert tree.upper[0] <= high(b[None])[0] + 1e-9
+        if before:
+            assert tree.lower[0] >= before[0] - 1e-12
+            assert tree.upper[0] <= before[1] + 1e-12
+        before = tree.lower[0], tree.upper[0]
+
+
+def test_a_gap_search_closes_on_the_crying_baby():
+    """Between α-vectors of beliefs that are reached and the fast informed bound: an action gap away from the best."""
+    found = plan(GapHeuristicSearch(BABY, near_below(), bounds(BABY)[1], 0.15, 200, 30), MIDDLE)
+    assert found.tree.reason == "gap closed"
+    assert found.tree.gap <= 0.15
+    assert found.a == FEED
+    assert found.tree.lower[0] <= -24.674935 <= found.tree.upper[0]
+
+
+def test_bounds_that_meet_at_the_root_are_a_success():
+    found = plan(GapHeuristicSearch(BABY, optimal, optimal, 1e-6, 5, 5), MIDDLE)
+    assert found.tree.reason == "gap closed"
+    assert found.a == FEED
+    assert found.u == pytest.approx(-24.674935, abs=1e-6)
+
+
+def test_a_gap_search_that_would_need_more_depth_says_so():
+    low, high = bounds(BABY)
+    tree = plan(GapHeuristicSearch(BABY, low, high, 1e-9, 10_000, 2), MIDDLE).tree
+    assert tree.reason == "d_max"
+    assert len(tree.b) <= 1 + 6 + 36 + 216
+    assert plan(GapHeuristicSearch(BABY, low, high, 1e-9, 1, 2), MIDDLE).tree.reason == "k_max"
+
+
+def test_bounds_on_the_wrong_side_are_refused():
+    low, high = bounds(BABY)
+    with pytest.raises(ValueError, match="must be a lower and an upper bound"):
+        plan(GapHeuristicSearch(BABY, high, low, 0.1, 5, 5), MIDDLE)
+
+
+def test_batches_are_searched_one_by_one_and_trees_print():
+    b = np.array([[0.5, 0.5], [1.0, 0.0]])
+    found = plan(GapHeuristicSearch(BABY, near_below(), bounds(BABY)[1], 0.5, 100, 30), b)
+    np.testing.assert_array_equal(found.a, [FEED, IGNORE])
+    assert "gap closed" in repr(found.tree[0])
+    assert repr(HistoryTrees.empty(2, 3, 4, 5)) == "HistoryTrees(2 trees, 2 nodes)"
+    assert policy_evaluation(BABY.mdp, [FEED, FEED])[1] == pytest.approx(-60)
