@@ -105,6 +105,7 @@ def test_deep_forward_search_does_not_recurse():
 @pytest.mark.parametrize("search", [dm.forward_search, lambda P, s, d, U: dm.branch_and_bound(P, s, d, U, BEST)])
 def test_depth_0_gives_no_action_and_the_leaf_value(search):
     assert search(P, 3, 0, OPTIMUM) == (None, OPTIMUM[3])
+    assert isinstance(search(P, 3, 0, OPTIMUM).u, float)
     a, u = search(P, [3, 4], 0, OPTIMUM)
     assert a is None
     np.testing.assert_array_equal(u, OPTIMUM[[3, 4]])
