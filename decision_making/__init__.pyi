@@ -94,13 +94,17 @@ from decision_making.multiagent_systems.multiagent_reasoning import (
     Play as Play,
     SimpleGamePolicy as SimpleGamePolicy,
     best_actions as best_actions,
+    best_response as best_response,
     dominant_actions as dominant_actions,
+    gap as gap,
     joint_actions as joint_actions,
     nash as nash,
     payoffs as payoffs,
     play as play,
     pure_equilibria as pure_equilibria,
+    softmax_response as softmax_response,
     undominated_actions as undominated_actions,
+    utility as utility,
 )
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
@@ -372,17 +376,13 @@ from decision_making.trust_region_policy_optimization import (
     named_rule as named_rule,
 )
 from decision_making.verbs import (
-    best_response as best_response,
     explain as explain,
     follow as follow,
-    gap as gap,
     gradient as gradient,
     infer as infer,
     lookahead as lookahead,
-    softmax_response as softmax_response,
     step as step,
     update as update,
-    utility as utility,
 )
 
 __version__: str

@@ -51,6 +51,12 @@ def position(label: Any, labels: Sequence[Any]) -> int:
     raise KeyError(f"{label!r}: must be one of {shown}")
 
 
+def check_game(P: object) -> None:
+    """TypeError, naming it, where P is no simple game."""
+    if not isinstance(P, SimpleGame):
+        refuse(None, "P", P, "a SimpleGame", TypeError)
+
+
 def _labels(x: Any) -> Any:
     """Attrs converter: a list of labels as a tuple; what is none is left for the validator."""
     if isinstance(x, np.ndarray) and x.ndim == 1:

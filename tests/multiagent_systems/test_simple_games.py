@@ -1,6 +1,8 @@
-"""Simple games, policies, responses, dominance: against sums over all joint actions; and wrong input."""
+"""Simple games, policies, responses, dominance: against sums over all joint actions."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from decision_making.simplexes import project_to_simplex
 from tests.oracles import games as oracle
 
 SIZES = [(3,), (2, 3), (3, 2, 2), (2, 2, 3, 2)]
-NAN, INF = math.nan, math.inf
+INF = math.inf
 
 
 def random_game(sizes, seed, batch=()):
@@ -118,6 +120,15 @@ def test_policies_by_name_weights_and_certain_action():
     assert dm.joint_actions(["ab", (0, 1)]) == [("a", 0), ("a", 1), ("b", 0), ("b", 1)]
 
 
+def test_verbs_know_a_game_as_soon_as_there_is_one():
+    """A game comes from the ground: its verbs must not wait until another name of the chapter is asked for."""
+    code = (
+        "import decision_making as dm; P = dm.problems.PrisonersDilemma()\nprint(*dm.utility(P, ['defect', 'defect']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "-3.0 -3.0\n"
+
+
 def test_dominant_actions():
     P = PrisonersDilemma()
     assert dm.dominant_actions(P, 1, strict=True).tolist() == [False, True]
@@ -169,52 +180,3 @@ def test_projection_is_the_nearest_distribution(y):
 def test_projections_of_the_book_and_of_large_numbers(y, p):
     assert project_to_simplex(y) == pytest.approx(p, abs=1e-15)
     assert project_to_simplex([y, y[::-1]])[1] == pytest.approx(p[::-1], abs=1e-15)
-
-
-P = PrisonersDilemma()
-WRONG = {
-    "not finite": (lambda: dm.SimpleGame.from_arrays([[0, NAN]], [[0, 1]]), "agent 0 at the joint action (0, 1)"),
-    "not finite in a batch": (
-        lambda: dm.SimpleGame(1, list("ab"), [[0], [0, 1]], np.array([[[[0, 0]], [[0, 0]]], [[[0, 0]], [[INF, 0]]]])),
-        "agent 'b' at the joint action (0, 0) of game (1,)",
-    ),
-    "ragged": (lambda: dm.SimpleGame.from_arrays([[0, 1], [2]], [[0, 1], [2, 3]]), "R[0]"),
-    "different shapes": (lambda: dm.SimpleGame.from_arrays([[0, 1]], [[0], [1]]), "shapes (1, 2), (2, 1)"),
-    "other shape": (lambda: dm.SimpleGame(1, (0, 1), [(0, 1), (0, 1)], np.zeros((2, 2, 3))), "(2, 2, 3)"),
-    "short reward": (lambda: dm.SimpleGame(1, (0, 1), [(0, 1)] * 2, lambda a: [1.0]), "one reward an agent"),
-    "discount": (lambda: dm.SimpleGame(1.5, (0,), [(0,)], [[0.0]]), "SimpleGame.γ"),
-    "agents twice": (lambda: dm.SimpleGame(1, (0, 0), [(0,)] * 2, np.zeros((2, 1, 1))), "SimpleGame.I"),
-    "action twice": (lambda: dm.SimpleGame(1, (0,), [("a", "a")], np.zeros((1, 2))), "SimpleGame.A"),
-    "no actions": (lambda: dm.SimpleGame(1, (0,), [()], np.zeros((1, 0))), "SimpleGame.A"),
-    "lists missing": (lambda: dm.SimpleGame(1, (0, 1), [(0,)], np.zeros((2, 1, 1))), "2 lists of actions"),
-    "sum": (lambda: dm.utility(P, [[0.5, 0.4], [1, 0]]), "π[0] = [0.5, 0.4]"),
-    "negative": (lambda: dm.utility(P, [[1.5, -0.5], [1, 0]]), "π[0]"),
-    "policies missing": (lambda: dm.utility(P, [[1, 0]]), "2 policies"),
-    "length": (lambda: dm.utility(P, [[1, 0], [1, 0, 0]]), "π[1] has shape (3,)"),
-    "unknown action": (lambda: dm.utility(P, ["cooperate", "confess"]), "'confess'"),
-    "unknown agent": (lambda: dm.utility(P, [[1, 0]] * 2, 2), "must be one of 0, 1"),
-    "weights 0": (lambda: dm.SimpleGamePolicy([0, 0]), "not all of them 0"),
-    "weights negative": (lambda: dm.SimpleGamePolicy({"a": -1, "b": 3}), "SimpleGamePolicy.p"),
-    "weights inf": (lambda: dm.SimpleGamePolicy([INF, 1]), "SimpleGamePolicy.p"),
-    "λ": (lambda: dm.softmax_response(P, [[1, 0]] * 2, 0, -1), "λ = -1"),
-    "λ NaN": (lambda: dm.HierarchicalSoftmax(NAN, 1), "HierarchicalSoftmax.λ"),
-    "no batch": (lambda: P[0], "only a batch"),
-    "projection": (lambda: project_to_simplex([NAN, 1]), "y"),
-    "claims": (lambda: TravelersDilemma(low=5, high=4), "high = 4"),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_a_named_error(name):
-    call, said = WRONG[name]
-    with pytest.raises((ValueError, TypeError, KeyError)) as error:
-        call()
-    assert said in str(error.value)
-
-
-def test_joint_actions_too_many_are_refused_before_the_function_is_called():
-    def R(a):
-        raise AssertionError("called")
-
-    with pytest.raises(ValueError, match=r"1,073,741,824 joint actions: must be at most 16,777,216"):
-        dm.SimpleGame(1.0, range(30), [(0, 1)] * 30, R)

@@ -28,7 +28,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     payoffs,
 )
 from decision_making.simple_game import SimpleGame
-from decision_making.verbs import best_response, gap, softmax_response
+from decision_making.verbs import best_response, gap, softmax_response, utility
 
 __all__ = [
     "CorrelatedEquilibrium",
@@ -53,4 +53,5 @@ __all__ = [
     "pure_equilibria",
     "softmax_response",
     "undominated_actions",
+    "utility",
 ]

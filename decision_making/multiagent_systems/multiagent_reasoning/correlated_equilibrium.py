@@ -174,7 +174,7 @@ def _incentives(P: SimpleGame, scale: float) -> Any:
 def _program(R: Array, incentives: Any) -> tuple[Array, float]:
     """The distribution that maximises R·π, or the least of the rows R π, and that value."""
     from scipy.optimize import linprog
-    from scipy.sparse import block_array, csr_array
+    from scipy.sparse import csr_array, hstack, vstack
 
     size = R.shape[-1]
     rows = np.atleast_2d(R)
@@ -184,10 +184,8 @@ def _program(R: Array, incentives: Any) -> tuple[Array, float]:
         sums: Any = csr_array(np.ones((1, size)))
     else:  # one variable more: the least utility v, v - Rⁱ π <= 0
         c, bounds = np.append(np.zeros(size), -1.0), [(0, None)] * size + [(None, None)]
-        G = block_array(
-            [[incentives, csr_array((incentives.shape[0], 1))], [csr_array(-rows), csr_array(np.ones((len(rows), 1)))]],
-            format="csr",
-        )
+        least = hstack([csr_array(-rows), csr_array(np.ones((len(rows), 1)))])
+        G = vstack([hstack([incentives, csr_array((incentives.shape[0], 1))]), least], format="csr")
         sums = csr_array(np.append(np.ones(size), 0.0)[None])
     found = linprog(
         c,

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import of_agent
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import SimpleGame, check_game
 
 
 def dominant_actions(P: SimpleGame, i: Any, *, strict: bool = False) -> Array:
@@ -20,6 +21,7 @@ def dominant_actions(P: SimpleGame, i: Any, *, strict: bool = False) -> Array:
     >>> dominant_actions(PrisonersDilemma(), 0)
     array([False,  True])
     """
+    check_game(P)
     k = P.position(i)
     V = np.moveaxis(of_agent(P, k), len(P.batch) + k, -1)
     V = V.reshape(*P.batch, -1, V.shape[-1])  # (..., what the others do, Ai)
@@ -35,6 +37,7 @@ def undominated_actions(P: SimpleGame) -> list[Array]:
     No equilibrium uses an action that goes: it is strictly worse than a single other one whatever the others do.
     P is one game.
     """
+    P = one_game(P, "undominated_actions")
     left = [np.ones(k, dtype=bool) for k in P.sizes]
     changed = True
     while changed:
@@ -62,6 +65,7 @@ def pure_equilibria(P: SimpleGame) -> Array:
     array([[ True, False],
            [False,  True]])
     """
+    check_game(P)
     stays = np.ones((*P.batch, *P.sizes), dtype=bool)
     for i in range(P.n):
         R = of_agent(P, i)

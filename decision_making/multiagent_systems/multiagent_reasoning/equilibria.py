@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
     contracted,
     of_agent,
     values,
 )
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 
 TOLERANCE = 1e-9  # largest gap of an equilibrium, relative to the span of the payoffs
@@ -74,8 +74,8 @@ def certified(
 
 def one_game(P: object, what: str) -> SimpleGame:
     """P as a single game. TypeError for what is none, ValueError for a batch."""
-    if not isinstance(P, SimpleGame):
-        refuse(None, "P", P, "a SimpleGame", TypeError)
+    check_game(P)
+    assert isinstance(P, SimpleGame)
     if P.batch:
         raise ValueError(
             f"P is a batch {P.batch} of games: {what} takes one, such as P[{', '.join('0' * len(P.batch))}]"

@@ -18,7 +18,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     probabilities,
     uniform,
 )
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 from decision_making.verbs import softmax_response, solve
 
@@ -92,6 +92,7 @@ class HierarchicalSoftmax:
 @solve.register
 def solve_hierarchical_softmax(M: HierarchicalSoftmax, P: SimpleGame) -> Equilibrium:
     """The joint policy of level k."""
+    check_game(P)
     π = uniform(P) if M.π is None else M.π
     for _ in range(M.k):
         π = [softmax_response(P, π, i, M.λ) for i in P.I]

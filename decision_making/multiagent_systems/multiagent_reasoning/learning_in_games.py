@@ -22,7 +22,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 )
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng, indices
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import SimpleGame, check_game
 from decision_making.simplexes import nearest_distribution
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -42,8 +42,7 @@ class _LearnerInAGame:
     batch: tuple[int, ...] = field(default=(), kw_only=True, converter=_batch_shape)  # seeds, before the batch of games
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.P, SimpleGame):
-            refuse(self, "P", self.P, "a SimpleGame", TypeError)
+        check_game(self.P)
         self.at = self.P.position(self.i)
         self.size = self.P.sizes[self.at]
         self.shape = (*self.batch, *self.P.batch)
@@ -234,6 +233,7 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
     Raises ValueError for k_max < 1, another number of learners, one of them twice in the list or not in its place, and
     batches that differ; `TooLargeError` for more than 20,000,000 actions to keep.
     """
+    check_game(P)
     count(None, Named("k_max"), k_max)
     π = list(π)
     if len(π) != P.n or any(not _learns(x, P, j) for j, x in enumerate(π)):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from decision_making.checks import Array, Named, is_number, numbers, refuse, rounding, shortened
 from decision_making.problem import RNG
 from decision_making.sampling import ROW_SUM_TOLERANCE, cumulative, default_rng, inverse_transform
-from decision_making.simple_game import SimpleGame, position
+from decision_making.simple_game import SimpleGame, check_game, position
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
 
@@ -114,8 +114,7 @@ def probabilities(P: SimpleGame, π: JointPolicy) -> list[Array]:
     Raises ValueError for another number of policies, and for arrays that are no probabilities; KeyError for an action
     that the game does not have.
     """
-    if not isinstance(P, SimpleGame):
-        refuse(None, "P", P, "a SimpleGame", TypeError)
+    check_game(P)
     if isinstance(π, str | Mapping | SimpleGamePolicy) or len(π) != P.n:
         refuse(None, "π", π, f"{P.n} policies, one of each agent")
     return [_of_agent(P, πi, i) for i, πi in enumerate(π)]
@@ -161,8 +160,9 @@ def payoffs(P: SimpleGame, π: JointPolicy, i: Any) -> Array:
     >>> payoffs(SimpleGame.zero_sum([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]), [[1, 0, 0], [0, 0, 1]], 0)
     array([ 1., -1.,  0.])
     """
+    p = probabilities(P, π)
     i = P.position(i)
-    return contracted(of_agent(P, i), probabilities(P, π), (i,))
+    return contracted(of_agent(P, i), p, (i,))
 
 
 def values(P: SimpleGame, p: Sequence[Array]) -> tuple[list[Array], Array]:
