@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         register_environments,
     )
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
+    from decision_making.problems.hidden_state_environment import HiddenStateEnvironment
 
 __all__ = [
     "CartPole",
@@ -34,6 +35,7 @@ __all__ = [
     "EnvironmentReport",
     "GymnasiumProblem",
     "HexWorld",
+    "HiddenStateEnvironment",
     "MachineReplacement",
     "MountainCar",
     "ProblemEnvironment",
@@ -55,6 +57,10 @@ def __getattr__(name: str) -> object:
         from decision_making.problems.gymnasium_problem import GymnasiumProblem
 
         return GymnasiumProblem
+    if name == "HiddenStateEnvironment":
+        from decision_making.problems.hidden_state_environment import HiddenStateEnvironment
+
+        return HiddenStateEnvironment
     if name in ("EnvironmentReport", "check"):
         from decision_making.problems import checking
 
