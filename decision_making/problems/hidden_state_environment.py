@@ -11,7 +11,7 @@ from decision_making.pomdp import POMDP, belief, filtered
 from decision_making.sampling import cumulative, indices, inverse_transform
 
 
-class HiddenStateEnvironment(gymnasium.Env[int, int]):
+class HiddenStateEnvironment(gymnasium.Env[np.int64, np.int64]):
     """The tabular POMDP P, observed as one of its observations; nothing has been observed at first, number |Ω|.
 
     An episode begins in a state drawn from P.b, or uniformly where there is none, and is truncated after max_steps
@@ -37,22 +37,24 @@ class HiddenStateEnvironment(gymnasium.Env[int, int]):
         self.action_space = gymnasium.spaces.Discrete(len(self.P.A))
         self.state, self.steps, self.b = 0, 0, self.start
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.int64, dict[str, Any]]:
         """The observation "nothing yet", and the hidden state in `info`."""
         super().reset(seed=seed)
         u = np.array([self.np_random.random()])
         self.state = int(inverse_transform(cumulative(self.start[None]), np.zeros(1, np.intp), u)[0])
         self.steps, self.b = 0, self.start
-        return len(self.P.Ω), {"state": self.state, "belief": self.b.copy()}
+        return np.int64(len(self.P.Ω)), {"state": self.state, "belief": self.b.copy()}
 
-    def step(self, action: int) -> tuple[int, float, bool, bool, dict[str, Any]]:
+    def step(self, action: np.int64) -> tuple[np.int64, float, bool, bool, dict[str, Any]]:
         """Observation, reward, whether the state is one that ends, whether max_steps are over."""
         a = indices("action", [action], len(self.P.A))
         s_next, r, o = self.P.TRO(np.array([self.state]), a, self.np_random)
         self.state, self.steps = int(s_next[0]), self.steps + 1
         self.b = filtered(self.P, self.b[None], a, o)[0][0]
         info = {"state": self.state, "belief": self.b.copy()}
-        return int(o[0]), float(r[0]), bool(self.over[self.state]), self.steps >= self.max_steps, info
+        return np.int64(o[0]), float(r[0]), bool(self.over[self.state]), self.steps >= self.max_steps, info
 
 
 def _diagonal(T: Any) -> np.ndarray:
