@@ -299,7 +299,9 @@ class _Parser:
             self.fail(end, f"discount = {self.γ}: must be given, a number from 0 to 1")
         from scipy.sparse import csr_array
 
-        indptr, columns, p = [0], [], []
+        indptr = [0]
+        columns: list[int] = []
+        p: list[float] = []
         O, R = np.zeros((A, S, Ω)), np.zeros((S, A))
         for s in range(S):
             for a in range(A):
@@ -362,10 +364,11 @@ def pomdp_text(P: POMDP) -> str:
         lines += [f"T: {names['A'][a]} : {names['S'][s]} : {names['S'][x]} {float(p)!r}" for s, x, p in entries]
         O = P.O.array[a]
         lines += [
-            f"O: {names['A'][a]} : {names['S'][s]} : {names['Ω'][o]} {float(O[s, o])!r}" for s, o in np.argwhere(O)
+            f"O: {names['A'][a]} : {names['S'][s]} : {names['Ω'][o]} {float(O[s, o])!r}"
+            for s, o in np.argwhere(O).tolist()
         ]
         R = P.R.array[:, a]
-        lines += [f"R: {names['A'][a]} : {names['S'][s]} : * : * {float(R[s])!r}" for s in np.flatnonzero(R)]
+        lines += [f"R: {names['A'][a]} : {names['S'][s]} : * : * {float(R[s])!r}" for s in np.flatnonzero(R).tolist()]
     return "\n".join(lines) + "\n"
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         register_environments,
     )
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
+    from decision_making.problems.hidden_state_environment import HiddenStateEnvironment
 
 __all__ = [
     "CartPole",
@@ -35,6 +36,7 @@ __all__ = [
     "EnvironmentReport",
     "GymnasiumProblem",
     "HexWorld",
+    "HiddenStateEnvironment",
     "MachineReplacement",
     "MountainCar",
     "PrisonersDilemma",
@@ -59,6 +61,10 @@ def __getattr__(name: str) -> object:
         from decision_making.problems.gymnasium_problem import GymnasiumProblem
 
         return GymnasiumProblem
+    if name == "HiddenStateEnvironment":
+        from decision_making.problems.hidden_state_environment import HiddenStateEnvironment
+
+        return HiddenStateEnvironment
     if name in ("EnvironmentReport", "check"):
         from decision_making.problems import checking
 

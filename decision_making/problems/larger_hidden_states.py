@@ -37,11 +37,11 @@ def RockSample(
     start off the map, rocks in one cell, and more than about a million states.
     """
     count(None, Named("n"), n)
-    rocks = [tuple(map(int, x)) for x in rocks]
+    rocks = [(int(x[0]), int(x[1])) for x in rocks]
     k = len(rocks)
-    for name, cell in (("start", start), *(("rocks", x) for x in rocks)):
-        if len(cell) != 2 or not all(0 <= i < n for i in cell):
-            refuse(None, name, cell, f"a cell (x, y) from (0, 0) to ({n - 1}, {n - 1})")
+    for name, place in (("start", start), *(("rocks", x) for x in rocks)):
+        if len(place) != 2 or not all(0 <= i < n for i in place):
+            refuse(None, name, place, f"a cell (x, y) from (0, 0) to ({n - 1}, {n - 1})")
     if len(set(rocks)) < k or k > 30 or n * n << k >= MOST:
         refuse(None, "rocks", rocks, f"cells that differ, for at most {MOST:,} states")
     cells, ways = n * n, 1 << k
@@ -105,7 +105,9 @@ def Tag(γ: float = 0.95) -> POMDP:
         return where
 
     S, A = n * (n + 1), 5
-    row, column, p = [], [], []
+    row: list[int] = []
+    column: list[int] = []
+    p: list[float] = []
     R, O = np.zeros((S, A)), np.zeros((A, S, n + 1))
     for s in range(S):
         robot, opponent = divmod(s, n + 1)
