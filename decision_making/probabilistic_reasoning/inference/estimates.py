@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import Array
+from decision_making.checks import Array, brief
 from decision_making.probabilistic_reasoning.inference.elimination import VariableElimination, evidence_log_probability
 from decision_making.probabilistic_reasoning.inference.evidence import Likelihood, NoSampleAgreesError, Question
 from decision_making.probabilistic_reasoning.representation import Factor
@@ -22,7 +23,7 @@ class PosteriorEstimate:
     """The distribution of a query by sampling, with its error."""
 
     factor: Factor  # the estimate, on the query's variables
-    standard_error: Array  # of each of its numbers, of the same shape
+    standard_error: Array = field(repr=brief)  # of each of its numbers, of the same shape
     effective_size: float  # how many independent samples it is worth
     agreed: int  # samples that agree with the evidence, or have a weight above 0
     probability: float | None = None  # the estimate of P(evidence), where the method has one

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from attrs import field
 
-from decision_making.checks import Array, numbers, refuse, shortened
+from decision_making.checks import Array, brief, numbers, refuse, shortened
 from decision_making.probabilistic_reasoning.representation import (
     BayesianNetwork,
     Factor,
@@ -33,7 +34,7 @@ class Likelihood:
     Weights (r,), or (B, r) for B cases. Raises ValueError for numbers that are negative, not finite, or all 0.
     """
 
-    weights: Array  # P(what was seen | value), up to a factor
+    weights: Array = field(repr=brief)  # P(what was seen | value), up to a factor
 
     def __attrs_post_init__(self) -> None:
         weights = numbers(self.weights, "Likelihood.weights")

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from attrs import field
 from scipy import linalg
 
 from decision_making import verbs
-from decision_making.checks import Array, numbers, refuse, rounding, shortened
+from decision_making.checks import Array, brief, numbers, refuse, rounding, shortened
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -22,8 +23,8 @@ class MultivariateGaussian:
     negative eigenvalue. Eigenvalues may be 0.
     """
 
-    μ: Array  # the mean (n,)
-    Σ: Array  # the covariance (n, n)
+    μ: Array = field(repr=brief)  # the mean (n,)
+    Σ: Array = field(repr=brief)  # the covariance (n, n)
 
     def __attrs_post_init__(self) -> None:
         μ, Σ = numbers(self.μ, "μ"), numbers(self.Σ, "Σ")
@@ -50,9 +51,9 @@ class GaussianNetwork:
     shapes that do not fit, numbers that are not finite, a σ below 0, and a cycle.
     """
 
-    W: Array  # weights of parents (n, n)
-    b: Array  # means at parents of 0 (n,)
-    σ: Array  # standard deviations given the parents (n,)
+    W: Array = field(repr=brief)  # weights of parents (n, n)
+    b: Array = field(repr=brief)  # means at parents of 0 (n,)
+    σ: Array = field(repr=brief)  # standard deviations given the parents (n,)
 
     def __attrs_post_init__(self) -> None:
         W, b, σ = (numbers(x, name) for x, name in ((self.W, "W"), (self.b, "b"), (self.σ, "σ")))
