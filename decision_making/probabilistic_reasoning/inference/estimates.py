@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from attrs import field
@@ -43,6 +44,7 @@ def estimate_posterior(M: object, bn: Any, query: Any, evidence: Any = None, rng
     return found
 
 
+Estimator = TypeVar("Estimator", bound=Callable[..., Any])
 ESTIMATORS: dict[type, Any] = {}  # the methods that sample, each with what makes its estimate
 
 
@@ -51,10 +53,10 @@ def infer_by_sampling(M: object, bn: Any, query: Any, evidence: Any = None, *, r
     return estimate_posterior(M, bn, query, evidence, rng).factor
 
 
-def sampling_method(M: type) -> Any:
+def sampling_method(M: type) -> Callable[[Estimator], Estimator]:
     """Decorator of what makes the estimate of a method: `infer` and `estimate_posterior` then know it."""
 
-    def register(f: Any) -> Any:
+    def register(f: Estimator) -> Estimator:
         ESTIMATORS[M] = f
         verbs.infer.register(M, infer_by_sampling)
         return f
@@ -84,7 +86,7 @@ def spread(q: Question, errors: Array) -> Array:
 
 def nothing_agrees(q: Question, m: int) -> ValueError:
     """The error where no sample has come by the evidence: impossible, or only improbable?"""
-    known = q.hard | {i: Likelihood(x) for i, x in q.soft.items()}
+    known: dict[Any, Any] = q.hard | {i: Likelihood(x) for i, x in q.soft.items()}
     try:
         log_p = evidence_log_probability(VariableElimination(max_entries=CHEAP), q.bn, known)
     except TooLargeError:

@@ -126,7 +126,7 @@ class Question:
         full = np.zeros([v.r for v in self.vars])
         lead, k = int(self.cases is not None), 0
         ones = [1] * p.ndim
-        at: list[Any] = [np.arange(self.cases).reshape([-1, *ones[1:]])] if lead else []
+        at: list[Any] = [np.arange(self.cases or 0).reshape([-1, *ones[1:]])] if lead else []
         for i in self.query:
             if i in self.hard:
                 x = self.hard[i]

@@ -10,7 +10,7 @@ from attrs import field
 from scipy import linalg
 
 from decision_making import verbs
-from decision_making.checks import Array, brief, numbers, refuse, rounding, shortened
+from decision_making.checks import Array, brief, made_array_later, numbers, refuse, rounding, shortened
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -23,8 +23,8 @@ class MultivariateGaussian:
     negative eigenvalue. Eigenvalues may be 0.
     """
 
-    μ: Array = field(repr=brief)  # the mean (n,)
-    Σ: Array = field(repr=brief)  # the covariance (n, n)
+    μ: Array = field(converter=made_array_later, repr=brief)  # the mean (n,)
+    Σ: Array = field(converter=made_array_later, repr=brief)  # the covariance (n, n)
 
     def __attrs_post_init__(self) -> None:
         μ, Σ = numbers(self.μ, "μ"), numbers(self.Σ, "Σ")

@@ -95,7 +95,7 @@ class Tree:
         possible = np.ones(()) if q.cases is None else np.ones(q.cases)
         for k in self.constants:
             possible = possible * (arrays[k] > 0)
-        values = [*arrays, *([np.empty(0)] * len(self.tables))]
+        values: list[Any] = [*arrays, *([np.empty(0)] * len(self.tables))]
         beliefs: list[Array] = []
         for k, table in enumerate(self.tables):
             φ, _ = table([values[i] for i in table.used], careful=True)
@@ -108,11 +108,11 @@ class Tree:
             ways, parent = self.down[k], self.parent[k]
             if ways is None or parent is None:
                 continue
-            above, multiply, message = ways
+            above, multiply, scope = ways
             heard, said = above(beliefs[parent]), values[len(arrays) + k]
-            said = said[None] if BATCH in message and BATCH not in self.separators[k] else said
+            said = said[None] if BATCH in scope and BATCH not in self.separators[k] else said
             ratio = np.divide(heard, said, out=np.zeros_like(heard), where=np.broadcast_to(said > 0, heard.shape))
-            beliefs[k], _ = scaled(multiply(beliefs[k], ratio), BATCH in message)
+            beliefs[k], _ = scaled(multiply(beliefs[k], ratio), BATCH in scope)
         return {v: f(beliefs[self.place[v]]) for v, f in self.marginal.items()}, possible
 
 

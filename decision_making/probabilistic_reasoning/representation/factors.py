@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, numbers, shortened
+from decision_making.checks import Array, made_array_later, numbers, shortened
 from decision_making.probabilistic_reasoning.representation.variables import Assignment, Variable, assignments
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -60,7 +60,7 @@ class Factor:
     """
 
     vars: tuple[Variable, ...] = field(converter=_variables)  # the variables, one an axis
-    values: Array  # φ(x) at each assignment (r_1, ..., r_k), read only
+    values: Array = field(converter=made_array_later)  # φ(x) at each assignment (r_1, ..., r_k), read only
 
     def __attrs_post_init__(self) -> None:
         check_variables("Factor", self.vars)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 ROUNDED = 1e-6  # how far from 1 a row of a table may sum, as the networks in circulation do; it is then scaled
 
 
+def _tuple(x: Any) -> Any:
+    """Attrs converter: what can be gone through as a tuple; the rest is left for the checks."""
+    return tuple(x) if isinstance(x, Iterable) else x
+
+
 @struct(repr=False, slots=False)
 class BayesianNetwork:
     """P(x) = Π_i P(x_i | pa(x_i)): factors on a directed graph without cycles (algorithm 2.2).
@@ -41,8 +46,8 @@ class BayesianNetwork:
     0.18
     """
 
-    vars: tuple[Variable, ...] = field(converter=lambda x: tuple(x) if isinstance(x, Iterable) else x)  # its variables
-    factors: tuple[Factor, ...] = field(converter=lambda x: tuple(x) if isinstance(x, Iterable) else x)  # one for each
+    vars: tuple[Variable, ...] = field(converter=_tuple)  # its variables
+    factors: tuple[Factor, ...] = field(converter=_tuple)  # one for each
     graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
     plans: dict[Any, Any] = field(
         init=False, factory=dict
@@ -210,7 +215,7 @@ def probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> Any:
 
 def joint(bn: BayesianNetwork) -> Factor:
     """The joint distribution as one factor on all variables; TooLargeError where that has more than 2²⁷ entries."""
-    return product(bn.factors) if bn.vars else Factor((), 1.0)
+    return product(bn.factors) if bn.vars else Factor((), np.array(1.0))
 
 
 def d_separated(bn: BayesianNetwork, a: str | Iterable[str], b: str | Iterable[str], given: Iterable[str] = ()) -> bool:

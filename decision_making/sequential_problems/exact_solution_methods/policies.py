@@ -17,7 +17,6 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
     action_values,
     enumerable,
     is_tabular,
-    made_array_later,
     read_only,
     tables,
     utilities,

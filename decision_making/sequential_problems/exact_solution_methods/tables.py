@@ -106,8 +106,3 @@ def read_only(x: ArrayLike) -> Array:
     x = np.array(x)
     x.setflags(write=False)
     return x
-
-
-def made_array_later(x: Utilities | None) -> Array:
-    """For type checkers alone: what is handed in becomes an array in `__attrs_post_init__`, which has all fields."""
-    return x  # type: ignore[return-value]

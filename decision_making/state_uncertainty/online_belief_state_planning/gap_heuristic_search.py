@@ -48,8 +48,8 @@ class BeliefTree:
     """The beliefs that a search met, and their bounds. Node 0 is the root."""
 
     b: list[Array]  # beliefs (S,)
-    lower: list[float]  # bounds at each
-    upper: list[float]
+    lower: list[float]  # lower bounds at each
+    upper: list[float]  # upper bounds at each
     below: dict[int, tuple[Array, Array, Array]]  # of a node: numbers of its children and probabilities (A, Ω), R (A,)
     reason: Literal["gap closed", "k_max", "d_max", ""] = ""  # why the search ended
 
