@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-growth bench-scaling bench-peers bench-all docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-growth bench-scaling bench-peers bench-all docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -42,6 +42,9 @@ bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 bench-learners: $(READY)  ## learners beside C, gymnasium's usual loop and plain Python
 	$(BIN)/python -m benchmarks.learners
 
+bench-planning: $(READY)  ## chapters 8 and 9: C loops, plain Python, recursions, and packages where they are installed
+	$(BIN)/python -m benchmarks.planning
+
 bench-growth: $(READY)  ## time and memory against m, d, n and the number of environments; pictures; large cases
 	$(BIN)/python -m benchmarks.growth
 
@@ -51,7 +54,7 @@ bench-scaling: $(SLOW)  ## sweeps and rollouts on two processes, and a Dask clus
 bench-peers: $(PEERS)/.ready  ## the same beside sb3-contrib, tianshou and quantecon, which have an environment of their own
 	$(PEERS)/bin/python -W ignore -m benchmarks.peers
 
-bench-all: bench bench-learners bench-growth bench-scaling bench-peers  ## every table in benchmarks/ but learning's
+bench-all: bench bench-learners bench-planning bench-growth bench-scaling bench-peers  ## every table in benchmarks/ but learning's
 
 docs: $(DOCS)           ## the site in docs/_build/html; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

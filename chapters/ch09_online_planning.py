@@ -10,6 +10,8 @@ says it in words. A batch of states is as many searches side by side.
 """
 
 # %%
+from itertools import permutations
+from types import SimpleNamespace
 from typing import Any
 
 import autograd.numpy as anp
@@ -18,13 +20,57 @@ import numpy as np
 import decision_making as dm
 from decision_making.pictures import planning, trees
 from decision_making.pictures.notebooks import show
-from decision_making.problems import HexWorld, TwentyFortyEight
+from decision_making.problems import CollisionAvoidance, HexWorld, MountainCar, TwentyFortyEight
 
 P = HexWorld()
 U_BEST = dm.policy_evaluation(P, dm.solve(dm.PolicyIteration(np.zeros(25, dtype=int), 50), P))
 Q_BEST = P.R.array + P.γ * P.T.array @ U_BEST  # of the optimal policy
 TILES = {name: P.tiles.index(name) for name in ((0, 0), (8, 1), (3, 0))}
 TEN = np.full(25, 10.0)  # a bound for every state
+
+# %% [markdown]
+# ## Example 9.1: how far to look ahead
+#
+# A planner that looks d steps ahead sees the closest approach of two aircraft only from d - 1 seconds before it on, and
+# until then has no reason to act. Looking farther ahead it acts earlier, and fewer encounters end in a collision. What
+# it does within its sight is here taken from the solution on a grid.
+
+# %%
+AIRCRAFT = CollisionAvoidance()
+
+
+def example_9_1(n: int = 4000, depths: tuple[int, ...] = (10, 20, 40)) -> dict[str, Any]:
+    """Collisions in n encounters for each depth (3,), advisories by t_col and h, and Q (3,) at and beyond the sight."""
+    grid = dm.GridSolution(AIRCRAFT)
+    h, t = np.linspace(-200, 200, 81), np.arange(41.0)
+    level = np.stack(np.broadcast_arrays(h[:, None], 0.0, 0.0, t), axis=-1)  # ḣ = 0, no advisory before
+    ahead = dm.ForwardSearch(AIRCRAFT, 10, lambda s: np.zeros(len(s)))
+    return {
+        "depths": depths,
+        "collisions": np.array([collisions(grid, d, n) for d in depths]),
+        "n": n,
+        "maps": [looking_ahead(grid, d, level) for d in depths],
+        "out of sight": dm.plan(ahead, np.array([0.0, 0.0, 0.0, 10.0])).Q,
+        "in sight": dm.plan(ahead, np.array([0.0, 0.0, 0.0, 9.0])).Q,
+    }
+
+
+def looking_ahead(grid: Any, d: int, s: np.ndarray) -> np.ndarray:
+    """The actions of a planner that looks d steps ahead: the command is kept until the end is in sight."""
+    kept = np.searchsorted([-5.0, 0.0, 5.0], s[..., 2])
+    return np.where(s[..., 3] < d, grid(s), kept)
+
+
+def collisions(grid: Any, d: int, n: int, seed: int = 0) -> int:
+    """How many of n encounters end within 50 m."""
+    rng = np.random.default_rng(seed)
+    s = AIRCRAFT.b(n, rng)
+    for _ in range(40):
+        s, _ = AIRCRAFT.TR(s, looking_ahead(grid, d, s), rng)
+    return int((abs(s[:, 0]) < AIRCRAFT.h_collision).sum())
+
+
+show(example_9_1, planning.advisories)
 
 # %% [markdown]
 # ## Forward search
@@ -74,6 +120,42 @@ def branch_and_bound_on_hex_world() -> dict[str, np.ndarray]:
 show(branch_and_bound_on_hex_world, planning.visits)
 
 # %% [markdown]
+# Example 9.2 and exercise 9.6, on the mountain car: below is what a car gets that always pushes the way it moves, above
+# the fewest steps it would take on a plane. The plane is an upper bound only on the way up: elsewhere the hill helps.
+# The order of the actions does not matter for the value, and little for the visits.
+
+
+# %%
+def push_along(s: np.ndarray) -> np.ndarray:
+    """The return (n,) of pushing the way the car moves, at most 300 steps."""
+    return dm.rollout(MountainCar(), s, lambda s: np.where(s[:, 1] < 0, 0, 2), 300)
+
+
+def on_a_plane(s: np.ndarray, a: int) -> float:
+    """Minus the fewest steps to the goal without the hill, from a state (2,) with the first action a."""
+    (x, v), steps = s, 0
+    while x < 0.6 and steps < 300:
+        v += 0.001 * (a - 1 if steps == 0 else 1)
+        x, v, steps = x + v, min(v, 0.07), steps + 1
+    return -float(steps)
+
+
+def example_9_2(d: int = 5) -> dict[str, Any]:
+    """Utilities and visits of forward search, and of branch and bound with the actions in each of six orders (6,)."""
+    car, s = MountainCar(), np.array([0.2, 0.06])
+    forward = dm.plan(dm.ForwardSearch(car, d, push_along), s)
+    found = []
+    for order in permutations(range(3)):
+        P = SimpleNamespace(A=np.array(order), **{name: getattr(car, name) for name in OF_A_CAR})
+        found.append(dm.plan(dm.BranchAndBound(P, d, push_along, on_a_plane, check=True), s))
+    return {"forward": (forward.u, forward.visits), "u": np.array([x.u for x in found]), "visits": _visits(found)}
+
+
+OF_A_CAR = ("γ", "R", "TR", "successors", "terminal", "state_bounds")
+
+show(example_9_2)
+
+# %% [markdown]
 # ## Sparse sampling, and rollouts
 #
 # Samples in place of sums (algorithm 9.4): no transition probabilities are needed. The largest of several noisy values
@@ -84,8 +166,10 @@ show(branch_and_bound_on_hex_world, planning.visits)
 # %%
 def sparse_sampling_on_hex_world(n: int = 20_000) -> dict[str, Any]:
     """For m = 1, 3, 10 samples the mean utility from (0, 0) with d = 2 over n searches, and its standard error."""
-    start = np.full(n, TILES[0, 0])
-    found = {m: dm.plan(dm.SparseSampling(P, 2, m, np.zeros(25), rng=m), start).u for m in (1, 3, 10)}
+    found, some = {}, np.full(1000, TILES[0, 0])  # a thousand at a time: of more, the samples are too many
+    for m in (1, 3, 10):
+        M = dm.SparseSampling(P, 2, m, np.zeros(25), rng=m)
+        found[m] = np.concatenate([dm.plan(M, some).u for _ in range(n // 1000)])
     exact = dm.plan(dm.ForwardSearch(P, 2, np.zeros(25)), TILES[0, 0]).u
     return {"exact": exact} | {str(m): (u.mean(), u.std() / n**0.5) for m, u in found.items()}
 
@@ -362,12 +446,26 @@ show(example_9_11)
 
 
 # %%
+def exercises_9_4_and_9_5() -> dict[str, Any]:
+    """Paths of forward search for d = 1, and for d = 2 in smaller problems that should have as many, two pairs."""
+    pairs = {"9.4": ((9, 4), (3, 2)), "9.5": ((8, 2), (2, 2))}  # (S, A): square roots of both; of S, then by √A
+    return {name: [paths(*sizes, d) for d, sizes in enumerate(pair, 1)] for name, pair in pairs.items()}
+
+
+def paths(S: int, A: int, d: int) -> float:
+    """Paths of d steps where every state can follow every action: leaves that forward search visits."""
+    full = dm.MDP.from_arrays(np.full((S, A, S), 1 / S), np.ones((S, A)), 0.9)
+    visits = [dm.plan(dm.ForwardSearch(full, k, np.zeros(S)), 0).visits for k in range(1, d + 1)]
+    return visits[-1] - (visits[-2] if d > 1 else 1)
+
+
 def exercise_9_8() -> tuple[float, float]:
     """The chance that 10 samples of 10 equally likely states meet each of them, for one action and for three."""
     p = float(np.prod(np.arange(1, 11) / 10.0))
     return p, p**3
 
 
+show(exercises_9_4_and_9_5)
 show(exercise_9_8)
 
 # %%

@@ -30,6 +30,37 @@ from decision_making.model_uncertainty.exploration_and_exploitation import (
     gittins_index as gittins_index,
     regret as regret,
 )
+from decision_making.model_uncertainty.imitation_learning import (
+    Adversarial as Adversarial,
+    Aggregated as Aggregated,
+    BehavioralCloning as BehavioralCloning,
+    CostSensitiveMultiClassifier as CostSensitiveMultiClassifier,
+    DataSetAggregation as DataSetAggregation,
+    Demonstrations as Demonstrations,
+    Discriminator as Discriminator,
+    GenerativeAdversarialImitation as GenerativeAdversarialImitation,
+    InverseReinforcementLearning as InverseReinforcementLearning,
+    MaximumEntropyIRL as MaximumEntropyIRL,
+    Mixed as Mixed,
+    Mixture as Mixture,
+    OptimalPolicy as OptimalPolicy,
+    PolicyUpdates as PolicyUpdates,
+    Rewarded as Rewarded,
+    SMILe as SMILe,
+    Weighting as Weighting,
+    action_frequencies as action_frequencies,
+    calc_policy_mixture as calc_policy_mixture,
+    calc_weighting as calc_weighting,
+    discounted_state_visitations as discounted_state_visitations,
+    expected_cost as expected_cost,
+    feature_expectations as feature_expectations,
+    mean_log_likelihood as mean_log_likelihood,
+    pair_indicators as pair_indicators,
+    pair_visitations as pair_visitations,
+    recorded_feature_expectations as recorded_feature_expectations,
+    rounds as rounds,
+    soft_policy as soft_policy,
+)
 from decision_making.model_uncertainty.model_based_methods import (
     BayesianMDP as BayesianMDP,
     FullUpdate as FullUpdate,
@@ -51,6 +82,30 @@ from decision_making.model_uncertainty.model_free_methods import (
     Sarsa as Sarsa,
     SarsaLambda as SarsaLambda,
 )
+from decision_making.multiagent_systems.multiagent_reasoning import (
+    CorrelatedEquilibrium as CorrelatedEquilibrium,
+    Equilibrium as Equilibrium,
+    FictitiousPlay as FictitiousPlay,
+    GradientAscent as GradientAscent,
+    HierarchicalSoftmax as HierarchicalSoftmax,
+    IteratedBestResponse as IteratedBestResponse,
+    JointCorrelatedPolicy as JointCorrelatedPolicy,
+    NashEquilibrium as NashEquilibrium,
+    Play as Play,
+    SimpleGamePolicy as SimpleGamePolicy,
+    best_actions as best_actions,
+    best_response as best_response,
+    dominant_actions as dominant_actions,
+    gap as gap,
+    joint_actions as joint_actions,
+    nash as nash,
+    payoffs as payoffs,
+    play as play,
+    pure_equilibria as pure_equilibria,
+    softmax_response as softmax_response,
+    undominated_actions as undominated_actions,
+    utility as utility,
+)
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,
@@ -60,6 +115,45 @@ from decision_making.policies import (
     SoftmaxPolicy as SoftmaxPolicy,
 )
 from decision_making.pomdp import POMDP as POMDP, BeliefMDP as BeliefMDP, belief_rollouts as belief_rollouts
+from decision_making.probabilistic_reasoning.inference import (
+    DirectSampling as DirectSampling,
+    ExactInference as ExactInference,
+    GaussianNetwork as GaussianNetwork,
+    GibbsSampling as GibbsSampling,
+    JunctionTree as JunctionTree,
+    Likelihood as Likelihood,
+    LikelihoodWeightedSampling as LikelihoodWeightedSampling,
+    MultivariateGaussian as MultivariateGaussian,
+    NoSampleAgreesError as NoSampleAgreesError,
+    PosteriorEstimate as PosteriorEstimate,
+    VariableElimination as VariableElimination,
+    ZerosInTablesWarning as ZerosInTablesWarning,
+    blanket as blanket,
+    estimate_posterior as estimate_posterior,
+    evidence_log_probability as evidence_log_probability,
+    naive_bayes as naive_bayes,
+    sample as sample,
+)
+from decision_making.probabilistic_reasoning.representation import (
+    Assignment as Assignment,
+    BayesianNetwork as BayesianNetwork,
+    Factor as Factor,
+    FactorTable as FactorTable,
+    ImpossibleEvidenceError as ImpossibleEvidenceError,
+    Variable as Variable,
+    assignments as assignments,
+    condition as condition,
+    d_separated as d_separated,
+    in_scope as in_scope,
+    joint as joint,
+    log_probability as log_probability,
+    marginalize as marginalize,
+    normalize as normalize,
+    probability as probability,
+    product as product,
+    select as select,
+    variablenames as variablenames,
+)
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,
@@ -200,6 +294,8 @@ from decision_making.sequential_problems.search import (
     plan as plan,
     reachable as reachable,
 )
+from decision_making.simple_game import SimpleGame as SimpleGame
+from decision_making.simplexes import project_to_simplex as project_to_simplex
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
 from decision_making.state_uncertainty.beliefs import (
     AdaptiveInjectionParticleFilter as AdaptiveInjectionParticleFilter,
@@ -223,7 +319,6 @@ from decision_making.state_uncertainty.controller_abstractions import (
     controller_rollouts as controller_rollouts,
     evaluate_controller as evaluate_controller,
     improve_controller as improve_controller,
-    project_to_simplex as project_to_simplex,
 )
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
@@ -284,10 +379,10 @@ from decision_making.verbs import (
     explain as explain,
     follow as follow,
     gradient as gradient,
+    infer as infer,
     lookahead as lookahead,
     step as step,
     update as update,
-    utility as utility,
 )
 
 __version__: str

@@ -14,7 +14,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional
+from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional, refuse
 from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
 from decision_making.problem import RNG
 from decision_making.sampling import (
@@ -144,6 +144,13 @@ class POMDP:
         )
 
 
+def tabulated(P: object) -> POMDP:
+    """P as arrays. TypeError where it is no POMDP."""
+    if not isinstance(P, POMDP):
+        refuse(None, "P", P, "a POMDP", TypeError)
+    return P.tabulated()
+
+
 @struct(repr=False)
 class BeliefMDP:
     """A POMDP as an MDP of beliefs, with a next belief for each observation (equations 20.1 to 20.6).
@@ -263,7 +270,7 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
     From a belief b, given in place of s (algorithm 20.5): Σ_s b(s) R(s, a) + γ Σ_o p(o | b, a) U(b'). U is called with
     the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,).
     """
-    P, x = P.tabulated(), np.asarray(s)
+    P, x = tabulated(P), np.asarray(s)
     a = int(indices("a", a, len(P.A)))
     if x.dtype.kind == "f" and x.ndim:
         return _lookahead_from_beliefs(P, U, belief(x, len(P.S)), a)
@@ -296,7 +303,7 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     count(None, Named("d"), d)
     count(None, Named("m"), m)
     function(None, Named("π"), π)
-    rng, P = default_rng(rng), P.tabulated()
+    rng, P = default_rng(rng), tabulated(P)
     b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))

@@ -180,6 +180,9 @@ def utility(π: object, *given: object) -> Any:
 
     utility(π, b) -> U
         π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
+    utility(P, π, i=None) -> U
+        P is a simple game (chapter 24), π a policy for each agent or a distribution over joint actions: the utility of
+        agent i, (...) like the batch of games; without i of all agents, (..., n).
 
     Raises TypeError for a π that is not known.
     """
@@ -187,17 +190,73 @@ def utility(π: object, *given: object) -> Any:
 
 
 @singledispatch
-def optimize(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
-    """Parameters θ (n,) of high utility U(π, θ), by the search M (algorithms 10.2 to 10.6).
+def best_response(P: object, π: Any, i: object) -> Any:
+    """A policy of agent i that is best against the policies of the others (chapter 24).
 
-    A search that moves a distribution gives the mode of its last distribution. The same rng, an int or a Generator in
-    the same state, gives the same bits, if U draws from no other source. π is passed on to U; if it has a number of
-    parameters n, the length of θ must be n.
+    π is a policy for each agent; that of i itself is not looked at. Of equally good actions it takes the first.
+    Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
+    that are no probabilities.
+    """
+    unknown(best_response, "P", P)
+
+
+@singledispatch
+def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
+    """A policy of agent i that prefers what is better against the policies of the others (chapter 24).
+
+    λ >= 0, in 1/reward, is its precision: 0 is uniform, inf is uniform over the best responses. Errors are those of
+    `best_response`, and ValueError for another λ.
+    """
+    unknown(softmax_response, "P", P)
+
+
+@singledispatch
+def gap(P: object, π: Any) -> Any:
+    """What each agent could gain by a best response if the others stay with π, (..., n), measured on π itself.
+
+    π is an equilibrium if and only if all gaps are 0; the largest one is its exploitability. In a zero-sum game their
+    sum is the duality gap. Of a distribution over joint actions it is what an agent gains by the best exchange of one
+    recommended action for another: all are 0 if and only if it is a correlated equilibrium.
+
+    Raises TypeError for a P that is not known.
+    """
+    unknown(gap, "P", P)
+
+
+@singledispatch
+def optimize(M: object, *given: object, **options: object) -> Any:
+    """The parameters that M finds, by searching (chapter 10) or by imitating an expert (chapter 18).
+
+    optimize(M, π, U, *, rng=None) -> θ
+        M is a search (algorithms 10.2 to 10.6), θ (n,) parameters of high utility U(π, θ). A search that moves a
+        distribution gives the mode of its last distribution. The same rng, an int or a Generator in the same state,
+        gives the same bits, if U draws from no other source. π is passed on to U; if it has a number of parameters n,
+        the length of θ must be n.
+    optimize(M, D, θ, *, rng=None) -> θ_new
+        M is `BehavioralCloning`, `CostSensitiveMultiClassifier` or `DataSetAggregation`; D are demonstrations, as
+        `Trajectories`, `Demonstrations` or a list of pairs (s, a). θ (n,) are the parameters to begin with, and stay as
+        they are. A `GenerativeAdversarialImitation` gives (θ_new, w), w being parameters of its discriminator.
+    optimize(M, θ, *, rng=None) -> (weights, θs)
+        M is `SMILe` or `InverseReinforcementLearning`; the result is a `Mixture` of policies.
+    optimize(M, D, φ) -> (φ_new, π)
+        M is `MaximumEntropyIRL`, φ parameters of a reward, D `Trajectories`; π (d, S, A) is the soft policy.
 
     Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
-    number for each θ, or returns NaN for every θ of a population.
+    number for each θ, or returns NaN for every θ of a population, and for demonstrations that are none.
     """
     unknown(optimize, "M", M)
+
+
+@singledispatch
+def rounds(M: object, *given: object, **options: object) -> Iterator[Any]:
+    """What `optimize` does, one round after the other, for a struct of chapter 18 whose work has rounds.
+
+    The arguments are those of `optimize`. Each round is a named tuple with the parameters so far: `Aggregated`,
+    `Mixed`, `Round`, `Fit` or `Adversarial`.
+
+    Raises TypeError for an M that is not known.
+    """
+    unknown(rounds, "M", M)
 
 
 @singledispatch
@@ -321,6 +380,27 @@ def plan(M: object, s: object, *given: Any, **options: Any) -> Any:
     Raises TypeError for an M that is not known, ValueError for states that the problem does not have.
     """
     unknown(plan, "M", M)
+
+
+@singledispatch
+def infer(M: object, *given: Any, **options: Any) -> Any:
+    """The distribution of what is asked, given what is known (chapter 3).
+
+    infer(M, bn, query, evidence) -> Factor
+        M is a method of inference, bn a `BayesianNetwork`, query a name or a list of names, evidence a mapping
+        {name: value}; a value is a number, the name of a state, an array (B,) of them, one a case, or a `Likelihood`.
+        The result is normalised, on the query's variables in its order; a query that is observed has its value with
+        certainty. With arrays its first axis is the case. Methods that sample also take rng. `JunctionTree` returns
+        {name: Factor}, each the distribution of one variable.
+    infer(D, query, evidencevars, evidence) -> MultivariateGaussian
+        D is a Gaussian or a network of linear Gaussian variables; query and evidencevars are lists of numbers of its
+        variables, evidence the values of the latter.
+
+    Raises TypeError for an M that is not known; ValueError for an unknown name or value and a name that is queried
+    twice; ImpossibleEvidenceError where the evidence has probability 0; NoSampleAgreesError where it has not, but no
+    sample has come by it; TooLargeError, before anything is allocated, where a table would not fit.
+    """
+    unknown(infer, "M", M)
 
 
 @singledispatch

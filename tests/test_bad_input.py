@@ -1422,6 +1422,7 @@ def test_the_catalogue_has_the_whole_public_surface():
     text = "".join(catalogue.read_text(encoding="utf-8") for catalogue in catalogues)
     results = {"Generation", "LocalModel", "Plans", "Status", "Step"}  # what calls return: nobody makes them
     results |= {"Estimate", "Failure", "Proposal", "Reachable", "RobustPolicy"}
+    results |= {"Equilibrium", "Play"}
     results |= {"Rule", "Sampled", "stepped", "struct"}  # what a new rule is made of
     missing = [name for name in dm.__all__ if name not in results and not re.search(rf"\b{name}\b", text)]
     assert not missing
@@ -1486,3 +1487,23 @@ def test_an_exact_gradient_that_overflows_is_refused():
     P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[1e308, -1e308]], 1.0)
     with pytest.raises(ValueError, match=r"∇U\(θ\) is \[.*: it overflows"), np.errstate(all="ignore"):
         exact.utility_gradient(P, [1.0], dm.SoftmaxPolicy(1, 2), np.zeros(2), 40)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: dm.QLearning(3, 2, 0.9, [[1], [1, 2]]), r"QLearning.α = \[\[1\], \[1, 2\]\]: must be a probability"),
+        (
+            lambda: dm.QLearning([[1], [1, 2]], 2, 0.9, 0.1),
+            r"QLearning.S = \[\[1\], \[1, 2\]\]: must be a whole number",
+        ),
+        (lambda: dm.EpsilonGreedyExploration(np.array(["a"])), "ε = 'a': must be a probability"),
+        (
+            lambda: dm.ApproximateValueIteration(dm.LinearRegressionValueFunction(flat, [1.0]), [[1], [1, 2]], 3),
+            r"S = \[\[1\], \[1, 2\]\]: must be states of one shape",
+        ),
+    ],
+)
+def test_lists_of_unequal_lengths_are_named(make, said):
+    with pytest.raises(ValueError, match=said):
+        make()

@@ -32,7 +32,7 @@ def test_console_script_is_installed():
     assert done.stdout.strip() == decision_making.__version__
 
 
-@pytest.mark.parametrize("command", ["", "chapter", "train", "resume", "evaluate", "plot", "problems"])
+@pytest.mark.parametrize("command", ["", "chapter", "train", "resume", "evaluate", "plot", "problems", "imitate"])
 def test_help_has_an_example(command):
     done = run(*command.split(), "--help")
     assert done.returncode == 0

@@ -44,6 +44,20 @@ def test_every_method_walks_through_hex_world(method):
     assert re.search(r"hexworld: return -?[\d.]+ after \d+ actions", done.output)
 
 
+def test_a_problem_of_gymnasium_is_played_with_its_own_words():
+    """The one best way through the cliff, 13 steps of -1, is what forward search finds with every step in sight."""
+    size = ("--method", "forward", "--depth", 14, "--watch")
+    done = called("CliffWalking-v1", *size)
+    assert done.exit_code == 0, done.output
+    assert done.output.startswith("action 1, return so far 0\nstate 36\n")
+    assert [line.split()[1] for line in done.output.splitlines() if line.startswith("> ")] == [
+        "up",
+        *["right"] * 11,
+        "down",
+    ]
+    assert done.output.endswith("CliffWalking-v1: return -13 after 13 actions\n")
+
+
 @pytest.mark.parametrize("problem", ["collision", "mountaincar"])
 def test_problems_of_real_numbers_are_played(problem):
     done = called(problem, "--simulations", 10, "--depth", 3, "--steps", 3, "--watch", "--trees", 2)
@@ -56,6 +70,9 @@ def test_problems_of_real_numbers_are_played(problem):
     [
         (("chess",), "chess: must be one of 2048, hexworld"),
         (("2048", "--method", "magic"), "--method magic: must be one of mcts"),
+        (("Lake-v9",), "Environment `Lake` doesn't exist"),
+        (("CartPole-v1",), "keeps its model as a table"),
+        (("2048", "--seed", -1), "--seed -1: must be at least 0"),
         (("2048", "--steps", 0), "--steps 0: must be at least 1"),
         (("2048", "--simulations", 0), "m = 0: must be a whole number >= 1"),
         (("2048", "--c", -1), "c = -1.0: must be a finite number >= 0"),

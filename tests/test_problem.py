@@ -36,7 +36,7 @@ OFFERED = {
     HexWorld: {Simulable, Enumerable, HasStates, HasActions, HasStart},
     MountainCar: {Simulable, HasActions, HasTerminal, HasSuccessors, HasStart},
     SimpleRegulator: {Simulable, HasStart},
-    TwentyFortyEight: {Simulable, HasActions, HasTerminal, HasStart},
+    TwentyFortyEight: {Simulable, HasActions, HasTerminal, HasSuccessors, HasStart},
     lambda: GymnasiumProblem("CartPole-v1", 0.99, n_envs=1): {Collects, Live},
     lambda: MDP.from_arrays([[[1.0]]], [[0.0]], 0.9): {Simulable, Enumerable, HasStates, HasActions},
     lambda: MDP.from_arrays([[[1.0]]], [[0.0]], 0.9, terminal=np.isnan): {

@@ -16,6 +16,7 @@ SOURCES = sorted(p for folder in (ROOT, ROOT.parent / "tests", ROOT.parent / "ch
 # from the ground up: a room imports only from itself and from rooms before it
 ROOMS = [
     "checks",
+    "sizes",
     "structs",
     "files",
     "speed",
@@ -27,9 +28,13 @@ ROOMS = [
     "dictionaries",
     "mdp",
     "pomdp",
+    "simplexes",
+    "simple_game",
     "simulation",
     "policies",
     "problems",
+    "probabilistic_reasoning.representation",
+    "probabilistic_reasoning.inference",
     "formats",
     "sequential_problems.exact_solution_methods",
     "sequential_problems.approximate_value_functions",
@@ -48,6 +53,7 @@ ROOMS = [
     "state_uncertainty.offline_belief_state_planning",
     "state_uncertainty.online_belief_state_planning",
     "state_uncertainty.controller_abstractions",
+    "multiagent_systems.multiagent_reasoning",
     "pictures.canvas",
     "pictures.notebooks",
     "pictures.plane",
@@ -58,6 +64,7 @@ ROOMS = [
     "pictures.trees",
     "pictures.planning",
     "pictures.searches",
+    "pictures.networks",
     "pictures.validation",
     "pictures.beliefs",
     "pictures.sliding_tiles",
@@ -68,14 +75,22 @@ ROOMS = [
     "training",
     "model_uncertainty",
     "pictures.learners",
+    "pictures.imitation",
     "pictures.runs",
     "pictures.films",
+    "pictures.games",
     "book",
     "progress",
     "cli",
     "__main__",
 ]
-PARTS = {"sequential_problems", "state_uncertainty", "pictures"}  # folders whose modules are rooms
+PARTS = {
+    "probabilistic_reasoning",
+    "sequential_problems",
+    "state_uncertainty",
+    "multiagent_systems",
+    "pictures",
+}  # folders whose modules are rooms
 
 
 def test_every_public_name_is_importable():
@@ -168,6 +183,7 @@ def test_problems_know_only_the_ground():
                 "trajectories",
                 "mdp",
                 "pomdp",
+                "simple_game",
                 "simulation",
                 "problems",
             }
@@ -215,7 +231,7 @@ def test_what_a_verb_knows_is_listed_also_of_parts_that_are_not_loaded():
 
 
 def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():
-    heavy = ("scipy", "gymnasium", "matplotlib", "typer")
+    heavy = ("scipy", "gymnasium", "matplotlib", "networkx", "typer")
     code = f"import sys, decision_making; print(*(m for m in {heavy} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -14,6 +14,35 @@ from .items import Item, run
 from .report import Report
 
 
+def compare_example_9_1(report: Report, data: dict[str, Any]) -> None:
+    """What is out of sight makes no difference; the farther the sight, the fewer collisions."""
+    Q = data["out of sight"]
+    said = f"u = {abs(Q.max()):g}, action {Q.argmax()}"
+    report.holds("d = 10, 10 s to go", "no reason for an advisory", said, Q.max() == 0 and Q.argmax() == 1)
+    u = data["in sight"].max()
+    report.holds("d = 10, 9 s to go", "the collision is seen", f"u = {u:.3f}", u < -0.5)
+    hits = data["collisions"]
+    said = ", ".join(f"{x / data['n']:.2%}" for x in hits)
+    report.holds("collisions, d = 10, 20, 40", "fewer from farther ahead", said, bool((np.diff(hits) < 0).all()))
+
+
+def compare_example_9_2(report: Report, data: dict[str, Any]) -> None:
+    """Values are equal; visits are not more."""
+    u, visits = data["forward"]
+    off = float(abs(data["u"] - u).max())
+    report.holds("value, any order of actions", "that of forward search", f"off by at most {off:.0e}", off < 1e-12)
+    report.compare("visits of forward search", "364", visits)
+    least, most = int(data["visits"].min()), int(data["visits"].max())
+    report.holds("visits, six orders", "at most so many", f"{least} to {most}", most <= visits)
+
+
+def compare_exercises_9_4_and_9_5(report: Report, data: dict[str, Any]) -> None:
+    """As much work two steps deep as one step deep in the larger problem."""
+    for name, (one, two) in data.items():
+        said = f"{two:g} paths, d = 1 has {one:g}"
+        report.holds(f"{name}, smaller problem, d = 2", "as much work", said, one == two)
+
+
 def compare_forward_search(report: Report, data: dict[str, np.ndarray]) -> None:
     """Utilities, actions and visits by depth."""
     report.compare("u for d = 1..4", "-0.15, 2.97975, 3.824783, 4.053310", data["u"], "derived")
@@ -151,6 +180,12 @@ def compare_exercise_9_8(report: Report, data: tuple[float, float]) -> None:
 
 
 ITEMS = [
+    Item(
+        "Example 9.1",
+        chapter.example_9_1,
+        compare_example_9_1,
+        *(planning.advisories, "example_9_1"),
+    ),
     Item("Forward search on hex world", chapter.forward_search_on_hex_world, compare_forward_search),
     Item(
         "Branch and bound on hex world",
@@ -158,6 +193,7 @@ ITEMS = [
         compare_branch_and_bound,
         *(planning.visits, "branch_and_bound"),
     ),
+    Item("Example 9.2 and exercise 9.6", chapter.example_9_2, compare_example_9_2),
     Item("Sparse sampling", chapter.sparse_sampling_on_hex_world, compare_sparse_sampling, fast={"n": 3000}),
     Item("Rollouts", chapter.rollout_lookahead_on_hex_world, compare_rollout_lookahead),
     Item("Examples 9.3 to 9.7", chapter.examples_9_3_to_9_7, compare_examples_9_3_to_9_7),
@@ -188,6 +224,7 @@ ITEMS = [
         fast={"starts": 5},
     ),
     Item("Example 9.11", chapter.example_9_11, compare_example_9_11, fast={"m": 3}),
+    Item("Exercises 9.4 and 9.5", chapter.exercises_9_4_and_9_5, compare_exercises_9_4_and_9_5),
     Item("Exercise 9.8", chapter.exercise_9_8, compare_exercise_9_8),
 ]
 

@@ -33,7 +33,11 @@ NAMES = {
     "hexworld": ("E", "NE", "NW", "W", "SW", "SE"),
     "collision": ("descend", "no advisory", "climb"),
     "mountaincar": ("left", "coast", "right"),
+    "FrozenLake": ("left", "down", "right", "up"),
+    "CliffWalking": ("up", "right", "down", "left"),
+    "Taxi": ("south", "north", "east", "west", "pick up", "drop off"),
 }
+DISCOUNT = 0.99  # of gymnasium's problems, which state none: a shorter way is better
 METHODS = ("mcts", "widening", "sparse", "rollout", "forward")
 TILE_COLOURS = (250, 255, 230, 222, 215, 209, 203, 228, 227, 226, 220, 214)  # of the terminal's 256, by exponent
 
@@ -58,6 +62,8 @@ def plan(
     with one_line_errors():
         if steps < 1:
             raise ValueError(f"--steps {steps}: must be at least 1")
+        if seed < 0:
+            raise ValueError(f"--seed {seed}: must be at least 0")
         P = problem_named(problem)
         M = search(P, method, simulations, depth, c if c is not None else 100.0 if problem == "2048" else 5.0, trees)
         rng = np.random.default_rng(seed)
@@ -84,10 +90,11 @@ def problem_named(name: str) -> Any:
     """The problem of that name; ValueError where there is none."""
     if name in PROBLEMS:
         return PROBLEMS[name]()
-    tables = getattr(mdp.MDP, "from_gymnasium", None)
-    if tables is None or "-v" not in name:
-        raise ValueError(f"{name}: must be one of {', '.join(PROBLEMS)}, or a toy-text id of gymnasium")
-    return tables(name)
+    if "-v" not in name:
+        raise ValueError(
+            f"{name}: must be one of {', '.join(PROBLEMS)}, or a toy-text id of gymnasium, as FrozenLake-v1"
+        )
+    return mdp.MDP.from_gymnasium(name, DISCOUNT)
 
 
 def search(P: Any, method: str, m: int, d: int, c: float, trees: int) -> Any:
@@ -152,7 +159,7 @@ class Screen:
             return board(self.P.values(s))
         if self.name == "hexworld":
             return Text(f"tile {self.P.tiles[int(s)]}" if s < len(self.P.tiles) else "the end")
-        return Text(f"state {brief(np.asarray(s))}")
+        return Text(f"state {s if np.ndim(s) == 0 else brief(np.asarray(s))}")
 
     def choice(self, found: planning.Plan) -> Table:
         """The actions with their utilities and visits; the chosen one is marked."""
@@ -174,7 +181,7 @@ class Screen:
 
     def word(self, a: Any) -> str:
         """What an action is called."""
-        names = NAMES.get(self.name)
+        names = NAMES.get(self.name.partition("-v")[0])
         return str(a) if names is None else names[int(a)]
 
     def last(self, s: Array) -> str:

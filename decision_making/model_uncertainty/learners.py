@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache, singledispatch
+from numbers import Integral
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import attrs
@@ -66,18 +67,24 @@ class Exploration(Protocol):
 
 def how_many(x: Any) -> Any:
     """Attrs converter of S and A: a list of the states 0, 1, … stands for their number; what is no list is left."""
-    if isinstance(x, np.ndarray | list | tuple | range) and np.array_equal(np.asarray(x), np.arange(len(x))):
-        return len(x)
+    if isinstance(x, np.ndarray | list | tuple | range) and getattr(x, "shape", True) != ():
+        return len(x) if all(isinstance(k, Integral) and k == i for i, k in enumerate(x)) else x
     return int(x) if isinstance(x, np.integer) else x
 
 
 def rates(x: Any) -> Any:
-    """Attrs converter: a list of numbers, one for each replication, as an array that cannot be written to."""
-    if not isinstance(x, list | tuple | np.ndarray) or np.ndim(x) == 0:
+    """Attrs converter: a list of numbers, one for each replication, as an array that cannot be written to.
+
+    What is no such list is left for the validator.
+    """
+    try:
+        found = np.array(x, dtype=np.float64) if isinstance(x, list | tuple | np.ndarray) else None
+    except (TypeError, ValueError):
         return x
-    x = np.array(x, dtype=np.float64)
-    x.setflags(write=False)
-    return x
+    if found is None or found.ndim == 0:
+        return x
+    found.setflags(write=False)
+    return found
 
 
 def each(check: Any) -> Any:

@@ -28,6 +28,23 @@ def visits(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.legend(loc="upper left")
 
 
+@picture(9.5, 3.2)
+def advisories(figure: Figure, data: Mapping[str, Any]) -> None:
+    """For each of the "depths" the advisories of "maps" (81, 41), by altitude in level flight and time to go."""
+    from matplotlib.colors import ListedColormap
+    from matplotlib.patches import Patch
+
+    axes = figure.subplots(1, len(data["depths"]), sharey=True)
+    colours = (BLUE, "white", VERMILION)
+    for ax, d, a, hits in zip(axes, data["depths"], data["maps"], data["collisions"], strict=True):
+        edges = {"cmap": ListedColormap(colours), "vmin": 0, "vmax": 2, "interpolation": "nearest"}
+        ax.imshow(a, origin="lower", extent=(-0.5, 40.5, -202.5, 202.5), aspect="auto", **edges)
+        ax.set(xlabel="time to go, s", title=f"{d} steps ahead: {hits / data['n']:.2%} collide", xlim=(40.5, -0.5))
+    axes[0].set(ylabel="altitude difference, m")
+    shown = [Patch(color=BLUE, label="descend"), Patch(color=VERMILION, label="climb")]
+    axes[0].legend(handles=shown, loc="upper left")
+
+
 @picture(9.5, 4.6)
 def bounds_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utilities (S,) on the hex world "P" as a bound is backed up: four "maps" (title, U), and the states "solved"."""

@@ -38,6 +38,6 @@ def distances(figure: Figure, data: Mapping[str, Array]) -> None:
     k = np.arange(len(counts))
     ax.bar(k, counts, color=np.where(k == k[-1], VERMILION, BLUE))
     line = {"arrowstyle": "-", "color": MUTED}
-    place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "color": MUTED, "arrowprops": line}
-    ax.annotate(f"{counts[-1]} boards need {k[-1]} moves", (k[-1], counts[-1]), (0, 26), **place)
+    place: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": MUTED, "arrowprops": line}
+    ax.annotate(f"{counts[-1]} boards need {k[-1]} moves", (k[-1], counts[-1]), (0, 90), **place)
     ax.set(xlabel="fewest moves to order", ylabel="boards", title=f"{len(data['steps']):,} boards")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from decision_making.problems.cart_pole import CartPole
 from decision_making.problems.collision_avoidance import CollisionAvoidance
+from decision_making.problems.games import PrisonersDilemma, RockPaperScissors, TravelersDilemma
 from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.problems.larger_hidden_states import RockSample, Tag
@@ -38,14 +39,17 @@ __all__ = [
     "HiddenStateEnvironment",
     "MachineReplacement",
     "MountainCar",
+    "PrisonersDilemma",
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
+    "RockPaperScissors",
     "RockSample",
     "SimpleRegulator",
     "SlidingTilePuzzle",
     "StraightLineHexWorld",
     "Tag",
     "Tiger",
+    "TravelersDilemma",
     "TwentyFortyEight",
     "check",
     "register_environments",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from decision_making.checks import Named, finite, probability
 from decision_making.pomdp import POMDP
 
 DISTANCES = np.arange(10.0, 101.0, 10.0)  # of a throw in `Catch`, m
@@ -28,8 +29,15 @@ def CryingBaby(
     hungry baby cries with probability p_cry_sing and a sated one never. The rewards of hunger and of the action add up.
     The belief to begin with is uniform.
 
-    Raises ValueError, naming T or O, where one of the probabilities is none.
+    Raises ValueError, naming it, for a probability that is none and a reward that is not finite.
     """
+    for name, p in (
+        *(("p_become_hungry", p_become_hungry), ("p_cry_hungry", p_cry_hungry)),
+        *(("p_cry_sated", p_cry_sated), ("p_cry_sing", p_cry_sing)),
+    ):
+        probability(None, Named(name), p)
+    for name, r in (("r_hungry", r_hungry), ("r_feed", r_feed), ("r_sing", r_sing)):
+        finite(None, Named(name), r)
     stays = [[1 - p_become_hungry, p_become_hungry], [0.0, 1.0]]
     T = np.array([[[1.0, 0.0], [1.0, 0.0]], stays, stays]).transpose(1, 0, 2)
     heard = [[p_cry_sated, 1 - p_cry_sated], [p_cry_hungry, 1 - p_cry_hungry]]
@@ -48,8 +56,9 @@ def Tiger(γ: float = 0.95, *, p_correct: float = 0.85) -> POMDP:
 
     Source: Kaelbling, Littman and Cassandra, Planning and acting in partially observable stochastic domains (1998).
 
-    Raises ValueError, naming O, where p_correct is no probability.
+    Raises ValueError where p_correct is no probability.
     """
+    probability(None, Named("p_correct"), p_correct)
     again = np.full((2, 2), 0.5)
     T = np.array([again, again, np.eye(2)]).transpose(1, 0, 2)
     O = np.array([again, again, [[p_correct, 1 - p_correct], [1 - p_correct, p_correct]]])

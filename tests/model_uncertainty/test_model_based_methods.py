@@ -328,3 +328,10 @@ def test_a_step_takes_no_time_that_grows_with_the_number_of_states():
 def test_what_is_wrong_is_named(call, error, said):
     with pytest.raises(error, match=said):
         call()
+
+
+@pytest.mark.parametrize("U", [[np.nan, 0.0], [0.0], 1.0], ids=repr)
+def test_utilities_beyond_the_tree_of_beliefs_are_checked(U):
+    model = dm.start(dm.BayesianMDP(2, 2, 1.0, np.zeros((2, 2)), 0.9, dm.FullUpdate()))
+    with pytest.raises(ValueError, match=r"U = .*finite utilities of the 2 states"):
+        dm.bayes_adaptive_values(model, 0, 1, U)

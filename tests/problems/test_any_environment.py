@@ -110,8 +110,8 @@ def test_space_of_the_users_own_is_refused_by_name():
 @pytest.mark.parametrize(
     ("space", "given", "said"),
     [
-        (spaces.Discrete(3), 3, r"observation is not in Discrete\(3\): \[3\]"),
-        (spaces.Discrete(3), -1, r"observation is not in Discrete\(3\): \[-1\]"),
+        (spaces.Discrete(3), 3, r"observation is not in Discrete\(3\): 3"),
+        (spaces.Discrete(3), -1, r"observation is not in Discrete\(3\): -1"),
         (spaces.Discrete(3), np.array([1]), r"observation has shape \(1,\): must be \(\)"),
         (spaces.Discrete(3), 1.5, "observation is not in Discrete"),
         (spaces.MultiDiscrete([2, 2]), [0, 2], r"observation is not in MultiDiscrete\(\[2 2\]\): \[0, 2\]"),

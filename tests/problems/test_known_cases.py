@@ -108,7 +108,7 @@ def test_actions_beyond_the_bounds_are_clipped_for_the_environment_and_recorded_
         envs.append(Seeds())
         return envs[-1]
 
-    P = GymnasiumProblem(make, γ, n_envs=1)
+    P = GymnasiumProblem(make, γ, n_envs=1, rescale_actions=False)
     π = P.policy(())
     τs = P.collect(π, np.zeros(π.n), 30, rng=0)
     assert abs(τs.a).max() > 1

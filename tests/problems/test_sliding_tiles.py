@@ -37,6 +37,7 @@ def test_a_batch_is_its_rows_one_by_one():
         np.testing.assert_array_equal(P.T(s[i[k]], a[k]), moved[k])
     assert P.T(s[:4].reshape(2, 2, 9), np.argmax(P.A(s[:4]), 1).reshape(2, 2)).shape == (2, 2, 9)
     assert P.R(s, np.zeros(60, int)).tolist() == [-1.0] * 60
+    assert P.R(s[:4].reshape(2, 2, 9), np.zeros((2, 2), int)).tolist() == [[-1.0] * 2] * 2
     assert ((moved != s[i]).sum(axis=1) == 2).all()
 
 
@@ -110,3 +111,14 @@ def test_pictures_of_different_boards_differ():
 def test_wrong_boards_and_moves_are_errors_that_say_what(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_tiles_in_their_places_are_darker_each_in_its_own_cell():
+    """Six tiles of two rows: a corner of each tile's box, away from its number, tells the cell and the shade."""
+    P = SlidingTilePuzzle(2, 3)
+    image = P.draw(np.array([1, 3, 2, 4, 5, 0])).astype(int)
+    rows, columns = image.shape[0] / 2, image.shape[1] / 3
+    shades = [image[int((i + 0.2) * rows), int((j + 0.5) * columns)].sum() for i in range(2) for j in range(3)]
+    home, away, gap = shades[0], shades[1], shades[5]
+    assert shades == [home, away, away, home, home, gap]
+    assert home < away < gap

@@ -60,7 +60,8 @@ from decision_making import (
     utility,
     value_iteration,
 )
-from decision_making.problems import CryingBaby, MachineReplacement
+from decision_making.pomdp import lookahead_in_a_pomdp
+from decision_making.problems import CryingBaby, MachineReplacement, Tiger
 
 UNIFORM = [0.5, 0.5]
 
@@ -178,8 +179,8 @@ FED = ConditionalPlan(0)
             "must be of all observations, or of none",
         ),
         (lambda: evaluate_plan(BABY, FED, 2), ValueError, "s runs from 2 to 2"),
-        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "is not finite"),
-        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ is not finite"),
+        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "α = "),
+        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ = "),
         (lambda: value_iteration(BABY, 0), ValueError, "k_max = 0"),
     ],
 )
@@ -224,6 +225,72 @@ TIED = SawtoothPolicy(BABY, [0.0, 0.0], np.empty((0, 2)), [])
 def test_wrong_bounds_are_named(call, error, named):
     with pytest.raises(error, match=re.escape(named)):
         call()
+
+
+NORMAL = LinearGaussianModel([[1.0]], [[1.0]], [[1.0]], [[1.0]], [[1.0]])
+NO_PROBLEM = {
+    "update of a vector": lambda P: update([0.5, 0.5], P, 0, 0),
+    "lookahead": lambda P: lookahead_in_a_pomdp(P, lambda b: b[:, 0], [0.5, 0.5], 0),
+    "belief_rollouts": lambda P: belief_rollouts(P, [0.5, 0.5], lambda b: 0, 1, 1),
+    "alphavector": lambda P: alphavector(P, ConditionalPlan(0)),
+    "evaluate_plan": lambda P: evaluate_plan(P, ConditionalPlan(0), 0),
+    "value_iteration": lambda P: value_iteration(P, 1),
+    "AlphaVectorPolicy": lambda P: AlphaVectorPolicy(P, [[0.0, 0.0]], [0]),
+    "LookaheadAlphaVectorPolicy": lambda P: LookaheadAlphaVectorPolicy(P, [[0.0, 0.0]]),
+    "alphavector_iteration": lambda P: alphavector_iteration(P, QMDP(1), [[0.0, 0.0]]),
+    "SawtoothPolicy": lambda P: SawtoothPolicy(P, [0.0, 0.0], np.empty((0, 2)), []),
+    "TriangulatedPolicy": lambda P: TriangulatedPolicy(P, 1, [0.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("P", [None, 3, "x", NORMAL, SEEN], ids=repr)
+@pytest.mark.parametrize("call", NO_PROBLEM.values(), ids=NO_PROBLEM)
+def test_what_is_no_pomdp_is_named(call, P):
+    with pytest.raises(TypeError, match=r"P = .*must be a POMDP"):
+        call(P)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        *(
+            (lambda o=o: update(ParticleFilter(np.zeros(9, int)), BABY, 0, o, rng=0), error, "o ")
+            for o, error in ((-1, ValueError), (2, ValueError), (None, TypeError), (0.5, TypeError))
+        ),
+        (lambda: update(RejectionParticleFilter(np.zeros(9, int)), BABY, 0, -1, rng=0), ValueError, "o runs from -1"),
+        (lambda: KalmanFilter("x", [[1.0]]), TypeError, "μb = 'x'"),
+        (lambda: LinearGaussianModel([[1.0]], [[1.0]], [[1.0]], 1j, [[1.0]]), TypeError, "Σs = 1j"),
+        (lambda: UnscentedKalmanFilter(0.0, [[1.0]]), ValueError, "μb = "),
+        (lambda: unscented_transform([0.0], [[-1.0]], np.sin, 2.0), ValueError, "Σ = [[-1.0]]: must be a covariance"),
+        (lambda: unscented_transform([np.nan], [[1.0]], np.sin, 2.0), ValueError, "μ = "),
+        (lambda: unscented_transform([0.0], np.eye(2), np.sin, 2.0), ValueError, "Σ = "),
+        (lambda: unscented_transform([0.0], [[1.0]], 3, 2.0), TypeError, "f = 3"),
+        (lambda: unscented_transform([0.0], [[1.0]], lambda x: 1.0, 2.0), ValueError, "f(points) has shape ()"),
+        (lambda: alphavector(BABY, 3), TypeError, "π = 3: must be a ConditionalPlan"),
+        (lambda: find_maximal_belief(3.0, [[0.0]]), ValueError, "α = "),
+        (lambda: find_maximal_belief([0.0, 0.0], [[0.0]]), ValueError, "Γ = "),
+        (lambda: find_maximal_belief([0.0, 0.0], np.zeros((1, 4))), ValueError, "Γ = "),
+        (lambda: find_dominating([]), ValueError, "Γ = "),
+        (lambda: alphavector_iteration(BABY, QMDP(1), [[np.nan, 0.0]]), ValueError, "Γ = "),
+        (lambda: alphavector_iteration(BABY, FastInformedBound(1), [[0.0]]), ValueError, "Γ = "),
+        (lambda: FreudenthalTriangulation(10**30, 2), ValueError, "n, m = "),
+        (lambda: FreudenthalTriangulation(2, 10**30), ValueError, "n, m = "),
+        (lambda: belief_simplex(3, UNIFORM), TypeError, "T = 3: must be a FreudenthalTriangulation"),
+        (lambda: belief_vertices(None), TypeError, "T = None: must be a FreudenthalTriangulation"),
+        (lambda: solve(SawtoothIteration([0.0], [[0.5, 0.5]], 1), BABY), ValueError, "V = "),
+        (lambda: CryingBaby(p_cry_sing=1.5), ValueError, "p_cry_sing = 1.5"),
+        (lambda: CryingBaby(r_feed=None), ValueError, "r_feed = None"),
+        (lambda: Tiger(p_correct="x"), ValueError, "p_correct = 'x'"),
+    ],
+)
+def test_wrong_arguments_of_part_iv_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+def test_no_adaptive_injection_where_the_slow_average_stays_0():
+    b = AdaptiveInjectionParticleFilter(np.ones(9, int), 0.0, 0.0, 0.0, 0.3, 2.0, [1.0, 0.0])
+    assert update(b, BABY, 2, 0, rng=0).states.tolist() == [1] * 9
 
 
 FEEDS = ControllerPolicy.from_nodes(BABY, [0], [[0, 0]])

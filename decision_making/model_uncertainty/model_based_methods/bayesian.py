@@ -157,7 +157,9 @@ def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -
     if (M.A * M.S) ** d > MOST_NODES:
         raise ValueError(f"d = {d}: the tree would have {(M.A * M.S) ** d:,} nodes, must be at most {MOST_NODES:,}")
     s = int(indices("s", s, M.S))
-    leaf = np.zeros(M.S) if U is None else np.asarray(U, dtype=np.float64)
+    leaf = np.zeros(M.S) if U is None else numbers(U, "U")
+    if leaf.shape != (M.S,) or not np.isfinite(leaf).all():
+        refuse(None, "U", U, f"finite utilities of the {M.S} states")
     return _expected(model.D.copy(), M.R, M.γ, s, d, leaf)
 
 

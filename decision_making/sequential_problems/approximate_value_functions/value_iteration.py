@@ -57,6 +57,10 @@ class ApproximateValueIteration:
     def __attrs_post_init__(self) -> None:
         if self.S is None and not isinstance(self.Uθ, LocalValueFunction):
             refuse(self, "S", None, f"the states to back up: {type(self.Uθ).__name__} has none of its own")
+        try:
+            np.shape(self.S)
+        except ValueError:
+            refuse(self, "S", self.S, "states of one shape")
         if self.S is not None and (np.ndim(self.S) == 0 or len(self.S) == 0):
             refuse(self, "S", self.S, "at least one state")
 

@@ -30,8 +30,8 @@ from decision_making.sequential_problems.online_planning.rollouts import (
     RolloutLookahead,
     rollout,
 )
-from decision_making.sequential_problems.online_planning.sizes import TooLargeError
 from decision_making.sequential_problems.online_planning.sparse_sampling import SparseSampling, sparse_sampling
+from decision_making.sizes import TooLargeError
 from decision_making.verbs import branch_and_bound, explain, forward_search, plan, randstep
 
 __all__ = [

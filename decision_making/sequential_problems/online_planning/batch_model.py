@@ -10,11 +10,12 @@ from attrs import field
 from decision_making.checks import Array, Named, brief, discount
 from decision_making.mdp import SparseTable, Table
 from decision_making.pomdp import POMDP
-from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTerminal, Simulable, offers
+from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
+from decision_making.sequential_problems.approximate_value_functions.outcomes import ended, outcomes
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model, mixed, positions_in, some_action
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 
@@ -59,14 +60,9 @@ class BatchModel(Model):
         r, parts = np.empty((N, A)), []
         for a in range(A):
             actions = np.repeat(self.action(np.array([a])), N)
-            s_next, p, *more = self.P.successors(s, actions)
-            p = np.asarray(p, dtype=np.float64)
-            p = np.broadcast_to(p.reshape(p.shape + (1,) * (2 - p.ndim)), (len(p), N))
-            k, i = np.nonzero(p > 0)
-            order = np.argsort(i, kind="stable")
-            k, i = k[order], i[order]
-            parts.append((i * A + a, np.asarray(s_next)[k, i], p[k, i]))
-            r[:, a] = more[0] if more else self.P.R(s, actions)
+            s_next, p, r[:, a] = outcomes(self.P, s, actions)
+            i, k = np.nonzero(p > 0)
+            parts.append((i * A + a, s_next[i, k], p[i, k]))
         pair = np.concatenate([x[0] for x in parts])
         kept = np.argsort(pair, kind="stable")
         available = self.available(s)
@@ -94,7 +90,7 @@ class BatchModel(Model):
 
     def ended(self, s: Array) -> Array:
         """Where P.terminal is true."""
-        return np.asarray(self.P.terminal(s), bool) if offers(self.P, HasTerminal) else np.zeros(len(s), bool)
+        return ended(self.P, s)
 
     terminal = ended
 
@@ -108,7 +104,8 @@ class BatchModel(Model):
 
         Of n states two are mistaken for one another with probability about n² / 2⁶⁵.
         """
-        flat = np.ascontiguousarray((s + 0 if s.dtype.kind == "f" else s).reshape(len(s), -1))
+        size = int(np.prod(s.shape[1:]))
+        flat = np.ascontiguousarray((s + 0 if s.dtype.kind == "f" else s).reshape(len(s), size))
         words = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64).view(np.uint64)
         key = words[:, 0].copy()
         if words.shape[1] > 1:

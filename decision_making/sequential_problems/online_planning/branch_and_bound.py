@@ -10,7 +10,7 @@ from attrs import define, field
 from decision_making.checks import Array, Named, count, count_or_zero, flag
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
-from decision_making.sequential_problems.online_planning.models import Model
+from decision_making.sequential_problems.online_planning.models import Model, entries
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, planned
 from decision_making.structs import struct
 from decision_making.verbs import branch_and_bound, plan
@@ -137,7 +137,7 @@ class _Search:
 def upper_bounds(Qhi: Any, model: Model, s: Array) -> Array:
     """Qhi of every action (A,) in the state s (1, ...)."""
     if not callable(Qhi):
-        found = np.asarray(Qhi, dtype=np.float64)[s[0]]
+        found = entries(Qhi, "Qhi", s[:1])[0]
     else:
         state, actions = model.state(s)[0], model.action(np.arange(model.n_actions))
         found = np.array([float(Qhi(state, a)) for a in actions])

@@ -99,7 +99,7 @@ def searched_forward(M: ForwardSearch, found: Plan) -> str:
     """Every path."""
     widest = max(len(level) for level in found.tree)
     return (
-        f"ForwardSearch looked at every path of {steps(M.d)} from {where(found)}: {found.visits:,.0f} visits, of "
+        f"ForwardSearch looked at every path of {steps(M.d)} from {where(found)}: {number(found.visits)} visits, of "
         f"{widest:,} different states at most in a level."
     )
 
@@ -183,3 +183,8 @@ def searched_sequences(M: OpenLoopPlanning, found: Plan) -> str:
 def steps(d: int) -> str:
     """A number of steps."""
     return f"{d} step{'s' * (d != 1)}"
+
+
+def number(x: float) -> str:
+    """A count, which may be huge."""
+    return f"{x:,.0f}" if x < 1e15 else f"{x:.3g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import field
@@ -15,8 +15,18 @@ from decision_making.sampling import GuideTable, indices, sparse_cumulative
 from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.models import Edges, Model, positions_in
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
+
+DENSE = 100_000  # most entries of T as a full array (S, A, S)
+
+
+class Dense(NamedTuple):
+    """A small problem as full arrays, actions first. Nothing follows terminal states."""
+
+    T: Array  # probabilities (A S, S)
+    R: Array  # expected rewards (A, S)
+    ways: Array  # how many actions lead from a state to another, (S, S)
 
 
 @struct(repr=False)
@@ -57,6 +67,19 @@ class FiniteModel(Model):
         """Which actions there are in each state (S, A), or None where all are."""
         there = ~np.isneginf(self.R)
         return None if there.all() else there
+
+    @cached_property
+    def dense(self) -> Dense | None:
+        """All of it as full arrays; None where they would be large, or a state has no action."""
+        S, A = self.R.shape
+        if S * A * S > DENSE or np.isneginf(self.R).all(axis=1).any():
+            return None
+        pair = np.repeat(np.arange(S * A), np.diff(self.first))
+        live = np.ones(S, bool) if self.final is None else ~self.final
+        T, ways = np.zeros((A, S, S)), np.zeros((S, S))
+        np.add.at(T, (pair % A, pair // A, self.columns), self.p)
+        np.add.at(ways, (pair // A, self.columns), 1.0)
+        return Dense((T * live[:, None]).reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
 
     @cached_property
     def sampler(self) -> GuideTable:

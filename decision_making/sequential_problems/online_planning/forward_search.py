@@ -20,9 +20,10 @@ from decision_making.checks import Array, Named, count, count_or_zero
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
+from decision_making.sequential_problems.online_planning.finite_model import Dense, FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
-from decision_making.sequential_problems.online_planning.rollouts import leaf_values
+from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
 
@@ -72,13 +73,46 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
     return Q, visits, levels, here
 
 
+def listed_leaves(U: Any, model: FiniteModel) -> Array | None:
+    """U of all states (S,), 0 of terminal ones, where it is an array of finite numbers; else None."""
+    if callable(U) or isinstance(U, RolloutEstimate):
+        return None
+    u = np.asarray(U)
+    if u.dtype.kind not in "iuf" or u.shape != (len(model.R),) or not np.isfinite(u).all():
+        return None
+    return u.astype(np.float64) if model.final is None else np.where(model.final, 0.0, u)
+
+
+def swept(model: FiniteModel, table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[Array]]:
+    """Q (n, A), visits (n,) and levels from states s (n,) by d sweeps over all states, from leaf values u (S,).
+
+    For a small table that is quicker than to find out which states are reached (benchmarks/planning_search.md).
+    """
+    T, R, ways = table
+    Q, visits = R, np.ones(len(u))
+    here = np.zeros(len(u))
+    here[s] = 1
+    levels = [here.nonzero()[0]]
+    for _ in range(d):
+        Q = (T @ u).reshape(R.shape)
+        Q *= model.γ
+        Q += R
+        u, visits = Q.max(axis=0), 1 + ways @ visits
+        here = np.minimum(here @ ways, 1)
+        levels.append(here.nonzero()[0])
+    return Q.T[s], visits[s], levels
+
+
 @plan.register
 def plan_by_forward_search(M: ForwardSearch, s: State, *, rng: RNG = None) -> Plan:
     """All states of the batch at once; states that several of them reach are searched once."""
-    model = M._model
+    model, rng = M._model, generator(M, rng)
     s, single = model.rows(s)
+    if isinstance(model, FiniteModel) and model.dense is not None and (u := listed_leaves(M.U, model)) is not None:
+        Q, visits, tree = swept(model, model.dense, s, M.d, u)
+        return planned(M, s, Q, single, visits=visits, tree=tree)
     roots, place = model.merged(s)
-    Q, visits, levels, leaves = search_levels(model, roots, M.d, M.U, draws_of(generator(M, rng), len(roots)))
+    Q, visits, levels, leaves = search_levels(model, roots, M.d, M.U, draws_of(rng, len(roots)))
     return planned(M, s, Q[place], single, visits=visits[place], tree=[*(x.s for x in levels), leaves])
 
 

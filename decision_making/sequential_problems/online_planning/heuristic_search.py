@@ -13,8 +13,8 @@ from decision_making.sequential_problems.exact_solution_methods.policies import 
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.one_tree import Uniforms
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
-from decision_making.sequential_problems.online_planning.sizes import ROWS, check_size
 from decision_making.sequential_problems.online_planning.utilities import Utilities
+from decision_making.sizes import ROWS, check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, brief
+from decision_making.checks import Array, brief, refuse
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
 
@@ -87,7 +87,7 @@ class Model:
 
     def leaf(self, U: Any, s: Array) -> Array:
         """U of the states, (N,). ValueError unless U gives a number for each."""
-        values = np.asarray(U(self.state(s)) if callable(U) else np.asarray(U)[s], dtype=np.float64)
+        values = np.asarray(U(self.state(s)) if callable(U) else entries(U, "U", s), dtype=np.float64)
         try:
             values = np.broadcast_to(values, (len(s),))
         except ValueError as error:
@@ -96,6 +96,14 @@ class Model:
             i = int(np.argmax(np.isnan(values) | np.isposinf(values)))
             raise ValueError(f"U of state {brief(self.state(s)[i])} is {values[i]}: must be a number")
         return values
+
+
+def entries(x: Any, name: str, s: Array) -> Array:
+    """The entries of a table over the states, called `name` in errors. ValueError where it is none or too short."""
+    x = np.asarray(x)
+    if not x.ndim or x.dtype.kind not in "fiub" or s.dtype.kind not in "iu" or (s.size and s.max() >= len(x)):
+        refuse(None, name, x.tolist(), "a function of states, or numbers for all states of a problem that lists them")
+    return np.asarray(x[s])
 
 
 def mixed(x: Array) -> Array:

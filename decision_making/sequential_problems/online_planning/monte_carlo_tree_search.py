@@ -16,8 +16,8 @@ from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.one_tree import OneTree, one_state
 from decision_making.sequential_problems.online_planning.packed import compact
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
-from decision_making.sequential_problems.online_planning.sizes import check_size
 from decision_making.sequential_problems.online_planning.trees import Given, Trees
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan
 

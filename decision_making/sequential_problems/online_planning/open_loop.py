@@ -16,7 +16,7 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.batch_model import BatchModel
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, planned
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan
 

@@ -14,7 +14,7 @@ from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.packed import compact
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan
 

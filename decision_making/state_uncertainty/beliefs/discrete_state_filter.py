@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from decision_making.checks import Array, Named, one_of
-from decision_making.pomdp import POMDP, Belief, belief, filtered
+from decision_making.pomdp import POMDP, Belief, belief, filtered, tabulated
 from decision_making.problem import Action
 from decision_making.sampling import indices
 from decision_making.verbs import update
@@ -38,7 +38,7 @@ def update_of_a_vector(
     array([0.092784, 0.907216])
     """
     one_of("raise", "uniform", "predict")(None, Named("on_impossible"), on_impossible)
-    P = P.tabulated()
+    P = tabulated(P)
     b = belief(b, len(P.S))
     a, o = indices("a", a, len(P.A)), indices("o", o, len(P.Ω))
     rows = b[None] if b.ndim == 1 else b

@@ -14,7 +14,18 @@ import numpy as np
 from attrs import evolve, field
 from autograd import elementwise_grad
 
-from decision_making.checks import Array, Field, all_finite, brief, function, is_number, numbers, optional, refuse
+from decision_making.checks import (
+    Array,
+    Field,
+    Named,
+    all_finite,
+    brief,
+    function,
+    is_number,
+    numbers,
+    optional,
+    refuse,
+)
 from decision_making.structs import struct
 from decision_making.verbs import update
 
@@ -24,12 +35,23 @@ Difference = Callable[[Array, Array], Array]
 """difference(o, o_expected): the innovation, where o - o_expected is not it, as between two angles."""
 
 
-def _array(x: object) -> Array:
-    return numbers(x, "an array of a Gaussian model or belief")
+def _array(x: Any) -> Array:
+    """Attrs converter: numbers as an array; what is none is left for the validator, which knows its name."""
+    try:
+        return numbers(x, "")
+    except TypeError:
+        return x
+
+
+def _numbers(M: object, attribute: Field, x: Any) -> None:
+    """Attrs validator: an array of numbers."""
+    if not isinstance(x, np.ndarray):
+        refuse(M, attribute.name, x, "an array of numbers", TypeError)
 
 
 def _covariance(M: object, attribute: Field, Σ: Array) -> None:
     """Attrs validator: symmetric and positive semidefinite, (..., n, n)."""
+    _numbers(M, attribute, Σ)
     allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
     if Σ.ndim < 2 or Σ.shape[-1] != Σ.shape[-2] or not all_finite(Σ):
         refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
@@ -47,11 +69,11 @@ class LinearGaussianModel:
     covariance.
     """
 
-    Ts: Array = field(converter=_array, repr=brief)  # multiplies the state in the dynamics (n, n)
-    Ta: Array = field(converter=_array, repr=brief)  # multiplies the action in the dynamics (n, l)
-    Os: Array = field(converter=_array, repr=brief)  # what is observed of the state (k, n)
-    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the dynamics' noise (n, n)
-    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the observation's (k, k)
+    Ts: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the state in the dynamics (n, n)
+    Ta: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the action in the dynamics (n, l)
+    Os: Array = field(converter=_array, validator=_numbers, repr=brief)  # what is observed of the state (k, n)
+    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
     def __attrs_post_init__(self) -> None:
         n, k = len(self.Σs), len(self.Σo)
@@ -70,8 +92,8 @@ class GaussianModel:
 
     fT: Callable[[Array, Array], Array] = field(validator=function)  # fT(s, a) -> mean of the next state (..., n)
     fO: Callable[[Array], Array] = field(validator=function)  # fO(s) -> mean of the observation (..., k)
-    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the dynamics' noise (n, n)
-    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the observation's (k, k)
+    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
 
 class HasNormalNoise(Protocol):
@@ -96,7 +118,7 @@ class KalmanFilter:
     (B, k). Raises ValueError for arrays of other shapes and numbers that are not finite.
     """
 
-    μb: Array = field(converter=_array, repr=brief)  # mean (..., n)
+    μb: Array = field(converter=_array, validator=_numbers, repr=brief)  # mean (..., n)
     Σb: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance (..., n, n)
     difference: Difference | None = field(
         default=None, kw_only=True, validator=optional(function)
@@ -117,7 +139,7 @@ class ExtendedKalmanFilter(KalmanFilter):
 
 
 def _lambda(M: Any, attribute: Field, λ: Any) -> None:
-    n = M.μb.shape[-1]
+    n = M.Σb.shape[-1]
     if not (is_number(λ) and n + λ > 0):
         refuse(M, attribute.name, λ, f"a number > -n = {-n}")
 
@@ -180,17 +202,30 @@ def unscented_transform(
     The points (..., 2n + 1, n) are μ and then μ ± the columns of L, with L Lᵀ = (n + λ)Σ; the weights (2n + 1,) are
     λ/(n + λ) and 1/(2(n + λ)). f takes them as a batch. Exact where f is affine; the mean also where it is quadratic.
 
-    Raises ValueError for λ <= -n.
+    Raises ValueError for λ <= -n, a Σ that is no covariance, and shapes that disagree.
     """
+    function(None, Named("f"), f)
+    μ, Σ = vectors("μ", μ), numbers(Σ, "Σ")
+    _covariance(None, Named("Σ"), Σ)
     n = μ.shape[-1]
+    if Σ.shape[-1] != n:
+        refuse(None, "Σ", f"an array {Σ.shape}", f"(..., {n}, {n}), to go with μ")
     if not (is_number(λ) and n + λ > 0):
         refuse(None, "λ", λ, f"a number > -n = {-n}")
+    return _transformed(μ, Σ, f, λ)
+
+
+def _transformed(μ: Array, Σ: Array, f: Callable[[Array], Array], λ: float) -> tuple[Array, Array, Array, Array, Array]:
+    """`unscented_transform` of what is known to be right, or a filter's own prediction."""
+    n = μ.shape[-1]
     L = np.swapaxes(factor((n + λ) * Σ), -1, -2)  # its rows are the columns of the factor
     offsets = np.stack([L, -L], axis=-2).reshape(*L.shape[:-2], 2 * n, n)  # +1, -1, +2, -2, ...
     points = np.concatenate([μ[..., None, :], μ[..., None, :] + offsets], axis=-2)
     weights = np.full(2 * n + 1, 1 / (2 * (n + λ)))
     weights[0] = λ / (n + λ)
-    y = np.asarray(f(points), dtype=np.float64)
+    y = numbers(f(points), "f(points)")
+    if y.shape[:-1] != points.shape[:-1]:
+        raise ValueError(f"f(points) has shape {y.shape}: must be vectors for points of shape {points.shape}")
     mean = weights @ y
     return mean, cross_covariance(y, mean, y, mean, weights), points, y, weights
 
@@ -218,9 +253,9 @@ def update_by_unscented_kalman_filter(
     _check_model(P)
     a = vectors("a", a)
     a = a[..., None, :] if a.ndim > 1 else a
-    μp, Σp, *_ = unscented_transform(b.μb, b.Σb, lambda s: _values("fT", P.fT(s, a)), b.λ)
+    μp, Σp, *_ = _transformed(b.μb, b.Σb, lambda s: _values("fT", P.fT(s, a)), b.λ)
     Σp = Σp + P.Σs
-    expected, S, points, seen, weights = unscented_transform(μp, Σp, lambda s: _values("fO", P.fO(s)), b.λ)
+    expected, S, points, seen, weights = _transformed(μp, Σp, lambda s: _values("fO", P.fO(s)), b.λ)
     S = S + P.Σo
     K = gain(cross_covariance(points, μp, seen, expected, weights), S)
     Σ = Σp - K @ S @ np.swapaxes(K, -1, -2)
@@ -247,7 +282,12 @@ def vectors(name: str, x: Any, n: int | None = None) -> Array:
 
 def _innovation(b: KalmanFilter, o: Any, expected: Array) -> Array:
     o = vectors("o", o, expected.shape[-1])
-    return o - expected if b.difference is None else numbers(b.difference(o, expected), "difference(o, o_expected)")
+    if b.difference is None:
+        return o - expected
+    x = numbers(b.difference(o, expected), "difference(o, o_expected)")
+    if x.shape != np.broadcast_shapes(o.shape, expected.shape) or not all_finite(x):
+        raise ValueError(f"difference(o, o_expected) is {brief(x)}: must be finite vectors, as o is")
+    return x
 
 
 def _times(K: Array, x: Array) -> Array:
@@ -255,15 +295,15 @@ def _times(K: Array, x: Array) -> Array:
 
 
 def _values(name: str, x: Any) -> Array:
-    x = np.asarray(x, dtype=np.float64)
-    if not all_finite(x):
-        raise ValueError(f"{name} gives {brief(x)}: must be finite")
+    x = numbers(x, name)
+    if not all_finite(x) or not x.ndim:
+        raise ValueError(f"{name} gives {brief(x)}: must be finite vectors")
     return x
 
 
 def _jacobian(name: str, f: Callable[[Array], Array], x: Array) -> Array:
     """∂f_i/∂x_j at each row of x (..., n), by autograd, (..., k, n). ValueError where it is not finite."""
-    k = np.shape(f(x))[-1]
+    k = _values(name, f(x)).shape[-1]
     with warnings.catch_warnings(), np.errstate(all="ignore"):  # what is not finite is named
         warnings.filterwarnings("ignore", "Output seems independent of input")  # a component that is constant
         J = np.stack([elementwise_grad(lambda x, i=i: f(x)[..., i])(x) for i in range(k)], axis=-2)

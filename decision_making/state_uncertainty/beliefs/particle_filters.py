@@ -25,8 +25,9 @@ from decision_making.checks import (
     positive,
     refuse,
 )
+from decision_making.mdp import Table
 from decision_making.problem import RNG, Action, StartDistribution
-from decision_making.sampling import default_rng, sample_start, start_distribution
+from decision_making.sampling import default_rng, indices, sample_start, start_distribution
 from decision_making.structs import struct
 from decision_making.verbs import update
 
@@ -140,7 +141,8 @@ def update_by_adaptive_injection_particle_filter(
     w_slow, w_fast = (mean if x is None else x for x in (b.w_slow, b.w_fast))
     w_slow, w_fast = w_slow + b.α_slow * (mean - w_slow), w_fast + b.α_fast * (mean - w_fast)
     impossible = bool(np.isneginf(w).all())
-    m_inject = m if impossible else round(m * max(0.0, 1 - b.ν * w_fast / w_slow))
+    fallen = 1 - b.ν * w_fast / w_slow if w_slow > 0 else 0.0  # a slow average of 0 cannot fall
+    m_inject = m if impossible else round(m * max(0.0, fallen))
     return evolve(b, states=_with_injected(b, states, w, m_inject, rng), w_slow=w_slow, w_fast=w_fast, **_said_by(w))
 
 
@@ -152,7 +154,7 @@ def update_by_rejection_particle_filter(
     rng = default_rng(rng)
     if getattr(P, "TRO", None) is None:
         refuse(None, "P", P, "a problem with a sampler TRO(s, a, rng) for a RejectionParticleFilter", TypeError)
-    m = len(b.states)
+    m, o = len(b.states), _known(P, o)
     limit = b.max_tries or 1000 * m
     kept: list[Array] = []
     accepted = tries = 0
@@ -173,7 +175,7 @@ def update_by_rejection_particle_filter(
 
 def _moved_and_weighted(b: Any, P: Any, a: Action, o: object, rng: np.random.Generator) -> tuple[Array, Array]:
     """The particles after action a (m, ...), and the logarithms of their weights (m,); ValueError for a NaN."""
-    m = len(b.states)
+    m, o = len(b.states), _known(P, o)
     sampler: Callable[..., Any] | None = getattr(P, "TRO", None) or getattr(P, "TR", None)
     if sampler is None:
         refuse(None, "P", P, "a problem with a sampler, TRO(s, a, rng) or TR(s, a, rng)", TypeError)
@@ -186,6 +188,11 @@ def _moved_and_weighted(b: Any, P: Any, a: Action, o: object, rng: np.random.Gen
             f"O(a, s_next, o) of {m} states is {brief(np.exp(np.minimum(w, LARGEST)))}: must be (m,) weights"
         )
     return states, w
+
+
+def _known(P: Any, o: Any) -> Any:
+    """The observation o: of a tabular problem, an index into P.Ω. Raises ValueError where it is none."""
+    return indices("o", o, len(P.Ω)) if isinstance(getattr(P, "O", None), Table) else o
 
 
 def _for_each(a: Action, m: int) -> Array:

@@ -4,9 +4,9 @@ A controller is in one of a few nodes. The node says how to act, and what is obs
 utility of every node in every state is one system of linear equations, and so are all its derivatives.
 """
 
+from decision_making.simplexes import project_to_simplex
 from decision_making.state_uncertainty.controller_abstractions.controller_gradient import (
     ControllerGradient,
-    project_to_simplex,
 )
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, controller_rollouts
 from decision_making.state_uncertainty.controller_abstractions.evaluation import (

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from attrs import field
-from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, count, numbers, positive
+from decision_making.checks import count, positive
 from decision_making.pomdp import POMDP
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
+from decision_making.simplexes import project_to_simplex
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
 from decision_making.state_uncertainty.controller_abstractions.nonlinear_programming import (
     FoundController,
@@ -42,24 +42,6 @@ class ControllerGradient(_SearchForController):
     k_max: int = field(validator=count)  # number of steps at most
     start: ControllerPolicy | None = field(default=None, kw_only=True, validator=_controller, repr=False)  # to improve
     rng: RNG = field(default=None, kw_only=True)  # random numbers; an int makes the solution repeatable
-
-
-def project_to_simplex(y: ArrayLike) -> Array:
-    """The distribution nearest to y (..., n), along its last axis (algorithm 23.6).
-
-    With u the entries in falling order it is max(y + c, 0), c = (1 - Σ_i≤ρ u_i)/ρ for the last ρ with u_ρ + c > 0.
-    Raises ValueError for entries that are not finite.
-
-    >>> project_to_simplex([0.8, 0.6, -1.0]).round(12)
-    array([0.6, 0.4, 0. ])
-    """
-    y = numbers(y, "y")
-    if not (y.ndim and y.shape[-1] and np.isfinite(y).all()):
-        raise ValueError(f"y has shape {y.shape}: must be one or more finite numbers along the last axis")
-    u = -np.sort(-y, axis=-1)
-    c = (1 - np.cumsum(u, axis=-1)) / np.arange(1, y.shape[-1] + 1)
-    last = y.shape[-1] - 1 - (u + c > 0)[..., ::-1].argmax(axis=-1)
-    return np.maximum(y + np.take_along_axis(c, last[..., None], axis=-1), 0)
 
 
 @solve.register

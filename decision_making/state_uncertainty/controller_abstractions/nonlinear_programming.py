@@ -8,14 +8,13 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, numbers, refuse
-from decision_making.pomdp import POMDP, belief
+from decision_making.pomdp import POMDP, belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
 from decision_making.state_uncertainty.controller_abstractions.evaluation import NUMBERS, System, joint_array
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
-    tabulated,
 )
 from decision_making.structs import struct
 from decision_making.verbs import solve

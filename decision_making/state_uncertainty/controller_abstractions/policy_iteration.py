@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, one_of, optional
-from decision_making.pomdp import POMDP
+from decision_making.pomdp import POMDP, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
 from decision_making.state_uncertainty.controller_abstractions.evaluation import evaluate_controller
@@ -17,7 +17,6 @@ from decision_making.state_uncertainty.exact_belief_state_planning.pruning impor
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import Plans, expand
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
-    tabulated,
 )
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps

@@ -9,7 +9,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, brief, numbers, refuse
-from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint
+from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint, tabulated
 from decision_making.sampling import indices
 from decision_making.structs import struct
 from decision_making.verbs import greedy, lookahead, utility
@@ -34,7 +34,7 @@ class _HasVectors:
     Γ: AlphaVectors
 
     def _check(self) -> None:
-        n_states = len(self.P.S)
+        n_states = len(tabulated(self.P).S)
         if self.Γ.ndim != 2 or not len(self.Γ) or self.Γ.shape[1] != n_states or not np.isfinite(self.Γ).all():
             refuse(self, "Γ", f"an array {self.Γ.shape}", f"one or more finite vectors (k, {n_states})")
 
@@ -102,7 +102,7 @@ def greedy_by_alpha_vectors(π: LookaheadAlphaVectorPolicy, b: Belief) -> tuple[
     p(o | b, a) max_α α·b' is max_α α·x of the belief before it is divided by p, so that observations of probability 0
     need no care.
     """
-    P = π.P.tabulated()
+    P = tabulated(π.P)
     b = belief(b, len(P.S))
     Q = np.stack(
         [b @ P.R.array[:, a] + P.γ * highest(π.Γ, joint(P, b, a)).sum(axis=-1) for a in range(len(P.A))], axis=-1

@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, Field, refuse
-from decision_making.pomdp import POMDP
+from decision_making.pomdp import POMDP, tabulated
 from decision_making.sampling import indices
 from decision_making.structs import struct
 from decision_making.verbs import lookahead
@@ -58,7 +58,7 @@ def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
     A subplan that stands in several places is evaluated once. Raises ValueError for an unknown action, and for a plan
     with subplans for some observations but not for all.
     """
-    return _evaluated(P.tabulated(), π, {})
+    return _evaluated(tabulated(P), _plan(π), {})
 
 
 def evaluate_plan(P: POMDP, π: ConditionalPlan, s: int) -> float:
@@ -66,8 +66,14 @@ def evaluate_plan(P: POMDP, π: ConditionalPlan, s: int) -> float:
 
     Errors are those of `alphavector`.
     """
-    P = P.tabulated()
+    P = tabulated(P)
     return float(alphavector(P, π)[indices("s", s, len(P.S))])
+
+
+def _plan(π: object) -> ConditionalPlan:
+    if not isinstance(π, ConditionalPlan):
+        refuse(None, "π", π, "a ConditionalPlan", TypeError)
+    return π
 
 
 def _evaluated(P: POMDP, π: ConditionalPlan, known: dict[int, Array]) -> Array:

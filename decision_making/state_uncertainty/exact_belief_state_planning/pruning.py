@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, numbers
+from decision_making.checks import Array, numbers, refuse
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectors
 
 WITNESSES = 256  # random beliefs at which vectors are compared before any linear program
@@ -26,9 +26,12 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
     >>> find_maximal_belief([0.4, 0.4], [[1.0, 0.0], [0.0, 1.0]]) is None
     True
     """
-    α, Γ = numbers(α, "α"), numbers(Γ, "Γ").reshape(-1, np.size(α))
-    if not (np.isfinite(α).all() and np.isfinite(Γ).all()):
-        raise ValueError("α or Γ is not finite: no belief can be found")
+    α, Γ = numbers(α, "α"), np.atleast_2d(numbers(Γ, "Γ"))
+    if α.ndim != 1 or not α.size or not np.isfinite(α).all():
+        refuse(None, "α", α, "a finite vector (S,)")
+    Γ = Γ if Γ.size else np.empty((0, len(α)))
+    if Γ.ndim != 2 or Γ.shape[1] != len(α) or not np.isfinite(Γ).all():
+        refuse(None, "Γ", Γ, f"finite vectors (k, {len(α)}), to go with α")
     return _witness(α, Γ, least_gain(np.vstack([Γ, α])))
 
 
@@ -69,8 +72,8 @@ def find_dominating(Γ: ArrayLike) -> Array:
     Raises ValueError for vectors that are not finite.
     """
     Γ = np.atleast_2d(numbers(Γ, "Γ"))
-    if not np.isfinite(Γ).all():
-        raise ValueError("Γ is not finite: vectors cannot be compared")
+    if Γ.ndim != 2 or not Γ.size or not np.isfinite(Γ).all():
+        refuse(None, "Γ", Γ, "one or more finite vectors (k, S)")
     gain = least_gain(Γ)
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
     for b in _beliefs(Γ.shape[1]):

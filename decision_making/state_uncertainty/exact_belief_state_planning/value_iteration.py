@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from decision_making.checks import Array, Named, count
-from decision_making.pomdp import POMDP
+from decision_making.pomdp import POMDP, tabulated
 from decision_making.sequential_problems.exact_solution_methods import ValueIteration
 from decision_making.sequential_problems.exact_solution_methods.solvers import last, solve_problem, sweeps_of_problem
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
@@ -106,7 +106,7 @@ def _of_action(P: POMDP, Γ: AlphaVectors, a: int) -> tuple[AlphaVectors, Array,
 @sweeps_of_problem.register
 def plans_of_value_iteration(P: POMDP, M: ValueIteration) -> Iterator[Plans]:
     """The plans of horizon 1, 2, ..., M.k_max; with M.δ until no α-vector is further than δ from one before."""
-    P, plans = P.tabulated(), None
+    P, plans = tabulated(P), None
     for _ in range(M.k_max):
         before, plans = plans, one_step_plans(P) if plans is None else expand(plans, P)
         yield plans
@@ -123,7 +123,7 @@ def _distance(Γ: AlphaVectors, Γ_new: AlphaVectors) -> float:
 @solve_problem.register
 def solve_pomdp_by_value_iteration(P: POMDP, M: ValueIteration) -> LookaheadAlphaVectorPolicy:
     """The policy that looks one step ahead to the plans of horizon M.k_max."""
-    return LookaheadAlphaVectorPolicy(P.tabulated(), last(plans_of_value_iteration(P, M)).Γ)
+    return LookaheadAlphaVectorPolicy(tabulated(P), last(plans_of_value_iteration(P, M)).Γ)
 
 
 def value_iteration(P: POMDP, k_max: int) -> Plans:

@@ -12,8 +12,8 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, count, one_of, optional, positive, refuse
-from decision_making.pomdp import POMDP
+from decision_making.checks import Array, Named, count, numbers, one_of, optional, positive, refuse
+from decision_making.pomdp import POMDP, tabulated
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy, AlphaVectors
 from decision_making.structs import struct
 from decision_making.verbs import solve, update
@@ -66,7 +66,16 @@ def _no_iteration(M: object) -> NoReturn:
 @update.register
 def update_of_a_bound(P: POMDP, M: Any, Γ: AlphaVectors) -> AlphaVectors:
     """The α-vectors (A, S) after one iteration of M, from Γ (A, S) (algorithms 21.2 and 21.3)."""
-    return updated(M, P.tabulated(), np.asarray(Γ, dtype=np.float64))
+    P = tabulated(P)
+    return updated(M, P, _all_actions(P, Γ))
+
+
+def _all_actions(P: POMDP, Γ: object) -> AlphaVectors:
+    """Γ as finite α-vectors (k, S)."""
+    Γ = np.atleast_2d(numbers(Γ, "Γ"))
+    if Γ.ndim != 2 or not len(Γ) or Γ.shape[1] != len(P.S) or not np.isfinite(Γ).all():
+        refuse(None, "Γ", Γ, f"one or more finite vectors (k, {len(P.S)})")
+    return Γ
 
 
 @updated.register
@@ -90,7 +99,8 @@ def alphavector_iteration(P: POMDP, M: QMDP | FastInformedBound, Γ: AlphaVector
     """M.k_max updates of Γ (A, S), fewer where M.δ says so (algorithm 21.1)."""
     if not isinstance(M, _AlphaVectorIteration):
         _no_iteration(M)
-    P, Γ = P.tabulated(), np.asarray(Γ, dtype=np.float64)
+    P = tabulated(P)
+    Γ = _all_actions(P, Γ)
     for _ in range(M.k_max):
         Γ_old, Γ = Γ, updated(M, P, Γ)
         if M.δ is not None and abs(Γ - Γ_old).max() < M.δ:
@@ -107,13 +117,6 @@ def solve_by_alphavector_iteration(M: QMDP | FastInformedBound, P: POMDP) -> Alp
     start = most if M.start == "bound" else 0.0
     Γ = alphavector_iteration(P, M, np.full((len(P.A), len(P.S)), start))
     return AlphaVectorPolicy(P, Γ, np.arange(len(P.A)), bound="upper" if start >= most else None)
-
-
-def tabulated(P: object) -> POMDP:
-    """P as arrays. TypeError where it is no POMDP."""
-    if not isinstance(P, POMDP):
-        refuse(None, "P", P, "a POMDP", TypeError)
-    return P.tabulated()
 
 
 def check_discounted(P: POMDP, what: str) -> None:

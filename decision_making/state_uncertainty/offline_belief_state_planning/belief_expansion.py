@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pomdp import POMDP, Belief, belief, filtered
+from decision_making.pomdp import POMDP, Belief, belief, filtered, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
-from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import tabulated
 from decision_making.verbs import randstep
 
 SAME = 1e-9  # beliefs that differ by no more in any state are one
@@ -23,7 +22,7 @@ def randstep_of_a_belief(P: POMDP, b: Belief, a: Any, rng: RNG = None) -> tuple[
     A state is drawn from b, and the next one, the reward and the observation from P. b is (S,), or a batch (B, S) with
     an action for each.
     """
-    P, rng = P.tabulated(), default_rng(rng)
+    P, rng = tabulated(P), default_rng(rng)
     b = belief(b, len(P.S))
     B = np.atleast_2d(b)
     a = np.broadcast_to(indices("a", a, len(P.A)), (len(B),))

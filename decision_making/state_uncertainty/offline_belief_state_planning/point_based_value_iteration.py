@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, numbers
-from decision_making.pomdp import POMDP, Belief, belief
+from decision_making.pomdp import POMDP, Belief, belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
@@ -19,7 +19,6 @@ from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     baws_lowerbound,
     check_discounted,
-    tabulated,
 )
 from decision_making.structs import struct
 from decision_making.verbs import backup, solve
@@ -40,7 +39,7 @@ def backup_at_beliefs(P: POMDP, Γ: AlphaVectors, b: Belief) -> Backup:
     α_a = R(·, a) + γ Σ_o T_a (O_a,o α_ao), and of the α_a the best at b. b is (S,), or a batch (B, S). An observation
     of probability 0 takes some vector of Γ, and any will do: the result is the utility of a plan in any case.
     """
-    P, Γ = P.tabulated(), vectors(Γ)
+    P, Γ = tabulated(P), vectors(Γ)
     b = belief(b, len(P.S))
     α, a = _backed_up(P, Γ, np.atleast_2d(b))
     return Backup(α[0], a[0]) if b.ndim == 1 else Backup(α, a)

@@ -15,11 +15,10 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, numbers, refuse
-from decision_making.pomdp import POMDP, Belief, belief, joint
+from decision_making.pomdp import POMDP, Belief, belief, joint, tabulated
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import Bound
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
-    tabulated,
 )
 from decision_making.structs import struct
 from decision_making.verbs import greedy, solve, utility
@@ -50,7 +49,7 @@ class SawtoothPolicy:
 
     @_teeth.default
     def _prepared(self) -> Teeth:
-        n = len(self.P.S)
+        n = len(tabulated(self.P).S)
         fit = self.V.shape == (n,) and self.B.ndim == 2 and self.B.shape[1] == n and self.U.shape == (len(self.B),)
         if not fit or not (np.isfinite(self.V).all() and np.isfinite(self.U).all()):
             shapes = f"arrays {self.V.shape}, {self.B.shape}, {self.U.shape}"
@@ -130,6 +129,8 @@ def solve_by_sawtooth_iteration(M: SawtoothIteration, P: POMDP) -> SawtoothPolic
     """The policy of the last bound."""
     P = tabulated(P)
     check_discounted(P, "SawtoothIteration")
+    if M.V.shape != (len(P.S),):
+        refuse(M, "V", f"an array {M.V.shape}", f"a utility for each of {len(P.S)} corners")
     B = np.atleast_2d(belief(M.B, len(P.S)))
     B = B[(B > 0).sum(axis=1) > 1]
     π = SawtoothPolicy(P, M.V, B, B @ M.V)

@@ -9,14 +9,13 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, numbers, positive
-from decision_making.pomdp import POMDP, belief, next_beliefs
+from decision_making.pomdp import POMDP, belief, next_beliefs, tabulated
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     FastInformedBound,
     blind_lowerbound,
     check_discounted,
     solve_by_alphavector_iteration,
-    tabulated,
 )
 from decision_making.state_uncertainty.offline_belief_state_planning.belief_expansion import distinct
 from decision_making.state_uncertainty.offline_belief_state_planning.point_based_value_iteration import (

@@ -17,10 +17,9 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, numbers, refuse
-from decision_making.pomdp import POMDP, Belief, belief, next_beliefs
+from decision_making.pomdp import POMDP, Belief, belief, next_beliefs, tabulated
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
-    tabulated,
 )
 from decision_making.structs import struct
 from decision_making.verbs import greedy, solve, utility
@@ -40,9 +39,8 @@ class FreudenthalTriangulation:
     m: int = field(validator=count)  # granularity: steps from one corner to another
 
     def __attrs_post_init__(self) -> None:
-        if len(self) > MOST:
-            allowed = f"so small that C(m + n - 1, n - 1) = {len(self)} vertices are at most {MOST}"
-            refuse(self, "m", self.m, allowed)
+        if self.n > MOST or (self.n > 1 and self.m > MOST) or len(self) > MOST:
+            refuse(self, "n, m", (self.n, self.m), f"so small that C(m + n - 1, n - 1) vertices are at most {MOST}")
 
     def __len__(self) -> int:
         return math.comb(self.m + self.n - 1, self.n - 1)
@@ -64,12 +62,19 @@ class FreudenthalTriangulation:
         return below[..., : self.n - 1].sum(axis=-1) if self.n > 1 else np.zeros(parts.shape[:-1], int)
 
 
+def _triangulation(T: object) -> FreudenthalTriangulation:
+    if not isinstance(T, FreudenthalTriangulation):
+        refuse(None, "T", T, "a FreudenthalTriangulation", TypeError)
+    return T
+
+
 def belief_vertices(T: FreudenthalTriangulation) -> Array:
     """All beliefs of the grid, (len(T), n), in lexicographic order.
 
     >>> belief_vertices(FreudenthalTriangulation(2, 2)).tolist()
     [[0.0, 1.0], [0.5, 0.5], [1.0, 0.0]]
     """
+    _triangulation(T)
     bars = np.array(list(combinations(range(T.m + T.n - 1), T.n - 1)), dtype=np.int64).reshape(len(T), T.n - 1)
     edges = np.hstack([np.full((len(T), 1), -1), bars, np.full((len(T), 1), T.m + T.n - 1)])
     return (np.diff(edges, axis=1) - 1) / T.m
@@ -80,7 +85,7 @@ def belief_simplex(T: FreudenthalTriangulation, b: Belief) -> tuple[Array, Array
 
     b is (n,) or a batch (B, n). Σ weight · vertex is b. Vertices of weight 0 may be any of the grid.
     """
-    b = belief(b, T.n)
+    b = belief(b, _triangulation(T).n)
     x = T.m * np.flip(np.flip(b, -1).cumsum(axis=-1), -1)
     x = np.where(abs(x - np.round(x)) < NEAR, np.round(x), x)
     x[..., 0] = T.m
@@ -124,7 +129,7 @@ class TriangulatedPolicy:
 
     @T.default
     def _grid(self) -> FreudenthalTriangulation:
-        return FreudenthalTriangulation(len(self.P.S), self.m)
+        return FreudenthalTriangulation(len(tabulated(self.P).S), self.m)
 
     def __attrs_post_init__(self) -> None:
         if self.V.shape != (len(self.T),) or not np.isfinite(self.V).all():

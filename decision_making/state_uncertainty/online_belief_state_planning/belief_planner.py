@@ -8,11 +8,10 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, settings
-from decision_making.pomdp import POMDP, Belief, belief
+from decision_making.pomdp import POMDP, Belief, belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.online_planning import Plan
-from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import tabulated
 from decision_making.structs import struct
 from decision_making.verbs import plan
 

@@ -15,7 +15,7 @@ from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.draws import draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import (
     BeliefPlanner,
     beliefs_of,

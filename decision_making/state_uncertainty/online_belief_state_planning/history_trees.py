@@ -8,7 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array
 from decision_making.sampling import indices
-from decision_making.sequential_problems.online_planning.sizes import check_size
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 Path = list[tuple[Array, Array, Array, Array]]

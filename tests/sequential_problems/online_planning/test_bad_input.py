@@ -185,3 +185,13 @@ def test_random_steps_come_from_the_generator_given():
     `ControlPlan` are made by `plan`."""
     s, _ = dm.randstep(P, np.zeros(2, dtype=int), np.zeros(2, dtype=int), 1)
     assert s.shape == (2,)
+
+
+@pytest.mark.parametrize("U", [None, 3.0, "x", [], [1.0], ["a", "b"]], ids=repr)
+def test_a_leaf_value_that_is_no_table_of_the_states_is_named(U):
+    P = dm.MDP.from_arrays(np.tile(np.eye(2)[::-1, None], (1, 2, 1)), np.zeros((2, 2)), 0.9)
+    for M in (dm.ForwardSearch(P, 1, U), dm.SparseSampling(P, 1, 2, U), dm.BranchAndBound(P, 1, U, np.ones((2, 2)))):
+        with pytest.raises(ValueError, match=r"\bU = "):
+            M(0)
+    with pytest.raises(ValueError, match="Qhi = "):
+        dm.BranchAndBound(P, 1, np.zeros(2), U)(1)

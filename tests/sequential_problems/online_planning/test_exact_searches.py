@@ -48,6 +48,37 @@ def test_forward_search_is_d_sweeps_of_value_iteration(problem, d):
     np.testing.assert_allclose(dm.plan(dm.ForwardSearch(P, d, U), P.S).u, swept, rtol=1e-10, atol=1e-12)
 
 
+@settings(max_examples=30)
+@given(problems_with_leaves(), depths, st.booleans())
+def test_sweeps_of_a_small_table_find_what_its_levels_do(problem, d, ends):
+    """A leaf value that is a function is asked level by level; an array is swept. The same in both: also the levels."""
+    P, U = problem
+    if ends:
+        P = dm.MDP(P.γ, P.S, P.A, P.T, P.R, P.TR, terminal=lambda s: np.asarray(s) == 0)
+    for s in (len(P.S) - 1, P.S[::2]):
+        swept, levels = (dm.plan(dm.ForwardSearch(P, d, leaf), s) for leaf in (U, lambda s: U[s]))
+        np.testing.assert_allclose(swept.Q, levels.Q, rtol=1e-12, atol=1e-14)
+        np.testing.assert_array_equal(swept.visits, levels.visits)
+        for x, y in zip(swept.tree, levels.tree, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+def test_infinite_leaf_values_are_not_swept():
+    """0 times -inf has no part in a sum over what can happen."""
+    M = dm.ForwardSearch(P, 2, np.append(np.full(24, -np.inf), 0.0))
+    found = dm.plan(M, P.S)
+    assert not np.isnan(found.Q).any()
+    assert found.Q[24].tolist() == [0.0] * 6
+    assert np.isfinite(found.Q).any(axis=1).sum() < 24
+
+
+def test_without_a_future_bounds_of_its_leaves_do_not_matter():
+    """γ = 0: the value is the reward, also where the leaves have the lower bound -inf."""
+    P = dm.MDP.from_arrays([[[0.5, 0.5]] * 2] * 2, [[1.0, 2.0], [3.0, -1.0]], 0.0)
+    M = dm.BranchAndBound(P, 2, np.full(2, -np.inf), np.full((2, 2), 9.0))
+    assert dm.plan(M, P.S).u.tolist() == [2.0, 3.0]
+
+
 def test_forward_search_on_hex_world():
     found = [dm.plan(dm.ForwardSearch(P, d, np.zeros(25)), 0) for d in range(1, 5)]
     np.testing.assert_allclose([x.u for x in found], [-0.15, 2.97975, 3.824783, 4.053310], atol=1e-6)
@@ -74,6 +105,7 @@ def test_deep_forward_search_does_not_recurse():
 @pytest.mark.parametrize("search", [dm.forward_search, lambda P, s, d, U: dm.branch_and_bound(P, s, d, U, BEST)])
 def test_depth_0_gives_no_action_and_the_leaf_value(search):
     assert search(P, 3, 0, OPTIMUM) == (None, OPTIMUM[3])
+    assert isinstance(search(P, 3, 0, OPTIMUM).u, float)
     a, u = search(P, [3, 4], 0, OPTIMUM)
     assert a is None
     np.testing.assert_array_equal(u, OPTIMUM[[3, 4]])
@@ -212,6 +244,15 @@ def test_forward_search_through_successors_merges_equal_states():
     assert dm.plan(M, s).visits == sum(9**k for k in range(4))
     assert len(dm.plan(M, s).tree[3]) < 9**3 / 2
     assert M(np.stack([s, s])).shape == (2,)
+
+
+def test_forward_search_goes_no_deeper_than_the_end():
+    """A step before the goal of the mountain car every action ends it; the levels after that are empty."""
+    M = dm.ForwardSearch(MountainCar(), 4, lambda s: np.full(len(s), -100.0))
+    found = dm.plan(M, np.array([0.59, 0.05]))
+    assert (found.u, found.visits) == (-1.0, 4)
+    assert [len(level) for level in found.tree] == [1, 3, 0, 0, 0]
+    assert dm.plan(M, np.array([0.6, 0.0])).Q.tolist() == [0.0, 0.0, 0.0]
 
 
 def test_successors_of_2048_are_what_its_sampler_draws():

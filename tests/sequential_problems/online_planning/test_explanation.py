@@ -59,6 +59,12 @@ def test_untried_actions_and_ties_are_said():
     assert "of equally good actions the first one" in dm.explain(dm.ForwardSearch(P, 1, np.zeros(25)), 2)
 
 
+def test_huge_numbers_of_visits_are_rounded():
+    """Two states and an action: a search of d steps visits 2^(d+1) - 1."""
+    M = dm.ForwardSearch(dm.MDP.from_arrays([[[0.5, 0.5]]] * 2, [[0.0], [1.0]], 0.9), 99, np.zeros(2))
+    assert "1.27e+30 visits" in dm.explain(M, 0)
+
+
 def test_long_states_are_not_spelt_out():
     game = TwentyFortyEight()
     M = dm.MonteCarloTreeSearch(game, None, None, 5, 9, 100.0, ROLLOUT, rng=0)

@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 import decision_making as dm
 from decision_making.problems import HexWorld, MountainCar, SimpleRegulator, TwentyFortyEight, packed_boards
 from decision_making.sequential_problems.online_planning.draws import RowStreams, SharedStream, draws_of
+from decision_making.sequential_problems.online_planning.models import mixed
 from decision_making.sequential_problems.online_planning.one_tree import Uniforms
 from decision_making.sequential_problems.online_planning.trees import Directory, HashTable
 from tests.oracles import planning as oracle
@@ -515,3 +516,9 @@ def test_old_successors_are_taken_as_often_as_they_were():
     share = counts[:, 0] / 60
     within(share.mean(), 0.5, np.sqrt(1 / 12 / 3000))
     within(share.var(), 1 / 12, 0.003)
+
+
+def test_words_are_stirred_as_by_splitmix64():
+    """The first numbers of that generator from the seeds 0 and 1234567, as its authors and others print them."""
+    stirred = mixed(np.array([0, 1234567], np.uint64))
+    assert [int(x) for x in stirred] == [0xE220A8397B1DCDAF, 6457827717110365317]

@@ -55,6 +55,19 @@ def test_start_distributions_of_scipy():
     assert dm.log_likelihood(counts, None, stats.poisson(2))[0] == pytest.approx(math.log(stats.poisson.pmf(3, 2)))
 
 
+def test_metrics_over_states_that_are_vectors():
+    τs = dm.Trajectories(np.array([[[3.0, -4.0], [1.0, 1.0]]]), [[0, 0]], [[0.0, 0.0]])
+    assert dm.over_states(τs, lambda s: np.hypot(s[..., 0], s[..., 1]), np.max).tolist() == [5.0]
+    with pytest.raises(ValueError, match=r"f\(s\) has shape"):
+        dm.over_states(τs, abs)
+
+
+def test_one_severity_that_is_nan_is_an_error():
+    p = dm.GaussianSearchDistribution([0.0], [1.0])
+    with pytest.raises(ValueError, match="none of them NaN"):
+        dm.cross_entropy_proposal(p, lambda x: np.append(x[1:, 0], np.nan), 2.0, 50, 10, 3, rng=0)
+
+
 def test_metrics_over_states_by_hand():
     τs = dm.Trajectories.from_lists([[(4.0, 0, 0.0), (-1.0, 0, 0.0)], [(2.0, 0, 0.0)]])
     assert dm.over_states(τs, abs).tolist() == [1, 2]

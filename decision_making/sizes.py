@@ -6,7 +6,7 @@ ROWS = 20_000_000  # states of one level of a search, or nodes and actions of it
 
 
 class TooLargeError(ValueError):
-    """A search that would not fit in memory; nothing was computed."""
+    """What would not fit in memory; nothing was computed."""
 
 
 def check_size(what: str, size: float, instead: str, limit: int = ROWS) -> None:
@@ -15,7 +15,7 @@ def check_size(what: str, size: float, instead: str, limit: int = ROWS) -> None:
     >>> check_size("plans", 4**20, "use a smaller d", 10**6)
     Traceback (most recent call last):
         ...
-    decision_making.sequential_problems.online_planning.sizes.TooLargeError: 1,099,511,627,776 plans: must be at most
+    decision_making.sizes.TooLargeError: 1,099,511,627,776 plans: must be at most
     1,000,000; use a smaller d
     """
     if size > limit:

@@ -1,0 +1,72 @@
+"""Where a policy goes: exact state and pair visitations of a tabular problem over d steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array, Named, count, numbers, refuse
+from decision_making.problem import Enumerable
+from decision_making.sampling import is_vector, start_distribution
+from decision_making.sequential_problems.exact_solution_methods import action_probabilities
+from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
+from decision_making.trajectories import discounts
+
+
+def tabular(P: Any) -> Enumerable:
+    """P itself. TypeError unless its states and actions are 0, 1, … and T is a table."""
+    if not (hasattr(P, "T") and is_tabular(P)):
+        refuse(None, "P", P, "a tabular problem, as MDP.from_arrays makes it", TypeError)
+    return P
+
+
+def start_probabilities(P: Enumerable, b: Any) -> Array:
+    """b as a vector of probabilities (S,); TypeError where it is none, ValueError where it has the wrong length."""
+    if not is_vector(b):
+        refuse(None, "b", b, f"a probability vector ({len(P.S)},)", TypeError)
+    start_distribution(None, Named("b"), b)
+    b = np.array(b, dtype=np.float64)
+    if b.shape != (len(P.S),):
+        raise ValueError(f"b has shape {b.shape}: must be (S,) = ({len(P.S)},) probabilities")
+    return b
+
+
+def policy_steps(P: Enumerable, π: Any, d: int) -> Array:
+    """π as probabilities of each step, (d, S, A): of a policy that depends on the step, or the same at all steps."""
+    if not callable(π) and np.ndim(π) == 3:
+        p = numbers(π, "π")
+        if p.shape != (d, len(P.S), len(P.A)):
+            raise ValueError(f"π has shape {p.shape}: must be (d, S, A) = {(d, len(P.S), len(P.A))}")
+        return np.stack([action_probabilities(P, step) for step in p])
+    return np.broadcast_to(action_probabilities(P, π), (d, len(P.S), len(P.A)))
+
+
+def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
+    """Probabilities of the pair (s, a) at each of d steps, (d, S, A): x_1 = b, x_{k+1} = Σ x_k(s) π_k(a | s) T.
+
+    π is a policy of states, or probabilities (d, S, A), one policy for each step.
+    """
+    P = tabular(P)
+    count(None, Named("d"), d)
+    x, p = start_probabilities(P, b), policy_steps(P, π, d)
+    T = tables(P)[0].reshape(-1, len(P.S)).T
+    pairs = np.empty((d, len(P.S), len(P.A)))
+    for k in range(d):
+        pairs[k] = x[:, None] * p[k]
+        x = T @ pairs[k].ravel()
+    return pairs
+
+
+def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scaled: bool = False) -> Array:
+    """Σ_k γ^(k-1) P(s_k = s) over d steps, (S,), of mass Σ γ^(k-1) (algorithm 18.6, equation 18.18).
+
+    scaled=True divides by that mass, as the book's listing does.
+
+    >>> from decision_making import MDP
+    >>> P = MDP.from_arrays([[[0.8, 0.2], [0.3, 0.7]], [[0.6, 0.4], [0.1, 0.9]]], np.zeros((2, 2)), 0.9)
+    >>> discounted_state_visitations(P, [0.75, 0.25], [[0.6, 0.4], [0.25, 0.75]], 3).round(6)
+    array([1.541648, 1.168352])
+    """
+    ρ = np.einsum("k,ksa->s", discounts(P.γ, d), pair_visitations(P, b, π, d))
+    return np.asarray(ρ / ρ.sum() if scaled else ρ)

@@ -1,0 +1,1 @@
+"""Part V of the book: multiagent systems (chapters 24 to 27)."""

@@ -1,0 +1,73 @@
+"""Dominant and dominated actions, and equilibria without chance: found by comparing entries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import one_game
+from decision_making.multiagent_systems.multiagent_reasoning.policies import of_agent
+from decision_making.simple_game import SimpleGame, check_game
+
+
+def dominant_actions(P: SimpleGame, i: Any, *, strict: bool = False) -> Array:
+    """Whether each action of agent i is a dominant strategy: a best response to all the others can do, (…, Aⁱ).
+
+    With strict=True: the only best response, to all of it.
+
+    >>> from decision_making.problems import PrisonersDilemma
+    >>> dominant_actions(PrisonersDilemma(), 0)
+    array([False,  True])
+    """
+    check_game(P)
+    k = P.position(i)
+    V = np.moveaxis(of_agent(P, k), len(P.batch) + k, -1)
+    V = V.reshape(*P.batch, -1, V.shape[-1])  # (..., what the others do, Ai)
+    best = V.max(axis=-1, keepdims=True) <= V
+    if strict:
+        best &= best.sum(axis=-1, keepdims=True) == 1
+    return np.asarray(best.all(axis=-2))
+
+
+def undominated_actions(P: SimpleGame) -> list[Array]:
+    """Which actions of each agent (Aⁱ,) are left when actions that another one always beats are taken out, repeatedly.
+
+    No equilibrium uses an action that goes: it is strictly worse than a single other one whatever the others do.
+    P is one game.
+    """
+    P = one_game(P, "undominated_actions")
+    left = [np.ones(k, dtype=bool) for k in P.sizes]
+    changed = True
+    while changed:
+        changed = False
+        for i in range(P.n):
+            R = np.moveaxis(of_agent(P, i)[np.ix_(*left)], i, 0)
+            V = R.reshape(len(R), -1)  # (Ai, what the others do)
+            beaten = np.array([(v < V).all(axis=1).any() for v in V])
+            if beaten.any():
+                left[i][np.flatnonzero(left[i])[beaten]] = False
+                changed = True
+    return left
+
+
+def reduced(P: SimpleGame, left: list[Array]) -> SimpleGame:
+    """The game with these actions only."""
+    A = [[a for a, stays in zip(Ai, s, strict=True) if stays] for Ai, s in zip(P.A, left, strict=True)]
+    return SimpleGame(P.γ, P.I, A, P.R.array[(slice(None), *np.ix_(*left))])
+
+
+def pure_equilibria(P: SimpleGame) -> Array:
+    """Whether each joint action (…, A¹, …, Aⁿ) is a Nash equilibrium: nobody alone has an action that pays more.
+
+    >>> pure_equilibria(SimpleGame.from_arrays([[2, 0], [0, 1]], [[1, 0], [0, 2]]))
+    array([[ True, False],
+           [False,  True]])
+    """
+    check_game(P)
+    stays = np.ones((*P.batch, *P.sizes), dtype=bool)
+    for i in range(P.n):
+        R = of_agent(P, i)
+        stays &= R.max(axis=len(P.batch) + i, keepdims=True) <= R
+    return stays

@@ -1,0 +1,137 @@
+"""What solvers of simple games return: policies with a certificate that is computed from these policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.multiagent_systems.multiagent_reasoning.policies import (
+    SimpleGamePolicy,
+    contracted,
+    of_agent,
+    values,
+)
+from decision_making.simple_game import SimpleGame, check_game
+from decision_making.structs import struct
+
+TOLERANCE = 1e-9  # largest gap of an equilibrium, relative to the span of the payoffs
+
+
+@struct(repr=False)
+class Equilibrium:
+    """A joint policy, and how far it is from an equilibrium: it is read like the list of its policies.
+
+    U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the
+    largest gap is at most 1e-9 of the span of the payoffs, else "cycle", "k_max" or "local": a method of steps came
+    back to an earlier joint policy, ended before it came to rest, or no start led further.
+    """
+
+    π: list[SimpleGamePolicy]  # one policy an agent
+    U: Array  # utilities (..., n)
+    gap: Array  # what each agent could gain alone (..., n)
+    status: str  # "equilibrium", "cycle", "k_max" or "local"
+    method: str  # how it was found
+    iterations: int = 0  # steps, pivots or linear systems
+    exact: bool = False  # whether the probabilities solve the linear equations of their support
+    cycle: tuple[tuple[int, ...], ...] = ()  # the joint actions, by position, that a method of steps goes round
+
+    def __len__(self) -> int:
+        return len(self.π)
+
+    def __getitem__(self, i: int) -> SimpleGamePolicy:
+        return self.π[i]
+
+    def __iter__(self) -> Iterator[SimpleGamePolicy]:
+        return iter(self.π)
+
+    def __repr__(self) -> str:
+        by = f" by {self.method}" if self.method else ""
+        π = ", ".join(repr(πi).removeprefix("SimpleGamePolicy") for πi in self.π[:4]) + (
+            ", ..." if len(self) > 4 else ""
+        )
+        shown = np.array2string(self.U, precision=4, threshold=6, max_line_width=120).replace("\n", "")
+        return f"Equilibrium({self.status}{by}: {π}, U = {shown}, gap {self.gap.max():.1e})"
+
+
+def certified(
+    P: SimpleGame,
+    p: Sequence[Array],
+    method: str,
+    iterations: int = 0,
+    *,
+    otherwise: str = "local",
+    exact: bool = False,
+) -> Equilibrium:
+    """The result of policies that are arrays: `otherwise` is its status where the gap is too large."""
+    V, U = values(P, p)
+    gaps = np.maximum(np.stack([v.max(axis=-1) for v in V], axis=-1) - U, 0)
+    within = bool((gaps.max(axis=-1) <= TOLERANCE * P.span).all())
+    π = [SimpleGamePolicy(q, Ai) for q, Ai in zip(p, P.A, strict=True)]
+    return Equilibrium(π, U, gaps, "equilibrium" if within else otherwise, method, iterations, exact and within)
+
+
+def one_game(P: object, what: str) -> SimpleGame:
+    """P as a single game. TypeError for what is none, ValueError for a batch."""
+    check_game(P)
+    assert isinstance(P, SimpleGame)
+    if P.batch:
+        raise ValueError(
+            f"P is a batch {P.batch} of games: {what} takes one, such as P[{', '.join('0' * len(P.batch))}]"
+        )
+    return P
+
+
+def solved_on_support(P: SimpleGame, supports: Sequence[Array], p: Sequence[Array]) -> list[Array] | None:
+    """Policies on the supports (Aⁱ,) that make all actions of a support equally good, found by Newton's steps from p.
+
+    With two agents the equations are linear, and one step solves them. None where the steps do not come to rest at
+    probabilities. Whether no other action is better is not looked at.
+    """
+    places = [np.flatnonzero(s) for s in supports]
+    if P.n == 2 and len(places[0]) != len(places[1]):
+        return None
+    scale = max(float(P.span), np.finfo(float).tiny)
+    p = [np.where(s, q, 0.0) / q[s].sum() if q[s].sum() > 0 else s / s.sum() for s, q in zip(supports, p, strict=True)]
+    ends = np.cumsum([0, *map(len, places)])
+    for _ in range(20):
+        J = np.zeros((ends[-1] + P.n, ends[-1] + P.n))  # unknown: the probabilities of the supports, and the utilities
+        F = np.zeros(len(J))
+        for i, own in enumerate(places):
+            r, R = slice(ends[i], ends[i + 1]), of_agent(P, i) / scale
+            v = contracted(R, p, (i,))[own]
+            J[r, ends[-1] + i] = -1
+            for j, other in enumerate(places):
+                if j != i:
+                    D = contracted(R, p, (min(i, j), max(i, j)))
+                    J[r, ends[j] : ends[j + 1]] = (D if i < j else D.T)[np.ix_(own, other)]
+            F[r] = v - v.mean()
+            J[ends[-1] + i, r] = 1
+            F[ends[-1] + i] = p[i].sum() - 1
+        try:
+            step = np.linalg.solve(J, F)
+        except np.linalg.LinAlgError:
+            return None
+        for i, own in enumerate(places):
+            p[i][own] -= step[ends[i] : ends[i + 1]]
+        if not all(np.isfinite(q).all() for q in p) or max(abs(q).max() for q in p) > 1e3:
+            return None
+        if abs(step[: ends[-1]]).max() <= 1e-14:
+            break
+    return p if min(q.min() for q in p) >= -1e-12 else None
+
+
+def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Array], bool]:
+    """p, or the joint policy that solves the equations of its support if that has no larger gap; whether it has.
+
+    The support of p are its probabilities above `least` of the largest one.
+    """
+    supports = [q > least * q.max() for q in p]
+    better = solved_on_support(P, supports, p)
+    if better is None:
+        return list(p), False
+    better = [np.maximum(q, 0) / np.maximum(q, 0).sum() for q in better]
+    gaps = [certified(P, q, "").gap.max() for q in (better, p)]
+    worth = gaps[0] <= gaps[1] or gaps[0] <= TOLERANCE * float(P.span)
+    return (better, True) if worth else (list(p), False)

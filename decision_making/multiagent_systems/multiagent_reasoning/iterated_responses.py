@@ -1,0 +1,100 @@
+"""Responses to responses: iterated best response and hierarchical softmax (algorithms 24.8 and 24.9)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, count, count_or_zero, is_number, one_of, refuse
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium, certified, one_game
+from decision_making.multiagent_systems.multiagent_reasoning.policies import (
+    best,
+    contracted,
+    of_agent,
+    probabilities,
+    uniform,
+)
+from decision_making.simple_game import SimpleGame, check_game
+from decision_making.structs import struct
+from decision_making.verbs import softmax_response, solve
+
+
+@struct
+class IteratedBestResponse:
+    """k_max rounds in which each agent takes a best response to what the others did (algorithm 24.8).
+
+    The book's agents all change at once, against the old joint policy, and may go round for ever; with order="cyclic"
+    one agent changes after the other, and keeps its action where that is best already. `solve(M, P)` is an
+    `Equilibrium` with the joint policy after k_max rounds. Its status is "equilibrium" where a round changes nothing,
+    "cycle" where a joint action comes back; `cycle` then lists the joint actions of the round trip, and `iterations` is
+    the round in which that was known. Each round takes the first of equally good actions.
+    """
+
+    k_max: int = field(validator=count)  # rounds
+    π: Any = None  # joint policy to begin with; None: uniform
+    order: str = field(default="simultaneous", kw_only=True, validator=one_of("simultaneous", "cyclic"))  # who changes
+
+
+@solve.register
+def solve_iterated_best_response(M: IteratedBestResponse, P: SimpleGame) -> Equilibrium:
+    """The joint policy after k_max rounds: once a joint action comes back, that is known without going on."""
+    P = one_game(P, "IteratedBestResponse")
+    p = probabilities(P, uniform(P) if M.π is None else M.π)
+    pure = all(q.max() == 1 for q in p)
+    seen = {tuple(int(q.argmax()) for q in p): 0} if pure else {}
+    path: list[tuple[int, ...]] = list(seen) if pure else [()]  # the joint action after each round
+    for k in range(1, M.k_max + 1):
+        p = _round(P, p, M.order)
+        a = tuple(int(q.argmax()) for q in p)
+        if a in seen:
+            cycle = tuple(path[seen[a] :])
+            a = cycle[(M.k_max - seen[a]) % len(cycle)]
+            p = [np.eye(size)[x] for size, x in zip(P.sizes, a, strict=True)]
+            made = certified(P, p, "iterated best response", k, otherwise="cycle")
+            return made if len(cycle) == 1 else attrs.evolve(made, cycle=cycle)
+        seen[a] = k
+        path.append(a)
+    return certified(P, p, "iterated best response", M.k_max, otherwise="k_max")
+
+
+def _round(P: SimpleGame, p: list[Array], order: str) -> list[Array]:
+    """The joint policy after one round."""
+    new = list(p)
+    for i in range(P.n):
+        among = best(P, contracted(of_agent(P, i), new if order == "cyclic" else p, (i,)))
+        stays = order == "cyclic" and p[i].max() == 1 and among[p[i].argmax()]
+        new[i] = p[i] if stays else np.eye(P.sizes[i])[among.argmax()]
+    return new
+
+
+@struct
+class HierarchicalSoftmax:
+    """Level k of a hierarchy in which each level is the softmax response to the level below (algorithm 24.9).
+
+    `solve(M, P)` is an `Equilibrium` with the joint policy of level k, for a batch of games as well; level 0 is the
+    start. As k grows it may come to rest at a logit equilibrium, which is a Nash equilibrium only for λ = inf: `gap`
+    says how far from one it is.
+    """
+
+    λ: float  # precision, 1/reward; inf: best responses
+    k: int = field(validator=count_or_zero)  # level
+    π: Any = None  # joint policy of level 0; None: uniform
+
+    def __attrs_post_init__(self) -> None:
+        if self.λ != math.inf and not (is_number(self.λ) and self.λ >= 0):
+            refuse(self, "λ", self.λ, "a number >= 0, or inf")
+
+
+@solve.register
+def solve_hierarchical_softmax(M: HierarchicalSoftmax, P: SimpleGame) -> Equilibrium:
+    """The joint policy of level k."""
+    check_game(P)
+    π = uniform(P) if M.π is None else M.π
+    for _ in range(M.k):
+        π = [softmax_response(P, π, i, M.λ) for i in P.I]
+    p = [np.broadcast_to(q, (*P.batch, q.shape[-1])) for q in probabilities(P, π)]
+    return certified(P, p, "hierarchical softmax", M.k, otherwise="k_max")

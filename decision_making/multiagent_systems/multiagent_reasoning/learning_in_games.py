@@ -1,0 +1,269 @@
+"""Agents that learn while they play: simulation, fictitious play, gradient ascent (algorithms 24.10 to 24.12).
+
+Joint actions are positions here: arrays (…, n) of whole numbers, one an agent. Leading axes are a batch: of games, of
+seeds of one game, or both. All rounds of the whole batch are one loop over time.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, Named, count, positive, refuse
+from decision_making.multiagent_systems.multiagent_reasoning.policies import (
+    SimpleGamePolicy,
+    contracted,
+    draw,
+    of_agent,
+)
+from decision_making.problem import RNG
+from decision_making.sampling import default_rng, indices
+from decision_making.simple_game import SimpleGame, check_game
+from decision_making.simplexes import nearest_distribution
+from decision_making.sizes import check_size
+from decision_making.structs import struct
+from decision_making.verbs import update
+
+
+def _batch_shape(x: Any) -> Any:
+    return (x,) if isinstance(x, int) else tuple(x)
+
+
+@struct(frozen=False, repr=False)
+class _LearnerInAGame:
+    """What learners of simple games have: the game, the agent, how many copies learn side by side."""
+
+    P: SimpleGame  # the game
+    i: Any  # the agent that learns
+    batch: tuple[int, ...] = field(default=(), kw_only=True, converter=_batch_shape)  # seeds, before the batch of games
+
+    def __attrs_post_init__(self) -> None:
+        check_game(self.P)
+        self.at = self.P.position(self.i)
+        self.size = self.P.sizes[self.at]
+        self.shape = (*self.batch, *self.P.batch)
+        self.R = of_agent(self.P, self.at)
+        self.games = list(np.ogrid[tuple(slice(k) for k in self.P.batch)]) if self.P.batch else []  # index of each game
+        self.begin()
+
+    at: int = field(init=False)
+    size: int = field(init=False)
+    shape: tuple[int, ...] = field(init=False)
+    R: Array = field(init=False)
+    games: list[Array] = field(init=False)
+
+    def begin(self) -> None:
+        """Set what is learnt to its beginning."""
+        raise NotImplementedError
+
+    def payoffs_against(self, a: Array) -> Array:
+        """Rⁱ(aⁱ, a^-i) of each own action (…, Aⁱ), for joint actions a (…, n)."""
+        columns = [a[..., j] for j in range(self.P.n)]
+        if not self.P.batch and self.P.n == 2:  # one row or column for each seed
+            return np.asarray(self.R.T[columns[1]] if self.at == 0 else self.R[columns[0]])
+        own = np.arange(self.size)
+        index = [own if j == self.at else columns[j][..., None] for j in range(self.P.n)]
+        return np.asarray(self.R[(*(g[..., None] for g in self.games), *index)])
+
+    def __call__(self, a: Any = None, *, rng: RNG = None) -> Any:
+        """The probability (…) of action a at present; without a, a random action."""
+        return SimpleGamePolicy(self.policy, self.P.A[self.at])(a, rng=rng)
+
+    @property
+    def policy(self) -> Array:
+        """Probabilities (…, Aⁱ) of what it does next."""
+        raise NotImplementedError
+
+    def act(self, rng: np.random.Generator) -> Array:
+        """Positions (…) of the actions that it takes next."""
+        return draw(self.policy, rng)
+
+    def __repr__(self) -> str:
+        many = f", batch {self.shape}" if self.shape else ""
+        return f"{type(self).__name__}(agent {self.i!r} of {self.P!r}{many})"
+
+
+@struct(frozen=False, repr=False)
+class FictitiousPlay(_LearnerInAGame):
+    """A best response to how often the others have done what they did (algorithm 24.11).
+
+    N[j] counts the actions of each agent j, its own too, and starts at `prior`. The first action is uniform, then it is
+    the first best response to the frequencies N[j]/ΣN[j]. With two agents the payoffs are added up instead, which
+    divides nothing: with whole payoffs ties are exact.
+    """
+
+    prior: float = field(default=1.0, kw_only=True, validator=positive)  # counts to begin with
+    N: list[Array] = field(init=False)  # counts (..., A) of each agent's actions
+    V: Array = field(init=False)  # payoffs of its own actions (..., Ai) against the counts
+    k: int = field(init=False, default=0)  # rounds so far
+
+    def begin(self) -> None:
+        """Every action was taken `prior` times."""
+        self.N = [np.full((*self.shape, size), float(self.prior)) for size in self.P.sizes]
+        self.V = np.array(np.broadcast_to(contracted(self.R, self.N, (self.at,)), (*self.shape, self.size)))
+
+    @property
+    def policy(self) -> Array:
+        """Uniform before the first round, then all on the best response."""
+        if self.k == 0:
+            return np.full((*self.shape, self.size), 1 / self.size)
+        return np.asarray(np.eye(self.size)[self.V.argmax(axis=-1)])
+
+    def act(self, rng: np.random.Generator) -> Array:
+        """The best responses (…)."""
+        return draw(self.policy, rng) if self.k == 0 else np.asarray(self.V.argmax(axis=-1))
+
+    def frequencies(self, j: Any) -> Array:
+        """How often agent j did what, N[j]/ΣN[j] (…, A), its prior counts included."""
+        N = self.N[self.P.position(j)]
+        return np.asarray(N / N.sum(axis=-1, keepdims=True))
+
+
+@struct(frozen=False, repr=False)
+class GradientAscent(_LearnerInAGame):
+    """Steps along the payoffs against what the others just did, projected onto the simplex (algorithm 24.12).
+
+    πⁱ ← the distribution nearest to πⁱ + α r/√t, with r(aⁱ) = Rⁱ(aⁱ, a^-i) at the drawn actions of the others. The step
+    of the book, α = 1, does not know the scale of the rewards: with a wide span it jumps from corner to corner, and α =
+    1/span suits any game. In zero-sum games the last policy wanders, and the average over time comes to rest.
+    """
+
+    α: float = field(default=1.0, kw_only=True, validator=positive)  # factor of the step, 1/reward
+    π: Array = field(init=False)  # present policy (..., Ai)
+    total: Array = field(init=False)  # sum of the policies of all rounds so far
+    t: int = field(init=False, default=1)  # number of the next round
+
+    def begin(self) -> None:
+        """The uniform policy."""
+        self.π = np.full((*self.shape, self.size), 1 / self.size)
+        self.total = np.zeros_like(self.π)
+
+    @property
+    def policy(self) -> Array:
+        """The present policy."""
+        return self.π
+
+    @property
+    def average(self) -> Array:
+        """The mean (…, Aⁱ) of the policies of all rounds so far; before the first the present one."""
+        return self.total / (self.t - 1) if self.t > 1 else self.π
+
+
+@update.register
+def update_fictitious_play(learner: FictitiousPlay, a: Any) -> FictitiousPlay:
+    """Count the joint action a (…, n); changes the learner, and returns it."""
+    return _count(learner, _joint_actions(learner, a))
+
+
+def _count(learner: FictitiousPlay, a: Array) -> FictitiousPlay:
+    for j, N in enumerate(learner.N):
+        rows = N.reshape(-1, N.shape[-1])
+        rows[np.arange(len(rows)), a[..., j].reshape(-1)] += 1
+    if learner.P.n <= 2:
+        learner.V += learner.payoffs_against(a)
+    else:
+        learner.V = contracted(learner.R, learner.N, (learner.at,))
+    learner.k += 1
+    return learner
+
+
+@update.register
+def update_gradient_ascent(learner: GradientAscent, a: Any) -> GradientAscent:
+    """One step against the joint action a (…, n); changes the learner, and returns it."""
+    return _climb(learner, _joint_actions(learner, a))
+
+
+def _climb(learner: GradientAscent, a: Array) -> GradientAscent:
+    learner.total += learner.π
+    r = learner.payoffs_against(a)
+    learner.π = nearest_distribution(learner.π + learner.α / np.sqrt(learner.t) * r)
+    learner.t += 1
+    return learner
+
+
+def _joint_actions(learner: _LearnerInAGame, a: Any) -> Array:
+    a = np.asarray(a)
+    if a.shape != (*learner.shape, learner.P.n):
+        raise ValueError(f"a has shape {a.shape}: must be {(*learner.shape, learner.P.n)}, positions of actions")
+    return np.stack([indices(f"a[..., {j}]", a[..., j], k) for j, k in enumerate(learner.P.sizes)], axis=-1)
+
+
+@struct(repr=False)
+class Play:
+    """What happened in `play`: the learners after it, and the joint actions of all rounds."""
+
+    π: list[Any]  # learners, one an agent, as they are at the end
+    a: Array  # positions of the joint actions (k_max, ..., n)
+
+    def frequencies(self, i: int) -> Array:
+        """How often the agent at position i had done what after each round (k_max, …, Aⁱ), nothing counted before."""
+        taken = self.a[..., i, None] == np.arange(self.π[i].size)
+        rounds = np.arange(1, len(self.a) + 1).reshape(-1, *(1,) * (taken.ndim - 1))
+        return np.asarray(np.cumsum(taken, axis=0) / rounds)
+
+    def joint_frequencies(self) -> Array:
+        """How often each joint action was taken in all rounds (…, A¹, …, Aⁿ)."""
+        sizes = self.π[0].P.sizes
+        flat = np.ravel_multi_index(tuple(np.moveaxis(self.a, -1, 0)), sizes)
+        shares = np.stack([(flat == k).mean(axis=0) for k in range(int(np.prod(sizes)))], axis=-1)
+        return shares.reshape(*shares.shape[:-1], *sizes)
+
+    def runs(self) -> list[tuple[tuple[int, ...], int]]:
+        """The joint actions, by position, each with the number of rounds in turn in which it was taken; of one play."""
+        if self.a.ndim != 2:
+            raise ValueError(f"this is a batch {self.a.shape[1:-1]} of plays: runs are those of one")
+        change = np.flatnonzero((np.diff(self.a, axis=0) != 0).any(axis=1)) + 1
+        first = np.concatenate([[0], change, [len(self.a)]])
+        return [(tuple(self.a[k].tolist()), int(n)) for k, n in zip(first[:-1], np.diff(first), strict=True)]
+
+    def __repr__(self) -> str:
+        return f"Play({len(self.a)} rounds, {self.π!r})"
+
+
+def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first: Any = None) -> Play:
+    """k_max rounds of P by learners π: all draw their actions, then all learn from the joint action (algorithm 24.10).
+
+    The given learners stay as they are. `first`, positions (n,) or (…, n), are the joint action of the first round
+    instead of random ones.
+
+    Raises ValueError for k_max < 1, another number of learners, one of them twice in the list or not in its place, and
+    batches that differ; `TooLargeError` for more than 20,000,000 actions to keep.
+    """
+    check_game(P)
+    count(None, Named("k_max"), k_max)
+    π = list(π)
+    if len(π) != P.n or any(not _learns(x, P, j) for j, x in enumerate(π)):
+        refuse(None, "π", π, f"learners of this game, one of each of its {P.n} agents in their order")
+    if len({x.shape for x in π}) > 1:
+        raise ValueError(f"π have the batches {[x.shape for x in π]}: must be the same")
+    shape = π[0].shape
+    check_size("actions", k_max * P.n * int(np.prod(shape)), "play fewer rounds, and go on from the result")
+    π, rng = [copied(x) for x in π], default_rng(rng)
+    record = np.empty((k_max, *shape, P.n), dtype=np.intp)
+    learn = [
+        _count if isinstance(x, FictitiousPlay) else _climb if isinstance(x, GradientAscent) else update for x in π
+    ]
+    for k in range(k_max):
+        a = record[k]
+        for j, learner in enumerate(π):
+            a[..., j] = learner.act(rng)
+        if k == 0 and first is not None:
+            a[...] = _joint_actions(π[0], np.broadcast_to(first, a.shape))
+        for take, learner in zip(learn, π, strict=True):
+            take(learner, a)
+    return Play(π, record)
+
+
+def copied(learner: Any) -> Any:
+    """A copy of a learner, whose game is the same."""
+    return copy.deepcopy(learner, {id(learner.P): learner.P, id(learner.R): learner.R})
+
+
+def _learns(x: Any, P: SimpleGame, j: int) -> bool:
+    """Whether x is a learner of the agent at position j of a game with the payoffs of P."""
+    same = isinstance(x, _LearnerInAGame) and (x.P is P or np.array_equal(x.P.R.array, P.R.array))
+    return same and x.at == j

@@ -1,0 +1,81 @@
+"""One equilibrium of a game of two agents by complementary pivoting (Lemke and Howson 1964)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from decision_making.checks import Array
+
+ZERO = 1e-10  # entries of a tableau that are no larger are 0
+
+
+def lemke_howson(A: Array, B: Array, label: int = 0, k_max: int = 10_000) -> tuple[Array, Array, int] | None:
+    """The equilibrium (x, y) of the payoffs A, B (m, n) at the end of the path that begins by dropping `label`, and the
+    number of pivots; None where k_max pivots do not reach the end.
+
+    The labels 0..m-1 are the actions of agent 1, m..m+n-1 those of agent 2. The two tableaux are the polytopes
+    Bᵀ x <= 1 and A y <= 1 of positive payoffs; a pivot in one lets a label go, which then enters the other. Rows that
+    tie for leaving are compared as whole vectors (lexicographically), so that no basis comes back.
+
+    >>> x, y, _ = lemke_howson(np.array([[3.0, 0.0], [5.0, 1.0]]), np.array([[3.0, 5.0], [0.0, 1.0]]))
+    >>> x, y
+    (array([0., 1.]), array([0., 1.]))
+    """
+    m, n = A.shape
+    A, B = _positive(A), _positive(B)
+    # rows of a tableau: [coefficients of the labels | right side]; the basis names the label of each row
+    tableaux = [
+        np.hstack([B.T, np.eye(n), np.ones((n, 1))]),  # x enters here, the slacks of agent 2's actions are basic
+        np.hstack([np.eye(m), A, np.ones((m, 1))]),
+    ]
+    slacks = [slice(m, m + n), slice(0, m)]
+    bases = [np.arange(m, m + n), np.arange(m)]
+    side, entering = int(label >= m), label
+    for pivots in range(1, k_max + 1):
+        T, basis = tableaux[side], bases[side]
+        row = _leaving(T, entering, slacks[side])
+        if row is None:
+            return None
+        _pivot(T, row, entering)
+        entering, basis[row] = int(basis[row]), entering
+        if entering == label:
+            return _strategy(tableaux[0], bases[0], 0, m), _strategy(tableaux[1], bases[1], m, n), pivots
+        side = 1 - side
+    return None
+
+
+def _positive(A: Array) -> Array:
+    """The payoffs moved and scaled into [1, 2]: equilibria stay what they are."""
+    span = A.max() - A.min()
+    return np.asarray((A - A.min()) / (span if span > 0 else 1.0) + 1.0)
+
+
+def _leaving(T: Array, entering: int, slacks: slice) -> int | None:
+    """The row of the lexicographically least ratio; None where nothing bounds the entering label."""
+    rows = np.flatnonzero(T[:, entering] > ZERO)
+    if not rows.size:
+        return None
+    ratio = T[rows, -1] / T[rows, entering]
+    rows = rows[ratio <= ratio.min() + ZERO]
+    for column in range(slacks.start, slacks.stop):
+        if len(rows) == 1:
+            break
+        ratio = T[rows, column] / T[rows, entering]
+        rows = rows[ratio <= ratio.min() + ZERO]
+    return int(rows[0])
+
+
+def _pivot(T: Array, row: int, column: int) -> None:
+    """The column becomes a unit vector with its 1 in the row."""
+    T[row] /= T[row, column]
+    factors = T[:, column].copy()
+    factors[row] = 0
+    T -= factors[:, None] * T[row]
+
+
+def _strategy(T: Array, basis: Array, first: int, size: int) -> Array:
+    """The normalised values of the labels first..first+size-1."""
+    x = np.zeros(size)
+    own = (basis >= first) & (basis < first + size)
+    x[basis[own] - first] = np.maximum(T[own, -1], 0)
+    return np.asarray(x / x.sum())

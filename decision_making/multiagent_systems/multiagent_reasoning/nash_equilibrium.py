@@ -1,0 +1,196 @@
+"""Nash equilibria (algorithm 24.5, and methods that are surer where they apply)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, count, one_of
+from decision_making.multiagent_systems.multiagent_reasoning.dominance import (
+    pure_equilibria,
+    reduced,
+    undominated_actions,
+)
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import (
+    TOLERANCE,
+    Equilibrium,
+    certified,
+    one_game,
+    polished,
+)
+from decision_making.multiagent_systems.multiagent_reasoning.lemke_howson import lemke_howson
+from decision_making.multiagent_systems.multiagent_reasoning.nonlinear_program import NashProgram
+from decision_making.multiagent_systems.multiagent_reasoning.supports import extreme_equilibria, number_of_systems
+from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum, solve_matrix_game
+from decision_making.problem import RNG
+from decision_making.sampling import default_rng
+from decision_making.simple_game import SimpleGame
+from decision_making.sizes import check_size
+from decision_making.structs import struct
+from decision_making.verbs import solve
+
+FEW = 1000  # pairs of supports that are looked at before pivoting is
+PAYOFFS = 1_000_000  # payoffs of a game for the nonlinear program
+ACTIONS = 400  # actions of all agents together, for the same
+
+
+@struct
+class NashEquilibrium:
+    """A Nash equilibrium of a simple game: each policy is a best response to the others (algorithm 24.5).
+
+    `solve(M, P)` is an `Equilibrium`. By "auto", actions that are strictly dominated are taken out, and then: two
+    agents whose payoffs have a constant sum, a linear program; few actions, the first equilibrium of all that there
+    are, pure ones first; many, Lemke-Howson. Three agents or more: a pure equilibrium if there is one, else the book's
+    nonlinear program. That is "nonlinear", from the uniform policy and then from random ones, until the gap is small;
+    what it finds is solved once more on its support. The other names ask for one of these methods.
+
+    Raises ValueError where the method does not fit the game, `TooLargeError` where it would be too large.
+
+    >>> solve(NashEquilibrium(), SimpleGame.zero_sum([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])).π[0].p.round(6)
+    array([0.333333, 0.333333, 0.333333])
+    """
+
+    method: str = field(
+        default="auto",
+        validator=one_of("auto", "pure", "zero_sum", "supports", "lemke_howson", "nonlinear"),
+    )  # by which it is found
+    restarts: int = field(default=30, kw_only=True, validator=count)  # starts of the nonlinear program, at most
+    rng: RNG = field(default=0, kw_only=True)  # random numbers of the starts
+
+
+@solve.register
+def solve_nash_equilibrium(M: NashEquilibrium, P: SimpleGame) -> Equilibrium:
+    """One equilibrium, with its certificate."""
+    P = one_game(P, "NashEquilibrium")
+    if M.method != "auto":
+        p, iterations, exact = METHODS[M.method](M, P)
+        return certified(P, p, M.method, iterations, exact=exact)
+    left = undominated_actions(P)
+    method, game = _fitting(G := reduced(P, left)), G
+    p, iterations, exact = METHODS[method](M, game)
+    whole = [np.zeros(k) for k in P.sizes]
+    for q, stays, small in zip(whole, left, p, strict=True):
+        q[stays] = small
+    return certified(P, whole, method, iterations, exact=exact)
+
+
+def _fitting(P: SimpleGame) -> str:
+    """The name of the method for a game without dominated actions."""
+    if P.n == 2:
+        if constant_sum(P):
+            return "zero_sum"
+        return "supports" if number_of_systems(*P.sizes) <= FEW else "lemke_howson"
+    return "pure" if pure_equilibria(P).any() else "nonlinear"
+
+
+def _two_agents(P: SimpleGame, method: str) -> tuple[Array, Array]:
+    if P.n != 2:
+        raise ValueError(f"method = {method!r}: is for 2 agents, not {P.n}; 'nonlinear' takes any number")
+    return P.R.array[0], P.R.array[1]
+
+
+def _pure(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
+    stays = np.argwhere(pure_equilibria(P))
+    if not len(stays):
+        raise ValueError("method = 'pure': this game has no equilibrium in pure policies")
+    return [np.eye(k)[a] for k, a in zip(P.sizes, stays[0], strict=True)], 1, True
+
+
+def _zero_sum(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
+    A, _ = _two_agents(P, "zero_sum")
+    if not constant_sum(P):
+        raise ValueError("method = 'zero_sum': the payoffs of the two agents have no constant sum")
+    p, exact = polished(P, solve_matrix_game(A), 1e-9)
+    return p, 1, exact
+
+
+def _supports(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
+    x, y = extreme_equilibria(*_two_agents(P, "supports"))[0]
+    return [x, y], number_of_systems(*P.sizes), True
+
+
+def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
+    A, B = _two_agents(P, "lemke_howson")
+    best, taken = ([np.full(k, 1 / k) for k in P.sizes], False), 0
+    least = np.inf
+    for label in range(min(sum(P.sizes), M.restarts)):
+        found = lemke_howson(A, B, label)
+        if found is None:
+            continue
+        taken += found[2]
+        p = polished(P, found[:2], 1e-9)
+        gap = float(certified(P, p[0], "").gap.max())
+        if gap < least:
+            best, least = p, gap
+        if least <= TOLERANCE * float(P.span):
+            break
+    return best[0], taken, best[1]
+
+
+def _nonlinear(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
+    check_size("payoffs", P.R.array.size, "the nonlinear program sums over all of them at every step", PAYOFFS)
+    check_size("actions", sum(P.sizes), "the nonlinear program factors matrices of that size at every step", ACTIONS)
+    rng, program, taken = default_rng(M.rng), NashProgram(P), 0
+    best, least = ([np.full(k, 1 / k) for k in P.sizes], False), np.inf
+    for start in range(M.restarts):
+        p = [np.full(k, 1 / k) if start == 0 else rng.dirichlet(np.ones(k)) for k in P.sizes]
+        p, iterations = program.solved(p)
+        taken += iterations
+        for support in (1e-2, 1e-4, 1e-6):
+            found = polished(P, p, support)
+            gap = float(certified(P, found[0], "").gap.max())
+            if gap < least:
+                best, least = found, gap
+        if least <= TOLERANCE * float(P.span):
+            break
+    return best[0], taken, best[1]
+
+
+METHODS: dict[str, Any] = {
+    "pure": _pure,
+    "zero_sum": _zero_sum,
+    "supports": _supports,
+    "lemke_howson": _lemke_howson,
+    "nonlinear": _nonlinear,
+}
+
+
+@overload
+def nash(P: SimpleGame, *, all: Literal[False] = False) -> Equilibrium: ...
+@overload
+def nash(P: SimpleGame, *, all: Literal[True]) -> list[Equilibrium]: ...
+def nash(P: SimpleGame, *, all: bool = False) -> Equilibrium | list[Equilibrium]:
+    """A Nash equilibrium of P, as `solve(NashEquilibrium(), P)`; with all=True the list of all, for one or two agents.
+
+    Where an equilibrium has others beside it there are infinitely many: the list then has the extreme ones,
+    of which all others are mixtures. It is never empty. Pure ones come first, then by the size of the supports.
+
+    Raises ValueError for all=True with three agents or more (`pure_equilibria` finds all the pure ones),
+    `TooLargeError` above 200,000 pairs of supports.
+
+    >>> dinner_or_movie = SimpleGame.from_arrays([[2, 0], [0, 1]], [[1, 0], [0, 2]])
+    >>> [x.U.round(4).tolist() for x in nash(dinner_or_movie, all=True)]
+    [[2.0, 1.0], [1.0, 2.0], [0.6667, 0.6667]]
+    """
+    if not all:
+        found: Equilibrium = solve(NashEquilibrium(), P)
+        return found
+    P = one_game(P, "nash")
+    if P.n > 2:
+        raise ValueError(
+            f"all = True: is for 1 or 2 agents, not {P.n}; pure_equilibria lists the pure ones of any game"
+        )
+    if P.n == 1:
+        (best,) = np.nonzero(pure_equilibria(P))
+        return [certified(P, [np.eye(P.sizes[0])[a]], "pure", exact=True) for a in best]
+    left = undominated_actions(P)
+    pairs = extreme_equilibria(*(P.R.array[i][np.ix_(*left)] for i in range(2)))
+    made = []
+    for pair in pairs:
+        p = [np.zeros(k) for k in P.sizes]
+        for q, stays, small in zip(p, left, pair, strict=True):
+            q[stays] = small
+        made.append(certified(P, p, "supports", number_of_systems(*map(len, pair)), exact=True))
+    return made

@@ -1,0 +1,283 @@
+"""Exact inference: from the joint distribution, and one variable after another (algorithms 3.4 and 3.5)."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from attrs import field
+
+from decision_making import verbs
+from decision_making.checks import Array, count, shortened
+from decision_making.probabilistic_reasoning.inference.cases import by_kind
+from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
+from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
+from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
+from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, aligned
+from decision_making.sizes import check_size
+from decision_making.structs import struct
+
+BATCH = -1  # the label of the axis of cases
+PLANS = 512  # that a network keeps
+TINY = -460.0  # logarithm of numbers whose products may be too small for floating point
+Labels = tuple[int, ...]
+
+
+def _ordering(M: object, attribute: Any, x: Any) -> None:
+    if x is not None and (isinstance(x, str) or not isinstance(x, Sequence) or len({*x}) != len(x)):
+        raise ValueError(f"ordering = {shortened(x)}: must be a list of different names or numbers of variables")
+
+
+@struct
+class ExactInference:
+    """The joint distribution at the evidence, summed over what is not asked (algorithm 3.4).
+
+    Time and memory grow as the number of assignments of all variables that are not observed.
+    """
+
+    max_entries: int = field(default=ENTRIES, validator=count, kw_only=True)  # of the joint table
+
+
+@struct
+class VariableElimination:
+    """Sum-product variable elimination (algorithm 3.5): factors are multiplied only when a variable of theirs goes.
+
+    What the query and the evidence do not depend on is left out; the plan is kept with the network for the next query
+    of its kind, whatever the values. `ordering` says which variables go first, by name or number; those that it lacks
+    follow in min-fill order.
+    """
+
+    ordering: Sequence[str | int] | None = field(default=None, validator=_ordering)  # what goes first; None: min-fill
+    max_entries: int = field(default=ENTRIES, validator=count, kw_only=True)  # of one table
+
+
+class Product:
+    """One multiplication of labelled arrays, summed over all labels but those kept: an einsum with its own letters."""
+
+    def __init__(self, scopes: Sequence[Labels], kept: Labels) -> None:
+        letters: dict[int, str] = {}
+        for label in (label for scope in scopes for label in scope):
+            letters.setdefault(label, string.ascii_letters[len(letters)])
+        self.subscripts = (
+            ",".join("".join(letters[x] for x in s) for s in scopes) + "->" + "".join(letters[x] for x in kept)
+        )
+
+    def __call__(self, *arrays: Array) -> Array:
+        """The product, axes in the order of the labels kept."""
+        return np.einsum(self.subscripts, *arrays)
+
+
+def pairwise(scopes: Sequence[Labels], out: int | None) -> tuple[list[Product], Labels]:
+    """The products, two factors at a time, that end in a factor without the variable `out`."""
+    scope, products = scopes[0], []
+    for k, other in enumerate(scopes[1:]):
+        union = tuple(dict.fromkeys((*scope, *other)))
+        if BATCH in union:
+            union = (BATCH, *(x for x in union if x != BATCH))
+        last = k == len(scopes) - 2
+        kept = tuple(x for x in union if not (last and x == out))
+        products.append(Product((scope, other), kept))
+        scope = kept
+    if len(scopes) == 1 and out is not None:
+        kept = tuple(x for x in scope if x != out)
+        products, scope = [Product((scope,), kept)], kept
+    return products, scope
+
+
+def scaled(φ: Array, batched: bool) -> tuple[Array, Any]:
+    """φ divided by its largest number, of each case where it is batched, and the logarithm of that; 0 stays 0."""
+    if not batched:
+        largest = φ.max()
+        return (φ / largest, np.log(largest)) if largest > 0 else (φ, 0.0)
+    largest = φ.max(axis=tuple(range(1, φ.ndim)), keepdims=True)
+    safe = np.where(largest > 0, largest, 1.0)
+    return φ / safe, np.log(safe).ravel()
+
+
+def scopes_of(q: Question, members: Sequence[int]) -> list[Labels]:
+    """The labels of the factors of these variables at the evidence, and of the soft evidence after them."""
+    batched = {i for i, x in q.hard.items() if isinstance(x, np.ndarray)}
+    scopes: list[Labels] = []
+    for i in members:
+        family = q.bn.families[i]
+        free = tuple(j for j in family if j not in q.hard)
+        scopes.append((BATCH, *free) if batched & set(family) else free)
+    return scopes + [q.weights(i, BATCH)[1] for i in q.soft]
+
+
+def arrays_of(q: Question, members: Sequence[int]) -> list[Array]:
+    """The factors of these variables at the evidence, and the soft evidence after them."""
+    return [q.sliced(i, BATCH)[0] for i in members] + [q.soft[i] for i in q.soft]
+
+
+class Plan:
+    """How a kind of query is answered: which factors are multiplied when, and what is summed out."""
+
+    def __init__(self, q: Question, ordering: Sequence[int], limit: int) -> None:
+        bn = q.bn
+        self.members = sorted(q.relevant())
+        scopes = scopes_of(q, self.members)
+        r = [v.r for v in bn.vars]
+        free = [tuple(x for x in s if x != BATCH) for s in scopes]
+        self.order = elimination(neighbours(free), r, q.free, ordering)
+        self.width = max((len(near) for _, near in self.order), default=0)
+        for v, near in self.order:
+            check_elimination(bn, v, near, self.width, limit)
+        check_size("entries of the answer", sizes(bn, q.free), "ask for fewer variables at once", limit)
+        live = dict(enumerate(scopes))
+        self.batched = [BATCH in s for s in scopes]
+        self.steps: list[Stage] = []
+        for v, _ in self.order:
+            used = sorted((k for k, s in live.items() if v in s), key=lambda k: sizes(bn, live[k][BATCH in live[k] :]))
+            stage = Stage(used, [live.pop(k) for k in used], v)
+            live[len(scopes) + len(self.steps)] = stage.scope
+            self.steps.append(stage)
+        batch = () if q.cases is None else (BATCH,)
+        self.last = Stage([*live, *(-1 for _ in batch)], [*live.values(), *((label,) for label in batch)], None)
+        self.output = Product([self.last.scope], (*batch, *q.free))
+        self.entries = max((sizes(bn, (v, *near)) for v, near in self.order), default=1)
+
+    def run(self, arrays: Sequence[Array], cases: int | None) -> tuple[Array, Array]:
+        """The answer, not normalised, divided by a number, and the logarithm of that number: () or (B,).
+
+        Every step's result is scaled. Where numbers become so small that this is not enough, all is done again, and
+        every factor and every product is scaled.
+        """
+        found = self._run(arrays, cases, False)
+        p, logs, _ = found if found[2] else self._run(arrays, cases, True)
+        return p, logs
+
+    def _run(self, arrays: Sequence[Array], cases: int | None, careful: bool) -> tuple[Array, Array, bool]:
+        values, fine = list(arrays), True
+        logs = np.zeros(()) if cases is None else np.zeros(cases)
+        if careful:
+            for k, batched in enumerate(self.batched):
+                values[k], log = scaled(values[k], batched)
+                logs = logs + log
+        values += [np.empty(0)] * len(self.steps)  # their results
+        for k, stage in enumerate([*self.steps, self.last], len(arrays)):
+            used = [values[i] for i in stage.used if i >= 0] + [np.ones(cases or 1) for i in stage.used if i < 0]
+            φ, log = stage(used, careful)
+            smallest = float(np.min(log)) if φ.size and (φ != 0).any() else -np.inf
+            fine = fine and smallest > TINY
+            logs = logs + log
+            if stage is self.last:
+                return self.output(φ), logs, fine and bool((φ != 0).any())
+            values[k] = φ
+        raise AssertionError("a plan has a last stage")
+
+
+class Stage:
+    """Some factors, multiplied two at a time, and summed over a variable that no other factor has."""
+
+    def __init__(self, used: Sequence[int], scopes: Sequence[Labels], out: int | None) -> None:
+        self.used = list(used)
+        self.products, self.scope = pairwise(scopes, out) if scopes else ([], ())
+        self.batched = BATCH in self.scope
+        self.each = list(
+            itertools.accumulate(
+                (BATCH in s for s in scopes[1:]), lambda x, y: x or y, initial=bool(scopes and BATCH in scopes[0])
+            )
+        )[1:]
+
+    def __call__(self, arrays: Sequence[Array], careful: bool) -> tuple[Array, Any]:
+        """The result, scaled, and the logarithm of the scale."""
+        if not arrays:
+            return np.ones(()), 0.0
+        φ, logs = arrays[0], 0.0
+        if len(arrays) == 1 and self.products:
+            φ = self.products[0](φ)
+        for f, other, batched in zip(self.products, arrays[1:], self.each, strict=False):
+            φ = f(φ, other)
+            if careful:
+                φ, log = scaled(φ, batched)
+                logs = logs + log
+        φ, log = scaled(φ, self.batched)
+        return φ, logs + log
+
+
+def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: int, limit: int) -> None:
+    """Raise TooLargeError where eliminating v needs a table larger than the limit."""
+    check_size(
+        f"entries of the table in which {bn.vars[v].name} is summed out (width {width})",
+        sizes(bn, (v, *near)),
+        "use LikelihoodWeightedSampling or GibbsSampling, or observe more",
+        limit,
+    )
+
+
+def plan_of(M: VariableElimination, q: Question) -> Plan:
+    """The plan of a question, made when the first of its kind is asked."""
+    ordering = tuple(q.bn.number(x) for x in M.ordering or ())
+    key = (ordering, M.max_entries, q.kind())
+    if key not in q.bn.plans:
+        plan = Plan(q, ordering, M.max_entries)
+        while len(q.bn.plans) >= PLANS:
+            q.bn.plans.pop(next(iter(q.bn.plans)))
+        q.bn.plans[key] = plan
+    found: Plan = q.bn.plans[key]
+    return found
+
+
+def eliminated(M: VariableElimination, q: Question) -> tuple[Array, Array]:
+    """The answer before it is normalised, and the logarithm of its scale."""
+    plan = plan_of(M, q)
+    return plan.run(arrays_of(q, plan.members), q.cases)
+
+
+def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
+    """The joint distribution of the query and the evidence, divided by a number, and the logarithm of that number."""
+    bn, members = q.bn, range(len(q.bn.vars))
+    hidden = [i for i in members if i not in q.hard]
+    instead = "use VariableElimination"
+    check_size("entries of the joint distribution", sizes(bn, hidden) * (q.cases or 1), instead, M.max_entries)
+    scopes, arrays = scopes_of(q, members), arrays_of(q, members)
+    batch = () if q.cases is None else (BATCH,)
+    axis = {label: k for k, label in enumerate((*batch, *hidden))}
+    total = np.ones([q.cases or 1 for _ in batch] + [bn.vars[i].r for i in hidden])
+    logs = np.zeros(total.shape[: len(batch)])
+    for scope, x in zip(scopes, arrays, strict=True):
+        total = total * aligned(scaled(x, BATCH in scope)[0], [axis[label] for label in scope], total.ndim)
+        logs = logs + scaled(x, BATCH in scope)[1]
+        total, log = scaled(total, bool(batch))
+        logs = logs + log
+    p = total.sum(axis=tuple(axis[i] for i in hidden if i not in q.free))
+    order = np.argsort(np.argsort([axis[i] for i in q.free])) + len(batch)
+    return p.transpose((*range(len(batch)), *order)), logs
+
+
+@verbs.infer.register
+def infer_exactly(M: ExactInference, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> Factor:
+    """The distribution of the query given the evidence, from the joint distribution (algorithm 3.4)."""
+    q = Question(bn, query, evidence)
+    return q.answer(by_joint(M, q)[0])
+
+
+@verbs.infer.register
+def infer_by_elimination(M: VariableElimination, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> Factor:
+    """The distribution of the query given the evidence, by variable elimination (algorithm 3.5)."""
+    q = Question(bn, query, evidence)
+    if q.cases is not None:
+        return q.answer(by_kind(q, lambda some: eliminated(M, some), plan_of(M, q).entries)[0])
+    return q.answer(eliminated(M, q)[0])
+
+
+def evidence_log_probability(M: object, bn: BayesianNetwork, evidence: Mapping[str, Any] | None = None) -> Any:
+    """ln P(evidence) by an exact method, a number, or (B,) for B cases; -inf where it is impossible.
+
+    M is `ExactInference()` or `VariableElimination()`. With a `Likelihood` it is the logarithm of its mean.
+    Raises TypeError for another M, and the other errors of `infer`.
+    """
+    q = Question(bn, (), evidence)
+    if isinstance(M, VariableElimination):
+        p, logs = eliminated(M, q) if q.cases is None else by_kind(q, lambda x: eliminated(M, x), plan_of(M, q).entries)
+    elif isinstance(M, ExactInference):
+        p, logs = by_joint(M, q)
+    else:
+        raise TypeError(f"M = {shortened(M)}: must be ExactInference or VariableElimination")
+    with np.errstate(divide="ignore"):
+        total = np.log(p) + logs
+    return float(total) if q.cases is None else total

@@ -1,0 +1,192 @@
+"""What is asked of a network, and what is known: checked once, for every method of inference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, brief, numbers, refuse, shortened
+from decision_making.probabilistic_reasoning.representation import (
+    BayesianNetwork,
+    Factor,
+    ImpossibleEvidenceError,
+    Variable,
+)
+from decision_making.structs import struct
+
+CASE = "(case)"  # the variable of the first axis where many cases are asked at once
+Asked = str | int | Iterable[str | int]
+Known = Mapping[str, Any] | None
+
+
+class NoSampleAgreesError(ValueError):
+    """The evidence is possible, but no sample has agreed with it."""
+
+
+@struct
+class Likelihood:
+    """Soft evidence on a variable: a number >= 0 for each of its values, proportional to P(what was seen | value).
+
+    Weights (r,), or (B, r) for B cases. Raises ValueError for numbers that are negative, not finite, or all 0.
+    """
+
+    weights: Array = field(repr=brief)  # P(what was seen | value), up to a factor
+
+    def __attrs_post_init__(self) -> None:
+        weights = numbers(self.weights, "Likelihood.weights")
+        if weights.ndim not in (1, 2) or not weights.size or not (np.isfinite(weights).all() and (weights >= 0).all()):
+            refuse(self, "weights", self.weights, "finite numbers >= 0, one for each value, (r,) or (B, r)")
+        if not weights.any(axis=-1).all():
+            raise ImpossibleEvidenceError(f"Likelihood.weights = {shortened(self.weights)}: must not all be 0")
+        weights.setflags(write=False)
+        object.__setattr__(self, "weights", weights)
+
+
+class Question:
+    """A query and evidence on a network, by number of the variables."""
+
+    def __init__(self, bn: BayesianNetwork, query: Asked, evidence: Known) -> None:
+        if not isinstance(bn, BayesianNetwork):
+            raise TypeError(f"bn = {shortened(bn)}: must be a BayesianNetwork")
+        if not isinstance(evidence, Mapping | None):
+            raise TypeError(f"evidence = {shortened(evidence)}: must be a mapping {{name: value}}")
+        self.bn = bn
+        names = [query] if isinstance(query, str | int) else list(query)
+        self.query = tuple(bn.number(x) for x in names)
+        for i in self.query:
+            if self.query.count(i) > 1:
+                raise ValueError(f"query: {bn.vars[i].name} is asked for twice")
+        self.hard: dict[int, Any] = {}  # values, or arrays (B,) of them
+        self.soft: dict[int, Array] = {}  # weights (r,) or (B, r)
+        for name, value in (evidence or {}).items():
+            self._add(bn.number(name), value)
+        sizes = {len(x) for x in self.hard.values() if isinstance(x, np.ndarray)}
+        sizes |= {len(x) for x in self.soft.values() if x.ndim == 2}
+        if len(sizes) > 1:
+            raise ValueError(f"evidence: has arrays of {', '.join(map(str, sorted(sizes)))} cases; they must be equal")
+        self.cases = sizes.pop() if sizes else None  # None for a single one
+
+    def _add(self, i: int, value: Any) -> None:
+        v = self.bn.vars[i]
+        if i in self.hard or i in self.soft:
+            raise ValueError(f"evidence: {v.name} is there twice, by name and by number")
+        if isinstance(value, Likelihood):
+            if value.weights.shape[-1] != v.r:
+                raise ValueError(
+                    f"{v.name}: {value.weights.shape[-1]} weights; there must be {v.r}, one for each value"
+                )
+            self.soft[i] = value.weights
+        elif isinstance(value, np.ndarray | list | tuple):
+            self.hard[i] = _values(v, value)
+        else:
+            self.hard[i] = v.index(value)
+
+    @property
+    def names(self) -> str:
+        """The evidence in words, for errors."""
+        shown = [f"{self.bn.vars[i].name} = {shortened(x) if isinstance(x, np.ndarray) else self.bn.vars[i].labels[x]}"
+                 for i, x in self.hard.items()]  # fmt: skip
+        shown += [f"a likelihood of {self.bn.vars[i].name}" for i in self.soft]
+        return ", ".join(shown) or "nothing"
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """The variables that are asked for and not observed, in the query's order."""
+        return tuple(i for i in self.query if i not in self.hard)
+
+    @property
+    def vars(self) -> list[Variable]:
+        """The variables of the answer."""
+        asked = [self.bn.vars[i] for i in self.query]
+        return asked if self.cases is None else [Variable(CASE, self.cases), *asked]
+
+    def single(self, M: object) -> None:
+        """Raise ValueError where there are many cases: M answers one at a time."""
+        if self.cases is not None:
+            raise ValueError(f"{type(M).__name__} takes one case at a time; VariableElimination takes arrays")
+
+    def impossible(self, case: int | None = None) -> ImpossibleEvidenceError:
+        """The error of evidence of probability 0."""
+        where = "" if case is None else f"case {case}: "
+        return ImpossibleEvidenceError(f"{where}the evidence {self.names} has probability 0")
+
+    def answer(self, p: Array) -> Factor:
+        """The factor on the query of numbers on its free variables, (r...) or (B, r...), which are normalised."""
+        axes = tuple(range(p.ndim - len(self.free), p.ndim))
+        totals = p.sum(axis=axes, keepdims=True)
+        if not (totals > 0).all():
+            raise self.impossible(None if self.cases is None else int(np.argmin(totals.ravel() > 0)))
+        p = p / totals
+        if len(self.free) == len(self.query):
+            return Factor(self.vars, p)
+        full = np.zeros([v.r for v in self.vars])
+        lead, k = int(self.cases is not None), 0
+        ones = [1] * p.ndim
+        at: list[Any] = [np.arange(self.cases).reshape([-1, *ones[1:]])] if lead else []
+        for i in self.query:
+            if i in self.hard:
+                x = self.hard[i]
+                at.append(x.reshape([-1, *ones[1:]]) if isinstance(x, np.ndarray) else x)
+            else:
+                shape = [*ones]
+                shape[lead + k] = -1
+                at.append(np.arange(self.bn.vars[i].r).reshape(shape))
+                k += 1
+        full[tuple(at)] = p
+        return Factor(self.vars, full)
+
+    def sliced(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
+        """The table of variable i at the evidence, and the labels of its axes: free variables, and `batch` first."""
+        table, family = self.bn.factors[i].values, self.bn.families[i]
+        seen = [k for k, j in enumerate(family) if j in self.hard]
+        left = [k for k, j in enumerate(family) if j not in self.hard]
+        labels = tuple(family[k] for k in left)
+        if not seen:
+            return table, labels
+        at = tuple(self.hard[family[k]] for k in seen)
+        values = table.transpose(seen + left)[at]
+        return values, (batch, *labels) if any(isinstance(x, np.ndarray) for x in at) else labels
+
+    def weights(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
+        """The soft evidence on variable i, and the labels of its axes."""
+        weights = self.soft[i]
+        return weights, (batch, i) if weights.ndim == 2 else (i,)
+
+    def relevant(self) -> set[int]:
+        """The variables of the query, of the evidence and their ancestors: the rest sums to 1."""
+        found: set[int] = set()
+        waiting = [*self.query, *self.hard, *self.soft]
+        while waiting:
+            i = waiting.pop()
+            if i not in found:
+                found.add(i)
+                waiting.extend(self.bn.parents[i])
+        return found
+
+    def kind(self) -> tuple[object, ...]:
+        """What the plan of the answer depends on: which variables are asked and known, not their values."""
+        return (
+            self.query,
+            tuple((i, isinstance(x, np.ndarray)) for i, x in self.hard.items()),
+            tuple((i, x.ndim) for i, x in self.soft.items()),
+        )
+
+
+def _values(v: Variable, given: Any) -> Array:
+    """Values of a variable as numbers (B,), given as such or by name."""
+    array = np.asarray(given)
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"{v.name} has evidence of shape {array.shape}: must be a value, or an array (B,) of them")
+    if array.dtype.kind in "iu" and array.min() >= 0 and array.max() < v.r:
+        return array.astype(np.intp)
+    unique, inverse = np.unique(array, return_inverse=True)
+    return np.array([v.index(str(x) if array.dtype.kind == "U" else x) for x in unique], dtype=np.intp)[inverse]
+
+
+def sizes(bn: BayesianNetwork, labels: Iterable[int]) -> int:
+    """The number of entries of a table on these variables."""
+    return math.prod(bn.vars[i].r for i in labels)

@@ -1,0 +1,227 @@
+"""Bayesian networks: a joint distribution as a product of conditional ones (algorithms 2.2 and 2.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import field
+
+from decision_making.checks import Array, shortened, suggestion
+from decision_making.probabilistic_reasoning.representation.factors import Factor, check_variables, product
+from decision_making.probabilistic_reasoning.representation.variables import Variable
+from decision_making.sampling import indices
+from decision_making.structs import struct
+
+if TYPE_CHECKING:
+    import networkx
+
+ROUNDED = 1e-6  # how far from 1 a row of a table may sum, as the networks in circulation do; it is then scaled
+
+
+@struct(repr=False, slots=False)
+class BayesianNetwork:
+    """P(x) = Π_i P(x_i | pa(x_i)): factors on a directed graph without cycles (algorithm 2.2).
+
+    The graph is a networkx DiGraph, or a list of edges, on the variables' names or their numbers 0..n-1; None takes
+    factor i to be that of variable i given the others in its scope. Parents are sorted by number, whatever the order of
+    edges. A factor belongs to the variable that it is the distribution of given its parents, wherever it stands.
+
+    Raises TypeError for what is no variable, factor or graph; ValueError for a graph with a cycle, an edge between
+    unknown variables, a factor that fits no variable, and a row of a table that does not sum to 1 within 1e-6.
+
+    >>> rain, wet = Variable("rain", 2), Variable("wet", 2)
+    >>> bn = BayesianNetwork(
+    ...     [rain, wet], [Factor([rain], [0.8, 0.2]), Factor([wet, rain], [[0.9, 0.1], [0.1, 0.9]])], [("rain", "wet")]
+    ... )
+    >>> print(round(probability(bn, {"rain": 1, "wet": 1}), 3))
+    0.18
+    """
+
+    vars: tuple[Variable, ...] = field(converter=lambda x: tuple(x) if isinstance(x, Iterable) else x)  # its variables
+    factors: tuple[Factor, ...] = field(converter=lambda x: tuple(x) if isinstance(x, Iterable) else x)  # one for each
+    graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
+    plans: dict[Any, Any] = field(
+        init=False, factory=dict
+    )  # how queries were answered, kept for the next of their kind
+
+    def __attrs_post_init__(self) -> None:
+        check_variables("BayesianNetwork", self.vars)
+        if not isinstance(self.factors, tuple) or not all(isinstance(φ, Factor) for φ in self.factors):
+            raise TypeError(f"BayesianNetwork.factors = {shortened(self.factors)}: must be a list of Factors")
+        if len(self.factors) != len(self.vars):
+            raise ValueError(
+                f"BayesianNetwork.factors: {len(self.factors)} of them; there must be one for each of "
+                f"{len(self.vars)} variables"
+            )
+        known = {v.name: v for v in self.vars}
+        for v in (v for φ in self.factors for v in φ.vars):
+            if known.get(v.name) != v:
+                other = f", not {known[v.name]}" if v.name in known else suggestion(v.name, known)
+                raise ValueError(f"BayesianNetwork.factors: {v} is no variable of the network{other}")
+        edges = self._own_edges() if self.graph is None else _edges(self.graph)
+        object.__setattr__(self, "graph", _directed_graph(edges, self.vars))
+        object.__setattr__(self, "factors", self._by_child())
+
+    def _own_edges(self) -> list[tuple[str, str]]:
+        """The edges of factors that stand in the order of their variables."""
+        pairs = zip(self.vars, self.factors, strict=True)
+        return [(u.name, v.name) for v, φ in pairs for u in φ.vars if u.name != v.name]
+
+    def _by_child(self) -> tuple[Factor, ...]:
+        """For each variable the factor of it given its parents, scope (parents..., variable), rows summing to 1."""
+        found = {frozenset(v.name for v in φ.vars): φ for φ in self.factors}
+        return tuple(self._conditional(i, found) for i in range(len(self.vars)))
+
+    def _conditional(self, i: int, found: Mapping[frozenset[str], Factor]) -> Factor:
+        family = [self.vars[j] for j in (*self.parents[i], i)]
+        names = [v.name for v in family]
+        φ = found.get(frozenset(names))
+        if φ is None:
+            given = f" given {', '.join(names[:-1])}" if names[:-1] else ""
+            raise ValueError(
+                f"BayesianNetwork.factors: there must be one of {names[-1]}{given}, and of no other variables"
+            )
+        order = [v.name for v in φ.vars]
+        values = φ.values.transpose([order.index(name) for name in names])
+        sums = values.sum(axis=-1)
+        wrong = abs(sums - 1) > ROUNDED
+        if wrong.any():
+            k = np.unravel_index(int(np.argmax(wrong)), sums.shape)
+            at = ", ".join(f"{v.name} = {v.labels[j]}" for v, j in zip(family[:-1], k, strict=True))
+            said = f"P({names[-1]}{' | ' + at if at else ''}) sums to {sums[k]:.9g}"
+            raise ValueError(f"BayesianNetwork.factors: {said}; must be 1")
+        return Factor(family, values / sums[..., None])
+
+    def __repr__(self) -> str:
+        n, k = len(self.vars), self.graph.number_of_edges()
+        return f"BayesianNetwork({n} variables, {k} edges, {self.parameters} parameters)"
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The number of each variable by its name."""
+        return {v.name: i for i, v in enumerate(self.vars)}
+
+    @cached_property
+    def parents(self) -> tuple[tuple[int, ...], ...]:
+        """The numbers of each variable's parents, sorted."""
+        return tuple(tuple(sorted(self.graph.predecessors(i))) for i in range(len(self.vars)))
+
+    @cached_property
+    def families(self) -> tuple[tuple[int, ...], ...]:
+        """For each variable its parents and then itself: the axes of its factor."""
+        return tuple((*parents, i) for i, parents in enumerate(self.parents))
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """The numbers of the variables, parents before children: of all such orders the first by number."""
+        import networkx
+
+        return tuple(networkx.lexicographical_topological_sort(self.graph))
+
+    @property
+    def parameters(self) -> int:
+        """How many independent numbers the network has, Σ_i (r_i - 1) q_i, q_i the number of rows of its table."""
+        return sum(
+            (v.r - 1) * math.prod(self.vars[j].r for j in p) for v, p in zip(self.vars, self.parents, strict=True)
+        )
+
+    def number(self, name: object) -> int:
+        """The number of the variable of that name, or of that number. ValueError where there is none."""
+        if isinstance(name, str) and name in self.index:
+            return self.index[name]
+        if isinstance(name, int | np.integer) and not isinstance(name, bool) and 0 <= name < len(self.vars):
+            return int(name)
+        known = list(self.index)
+        some = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+        raise ValueError(f"{shortened(name)}: must be one of the network's variables {some}{suggestion(name, known)}")
+
+
+def _edges(graph: Any) -> list[tuple[Any, Any]]:
+    """The edges of a networkx graph or a list of pairs."""
+    if hasattr(graph, "is_directed"):
+        if not graph.is_directed():
+            raise TypeError(f"BayesianNetwork.graph = {shortened(graph)}: must be directed")
+        return list(graph.edges())
+    try:
+        return [(u, v) for u, v in graph]
+    except (TypeError, ValueError) as error:
+        allowed = "a networkx.DiGraph or a list of pairs (parent, child)"
+        raise TypeError(f"BayesianNetwork.graph = {shortened(graph)}: must be {allowed}") from error
+
+
+def _directed_graph(edges: Iterable[tuple[Any, Any]], vars: tuple[Variable, ...]) -> networkx.DiGraph[int]:
+    """The graph on 0..n-1 of edges between names or numbers; ValueError where there is a cycle."""
+    import networkx
+
+    number = {v.name: i for i, v in enumerate(vars)} | {i: i for i in range(len(vars))}
+    graph: networkx.DiGraph[int] = networkx.DiGraph()
+    graph.add_nodes_from(range(len(vars)))
+    for edge in edges:
+        for x in edge:
+            if not isinstance(x, str | int | np.integer) or x not in number:
+                known = [v.name for v in vars]
+                raise ValueError(f"BayesianNetwork.graph: {x!r} is no variable of the network{suggestion(x, known)}")
+        graph.add_edge(number[edge[0]], number[edge[1]])
+    if not networkx.is_directed_acyclic_graph(graph):
+        cycle = [vars[u].name for u, _ in networkx.find_cycle(graph)]
+        raise ValueError(f"BayesianNetwork.graph: {' -> '.join([*cycle, cycle[0]])} is a cycle; there must be none")
+    return networkx.freeze(graph)
+
+
+def log_probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> Any:
+    """ln P(a), the sum of the logarithms of the entries of each table; -inf where P(a) = 0.
+
+    `a` is one full assignment, by name, or an array (m, n) of them, a column for each variable; then the result is
+    (m,). ValueError where a variable is missing or unknown, or a value out of range.
+    """
+    if isinstance(a, Mapping):
+        unknown = next((name for name in a if name not in bn.index), None)
+        if unknown is not None:
+            bn.number(unknown)
+        missing = [v.name for v in bn.vars if v.name not in a]
+        if missing:
+            raise ValueError(f"a: has no value of {', '.join(missing[:6])}; every variable must have one")
+        x = np.array([v.index(a[v.name]) for v in bn.vars], dtype=np.intp)
+    else:
+        given = np.asarray(a)
+        if given.shape[-1:] != (len(bn.vars),):
+            raise ValueError(f"a has shape {given.shape}: must be (m, {len(bn.vars)}), a column for each variable")
+        columns = [indices(v.name, given[..., i], v.r) for i, v in enumerate(bn.vars)]
+        x = np.stack(columns, axis=-1) if columns else np.zeros(given.shape, dtype=np.intp)
+    log_p = np.zeros(x.shape[:-1])
+    with np.errstate(divide="ignore"):
+        for φ, family in zip(bn.factors, bn.families, strict=True):
+            log_p += np.log(φ.values[tuple(x[..., j] for j in family)])
+    return float(log_p) if log_p.ndim == 0 else log_p
+
+
+def probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> Any:
+    """P(a) = Π_i P(a_i | pa(a_i)) of a full assignment, or of each row of an array (m, n) (algorithm 2.3).
+
+    The arguments and errors are those of `log_probability`.
+    """
+    p = np.exp(log_probability(bn, a))
+    return float(p) if p.ndim == 0 else p
+
+
+def joint(bn: BayesianNetwork) -> Factor:
+    """The joint distribution as one factor on all variables; TooLargeError where that has more than 2²⁷ entries."""
+    return product(bn.factors) if bn.vars else Factor((), 1.0)
+
+
+def d_separated(bn: BayesianNetwork, a: str | Iterable[str], b: str | Iterable[str], given: Iterable[str] = ()) -> bool:
+    """Whether the structure alone makes A and B independent given C, sets of names (section 2.6).
+
+    Every path from A to B has a chain or fork with its middle in C, or a collider that is not in C, nor is any of its
+    descendants. ValueError for an unknown name, and sets that overlap.
+    """
+    import networkx
+
+    sets = [{bn.number(x) for x in ([names] if isinstance(names, str) else names)} for names in (a, b, given)]
+    if sum(map(len, sets)) != len(set().union(*sets)):
+        raise ValueError("a, b, given: must have no variable in common")
+    return bool(networkx.is_d_separator(bn.graph, *sets))

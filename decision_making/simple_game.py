@@ -1,0 +1,198 @@
+"""Simple games (algorithm 24.1): payoffs as one array with an axis an agent, for one game or for many at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from attrs import field
+from numpy.typing import ArrayLike
+
+from decision_making.checks import Array, Field, discount, numbers, refuse
+from decision_making.sizes import check_size
+from decision_making.structs import struct
+
+LARGEST = 1 << 24  # joint actions of a function that is tabulated; payoffs of an array are there already
+
+
+@struct
+class JointReward:
+    """Payoffs (…, n, A¹, …, Aⁿ) that are also the book's function: R(a) is the vector of rewards of a joint action."""
+
+    array: Array  # read-only
+    A: tuple[tuple[Any, ...], ...]  # the actions of each agent
+
+    def __call__(self, a: Sequence[Any]) -> Array:
+        """The rewards (…, n) of the joint action a, one action an agent. KeyError for an action that there is not."""
+        if len(a) != len(self.A):
+            raise ValueError(f"a = {a!r}: must be {len(self.A)} actions, one of each agent")
+        at: tuple[Any, ...] = tuple(position(x, Ai) for x, Ai in zip(a, self.A, strict=True))
+        return np.array(self.array[(..., *at)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"JointReward{self.array.shape}"
+
+
+def position(label: Any, labels: Sequence[Any]) -> int:
+    """The place of a label in a list. KeyError, with the list, where it is not there."""
+    for k, known in enumerate(labels):
+        if (type(known) is type(label) and known == label) or known is label:
+            return k
+    for k, known in enumerate(labels):
+        if np.isscalar(known) and np.isscalar(label) and known == label:
+            return k
+    shown = ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
+    raise KeyError(f"{label!r}: must be one of {shown}")
+
+
+def check_game(P: object) -> None:
+    """TypeError, naming it, where P is no simple game."""
+    if not isinstance(P, SimpleGame):
+        refuse(None, "P", P, "a SimpleGame", TypeError)
+
+
+def _labels(x: Any) -> Any:
+    """Attrs converter: a list of labels as a tuple; what is none is left for the validator."""
+    if isinstance(x, np.ndarray) and x.ndim == 1:
+        return tuple(x.tolist())
+    return tuple(x) if isinstance(x, list | tuple | range) else x
+
+
+def _lists_of_labels(x: Any) -> Any:
+    return tuple(map(_labels, x)) if isinstance(x, list | tuple) else x
+
+
+def _different(M: object, field: Field, x: Any) -> None:
+    """Attrs validator: one or more labels, all different."""
+    if not isinstance(x, tuple) or not x or len({repr(label) for label in x}) < len(x):
+        refuse(M, field.name, x, "a list of one or more labels, all different")
+
+
+def _different_of_each(M: Any, field: Field, x: Any) -> None:
+    """Attrs validator: such a list for each agent."""
+    if not isinstance(x, tuple) or len(x) != len(M.I):
+        refuse(M, field.name, x, f"a list of {len(M.I)} lists of actions, one of each agent")
+    for actions in x:
+        _different(M, field, actions)
+
+
+@struct(repr=False)
+class SimpleGame:
+    """A simple game: each agent chooses an action, and each gets a reward of its own (algorithm 24.1).
+
+    R is a function of the joint action that gives one reward an agent, as in the book, or the payoffs as an array
+    (n, A¹, …, Aⁿ): R[i, a¹, …, aⁿ] goes to agent i. Leading axes are a batch of games: every verb acts on all of them.
+    A function is tabulated once; `R` is then a table which can still be called. γ serves repeated games only.
+
+    Raises ValueError or TypeError, naming agent and joint action, for payoffs that are not finite or of another shape,
+    and where a function has more joint actions than can be tabulated, before it is called.
+
+    >>> P = SimpleGame.from_arrays([[-1, -4], [0, -3]], [[-1, 0], [-4, -3]], A=[("cooperate", "defect")] * 2)
+    >>> P
+    SimpleGame(γ=1, 2 agents, 2 x 2 actions)
+    >>> P.R(("cooperate", "defect"))
+    array([-4.,  0.])
+    """
+
+    γ: float = field(validator=discount)  # discount factor of the repeated game
+    I: Any = field(converter=_labels, validator=_different)  # agents, any labels
+    A: Any = field(converter=_lists_of_labels, validator=_different_of_each)  # a list of actions for each agent
+    R: Any  # R(a) -> rewards (n,) of a joint action, or payoffs (..., n, A1, ..., An)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "R", JointReward(self._payoffs(self.R), self.A))
+
+    def _payoffs(self, R: Any) -> Array:
+        if isinstance(R, JointReward):
+            R = R.array
+        elif callable(R):
+            R = self._tabulated(R)
+        R, shape = numbers(R, "R"), (len(self.I), *self.sizes)
+        if R.shape[R.ndim - len(shape) :] != shape or R.ndim < len(shape):
+            raise ValueError(f"R has shape {R.shape}: must be (..., {', '.join(map(str, shape))}), agents first")
+        if not np.isfinite(R).all():
+            *batch, i, index = self._split(np.argwhere(~np.isfinite(R))[0])
+            where = f" of game {tuple(batch)}" if batch else ""
+            raise ValueError(
+                f"R = {R[(*batch, i, *index)]} for agent {self.I[i]!r} at the joint action "
+                f"{tuple(Ai[k] for Ai, k in zip(self.A, index, strict=True))}{where}: every payoff must be finite"
+            )
+        R.setflags(write=False)
+        return R
+
+    def _split(self, where: Array) -> tuple[Any, ...]:
+        n, entries = len(self.I), where.tolist()
+        return (*entries[: -n - 1], entries[-n - 1], entries[-n:])
+
+    def _tabulated(self, R: Any) -> Array:
+        size = math.prod(self.sizes)
+        check_size("joint actions", size, "give fewer agents or actions", LARGEST)
+        table: Array = np.empty((len(self.I), size))
+        for k, a in enumerate(product(*self.A)):
+            rewards = numbers(R(a), f"R({a!r})")
+            if rewards.shape != (len(self.I),):
+                raise ValueError(f"R({a!r}) has shape {rewards.shape}: must be ({len(self.I)},), one reward an agent")
+            table[:, k] = rewards
+        return table.reshape(len(self.I), *self.sizes)
+
+    @classmethod
+    def from_arrays(cls, *R: ArrayLike, γ: float = 1.0, I: Any = None, A: Any = None) -> SimpleGame:
+        """The game with payoffs R[i] (…, A¹, …, Aⁿ), one array for each of the n agents; agents and actions 0, 1, ….
+
+        Raises what `SimpleGame` raises, and ValueError where the arrays differ in shape.
+        """
+        tables, n = [numbers(x, f"R[{i}]") for i, x in enumerate(R)], len(R)
+        if not tables or len({x.shape for x in tables}) > 1 or tables[0].ndim < n or 0 in tables[0].shape:
+            shapes = ", ".join(str(x.shape) for x in tables)
+            raise ValueError(f"R has arrays of shapes {shapes}: must be one an agent, all (..., A1, ..., A{n})")
+        sizes = tables[0].shape[tables[0].ndim - n :]
+        return cls(γ, I or range(n), A or [range(k) for k in sizes], np.stack(tables, axis=-n - 1))
+
+    @classmethod
+    def zero_sum(cls, R: ArrayLike, γ: float = 1.0, *, A: Any = None) -> SimpleGame:
+        """The game of two agents in which the second pays R (…, A¹, A²) to the first."""
+        R = numbers(R, "R")
+        return cls.from_arrays(R, 0.0 - R, γ=γ, A=A)
+
+    @property
+    def n(self) -> int:
+        """The number of agents."""
+        return len(self.I)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of actions of each agent."""
+        return tuple(map(len, self.A))
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The shape of the batch of games; () for a single one."""
+        return tuple(self.R.array.shape[: -self.n - 1])
+
+    @property
+    def span(self) -> Array:
+        """Largest less smallest payoff of any agent (…): the scale of what counts as no difference."""
+        R = self.R.array.reshape(*self.batch, -1)
+        return np.asarray(R.max(axis=-1) - R.min(axis=-1))
+
+    def position(self, i: Any) -> int:
+        """The place of agent i among the agents. KeyError, with the agents, for another."""
+        return position(i, self.I)
+
+    def __getitem__(self, k: Any) -> SimpleGame:
+        """The game, or the batch of games, at index k of a batch."""
+        if not self.batch:
+            raise TypeError("this is one game: only a batch of games has parts")
+        return SimpleGame(self.γ, self.I, self.A, self.R.array[k])
+
+    def __repr__(self) -> str:
+        agents = f"{self.n} agent" + ("s" if self.n > 1 else "")
+        shown = " x ".join(map(str, self.sizes[:8])) + (" x ..." if self.n > 8 else "")
+        many = f", batch {self.batch}" if self.batch else ""
+        return f"SimpleGame(γ={self.γ:g}, {agents}, {shown} actions{many})"

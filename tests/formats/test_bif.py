@@ -1,0 +1,216 @@
+"""Networks in files: written and read again, odd files of the field, hostile ones, and the command that asks them."""
+
+import gzip
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import decision_making as dm
+from decision_making.cli import app
+from decision_making.formats import read_bif, write_bif
+from decision_making.formats.bif import bif_text, parse_bif
+from tests.oracles.networks import random_network
+
+YES = "{ type discrete [ 2 ] { yes, no }; }"
+ASIA = f"""network unknown {{ }}
+variable asia {YES} variable tub {YES} variable smoke {YES} variable lung {YES}
+variable bronc {YES} variable either {YES} variable xray {YES} variable dysp {YES}
+probability ( asia ) {{ table 0.01, 0.99; }}
+probability ( tub | asia ) {{ (yes) 0.05, 0.95; (no) 0.01, 0.99; }}
+probability ( smoke ) {{ table 0.5, 0.5; }}
+probability ( lung | smoke ) {{ (yes) 0.1, 0.9; (no) 0.01, 0.99; }}
+probability ( bronc | smoke ) {{ (yes) 0.6, 0.4; (no) 0.3, 0.7; }}
+probability ( either | lung, tub ) {{ (yes, yes) 1.0, 0.0; (no, yes) 1.0, 0.0; (yes, no) 1.0, 0.0; (no, no) 0.0, 1.0; }}
+probability ( xray | either ) {{ (yes) 0.98, 0.02; (no) 0.05, 0.95; }}
+probability ( dysp | bronc, either ) {{
+  (yes, yes) 0.9, 0.1; (no, yes) 0.7, 0.3; (yes, no) 0.8, 0.2; (no, no) 0.1, 0.9; }}
+"""
+PAIR = "variable a { type discrete [ 2 ] { x, y }; } variable b { type discrete [ 3 ] { p, q, r }; } "
+A, B = "probability ( a ) { table 0.3, 0.7; } ", "probability ( b | a ) { (x) 0.1 0.2 0.7; (y) 0.5, 0.3, 0.2; } "
+ROWS = [[0.1, 0.2, 0.7], [0.5, 0.3, 0.2]]
+
+
+def test_asia_has_its_published_marginals():
+    bn = parse_bif(ASIA)
+    found = dm.infer(dm.JunctionTree(), bn, list(bn.index), {})
+    right = {"tub": 0.0104, "lung": 0.055, "bronc": 0.45, "either": 0.064828, "xray": 0.11029004, "dysp": 0.4359706}
+    assert {n: found[n].values[0] for n in right} == pytest.approx(right, abs=1e-12)
+    yes = {"asia": "yes", "xray": "yes"}
+    assert dm.infer(dm.VariableElimination(), bn, "dysp", yes).values[0] == pytest.approx(0.6811011940, abs=1e-10)
+    assert dm.evidence_log_probability(dm.VariableElimination(), bn, yes) == pytest.approx(-6.5355539949, abs=1e-9)
+    assert dm.infer(dm.JunctionTree(), bn, "lung", yes | {"dysp": "yes"})["lung"].values[0] == pytest.approx(0.4442705)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_written_and_read_again_is_the_same_network(seed, tmp_path):
+    bn = random_network(seed, n=6, zeros=0.2, degree=3)
+    write_bif(tmp_path / "a.bif", bn)
+    again = read_bif(tmp_path / "a.bif")
+    assert [v.labels for v in again.vars] == [v.labels for v in bn.vars]
+    assert again.parents == bn.parents
+    for φ, ψ in zip(again.factors, bn.factors, strict=True):
+        assert np.allclose(φ.values, ψ.values, rtol=1e-15, atol=0)
+
+
+def test_odd_names_are_written_in_quotes_and_read_again():
+    v = dm.Variable("a b, (c)", 3, ("<5", "5-10.5", "// no; comment"))
+    bn = dm.BayesianNetwork([v], [dm.Factor([v], [0.25, 0.25, 0.5])])
+    assert parse_bif(bif_text(bn)).vars == (v,)
+    with pytest.raises(ValueError, match="no quote"):
+        bif_text(dm.BayesianNetwork([dm.Variable('"', 1)], [dm.Factor([dm.Variable('"', 1)], [1])]))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PAIR + A + B,
+        B + A + PAIR,
+        PAIR + A + "probability ( b | a ) { (y) 0.5, 0.3, 0.2; (x) 0.1, 0.2, 0.7; }",
+        PAIR + A + "probability ( b | a ) { default 0.5, 0.3, 0.2; (x) 0.1, 0.2, 0.7; }",
+        PAIR + A + "probability ( b | a ) { table 0.1, 0.5, 0.2, 0.3, 0.7, 0.2; }",
+        PAIR + A + B.replace("|", ","),
+        '// a\n/* b { \n */ network "n" { property version 1.0 ; }\n' + (PAIR + A + B).replace(" ", "\r\n"),
+        (PAIR + A + B)
+        .replace("{ type", "{ property position = (1, 2) ; type")
+        .replace("{ table", "{property k ; table"),
+        (PAIR + A + B).replace("[ 2 ]", "[2]").replace("0.3, 0.7", "3e-1 .7").replace("variable", "VARIABLE"),
+        (PAIR + A + B).replace("a ", '"a" ').replace("x", '"x"'),
+        "\ufeff" + PAIR + A + B,
+        PAIR + A.replace("0.3, 0.7", "0.3000001, 0.6999998") + B,
+    ],
+)
+def test_odd_files_read_the_same(text, tmp_path):
+    (tmp_path / "odd.bif").write_bytes(text.encode())
+    bn = read_bif(tmp_path / "odd.bif")
+    assert bn.vars == (dm.Variable("a", 2, ("x", "y")), dm.Variable("b", 3, ("p", "q", "r")))
+    assert np.allclose(bn.factors[0].values, [0.3, 0.7], atol=2e-7)
+    assert np.allclose(bn.factors[1].values, ROWS, atol=1e-12)
+
+
+def test_packed_and_latin_files_are_read(tmp_path):
+    (tmp_path / "a.bif.gz").write_bytes(gzip.compress(ASIA.encode()))
+    assert len(read_bif(tmp_path / "a.bif.gz").vars) == 8
+    (tmp_path / "b.bif").write_bytes((PAIR + A + B).replace("x", "é").encode("latin-1"))
+    assert read_bif(tmp_path / "b.bif").vars[0].states == ("é", "y")
+
+
+WIDE = " ".join(f"variable v{i} {{ type discrete [ 2 ] {{ x, y }}; }}" for i in range(60))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has no table of anything"),
+        ("hello", "line 1: 'hello' where 'network', 'variable' or 'probability'"),
+        (PAIR + A, "has no table of b"),
+        (PAIR + A + A + B, "a has a table already"),
+        (PAIR + PAIR + A + B, "'a' where another name"),
+        (PAIR + A + B.replace("(x)", "(z)"), "'z' is no state of a, x, y"),
+        (PAIR + A + B.replace("(x)", "(y)"), r"the row \(y\) of b is there twice"),
+        (PAIR + A + "probability ( b | a ) { (x) 0.1, 0.2, 0.7; }", r"has no row \(y\)"),
+        (PAIR + A + "probability ( b | a ) { (x, x) 0.1, 0.2, 0.7; }", "2 states; there must be 1"),
+        (PAIR + A + "probability ( b | a ) { (x) 0.1, 0.9; }", "2 numbers; there must be 3"),
+        (PAIR + A + "probability ( b | a ) { table 0.1, 0.9; }", "2 numbers; there must be 6"),
+        (PAIR + A + B.replace("| a", "| c"), "'c' is no variable"),
+        (PAIR + A + B.replace("| a", "| b"), "a parent twice, or itself"),
+        (PAIR + A.replace("0.3", "0.4") + B, r"P\(a\) sums to 1.1"),
+        (PAIR + A.replace("0.3", "-0.3") + B, "-0.3"),
+        (PAIR + A.replace("0.3", "nan") + B, "no row"),
+        (PAIR + A.replace("0.3", "x") + B, "'x' where a number"),
+        (PAIR.replace("[ 2 ]", "[ 3 ]") + A + B, "'3' where the number of states, 2"),
+        (PAIR.replace("x, y", "x, x") + A + B, "different states of a"),
+        (PAIR.replace("discrete", "continuous"), "'continuous' where 'discrete'"),
+        (PAIR + "probability ( a", "the end where the name of a parent"),
+        (PAIR + "\n\nprobability ( a ) { table 0.3", "line 3: the end where a number"),
+        ('network "x', "a text with a closing quote"),
+        (PAIR + A.replace("( a )", "( a | b )") + B, "."),
+        (
+            WIDE + f" probability ( v0 | {' '.join(f'v{i}' for i in range(1, 60))} ) {{ default 1, 0; }}",
+            "entries of the table",
+        ),
+    ],
+)
+def test_bad_and_hostile_files_are_named(text, said, tmp_path):
+    (tmp_path / "bad.bif").write_text(text)
+    with pytest.raises(ValueError, match=said) as raised:
+        read_bif(tmp_path / "bad.bif")
+    assert "bad.bif" in str(raised.value)
+
+
+def test_damaged_archives_are_named(tmp_path):
+    (tmp_path / "a.bif.gz").write_bytes(gzip.compress(ASIA.encode())[:100])
+    with pytest.raises(ValueError, match="not a whole gzip file"):
+        read_bif(tmp_path / "a.bif.gz")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_file_cut_or_changed_anywhere_is_read_or_refused_by_name(seed):
+    rng = np.random.default_rng(seed)
+    text = PAIR + A + B
+    for _ in range(25):
+        k = int(rng.integers(len(text)))
+        odd = text[:k] if rng.random() < 0.3 else text[:k] + rng.choice(list('{}()[];,|"/*x0 -')) + text[k + 1 :]
+        said = "odd"
+        try:
+            parse_bif(odd, "odd")
+        except ValueError as error:
+            said = str(error)
+        assert "odd" in said
+
+
+# ---- the command
+
+
+@pytest.fixture
+def asia(tmp_path):
+    (tmp_path / "asia.bif").write_text(ASIA)
+    return str(tmp_path / "asia.bif")
+
+
+def asked(*arguments):
+    return CliRunner().invoke(app, ["infer", *arguments])
+
+
+def test_infer_prints_posteriors(asia):
+    said = asked(asia, "--query", "dysp", "--evidence", "asia=yes", "--evidence", "xray=yes")
+    assert said.exit_code == 0
+    assert "P(evidence) = exp(-6.535554)" in said.output
+    assert "yes  0.681101" in said.output
+    assert "no   0.318899" in said.output
+    everything = asked(asia, "--evidence", "xray=yes").output
+    assert "tub" in everything
+    assert "\nxray" not in everything
+
+
+def test_infer_prints_samples_beside_the_exact_answer_and_joint_distributions(asia):
+    said = asked(asia, "--query", "dysp", "--samples", "2000", "--evidence", "xray=yes").output
+    exact, estimate, _, error = said.splitlines()[3].split()[1:]
+    assert abs(float(exact) - float(estimate)) < 5 * float(error)
+    both = asked(asia, "--query", "lung", "--query", "tub", "--joint").output
+    assert "yes  yes  0.000572" in both
+
+
+def test_infer_draws_the_network(asia, tmp_path):
+    pytest.importorskip("matplotlib")
+    said = asked(asia, "--query", "dysp", "--picture", str(tmp_path / "asia.png"))
+    assert said.exit_code == 0
+    assert (tmp_path / "asia.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--query", "lungs"], "did you mean lung?"),
+        (["--evidence", "xray"], "must be NAME=STATE"),
+        (["--evidence", "xray=maybe"], "must be one of yes, no"),
+        (["--evidence", "ray=yes"], "did you mean xray?"),
+        (["--evidence", "either=yes", "--evidence", "lung=no", "--evidence", "tub=no"], "has probability 0"),
+        (["--samples", "-3"], "m = -3"),
+    ],
+)
+def test_infer_says_what_is_wrong_in_one_line(asia, arguments, said):
+    found = asked(asia, *arguments)
+    assert found.exit_code == 1
+    assert said in found.output
+    assert len(found.output.strip().splitlines()) <= 2
