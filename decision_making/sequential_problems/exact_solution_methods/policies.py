@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, shortened
+from decision_making.checks import Array, made_array_later, shortened
 from decision_making.problem import Action, Enumerable, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.tables import (

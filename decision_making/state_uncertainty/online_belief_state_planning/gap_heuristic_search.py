@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from attrs import define, field
+from attrs import field
 
 from decision_making.checks import Array, brief, count, flag, function, not_negative
 from decision_making.pomdp import POMDP, Belief, next_beliefs
@@ -43,13 +43,13 @@ class GapHeuristicSearch(BeliefPlanner):
     weighted: bool = field(default=True, kw_only=True, validator=flag)  # whether a gap is weighted by its probability
 
 
-@define(eq=False, repr=False)
+@struct(repr=False, frozen=False)
 class BeliefTree:
     """The beliefs that a search met, and their bounds. Node 0 is the root."""
 
     b: list[Array]  # beliefs (S,)
-    lower: list[float]  # lower bounds at each
-    upper: list[float]  # upper bounds at each
+    lower: list[float]  # lower bound at each
+    upper: list[float]  # upper bound at each
     below: dict[int, tuple[Array, Array, Array]]  # of a node: numbers of its children and probabilities (A, Ω), R (A,)
     reason: Literal["gap closed", "k_max", "d_max", ""] = ""  # why the search ended
 
