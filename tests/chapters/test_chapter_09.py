@@ -5,7 +5,7 @@ import pytest
 
 from tests.support import assert_described, assert_main_agrees, judged, script, table
 
-FIGURES = ("branch_and_bound", "search_tree", "example_9_8", "figures_9_6_to_9_8", "example_9_10")
+FIGURES = ("example_9_1", "branch_and_bound", "search_tree", "example_9_8", "figures_9_6_to_9_8", "example_9_10")
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +67,15 @@ def test_every_function_is_described(chapter, values):
 @pytest.mark.slow
 def test_main_agrees(values, tmp_path, capsys):
     assert_main_agrees(values, tmp_path, capsys, FIGURES)
+
+
+def test_examples_9_1_and_9_2_would_show_a_difference(values):
+    data = {"out of sight": np.array([-0.01, 0.0, -0.01]), "in sight": np.array([-0.93]), "n": 100}
+    data["collisions"] = np.array([6, 2, 0])
+    assert judged(values.compare_example_9_1, data)
+    assert not judged(values.compare_example_9_1, {**data, "collisions": np.array([6, 7, 0])})
+    assert not judged(values.compare_example_9_1, {**data, "out of sight": np.array([0.0, -0.01, 0.0])})
+    data = {"forward": (-7.0, 364), "u": np.full(6, -7.0), "visits": np.full(6, 361)}
+    assert judged(values.compare_example_9_2, data)
+    assert not judged(values.compare_example_9_2, {**data, "visits": np.full(6, 365)})
+    assert not judged(values.compare_example_9_2, {**data, "u": np.full(6, -6.0)})
