@@ -468,6 +468,12 @@ def exercise_9_8() -> tuple[float, float]:
 show(exercises_9_4_and_9_5)
 show(exercise_9_8)
 
+# %% [markdown]
+# ## Every number beside the book's
+#
+# *printed*: the book prints it; *derived*: from the book's formulas, by other means than this library; *stated*:
+# the book says it in words. `decision-making chapter 9` prints the same table and writes the figures.
+
 # %%
 if __name__ == "__main__":
     from decision_making import book

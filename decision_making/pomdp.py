@@ -159,7 +159,7 @@ class BeliefMDP:
     expected one, Σ_s b(s) R(s, a).
     """
 
-    P: POMDP  # problem, as arrays
+    P: POMDP = field(converter=tabulated)  # problem, as arrays
 
     @property
     def γ(self) -> float:

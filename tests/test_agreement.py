@@ -51,7 +51,7 @@ def test_interpreters_are_found_by_name_and_a_missing_one_is_said(tmp_path, caps
 
 def test_oldest_packages_are_those_of_the_project():
     oldest, newest = agreement.dependencies(oldest=True), agreement.dependencies(oldest=False)
-    assert len(oldest) == len(newest) == 5
+    assert len(oldest) == len(newest) == 6
     assert all("==" in x for x in oldest)
     assert not [x for x in newest if "==" in x]
 

@@ -94,7 +94,9 @@ def test_metadata(wheel):
     assert said["Description-Content-Type"] == "text/markdown"
     assert said.get_payload().startswith("# decision_making")
     required = [text for text in said.get_all("Requires-Dist") if "extra ==" not in text]
-    assert sorted(text.partition(">")[0] for text in required) == ["attrs", "autograd", "gymnasium", "numpy", "scipy"]
+    assert sorted(text.partition(">")[0] for text in required) == [
+        *("attrs", "autograd", "gymnasium", "networkx", "numpy", "scipy")
+    ]
     assert "decision-making = decision_making.__main__:main" in entry_points
 
 

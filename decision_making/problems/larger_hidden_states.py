@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from decision_making.checks import Named, count, refuse
 from decision_making.pomdp import POMDP
@@ -66,6 +65,8 @@ def RockSample(
         right = (1 + 2 ** (-np.hypot(x - rx, y - ry) / half_distance)) / 2
         says_good = np.where(is_good, right, 1 - right)
         O[5 + i, s] = np.stack([np.zeros(end), says_good, 1 - says_good], axis=1)
+    from scipy.sparse import csr_array  # imported where used
+
     T = csr_array((np.ones(S * A), after.ravel(), np.arange(S * A + 1)), (S * A, S))
     b = np.zeros(S)
     b[(start[0] + n * start[1]) * ways + np.arange(ways)] = 1 / ways
@@ -132,4 +133,6 @@ def Tag(γ: float = 0.95) -> POMDP:
         "A": ("north", "south", "east", "west", "tag"),
         "Ω": (*place, "same-cell"),
     }
+    from scipy.sparse import csr_array  # imported where used
+
     return POMDP.from_arrays(csr_array((p, (row, column)), (S * A, S)), R, O, γ, b=b.ravel(), names=names)

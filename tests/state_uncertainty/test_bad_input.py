@@ -7,6 +7,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
+import decision_making as dm
 from decision_making import (
     POMDP,
     QMDP,
@@ -344,4 +345,20 @@ ENDLESS = MachineReplacement()
 )
 def test_wrong_controllers_are_named(call, error, named):
     with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: dm.BeliefMDP(3), "P = 3: must be a POMDP"),
+        (lambda: dm.DeterminizedSparseTreeSearch(3, 1, 1, 0), "P = 3: must be a POMDP"),
+        (lambda: dm.GapHeuristicSearch(3, 0, 0, 0.1, 1, 1), "P = 3: must be a POMDP"),
+        (lambda: dm.HistoryMonteCarloTreeSearch(3, 1, 1, 1.0, 0), "P = 3: must be a POMDP"),
+        (lambda: dm.advance(3, 0, 0), "trees = 3: must be HistoryTrees"),
+        (lambda: dm.improve_controller(3), "π = 3: must be a ControllerPolicy"),
+    ],
+)
+def test_searches_of_what_is_no_pomdp_are_named(call, named):
+    with pytest.raises(TypeError, match=re.escape(named)):
         call()

@@ -16,6 +16,7 @@ from attrs import field
 
 from decision_making.checks import (
     Array,
+    Named,
     all_finite,
     count,
     function,
@@ -233,5 +234,7 @@ def paid(C: Discriminator, w: Array, τs: Trajectories) -> Trajectories:
 
 def pair_indicators(n_states: int, n_actions: int) -> Callable[[Array, Array], Array]:
     """β(s, a) of a tabular problem: one input for each pair, (N, S·A)."""
+    count(None, Named("n_states"), n_states)
+    count(None, Named("n_actions"), n_actions)
     eye = np.eye(n_states * n_actions)
     return lambda s, a: eye[np.asarray(s) * n_actions + np.asarray(a)]

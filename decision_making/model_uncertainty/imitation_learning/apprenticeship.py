@@ -99,6 +99,8 @@ def feature_expectations(M: InverseReinforcementLearning, θ: Any, *, rng: RNG =
 
     With M.exact it is computed, else the mean of M.m rollouts of depth M.d.
     """
+    if not isinstance(M, InverseReinforcementLearning):
+        refuse(None, "M", M, "an InverseReinforcementLearning", TypeError)
     if isinstance(θ, Trajectories):
         return recorded_feature_expectations(θ, M.P.γ, M.β)
     θ = policy_parameters(M.π, θ)

@@ -68,5 +68,6 @@ def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scal
     >>> discounted_state_visitations(P, [0.75, 0.25], [[0.6, 0.4], [0.25, 0.75]], 3).round(6)
     array([1.541648, 1.168352])
     """
-    ρ = np.einsum("k,ksa->s", discounts(P.γ, d), pair_visitations(P, b, π, d))
+    visits = pair_visitations(P, b, π, d)
+    ρ = np.einsum("k,ksa->s", discounts(P.γ, d), visits)
     return np.asarray(ρ / ρ.sum() if scaled else ρ)

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, one_of, optional
+from decision_making.checks import Array, count, one_of, optional, refuse
 from decision_making.pomdp import POMDP, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
@@ -69,6 +69,8 @@ def improve_controller(
     U (X, S) are the utilities of its nodes, by default the exact ones. Raises ValueError where more than max_nodes
     would have to be compared.
     """
+    if not isinstance(π, ControllerPolicy):
+        refuse(None, "π", π, "a ControllerPolicy", TypeError)
     P = π.P.tabulated()
     U = π.U if U is None else U
     if candidates == "all":

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
+from decision_making.checks import Array, refuse
 from decision_making.sampling import indices
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -76,6 +76,8 @@ def advance(trees: HistoryTrees, a: Any, o: Any) -> HistoryTrees | None:
     With several trees a and o are of each, (K,) or one for all, and every tree must have that part.
     Raises ValueError for an action or observation that is unknown.
     """
+    if not isinstance(trees, HistoryTrees):
+        refuse(None, "trees", trees, "HistoryTrees, as a search gives them", TypeError)
     K, _, A, Ω = trees.child.shape
     a, o = (np.broadcast_to(indices(name, x, n), (K,)) for name, x, n in (("a", a, A), ("o", o, Ω)))
     roots = trees.child[np.arange(K), 0, a, o]

@@ -99,7 +99,7 @@ def test_optimize_is_the_mode_of_the_last_distribution(M):
 
 @pytest.mark.parametrize("M", SEARCHES[:2], ids=lambda M: type(M).__name__)
 def test_optimize_dist_refuses_a_search_without_a_distribution(M):
-    with pytest.raises(TypeError, match="optimize_dist knows CrossEntropyPolicySearch, EvolutionStrategies"):
+    with pytest.raises(TypeError, match=r"optimize_dist knows .*CrossEntropyPolicySearch, EvolutionStrategies"):
         optimize_dist(M, None, bowl)
 
 
@@ -112,7 +112,7 @@ def test_a_search_ends_near_the_best_policy_of_the_regulator(M):
 
 def test_every_verb_refuses_an_unknown_search_and_says_what_it_knows():
     for verb in (optimize, optimize_dist, generations):
-        with pytest.raises(TypeError, match=r"M = 3: .* knows CrossEntropyPolicySearch"):
+        with pytest.raises(TypeError, match=r"M = 3: .* knows .*CrossEntropyPolicySearch"):
             verb(3, None, bowl)
 
 
