@@ -216,6 +216,13 @@ def examples_9_3_to_9_7() -> dict[str, Any]:
     return {"N": np.array([x.N[0] for x in found]), "Q": np.array([x.Q[0] for x in found])}
 
 
+show(examples_9_3_to_9_7)
+
+# %% [markdown]
+# Exercise 9.9: the scores that choose the next action, for two values of the constant $c$.
+
+
+# %%
 def exercise_9_9() -> dict[str, np.ndarray]:
     """The scores of both actions in both states, for c = 10 and 20, each (2, 2), from the statistics given."""
     N, Q = np.array([[27.0, 4.0], [32.0, 18.0]]), np.array([[10.0, -5.0], [12.0, 10.0]])
@@ -223,6 +230,13 @@ def exercise_9_9() -> dict[str, np.ndarray]:
     return {str(c): Q + c * bonus for c in (10, 20)}
 
 
+show(exercise_9_9)
+
+# %% [markdown]
+# On hex world the optimal action is known: how often do so many simulations find it, and ten small trees together?
+
+
+# %%
 def tree_search_on_hex_world(n: int = 2000) -> dict[str, Any]:
     """For three tiles and m = 7, 100, 1000 the share of n searches whose action is optimal, (3, 3)."""
     shares = np.empty((3, 3))
@@ -236,6 +250,13 @@ def tree_search_on_hex_world(n: int = 2000) -> dict[str, Any]:
     return {"share": shares, "n": n, "ten trees of 100": merged}
 
 
+show(tree_search_on_hex_world)
+
+# %% [markdown]
+# A tree can be looked at: a board of 2048, the moves tried most, and what they seem worth.
+
+
+# %%
 def a_tree_of_2048(m: int = 400, seed: int = 3) -> Any:
     """What a search of m simulations finds on a board of the start."""
     game = TwentyFortyEight()
@@ -243,9 +264,6 @@ def a_tree_of_2048(m: int = 400, seed: int = 3) -> Any:
     return dm.plan(M, game.b(1, np.random.default_rng(seed))[0])
 
 
-show(examples_9_3_to_9_7)
-show(exercise_9_9)
-show(tree_search_on_hex_world)
 show(a_tree_of_2048, trees.search_tree)
 
 # %% [markdown]
@@ -325,6 +343,13 @@ def figures_9_6_to_9_8(seed: int = 0) -> dict[str, Any]:
     return data
 
 
+show(figures_9_6_to_9_8, planning.bounds_on_hex_world)
+
+# %% [markdown]
+# How far off is the utility at the start after so many simulations, and how often is the action right?
+
+
+# %%
 def heuristic_search_on_hex_world(n: int = 500) -> dict[str, Any]:
     """After 10, 20, 50, 200 simulations the mean error of U(0, 0), its s.e. and the share of right actions, n runs."""
     data: dict[str, Any] = {"n": n}
@@ -339,6 +364,13 @@ def heuristic_search_on_hex_world(n: int = 500) -> dict[str, Any]:
     return data
 
 
+show(heuristic_search_on_hex_world)
+
+# %% [markdown]
+# With labels: the gap $\delta$ that is asked for, what it costs, and what is solved.
+
+
+# %%
 def labelled_search_on_hex_world(n: int = 300) -> dict[str, Any]:
     """For δ = 1, 0.1, 0.01 the least and largest error, simulations, states solved, and the share of right actions."""
     data: dict[str, Any] = {}
@@ -356,8 +388,6 @@ def labelled_search_on_hex_world(n: int = 300) -> dict[str, Any]:
     return data
 
 
-show(figures_9_6_to_9_8, planning.bounds_on_hex_world)
-show(heuristic_search_on_hex_world)
 show(labelled_search_on_hex_world)
 
 # %% [markdown]
@@ -426,6 +456,13 @@ def example_9_10(starts: int = 12) -> dict[str, Any]:
     return {"best": found, "free": free, "costs": np.array([-u for u, _ in found.ends])}
 
 
+show(example_9_10, planning.ways_round_an_obstacle)
+
+# %% [markdown]
+# With a noisy position one sequence of actions for all forecasts is the cautious plan; one for each is the optimist's.
+
+
+# %%
 def example_9_11(m: int = 6, seed: int = 0) -> dict[str, Any]:
     """First actions and utilities of plans for m forecasts of a noisy position: one sequence, and one for each."""
     ε = np.random.default_rng(seed).normal(0, 0.05, (m, 9, 4))
@@ -435,7 +472,6 @@ def example_9_11(m: int = 6, seed: int = 0) -> dict[str, Any]:
     return {"one": one, "own": own}
 
 
-show(example_9_10, planning.ways_round_an_obstacle)
 show(example_9_11)
 
 
