@@ -1,4 +1,4 @@
-"""POMDPs in Cassandra's format, `.pomdp`: read into a tabular `POMDP`, and written.
+"""POMDPs in Cassandra's format, .pomdp: read into a tabular `POMDP`, and written.
 
 Lines may stand in any order after the preamble; later ones override; `*` is every state, action or observation; names
 or numbers from 0 are both known. R(s, a) is the expectation of what the file pays for each next state and observation.
@@ -38,7 +38,7 @@ class Token(NamedTuple):
 
 
 def read_pomdp(path: Path | str) -> POMDP:
-    """The tabular POMDP in a `.pomdp` file; `names` has what it calls states, actions and observations.
+    """The tabular POMDP in a .pomdp file; `names` has what it calls states, actions and observations.
 
     Rows that miss the sum 1 by at most 1e-5 are divided by it. Raises OSError where it cannot be read; ValueError,
     naming file and line, for what is no such file: unknown words, names and numbers, rows of the wrong length, negative
@@ -373,7 +373,7 @@ def pomdp_text(P: POMDP) -> str:
 
 
 def write_pomdp(P: POMDP, path: Path | str) -> None:
-    """Write P as a `.pomdp` file, whole or not at all. OSError where that is not possible."""
+    """Write P as a .pomdp file, whole or not at all. OSError where that is not possible."""
     write_whole(path, pomdp_text(P).encode("utf-8"))
 
 

@@ -113,7 +113,7 @@ def arrays_of(q: Question, members: Sequence[int]) -> list[Array]:
     return [q.sliced(i, BATCH)[0] for i in members] + [q.soft[i] for i in q.soft]
 
 
-class Plan:
+class EliminationPlan:
     """How a kind of query is answered: which factors are multiplied when, and what is summed out."""
 
     def __init__(self, q: Question, ordering: Sequence[int], limit: int) -> None:
@@ -209,16 +209,16 @@ def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: i
     )
 
 
-def plan_of(M: VariableElimination, q: Question) -> Plan:
+def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:
     """The plan of a question, made when the first of its kind is asked."""
     ordering = tuple(q.bn.number(x) for x in M.ordering or ())
     key = (ordering, M.max_entries, q.kind())
     if key not in q.bn.plans:
-        plan = Plan(q, ordering, M.max_entries)
+        plan = EliminationPlan(q, ordering, M.max_entries)
         while len(q.bn.plans) >= PLANS:
             q.bn.plans.pop(next(iter(q.bn.plans)))
         q.bn.plans[key] = plan
-    found: Plan = q.bn.plans[key]
+    found: EliminationPlan = q.bn.plans[key]
     return found
 
 
