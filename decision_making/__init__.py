@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from decision_making import verbs
+from decision_making import dispatching
 
 __version__ = "0.1.0"
 
@@ -44,4 +44,4 @@ def _load_all(under: str) -> None:
             import_module(module)
 
 
-verbs.before_listing.append(_load_all)
+dispatching.before_listing.append(_load_all)

@@ -15,6 +15,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional, refuse
+from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
 from decision_making.problem import RNG
 from decision_making.sampling import (
@@ -29,7 +30,7 @@ from decision_making.sampling import (
 )
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
-from decision_making.verbs import load_all, lookahead
+from decision_making.verbs import lookahead
 
 Belief: TypeAlias = ArrayLike
 """b: probabilities of the states (S,), or a batch of beliefs (B, S)."""

@@ -6,15 +6,14 @@ for it, under a name of its own. A first argument that no chapter knows is a Typ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
+
+from decision_making.dispatching import unknown
 
 if TYPE_CHECKING:
     from decision_making.problem import RNG
-
-# called before an error lists what a verb knows: each loads a part of the library, so that its methods are registered
-before_listing: list[Callable[[str], None]] = []
 
 
 @singledispatch
@@ -183,8 +182,6 @@ def utility(π: object, *given: object) -> Any:
     utility(P, π, i=None) -> U
         P is a simple game (chapter 24), π a policy for each agent or a distribution over joint actions: the utility of
         agent i, (...) like the batch of games; without i of all agents, (..., n).
-
-    Raises TypeError for a π that is not known.
     """
     unknown(utility, "π", π)
 
@@ -217,8 +214,6 @@ def gap(P: object, π: Any) -> Any:
     π is an equilibrium if and only if all gaps are 0; the largest one is its exploitability. In a zero-sum game their
     sum is the duality gap. Of a distribution over joint actions it is what an agent gains by the best exchange of one
     recommended action for another: all are 0 if and only if it is a correlated equilibrium.
-
-    Raises TypeError for a P that is not known.
     """
     unknown(gap, "P", P)
 
@@ -253,8 +248,6 @@ def rounds(M: object, *given: object, **options: object) -> Iterator[Any]:
 
     The arguments are those of `optimize`. Each round is a named tuple with the parameters so far: `Aggregated`,
     `Mixed`, `Round`, `Fit` or `Adversarial`.
-
-    Raises TypeError for an M that is not known.
     """
     unknown(rounds, "M", M)
 
@@ -270,8 +263,6 @@ def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterato
     """The search by M, one `Generation` after the other; `optimize` and `optimize_dist` take the last (chapter 10).
 
     The lengths of all `us` add up to the number of evaluations. Hooke-Jeeves begins with its start, evaluated alone.
-
-    Raises TypeError for an M that is not known.
     """
     unknown(generations, "M", M)
 
@@ -415,27 +406,3 @@ def explain(x: object, *given: Any, **options: Any) -> str:
     Raises TypeError for what is not known.
     """
     unknown(explain, "x", x)
-
-
-def unknown(verb: Any, name: str, x: object) -> NoReturn:
-    """Raise a TypeError that lists the structs that `verb` has methods for; x was given as its argument `name`."""
-    raise TypeError(f"{name} = {x!r}: {verb.__name__} knows {known(verb)}")
-
-
-def known(*verbs: Any) -> str:
-    """The names of the structs for which one of the verbs has a method, sorted and separated by commas."""
-    load_all()
-    names = {leaf.__name__ for verb in verbs for t in verb.registry if t is not object for leaf in _leaves(t)}
-    return ", ".join(sorted(name for name in names if not name.startswith("_")))
-
-
-def load_all(under: str = "") -> None:
-    """Load every part of the library, or those under a module, so that all their methods are registered."""
-    for load in before_listing:
-        load(under)
-
-
-def _leaves(t: type) -> list[type]:
-    """The classes without subclasses below t, t itself if it has none."""
-    below: list[type] = t.__subclasses__()
-    return [leaf for sub in below for leaf in _leaves(sub)] or [t]

@@ -22,6 +22,7 @@ ROOMS = [
     "speed",
     "trajectories",
     "problem",
+    "dispatching",
     "verbs",
     "sampling",
     "intervals",
@@ -178,6 +179,7 @@ def test_problems_know_only_the_ground():
                 "problem",
                 "files",
                 "speed",
+                "dispatching",
                 "verbs",
                 "sampling",
                 "trajectories",
@@ -219,7 +221,7 @@ def in_a_new_process(code):
 def test_parts_are_loaded_when_first_asked_for():
     loaded = "print(*sorted(m for m in sys.modules if m.startswith('decision_making.')))"
     at_first = in_a_new_process(f"import sys, decision_making; {loaded}")
-    assert at_first == ["decision_making.verbs"]
+    assert at_first == ["decision_making.dispatching"]
     asked = in_a_new_process(f"import sys; from decision_making import MDP; {loaded}")
     assert "decision_making.mdp" in asked
     assert not any("sequential_problems" in module for module in asked)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, Named, all_finite, parameters, positive
+from decision_making.dispatching import known
 from decision_making.exact.expectation import Expectation
 from decision_making.exact.regulator import RegulatorExpectation
 from decision_making.exact.tabular import TabularExpectation
@@ -37,7 +38,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 )
 from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
 from decision_making.simulation import policy_parameters
-from decision_making.verbs import follow, known
+from decision_making.verbs import follow
 
 __all__ = [
     "clamped_gradient",

@@ -17,12 +17,13 @@ import attrs
 import numpy as np
 
 from decision_making.checks import Array, Field, Named, count, refuse
+from decision_making.dispatching import unknown
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng, indices
 from decision_making.sequential_problems.exact_solution_methods import Greedy
 from decision_making.speed import largest
 from decision_making.structs import struct
-from decision_making.verbs import action_values, backup, end, greedy, lookahead, unknown, update
+from decision_making.verbs import action_values, backup, end, greedy, lookahead, update
 
 Model = TypeVar("Model", bound="Learner")
 

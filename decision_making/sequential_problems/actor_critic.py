@@ -30,6 +30,7 @@ from decision_making.checks import (
     refuse,
     settings,
 )
+from decision_making.dispatching import known
 from decision_making.policies import Policy
 from decision_making.policies.base import reverse_pass
 from decision_making.problem import RNG
@@ -63,7 +64,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.explanatio
 from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
-from decision_making.verbs import follow, gradient, known, step, update
+from decision_making.verbs import follow, gradient, step, update
 
 LAST_STEP = one_of("book", "bootstrap")
 

@@ -26,6 +26,7 @@ from decision_making.checks import (
     settings,
     share,
 )
+from decision_making.dispatching import known
 from decision_making.policies import Policy
 from decision_making.problem import RNG, Collects, Critic, offers
 from decision_making.sampling import default_rng
@@ -59,7 +60,7 @@ from decision_making.trajectories import (
     returns,
 )
 from decision_making.trust_region_policy_optimization.batch import Batch
-from decision_making.verbs import follow, known, step, update
+from decision_making.verbs import follow, step, update
 
 
 def _critic(M: Any, attribute: Any, critic: Any) -> None:

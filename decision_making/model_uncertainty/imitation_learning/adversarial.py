@@ -27,6 +27,7 @@ from decision_making.checks import (
     refuse,
     widths,
 )
+from decision_making.dispatching import known
 from decision_making.model_uncertainty.imitation_learning.cloning import climbed, policy
 from decision_making.model_uncertainty.imitation_learning.demonstrations import Demonstrations, demonstrations
 from decision_making.policies import Policy
@@ -41,7 +42,7 @@ from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.adam import adam
 from decision_making.trust_region_policy_optimization.update import recorded_batch
-from decision_making.verbs import known, optimize, rounds, step
+from decision_making.verbs import optimize, rounds, step
 
 
 def _hidden(M: object, attribute: Any, sizes: Any) -> None:

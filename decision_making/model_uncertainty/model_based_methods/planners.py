@@ -14,12 +14,13 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, count_or_zero, flag, not_negative
+from decision_making.dispatching import unknown
 from decision_making.model_uncertainty.learners import Learner, known_states, replications, rows_of
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.exact_solution_methods import TIE
 from decision_making.structs import struct
-from decision_making.verbs import action_values, unknown, update
+from decision_making.verbs import action_values, update
 
 
 @struct

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making import verbs
+from decision_making import dispatching
 from decision_making.checks import Array, Named, count
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, ImpossibleEvidenceError
 from decision_making.problem import RNG
@@ -25,7 +25,7 @@ def sample(x: object, m: int, rng: RNG = None) -> Array:
     parents (algorithm 3.6). What has probability 0 is never drawn. The same rng gives the same samples.
     Raises TypeError for anything else, ValueError for m < 1, ImpossibleEvidenceError for a factor that is 0 everywhere.
     """
-    verbs.unknown(sample, "x", x)
+    dispatching.unknown(sample, "x", x)
 
 
 @sample.register

@@ -29,12 +29,13 @@ from decision_making.checks import (
     refuse,
     shrink_factor,
 )
+from decision_making.dispatching import known
 from decision_making.sequential_problems.policy_gradient_estimation import ELSEWHERE, Sampled, elsewhere_or
 from decision_making.sequential_problems.policy_gradient_optimization.line_search import searched
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Point
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, landed, stepped
 from decision_making.structs import struct
-from decision_making.verbs import follow, gradient, known
+from decision_making.verbs import follow, gradient
 
 OVER_STEPS = one_of("mean", "sum")
 DIRECTION = one_of("trajectory", "surrogate")

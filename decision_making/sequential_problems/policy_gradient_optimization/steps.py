@@ -9,9 +9,10 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, all_finite, brief, shortened
+from decision_making.dispatching import unknown
 from decision_making.sequential_problems.policy_gradient_optimization.local_model import LocalModel, Point, Status
 from decision_making.structs import struct
-from decision_making.verbs import follow, step, unknown, update
+from decision_making.verbs import follow, step, update
 
 
 @define(eq=False)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from decision_making.checks import Array
+from decision_making.dispatching import known
 from decision_making.problem import RNG, offers
 from decision_making.sequential_problems.policy_search.search_distributions import HasMode, SearchDistribution
 from decision_making.sequential_problems.policy_search.utilities import Utility
 from decision_making.structs import struct
-from decision_making.verbs import generations, known, optimize, optimize_dist
+from decision_making.verbs import generations, optimize, optimize_dist
 
 
 @struct

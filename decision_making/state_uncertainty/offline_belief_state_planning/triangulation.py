@@ -39,8 +39,12 @@ class FreudenthalTriangulation:
     m: int = field(validator=count)  # granularity: steps from one corner to another
 
     def __attrs_post_init__(self) -> None:
-        if self.n > MOST or (self.n > 1 and self.m > MOST) or len(self) > MOST:
-            refuse(self, "n, m", (self.n, self.m), f"so small that C(m + n - 1, n - 1) vertices are at most {MOST}")
+        k = min(self.n - 1, self.m)  # C(m + n - 1, k) is at least 2^k
+        size = math.comb(self.m + self.n - 1, k) if k <= 60 else 2**60
+        if size > MOST:
+            said = f"{size}" if k <= 60 else "more than 2^60"
+            allowed = f"so small that C(m + n - 1, n - 1) = {said} vertices are at most {MOST}"
+            refuse(self, "n, m", (self.n, self.m), allowed)
 
     def __len__(self) -> int:
         return math.comb(self.m + self.n - 1, self.n - 1)

@@ -1,5 +1,7 @@
 """Sawtooth, triangulation, and the search between bounds (algorithms 21.9, 21.10, 21.14 to 21.16)."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -216,6 +218,10 @@ def test_searches_of_random_problems_bracket_the_best_utility(seed, sizes):
     assert found.reason != "gap closed" or found.gap <= 1e-3
 
 
-def test_a_grid_that_does_not_fit_is_refused_with_its_size():
-    with pytest.raises(ValueError, match=r"n, m = \(100, 4\): must be so small that .* vertices are at most 200000"):
-        FreudenthalTriangulation(100, 4)
+@pytest.mark.parametrize(
+    ("n", "m", "size"),
+    [(100, 4, "= 4421275 v"), (10**30, 2, "= 5"), (2, 10**30, "= 1000"), (1000, 1000, "= more than 2^60 v")],
+)
+def test_a_grid_that_does_not_fit_is_refused_with_its_size(n, m, size):
+    with pytest.raises(ValueError, match=re.escape(f"C(m + n - 1, n - 1) {size}") + ".*ertices are at most 200000"):
+        FreudenthalTriangulation(n, m)
