@@ -180,8 +180,8 @@ FED = ConditionalPlan(0)
             "must be of all observations, or of none",
         ),
         (lambda: evaluate_plan(BABY, FED, 2), ValueError, "s runs from 2 to 2"),
-        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "α = "),
-        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "Γ = "),
+        (lambda: find_maximal_belief([np.nan, 0.0], [[0.0, 0.0]]), ValueError, "must be a finite vector (S,)"),
+        (lambda: find_dominating([[np.inf, 0.0]]), ValueError, "finite"),
         (lambda: value_iteration(BABY, 0), ValueError, "k_max = 0"),
     ],
 )
