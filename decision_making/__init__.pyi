@@ -173,6 +173,23 @@ from decision_making.probabilistic_reasoning.representation import (
     select as select,
     variablenames as variablenames,
 )
+from decision_making.probabilistic_reasoning.structure_learning import (
+    BDeuScore as BDeuScore,
+    BICScore as BICScore,
+    ExactGraphSearch as ExactGraphSearch,
+    HillClimbing as HillClimbing,
+    K2Score as K2Score,
+    K2Search as K2Search,
+    LocalDirectedGraphSearch as LocalDirectedGraphSearch,
+    are_markov_equivalent as are_markov_equivalent,
+    bayesian_score as bayesian_score,
+    bayesian_score_component as bayesian_score_component,
+    cpdag as cpdag,
+    directed_acyclic_graphs as directed_acyclic_graphs,
+    number_of_dags as number_of_dags,
+    pdag_to_dag as pdag_to_dag,
+    rand_graph_neighbor as rand_graph_neighbor,
+)
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
     ActorCriticUpdate as ActorCriticUpdate,

@@ -35,8 +35,8 @@ def statistics_of_data(vars: Any, G: Any, D: Any) -> list[Array]:
     Parents are sorted by number, and in j the last of them is fastest, as in the network's factors; the book lets the
     first be fastest. G is a networkx DiGraph or a list of edges, on names or on numbers 0..n-1.
 
-    Raises ValueError for a graph with a cycle, another number of rows than variables, values outside 0..r-1 or
-    missing; TypeError for values that are not whole.
+    Raises ValueError for a graph with a cycle, another number of rows than variables, values that are missing
+    or none of the variable's; TypeError for data that are no numbers.
 
     >>> from decision_making import Variable, statistics
     >>> statistics([Variable("A", 2), Variable("B", 2)], [("A", "B")], [[0, 0, 1], [0, 1, 1]])[1]

@@ -31,8 +31,8 @@ def parents_of(vars: tuple[Variable, ...], G: Any) -> tuple[tuple[int, ...], ...
 def complete(vars: tuple[Variable, ...], D: Any) -> Array:
     """Data without anything missing as integers (n, m).
 
-    ValueError for another number of rows, a value that a variable has not, and what is missing; TypeError for what is
-    no whole number.
+    ValueError for another number of rows, a value that a variable has not, and what is missing; TypeError for what are
+    no numbers.
     """
     X = incomplete(vars, D)
     gaps = X == MISSING
@@ -53,10 +53,8 @@ def incomplete(vars: tuple[Variable, ...], D: Any) -> Array:
     if given.ndim != 2 or given.shape[0] != n:
         turned = "; a row is a variable and a column a datum: transpose it" if given.shape[1:] == (n,) else ""
         raise ValueError(f"D has shape {given.shape}: must be ({n}, m), a row for each variable{turned}")
-    if given.dtype.kind == "O":
-        given = np.where(np.equal(given, None), np.nan, given)
     try:
-        x = given.astype(np.float64) if given.dtype.kind in "fO" else given
+        x = given.astype(np.float64) if given.dtype.kind in "bfO" else given  # None becomes NaN
     except (TypeError, ValueError) as error:
         raise TypeError(f"D = {shortened(D)}: must be an array of whole numbers ({error})") from error
     if x.dtype.kind not in "fiu":
@@ -68,7 +66,5 @@ def incomplete(vars: tuple[Variable, ...], D: Any) -> Array:
     wrong = ~((x >= 0) & (x < r) & (x == np.floor(x)))
     if wrong.any():
         i, k = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-        value = given[i, k]
-        error = TypeError if np.isfinite(value) and value != np.floor(value) else ValueError
-        raise error(f"D[{i}, {k}] = {value}: {vars[i].name} has the values 0..{vars[i].r - 1}")
+        raise ValueError(f"D[{i}, {k}] = {given[i, k]}: {vars[i].name} has the values 0..{vars[i].r - 1}")
     return np.where(gaps, MISSING, x).astype(np.intp)

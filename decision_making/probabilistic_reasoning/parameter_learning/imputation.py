@@ -134,5 +134,5 @@ def gaussian_imputation(P: MultivariateGaussian, D: Any, draws: int | None = Non
         noise: Array = np.zeros(1)
         if draws is not None:
             noise = generator.multivariate_normal(np.zeros(len(a)), at.Σ, (int(draws), len(columns))).transpose(0, 2, 1)
-        found[np.ix_(range(len(found)), a, columns)] = means + noise
+        found[np.ix_(np.arange(len(found)), a, columns)] = means + noise
     return found[0] if draws is None else found
