@@ -181,6 +181,7 @@ from decision_making.probabilistic_reasoning.structure_learning import (
     K2Score as K2Score,
     K2Search as K2Search,
     LocalDirectedGraphSearch as LocalDirectedGraphSearch,
+    PartiallyDirectedGraphSearch as PartiallyDirectedGraphSearch,
     are_markov_equivalent as are_markov_equivalent,
     bayesian_score as bayesian_score,
     bayesian_score_component as bayesian_score_component,

@@ -314,6 +314,35 @@ def test_hill_climbing_stops_after_k_max_steps_and_keeps_to_its_limit():
     assert set(dm.fit(dm.HillClimbing(start), vars, D).edges) == set(start.edges)
 
 
+@settings(max_examples=6)
+@given(seed=seeds)
+def test_search_among_classes_ends_with_a_whole_class(seed):
+    vars, D = sampled(seed, m=80)
+    score, n = dm.BDeuScore(), len(vars)
+    P = dm.fit(dm.PartiallyDirectedGraphSearch(), vars, D)
+    found = dm.pdag_to_dag(P)
+    assert set(dm.cpdag(found).edges) == set(P.edges)
+    value = dm.bayesian_score(vars, found, D, score)
+    assert dm.bayesian_score(vars, [], D, score) - 1e-9 <= value <= best_of_all(vars, D, score) + 1e-9
+    members = [e for e in oracle.all_dags(n) if oracle.looks(e) == oracle.looks(found.edges)]
+    assert frozenset(P.edges) == frozenset().union(*members)
+
+
+def test_search_among_classes_makes_every_change_of_one_edge():
+    """Of a - b - c, d: from each pair by hand."""
+    from decision_making.probabilistic_reasoning.structure_learning.class_search import changes
+
+    found = {(tuple(into), tuple(near)) for into, near in changes([0, 0, 0, 0], [2, 5, 2, 0])}
+    added = {((0,) * 4, tuple(x)) for x in ([6, 5, 3, 0], [10, 5, 2, 1], [2, 13, 2, 2], [2, 5, 10, 4])}
+    for a, b in itertools.permutations(range(4), 2):
+        if {a, b} not in ({0, 1}, {1, 2}):
+            added.add((tuple(1 << a if i == b else 0 for i in range(4)), (2, 5, 2, 0)))
+    removed = {((0,) * 4, (0, 4, 2, 0)), ((0,) * 4, (2, 1, 0, 0))}
+    assert found == added | removed | {((0, 5, 0, 0), (0, 0, 0, 0))}
+    turned = {(tuple(into), tuple(near)) for into, near in changes([0, 1], [0, 0])}
+    assert turned == {((0, 0), (0, 0)), ((2, 0), (0, 0))}
+
+
 def xor_data(m=400):
     """C is A or B, not both: no single edge shows it."""
     x, y = np.random.default_rng(0).integers(0, 2, (2, m))
@@ -466,3 +495,6 @@ def test_with_many_data_the_class_of_the_true_graph_is_found():
         dm.K2Search(list("abcd")),
     ):
         assert dm.are_markov_equivalent(dm.fit(M, vars, D), bn.graph), M
+    P = dm.fit(dm.PartiallyDirectedGraphSearch(), vars, D)
+    assert set(P.edges) == set(dm.cpdag(bn.graph).edges)
+    assert len(dm.fit(dm.PartiallyDirectedGraphSearch(k_max=1), vars, D).edges) == 2

@@ -3,9 +3,11 @@
 `bayesian_score` says how well a graph explains data; `fit(M, vars, D)` searches for a good one, a networkx DiGraph on
 0..n-1: M is `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, or `ExactGraphSearch` where there are few
 variables. Data D are integers (n, m), a row for each variable. Graphs that say the same of independence are Markov
-equivalent: `are_markov_equivalent`, `cpdag` of a class, `pdag_to_dag` back to one of its members.
+equivalent: `are_markov_equivalent`, `cpdag` of a class, `pdag_to_dag` back to one of its members, and
+`PartiallyDirectedGraphSearch` among the classes.
 """
 
+from decision_making.probabilistic_reasoning.structure_learning.class_search import PartiallyDirectedGraphSearch
 from decision_making.probabilistic_reasoning.structure_learning.equivalence import (
     are_markov_equivalent,
     cpdag,
@@ -35,6 +37,7 @@ __all__ = [
     "K2Score",
     "K2Search",
     "LocalDirectedGraphSearch",
+    "PartiallyDirectedGraphSearch",
     "are_markov_equivalent",
     "bayesian_score",
     "bayesian_score_component",
