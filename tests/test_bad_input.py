@@ -1183,7 +1183,7 @@ def environment_with(name):
     ("name", "value"), [(name, value) for name, kind in SETTINGS.items() for value in KINDS[kind][1]], ids=repr
 )
 def test_wrong_setting_is_named_by_its_own_name(name, value):
-    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(repr(value))}: must be"):
+    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(shortened(value))}: must be"):
         Configuration({"env": environment_with(name), name: value})
 
 
@@ -1199,7 +1199,7 @@ def test_wrong_setting_is_named_by_its_own_name(name, value):
 )
 def test_wrong_setting_of_a_rule_is_named_by_its_own_name(update, name, value):
     env = "CartPole-v1" if name == "delta" else "HexWorld"
-    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(repr(value))}: must be"):
+    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(shortened(value))}: must be"):
         Configuration({"env": env, "update": update, name: value})
 
 
