@@ -56,6 +56,7 @@ def relative_scores(figure: Figure, data: Mapping[str, Array]) -> None:
     for (name, y), colour in zip(((n, y) for n, y in data.items() if n != "m"), (BLUE, VERMILION), strict=False):
         ax.plot(data["m"], y, color=colour, label=name, lw=1.5)
     ax.set(xscale="log", yscale="symlog", xlabel="data", ylabel="score - score of the true graph")
+    ax.set_ylim(top=max(1.0, *(2 * y.max() for name, y in data.items() if name != "m")))
     ax.legend()
 
 
