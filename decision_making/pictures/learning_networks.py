@@ -116,7 +116,13 @@ def _draw(
         ax.plot(*zip(place[u], place[v], strict=True), color=MUTED, lw=1, ls=":", zorder=0)
     for x, at in place.items():
         ax.text(
-            *at, names[x], ha="center", va="center", color=INK, bbox={"boxstyle": "circle", "fc": "white", "ec": MUTED}
+            at[0],
+            at[1],
+            names[x],
+            ha="center",
+            va="center",
+            color=INK,
+            bbox={"boxstyle": "circle", "fc": "white", "ec": MUTED},
         )
     low, high = xy.min(axis=0) - 0.25 * span, xy.max(axis=0) + 0.25 * span
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))

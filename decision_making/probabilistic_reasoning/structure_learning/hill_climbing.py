@@ -117,10 +117,10 @@ def climbed(pa: Parents, scores: FamilyScores, M: HillClimbing) -> Parents:
         move = best_move(here, M, seen if M.tabu else set())
         if move is None:
             break
-        gain, *change = move
+        gain, j, i, reverse = move
         if not M.tabu and not gain > rounding(abs(best_score)):
             break
-        here.turn(*change)
+        here.turn(j, i, reverse)
         seen.add(tuple(here.pa))
         score = scores.total(here.pa)
         if score - best_score > rounding(abs(best_score)):
