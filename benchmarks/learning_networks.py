@@ -73,7 +73,7 @@ def rows_of(name: str, repeats: int) -> list[list[str]]:
     """The rows of one network."""
     from pgmpy.causal_discovery import HillClimbSearch
     from pgmpy.models import DiscreteBayesianNetwork
-    from pgmpy.parameter_estimator import DiscreteMLE
+    from pgmpy.parameter_estimator import DiscreteBayesianEstimator
     from pgmpy.structure_score import BDeu
 
     bn, D, frame, learner = case(name)
@@ -90,6 +90,11 @@ def rows_of(name: str, repeats: int) -> list[list[str]]:
         found = learner()
         choose(found)
         return found.learnDAG()
+
+    def smoothed(found: Any) -> Any:
+        """The tables of pyagrum, with one more of each value."""
+        found.useSmoothingPrior(1)
+        return found.learnParameters(learner_dag(bn))
 
     def climbed() -> Any:
         search = HillClimbSearch(BDeu(frame, ESS, state_names=states), return_type="dag", show_progress=False)
@@ -121,10 +126,10 @@ def rows_of(name: str, repeats: int) -> list[list[str]]:
             lambda: BDeu(frame, equivalent_sample_size=ESS, state_names=states).score(graph),
             None,
         ),
-        "likeliest tables": (
-            lambda: dm.maximum_likelihood(bn.vars, bn.graph, D, unseen="uniform"),
-            lambda: DiscreteMLE(state_names=states).fit(graph.copy(), frame),
-            lambda: learner().learnParameters(learner_dag(bn)),
+        "tables, pseudo-counts of 1": (
+            lambda: dm.posterior_mean(bn.vars, bn.graph, D),
+            lambda: DiscreteBayesianEstimator(prior_type="K2", state_names=states).fit(graph.copy(), frame),
+            lambda: smoothed(learner()),
         ),
     }
     few = {"hill climbing, BDeu": 1 if name == "alarm" else repeats}
