@@ -101,15 +101,6 @@ def rows_of(name: str, repeats: int) -> list[list[str]]:
         search.fit(frame)
         return search.causal_graph_
 
-    found = {
-        "ours": dm.bayesian_score(bn.vars, dm.fit(dm.HillClimbing(score=score), bn.vars, D), D, score),
-        "ours, tabu 20": dm.bayesian_score(
-            bn.vars, dm.fit(dm.HillClimbing(score=score, tabu=20), bn.vars, D), D, score
-        ),
-        "pgmpy": dm.bayesian_score(bn.vars, list(climbed().edges), D, score),
-        "true graph": float(whole),
-    }
-    print(name, {k: round(x, 1) for k, x in found.items()}, flush=True)
     work: dict[str, tuple[Any, ...]] = {
         "hill climbing, BDeu": (
             lambda: dm.fit(dm.HillClimbing(score=score), bn.vars, D),
