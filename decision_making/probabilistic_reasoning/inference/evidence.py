@@ -139,6 +139,13 @@ class Question:
         full[tuple(at)] = p
         return Factor(self.vars, full)
 
+    def slicing(self, i: int) -> tuple[Array, tuple[int, ...]]:
+        """The table of variable i with its observed variables first, and these."""
+        family = self.bn.families[i]
+        seen = [k for k, j in enumerate(family) if j in self.hard]
+        left = [k for k, j in enumerate(family) if j not in self.hard]
+        return self.bn.factors[i].values.transpose(seen + left), tuple(family[k] for k in seen)
+
     def sliced(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
         """The table of variable i at the evidence, and the labels of its axes: free variables, and `batch` first."""
         table, family = self.bn.factors[i].values, self.bn.families[i]
