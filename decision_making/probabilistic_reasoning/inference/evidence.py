@@ -189,7 +189,7 @@ def _values(v: Variable, given: Any) -> Array:
     if array.ndim != 1 or not array.size:
         raise ValueError(f"{v.name} has evidence of shape {array.shape}: must be a value, or an array (B,) of them")
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() < v.r:
-        return array.astype(np.intp)
+        return array.astype(np.intp, copy=False)
     unique, inverse = np.unique(array, return_inverse=True)
     return np.array([v.index(str(x) if array.dtype.kind == "U" else x) for x in unique], dtype=np.intp)[inverse]
 
