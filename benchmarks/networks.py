@@ -13,7 +13,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -110,9 +110,8 @@ def inference(repeats: int) -> list[str]:
 
         warm = turning(bn, evidence, ours)
         assert np.allclose(warm().values, turning(bn, evidence, kept)().toarray(), atol=1e-7)
-        first = cpu_ms(
-            lambda name=name, asked=asked, e=evidence: dm.infer(dm.VariableElimination(), fresh(name), asked, e)
-        )  # type: ignore[misc]
+        new = fresh(name)
+        first = cpu_ms(partial(dm.infer, dm.VariableElimination(), new, asked, evidence))
         one.append([name, f"{first:.3g}", *beside(warm, turning(bn, evidence, kept), repeats, (50, 20))])
         one[-1] += beside(warm, turning(bn, evidence, other), min(repeats, 5), (50, 2))[1:]
         names = [v.name for v in bn.vars if v.name not in evidence]
@@ -136,10 +135,8 @@ def inference(repeats: int) -> list[str]:
     D = dm.sample(bn, 100_000, 0)
     cases = {v.name: D[:, i] for i, v in enumerate(bn.vars) if v.name != "dysp"}
     soft = {"xray": dm.Likelihood(np.random.default_rng(0).random((100_000, 2))), "asia": 0}
-    many = [
-        min(cpu_ms(lambda e=e: dm.infer(dm.VariableElimination(), bn, "dysp", e)) for _ in range(9))
-        for e in (cases, soft)
-    ]  # type: ignore[misc]
+    work = [partial(dm.infer, dm.VariableElimination(), bn, "dysp", e) for e in (cases, soft)]
+    many = [min(cpu_ms(f) for _ in range(9)) for f in work]
     columns = ["network", "first", "again", "pyagrum", "ours / pyagrum", "pgmpy", "ours / pgmpy"]
     return [
         "One posterior. *first*: the plan is made; *again*: another value in the evidence, as with pyagrum, whose "

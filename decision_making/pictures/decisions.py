@@ -58,7 +58,7 @@ def _shape(P: SimpleProblem, v: Any, x: float, y: float) -> Any:
     """Circle, square or diamond of a variable."""
     from matplotlib.patches import Ellipse, Polygon, Rectangle
 
-    common = {"facecolor": "white", "linewidth": 1.2, "zorder": 2}
+    common: dict[str, Any] = {"facecolor": "white", "linewidth": 1.2, "zorder": 2}
     if v in P.decision_vars:
         return Rectangle((x - WIDE / 2, y - HIGH / 2), WIDE, HIGH, edgecolor=VERMILION, **common)
     if v in P.utility_vars:

@@ -49,6 +49,16 @@ def test_a_plan_that_is_kept_answers_for_other_values(bn):
     assert len(fresh.plans) == 2
 
 
+def test_a_network_keeps_no_more_plans_than_it_says(monkeypatch):
+    monkeypatch.setattr(elimination, "PLANS", 3)
+    bn = satellite()
+    for name in "BSEDC":
+        dm.infer(ELIMINATION, bn, name)
+        dm.infer(TREE, bn, name)
+        assert len(bn.plans) <= 3
+    assert dm.infer(ELIMINATION, bn, "E").values[1] == pytest.approx(0.125536)
+
+
 @sized
 def test_many_cases_of_large_networks(bn):
     rng = np.random.default_rng(2)

@@ -158,6 +158,19 @@ def test_many_cases_are_the_cases_one_by_one():
     assert fixed[1] == pytest.approx([-1, -1.972249752], abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_values_of_information_of_many_cases_are_those_of_each(seed):
+    P = oracle.random_problem(seed, two=seed % 2 > 0)
+    names = [v.name for v in P.chance_vars if v.name != "X9"]
+    seen, asked = names[0], names[1:] or names
+    r = P.bn.vars[P.bn.number(seen)].r
+    found = dm.value_of_information(P, asked, {seen: list(range(r))})
+    each = [oracle.value_of_information(P, asked, {seen: k}) for k in range(r)]
+    assert found == pytest.approx(each, abs=1e-12)
+    worth = dm.expected_utilities(P, {seen: list(range(r))})
+    assert np.allclose(worth, [dm.expected_utilities(P, {seen: k}) for k in range(r)], atol=1e-13)
+
+
 def test_evidence_on_a_decision_fixes_it():
     P = oracle.diagnosis()
     assert dm.solve(P, {"T": 1, "O1": 0}) == ({"T": 1}, pytest.approx(-1))

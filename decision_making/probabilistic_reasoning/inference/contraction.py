@@ -97,12 +97,13 @@ class Stage:
         union = {label for scope in self.scopes for label in scope}
         if len(self.scopes) <= AT_ONCE and math.prod(r[label] for label in union) <= FUSED:
             return Product(self.scopes, kept) if self.scopes else lambda: np.ones(())
-        first, *products = self.products if len(self.scopes) == 1 else [None, *self.products]
         last = None if kept == self.scope else Product([self.scope], kept)
 
         def one_after_the_other(*arrays: Array) -> Array:
-            φ = arrays[0] if first is None else first(arrays[0])
-            for f, other in zip(products, arrays[1:], strict=True):
+            φ, others = arrays[0], arrays[1:]
+            if not others and self.products:
+                φ = self.products[0](φ)
+            for f, other in zip(self.products, others, strict=False):
                 φ = f(φ, other)
             return φ if last is None else last(φ)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -183,14 +183,20 @@ def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: i
 def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:
     """The plan of a question, made when the first of its kind is asked."""
     ordering = tuple(q.bn.number(x) for x in M.ordering or ())
-    key = (ordering, M.max_entries, q.kind())
-    if key not in q.bn.plans:
-        plan = EliminationPlan(q, ordering, M.max_entries)
-        while len(q.bn.plans) >= PLANS:
-            q.bn.plans.pop(next(iter(q.bn.plans)))
-        q.bn.plans[key] = plan
-    found: EliminationPlan = q.bn.plans[key]
+    found: EliminationPlan = kept(
+        q.bn, (ordering, M.max_entries, q.kind()), lambda: EliminationPlan(q, ordering, M.max_entries)
+    )
     return found
+
+
+def kept(bn: BayesianNetwork, key: object, make: Callable[[], Any]) -> Any:
+    """What the network keeps under the key, made where it is not there; the oldest goes where there are too many."""
+    if key not in bn.plans:
+        plan = make()
+        while len(bn.plans) >= PLANS:
+            bn.plans.pop(next(iter(bn.plans)))
+        bn.plans[key] = plan
+    return bn.plans[key]
 
 
 def eliminated(M: VariableElimination, q: Question) -> tuple[Array, Array]:

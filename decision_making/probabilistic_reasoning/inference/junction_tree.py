@@ -19,6 +19,7 @@ from decision_making.probabilistic_reasoning.inference.elimination import (
     SURE,
     arrays_of,
     check_elimination,
+    kept,
     scopes_of,
 )
 from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
@@ -182,9 +183,7 @@ def infer_all(M: JunctionTree, bn: BayesianNetwork, query: Asked, evidence: Know
     """The distribution of each variable of the query given the evidence, by name."""
     q = Question(bn, query, evidence)
     key = ("tree", M.max_entries, q.kind())
-    if key not in bn.plans:
-        bn.plans[key] = Tree(q, M.max_entries)
-    tree: Tree = bn.plans[key]
+    tree: Tree = kept(bn, key, lambda: Tree(q, M.max_entries))
     beliefs = tree.quick(q) if tree.quick is not None else None
     if beliefs is not None:
         found = {i: tree.marginal[i](beliefs[tree.place[i]]) for i in q.free}
