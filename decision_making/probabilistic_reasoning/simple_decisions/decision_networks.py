@@ -40,8 +40,9 @@ class SimpleProblem:
     """A decision network: what is left to chance, what is decided, and what that is worth (algorithm 6.1).
 
     bn is a Bayesian network of all variables. Whatever it says of the probability of a decision does not matter; edges
-    into a decision say what is known when it is made, and `solve` takes what is known as evidence. A utility variable
-    has no children, and is worth utilities[name][k] where its value is k; the utilities of several add up.
+    into a decision say what is known when it is made, and `solve` takes what is known as evidence. All decisions are
+    made at once: what would be seen between two of them is not used. A utility variable has no children, and is worth
+    utilities[name][k] where its value is k; the utilities of several add up.
 
     Raises TypeError for a bn that is none; ValueError where the three lists do not name each variable of bn once, where
     there is no utility variable or one with children, and for utilities that are not one finite number for each value.
