@@ -55,6 +55,10 @@ CALLS = {
         lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x"], [0, 1, 2])}),
         *(ValueError, "must be finite numbers, (2,) for x"),
     ),
+    "SimpleProblem.from_tables, NaN": (
+        lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x", "d"], [[0, 1], [np.nan, 1]])}),
+        *(ValueError, "must be finite numbers, (2, 2) for x, d"),
+    ),
     "SimpleProblem.from_tables, information": (
         lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x"], [0, 1])}, {"d": ["z"]}),
         *(ValueError, "information of d: 'z' must be one of"),
@@ -138,6 +142,15 @@ def test_too_many_decisions_or_observations_are_refused_before_they_are_allocate
     wide = dm.SimpleProblem.from_tables([X, *tests], [D], [φ, *factors], {"U": (["x", "d"], [[0, 1], [1, 0]])})
     with pytest.raises(dm.TooLargeError, match=r"258,280,326 entries of the plan"):
         dm.plan_observations(wide, {o.name: 0.1 for o in tests})
+
+
+def test_utilities_cannot_be_changed_afterwards():
+    given = np.array([0.0, 1.0, 2.0])
+    Q = dm.SimpleProblem(P.bn, P.chance_vars, P.decision_vars, P.utility_vars, {"U": given})
+    given[0] = 99
+    assert Q.utilities["U"].tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match="read-only"):
+        Q.utilities["U"][0] = 99
 
 
 def test_what_is_printed_fits_three_lines():
