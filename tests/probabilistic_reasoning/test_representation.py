@@ -129,6 +129,18 @@ def test_a_product_that_is_too_large_is_refused_before_it_is_allocated():
         dm.product(factors)
 
 
+def test_states_are_names_of_the_values():
+    v = dm.Variable("weather", 3, ("dry", "wet", "white"))
+    assert [v.index(x) for x in ("dry", "wet", "white", 0, 2)] == [0, 1, 2, 0, 2]
+    assert v.labels == ("dry", "wet", "white")
+    assert dm.Variable("x", 2).labels == ("0", "1")
+    assert repr(v) == "Variable('weather', 3)"
+    assert v != dm.Variable("weather", 3)
+    for states in (("dry", "wet"), ("a", "b", "c", "d"), ("a", "b", "b"), ("a", "b", 3), 3):
+        with pytest.raises((ValueError, TypeError), match="states|iterable"):
+            dm.Variable("weather", 3, states)
+
+
 # ---- networks
 
 
