@@ -133,6 +133,10 @@ def test_states_are_names_of_the_values():
     v = dm.Variable("weather", 3, ("dry", "wet", "white"))
     assert [v.index(x) for x in ("dry", "wet", "white", 0, 2)] == [0, 1, 2, 0, 2]
     assert v.labels == ("dry", "wet", "white")
+    with pytest.raises(ValueError, match=r"whole number in 0\.\.2 or one of dry, wet, white; did you mean white\?$"):
+        v.index("whit")
+    with pytest.raises(ValueError, match=r"x = 'wet': must be a whole number in 0\.\.1$"):
+        dm.Variable("x", 2).index("wet")
     assert dm.Variable("x", 2).labels == ("0", "1")
     assert repr(v) == "Variable('weather', 3)"
     assert v != dm.Variable("weather", 3)
