@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import decision_making as dm
-from decision_making.probabilistic_reasoning.inference import elimination, junction_tree
+from decision_making.probabilistic_reasoning.inference import contraction, elimination, junction_tree
 from tests.oracles.large_networks import alarm_sized, forward, hailfinder_sized, munin1_sized
 from tests.oracles.networks import posterior, random_network, satellite
 
@@ -182,3 +182,18 @@ def test_a_hundred_thousand_cases_are_few_different_ones():
     found = dm.infer(ELIMINATION, bn, names[0], {names[-1]: dm.Likelihood(soft)}).values
     for k in (0, 77, 499):
         assert np.allclose(found[k], dm.infer(TREE, bn, names[0], {names[-1]: dm.Likelihood(soft[k])})[names[0]].values)
+
+
+@pytest.mark.parametrize("r", [(3, 4, 2), (80, 90, 2)])  # in one call, and two at a time
+def test_a_stage_is_the_same_in_one_call_and_two_at_a_time(r):
+    rng = np.random.default_rng(4)
+    x, y, z = rng.random(r[:2]), rng.random((r[1], r[2])), rng.random(r[2])
+    one = contraction.Stage([0], [(0, 1)], 1)
+    assert np.allclose(one.quick(r)(x), x.sum(axis=1))
+    assert np.allclose(contraction.Stage([0], [(0, 1)], None).quick(r, (1, 0))(x), x.T)
+    three = contraction.Stage([0, 1, 2], [(0, 1), (1, 2), (2,)], 1)
+    right = np.einsum("ab,bc,c->ac", x, y, z)
+    assert np.allclose(three.quick(r)(x, y, z), right)
+    assert np.allclose(three.quick(r, (2, 0))(x, y, z), right.T)
+    φ, log = three([x, y, z], careful=True)
+    assert np.allclose(φ * np.exp(log), right)
