@@ -47,7 +47,8 @@ class JointTable:
                 raise ValueError(f"{given!r}: must be {len(known.lists)} entries, one of each agent")
             else:
                 at += [position(y, some) for y, some in zip(given, known.lists, strict=True)]
-        found = self.array[(..., *at)] if self.array.ndim > len(at) else self.array[tuple(at)]
+        index: tuple[Any, ...] = (..., *at) if self.array.ndim > len(at) else tuple(at)
+        found = self.array[index]
         return float(found) if np.ndim(found) == 0 else np.array(found)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -160,7 +161,7 @@ class HiddenStateGame:
         A: Any = None,
         Ω: Any = None,
     ) -> Made:
-        """The model with T (S, A¹, …, Aⁿ, S), O (A¹, …, Aⁿ, S, Ω¹, …) and R (n, S, A¹, …, Aⁿ), of a team (S, A¹, …, Aⁿ).
+        """The model with T (S, A¹, …, Aⁿ, S), O (A¹, …, Aⁿ, S, Ω¹, …), and R (n, S, A¹, …, Aⁿ), of a team (S, A¹, …).
 
         Agents, states, actions and observations are 0, 1, … where no labels are given. Raises ValueError, naming the
         array, for another shape, numbers that are not finite, and rows that are no probabilities.

@@ -40,7 +40,7 @@ def MultiCaregiverCryingBaby(γ: float = 0.9, *, variant: str = "book") -> POMG:
     O = np.zeros((3, 3, 2, 2, 2))
     for a in np.ndindex(3, 3):
         fed, sung = feed in a, sing in a
-        T[:, a[0], a[1]] = [[1, 0], [1, 0]] if fed else [[0.5, 0.5], [0, 1]]
+        T[:, a[0], a[1]] = np.array([[1.0, 0.0], [1.0, 0.0]] if fed else [[0.5, 0.5], [0.0, 1.0]])
         cries = (0.0, 0.9) if sung or variant == "book" else (0.1, 0.8)
         for s, p in enumerate(cries):
             O[(*a, s)] = np.diag([p, 1 - p])

@@ -39,9 +39,7 @@ def solve_dec_pomdp_by_dynamic_programming(M: DecPOMDPDynamicProgramming, P: Dec
     P = check_team(P)
     b = P.start(M.b)
     if M.d == 0:
-        a = np.unravel_index(int((b @ P.rewards[0]).argmax()), P.sizes)
-        π = tuple(ConditionalPlan(int(x)) for x in a)
-        return found_plan(P, b, π, float((b @ P.rewards[0]).max()), "dynamic programming", P.rewards.shape[2])
+        return one_action(P, b, "dynamic programming")
     Π, V = undominated_plans(P, M.d - 1)
     value, a, maps = best_joint_plan(P, V[0], b)
     trees = [plans.tree() for plans in Π]
@@ -50,6 +48,13 @@ def solve_dec_pomdp_by_dynamic_programming(M: DecPOMDPDynamicProgramming, P: Dec
         for ai, row, below in zip(a, maps, trees, strict=True)
     )
     return found_plan(P, b, π, value, "dynamic programming", math.prod(map(len, Π)))
+
+
+def one_action(P: DecPOMDP, b: Array, method: str) -> JointPlan:
+    """The best joint action at the belief b, as plans that end after it."""
+    u = b @ P.rewards[0]
+    π = tuple(ConditionalPlan(int(x)) for x in joint_indices(P.sizes)[int(u.argmax())])
+    return found_plan(P, b, π, float(u.max()), method, len(u))
 
 
 def best_joint_plan(P: DecPOMDP, V: Array, b: Array) -> tuple[float, Array, list[Array]]:

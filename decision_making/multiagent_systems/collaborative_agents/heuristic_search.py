@@ -6,7 +6,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, one_of
-from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan
+from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan, one_action
 from decision_making.multiagent_systems.collaborative_agents.joint_plans import (
     JointPlan,
     found_plan,
@@ -16,6 +16,7 @@ from decision_making.multiagent_systems.collaborative_agents.joint_plans import 
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning
 from decision_making.multiagent_systems.state_uncertainty.plans import (
     AgentPlans,
+    at_rows,
     backed_up,
     expand_conditional_plans,
     one_step_plans,
@@ -69,8 +70,7 @@ def solve_dec_pomdp_by_heuristic_search(M: DecPOMDPHeuristicSearch, P: DecPOMDP)
     b, rng = P.start(M.b), default_rng(M.rng)
     Q = state_values(P, M.d)
     if M.d == 0:
-        a = np.unravel_index(int((b @ Q[0]).argmax()), P.sizes)
-        return found_plan(P, b, tuple(ConditionalPlan(int(x)) for x in a), float((b @ Q[0]).max()), "heuristic search")
+        return one_action(P, b, "heuristic search")
     Π: list[AgentPlans] = one_step_plans(P)
     V, looked = backed_up(P, Π, None), 0
     for k in range(M.d):  # plans with k + 1 actions, followed after d - k steps
@@ -80,7 +80,7 @@ def solve_dec_pomdp_by_heuristic_search(M: DecPOMDPHeuristicSearch, P: DecPOMDP)
         looked += V[0, ..., 0].size
         kept = _kept(M, P, V[0], b, M.d - k, rng, Q)
         Π = [plans[rows] for plans, rows in zip(Π, kept, strict=True)]
-        V = V[(slice(None), *np.ix_(*kept))]
+        V = V[at_rows(kept)]
     _, a, maps = best_joint_plan(P, V[0], b)
     π = tuple(
         ConditionalPlan(int(ai), {o: below[j] for o, j in enumerate(row.tolist())})

@@ -92,6 +92,10 @@ def update_of_an_agent_controller(π: AgentController, x: Any, a: Any, o: Any, r
     return inverse_transform(cumulative(π.η.reshape(-1, X)), rows, u).reshape(x.shape)[()]
 
 
+def _as_tuple(π: Any) -> tuple[AgentController, ...]:
+    return tuple(π)
+
+
 @struct(repr=False)
 class JointController:
     """A controller an agent; it is read like the list of them. All begin in node 0.
@@ -99,7 +103,7 @@ class JointController:
     `utility(P, b, π)` is what it is worth for ever after. `found` is what a method says of its end.
     """
 
-    π: tuple[AgentController, ...] = field(converter=tuple)  # one an agent
+    π: tuple[AgentController, ...] = field(converter=_as_tuple)  # one an agent
     found: Any = field(default=None, kw_only=True)  # what a method says of its end, if one made it
 
     def __len__(self) -> int:

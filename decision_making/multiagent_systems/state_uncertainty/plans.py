@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -154,9 +155,14 @@ def backed_up(P: HiddenStateGame, Π: Sequence[AgentPlans], shorter: Array | Non
             for jo, o in enumerate(seen):
                 after = P.γ * shorter @ P.M[ja, jo].T
                 at = [_children(plans)[r, oi] for plans, r, oi in zip(Π, rows, o, strict=True)]
-                block += after[(slice(None), *np.ix_(*at))]
-        V[(slice(None), *np.ix_(*rows))] = block
+                block += after[at_rows(at)]
+        V[at_rows(rows)] = block
     return V
+
+
+def at_rows(rows: Sequence[Array]) -> tuple[Any, ...]:
+    """The index of values (k, K¹, …, Kⁿ, S) at these plans of each agent."""
+    return (slice(None), *np.ix_(*rows))
 
 
 def _children(plans: AgentPlans) -> Array:

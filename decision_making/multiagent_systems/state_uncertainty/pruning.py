@@ -68,8 +68,7 @@ def undominated(Γ: Array, gain: float) -> Array:
     each one left is tested against those that stay, by a linear program that grows by the rows it needs.
     """
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
-    for b in _witnesses(Γ, left, gain):
-        needed[b] = True
+    needed[_witnesses(Γ, left, gain)] = True
     left = left[~needed[left]]
     while left.size:
         b = _witness(Γ[left[0]], Γ[needed], gain)
@@ -87,7 +86,7 @@ def _best(Γ: Array, among: Array, b: Array, gain: float) -> int:
     return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
 
 
-def _witnesses(Γ: Array, left: Array, gain: float) -> list[int]:
+def _witnesses(Γ: Array, left: Array, gain: float) -> Array:
     """Rows that are best, alone, at a corner or at one of some hundred random beliefs of few pairs."""
     E, rng = Γ.shape[1], np.random.default_rng(0)
     found = []
@@ -103,7 +102,7 @@ def _witnesses(Γ: Array, left: Array, gain: float) -> list[int]:
             u = Γ[left] @ (b if b.shape[1] == E else rng.dirichlet(np.ones(E), 256)).T
         if u is not None:
             found.append(_alone(u, gain))
-    return left[np.unique(np.concatenate(found))].tolist()
+    return np.asarray(left[np.unique(np.concatenate(found))])
 
 
 def _alone(u: Array, gain: float) -> Array:

@@ -114,11 +114,13 @@ class Climb:
 
 
 def softmax(z: Array) -> Array:
+    """Distributions along the last axis, exp z divided by its sum."""
     p = np.exp(z - z.max(axis=-1, keepdims=True))
     return p / p.sum(axis=-1, keepdims=True)
 
 
 def through_softmax(p: Array, slope: Array) -> Array:
+    """The derivatives by z of what has the derivatives `slope` by p, the softmax of z."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 
