@@ -49,7 +49,8 @@ def solve(
         if found.status == "local":
             say(f"alone the agents could gain {shown(verbs.gap(P, found))}")
         for i, plan in zip(P.I, found, strict=True) if plans else ():
-            say(f"\nagent {i}")
+            say("")
+            say(f"agent {i}")
             for line in tree(P, P.position(i), plan):
                 say(line)
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from itertools import count as counting
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import field
@@ -25,16 +25,14 @@ from decision_making.multiagent_systems.collaborative_agents.joint_plans import 
     found_plan,
     state_values,
 )
+from decision_making.multiagent_systems.collaborative_agents.joint_rules import RulesInOrder, best_rules, contracted
 from decision_making.multiagent_systems.state_uncertainty.belief_levels import belief_levels
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning
-from decision_making.pomg import DecPOMDP, check_team, joint_indices
-from decision_making.sizes import check_size
+from decision_making.pomg import DecPOMDP, check_team
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
 from decision_making.verbs import solve
 
-RULES = 5_000_000  # rules of all agents but one in one step
-BLOCK = 4_000_000  # numbers in a block of them
 DELAYED = 20_000_000  # numbers of the bound by delayed sharing
 DECIMALS = 10  # to which what histories lead one to expect is equal
 
@@ -94,7 +92,7 @@ class _Search:
         for k in range(0, len(p), step):
             x = p[k : k + step, ..., None] * Q[child[k : k + step]]
             x = x.reshape(-1, *P.n_observations, *P.sizes)
-            value = _contracted(x, P.n_observations, P.sizes)
+            value = contracted(x, P.n_observations, P.sizes)
             parts.append(value.max(axis=-1).sum(axis=-1).max(axis=1).reshape(-1, p.shape[1]))
         return np.concatenate(parts)
 
@@ -180,89 +178,15 @@ def merged(ξ: Array, at: Array | None) -> tuple[Array, Array | None, list[Array
     return ξ, at, places
 
 
-def _contracted(x: Array, histories: Sequence[int], sizes: Sequence[int]) -> Array:
-    """What the last agent's actions are worth, (B, N, C, A), for each of the N rules of all the others.
+class _Choices(NamedTuple):
+    """A node and its rules."""
 
-    x is (B, C1, ..., Cn, A1, ..., An): the value is a sum over all joint histories.
-    """
-    n = len(sizes)
-    x = x.transpose(0, *(k for i in range(n) for k in (1 + i, 1 + n + i)))
-    for i in range(n - 1):
-        rules = joint_indices([sizes[i]] * histories[i])
-        hot = np.eye(sizes[i])[rules].reshape(len(rules), -1)
-        x = np.moveaxis(x, (1 + i, 2 + i), (-2, -1)).reshape(*np.delete(x.shape, (1 + i, 2 + i)), -1)
-        x = np.moveaxis(x @ hot.T, -1, 1 + i)
-    return x.reshape(len(x), -1, histories[-1], sizes[-1])
+    node: _Node
+    rules: RulesInOrder
 
-
-class _Choices:
-    """The rules of one node, in falling order of their bounds."""
-
-    def __init__(self, search: _Search, node: _Node):
-        P, n, C = search.P, search.P.n, node.ξ.shape[:-1]
-        self.node = node
-        size = [c * math.log(a) for c, a in zip(C, P.sizes, strict=True)]
-        self.order = sorted(range(n), key=lambda i: size[i])  # the agent with the most rules last: its rules separate
-        self.C, self.A = [C[i] for i in self.order], [P.sizes[i] for i in self.order]
-        number = math.exp(min(sum(size[i] for i in self.order[:-1]), 700))
-        check_size("rules of the agents but one in a step", round(number), "use a smaller d", RULES)
-        self.x = search.table(node).transpose(*self.order, *(n + i for i in self.order))
-        self.bounds = node.past + self._highest()
-        self.best_first = np.argsort(-self.bounds, kind="stable")
-
-    def _highest(self) -> Array:
-        """What each of the N rules of all agents but the last one is worth with its best answer, (N,)."""
-        if len(self.C) == 1:
-            return np.asarray(self.x.max(axis=-1).sum(axis=-1))[None]
-        n, (C, A) = len(self.C), (self.C[0], self.A[0])
-        x = np.moveaxis(self.x, n, 1).reshape(C * A, -1)
-        step = max(1, BLOCK // x.shape[1])
-        found = []
-        for k in range(0, A**C, step):
-            hot = np.eye(A)[_rules(np.arange(k, min(k + step, A**C)), A, C)].reshape(-1, C * A)
-            y = (hot @ x).reshape(len(hot), *self.C[1:], *self.A[1:])
-            found.append(_contracted(y, self.C[1:], self.A[1:]).max(axis=-1).sum(axis=-1).ravel())
-        return np.concatenate(found)
-
-    def first(self, k: int) -> list[Array]:
-        """The k-th rules of all agents but the last one."""
-        numbers = [a**c for a, c in zip(self.A[:-1], self.C[:-1], strict=True)]
-        index = np.unravel_index(int(self.best_first[k]), numbers) if numbers else ()
-        return [_rules(np.array([x]), a, c)[0] for x, a, c in zip(index, self.A[:-1], self.C[:-1], strict=True)]
-
-    def last(self, k: int) -> Iterator[tuple[float, tuple[Array, ...]]]:
-        """The rules of all agents, the k-th of all but the last one with each of its own, best first; their bounds."""
-        first, x = self.first(k), self.x
-        for rule in first:
-            x = np.moveaxis(x, x.ndim // 2, 1)
-            x = x[np.arange(len(rule)), rule].sum(axis=0)
-        for value, rule in falling(x):
-            rules = [*first, rule]
-            yield self.node.past + value, tuple(rules[self.order.index(i)] for i in range(len(rules)))
-
-
-def falling(x: Array) -> Iterator[tuple[float, Array]]:
-    """All choices of a column in every row of x (C, A), by falling sum of what is chosen.
-
-    >>> [(value, rule.tolist()) for value, rule in falling(np.array([[3.0, 1.0], [0.0, 5.0]]))]
-    [(8.0, [0, 1]), (6.0, [1, 1]), (3.0, [0, 0]), (1.0, [1, 0])]
-    """
-    order = np.argsort(-x, axis=1, kind="stable")
-    y = np.take_along_axis(x, order, axis=1)
-    rows, columns = x.shape
-    heap: list[tuple[float, tuple[int, ...], int]] = [(-float(y[:, 0].sum()), (0,) * rows, 0)]
-    while heap:
-        value, ranks, row = heapq.heappop(heap)
-        yield -value, order[np.arange(rows), list(ranks)]
-        for j in range(row, rows):  # the last row that was changed may change again, and later ones
-            if ranks[j] + 1 < columns:
-                worse = value + float(y[j, ranks[j]] - y[j, ranks[j] + 1])
-                heapq.heappush(heap, (worse, (*ranks[:j], ranks[j] + 1, *ranks[j + 1 :]), j))
-
-
-def _rules(index: Array, A: int, C: int) -> Array:
-    """Rules (N, C) by number, the last history's action changing fastest."""
-    return index[:, None] // A ** np.arange(C - 1, -1, -1) % A
+    def bound(self, k: int) -> float:
+        """Of the k-th rules of all agents but one."""
+        return self.node.past + float(self.rules.bounds[self.rules.best_first[k]])
 
 
 @solve.register
@@ -283,18 +207,18 @@ def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
         what = heapq.heappop(heap)[2]
         if isinstance(what, _Node):
             nodes += 1
-            choices = _Choices(search, what)
             if what.t < M.d:
-                push(float(choices.bounds[choices.best_first[0]]), (choices, 0))
+                choices = _Choices(what, RulesInOrder(search.table(what)))
+                push(choices.bound(0), (choices, 0))
                 continue
-            value, rules = next(choices.last(0))
-            if value > best:
-                best, plans = value, search.plans(what, rules)
+            last = best_rules(search.table(what), best - what.past)
+            if last is not None:
+                best, plans = what.past + last[0], search.plans(what, last[1])
         elif len(what) == 2:  # the k-th rules of all agents but one
             choices, k = what
-            if k + 1 < len(choices.bounds):
-                push(float(choices.bounds[choices.best_first[k + 1]]), (choices, k + 1))
-            _push_next(push, choices, choices.last(k))
+            if k + 1 < len(choices.rules.bounds):
+                push(choices.bound(k + 1), (choices, k + 1))
+            _push_next(push, choices, choices.rules.last(k))
         else:  # with a rule of the last one: what they lead to
             choices, more, rules, bound = what
             _push_next(push, choices, more)
@@ -307,15 +231,16 @@ def _push_next(push: Callable[[float, Any], None], choices: _Choices, more: Iter
     """Put the next of the rules on the heap."""
     following = next(more, None)
     if following is not None:
-        bound, rules = following
-        push(bound, (choices, more, rules, bound))
+        value, rules = following
+        push(choices.node.past + value, (choices, more, rules, choices.node.past + value))
 
 
 def _dive(search: _Search) -> tuple[float, tuple[ConditionalPlan, ...]]:
     """A joint plan to begin with: at each step the rules with the highest bound."""
     node = search.root()
     while True:
-        value, rules = next(_Choices(search, node).last(0))
         if node.t == search.d:
-            return value, search.plans(node, rules)
-        node = search.child(node, rules)
+            found = best_rules(search.table(node))
+            assert found is not None
+            return node.past + found[0], search.plans(node, found[1])
+        node = search.child(node, next(RulesInOrder(search.table(node)).last(0))[1])
