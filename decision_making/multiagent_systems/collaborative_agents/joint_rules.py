@@ -111,6 +111,20 @@ def _rules(index: Array, A: int, C: int) -> Array:
     return index[:, None] // A ** np.arange(C - 1, -1, -1) % A
 
 
+def _in_turn(x: Array) -> tuple[float, tuple[Array, Array]]:
+    """Rules of two agents, each the best answer to the other's, for x (C1, A1, C2, A2): to begin with."""
+    C1, _, C2, _ = x.shape
+    first, best = x.max(axis=(2, 3)).argmax(axis=1), -math.inf
+    while True:
+        y = x[np.arange(C1), first].sum(axis=0)
+        second = y.argmax(axis=1)
+        z = x[:, :, np.arange(C2), second].sum(axis=2)
+        value = float(z.max(axis=1).sum())
+        if value <= best:
+            return value, (first, second)
+        first, best = z.argmax(axis=1), value
+
+
 def best_rules(x: Array, above: float = -math.inf) -> tuple[float, tuple[Array, ...]] | None:
     """The best rules of all agents and their worth; None where they are worth no more than `above`.
 
@@ -125,23 +139,27 @@ def best_rules(x: Array, above: float = -math.inf) -> tuple[float, tuple[Array, 
     rest = np.cumsum(x.max(axis=1)[order][::-1], axis=0)[::-1]  # what histories from each on add at most, (C1, C2, A2)
     rest = np.concatenate([rest, np.zeros_like(rest[:1])])
     best, found = above, None
+    value, rules = _in_turn(x)
+    if value > best:
+        best, found = value, rules
     stack = [(0, np.zeros((1, *x.shape[2:])), np.zeros((1, 0), dtype=np.intp))]
     while stack:
-        k, y, rules = stack.pop()
+        k, y, partial = stack.pop()
         if k == len(order):
             totals = y.max(axis=-1).sum(axis=-1)
             top = int(totals.argmax())
             if totals[top] > best:
                 rule = np.empty(len(order), dtype=np.intp)
-                rule[order] = rules[top]
+                rule[order] = partial[top]
                 best, found = float(totals[top]), (rule, y[top].argmax(axis=-1))
             continue
         y = (y[:, None] + x[order[k]]).reshape(-1, *x.shape[2:])
-        rules = np.column_stack([np.repeat(rules, x.shape[1], axis=0), np.tile(np.arange(x.shape[1]), len(rules))])
+        last = np.tile(np.arange(x.shape[1]), len(partial))
+        partial = np.column_stack([np.repeat(partial, x.shape[1], axis=0), last])
         bounds = (y + rest[k + 1]).max(axis=-1).sum(axis=-1)
         kept = np.argsort(-bounds, kind="stable")
         kept = kept[bounds[kept] > best]
         for start in reversed(range(0, len(kept), FRONT)):  # the most promising are extended first
             part = kept[start : start + FRONT]
-            stack.append((k + 1, y[part], rules[part]))
+            stack.append((k + 1, y[part], partial[part]))
     return None if found is None else (best, found)
