@@ -100,14 +100,12 @@ def feeding(solved: dm.PlanEquilibrium) -> list[int]:
     return [int(np.flatnonzero(plans.a == FEED)[0]) for plans in solved.Π]
 
 
-def the_game_of_plans() -> dict[str, Any]:
+def the_game_of_plans() -> dm.SimpleGame:
     """The game of two plans each from a state known by half, with names."""
     solved = dm.solve(dm.POMGDynamicProgramming(MIDDLE, 1), BABY)
     order = [[k, 1 - k] for k in feeding(solved)]
     R = solved.game.R.array[np.ix_([0, 1], *order)]
-    P = dm.SimpleGame(1.0, (1, 2), [("feed first", "never feed")] * 2, R)
-    said = {"feed first": "feed, then ignore", "never feed": "ignore, then ignore"}
-    return {"P": P, "plans": [said, said]}
+    return dm.SimpleGame(1.0, (1, 2), [("feed, then ignore", "never feed")] * 2, R)
 
 
 show(two_steps)

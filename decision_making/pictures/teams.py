@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.pictures.canvas import BLUE, GREEN, INK, MUTED, ORANGE, PALETTE, VERMILION, picture
-from decision_making.pictures.games import draw_best_responses
+from decision_making.pictures.games import draw_best_responses, draw_table
+from decision_making.simple_game import SimpleGame
 from decision_making.state_uncertainty.exact_belief_state_planning import ConditionalPlan
 
 if TYPE_CHECKING:
@@ -61,22 +62,19 @@ def values_by_horizon(figure: Figure, data: Mapping[str, Mapping[str, Any]]) -> 
             lines.items(), (INK, BLUE, VERMILION, GREEN), ("o-", "^--", "s:", "d-."), strict=False
         ):
             ax.plot(np.arange(1, len(values) + 1), values, style, color=colour, ms=4, lw=1.2, label=label)
-        ax.set(xlabel="steps", title=name)
+        ax.set(xlabel="steps", title=name, xticks=np.arange(1, len(values) + 1))
         ax.grid(True)
     figure.axes[0].set_ylabel("value")
     figure.axes[0].legend()
 
 
-@picture(9, 3.9)
-def game_of_plans(figure: Figure, data: Mapping[str, Any]) -> None:
-    """A game of two plans an agent "P": best responses and all equilibria, and beside it the "plans" of the agents."""
-    left, *right = figure.subplots(1, 3, width_ratios=[1.3, 1, 1])
-    draw_best_responses(left, data["P"], "equilibria of the plans")
-    left.legend(loc="center", fontsize=7)
-    for i, ax in enumerate(right):
-        lines = "\n\n".join(f"{name}\n{said}" for name, said in data["plans"][i].items())
-        ax.text(0, 1, f"agent {i + 1}\n\n{lines}", va="top", fontsize=8.5, linespacing=1.35)
-        ax.axis("off")
+@picture(8.5, 4.3)
+def game_of_plans(figure: Figure, P: SimpleGame) -> None:
+    """A game of two plans an agent: its payoffs, and the best responses with all equilibria."""
+    left, right = figure.subplots(1, 2)
+    draw_table(left, P, "utilities of the plans")
+    draw_best_responses(right, P, "best responses")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
 
 
 @picture(9, 3.4)

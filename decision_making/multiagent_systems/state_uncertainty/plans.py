@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count_or_zero
+from decision_making.checks import Array, Named, count, count_or_zero
 from decision_making.pomg import HiddenStateGame, check_model, joint_indices
 from decision_making.sizes import TooLargeError, check_size
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
@@ -71,6 +71,9 @@ def number_of_plans(n_actions: int, n_observations: int, d: int) -> int:
     >>> [number_of_plans(3, 2, d) for d in range(4)]
     [3, 27, 2187, 14348907]
     """
+    for name, x in (("n_actions", n_actions), ("n_observations", n_observations)):
+        count(None, Named(name), x)
+    count_or_zero(None, Named("d"), d)
     return int(n_actions ** _decisions(n_observations, d))
 
 
