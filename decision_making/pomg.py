@@ -105,7 +105,9 @@ class HiddenStateGame:
             x = getattr(self, name).array
             if (x < 0).any() or (abs(sums - 1) > ROW_SUM_TOLERANCE).any():
                 worst = float(sums.flat[int(abs(sums - 1).argmax())])
-                refuse(self, name, float(x.min()) if (x < 0).any() else worst, "probabilities that sum to 1 in each row")
+                refuse(
+                    self, name, float(x.min()) if (x < 0).any() else worst, "probabilities that sum to 1 in each row"
+                )
         if self.b is not None:
             self._set("b", belief(self.b, len(S)))
         load_all("decision_making.multiagent_systems")  # what the verbs mean for it

@@ -191,6 +191,7 @@ def test_problems_know_only_the_ground():
                 "mdp",
                 "pomdp",
                 "simple_game",
+                "pomg",
                 "simulation",
                 "problems",
             }
