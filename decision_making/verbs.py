@@ -206,13 +206,16 @@ def utility(π: object, *given: object) -> Any:
     utility(P, π, i=None) -> U
         P is a simple game (chapter 24), π a policy for each agent or a distribution over joint actions: the utility of
         agent i, (...) like the batch of games; without i of all agents, (..., n).
+    utility(P, b, π) -> U
+        P is a POMG or a Dec-POMDP (chapters 26 and 27), b a belief (S,) or None, the model's own, π a conditional plan
+        or a controller for each agent: the utilities (n,), of a team one number.
     """
     unknown(utility, "π", π)
 
 
 @singledispatch
-def best_response(P: object, π: Any, i: object) -> Any:
-    """A policy of agent i that is best against the policies of the others (chapter 24).
+def best_response(P: object, π: Any, i: object, *, b: object = None) -> Any:
+    """A policy of agent i that is best against the policies of the others (chapters 24 and 26).
 
     π is a policy for each agent; that of i itself is not looked at. Of equally good actions it takes the first.
     Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
@@ -232,7 +235,7 @@ def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
 
 
 @singledispatch
-def gap(P: object, π: Any) -> Any:
+def gap(P: object, π: Any, *, b: object = None) -> Any:
     """What each agent could gain by a best response if the others stay with π, (..., n), measured on π itself.
 
     π is an equilibrium if and only if all gaps are 0; the largest one is its exploitability. In a zero-sum game their

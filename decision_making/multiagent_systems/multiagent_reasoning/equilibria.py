@@ -92,7 +92,7 @@ def solved_on_support(P: SimpleGame, supports: Sequence[Array], p: Sequence[Arra
     places = [np.flatnonzero(s) for s in supports]
     if P.n == 2 and len(places[0]) != len(places[1]):
         return None
-    scale = max(float(P.span), np.finfo(float).tiny)
+    scale = float(P.span) or max(float(abs(P.R.array).max()), 1.0)  # where all payoffs are equal their size
     p = [np.where(s, q, 0.0) / q[s].sum() if q[s].sum() > 0 else s / s.sum() for s, q in zip(supports, p, strict=True)]
     ends = np.cumsum([0, *map(len, places)])
     for _ in range(20):
