@@ -98,7 +98,7 @@ def test_the_unit_of_a_parameter_decides_neither_the_step_nor_whether_there_is_o
 
 @pytest.mark.parametrize("N", [4, 64, 1024])
 def test_advantages_are_no_direction_where_their_mean_is_within_the_error_of_a_sum(N):
-    """Advantages ±1 and a little more of the first, N t: their mean is t, and so is the length of the step's gradient."""
+    """Advantages ±1 and a little more of the first, N t: t is their mean, and the length of their projection."""
     π, s, a = coin(1.0), np.ones((N, 1)), np.ones((N, 1))
     θ, A = np.array([0.3]), np.tile([1.0, -1.0], N // 2)
     for size, moves in ((0.5, False), (2.0, True)):
@@ -159,6 +159,14 @@ def test_the_fisher_matrix_is_the_mean_over_the_share_of_the_states_rounded_and_
 def test_a_mean_divergence_below_0_by_rounding_is_0():
     π, τs = coin(1.0, lambda θ, θ_new, s: -1e-17 + 0 * s), Trajectories(*np.ones((3, 3, 1)))
     assert batch(TRPO(), π, np.zeros(1), τs, np.ones(3), 0).at(np.ones(1)).constraint == 0
+
+
+def test_a_new_point_keeps_no_layers_of_the_network_since_the_line_search_needs_none():
+    π, τs = NeuralPolicy((1, 3), Gaussian(1)), recorded()
+    here = batch(TRPO(), π, π.init(0), τs, np.ones(8), 0)
+    here.policy.fisher_product(here.τs.a)
+    with pytest.raises(TypeError, match="kept no layers"):
+        here.at(here.θ + 0.1).policy.fisher_product(here.τs.a)
 
 
 def test_some_rows_of_a_batch_are_a_batch_with_the_same_settings():
