@@ -1067,3 +1067,20 @@ def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
     for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
         assert M.δ == 0.03
         assert "δ=0.03" in repr(M)
+
+
+def test_the_usual_settings_are_those_of_sb3_contrib_and_stable_baselines3_but_for_λ_and_cg_iterations():
+    """And the evidence comes by place, settings by name only; `rule` may be left out and is the trust region."""
+    fields = attrs.fields(TrustRegionPolicyOptimization)
+    assert [f.name for f in fields if not f.kw_only] == ["P", "n", "critic", "_δ"]
+    expected = {"rule": "trust_region", "λ": 0.97, "cg_iterations": 10, "fisher_subsample": 1.0, "minibatch": 64}
+    expected |= {"max_kl": None, "gate": None, "advantage": "generalized", "normalize_advantages": True}
+    assert {f.name: f.default for f in fields if f.kw_only} == expected
+    M = TrustRegionPolicyOptimization(Collected(), 20, CRITIC)
+    assert M.δ == M.update_rule.ε == named_rule("natural").ε == named_rule("restricted").ε == 0.01
+    assert M.update_rule.damping == named_rule("natural").damping == 0.1
+    assert (M.update_rule.α, M.update_rule.max_backtracks) == (0.8, 10)
+    clamped, penalized = named_rule("clamped"), named_rule("penalized")
+    assert (clamped.ε, penalized.β) == (0.2, 1.0)
+    assert clamped.α == penalized.α == named_rule("gradient").α == 3e-4
+    assert clamped.k_max == penalized.k_max == 10
