@@ -195,6 +195,14 @@ def test_what_a_critic_is_comes_by_place_and_how_it_is_fitted_by_name_only(Criti
     assert LinearCritic(2) == LinearCritic(2, degree=2)
 
 
+@pytest.mark.parametrize(
+    "Critic", [TableCritic, lambda n: FeatureCritic(products, n), LinearCritic, lambda n: NeuralCritic((n,))]
+)
+def test_critics_made_alike_are_the_same(Critic):
+    assert Critic(4) == Critic(4) != Critic(5)
+    assert len({Critic(4), Critic(4), Critic(5)}) == 2
+
+
 # ---- linear
 
 
