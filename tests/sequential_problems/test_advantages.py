@@ -216,6 +216,12 @@ def test_a_cut_without_its_last_state_is_an_error():
 def test_without_end_states_the_last_step_is_followed_by_its_own_state():
     s, mask = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[True, True, True], [True, False, False]])
     np.testing.assert_array_equal(next_states(Trajectories(s, s, 0 * s, mask)), [[2, 3, 3], [4, 5, 6]])
+    over = [True, True]  # as where the trajectory is over, whether the end is known or not, and on padding
+    np.testing.assert_array_equal(next_states(Trajectories(s, s, 0 * s, mask, None, over)), [[2, 3, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(
+        next_states(Trajectories(s, s, 0 * s, mask, [7.0, 8.0], over)), [[2, 3, 3], [4, 5, 6]]
+    )
+    np.testing.assert_array_equal(next_states(Trajectories(s, s, 0 * s, mask, [7.0, 8.0])), [[2, 3, 7], [8, 5, 6]])
 
 
 def test_a_trajectory_without_steps_has_its_first_state_as_its_end():
