@@ -290,6 +290,8 @@ def test_γ_out_of_range(γ):
 def test_wrong_shapes_and_values_that_are_not_finite():
     with pytest.raises(ValueError, match=r"U has shape \(3,\) on a batch \(1, 3\)"):
         temporal_differences(BY_HAND, U_BY_HAND[0], 0.9)
+    with pytest.raises(TypeError, match="τs = "):
+        temporal_differences([[0.0]], U_BY_HAND, 0.9)
     with pytest.raises(ValueError, match=r"U_end has shape \(1, 1\)"):
         temporal_differences(BY_HAND, U_BY_HAND, 0.9, np.ones((1, 1)))
     with pytest.raises(ValueError, match=r"U of trajectory 0, step 1 \(counting from 0\) is nan"):
