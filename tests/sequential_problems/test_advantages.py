@@ -230,10 +230,10 @@ def test_a_trajectory_without_steps_has_its_first_state_as_its_end():
     np.testing.assert_array_equal(end_states(Trajectories(s, s, 0 * s, mask, terminated=[True, False])), [2, 4])
 
 
-@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("size", [1e-6, 1.0, -1.0, 1e6])
 def test_a_residual_is_0_up_to_the_rounding_of_its_three_terms_and_no_further(size):
     τs = Trajectories([[0.0]], [[0.0]], [[0.1 * size]], s_end=[0.0])
-    of_terms = rounding((0.1 + 0.2 + 0.3) * size)
+    of_terms = rounding((0.1 + 0.2 + 0.3) * abs(size))
     for share, found in ((0.9, 0.0), (-0.9, 0.0), (1.1, 1.1), (-1.1, -1.1)):
         U = np.array([[0.1 * size + 0.2 * size - share * of_terms]])
         δ = temporal_differences(τs, U, 0.5, np.array([0.4 * size]))

@@ -1129,9 +1129,12 @@ def test_the_explanation_names_the_rule_the_ascents_and_what_the_critic_knew():
     for rule, text in said.items():
         assert ("an ascent is a pass of Adam through minibatches" in text) == (rule in ("clamped", "penalized"))
         assert ("by one step of Adam with α = 0.0003; nothing bounds the divergence" in text) == (rule == "gradient")
-        known = step(TRPO(rule=rule), π, θ, φ, rng=0, τs=τs).info["explained_variance"]
+        info = step(TRPO(rule=rule), π, θ, φ, rng=0, τs=τs).info
+        assert {type(x) for x in info.values()} == {float}  # which JSON can write
+        known = info["explained_variance"]
         assert f"fitted to this batch's targets; before, it explained {known:.0%} of their variance." in text
-    nothing = attrs.evolve(τs, r=0 * τs.r, mask=np.zeros_like(τs.mask))
-    assert "The critic had nothing to be fitted to." in explain(step(TRPO(), π, θ, φ, τs=nothing))
+    nothing = step(TRPO(), π, θ, φ, τs=attrs.evolve(τs, r=0 * τs.r, mask=np.zeros_like(τs.mask)))
+    assert "The critic had nothing to be fitted to." in explain(nothing)
+    assert (nothing.kl, nothing.improvement) == (0, 0)
     same = Trajectories(*(x[:1, :1] for x in (τs.s, τs.a, τs.r)), terminated=[True])  # one target has no variance
     assert "The critic was fitted to this batch's targets." in explain(step(TRPO(), π, θ, φ, τs=same))
