@@ -237,7 +237,7 @@ def test_a_residual_is_0_up_to_the_rounding_of_its_three_terms_and_no_further(si
     for share, found in ((0.9, 0.0), (-0.9, 0.0), (1.1, 1.1), (-1.1, -1.1)):
         U = np.array([[0.1 * size + 0.2 * size - share * of_terms]])
         δ = temporal_differences(τs, U, 0.5, np.array([0.4 * size]))
-        assert δ.item() == pytest.approx(found * of_terms, rel=0.05)
+        assert δ.item() == pytest.approx(found * of_terms, rel=0.1, abs=0)
 
 
 @given(batch_sizes, st.integers(1, 5), st.integers(0, 99))
