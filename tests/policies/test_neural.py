@@ -12,7 +12,7 @@ from decision_making import LinearGaussianPolicy, Trajectories
 from decision_making.policies import network as networks
 from decision_making.policies.base import At
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
-from decision_making.policies.network import ForwardPass, network, part, plain_network, size
+from decision_making.policies.network import ForwardPass, network, orthogonal, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.policies.softmax import log_softmax, total
 from decision_making.training import TrainedPolicy, load_policy, save_policy
@@ -230,6 +230,13 @@ def test_initial_weights_are_orthogonal_and_the_last_layer_small():
     np.testing.assert_array_equal(θ[-2:], -0.5)
     np.testing.assert_array_equal(π.init(0)[-2:], 0)
     np.testing.assert_array_equal(π.init(0), π.init(0))
+
+
+def test_initial_weights_are_as_often_positive_as_negative():
+    """Uniform over the orthogonal matrices, which the Q of a QR decomposition alone is not: its signs are set."""
+    rng = np.random.default_rng(0)
+    Q = np.array([orthogonal([(3, 3)], rng, 1.0)[:9] for _ in range(400)])
+    assert (abs((Q > 0).sum(axis=0) - 200) <= 5 * np.sqrt(400) / 2).all()
 
 
 @pytest.mark.parametrize(
