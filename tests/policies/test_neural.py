@@ -225,6 +225,7 @@ def test_initial_weights_are_orthogonal_and_the_last_layer_small():
     θ = π.init(0, log_σ=-0.5)
     W = θ[: 6 * 8].reshape(6, 8)
     np.testing.assert_allclose(W @ W.T, 2 * np.eye(6), atol=1e-12)
+    assert not any(b.any() for _, b in π.layers(θ))
     last = θ[6 * 8 + 8 + 8 * 4 + 4 :][: 4 * 2].reshape(4, 2)
     np.testing.assert_allclose(last.T @ last, 1e-4 * np.eye(2), atol=1e-12)
     np.testing.assert_array_equal(θ[-2:], -0.5)

@@ -1080,6 +1080,8 @@ def test_the_usual_settings_are_those_of_sb3_contrib_and_stable_baselines3_but_f
     assert M.δ == M.update_rule.ε == named_rule("natural").ε == named_rule("restricted").ε == 0.01
     assert M.update_rule.damping == named_rule("natural").damping == 0.1
     assert (M.update_rule.α, M.update_rule.max_backtracks) == (0.8, 10)
+    for rule in ("trust_region", "natural"):  # the surrogates are of single steps, and so is their natural direction
+        assert attrs.evolve(M, rule=rule).update_rule.direction == "surrogate"
     clamped, penalized = named_rule("clamped"), named_rule("penalized")
     assert (clamped.ε, penalized.β) == (0.2, 1.0)
     assert clamped.α == penalized.α == named_rule("gradient").α == 3e-4
