@@ -1135,7 +1135,10 @@ def test_the_explanation_names_the_rule_the_ascents_and_what_the_critic_knew():
         assert {type(x) for x in info.values()} == {float}  # which JSON can write
         known = info["explained_variance"]
         assert f"fitted to this batch's targets; before, it explained {known:.0%} of their variance." in text
-    nothing = step(TRPO(), π, θ, φ, τs=attrs.evolve(τs, r=0 * τs.r, mask=np.zeros_like(τs.mask)))
+    no_steps = attrs.evolve(τs, r=0 * τs.r, mask=np.zeros_like(τs.mask))
+    for rule in RULES:  # the penalty weight stays
+        assert step(TRPO(rule=rule), π, θ, φ, τs=no_steps).β == (1.0 if rule == "penalized" else None)
+    nothing = step(TRPO(), π, θ, φ, τs=no_steps)
     assert "The critic had nothing to be fitted to." in explain(nothing)
     assert (nothing.kl, nothing.improvement) == (0, 0)
     same = Trajectories(*(x[:1, :1] for x in (τs.s, τs.a, τs.r)), terminated=[True])  # one target has no variance
