@@ -15,6 +15,7 @@ from decision_making.model_uncertainty.learners import (
     copied,
     greedy_policy,
     known_actions,
+    known_model,
     known_states,
     rewards,
     taken_in,
@@ -24,6 +25,7 @@ from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offer
 from decision_making.sampling import default_rng, is_vector, sample_start, start_distribution
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.simulation import tally
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.trajectories import Trajectories
 from decision_making.verbs import end, learn
 
@@ -86,11 +88,11 @@ def learn_by_simulation(
 
 
 def check_learning(model: Any, π: Any, h: Any) -> None:
-    """Raise TypeError or ValueError unless these can be learnt with."""
-    if not isinstance(model, Learner):
-        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    """Raise TypeError or ValueError unless these can be learnt with, and what is seen fits in memory."""
+    known_model(model)
     function(None, Named("π"), π)
     count(None, Named("h"), h)
+    check_size("steps of all replications", int(h) * math.prod(model.batch), "learn in several runs", NUMBERS)
 
 
 def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
@@ -115,8 +117,7 @@ def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
 
     Raises ValueError for as many rows as do not suit the model, and for what `update` refuses.
     """
-    if not isinstance(model, Learner):
-        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    known_model(model)
     if not isinstance(τs, Trajectories):
         refuse(None, "τs", type(τs).__name__, "Trajectories", TypeError)
     seen = Experience.of(τs, model.batch)
@@ -138,8 +139,10 @@ def value(model: Learner, P: Any, b: Any = None) -> Any:
     """The exact expected utility of each replication's greedy policy in the tabular problem P, (…).
 
     So a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each different
-    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables.
+    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables
+    and for what is no model.
     """
+    known_model(model)
     if b is None:
         if not offers(P, HasStart):
             raise ValueError("b = None: must be a start distribution, for P has none")
