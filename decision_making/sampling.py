@@ -8,6 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array, Field, Named, numbers, refuse
 from decision_making.problem import FrozenDistribution, offers
+from decision_making.speed import are_indices
 from decision_making.structs import struct
 
 ROW_SUM_TOLERANCE = 1e-8
@@ -95,7 +96,7 @@ def indices(name: str, x: Any, n: int) -> Array:
         if (abs(x) > 2.0**53).any():
             raise ValueError(f"{name} has a value of {x.flat[np.argmax(abs(x))]}: must lie in 0..{n - 1}")
         x = x.astype(np.intp)
-    if x.size and not (x.min() >= 0 and x.max() < n):
+    if not are_indices(x, n):
         raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")
     return x
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,15 +59,15 @@ def learn_by_simulation(
     restarts = terminal is not None or episode is not None
     record = Recorder(m, h, restarts)
     s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
-    known_states(model, "s", s.reshape((*batch, *s.shape[1:])))
+    shaped = _shaping(batch)
+    known_states(model, "s", shaped(s))
     for k in range(h):
-        a = known_actions(model, π(model, s.reshape((*batch, *s.shape[1:])), acting)).reshape(m)
-        s_next, r = P.TR(s, a, acting)
-        s_next, r = np.asarray(s_next), np.asarray(r)
+        action = known_actions(model, π(model, shaped(s), acting))
+        a = action.reshape(m)
+        s_next, r = map(np.asarray, P.TR(s, a, acting))
         ended = None if terminal is None else np.asarray(terminal(s_next), dtype=bool)
-        here, action, paid, there = (y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next))
-        paid, there = rewards(model, paid), known_states(model, "s_next", there)
-        taken_in(model, here, action, paid, there, None if ended is None else ended.reshape(batch), planning)
+        paid, there = rewards(model, shaped(r)), known_states(model, "s_next", shaped(s_next))
+        taken_in(model, shaped(s), action, paid, there, None if ended is None else shaped(ended), planning)
         if not restarts:
             record.note(k, s=s, a=a, r=r)
             s = s_next
@@ -81,7 +82,7 @@ def learn_by_simulation(
             age[over] = 0
             s = s_next.copy()
             s[over] = begin(int(np.count_nonzero(over)), acting, over)
-            known_states(model, "s", s.reshape((*batch, *s.shape[1:])))
+            known_states(model, "s", shaped(s))
     τs = record.experience(s)
     tally(τs.r.sum(axis=1), τs.lengths, m * h)
     return model, τs
@@ -93,6 +94,11 @@ def check_learning(model: Any, π: Any, h: Any) -> None:
     function(None, Named("π"), π)
     count(None, Named("h"), h)
     check_size("steps of all replications", int(h) * math.prod(model.batch), "learn in several runs", NUMBERS)
+
+
+def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
+    """A function that gives the first axis of an array, of all replications, the shape of the batch."""
+    return (lambda x: x) if len(batch) == 1 else (lambda x: x.reshape((*batch, *x.shape[1:])))
 
 
 def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:

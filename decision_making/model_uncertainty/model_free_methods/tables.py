@@ -159,8 +159,9 @@ def revise_q_table(model: QTable, s: Array, a: Array, r: Array, s_next: Array, t
     u = M.γ * best_at(model.Q, rows_of(model, s_next))
     if terminated is not None:
         u = np.where(terminated, 0.0, u)
-    k = rows_of(model, s) * M.A + a
-    move(model.Q, k, M.α * (r + u - model.Q.reshape(-1).take(k)))
+    k, Q = rows_of(model, s) * M.A + a, model.Q.reshape(-1)
+    q = Q.take(k)
+    Q[k] = q + M.α * (r + u - q)
 
 
 @revise.register
