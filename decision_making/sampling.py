@@ -155,6 +155,17 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
         refuse(M, field.name, b, "probabilities that sum to 1 where it is a vector")
 
 
+def start_probabilities(b: Any, n: int) -> Array:
+    """b as a fresh vector of probabilities (n,). TypeError where it is none, ValueError where it has another length."""
+    if not is_vector(b):
+        refuse(None, "b", b, f"a probability vector ({n},)", TypeError)
+    start_distribution(None, Named("b"), b)
+    p = np.array(b, dtype=np.float64)
+    if p.shape != (n,):
+        raise ValueError(f"b has shape {p.shape}: must be (S,) = ({n},) probabilities")
+    return p
+
+
 def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
     """m start states drawn from b, (m, ...). ValueError where b gives another number of states."""
     start_distribution(None, Named("b"), b)

@@ -23,7 +23,7 @@ from decision_making.model_uncertainty.learners import (
     update_learner,
 )
 from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offers
-from decision_making.sampling import default_rng, is_vector, sample_start, start_distribution
+from decision_making.sampling import default_rng, sample_start, start_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.simulation import tally
 from decision_making.sizes import NUMBERS, check_size
@@ -158,11 +158,9 @@ def value(model: Learner, P: Any, b: Any = None) -> Any:
         raise ValueError(f"model: is of {getattr(model.M, 'S', None)} states: P has {len(R)}")
     if not P.γ < 1:
         raise ValueError(f"γ = {P.γ}: must be below 1, else a policy may have no finite utility")
-    start_distribution(None, Named("b"), b)
-    if not is_vector(b) or np.shape(b) != (len(R),):
-        raise ValueError(f"b has shape {np.shape(b)}: must be the probabilities of the {len(R)} start states")
+    b = start_probabilities(b, len(R))
     policies, which = np.unique(greedy_policy(model).reshape(-1, len(R)), axis=0, return_inverse=True)
-    U = utilities_of(T, R, P.γ, policies) @ np.asarray(b, dtype=np.float64)
+    U = utilities_of(T, R, P.γ, policies) @ b
     return U[which.ravel()].reshape(model.batch)[()]
 
 

@@ -26,13 +26,12 @@ from decision_making.model_uncertainty.imitation_learning.cloning import ascende
 from decision_making.model_uncertainty.imitation_learning.occupancies import (
     discounted_state_visitations,
     pair_visitations,
-    start_probabilities,
     tabular,
 )
 from decision_making.model_uncertainty.imitation_learning.rewards import OptimalPolicy
 from decision_making.policies.base import reverse_pass
 from decision_making.problem import RNG, Enumerable
-from decision_making.sampling import indices, start_distribution
+from decision_making.sampling import indices, start_distribution, start_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, check_finite, check_trajectories, discounts
@@ -155,7 +154,7 @@ def counted(M: MaximumEntropyIRL, D: Any) -> list[Counts]:
         own = np.flatnonzero(D.lengths == length)
         b, pairs = np.bincount(s[own, 0], minlength=n_states) / len(own), np.zeros((n_states, n_actions))
         np.add.at(pairs, (s[own, :length], a[own, :length]), discounts(M.P.γ, int(length))[None])
-        b = b if M.b is None else start_probabilities(M.P, M.b)
+        b = b if M.b is None else start_probabilities(M.b, n_states)
         found.append(Counts(int(length), len(own), b, pairs))
     if not found:
         raise ValueError("D: all trajectories are without steps: there is nothing to imitate")
