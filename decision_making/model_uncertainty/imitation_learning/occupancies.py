@@ -38,11 +38,14 @@ def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
     """
     P = tabular(P)
     count(None, Named("d"), d)
-    x, p = start_probabilities(b, len(P.S)), policy_steps(P, π, d)
-    T = tables(P)[0].reshape(-1, len(P.S)).T
-    pairs = np.empty((d, len(P.S), len(P.A)))
-    for k in range(d):
-        pairs[k] = x[:, None] * p[k]
+    return visited(tables(P)[0], start_probabilities(b, len(P.S)), policy_steps(P, π, d))
+
+
+def visited(T: Any, x: Array, π: Array) -> Array:
+    """`pair_visitations` of arguments that are known to be right, x (S,) being b and π (d, S, A)."""
+    T, pairs = T.reshape(-1, len(x)).T, np.empty(π.shape)
+    for k, p in enumerate(π):
+        pairs[k] = x[:, None] * p
         x = T @ pairs[k].ravel()
     return pairs
 
