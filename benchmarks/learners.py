@@ -53,7 +53,7 @@ def c_loop() -> Any:
 def frozen_lake() -> tuple[dm.MDP, np.ndarray]:
     """FrozenLake-v1 as a dense MDP whose episodes go on in an absorbing state, as in C, and its start."""
     P = dm.MDP.from_gymnasium("FrozenLake-v1", 0.99)
-    return dm.MDP.from_arrays(P.T.array.toarray().reshape(17, 4, 17), P.R.array, 0.99), np.asarray(P.b)
+    return dm.MDP.from_arrays(P.T.matrix.toarray().reshape(17, 4, 17), P.R.array, 0.99), np.asarray(P.b)
 
 
 def q_learning_rows() -> list[tuple[str, str, str, str, str]]:
