@@ -39,8 +39,9 @@ fuzz: $(READY)          ## an hour of random cases against plain loops, of envir
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
 
-bench-learners: $(READY)  ## learners beside C, gymnasium's usual loop and plain Python
+bench-learners: $(READY)  ## learners beside C, gymnasium's usual loop and plain Python; chapter 18 beside loops
 	$(BIN)/python -m benchmarks.learners
+	$(BIN)/python -m benchmarks.imitation
 
 bench-planning: $(READY)  ## chapters 8 and 9: C loops, plain Python, recursions, and packages where they are installed
 	$(BIN)/python -m benchmarks.planning

@@ -10,11 +10,11 @@ from scipy import special, stats
 
 from decision_making import LinearGaussianPolicy, Trajectories
 from decision_making.policies import network as networks
-from decision_making.policies.base import At
+from decision_making.policies.base import At, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass, network, orthogonal, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
-from decision_making.policies.softmax import log_softmax, total
+from decision_making.policies.softmax import chosen_log_softmax, log_softmax, total
 from decision_making.training import TrainedPolicy, load_policy, save_policy
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
@@ -360,3 +360,27 @@ def test_relu_is_flat_at_0():
     slow = grad(lambda θ: anp.sum(plain_network(θ, x, shapes, "relu")))(θ)
     np.testing.assert_array_equal(fast, [0, 0, 0, 4])
     np.testing.assert_array_equal(slow, fast)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("shape", "n"), [((), 3), ((7,), 1), ((7,), 4), ((2, 5), 3), ((0,), 2)])
+def test_chosen_log_probabilities_and_their_pullback_are_those_of_the_plain_form(shape, n, dtype):
+    rng = np.random.default_rng(0)
+    z, a = (30 * rng.normal(size=(*shape, n))).astype(dtype), rng.integers(n, size=shape)
+    w, before = rng.normal(size=shape).astype(dtype), z.copy()
+    plain, logp_plain = reverse_pass(lambda z: Categorical(n).logpdf(z, a), z)
+    vjp, logp = chosen_log_softmax(z, a)
+    assert logp.dtype == vjp(w).dtype == dtype
+    assert logp.shape == shape
+    tolerance = 1e-12 if dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(logp, logp_plain, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(vjp(w), plain(w), atol=tolerance)
+    np.testing.assert_array_equal(z, before)
+    far = np.array([[1e308, 0.0], [0.0, -1e308]], dtype=np.float64)
+    assert np.isfinite(chosen_log_softmax(far, np.array([0, 0]))[1]).all()
+
+
+def test_pullback_of_a_categorical_policy_refuses_actions_that_it_does_not_have():
+    π, θ, s, _ = policy_and_batch(Categorical(3))
+    with pytest.raises(ValueError, match="a runs from 3 to 3"):
+        π.pullback(θ, np.full(len(s), 3), s)
