@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -44,7 +45,8 @@ class NashEquilibrium:
     agents whose payoffs have a constant sum, a linear program; few actions, the first equilibrium of all that there
     are, pure ones first; many, Lemke-Howson. Three agents or more: a pure equilibrium if there is one, else the book's
     nonlinear program. That is "nonlinear", from the uniform policy and then from random ones, until the gap is small;
-    what it finds is solved once more on its support. The other names ask for one of these methods.
+    what it finds is solved once more on its support. The other names ask for one of these methods. A Markov game is
+    solved by "auto", "zero_sum", "nonlinear" (algorithm 25.5), or "logit", a path from uniform play.
 
     Raises ValueError where the method does not fit the game, `TooLargeError` where it would be too large.
 
@@ -54,16 +56,24 @@ class NashEquilibrium:
 
     method: str = field(
         default="auto",
-        validator=one_of("auto", "pure", "zero_sum", "supports", "lemke_howson", "nonlinear"),
+        validator=one_of("auto", "pure", "zero_sum", "supports", "lemke_howson", "nonlinear", "logit"),
     )  # by which it is found
     restarts: int = field(default=30, kw_only=True, validator=count)  # starts of the nonlinear program, at most
     rng: RNG = field(default=0, kw_only=True)  # random numbers of the starts
 
 
 @solve.register
-def solve_nash_equilibrium(M: NashEquilibrium, P: SimpleGame) -> Equilibrium:
+def solve_nash_equilibrium(M: NashEquilibrium, P: Any) -> Equilibrium:
     """One equilibrium, with its certificate."""
+    return nash_equilibrium_of(P, M)
+
+
+@singledispatch
+def nash_equilibrium_of(P: Any, M: NashEquilibrium) -> Equilibrium:
+    """`solve(M, P)`, dispatched on the game."""
     P = one_game(P, "NashEquilibrium")
+    if M.method == "logit":
+        raise ValueError("method = 'logit': is for Markov games; 'nonlinear' takes a simple game of any size")
     if M.method != "auto":
         p, iterations, exact = METHODS[M.method](M, P)
         return certified(P, p, M.method, iterations, exact=exact)
