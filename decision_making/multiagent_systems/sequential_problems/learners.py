@@ -7,6 +7,7 @@ changes it. States and actions are positions, joint actions a (…, n).
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from attrs import field
 from decision_making.checks import Array, flag, positive, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.model_uncertainty.learners import Learner, batch_shape, known_states, revise
-from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import NashEquilibrium
+from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import FEW, NashEquilibrium
 from decision_making.multiagent_systems.multiagent_reasoning.policies import contracted, draw
+from decision_making.multiagent_systems.multiagent_reasoning.supports import number_of_systems
 from decision_making.multiagent_systems.sequential_problems.policies import continuation
 from decision_making.sampling import indices
 from decision_making.simple_game import SimpleGame
@@ -87,7 +89,13 @@ class NashQLearning(_Settings):
     a saddle point or an equilibrium that is best for all.
     """
 
-    M: Any = field(factory=NashEquilibrium, kw_only=True)  # how equilibria of simple games are found
+    M: Any = field(default=None, kw_only=True)  # how equilibria of simple games are found; None: by what is quickest
+
+    @property
+    def method(self) -> Any:
+        """What solves the simple games: of two agents with few actions the first of all equilibria."""
+        few = self.P.n == 2 and number_of_systems(*self.P.sizes) <= FEW
+        return self.M if self.M is not None else NashEquilibrium("supports" if few else "auto")
 
 
 class GameLearner(Learner):
@@ -301,9 +309,19 @@ class NashQModel(GameLearner):
 
     def settle(self, i: tuple[int, ...]) -> None:
         """Find the equilibrium of the replication and state at index i."""
-        P = self.M.P
-        found = solve(self.M.M, SimpleGame(P.γ, P.I, P.A, self.Q[i]))
-        self.π[i], self.U[i] = found.π[self.M.at].p, found.U
+        M, Q = self.M, self.Q[i]
+        found = solve(M.M, _game(Q)) if M.M is not None else _quickest(M.method.method, Q.shape, Q.tobytes())
+        self.π[i], self.U[i] = found.π[M.at].p, found.U
+
+
+def _game(Q: Array) -> SimpleGame:
+    return SimpleGame(1.0, range(len(Q)), [range(k) for k in Q.shape[1:]], Q)
+
+
+@lru_cache(maxsize=1024)
+def _quickest(method: str, shape: tuple[int, ...], payoffs: bytes) -> Any:
+    """The equilibrium of the game with these payoffs: agents that learnt the same ask for it one after the other."""
+    return solve(NashEquilibrium(method), _game(np.frombuffer(payoffs).reshape(shape)))
 
 
 @start.register
@@ -321,8 +339,7 @@ def start_nash_q_learning(M: NashQLearning, batch: Any = ()) -> NashQModel:
         np.full((*shape, k), 1 / k),
         np.zeros((*shape, P.n)),
     )
-    found = solve(M.M, SimpleGame(P.γ, P.I, P.A, np.zeros((P.n, *P.sizes))))
-    model.π[...] = found.π[M.at].p
+    model.π[...] = solve(M.method, _game(np.zeros((P.n, *P.sizes)))).π[M.at].p
     return model
 
 
