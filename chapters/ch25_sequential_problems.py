@@ -140,9 +140,10 @@ show(repeated_games)
 # %% [markdown]
 # ## Learning while playing
 #
-# Fictitious play answers the frequencies that it has counted in each state, gradient ascent climbs learnt action
-# values, Nash Q-learning believes that all play an equilibrium of them. Here in the zero-sum game of two states, where
-# an answer is exact, several seeds side by side; the picture has the gaps, from the worst state.
+# Fictitious play answers the frequencies that it has counted in each state. Gradient ascent climbs learnt action values;
+# in zero-sum games its policy wanders. Nash Q-learning believes that all play an equilibrium of such values. Here in the
+# zero-sum game of two states, where an answer is exact, several seeds side by side; the picture has the gaps, from the
+# worst state.
 
 
 # %%

@@ -80,11 +80,14 @@ def compare_repeated_games(report: Report, data: dict[str, Any]) -> None:
 
 
 def compare_learning(report: Report, data: dict[str, Any]) -> None:
-    """Learners come nearer to the equilibrium; how near is a matter of the seed."""
+    """Frequencies and learnt equilibria come nearer, how near is a matter of the seed; the ascending policy wanders."""
     for name, one in data.items():
         first, last = one["gap"][0].mean(), one["gap"][-3:].mean()
         said = f"mean gap from {first:.2f} to {last:.2f} in {one['steps'][-1]} steps"
-        report.holds(name, "the gap falls", said, last < first, "derived")
+        if name == "gradient ascent":
+            report.holds(name, "the policy wanders", said, last > 1, "derived")
+        else:
+            report.holds(name, "the gap falls", said, last < first / 2, "derived")
 
 
 ITEMS = [

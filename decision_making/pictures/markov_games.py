@@ -68,7 +68,7 @@ def chase(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(7.5, 3.9)
 def gaps_while_learning(figure: Figure, data: Mapping[str, Any]) -> None:
-    """By learner "steps" (k,) and the largest gaps "gap" (k, seeds) after them; thin lines are seeds, thick ones means."""
+    """By learner "steps" (k,) and the largest gaps "gap" (k, seeds) after them; a thick line is the mean."""
     ax = figure.subplots()
     for (name, one), color in zip(data.items(), PALETTE, strict=False):
         gap = np.maximum(one["gap"], 1e-6)
