@@ -140,14 +140,14 @@ show(repeated_games)
 # %% [markdown]
 # ## Learning while playing
 #
-# Fictitious play answers the frequencies that it has counted in each state. Gradient ascent climbs learnt action values;
-# in zero-sum games its policy wanders. Nash Q-learning believes that all play an equilibrium of such values. Here in the
-# zero-sum game of two states, where an answer is exact, several seeds side by side; the picture has the gaps, from the
+# Fictitious play answers the frequencies it has counted in each state. Gradient ascent climbs learnt action values;
+# in zero-sum games its policy wanders. Nash Q-learning believes that all play an equilibrium of such values. In the
+# zero-sum game of two states an answer is exact: several seeds side by side; the picture has the gaps, from the
 # worst state.
 
 
 # %%
-LEARNERS = {
+LEARNERS: dict[str, Any] = {
     "fictitious play": dm.MGFictitiousPlay,
     "gradient ascent": lambda P, i: dm.MGGradientAscent(P, i, α=0.1),
     "Nash Q-learning": dm.NashQLearning,

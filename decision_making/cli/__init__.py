@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import decision_making
-from decision_making.cli import chapters, imitating, inferring, listing, looking, planning, training
+from decision_making.cli import chapters, games, imitating, inferring, listing, looking, planning, training
 from decision_making.cli.messages import debugging
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -30,5 +30,6 @@ for command in (
     *(looking.evaluate, looking.plot, looking.export, listing.problems, listing.settings, listing.check),
     planning.plan,
     inferring.infer,
+    games.game,
 ):
     app.command()(command)

@@ -45,7 +45,7 @@ def draw_moves(ax: Axes, P: Any, p: Array, agent: int, other: tuple[int, int], c
             if weight > 0.005:
                 here, there = centre(tile), centre((tile[0] + i, tile[1] + j))
                 style = {"arrowstyle": "-|>", "color": color, "alpha": 0.15 + 0.85 * float(weight), "lw": 1.8}
-                ax.annotate("", here + 0.42 * (there - here), here, arrowprops=style)
+                ax.annotate("", tuple(here + 0.42 * (there - here)), tuple(here), arrowprops=style)
     ax.plot(*centre(other), "o", color=dot, ms=11)
 
 
