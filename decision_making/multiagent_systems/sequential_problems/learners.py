@@ -98,6 +98,7 @@ class NashQLearning(_Settings):
         return self.M if self.M is not None else NashEquilibrium("supports" if few else "auto")
 
 
+@struct(frozen=False, repr=False)
 class GameLearner(Learner):
     """What learners of Markov games share."""
 
