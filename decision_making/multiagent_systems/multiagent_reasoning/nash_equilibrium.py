@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from itertools import product
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -34,6 +35,7 @@ from decision_making.verbs import solve
 
 FEW = 1000  # pairs of supports that are looked at before pivoting is
 PAYOFFS = 1_000_000  # payoffs of a game for the nonlinear program
+PIVOTS = (300, 3_000, 30_000)  # on the path of each label, in turn
 ACTIONS = 400  # actions of all agents together, for the same
 
 
@@ -125,9 +127,11 @@ def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, 
     A, B = _two_agents(P, "lemke_howson")
     best, taken = ([np.full(k, 1 / k) for k in P.sizes], False), 0
     least = np.inf
-    for label in range(min(sum(P.sizes), M.restarts)):
-        found = lemke_howson(A, B, label)
+    labels = range(min(sum(P.sizes), M.restarts))
+    for k_max, label in product(PIVOTS, labels):  # some paths are very long, those of most other labels are not
+        found = lemke_howson(A, B, label, k_max)
         if found is None:
+            taken += k_max
             continue
         taken += found[2]
         p = polished(P, found[:2], 1e-9)
