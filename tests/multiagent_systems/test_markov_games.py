@@ -235,6 +235,10 @@ def test_many_matrix_games_are_one_linear_program():
     np.testing.assert_allclose(again[0], v, rtol=1e-9)
     wrong = matrix_games(R, (x[::-1], y[::-1]))  # supports that do not fit are not believed
     np.testing.assert_allclose(wrong[0], v, rtol=1e-9)
+    small = np.random.default_rng(1).normal(size=(60, 2, 2))
+    expected = matrix_games(small)[0]
+    full = np.full((60, 2), 0.5)  # equal payoffs may want negative weights
+    np.testing.assert_allclose(matrix_games(small, (full, full))[0], expected, rtol=1e-9)
     for s in range(7):
         assert v[s] == pytest.approx(dm.nash(dm.SimpleGame.zero_sum(R[s])).U[0], rel=1e-9, abs=1e-12)
         span = R[s].max() - R[s].min()
