@@ -372,6 +372,16 @@ def test_a_start_is_where_the_responses_begin():
     np.testing.assert_array_equal(found.π[1].p, dm.best_response(P, new, 1).p)
 
 
+def test_an_action_that_is_best_already_is_kept_in_turn():
+    P = dm.MG.repeated(dm.SimpleGame.from_arrays(np.zeros((2, 2)), np.zeros((2, 2))), 0.5)
+    start = [[0.0, 1.0], [0.0, 1.0]]
+    kept = dm.solve(dm.IteratedBestResponse(5, start, order="cyclic"), P)
+    assert [q.mode.tolist() for q in kept] == [[1], [1]]
+    assert [q.mode.tolist() for q in dm.solve(dm.IteratedBestResponse(5, start), P)] == [[0], [0]]
+    half = [[0.5, 0.5], [0.0, 1.0]]  # a policy with chance is not kept
+    assert dm.solve(dm.IteratedBestResponse(5, half, order="cyclic"), P).π[0].p.tolist() == [[1, 0]]
+
+
 def test_levels_are_softmax_responses_to_the_level_below():
     P = random_game(19)
     π = uniform(P)
