@@ -441,6 +441,11 @@ def test_an_equilibrium_of_predator_and_prey_is_mixed_and_certified():
 # ---- sampling
 
 
+def test_the_span_is_that_of_discounted_sums():
+    assert ANCHOR.span == pytest.approx(6 / 0.1)
+    assert dm.MG.repeated(PrisonersDilemma(), 1.0).span == 4
+
+
 def test_sampled_steps_follow_the_game():
     P = random_game(20, (2, 3), 3)
     rng = np.random.default_rng(0)
