@@ -97,11 +97,17 @@ def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: 
 
 
 @singledispatch
-def solve(M: object, P: object = None) -> Any:
-    """The solution of the problem P by the method M (chapter 7): a policy that is called as π(s).
+def solve(M: object, *given: Any, **options: Any) -> Any:
+    """The solution of the problem P by the method M.
 
-    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
-    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+    solve(M, P) -> π (chapters 7, 8, 20, 21, 23, 24)
+        A policy that is called as π(s). Of chapter 7 `PolicyIteration` gives a `TabularPolicy`, the others a
+        `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which takes no P) a list of h_max policies: entry h - 1 is
+        the first action with h steps to go, entry 0 is always zero.
+    solve(P, evidence=None, M=None) -> (a, u) (chapter 6)
+        P is a `SimpleProblem`, evidence what is known, M a method of inference, None for `VariableElimination()`. a is
+        the best decision, an assignment of all decision variables, and u its expected utility. With arrays (B,) as
+        evidence the decisions are arrays (B,), and so is u.
 
     Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
     needs a discount.
@@ -120,16 +126,34 @@ def sweeps(M: object, P: object) -> Iterator[Any]:
 
 
 @singledispatch
-def fit(M: object, S: object, U: object) -> Any:
+def fit(M: object, *given: object, **options: object) -> Any:
     """M fitted to data; M itself is not modified.
 
     fit(Uθ, S, U) -> Uθ (chapter 8)
         A value function like Uθ, with parameters such that its values at the states S (n, ...) are near U (n,). A local
         one, such as a grid, takes the values of its own states; None stands for these.
+    fit(M, vars, D, *, rng=None)
+        vars are n `Variable`s and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
+        whose result is an `EMEstimate`, or a search for a structure (chapter 5), whose result is a networkx DiGraph on
+        0..n-1: `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, `ExactGraphSearch`,
+        `PartiallyDirectedGraphSearch`.
 
-    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers.
+    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers, and for data that
+    are not values of the variables.
     """
     unknown(fit, "M", M)
+
+
+@singledispatch
+def statistics(x: object, *given: object, **options: object) -> Any:
+    """What was counted.
+
+    statistics(vars, G, D) -> [m_1, ..., m_n] (algorithm 4.1)
+        How often each variable i had its k-th value where its parents had their j-th: arrays (q_i, r_i).
+    statistics(found, row=0) -> (N, Q)
+        The book's dictionaries of visits and values of a search by simulation (algorithm 9.5).
+    """
+    unknown(statistics, "x", x)
 
 
 @singledispatch
