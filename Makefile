@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-growth bench-scaling bench-peers bench-networks bench-all docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-games bench-growth bench-scaling bench-peers bench-networks bench-all docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -45,6 +45,9 @@ bench-learners: $(READY)  ## learners beside C, gymnasium's usual loop and plain
 
 bench-planning: $(READY)  ## chapters 8 and 9: C loops, plain Python, recursions, and packages where they are installed
 	$(BIN)/python -m benchmarks.planning
+
+bench-games: $(READY)  ## games beside nashpy, quantecon and pygambit, where they are installed
+	$(BIN)/python -m benchmarks.games
 
 bench-growth: $(READY)  ## time and memory against m, d, n and the number of environments; pictures; large cases
 	$(BIN)/python -m benchmarks.growth

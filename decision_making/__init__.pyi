@@ -118,6 +118,16 @@ from decision_making.multiagent_systems.multiagent_reasoning import (
     undominated_actions as undominated_actions,
     utility as utility,
 )
+from decision_making.multiagent_systems.sequential_problems import (
+    MG as MG,
+    GameLearner as GameLearner,
+    GameTrajectories as GameTrajectories,
+    MGFictitiousPlay as MGFictitiousPlay,
+    MGGradientAscent as MGGradientAscent,
+    MGPolicy as MGPolicy,
+    NashQLearning as NashQLearning,
+    ShapleyIteration as ShapleyIteration,
+)
 from decision_making.multiagent_systems.state_uncertainty import (
     AgentController as AgentController,
     AgentPlans as AgentPlans,

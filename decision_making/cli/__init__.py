@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import decision_making
-from decision_making.cli import chapters, imitating, inferring, listing, looking, planning, solving, training
+from decision_making.cli import chapters, games, imitating, inferring, listing, looking, planning, solving, training
 from decision_making.cli.messages import debugging
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -31,5 +31,6 @@ for command in (
     planning.plan,
     inferring.infer,
     solving.solve,
+    games.game,
 ):
     app.command()(command)

@@ -14,6 +14,7 @@ from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.problems.larger_hidden_states import RockSample, Tag
 from decision_making.problems.mountain_car import MountainCar
+from decision_making.problems.predator_prey import PredatorPreyHexWorld
 from decision_making.problems.simple_regulator import SimpleRegulator
 from decision_making.problems.sliding_tiles import SlidingTilePuzzle
 from decision_making.problems.teams import (
@@ -53,6 +54,7 @@ __all__ = [
     "MeetingOnAGrid",
     "MountainCar",
     "MultiCaregiverCryingBaby",
+    "PredatorPreyHexWorld",
     "PrisonersDilemma",
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
