@@ -145,6 +145,19 @@ def test_kl_of_a_tiny_step_keeps_its_digits(h):
     assert largest_kl([[0.5, 0.5]], [[0.5 + h, 0.5 - h]]) == pytest.approx(-0.5 * math.log1p(-4 * h**2), rel=2e-4)
 
 
+@pytest.mark.parametrize("by", [1 - 9e-9, 1 + 9e-9])
+def test_probabilities_that_sum_to_1_within_the_tolerance_count_as_those_that_do(by):
+    """Otherwise a start of too much mass would be a larger return, and a policy twice written a divergence."""
+    P, b, π, π_new = tight(0.5, 0.1)
+    np.testing.assert_allclose(visitation(P, by * b, by * π), visitation(P, b, π), rtol=1e-14)
+    np.testing.assert_allclose(advantages(P, by * π), advantages(P, π), atol=1e-15)
+    assert performance(P, by * b, by * π_new) == pytest.approx(performance(P, b, π_new), rel=1e-14)
+    assert surrogate(P, b, π, by * π_new) == pytest.approx(surrogate(P, b, π, π_new), rel=1e-14)
+    assert largest_kl(π, by * π) < 1e-28
+    assert largest_kl(by * π, π) < 1e-28
+    assert largest_total_variation(π, by * π) <= 1e-15
+
+
 # the bound
 
 
@@ -334,6 +347,13 @@ def test_without_a_discounted_future_one_iteration_is_greedy():
     assert taken.improvement == pytest.approx(0.5, rel=1e-14)
 
 
+def test_greedy_actions_that_were_never_taken_have_equal_shares():
+    P = MDP.from_arrays(np.ones((1, 3, 1)), [[1.0, 2.0, 2.0]], γ=0.0)
+    taken = improved(MonotonePolicyIteration(P, [1.0], 1), [[1.0, 0.0, 0.0]])
+    np.testing.assert_allclose(taken.π, [[0, 0.5, 0.5]], rtol=1e-14)
+    assert taken.improvement == pytest.approx(1, rel=1e-14)
+
+
 @pytest.mark.parametrize("γ", [0.0, 0.9, 0.9999])
 def test_equally_good_actions_are_left_alone(γ):
     """The third action is a copy of the first, up to rounding; in state 1 all are copies."""
@@ -472,6 +492,10 @@ def test_an_undiscounted_problem_is_refused(call):
         (lambda: largest_kl(HALF[0], HALF[0]), r"π has shape \(2,\): must be \(S, A\)"),
         (lambda: largest_total_variation(HALF, [[0.5, 0.6], [1, 0]]), "π_new = .*sum to 1"),
         (lambda: largest_kl([[math.nan, 1.0]], [[0.0, 1.0]]), "π = .*sum to 1"),
+        (lambda: largest_kl([[0.5, 0.5]], [[-0.5, 1.5]]), "π_new = .*must be probabilities"),
+        (lambda: largest_kl([[0.5, 0.5 + 1.1e-8]], [[0.5, 0.5]]), "π = .*sum to 1"),
+        (lambda: largest_kl([[0.5, 0.5 - 1.1e-8]], [[0.5, 0.5]]), "π = .*sum to 1"),
+        (lambda: largest_kl(np.ones((0, 2)), np.ones((0, 2))), r"π has shape \(0, 2\): must be \(S, A\)"),
     ],
 )
 def test_wrong_shapes_and_probabilities_are_named(call, message):

@@ -877,6 +877,15 @@ def test_rewards_whose_sum_overflows_are_refused(advantage):
         step(TRPO(Collected(1.0), λ=1.0, advantage=advantage), π, θ, φ, τs=attrs.evolve(τs, r=τs.mask * 1e308))
 
 
+@pytest.mark.parametrize("advantage", ADVANTAGES)
+def test_the_first_trajectory_whose_rewards_overflow_is_named(advantage):
+    """Trajectories 1 and 3 have a sum beyond all floats, from their first steps on only."""
+    _, _, φ, τs = case(Gaussian(2))
+    r = np.where(np.arange(5) < 2, 1e308, 0) * np.array([0, 1, 0, 1, 0])[:, None]
+    with pytest.raises(ValueError, match="advantage of trajectory 1 overflows"):
+        estimates(TRPO(Collected(1.0), λ=1.0, advantage=advantage), φ, attrs.evolve(τs, r=r))
+
+
 @pytest.mark.parametrize("rule", RULES)
 def test_a_gradient_that_overflows_float32_moves_nothing(rule):
     π, θ, φ, τs = case(Gaussian(2), dtype=np.float32)
