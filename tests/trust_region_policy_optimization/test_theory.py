@@ -368,6 +368,13 @@ def test_equally_good_actions_are_left_alone(γ):
     assert (only.kl, only.improvement) == (0, 0)
 
 
+def test_where_nothing_is_paid_no_policy_is_better():
+    P, π = MDP.from_arrays(np.full((2, 2, 2), 0.5), np.zeros((2, 2)), γ=0.9), np.array([[0.25, 0.75], [1.0, 0.0]])
+    taken = improved(MonotonePolicyIteration(P, [0.5, 0.5], 1), π)
+    assert (taken.accepted, taken.kl, taken.improvement, taken.C) == (False, 0, 0, 0)
+    np.testing.assert_array_equal(taken.π, π)
+
+
 def test_an_action_that_was_never_taken_is_taken_up_only_if_it_is_the_best():
     """KL(π ‖ p) does not forbid it: taking it with probability m costs -log(1 - m), so m is 1 - C / (gain ρ)."""
     P = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, 1.0]], γ=0.1)

@@ -28,6 +28,7 @@ from decision_making import (
     step,
     update,
 )
+from decision_making.checks import rounding
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.trust_region_policy_optimization import (
@@ -748,9 +749,14 @@ def test_explained_variance():
     assert explained_variance(targets, targets + 3) == 1  # a constant error is not a variance
     np.testing.assert_allclose(explained_variance(targets, 0 * targets), 0)
     np.testing.assert_allclose(explained_variance(targets, -targets), -3)
-    np.testing.assert_allclose(explained_variance(1e200 * targets, 0.5e200 * targets), 0.75)
+    for unit in (1e200, -1e200, 1e-200):  # whose squares are not floats
+        np.testing.assert_allclose(explained_variance(unit * targets, 0.5 * unit * targets), 0.75)
     for constant in (0.0, 0.1, 1e8 + 0.1):  # the mean of three of the latter is not exactly their value
         assert math.isnan(explained_variance(np.full(3, constant), np.arange(3.0)))
+    for size in (2.0**-300, 1.0, 2.0**300):  # constant up to rounding, and not
+        for share, known in ((1.0, False), (1.125, True)):
+            nearly = size * np.array([1, 1 - 2 * share * rounding(1.0)])
+            assert math.isnan(explained_variance(nearly, np.zeros(2))) != known
 
 
 def test_the_critic_is_fitted_to_advantage_plus_value_at_the_visited_states():
