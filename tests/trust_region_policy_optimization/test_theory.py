@@ -399,6 +399,25 @@ def test_nearly_certain_policies_are_handled():
         assert back.π[0, 1] > 0.99
 
 
+@pytest.mark.parametrize("γ", [1e-30, 1e-100])
+def test_a_penalty_of_almost_nothing_leaves_almost_nothing_to_the_worse_action(γ):
+    P = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, 1.0]], γ)
+    taken = improved(MonotonePolicyIteration(P, [1.0], 1), [[0.5, 0.5]])
+    np.testing.assert_allclose(taken.π, [[0, 1]], atol=1e-20)
+    assert taken.improvement == pytest.approx(0.5, rel=1e-14)
+
+
+def test_the_unit_of_reward_does_not_matter_where_multipliers_underflow():
+    """With rewards of 1e-20 the gain from the last divergence of 0.7 nats is not a float."""
+    found = []
+    for unit in (1.0, 1e-20):
+        P = MDP.from_arrays(np.ones((1, 2, 1)), [[0.0, unit]], γ=1e-10)
+        found.append(improved(MonotonePolicyIteration(P, [1.0], 1), [[0.001, 0.999]]))
+    assert found[1].accepted
+    np.testing.assert_allclose(found[1].π, found[0].π, rtol=0, atol=1e-9)
+    assert found[1].improvement == pytest.approx(1e-20 * found[0].improvement, rel=1e-6)
+
+
 @pytest.mark.parametrize("γ", [0.0, 1e-14, 1e-6, 0.3, 0.99, 0.999999])
 @pytest.mark.parametrize("spread", [1, 30, 700])
 def test_extreme_policies_and_rewards_of_any_size_are_improved_as_far_as_possible(γ, spread):
