@@ -1082,6 +1082,7 @@ def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
     for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
         assert M.δ == 0.03
         assert "δ=0.03" in repr(M)
+        assert "_δ" not in repr(M)
 
 
 def test_the_usual_settings_are_those_of_sb3_contrib_and_stable_baselines3_but_for_λ_and_cg_iterations():
