@@ -22,6 +22,7 @@ from decision_making import (
     lookahead,
     returns,
     solve,
+    sweeps,
     utility,
 )
 from decision_making.problems import CryingBaby, MachineReplacement, Tiger
@@ -190,11 +191,12 @@ def test_the_search_closes_its_gap_around_the_best_utility(P, best, δ):
 
 def test_bounds_of_a_search_only_tighten():
     P = Tiger()
-    found = [solve(SawtoothHeuristicSearch(P.b, 1e-3, 50, k, 50), P).found for k in (1, 3, 6, 12)]
+    found = [π.found for π in sweeps(SawtoothHeuristicSearch(P.b, 1e-9, 20, 12, 50), P)]
     assert (np.diff([x.lower for x in found]) >= -1e-12).all()
     assert (np.diff([x.upper for x in found]) <= 1e-12).all()
-    assert [x.reason for x in found] == ["k_max"] * 4
-    assert [x.rounds for x in found] == [1, 3, 6, 12]
+    assert {x.reason for x in found} == {"k_max"}
+    assert [x.rounds for x in found] == list(range(13))
+    assert solve(SawtoothHeuristicSearch(P.b, 1e-9, 20, 3, 50), P).found == found[3]
 
 
 def test_the_search_s_policy_pays_what_it_proved():
