@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import decision_making
-from decision_making.cli import chapters, imitating, inferring, listing, looking, planning, training
+from decision_making.cli import chapters, hidden_states, imitating, inferring, listing, looking, planning, training
 from decision_making.cli.messages import debugging
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -29,6 +29,7 @@ for command in (
     *(chapters.chapter, training.train, training.sweep, training.resume, imitating.imitate),
     *(looking.evaluate, looking.plot, looking.export, listing.problems, listing.settings, listing.check),
     planning.plan,
+    *(hidden_states.solve, hidden_states.simulate),
     inferring.infer,
 ):
     app.command()(command)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, numbers, positive
+from decision_making.checks import Array, Named, brief, count, numbers, positive
 from decision_making.pomdp import POMDP, Successors, belief, possible_successors, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
@@ -120,10 +121,16 @@ class _Bounds:
         return np.minimum(x @ self.V + self.teeth(x), (x @ self.informed.T).max(axis=1))
 
     @property
-    def gap(self) -> tuple[float, float]:
-        """Both bounds at the start."""
+    def at_start(self) -> tuple[float, float]:
+        """Lower and upper bound at the start."""
         start = self.B[:1]
         return float(self.lower(start)[0]), float(min(self.U[0], self.upper(start)[0]))
+
+    @property
+    def gap(self) -> float:
+        """Their difference."""
+        lower, upper = self.at_start
+        return upper - lower
 
     def ahead(self, B: Array) -> tuple[Array, Successors, Array]:
         """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case."""
@@ -173,36 +180,78 @@ class _Bounds:
             self.B, self.U = self.B[latest], self.U[latest]
             self.teeth = Teeth(self.B, self.V, self.U)
 
-    def policy(self, rounds: int, δ: float, reason: Reason) -> LookaheadAlphaVectorPolicy:
+
+class _Moment(NamedTuple):
+    """The state of a search after a little work."""
+
+    bounds: _Bounds
+    rounds: int  # that are over
+    reason: Reason
+    over: bool  # whether a round has just ended, or none begun
+
+    def policy(self, δ: float) -> LookaheadAlphaVectorPolicy:
         """The policy of the lower bound, with what was found so far."""
-        lower, upper = self.gap
+        bounds = self.bounds
+        bounds.prune()
+        lower, upper = bounds.at_start
         gap = max(upper - lower, 0.0)
-        found = Found(lower, upper, gap, rounds, self.backups, "gap closed" if gap <= δ else reason)
-        return LookaheadAlphaVectorPolicy(self.P, self.Γ, bound="lower", a=self.a, found=found)
+        reason = "gap closed" if gap <= δ else self.reason
+        found = Found(lower, upper, gap, self.rounds, bounds.backups, reason)
+        return LookaheadAlphaVectorPolicy(bounds.P, bounds.Γ, bound="lower", a=bounds.a, found=found)
+
+
+def _moments(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[_Moment]:
+    """What the search has after each step of a descent, and after each product on the way back."""
+    P = tabulated(P)
+    check_discounted(P, "SawtoothHeuristicSearch")
+    bounds = _Bounds(P, belief(M.b, len(P.S)), M.k_fib, M.δ)
+    yield _Moment(bounds, 0, "k_max", True)
+    for rounds in range(1, M.k_max + 1):
+        before = bounds.gap
+        if before <= M.δ:
+            return
+        levels = []
+        for B in _descent(bounds, M):
+            levels.append(bounds.met(B).tolist())
+            yield _Moment(bounds, rounds - 1, "k_max", False)
+        for i in reversed(range(len(levels))):
+            bounds.back_up(_batch(levels[i:], len(bounds.B) - 1))
+            yield _Moment(bounds, rounds - 1, "k_max", False)
+        bounds.forget()
+        if rounds % CORNERS_EVERY == 0 and FEW_STATES < len(P.S) <= MANY_STATES:
+            bounds.tighten_corners()
+        stuck = len(levels) == 1 and bounds.gap >= before
+        yield _Moment(bounds, rounds, "no excess" if stuck else "k_max", True)
+        if stuck:
+            return
 
 
 @sweeps.register
 def rounds_of_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[LookaheadAlphaVectorPolicy]:
     """The policy that looks ahead to the lower bound, with what was `found`, before the first round and after each."""
-    P = tabulated(P)
-    check_discounted(P, "SawtoothHeuristicSearch")
-    bounds = _Bounds(P, belief(M.b, len(P.S)), M.k_fib, M.δ)
-    π = bounds.policy(0, M.δ, "k_max")
-    yield π
-    for rounds in range(1, M.k_max + 1):
-        if π.found.reason != "k_max":
-            return
-        levels = [bounds.met(B).tolist() for B in _descents(bounds, M)]
-        for i in reversed(range(len(levels))):
-            bounds.back_up(_batch(levels[i:], len(bounds.B) - 1))
-        bounds.prune()
-        bounds.forget()
-        if rounds % CORNERS_EVERY == 0 and FEW_STATES < len(P.S) <= MANY_STATES:
-            bounds.tighten_corners()
-        before, π = π.found, bounds.policy(rounds, M.δ, "k_max")
-        if len(levels) == 1 and π.found.gap >= before.gap:
-            π = bounds.policy(rounds, M.δ, "no excess")
-        yield π
+    yield from (x.policy(M.δ) for x in _moments(M, P) if x.over)
+
+
+def search_for_seconds(
+    M: SawtoothHeuristicSearch, P: POMDP, seconds: float, every: float = 0.0
+) -> Iterator[LookaheadAlphaVectorPolicy]:
+    """The policies of a search that lasts so many seconds at most: the first, those of tighter bounds, and the last.
+
+    Within a round too, and at least `every` seconds after the one before. What is found depends on the machine. Raises
+    ValueError for seconds that are no positive number.
+    """
+    positive(None, Named("seconds"), seconds)
+    begun = told = time.monotonic()
+    before, x = (-math.inf, math.inf), None
+    for x in _moments(M, P):
+        now, at_start = time.monotonic(), x.bounds.at_start
+        if at_start != before and (now >= told + every or x.rounds == 0 and x.over):
+            yield x.policy(M.δ)
+            told, before = now, at_start
+        if now >= begun + seconds:
+            break
+    if x is not None:
+        yield x.policy(M.δ)
 
 
 @solve.register
@@ -211,12 +260,12 @@ def solve_by_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) -> 
     return last(rounds_of_sawtooth_heuristic_search(M, P))
 
 
-def _descents(bounds: _Bounds, M: SawtoothHeuristicSearch) -> list[Array]:
+def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
     """The beliefs of one round, those of each depth (N, S) with N <= M.width, the start alone first."""
     P = bounds.P
-    levels, weight = [bounds.B[:1]], np.ones(1)  # discounted probability of each belief
+    B, weight = bounds.B[:1], np.ones(1)  # beliefs of one depth, and the discounted probability of each
+    yield B
     for depth in range(1, M.d):
-        B = levels[-1]
         Q, (pair, _, x, p), u = bounds.ahead(B)
         row = pair % len(B)
         mine = np.flatnonzero(pair // len(B) == Q.argmax(axis=1)[row])
@@ -226,12 +275,11 @@ def _descents(bounds: _Bounds, M: SawtoothHeuristicSearch) -> list[Array]:
         some = np.flatnonzero(matters > 0)
         some = some[np.argsort(-matters[some], kind="stable")[: M.width]]
         if not len(some):
-            break
+            return
         following = x[some] / p[some, None]
         _, first, same = np.unique(np.round(following / SAME), axis=0, return_index=True, return_inverse=True)
-        levels.append(following[first])
-        weight = np.bincount(same.ravel(), weight[row[some]] * p[some])
-    return levels
+        B, weight = following[first], P.γ * np.bincount(same.ravel(), weight[row[some]] * p[some])
+        yield B
 
 
 def _batch(levels: list[list[int]], last_point: int) -> Array:
