@@ -349,6 +349,7 @@ from decision_making.state_uncertainty.offline_belief_state_planning import (
     blind_lowerbound as blind_lowerbound,
     exploratory_belief_expansion as exploratory_belief_expansion,
     random_belief_expansion as random_belief_expansion,
+    search_for_seconds as search_for_seconds,
 )
 from decision_making.state_uncertainty.online_belief_state_planning import (
     BeliefTree as BeliefTree,

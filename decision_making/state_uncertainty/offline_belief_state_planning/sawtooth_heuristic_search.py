@@ -32,6 +32,7 @@ from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
 CORNERS_EVERY = 10  # rounds between two looks at the corners, of which there may be many
+SHARE = 0.1  # of the gap at the start: a round goes no deeper than what bringing it down to that share needs
 BATCH = 16  # beliefs that are backed up together at least, where the round has met so many: they cost little more
 FEW_STATES = 64  # up to which the corners are backed up with every belief
 MANY_STATES = 2000  # from which they are never
@@ -50,11 +51,11 @@ class SawtoothHeuristicSearch:
     """Rounds of descents from b to where the bounds are furthest apart, which they then tighten (algorithm 21.14).
 
     A descent takes the action that is best by the upper bound and the observation whose gap, weighted by its
-    probability, is the furthest above δ/γ^depth; it ends where there is none, or at depth d. On the way back both
-    bounds are backed up at every belief met, the start included, and after each round the upper one at the corners.
-    (The listing backs up neither start nor corners and weighs no probability: its gap cannot close.) With width > 1
-    a round follows as many beliefs of each depth as that, those whose gaps matter most to b, and backs them up in one
-    product; large problems need it.
+    probability, is the furthest above ε/γ^depth, ε being δ or a tenth of the gap at b, whichever is larger; it ends
+    where there is none, or at depth d. On the way back both bounds are backed up at every belief met, the start
+    included, and the upper one at the corners. (The listing has ε = δ, backs up neither start nor corners and weighs no
+    probability: its gap cannot close.) With width > 1 a round follows up to so many beliefs of each depth, those whose
+    gaps matter most to b, and backs them up in one product; large problems need it.
 
     `solve(M, P)` gives the policy that looks ahead to the lower bound; its `found` has lower, upper and gap at b, the
     number of rounds and of backups, and the reason of the end: "gap closed", "k_max", or "no excess" where no belief
@@ -245,7 +246,7 @@ def search_for_seconds(
     before, x = (-math.inf, math.inf), None
     for x in _moments(M, P):
         now, at_start = time.monotonic(), x.bounds.at_start
-        if at_start != before and (now >= told + every or x.rounds == 0 and x.over):
+        if at_start != before and (now >= told + every or (x.over and x.rounds == 0)):
             yield x.policy(M.δ)
             told, before = now, at_start
         if now >= begun + seconds:
@@ -262,7 +263,7 @@ def solve_by_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) -> 
 
 def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
     """The beliefs of one round, those of each depth (N, S) with N <= M.width, the start alone first."""
-    P = bounds.P
+    P, aim = bounds.P, max(M.δ, SHARE * bounds.gap)
     B, weight = bounds.B[:1], np.ones(1)  # beliefs of one depth, and the discounted probability of each
     yield B
     for depth in range(1, M.d):
@@ -270,7 +271,7 @@ def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
         row = pair % len(B)
         mine = np.flatnonzero(pair // len(B) == Q.argmax(axis=1)[row])
         row, x, p, u = row[mine], x[mine], p[mine], u[mine]
-        wanted = M.δ / P.γ**depth if P.γ else math.inf  # a gap that no longer matters at the start
+        wanted = aim / P.γ**depth if P.γ else math.inf  # a gap that no longer matters at the start
         matters = weight[row] * (u - bounds.lower(x) - p * wanted)
         some = np.flatnonzero(matters > 0)
         some = some[np.argsort(-matters[some], kind="stable")[: M.width]]
