@@ -325,11 +325,15 @@ from decision_making.state_uncertainty.exact_belief_state_planning import (
     ConditionalPlan as ConditionalPlan,
     LookaheadAlphaVectorPolicy as LookaheadAlphaVectorPolicy,
     Plans as Plans,
+    alpha_text as alpha_text,
     alphavector as alphavector,
     evaluate_plan as evaluate_plan,
     find_dominating as find_dominating,
     find_maximal_belief as find_maximal_belief,
+    parse_alpha as parse_alpha,
+    read_alpha as read_alpha,
     value_iteration as value_iteration,
+    write_alpha as write_alpha,
 )
 from decision_making.state_uncertainty.offline_belief_state_planning import (
     QMDP as QMDP,

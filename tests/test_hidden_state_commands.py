@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from decision_making import update
+from decision_making import read_alpha, update
 from decision_making.cli import app, hidden_states
-from decision_making.formats import pomdp_text, read_alpha
+from decision_making.formats import pomdp_text
 from decision_making.problems import CryingBaby, Tiger
 
 LINE = re.compile(r" +[\d.]+ s  lower +(-?[\d.]+)  upper +(-?[\d.]+)  gap ([\d.e+-]+)  \(\d+ vectors\)")
@@ -82,7 +82,9 @@ def test_a_simulation_shows_action_observation_and_the_belief_that_follows(folde
         shown = {name: float(p) for name, p in (x.split() for x in belief.split(", "))}
         np.testing.assert_allclose([shown.get(x, 0) for x in P.names["S"]], b, atol=5e-5)
     assert k == 12
-    assert lines[-1].startswith(f"discounted return {total:g} after 12 actions; the policy's bound from the start is -24.")
+    assert lines[-1].startswith(
+        f"discounted return {total:g} after 12 actions; the policy's bound from the start is -24."
+    )
     assert called("simulate", "baby.pomdp", "baby.alpha", "--steps", 12, "--seed", 3).output == done.output
     assert "(in " not in called("simulate", "baby.pomdp", "baby.alpha", "--secret").output
 

@@ -17,10 +17,14 @@ from rich.text import Text
 from decision_making import problems
 from decision_making.checks import Array, printable
 from decision_making.cli.messages import fail, one_line_errors, say
-from decision_making.formats import read_alpha, read_pomdp, write_alpha
+from decision_making.formats import read_pomdp
 from decision_making.pomdp import POMDP, filtered
 from decision_making.sampling import cumulative, inverse_transform
-from decision_making.state_uncertainty.exact_belief_state_planning import LookaheadAlphaVectorPolicy
+from decision_making.state_uncertainty.exact_belief_state_planning import (
+    LookaheadAlphaVectorPolicy,
+    read_alpha,
+    write_alpha,
+)
 from decision_making.state_uncertainty.offline_belief_state_planning import (
     SawtoothHeuristicSearch,
     search_for_seconds,

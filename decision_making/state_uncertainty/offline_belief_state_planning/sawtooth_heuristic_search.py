@@ -264,7 +264,8 @@ def solve_by_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) -> 
 def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
     """The beliefs of one round, those of each depth (N, S) with N <= M.width, the start alone first."""
     P, aim = bounds.P, max(M.δ, SHARE * bounds.gap)
-    B, weight = bounds.B[:1], np.ones(1)  # beliefs of one depth, and the discounted probability of each
+    B: Array = bounds.B[:1]
+    weight: Array = np.ones(1)  # discounted probability of each
     yield B
     for depth in range(1, M.d):
         Q, (pair, _, x, p), u = bounds.ahead(B)
@@ -279,7 +280,7 @@ def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
             return
         following = x[some] / p[some, None]
         _, first, same = np.unique(np.round(following / SAME), axis=0, return_index=True, return_inverse=True)
-        B, weight = following[first], P.γ * np.bincount(same.ravel(), weight[row[some]] * p[some])
+        B, weight = following[first], np.bincount(same.ravel(), P.γ * weight[row[some]] * p[some])
         yield B
 
 

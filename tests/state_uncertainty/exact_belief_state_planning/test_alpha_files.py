@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from decision_making import AlphaVectorPolicy, LookaheadAlphaVectorPolicy
-from decision_making.formats import alpha_text, parse_alpha, read_alpha, write_alpha
+from decision_making import (
+    AlphaVectorPolicy,
+    LookaheadAlphaVectorPolicy,
+    alpha_text,
+    parse_alpha,
+    read_alpha,
+    write_alpha,
+)
 from decision_making.problems import CryingBaby
 from tests.test_pomdp import random_pomdp
 
@@ -63,7 +69,7 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path, monkeypatch):
         read_alpha(path, BABY)
     with pytest.raises(FileNotFoundError):
         read_alpha(tmp_path / "none.alpha", BABY)
-    monkeypatch.setattr("decision_making.formats.alpha.MOST", 5)
+    monkeypatch.setattr("decision_making.state_uncertainty.exact_belief_state_planning.alpha_files.MOST", 5)
     assert len(parse_alpha("0\n1 2\n1\n1 2", BABY).Γ) == 2
     with pytest.raises(ValueError, match="3 vectors of 2 states are more than 5 numbers"):
         parse_alpha("0\n1 2\n" * 3, BABY)
