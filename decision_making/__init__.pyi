@@ -304,6 +304,7 @@ from decision_making.state_uncertainty.beliefs import (
     InjectionParticleFilter as InjectionParticleFilter,
     KalmanFilter as KalmanFilter,
     LinearGaussianModel as LinearGaussianModel,
+    ParticleBeliefs as ParticleBeliefs,
     ParticleFilter as ParticleFilter,
     RejectionParticleFilter as RejectionParticleFilter,
     UnscentedKalmanFilter as UnscentedKalmanFilter,
@@ -323,6 +324,8 @@ from decision_making.state_uncertainty.controller_abstractions import (
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
     ConditionalPlan as ConditionalPlan,
+    LinearQuadraticGaussianPolicy as LinearQuadraticGaussianPolicy,
+    LinearQuadraticGaussianProblem as LinearQuadraticGaussianProblem,
     LookaheadAlphaVectorPolicy as LookaheadAlphaVectorPolicy,
     Plans as Plans,
     alpha_text as alpha_text,

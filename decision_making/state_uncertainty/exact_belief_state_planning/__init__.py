@@ -19,6 +19,10 @@ from decision_making.state_uncertainty.exact_belief_state_planning.conditional_p
     alphavector,
     evaluate_plan,
 )
+from decision_making.state_uncertainty.exact_belief_state_planning.linear_quadratic_gaussian import (
+    LinearQuadraticGaussianPolicy,
+    LinearQuadraticGaussianProblem,
+)
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import (
     find_dominating,
     find_maximal_belief,
@@ -32,6 +36,8 @@ from decision_making.state_uncertainty.exact_belief_state_planning.value_iterati
 __all__ = [
     "AlphaVectorPolicy",
     "ConditionalPlan",
+    "LinearQuadraticGaussianPolicy",
+    "LinearQuadraticGaussianProblem",
     "LookaheadAlphaVectorPolicy",
     "Plans",
     "alpha_text",
