@@ -132,7 +132,7 @@ def test_same_seed_same_bits_and_nothing_is_changed():
         (lambda: ParticleBeliefs.drawn(np.full(2, 0.5), 0, 1), "K = 0"),
         (lambda: ParticleBeliefs.drawn(np.full(2, 0.5), 1, 0), "m = 0"),
         (lambda: update(ParticleBeliefs([[0, 0]]), CryingBaby(), 0, [0, 1]), "o has shape (2,): must be one for all"),
-        (lambda: update(ParticleBeliefs([[0, 0]]), CryingBaby(), 0, 7), "o = "),
+        (lambda: update(ParticleBeliefs([[0, 0]]), CryingBaby(), 0, 7), "o runs from 7 to 7: must lie in 0..1"),
         (
             lambda: update(ParticleBeliefs([[1, 1], [0, 0]], resample=0.0), CryingBaby(p_become_hungry=0.0), 1, 0),
             "o has probability 0 after a from all 2 particles of belief 1",
