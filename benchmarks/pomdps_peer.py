@@ -1,6 +1,6 @@
 """Simulations per second of pomdp-py's tree searches on the tiger; run by the interpreter that has pomdp-py.
 
-    python benchmarks/pomdps_peer.py 2000    # prints POUCT's and POMCP's simulations per second
+python benchmarks/pomdps_peer.py 2000    # prints POUCT's and POMCP's simulations per second
 """
 
 import random
@@ -108,4 +108,4 @@ def speed(kind, belief, simulations):
 if __name__ == "__main__":
     n = int(sys.argv[1])
     particles = pomdp_py.Particles([random.choice(STATES) for _ in range(1000)])
-    print(speed(pomdp_py.POUCT, pomdp_py.Histogram({s: 0.5 for s in STATES}), n), speed(pomdp_py.POMCP, particles, n))
+    print(speed(pomdp_py.POUCT, pomdp_py.Histogram(dict.fromkeys(STATES, 0.5)), n), speed(pomdp_py.POMCP, particles, n))
