@@ -13,7 +13,7 @@ from typing import Any
 
 from decision_making import dispatching
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {  # name: the module that it is imported from
     alias.name: node.module

@@ -2,13 +2,15 @@
 
 import sys
 
+from decision_making.extras import install
+
 
 def main() -> None:
     """Run the command line; without its extra, say how to install it."""
     try:
         from decision_making.cli import app
     except ModuleNotFoundError as error:
-        sys.exit(f"decision-making: {error.name} is not installed: pip install 'decision-making[cli,plot]'")
+        sys.exit(f"decision-making: {error.name} is not installed: {install('cli', 'plot')}")
     app()
 
 

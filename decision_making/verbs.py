@@ -38,7 +38,7 @@ def update(M: object, *given: object, **options: object) -> Any:
         b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
         19); b_new is that after action a and observation o. Particle filters also take rng.
 
-    Raises or where φ is missing or has no use; ValueError, before any rollout,
+    Raises TypeError for an M that is not known, or where φ is missing or has no use; ValueError, before any rollout,
     for θ of the wrong length or not finite, and for states, actions, rewards or scores that are not finite.
     """
     unknown(update, "M", M)
@@ -60,7 +60,7 @@ def follow(M: object, here: object) -> Any:
     The rule does not know where the local model comes from: recorded trajectories, expectations, a critic or a batch
     of environment steps. A new rule is a struct and one function registered here.
 
-    Raises and where M asks for something that `here` does not know.
+    Raises TypeError for an M that is not known, and where M asks for something that `here` does not know.
     """
     unknown(follow, "M", M)
 
@@ -191,7 +191,7 @@ def best_response(P: object, π: Any, i: object) -> Any:
     """A policy of agent i that is best against the policies of the others (chapter 24).
 
     π is a policy for each agent; that of i itself is not looked at. Of equally good actions it takes the first.
-    Raises KeyError for an agent that it does not have, ValueError for policies
+    Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
     that are no probabilities.
     """
     unknown(best_response, "P", P)
@@ -274,7 +274,7 @@ def start(M: object, batch: Any = (), **initial: object) -> Any:
     batch is the shape of its replications, an int or a tuple: every array of the model has these leading axes, and they
     share nothing. Arrays given by name, as in start(M, Q=Q), are copied in place of the usual beginning.
 
-    Raises ValueError for a batch that is no shape.
+    Raises TypeError for an M that is not known, ValueError for a batch that is no shape.
     """
     unknown(start, "M", M)
 
@@ -329,7 +329,7 @@ def forward_search(P: object, s: object, d: int, U: object, **options: Any) -> A
     U is the leaf value, a function of states. Gives the pair (a, u); the action is the first of equally good ones.
     On a `Search` transitions are deterministic and rewards undiscounted; where d = 0 or s has no action, a is None.
 
-    Raises ValueError where the search would not fit in memory.
+    Raises TypeError for a P that is not known, ValueError where the search would not fit in memory.
     """
     unknown(forward_search, "P", P)
 
@@ -368,7 +368,7 @@ def plan(M: object, s: object, *given: Any, **options: Any) -> Any:
     plan(P, s, d, U, Uhi=None) -> actions (k,), k <= d
         P is a problem without chance (appendix E): a best path from s, by `heuristic_search` where there is a Uhi.
 
-    Raises ValueError for states that the problem does not have.
+    Raises TypeError for an M that is not known, ValueError for states that the problem does not have.
     """
     unknown(plan, "M", M)
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import decision_making as dm
 from decision_making import exact, problems
+from decision_making.checks import shortened
 from decision_making.cli import app
 from decision_making.policies import heads
 from decision_making.problems import GymnasiumProblem, ProblemEnvironment, ProblemVectorEnvironment, SimpleRegulator
@@ -64,12 +65,13 @@ KINDS = {  # kind -> error, values that are wrong
     "positive": (ValueError, [0, -1.0, NAN, INF, "1", None, True]),
     "positive?": (ValueError, [0, -1.0, NAN, INF, "1", True]),
     "not_negative": (ValueError, [-1e-9, NAN, -INF, "1", None]),
-    "discount": (ValueError, [-0.1, 1.1, NAN, "0.9", None]),
+    "discount": (ValueError, [-0.1, 1.1, NAN, "0.9", None, [10**400]]),
     "shrink": (ValueError, [0, 1, 1.5, NAN, "0.5"]),
     "share": (ValueError, [0, 1.1, NAN, None]),
-    "number": (ValueError, [NAN, INF, "1", None]),
+    "number": (ValueError, [NAN, INF, "1", None, 10**400]),
+    "norm": (ValueError, [3, "2", None, True, np.zeros(3, bool), 10**400]),
     "flag": (ValueError, [1, "yes", None]),
-    "choice": (ValueError, ["median", "", 3, None, ["mean"]]),
+    "choice": (ValueError, ["median", "", 3, None, ["mean"], np.zeros(3)]),
     "function": (TypeError, [3, "f", None]),
     "problem": (TypeError, [3, None, "CartPole"]),
     "start": ((ValueError, TypeError), [[0.5, 0.25, 0.2], [1.5, -0.25, -0.25], [NAN, 0.5, 0.5], "b", 3, [], None]),
@@ -216,7 +218,7 @@ STRUCTS = [
         {"Uθ": dm.MultilinearValueFunction(0.0, 1.0, [0, 0]), "S": None, "k_max": 3},
         {"k_max": "count", "guard": "flag"},
     ),
-    (dm.NearestNeighborValueFunction, {"k": 1, "d": 2, "S": [[0.0]], "θ": [1.0]}, {"k": "count"}),
+    (dm.NearestNeighborValueFunction, {"k": 1, "d": 2, "S": [[0.0]], "θ": [1.0]}, {"k": "count", "d": "norm"}),
     (dm.LocallyWeightedValueFunction, {"k": flat, "S": [[0.0]], "θ": [1.0]}, {"k": "function"}),
     (dm.LinearRegressionValueFunction, {"β": flat, "θ": [1.0]}, {"ridge": "not_negative"}),
     (problems.HexWorld, {}, {"γ": "discount", "p_intended": "share?", "r_bump": "number"}),
@@ -303,7 +305,7 @@ def test_wrong_field_is_named_with_its_value(cls, good, name, value, error):
     said = str(raised.value)
     assert re.search(rf"\b{name}\b", said), said
     scalar = isinstance(value, int | float | str) or value is None
-    assert repr(value) in said or not scalar, said
+    assert shortened(value) in said or not scalar, said
 
 
 @pytest.mark.parametrize(
@@ -1181,7 +1183,7 @@ def environment_with(name):
     ("name", "value"), [(name, value) for name, kind in SETTINGS.items() for value in KINDS[kind][1]], ids=repr
 )
 def test_wrong_setting_is_named_by_its_own_name(name, value):
-    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(repr(value))}: must be"):
+    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(shortened(value))}: must be"):
         Configuration({"env": environment_with(name), name: value})
 
 
@@ -1197,7 +1199,7 @@ def test_wrong_setting_is_named_by_its_own_name(name, value):
 )
 def test_wrong_setting_of_a_rule_is_named_by_its_own_name(update, name, value):
     env = "CartPole-v1" if name == "delta" else "HexWorld"
-    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(repr(value))}: must be"):
+    with pytest.raises(ValueError, match=rf"^{name} = {re.escape(shortened(value))}: must be"):
         Configuration({"env": env, "update": update, name: value})
 
 

@@ -179,4 +179,4 @@ def test_missing_extra_is_said(tmp_path):
     code = "import sys; sys.modules['typer'] = None; from decision_making.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "pip install 'decision-making[cli,plot]'" in done.stderr
+    assert "pip install 'algorithms-for-decision-making[cli,plot]'" in done.stderr

@@ -14,6 +14,7 @@ import pytest
 
 import decision_making
 from decision_making import book
+from decision_making.extras import DISTRIBUTION
 
 pytestmark = pytest.mark.xdist_group("packaging")  # built once, and installed once
 
@@ -83,12 +84,16 @@ def test_sdist_holds_what_make_needs(sdist):
     assert {"Makefile", "README.md", "LICENSE", "pyproject.toml", "tests/conftest.py", "docs/conf.py"} <= inside
 
 
+def test_who_cites_it_cites_this_version():
+    assert f"\nversion: {decision_making.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
 def test_metadata(wheel):
     (name,) = (name for name in names(wheel) if name.endswith(".dist-info/METADATA"))
     with zipfile.ZipFile(wheel) as archive:
         said = Parser().parsestr(archive.read(name).decode())
         entry_points = archive.read(name.replace("METADATA", "entry_points.txt")).decode()
-    assert said["Name"] == "decision-making"
+    assert said["Name"] == DISTRIBUTION
     assert said["Version"] == decision_making.__version__
     assert said["License-Expression"] == "MIT"
     assert said["Description-Content-Type"] == "text/markdown"
@@ -192,4 +197,4 @@ def test_without_extras_the_library_works_and_the_command_says_what_it_lacks(whe
     )
     assert run(tmp_path / "bin" / "python", "-c", code, cwd=tmp_path).strip() == "True"
     said = run(tmp_path / "bin" / "decision-making", "problems", cwd=tmp_path, status=1)
-    assert said.strip() == "decision-making: typer is not installed: pip install 'decision-making[cli,plot]'"
+    assert said.strip() == f"decision-making: typer is not installed: pip install '{DISTRIBUTION}[cli,plot]'"

@@ -23,6 +23,7 @@ ROOMS = [
     "trajectories",
     "problem",
     "dispatching",
+    "extras",
     "verbs",
     "sampling",
     "intervals",

@@ -9,6 +9,7 @@ import typer
 
 from decision_making import book
 from decision_making.cli.messages import debugging, fail
+from decision_making.extras import install
 
 
 def chapter(
@@ -36,7 +37,7 @@ def chapter(
     try:
         status = book.values(number).main(out=out, fast=fast, **one)
     except ModuleNotFoundError as error:
-        fail(f"{error.name} is not installed: pip install 'decision-making[cli,plot]'")
+        fail(f"{error.name} is not installed: {install('cli', 'plot')}")
     except ValueError as error:
         if figure is None or debugging():
             raise

@@ -11,6 +11,7 @@ from typing import NoReturn, TextIO
 import typer
 
 from decision_making.checks import printable
+from decision_making.extras import install
 
 # the extra that a package which is not there comes with, if it is not "plot"
 EXTRAS = {
@@ -35,7 +36,7 @@ def one_line_errors() -> Iterator[None]:
     except ModuleNotFoundError as error:
         _show_traceback()
         extra = EXTRAS.get(error.name or "", "plot")
-        fail(f"{error.name} is not installed: pip install 'decision-making[cli,{extra}]', or the package it comes with")
+        fail(f"{error.name} is not installed: {install('cli', extra)}, or the package it comes with")
     except Exception as error:
         if isinstance(error, typer.Exit):
             raise

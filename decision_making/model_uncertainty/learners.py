@@ -80,7 +80,7 @@ def rates(x: Any) -> Any:
     """
     try:
         found = np.array(x, dtype=np.float64) if isinstance(x, list | tuple | np.ndarray) else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return x
     if found is None or found.ndim == 0:
         return x
@@ -113,7 +113,7 @@ def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], l
     """
     try:
         found = np.array(np.broadcast_to(np.asarray(x, dtype=np.float64), batch + shape))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} has shape {np.shape(x)}: must be of numbers {shape}, or {batch + shape}") from error
     if not (np.isfinite(found) & (found >= least)).all():
         bad = found[~(np.isfinite(found) & (found >= least))][0]

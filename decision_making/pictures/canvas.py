@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from decision_making.extras import install
 from decision_making.files import write_whole
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def matplotlib() -> ModuleType:
     try:
         import matplotlib.figure
     except ModuleNotFoundError as error:
-        message = "matplotlib is needed for pictures: pip install 'decision-making[plot]'"
+        message = f"matplotlib is needed for pictures: {install('plot')}"
         raise ModuleNotFoundError(message, name=error.name) from error
     return matplotlib
 

@@ -89,7 +89,7 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
             x = np.array(x, None if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.float32)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{what} is not of numbers: {error}") from error
     if x.shape != (shape := batch + tuple(space.shape or ())):
         raise ValueError(f"{what} has shape {x.shape}: must be {shape}")

@@ -159,7 +159,7 @@ class GymnasiumProblem:
         """x as an array with one number for each environment; a copy, since environments may reuse their buffers."""
         try:
             x = np.array(x, dtype=dtype)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{self.name}: {what} is not of numbers: {error}") from error
         if x.shape != (self.n_envs,):
             raise ValueError(f"{self.name}: {what} has shape {x.shape}: must be {(self.n_envs,)}")

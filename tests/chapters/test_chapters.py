@@ -115,7 +115,7 @@ def test_main_returns_1_where_a_row_disagrees(short, tmp_path, capsys, monkeypat
 def test_main_without_matplotlib_prints_the_table_and_says_what_to_install(short, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(items, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'decision-making\[plot\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'algorithms-for-decision-making\[plot\]'"):
         short.main(out=tmp_path / "figures", fast=True)
     assert "rows agree" in capsys.readouterr().out
     assert not (tmp_path / "figures").exists()

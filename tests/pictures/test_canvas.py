@@ -40,7 +40,7 @@ def test_figures_are_written_in_the_format_that_the_name_ends_with(tmp_path):
 
 def test_without_matplotlib_a_picture_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'decision-making\[plot\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'algorithms-for-decision-making\[plot\]'"):
         line([1.0])
     with pytest.raises(ModuleNotFoundError):
         styled()

@@ -221,7 +221,7 @@ def test_missing_writer_is_said_before_anything_is_written(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, ["train", "CartPole-v1", "--tensorboard"])
     assert done.exit_code == 1
-    assert "tensorboardX is not installed: pip install 'decision-making[cli,tensorboard]'" in done.stderr
+    assert "tensorboardX is not installed: pip install 'algorithms-for-decision-making[cli,tensorboard]'" in done.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -57,5 +57,5 @@ def test_plot_of_updates_that_simulate_nothing():
 def test_plot_without_matplotlib_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.delitem(sys.modules, "decision_making.pictures.curves", raising=False)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'decision-making\[plot\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'algorithms-for-decision-making\[plot\]'"):
         trained(1).plot()

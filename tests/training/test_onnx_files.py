@@ -117,7 +117,7 @@ def test_policy_that_is_no_network_is_refused(tmp_path):
         ("policy.pt", "policy.pt: the name of a model must end in .onnx"),
         ("there.onnx", "there.onnx: must be a file in a folder"),
         ("file/policy.onnx", "file/policy.onnx: must be a file in a folder"),
-        ("policy.onnx", "onnx is not installed: pip install 'decision-making[cli,onnx]'"),
+        ("policy.onnx", "onnx is not installed: pip install 'algorithms-for-decision-making[cli,onnx]'"),
     ],
 )
 def test_model_that_cannot_be_written_is_refused_in_one_line_before_the_run_is_read(name, said, tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ def listed_actions(A: Any) -> Any:
         return int(A) if isinstance(A, np.integer) else A
     try:
         found = np.array(A, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return A
     if found.ndim == 1 and np.array_equal(found, np.arange(len(found))):
         return len(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -33,7 +34,7 @@ def distances(d: Distance) -> Callable[[Array, Array], Array]:
     """d as a function of batches of states that broadcast; where it is a norm, states are vectors."""
     if callable(d):
         return d
-    if isinstance(d, bool) or d not in NORMS:
+    if isinstance(d, bool) or not isinstance(d, Real) or d not in NORMS:
         refuse(None, "d", d, "1, 2, inf or a function d(s, s')")
     return lambda s, s_other: np.linalg.norm(np.asarray(s) - s_other, d, axis=-1)
 
