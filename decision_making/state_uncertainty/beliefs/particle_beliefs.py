@@ -20,6 +20,10 @@ from decision_making.structs import struct
 from decision_making.verbs import update
 
 
+def _logarithms(x: Any) -> Any:
+    return None if x is None else numbers(x, "log_weights")
+
+
 @struct
 class ParticleBeliefs:
     """K beliefs of m weighted particles each, `update`d together.
@@ -35,8 +39,9 @@ class ParticleBeliefs:
     """
 
     states: Array = field(converter=np.asarray, repr=brief)  # particles (K, m, ...)
-    log_weights: Array = field(default=None, converter=lambda x: None if x is None else numbers(x, "log_weights"))
-    # logarithms of the weights (K, m), of largest 0; None: all equal
+    log_weights: Array = field(
+        default=None, converter=_logarithms
+    )  # logarithms of the weights (K, m), up to a constant in each belief; None: all equal
     resample: float = field(default=0.5, kw_only=True, validator=probability)  # share of m at which it is done
     how: Resampling = field(
         default="systematic", kw_only=True, validator=one_of("multinomial", "systematic")
