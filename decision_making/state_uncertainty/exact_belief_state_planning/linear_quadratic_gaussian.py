@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from attrs import evolve, field
@@ -14,7 +15,7 @@ from decision_making.structs import struct
 from decision_making.verbs import solve, update, utility
 
 
-def _model(M: object, attribute: object, P: object) -> None:
+def _model(M: object, attribute: object, P: Any) -> None:
     """Attrs validator: a linear model."""
     if not isinstance(P, LinearGaussianModel):
         refuse(M, "P", P, "a LinearGaussianModel", TypeError)
