@@ -82,6 +82,18 @@ from decision_making.model_uncertainty.model_free_methods import (
     Sarsa as Sarsa,
     SarsaLambda as SarsaLambda,
 )
+from decision_making.multiagent_systems.collaborative_agents import (
+    DecPOMDPDynamicProgramming as DecPOMDPDynamicProgramming,
+    DecPOMDPHeuristicSearch as DecPOMDPHeuristicSearch,
+    DecPOMDPIteratedBestResponse as DecPOMDPIteratedBestResponse,
+    DecPOMDPNonlinearProgramming as DecPOMDPNonlinearProgramming,
+    JointControllerDerivatives as JointControllerDerivatives,
+    JointPlan as JointPlan,
+    MultiagentAStar as MultiagentAStar,
+    TeamBounds as TeamBounds,
+    joint_controller_derivatives as joint_controller_derivatives,
+    team_bounds as team_bounds,
+)
 from decision_making.multiagent_systems.multiagent_reasoning import (
     CorrelatedEquilibrium as CorrelatedEquilibrium,
     Equilibrium as Equilibrium,
@@ -106,6 +118,35 @@ from decision_making.multiagent_systems.multiagent_reasoning import (
     undominated_actions as undominated_actions,
     utility as utility,
 )
+from decision_making.multiagent_systems.sequential_problems import (
+    MG as MG,
+    GameLearner as GameLearner,
+    GameTrajectories as GameTrajectories,
+    MGFictitiousPlay as MGFictitiousPlay,
+    MGGradientAscent as MGGradientAscent,
+    MGPolicy as MGPolicy,
+    NashQLearning as NashQLearning,
+    ShapleyIteration as ShapleyIteration,
+)
+from decision_making.multiagent_systems.state_uncertainty import (
+    AgentController as AgentController,
+    AgentPlans as AgentPlans,
+    JointController as JointController,
+    PlanEquilibrium as PlanEquilibrium,
+    POMGDynamicProgramming as POMGDynamicProgramming,
+    POMGNashEquilibrium as POMGNashEquilibrium,
+    best_response_pomdp as best_response_pomdp,
+    create_conditional_plans as create_conditional_plans,
+    evaluate_joint_controller as evaluate_joint_controller,
+    expand_conditional_plans as expand_conditional_plans,
+    is_dominated as is_dominated,
+    joint_values as joint_values,
+    number_of_plans as number_of_plans,
+    plan_game as plan_game,
+    prune_dominated as prune_dominated,
+    responding_belief as responding_belief,
+    undominated_plans as undominated_plans,
+)
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,
@@ -115,6 +156,7 @@ from decision_making.policies import (
     SoftmaxPolicy as SoftmaxPolicy,
 )
 from decision_making.pomdp import POMDP as POMDP, BeliefMDP as BeliefMDP, belief_rollouts as belief_rollouts
+from decision_making.pomg import POMG as POMG, DecPOMDP as DecPOMDP
 from decision_making.probabilistic_reasoning.inference import (
     DirectSampling as DirectSampling,
     ExactInference as ExactInference,
@@ -133,6 +175,25 @@ from decision_making.probabilistic_reasoning.inference import (
     evidence_log_probability as evidence_log_probability,
     naive_bayes as naive_bayes,
     sample as sample,
+)
+from decision_making.probabilistic_reasoning.parameter_learning import (
+    Dirichlet as Dirichlet,
+    EMEstimate as EMEstimate,
+    ExpectationMaximization as ExpectationMaximization,
+    KernelDensity as KernelDensity,
+    NormalKernel as NormalKernel,
+    fit_exponential as fit_exponential,
+    fit_gaussian as fit_gaussian,
+    fit_gaussian_network as fit_gaussian_network,
+    fit_laplace as fit_laplace,
+    kernel_density_estimate as kernel_density_estimate,
+    marginal_imputation as marginal_imputation,
+    maximum_likelihood as maximum_likelihood,
+    nearest_imputation as nearest_imputation,
+    posterior_imputation as posterior_imputation,
+    posterior_mean as posterior_mean,
+    prior as prior,
+    statistics as statistics,
 )
 from decision_making.probabilistic_reasoning.representation import (
     Assignment as Assignment,
@@ -153,6 +214,39 @@ from decision_making.probabilistic_reasoning.representation import (
     product as product,
     select as select,
     variablenames as variablenames,
+)
+from decision_making.probabilistic_reasoning.simple_decisions import (
+    ExponentialUtility as ExponentialUtility,
+    ObservationPlan as ObservationPlan,
+    PowerUtility as PowerUtility,
+    QuadraticUtility as QuadraticUtility,
+    SimpleProblem as SimpleProblem,
+    best_decisions as best_decisions,
+    certainty_equivalent as certainty_equivalent,
+    expected_utilities as expected_utilities,
+    expected_utility as expected_utility,
+    normalized_utilities as normalized_utilities,
+    plan_observations as plan_observations,
+    risk_premium as risk_premium,
+    value_of_information as value_of_information,
+)
+from decision_making.probabilistic_reasoning.structure_learning import (
+    BDeuScore as BDeuScore,
+    BICScore as BICScore,
+    ExactGraphSearch as ExactGraphSearch,
+    HillClimbing as HillClimbing,
+    K2Score as K2Score,
+    K2Search as K2Search,
+    LocalDirectedGraphSearch as LocalDirectedGraphSearch,
+    PartiallyDirectedGraphSearch as PartiallyDirectedGraphSearch,
+    are_markov_equivalent as are_markov_equivalent,
+    bayesian_score as bayesian_score,
+    bayesian_score_component as bayesian_score_component,
+    cpdag as cpdag,
+    directed_acyclic_graphs as directed_acyclic_graphs,
+    number_of_dags as number_of_dags,
+    pdag_to_dag as pdag_to_dag,
+    rand_graph_neighbor as rand_graph_neighbor,
 )
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
@@ -219,7 +313,6 @@ from decision_making.sequential_problems.online_planning import (
     randstep as randstep,
     rollout as rollout,
     sparse_sampling as sparse_sampling,
-    statistics as statistics,
 )
 from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient as BaselineSubtractionGradient,

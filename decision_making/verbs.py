@@ -30,10 +30,11 @@ def update(M: object, *given: object, **options: object) -> Any:
         M has a critic: `ActorCriticUpdate` (chapter 13) or `TrustRegionPolicyOptimization`; φ are the critic's
         parameters.
     update(model, s, a, r, s_next, *, terminated=None, rng=None) -> model
-        A learnt model (chapters 15 to 17), one transition of each of its replications: s, a, r, s_next have its batch
-        shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
+        A learnt model (chapters 15 to 17, 25), one transition of each of its replications: s, a, r, s_next have its
+        batch shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
         where s_next ends an episode and is worth 0; None is the book, which always counts on the value of s_next.
-        Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r).
+        Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r). An agent that
+        learns a Markov game (chapter 25) takes the actions a (…, n) and rewards r (…, n) of all, None: the game's.
     update(b, P, a, o) -> b_new
         b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
         19); b_new is that after action a and observation o. Particle filters also take rng.
@@ -96,11 +97,17 @@ def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: 
 
 
 @singledispatch
-def solve(M: object, P: object = None) -> Any:
-    """The solution of the problem P by the method M (chapter 7): a policy that is called as π(s).
+def solve(M: object, *given: Any, **options: Any) -> Any:
+    """The solution of the problem P by the method M.
 
-    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
-    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+    solve(M, P) -> π (chapters 7, 8, 20, 21, 23, 24)
+        A policy that is called as π(s). Of chapter 7 `PolicyIteration` gives a `TabularPolicy`, the others a
+        `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which takes no P) a list of h_max policies: entry h - 1 is
+        the first action with h steps to go, entry 0 is always zero.
+    solve(P, evidence=None, M=None) -> (a, u) (chapter 6)
+        P is a `SimpleProblem`, evidence what is known, M a method of inference, None for `VariableElimination()`. a is
+        the best decision, an assignment of all decision variables, and u its expected utility. With arrays (B,) as
+        evidence the decisions are arrays (B,), and so is u.
 
     Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
     needs a discount.
@@ -119,16 +126,34 @@ def sweeps(M: object, P: object) -> Iterator[Any]:
 
 
 @singledispatch
-def fit(M: object, S: object, U: object) -> Any:
+def fit(M: object, *given: object, **options: object) -> Any:
     """M fitted to data; M itself is not modified.
 
     fit(Uθ, S, U) -> Uθ (chapter 8)
         A value function like Uθ, with parameters such that its values at the states S (n, ...) are near U (n,). A local
         one, such as a grid, takes the values of its own states; None stands for these.
+    fit(M, vars, D, *, rng=None)
+        vars are n `Variable`s and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
+        whose result is an `EMEstimate`, or a search for a structure (chapter 5), whose result is a networkx DiGraph on
+        0..n-1: `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, `ExactGraphSearch`,
+        `PartiallyDirectedGraphSearch`.
 
-    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers.
+    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers, and for data that
+    are not values of the variables.
     """
     unknown(fit, "M", M)
+
+
+@singledispatch
+def statistics(x: object, *given: object, **options: object) -> Any:
+    """What was counted.
+
+    statistics(vars, G, D) -> [m_1, ..., m_n] (algorithm 4.1)
+        How often each variable i had its k-th value where its parents had their j-th: arrays (q_i, r_i).
+    statistics(found, row=0) -> (N, Q)
+        The book's dictionaries of visits and values of a search by simulation (algorithm 9.5).
+    """
+    unknown(statistics, "x", x)
 
 
 @singledispatch
@@ -181,14 +206,18 @@ def utility(π: object, *given: object) -> Any:
         π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
     utility(P, π, i=None) -> U
         P is a simple game (chapter 24), π a policy for each agent or a distribution over joint actions: the utility of
-        agent i, (...) like the batch of games; without i of all agents, (..., n).
+        agent i, (...) like the batch of games; without i of all agents, (..., n). Of a Markov game (chapter 25) from
+        every state, (..., S) or (..., n, S).
+    utility(P, b, π) -> U
+        P is a POMG or a Dec-POMDP (chapters 26 and 27), b a belief (S,) or None, the model's own, π a conditional plan
+        or a controller for each agent: the utilities (n,), of a team one number.
     """
     unknown(utility, "π", π)
 
 
 @singledispatch
-def best_response(P: object, π: Any, i: object) -> Any:
-    """A policy of agent i that is best against the policies of the others (chapter 24).
+def best_response(P: object, π: Any, i: object, *, b: object = None) -> Any:
+    """A policy of agent i that is best against the policies of the others (chapters 24 to 27).
 
     π is a policy for each agent; that of i itself is not looked at. Of equally good actions it takes the first.
     Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
@@ -199,7 +228,7 @@ def best_response(P: object, π: Any, i: object) -> Any:
 
 @singledispatch
 def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
-    """A policy of agent i that prefers what is better against the policies of the others (chapter 24).
+    """A policy of agent i that prefers what is better against the policies of the others (chapters 24, 25).
 
     λ >= 0, in 1/reward, is its precision: 0 is uniform, inf is uniform over the best responses. Errors are those of
     `best_response`, and ValueError for another λ.
@@ -208,8 +237,9 @@ def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
 
 
 @singledispatch
-def gap(P: object, π: Any) -> Any:
-    """What each agent could gain by a best response if the others stay with π, (..., n), measured on π itself.
+def gap(P: object, π: Any, *, b: object = None) -> Any:
+    """What each agent could gain by a best response if the others stay with π, measured on π itself: (..., n), and
+    (..., n, S) from every state of a Markov game.
 
     π is an equilibrium if and only if all gaps are 0; the largest one is its exploitability. In a zero-sum game their
     sum is the duality gap. Of a distribution over joint actions it is what an agent gains by the best exchange of one
@@ -298,6 +328,9 @@ def learn(
     the start distribution b, by default P.b. An episode ends in a terminal state of P, and after `episode` steps if
     that is given; then the next begins as the first did. The last state of an episode that was cut is not terminal: a
     learner goes on to count on its value.
+
+    In a Markov game (chapter 25) model is a list of learners, one an agent, π = None lets each act as its algorithm
+    says, and the result is (models, `GameTrajectories`).
 
     All random numbers follow from rng: None, an int or a numpy Generator. The same seed gives the same bits; the first
     rows of a larger batch are not the rows of a smaller one.

@@ -101,7 +101,7 @@ def test_names_of_a_file_cannot_command_a_terminal(folder):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("solve", "chess"), "chess: must be a .pomdp file, or one of crying-baby, tiger"),
+        (("solve", "chess"), "chess: must be a .pomdp or .dpomdp file, or one of crying-baby, tiger"),
         (("solve", "none.pomdp"), "none.pomdp: No such file"),
         (("solve", "tiger", "--gap", 0), "δ = 0.0: must be a finite number > 0"),
         (("solve", "tiger", "--seconds", 0), "seconds = 0.0: must be a finite number > 0"),

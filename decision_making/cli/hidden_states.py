@@ -1,4 +1,4 @@
-"""The commands for problems with hidden states, `solve` and `simulate` (chapters 19 and 21)."""
+"""Problems with hidden states on the command line: `simulate`, and `solve` for one agent (chapters 19 and 21)."""
 
 from __future__ import annotations
 
@@ -46,23 +46,8 @@ BAR = 30  # columns of a bar that is a probability of 1
 Problem = Annotated[str, typer.Argument(metavar="PROBLEM", help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
 
 
-def solve(
-    problem: Problem,
-    seconds: Annotated[float, typer.Option(help="How long it searches at most.")] = 10.0,
-    gap: Annotated[float, typer.Option(help="Difference of the bounds at which it ends.")] = 1e-3,
-    width: Annotated[int, typer.Option(help="Beliefs of each depth that are followed together.")] = 16,
-    every: Annotated[float, typer.Option(help="Seconds from one line to the next.")] = 0.5,
-    out: Annotated[
-        Path | None, typer.Option(help="File of the policy. Default: the problem's name with .alpha, in this folder.")
-    ] = None,
-) -> None:
-    """Solve a POMDP, with proved bounds. Example: decision-making solve tiger.pomdp --seconds 10
-
-    Prints how much the policy pays at least, how much any policy pays at most, from the problem's start belief (all
-    states alike where it has none), and the gap between them, as they improve. The policy, α-vectors and their
-    actions, is saved in the format .alpha of pomdp-solve, for `decision-making simulate`. Ctrl-C saves it too, and
-    stops with exit status 130.
-    """
+def solve_alone(problem: str, seconds: float, gap: float, width: int, every: float, out: Path | None) -> None:
+    """Lines of proved bounds, and the policy's file, of one agent's problem; see the command `solve`."""
     with one_line_errors():
         P = problem_named(problem)
         if not every >= 0:
@@ -136,7 +121,7 @@ def problem_named(name: str) -> POMDP:
     if name in PROBLEMS:
         return PROBLEMS[name]()
     if not Path(name).exists() and "." not in name:
-        raise ValueError(f"{name}: must be a .pomdp file, or one of {', '.join(PROBLEMS)}")
+        raise ValueError(f"{name}: must be a .pomdp or .dpomdp file, or one of {', '.join(PROBLEMS)}")
     return read_pomdp(name)
 
 
