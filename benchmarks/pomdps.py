@@ -9,8 +9,11 @@ import argparse
 import platform
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +22,11 @@ from decision_making.formats import read_pomdp
 from decision_making.pomdp import POMDP, filtered
 from decision_making.problems import Tag, Tiger
 
+Rows = list[tuple[str, ...]]
 HALLWAY = (92, 5, 17)  # states, actions and observations of Hallway2
 
 
-def seconds(f, repeat=3):
+def seconds(f: Callable[[], object], repeat: int = 3) -> float:
     """The least of some runs."""
     found = []
     for _ in range(repeat):
@@ -32,10 +36,11 @@ def seconds(f, repeat=3):
     return min(found)
 
 
-def until(P, enough, limit, δ=1e-3, width=16):
+def until(P: POMDP, enough: Callable[[Any], bool], limit: float, δ: float = 1e-3, width: int = 16) -> tuple[float, Any]:
     """Seconds until the bounds are enough, the lower and upper bound then, or at the limit."""
     M = dm.SawtoothHeuristicSearch(P.b, δ, 100, 10**6, 10**6, width=width)
-    begun, x, at = time.process_time(), None, np.inf
+    begun, at = time.process_time(), np.inf
+    x: Any = None
     for π in dm.search_for_seconds(M, P, 1e9):
         x, now = π.found, time.process_time() - begun
         if enough(x):
@@ -46,7 +51,12 @@ def until(P, enough, limit, δ=1e-3, width=16):
     return at, x
 
 
-def hallway(seed=0):
+def above(bound: float, x: Any) -> bool:
+    """Whether the lower bound is at least so high."""
+    return bool(x.lower >= bound)
+
+
+def hallway(seed: int = 0) -> POMDP:
     """A random POMDP with the sizes of Hallway2, few successors of each state and all observations possible."""
     rng, (S, A, Ω) = np.random.default_rng(seed), HALLWAY
     T = np.zeros((S, A, S))
@@ -55,14 +65,14 @@ def hallway(seed=0):
     return POMDP.from_arrays(T, (rng.random((S, A)) < 0.02) * 1.0, rng.dirichlet(np.ones(Ω), (A, S)), 0.95)
 
 
-def solvers(rows):
+def solvers(rows: Rows) -> None:
     """Bounds that close, and what they are made of."""
     tiger, tag = Tiger(), Tag()
     until(tiger, lambda x: x.gap < 1, 1)
     at, _ = until(tiger, lambda x: x.gap <= 1e-3, 20, width=4)
     rows.append(("tiger, gap 1e-3", f"{at:.2f} s", "C++ SARSOP, recorded: 0.02 s", f"{at / 0.02:.0f}", "20 times"))
     for bound, recorded in ((-6.5, 1.0), (-6.36, 2.5), (-6.2, 45.0)):
-        at, x = until(tag, lambda x, bound=bound: x.lower >= bound, 60)
+        at, x = until(tag, partial(above, bound), 60)
         said = f"{at:.2f} s (upper {x.upper:.2f})"
         rows.append(
             (
@@ -80,13 +90,13 @@ def solvers(rows):
     )
 
 
-def backups(rows):
+def backups(rows: Rows) -> None:
     """Point-based backups, and the matrix products in them."""
     P, rng = hallway(), np.random.default_rng(1)
     B, Γ = rng.dirichlet(np.ones(92) * 0.2, 300), rng.normal(size=(300, 92))
     mine = seconds(lambda: dm.backup(P, Γ, B))
 
-    def products():
+    def products() -> None:
         for a, T_a in enumerate(P.transitions):
             predicted = B @ T_a
             x = (predicted[:, None] * P.seen[a]).reshape(-1, 92)
@@ -111,7 +121,7 @@ def backups(rows):
     b, a, o = rng.dirichlet(np.ones(100), n), rng.integers(2, size=n), rng.integers(5, size=n)
     T, O = P.T.array, P.O.array
 
-    def loop(k):
+    def loop(k: int) -> Any:
         new = [O[a[k], j, o[k]] * sum(T[i, a[k], j] * b[k, i] for i in range(100)) for j in range(100)]
         return np.array(new) / sum(new)
 
@@ -128,12 +138,12 @@ def backups(rows):
     )
 
 
-def searches(rows, peer):
+def searches(rows: Rows, peer: str | None) -> None:
     """Simulations per second on the tiger, depth 20."""
     P, b = Tiger(), np.full(2, 0.5)
     theirs = None
     if peer:
-        command = [peer, str(Path(__file__).with_name("pomdps_peer.py")), "5000"]
+        command = [peer, str(Path(__file__).parent / "peers" / "pomdp_py_tiger.py"), "5000"]
         theirs = max(
             float(x)
             for _ in range(3)
@@ -148,7 +158,7 @@ def searches(rows, peer):
     ):
         M, B = dm.HistoryMonteCarloTreeSearch(P, 20, m, 60.0, U, rng=0), np.tile(b, (K, 1))
         dm.plan(M, B[:1])
-        mine = K * m / seconds(lambda M=M, B=B: dm.plan(M, B))
+        mine = K * m / seconds(partial(dm.plan, M, B))
         text = (
             ("not installed", "")
             if theirs is None
@@ -157,12 +167,12 @@ def searches(rows, peer):
         rows.append((f"tiger, tree search, {what}", f"{mine:,.0f} simulations a second", *text, f"1/{goal}"))
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer", help="A Python that has pomdp-py.")
     parser.add_argument("--file", nargs="*", default=[], help=".pomdp files to be solved for ten seconds.")
     given = parser.parse_args()
-    rows = []
+    rows: Rows = []
     solvers(rows)
     backups(rows)
     searches(rows, given.peer)

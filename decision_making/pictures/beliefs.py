@@ -101,13 +101,15 @@ def bounds(figure: Figure, data: Mapping[str, Array]) -> None:
 @picture(7, 3.4)
 def closing(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "lower" and "upper" bound (K,) at the start after each of the "rounds" (K,) of a search."""
+    from matplotlib.ticker import MaxNLocator
+
     ax = figure.add_subplot()
     k = data["rounds"]
     ax.fill_between(k, data["lower"], data["upper"], color=BLUE, alpha=0.12, lw=0)
     ax.plot(k, data["upper"], "o-", ms=3, color=VERMILION, label="upper bound")
     ax.plot(k, data["lower"], "o-", ms=3, color=BLUE, label="lower bound")
     ax.set(xlabel="rounds of the search", ylabel="utility of the start")
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
 
 

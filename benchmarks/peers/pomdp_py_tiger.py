@@ -1,11 +1,12 @@
 """Simulations per second of pomdp-py's tree searches on the tiger; run by the interpreter that has pomdp-py.
 
-python benchmarks/pomdps_peer.py 2000    # prints POUCT's and POMCP's simulations per second
+python benchmarks/peers/pomdp_py_tiger.py 2000    # prints POUCT's and POMCP's simulations per second
 """
 
 import random
 import sys
 import time
+from typing import Any
 
 import pomdp_py
 
@@ -13,39 +14,39 @@ import pomdp_py
 class State(pomdp_py.State):
     """Where the tiger is."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.name)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, State) and self.name == other.name
 
 
 class Action(pomdp_py.Action):
     """What is done."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.name)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Action) and self.name == other.name
 
 
 class Observation(pomdp_py.Observation):
     """What is heard."""
 
-    def __init__(self, name):
+    def __init__(self, name: str) -> None:
         self.name = name
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.name)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Observation) and self.name == other.name
 
 
@@ -56,14 +57,14 @@ ACTIONS = [Action("left"), Action("right"), Action("listen")]
 class Transitions(pomdp_py.TransitionModel):
     """The tiger stays while one listens."""
 
-    def sample(self, state, action):
+    def sample(self, state: State, action: Action) -> State:
         return state if action.name == "listen" else random.choice(STATES)
 
 
 class Observations(pomdp_py.ObservationModel):
     """It is heard behind its own door with probability 0.85."""
 
-    def sample(self, next_state, action):
+    def sample(self, next_state: State, action: Action) -> Observation:
         if action.name != "listen":
             return random.choice(HEARD)
         own = HEARD[0] if next_state.name == "left" else HEARD[1]
@@ -73,7 +74,7 @@ class Observations(pomdp_py.ObservationModel):
 class Rewards(pomdp_py.RewardModel):
     """-1, 10 or -100."""
 
-    def sample(self, state, action, next_state):
+    def sample(self, state: State, action: Action, next_state: State) -> float:
         if action.name == "listen":
             return -1.0
         return -100.0 if action.name == state.name else 10.0
@@ -82,14 +83,14 @@ class Rewards(pomdp_py.RewardModel):
 class Rollouts(pomdp_py.RolloutPolicy):
     """Random actions."""
 
-    def rollout(self, state, history):
+    def rollout(self, state: State, history: Any) -> Action:
         return random.choice(ACTIONS)
 
-    def get_all_actions(self, state=None, history=None):
+    def get_all_actions(self, state: State | None = None, history: Any = None) -> list[Action]:
         return ACTIONS
 
 
-def speed(kind, belief, simulations):
+def speed(kind: Any, belief: Any, simulations: int) -> float:
     """Simulations per second of a search of depth 20."""
     agent = pomdp_py.Agent(belief, Rollouts(), Transitions(), Observations(), Rewards())
     search = kind(
