@@ -21,7 +21,11 @@ from decision_making.state_uncertainty.online_belief_state_planning.belief_plann
     beliefs_of,
     planned,
 )
-from decision_making.state_uncertainty.online_belief_state_planning.history_trees import HistoryTrees, Path
+from decision_making.state_uncertainty.online_belief_state_planning.history_trees import (
+    HistoryTrees,
+    Path,
+    check_trees,
+)
 from decision_making.state_uncertainty.online_belief_state_planning.one_history_tree import can_be_listed, one_search
 from decision_making.structs import struct
 from decision_making.verbs import plan
@@ -62,6 +66,7 @@ def plan_by_history_search(
         refuse(M, "tree", tree, f"None or HistoryTrees of {len(b)} trees with {shape[0]} actions", TypeError)
     draws = draws_of(rng, len(b))
     if tree is None and len(b) == 1 and can_be_listed(P):
+        check_trees(1, M.m + 1, *shape)
         trees = one_search(P, b[0], M.d, M.m, M.c, M.U, draws.rng)
     else:
         trees = HistoryTrees.empty(len(b), M.m + 1, *shape) if tree is None else tree.grown(M.m)
