@@ -500,6 +500,16 @@ CALLS = {
         lambda: dm.History(θ, None, [], np.array([]), "", 0)["reward"],
         *(KeyError, "'reward'.*must be one of"),
     ),
+    **{
+        f"ragged θ of {name}": (lambda f=f: f([[1], [1, 2]]), TypeError, r"^θ = \[\[1\], \[1, 2\]\]: must")
+        for name, f in {
+            "rollouts": lambda θ: dm.rollouts(P, b, π, θ, 3, 4),
+            "a table's policy": lambda θ: π(θ, [0, 1], 0),
+            "its divergence": lambda θ: π.kl(θ, np.zeros(6), [0]),
+            "a Gaussian policy": lambda θ: dm.LinearGaussianPolicy().logpdf(θ, [0.0], [0.0]),
+            "an estimate of the utility": lambda θ: dm.MonteCarloPolicyEvaluation(P, b, 2, 2)(π, θ),
+        }.items()
+    },
     # θ, φ, rng and τs of the verbs
     **{
         f"{verb.__name__}, θ {bad!r}": (
