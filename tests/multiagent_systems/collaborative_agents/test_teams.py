@@ -314,6 +314,20 @@ def test_best_rules_are_the_best_of_all(seed, C1, C2, A1, A2):
     assert (np.diff(bounds) <= 0).all()
 
 
+@pytest.mark.parametrize(("C", "A"), [((3,), (2,)), ((2, 1, 2), (2, 3, 2)), ((1, 2, 2), (2, 2, 1))])
+def test_best_rules_of_one_or_three_agents_are_the_best_of_all_and_none_where_not_above(C, A):
+    for seed in range(5):
+        x = np.random.default_rng(seed).integers(-3, 4, (*C, *A)).astype(float)
+        best = max(
+            sum(x[(*c, *(rule[k] for rule, k in zip(rules, c, strict=True)))] for c in np.ndindex(C))
+            for rules in product(*(product(range(a), repeat=c) for c, a in zip(C, A, strict=True)))
+        )
+        value, rules = best_rules(x)
+        assert value == best == sum(x[(*c, *(r[k] for r, k in zip(rules, c, strict=True)))] for c in np.ndindex(C))
+        assert best_rules(x, best) is None
+        assert best_rules(x, best - 0.5)[0] == best
+
+
 def test_falling_choices_come_in_order_each_once():
     x = np.random.default_rng(0).normal(size=(3, 3))
     found = list(falling(x))
