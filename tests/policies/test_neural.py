@@ -3,7 +3,7 @@
 import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import grad, hessian, jacobian
+from autograd import grad, hessian, jacobian, make_jvp
 from autograd.test_util import check_grads
 from hypothesis import given, strategies as st
 from scipy import special, stats
@@ -360,6 +360,8 @@ def test_relu_is_flat_at_0():
     slow = grad(lambda θ: anp.sum(plain_network(θ, x, shapes, "relu")))(θ)
     np.testing.assert_array_equal(fast, [0, 0, 0, 4])
     np.testing.assert_array_equal(slow, fast)
+    _, forward = make_jvp(lambda θ: plain_network(θ, x, shapes, "relu"))(θ)(np.ones(4))
+    np.testing.assert_array_equal(forward, np.ones((4, 1)))  # of the last bias alone
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -888,7 +888,7 @@ def test_the_first_trajectory_whose_rewards_overflow_is_named(advantage):
     """Trajectories 1 and 3 have a sum beyond all floats, from their first steps on only."""
     _, _, φ, τs = case(Gaussian(2))
     r = np.where(np.arange(5) < 2, 1e308, 0) * np.array([0, 1, 0, 1, 0])[:, None]
-    with pytest.raises(ValueError, match=r"(advantage|return) of trajectory 1 overflows"):
+    with pytest.raises(ValueError, match="of trajectory 1 overflows"):
         estimates(TRPO(Collected(1.0), λ=1.0, advantage=advantage), φ, attrs.evolve(τs, r=r))
 
 
