@@ -63,22 +63,26 @@ def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
     axes = figure.subplots(2, -(-len(data) // 2), sharex=True).ravel()
     for ax in axes[len(data) :]:
         ax.axis("off")
+    names = dict.fromkeys(name for plans in data.values() for name in plans["a"])
+    colours = dict(zip(names, PALETTE, strict=False))  # an action has one in all panels
     for (h, plans), ax in zip(data.items(), axes, strict=False):
-        vectors(ax, plans["Γ"], plans["a"])
+        vectors(ax, plans["Γ"], plans["a"], colours)
         ax.set_title(f"{h} step{'s' if h > 1 else ''}")
     for ax in axes[-(len(axes) // 2) :]:
         ax.set_xlabel("probability of being hungry")
     axes[0].set_ylabel("expected utility")
 
 
-def vectors(ax: Axes, Γ: Array, a: Sequence[str]) -> None:
-    """The lines of α-vectors of two states, the highest of them in bold."""
+def vectors(ax: Axes, Γ: Array, a: Sequence[str], colours: Mapping[str, str]) -> None:
+    """The lines of α-vectors of two states in the colours of their actions, the highest of them in bold."""
     u = BELIEFS @ Γ.T
     for i, name in enumerate(a):
-        colour = PALETTE[i % len(PALETTE)]
+        colour = colours[name]
         best = u.argmax(axis=1) == i
         ax.plot(P_HUNGRY, u[:, i], color=colour, lw=0.8, alpha=0.6)
-        ax.plot(P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=name)
+        ax.plot(
+            P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=name if name not in a[:i] else None
+        )
     ax.legend(loc="lower left")
 
 
@@ -97,12 +101,15 @@ def bounds(figure: Figure, data: Mapping[str, Array]) -> None:
 @picture(7, 3.4)
 def closing(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "lower" and "upper" bound (K,) at the start after each of the "rounds" (K,) of a search."""
+    from matplotlib.ticker import MaxNLocator
+
     ax = figure.add_subplot()
     k = data["rounds"]
     ax.fill_between(k, data["lower"], data["upper"], color=BLUE, alpha=0.12, lw=0)
     ax.plot(k, data["upper"], "o-", ms=3, color=VERMILION, label="upper bound")
     ax.plot(k, data["lower"], "o-", ms=3, color=BLUE, label="lower bound")
     ax.set(xlabel="rounds of the search", ylabel="utility of the start")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
 
 
