@@ -106,6 +106,7 @@ from decision_making.multiagent_systems.multiagent_reasoning import (
     undominated_actions as undominated_actions,
     utility as utility,
 )
+from decision_making.pictures.plots import plot as plot
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 P_HUNGRY = np.linspace(0, 1, 201)
+FEW = 30  # α-vectors or states that are named one by one
 BELIEFS = np.stack([1 - P_HUNGRY, P_HUNGRY], axis=1)
 
 
@@ -65,6 +66,7 @@ def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
         ax.axis("off")
     for (h, plans), ax in zip(data.items(), axes, strict=False):
         vectors(ax, plans["Γ"], plans["a"])
+        ax.legend(loc="lower left")
         ax.set_title(f"{h} step{'s' if h > 1 else ''}")
     for ax in axes[-(len(axes) // 2) :]:
         ax.set_xlabel("probability of being hungry")
@@ -72,14 +74,36 @@ def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
 
 
 def vectors(ax: Axes, Γ: Array, a: Sequence[str]) -> None:
-    """The lines of α-vectors of two states, the highest of them in bold."""
-    u = BELIEFS @ Γ.T
+    """The lines of α-vectors of two states, a colour for each name in `a` (k,), the highest of them in bold."""
+    u, names = BELIEFS @ Γ.T, list(dict.fromkeys(a))
     for i, name in enumerate(a):
-        colour = PALETTE[i % len(PALETTE)]
+        colour = PALETTE[names.index(name) % len(PALETTE)]
         best = u.argmax(axis=1) == i
         ax.plot(P_HUNGRY, u[:, i], color=colour, lw=0.8, alpha=0.6)
-        ax.plot(P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=name)
-    ax.legend(loc="lower left")
+        label = name if name not in a[:i] else None
+        ax.plot(P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=label)
+
+
+@picture(6.4, 3.6)
+def map_of_vectors(figure: Figure, data: Mapping[str, Any]) -> None:
+    """α-vectors "Γ" (k, S) with the names "a" (k,) of their actions and "S" of the states.
+
+    Of two states lines over the probability of the second; of more a table of colours, a vector a row.
+    """
+    ax, Γ = figure.add_subplot(), data["Γ"]
+    if Γ.shape[1] == 2:
+        vectors(ax, Γ, data["a"])
+        ax.set(xlabel=f"probability of {data['S'][1]}", ylabel="expected utility", xlim=(0, 1))
+        if len(set(data["a"])) <= FEW:
+            figure.legend(loc="outside right upper")
+        return
+    image = ax.imshow(Γ, cmap="viridis", aspect="auto", interpolation="nearest")
+    ax.set(xlabel="state", ylabel="action of the α-vector")
+    if len(Γ) <= FEW:
+        ax.set_yticks(range(len(Γ)), data["a"])
+    if Γ.shape[1] <= FEW:
+        ax.set_xticks(range(Γ.shape[1]), data["S"], rotation=90)
+    figure.colorbar(image, label="expected utility").outline.set_visible(False)
 
 
 @picture(7, 4)

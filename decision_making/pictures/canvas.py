@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,9 +62,20 @@ def styled() -> AbstractContextManager[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty Figure of that size in inches, known to no window and no global state."""
-    drawn: Figure = matplotlib().figure.Figure(figsize=(width, height), layout="constrained")
+    """An empty Figure of that size in inches, known to no window and no global state; a notebook shows it."""
+    drawn: Figure = _shown_in_notebooks(matplotlib().figure.Figure)(figsize=(width, height), layout="constrained")
     return drawn
+
+
+@cache
+def _shown_in_notebooks(figure: Any) -> Any:
+    """matplotlib's Figure, and how a notebook shows it: by itself it knows only once pyplot is imported."""
+
+    class Drawn(figure):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            return rendered(self)  # type: ignore[arg-type]
+
+    return Drawn
 
 
 def picture(width: float, height: float) -> Callable[[Callable[[Figure, Data], None]], Callable[[Data], Figure]]:
