@@ -23,7 +23,8 @@ ALGORITHMS = {2: 3, 3: 11, 4: 3, 5: 4, 6: 2, 7: 11, 8: 6, 9: 11, 10: 6, 11: 6, 1
 ALGORITHMS |= {18: 6, 19: 9, 20: 9, 21: 16, 22: 4, 23: 7, 24: 12, 25: 9, 26: 4, 27: 5}
 NUMBER = r"[1-9]\d*\.[1-9]\d*"
 CITED = re.compile(
-    rf"\b(?P<kind>algorithm|equation|section|example)s? (?P<first>{NUMBER})(?P<more>(?:(?:, and |, | and | to ){NUMBER})*)",
+    rf"\b(?P<kind>algorithm|equation|section|example)s? (?P<first>{NUMBER})"
+    rf"(?P<more>(?:(?:, and |, | and | to ){NUMBER})*)",
     re.IGNORECASE,
 )
 PARTS = {  # folder of a part: its chapters
@@ -43,10 +44,10 @@ OF_ALL = (
 )  # tests of every name
 HEAD = """# From the page to the code
 
-This page is made from the code: a name stands beside what its docstring cites. Of the book's 195 blocks of code {count} are
-numbered algorithms; the others are helpers that their algorithms contain, and the searches of appendix E. A name links to
-its reference, a source to itself. Numbers in parentheses are equations. Sources are in `decision_making/`, tests in
-`tests/`, scripts in `chapters/`; `decision-making chapter N` runs a script, and the [gallery](gallery.md) shows its figures.
+This page is made from the code: a name stands beside what its docstring cites. Of the book's 195 blocks of code {count}
+are numbered algorithms; the others are helpers that these contain, and the searches of appendix E. Names link to their
+reference, and from there to the source. Numbers in parentheses are equations. Sources are in `decision_making/`, tests
+in `tests/`, scripts in `chapters/`; `decision-making chapter N` runs one, the [gallery](gallery.md) has its figures.
 """
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ESTIMATORS = {"likelihood ratio": SKY, "reward-to-go": ORANGE, "baseline": GREEN}
 
 
-@picture(8, 5.2, "Running means of sampled returns close in on the true mean, 17.5")
+@picture(8, 5.2, "Running means of returns, whose true mean is 17.5: with bias or without, of low or high variance")
 def running_means(figure: Figure, data: Mapping[str, Array]) -> None:
     """Four panels of running means (repeats, m) of returns whose true mean is 17.5."""
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
