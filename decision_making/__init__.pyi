@@ -135,6 +135,25 @@ from decision_making.probabilistic_reasoning.inference import (
     naive_bayes as naive_bayes,
     sample as sample,
 )
+from decision_making.probabilistic_reasoning.parameter_learning import (
+    Dirichlet as Dirichlet,
+    EMEstimate as EMEstimate,
+    ExpectationMaximization as ExpectationMaximization,
+    KernelDensity as KernelDensity,
+    NormalKernel as NormalKernel,
+    fit_exponential as fit_exponential,
+    fit_gaussian as fit_gaussian,
+    fit_gaussian_network as fit_gaussian_network,
+    fit_laplace as fit_laplace,
+    kernel_density_estimate as kernel_density_estimate,
+    marginal_imputation as marginal_imputation,
+    maximum_likelihood as maximum_likelihood,
+    nearest_imputation as nearest_imputation,
+    posterior_imputation as posterior_imputation,
+    posterior_mean as posterior_mean,
+    prior as prior,
+    statistics as statistics,
+)
 from decision_making.probabilistic_reasoning.representation import (
     Assignment as Assignment,
     BayesianNetwork as BayesianNetwork,
@@ -154,6 +173,24 @@ from decision_making.probabilistic_reasoning.representation import (
     product as product,
     select as select,
     variablenames as variablenames,
+)
+from decision_making.probabilistic_reasoning.structure_learning import (
+    BDeuScore as BDeuScore,
+    BICScore as BICScore,
+    ExactGraphSearch as ExactGraphSearch,
+    HillClimbing as HillClimbing,
+    K2Score as K2Score,
+    K2Search as K2Search,
+    LocalDirectedGraphSearch as LocalDirectedGraphSearch,
+    PartiallyDirectedGraphSearch as PartiallyDirectedGraphSearch,
+    are_markov_equivalent as are_markov_equivalent,
+    bayesian_score as bayesian_score,
+    bayesian_score_component as bayesian_score_component,
+    cpdag as cpdag,
+    directed_acyclic_graphs as directed_acyclic_graphs,
+    number_of_dags as number_of_dags,
+    pdag_to_dag as pdag_to_dag,
+    rand_graph_neighbor as rand_graph_neighbor,
 )
 from decision_making.sequential_problems.actor_critic import (
     ActorCritic as ActorCritic,
@@ -220,7 +257,6 @@ from decision_making.sequential_problems.online_planning import (
     randstep as randstep,
     rollout as rollout,
     sparse_sampling as sparse_sampling,
-    statistics as statistics,
 )
 from decision_making.sequential_problems.policy_gradient_estimation import (
     BaselineSubtractionGradient as BaselineSubtractionGradient,

@@ -119,16 +119,34 @@ def sweeps(M: object, P: object) -> Iterator[Any]:
 
 
 @singledispatch
-def fit(M: object, S: object, U: object) -> Any:
+def fit(M: object, *given: object, **options: object) -> Any:
     """M fitted to data; M itself is not modified.
 
     fit(Uθ, S, U) -> Uθ (chapter 8)
         A value function like Uθ, with parameters such that its values at the states S (n, ...) are near U (n,). A local
         one, such as a grid, takes the values of its own states; None stands for these.
+    fit(M, vars, D, *, rng=None)
+        vars are n `Variable`s and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
+        whose result is an `EMEstimate`, or a search for a structure (chapter 5), whose result is a networkx DiGraph on
+        0..n-1: `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, `ExactGraphSearch`,
+        `PartiallyDirectedGraphSearch`.
 
-    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers.
+    Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers, and for data that
+    are not values of the variables.
     """
     unknown(fit, "M", M)
+
+
+@singledispatch
+def statistics(x: object, *given: object, **options: object) -> Any:
+    """What was counted.
+
+    statistics(vars, G, D) -> [m_1, ..., m_n] (algorithm 4.1)
+        How often each variable i had its k-th value where its parents had their j-th: arrays (q_i, r_i).
+    statistics(found, row=0) -> (N, Q)
+        The book's dictionaries of visits and values of a search by simulation (algorithm 9.5).
+    """
+    unknown(statistics, "x", x)
 
 
 @singledispatch

@@ -168,7 +168,7 @@ def page() -> str:
         if script is None:
             continue
         title = re.search(rf"^# Chapter {chapter}\. (.+)$", script.read_text(encoding="utf-8"), re.MULTILINE)
-        lines += [f"## Chapter {chapter}: {title[1][0].lower() + title[1][1:] if title else ''}", ""]
+        lines += [f"## Chapter {chapter}: {title[1] if title else ''}", ""]
         lines += [f"Script: `{script.name}`. `decision-making chapter {chapter}`", ""]
         lines += ["| book | name | source | test |", "| --- | --- | --- | --- |"]
         here = [x for x in cited if x.number.split(".")[0] == str(chapter)]

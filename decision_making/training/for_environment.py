@@ -27,7 +27,7 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
 
     >>> M, π, θ, φ = for_environment("Pendulum-v1", δ=0.01)
     >>> M.n, M.δ, M.P.normalize_observations, π.sizes
-    (1024, 0.01, True, (3, 64, 64))
+    (2048, 0.01, True, (3, 64, 64))
     """
     import gymnasium
 

@@ -114,8 +114,8 @@ COMMON: dict[str, Setting] = {
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
-    "steps_per_update": Setting(1024, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
-    "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.97, "λ of the generalized advantages"),
+    "steps_per_update": Setting(2048, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
+    "lambda": _of(TrustRegionPolicyOptimization, "λ", 0.95, "λ of the generalized advantages"),
     "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
     "fisher_subsample": _of(
         TrustRegionPolicyOptimization, "fisher_subsample", 1.0, "share of the states in Fisher products"
@@ -123,7 +123,7 @@ GYMNASIUM: dict[str, Setting] = {
     "gate": _of(
         TrustRegionPolicyOptimization,
         "gate",
-        0.05,
+        0.01,
         "δ times what the critic explained, but times this at least; 1: δ",
     ),
     "max_kl": _of(TrustRegionPolicyOptimization, "max_kl", None),
@@ -141,7 +141,7 @@ GYMNASIUM: dict[str, Setting] = {
     "critic_iterations": _of(NeuralCritic, "iterations", 15),
     "critic_learning_rate": _of(NeuralCritic, "learning_rate", 1e-3, "step factor of the critic's Adam"),
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
-    "log_sigma": Setting(-0.5, finite, "first log σ of real actions"),
+    "log_sigma": Setting(-1.0, finite, "first log σ of real actions"),
     "noise_correlation": Setting(0.0, discount, "correlation in time of the noise, in a quarter of the copies"),
     "rescale_actions": Setting(True, flag, "-1 and 1 of the policy are the bounds of real actions"),
     "stagger": Setting(True, flag, "let the copies' episodes end in turn, where a time limit ends them"),
@@ -193,7 +193,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.01} if issubclass(struct, BOUNDED) else {})
+    return found | ({"delta": 0.04} if issubclass(struct, BOUNDED) else {})
 
 
 def rule_settings(env: str, update: str) -> dict[str, Setting]:

@@ -69,7 +69,7 @@ def test_observations_are_normalised_where_they_are_real_numbers(observation, no
 
 
 def test_a_batch_holds_whole_steps_of_every_copy():
-    assert for_environment("Pendulum-v1", n_envs=12)[0].n == 1032
+    assert for_environment("Pendulum-v1", n_envs=12)[0].n == 2052
     assert for_environment("Pendulum-v1", n_envs=12, steps_per_update=24)[0].n == 24
     with pytest.raises(ValueError, match="must be a multiple of n_envs = 12"):
         for_environment("Pendulum-v1", n_envs=12, steps_per_update=1024)

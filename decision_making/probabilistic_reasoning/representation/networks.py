@@ -68,8 +68,8 @@ class BayesianNetwork(Shown):
             if known.get(v.name) != v:
                 other = f", not {known[v.name]}" if v.name in known else suggestion(v.name, known)
                 raise ValueError(f"BayesianNetwork.factors: {v} is no variable of the network{other}")
-        edges = self._own_edges() if self.graph is None else _edges(self.graph)
-        object.__setattr__(self, "graph", _directed_graph(edges, self.vars))
+        graph = self._own_edges() if self.graph is None else self.graph
+        object.__setattr__(self, "graph", directed_graph(graph, self.vars, "BayesianNetwork.graph"))
         object.__setattr__(self, "factors", self._by_child())
 
     def _own_edges(self) -> list[tuple[str, str]]:
@@ -146,36 +146,36 @@ class BayesianNetwork(Shown):
         raise ValueError(f"{shortened(name)}: must be one of the network's variables {some}{suggestion(name, known)}")
 
 
-def _edges(graph: Any) -> list[tuple[Any, Any]]:
-    """The edges of a networkx graph or a list of pairs."""
+def edges_of(graph: Any, where: str) -> list[tuple[Any, Any]]:
+    """The edges of a networkx graph or a list of pairs, called `where` in errors."""
     if hasattr(graph, "is_directed"):
         if not graph.is_directed():
-            raise TypeError(f"BayesianNetwork.graph = {shortened(graph)}: must be directed")
+            raise TypeError(f"{where} = {shortened(graph)}: must be directed")
         return list(graph.edges())
     try:
         return [(u, v) for u, v in graph]
     except (TypeError, ValueError) as error:
         allowed = "a networkx.DiGraph or a list of pairs (parent, child)"
-        raise TypeError(f"BayesianNetwork.graph = {shortened(graph)}: must be {allowed}") from error
+        raise TypeError(f"{where} = {shortened(graph)}: must be {allowed}") from error
 
 
-def _directed_graph(edges: Iterable[tuple[Any, Any]], vars: tuple[Variable, ...]) -> networkx.DiGraph[int]:
-    """The graph on 0..n-1 of edges between names or numbers; ValueError where there is a cycle."""
+def directed_graph(graph: Any, vars: tuple[Variable, ...], where: str) -> networkx.DiGraph[int]:
+    """A graph, or a list of edges, between names or numbers as one on 0..n-1; ValueError where there is a cycle."""
     import networkx
 
     number = {v.name: i for i, v in enumerate(vars)} | {i: i for i in range(len(vars))}
-    graph: networkx.DiGraph[int] = networkx.DiGraph()
-    graph.add_nodes_from(range(len(vars)))
-    for edge in edges:
+    found: networkx.DiGraph[int] = networkx.DiGraph()
+    found.add_nodes_from(range(len(vars)))
+    for edge in edges_of(graph, where):
         for x in edge:
             if not isinstance(x, str | int | np.integer) or x not in number:
                 known = [v.name for v in vars]
-                raise ValueError(f"BayesianNetwork.graph: {x!r} is no variable of the network{suggestion(x, known)}")
-        graph.add_edge(number[edge[0]], number[edge[1]])
-    if not networkx.is_directed_acyclic_graph(graph):
-        cycle = [vars[u].name for u, _ in networkx.find_cycle(graph)]
-        raise ValueError(f"BayesianNetwork.graph: {' -> '.join([*cycle, cycle[0]])} is a cycle; there must be none")
-    return networkx.freeze(graph)
+                raise ValueError(f"{where}: {x!r} is no variable of the network{suggestion(x, known)}")
+        found.add_edge(number[edge[0]], number[edge[1]])
+    if not networkx.is_directed_acyclic_graph(found):
+        cycle = [vars[u].name for u, _ in networkx.find_cycle(found)]
+        raise ValueError(f"{where}: {' -> '.join([*cycle, cycle[0]])} is a cycle; there must be none")
+    return networkx.freeze(found)
 
 
 def log_probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> Any:

@@ -18,10 +18,7 @@ from decision_making.sequential_problems.online_planning.labeled_heuristic_searc
     LabeledHeuristicSearch,
     extract_solved_policy,
 )
-from decision_making.sequential_problems.online_planning.monte_carlo_tree_search import (
-    MonteCarloTreeSearch,
-    statistics,
-)
+from decision_making.sequential_problems.online_planning.monte_carlo_tree_search import MonteCarloTreeSearch
 from decision_making.sequential_problems.online_planning.open_loop import OpenLoopPlanning
 from decision_making.sequential_problems.online_planning.plans import Plan
 from decision_making.sequential_problems.online_planning.progressive_widening import ProgressiveWidening
@@ -32,7 +29,7 @@ from decision_making.sequential_problems.online_planning.rollouts import (
 )
 from decision_making.sequential_problems.online_planning.sparse_sampling import SparseSampling, sparse_sampling
 from decision_making.sizes import TooLargeError
-from decision_making.verbs import branch_and_bound, explain, forward_search, plan, randstep
+from decision_making.verbs import branch_and_bound, explain, forward_search, plan, randstep, statistics
 
 __all__ = [
     "BranchAndBound",

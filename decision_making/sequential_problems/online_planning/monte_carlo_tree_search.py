@@ -19,9 +19,10 @@ from decision_making.sequential_problems.online_planning.plans import OnlinePlan
 from decision_making.sequential_problems.online_planning.trees import Given, Trees
 from decision_making.sizes import check_size
 from decision_making.structs import struct
-from decision_making.verbs import plan
+from decision_making.verbs import plan, statistics
 
 BLOCK = 2048  # searches at a time
+Pairs = dict[tuple[Any, Any], float]  # a number for each (s, a)
 Statistics = Mapping[tuple[Any, int], float]
 
 
@@ -183,7 +184,8 @@ def _chosen(model: Model, s: Array, Q: Array, ended: Array) -> Array:
     return np.asarray(a)
 
 
-def statistics(found: Plan, row: int = 0) -> tuple[dict[tuple[Any, Any], float], dict[tuple[Any, Any], float]]:
+@statistics.register
+def statistics_of_search(found: Plan, row: int = 0) -> tuple[Pairs, Pairs]:
     """The book's dictionaries N and Q, by (state, action), of the search of one state, or of a row of a batch.
 
     For a problem that lists its states S, whose nodes stand for states. Given to a new search, it goes on with them.

@@ -1,0 +1,157 @@
+"""Networks and distributions from complete data: maximum likelihood and Bayesian estimates (sections 4.1 and 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array, Named, numbers, one_of
+from decision_making.probabilistic_reasoning.inference import GaussianNetwork, MultivariateGaussian
+from decision_making.probabilistic_reasoning.parameter_learning.counting import prior, statistics_of_data
+from decision_making.probabilistic_reasoning.parameter_learning.data import parents_of, variables
+from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
+from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
+
+
+def network_of(vars: tuple[Variable, ...], G: Any, tables: Sequence[Array]) -> BayesianNetwork:
+    """The network of a graph and tables (q_i, r_i), whose rows sum to 1."""
+    parents = parents_of(vars, G)
+    families = [[vars[j] for j in (*parents[i], i)] for i in range(len(vars))]
+    factors = [Factor(f, θ.reshape([v.r for v in f])) for f, θ in zip(families, tables, strict=True)]
+    edges = [(j, i) for i, p in enumerate(parents) for j in p]
+    return BayesianNetwork(vars, factors, edges)
+
+
+def maximum_likelihood(vars: Any, G: Any, D: Any, unseen: str = "raise") -> BayesianNetwork:
+    """The network on the graph G with θ_ijk = m_ijk / m_ij0, which makes the data D (n, m) likeliest (section 4.1).
+
+    Of a row of a table whose parents' values were never seen the data say nothing: an error that names it, or with
+    unseen="uniform" a uniform row. The errors are those of `statistics`.
+
+    >>> rain, wet = Variable("rain", 2), Variable("wet", 2)
+    >>> bn = maximum_likelihood([rain, wet], [("rain", "wet")], [[0, 0, 0, 1], [0, 0, 1, 1]])
+    >>> bn.factors[1].values.round(3).tolist()
+    [[0.667, 0.333], [0.0, 1.0]]
+    """
+    one_of("raise", "uniform")(None, Named("unseen"), unseen)
+    vars = variables(vars)
+    counts = statistics_of_data(vars, G, D)
+    parents = parents_of(vars, G)
+    tables = []
+    for v, pa, m in zip(vars, parents, counts, strict=True):
+        empty = m.sum(axis=1) == 0
+        if empty.any() and unseen == "raise":
+            k = np.unravel_index(int(np.argmax(empty)), [vars[j].r for j in pa])
+            at = ", ".join(f"{vars[j].name} = {vars[j].labels[x]}" for j, x in zip(pa, k, strict=True)) or "no data"
+            raise ValueError(f"D: says nothing of {v.name} at {at}; use posterior_mean, or unseen='uniform'")
+        m[empty] = 1
+        tables.append(m / m.sum(axis=1, keepdims=True))
+    return network_of(vars, G, tables)
+
+
+def posterior_mean(vars: Any, G: Any, D: Any, α: Any = None) -> BayesianNetwork:
+    """The network on the graph G with θ_ijk = (α_ijk + m_ijk) / (α_ij0 + m_ij0) (section 4.2).
+
+    These are the means of the posterior Dirichlet distributions, and the probabilities of the next datum. α are
+    pseudo-counts above 0: None is 1 for each, as in `prior`, a number is that for each; or a list of arrays (q_i, r_i).
+    The errors are those of `statistics` and `Dirichlet`.
+
+    >>> rain = Variable("rain", 2)
+    >>> posterior_mean([rain], [], [[0, 0, 0]]).factors[0].values
+    array([0.8, 0.2])
+    """
+    vars = variables(vars)
+    priors = pseudo_counts(vars, G, α)
+    counts = statistics_of_data(vars, G, D)
+    return network_of(vars, G, [Dirichlet(a + m).mean for a, m in zip(priors, counts, strict=True)])
+
+
+def pseudo_counts(vars: tuple[Variable, ...], G: Any, α: Any) -> list[Array]:
+    """α_ijk as arrays (q_i, r_i), each above 0, from None (1), one number, or a list of such arrays."""
+    ones = prior(vars, G)
+    if α is None or np.isscalar(α):
+        return [np.array(Dirichlet((1.0 if α is None else α) * x).α) for x in ones]
+    given = list(α)
+    if len(given) != len(ones) or any(np.shape(a) != x.shape for a, x in zip(given, ones, strict=False)):
+        raise ValueError(f"α: must be a number, or arrays of shapes {', '.join(str(x.shape) for x in ones)}")
+    return [np.array(Dirichlet(a).α) for a in given]
+
+
+def fit_gaussian(D: Any) -> MultivariateGaussian:
+    """The Gaussian distribution that makes real data D (n, m) likeliest: μ = Σ o / m, Σ = Σ (o - μ)(o - μ)ᵀ / m.
+
+    D (m,) is data of one variable. ValueError without data, or for numbers that are not finite.
+
+    >>> fit_gaussian([1.0, 2.0, 6.0, 7.0])
+    MultivariateGaussian(μ=array([4.]), Σ=array([[6.5]]))
+    """
+    X = real_data(D)
+    μ = X.mean(axis=1)
+    return MultivariateGaussian(μ, (X - μ[:, None]) @ (X - μ[:, None]).T / X.shape[1])
+
+
+def fit_gaussian_network(G: Any, D: Any) -> GaussianNetwork:
+    """The linear Gaussian network on the graph G that makes real data D (n, m) likeliest: least squares at each node.
+
+    x_i = W_i x + b_i + noise; σ_i² is the mean squared residual. Where the parents' values do not determine the weights
+    they are those of least norm. G is a DiGraph or a list of edges on 0..n-1; the errors are those of `fit_gaussian`.
+
+    >>> fit_gaussian_network([(0, 1)], [[0.0, 1.0, 2.0], [1.0, 3.0, 5.0]]).W.round(9).tolist()
+    [[0.0, 0.0], [2.0, 0.0]]
+    """
+    X = real_data(D)
+    n = len(X)
+    parents = parents_of(tuple(Variable(f"x{i}", 1) for i in range(n)), G)
+    W, b, σ = np.zeros((n, n)), np.zeros(n), np.zeros(n)
+    for i, pa in enumerate(parents):
+        means = X[list(pa)].mean(axis=1)
+        A, y = (X[list(pa)] - means[:, None]).T, X[i] - X[i].mean()
+        W[i, list(pa)] = np.linalg.lstsq(A, y, rcond=None)[0] if pa else []
+        b[i] = X[i].mean() - W[i, list(pa)] @ means
+        σ[i] = np.sqrt(np.mean((y - A @ W[i, list(pa)]) ** 2))
+    return GaussianNetwork(W, b, σ)
+
+
+def fit_laplace(o: Any) -> tuple[float, float]:
+    """Location and scale of the Laplace distribution that makes numbers o (m,) likeliest (exercise 4.2).
+
+    The density is exp(-|x - μ| / b) / 2b: μ is the median, b the mean distance from it. Errors as in `fit_gaussian`.
+
+    >>> fit_laplace([0.0, 1.0, 5.0])
+    (1.0, 1.6666666666666667)
+    """
+    x = real_data(o, single=True)[0]
+    μ = float(np.median(x))
+    return μ, float(abs(x - μ).mean())
+
+
+def fit_exponential(known: Any, cut: Any = ()) -> float:
+    """The rate λ of the exponential distribution that makes waiting times likeliest, some of them cut short.
+
+    λ = n / (Σ t + Σ τ): t (n,) are times seen to their end, τ (c,) times after which watching stopped (exercise 4.3).
+    ValueError for times that are negative or not finite, and where all are 0 or none was seen to its end.
+
+    >>> round(fit_exponential([132, 42, 89], [200, 200]), 6)
+    0.004525
+    """
+    t, τ = (numbers(x, name) for x, name in ((known, "known"), (cut, "cut")))
+    for name, x in (("known", t), ("cut", τ)):
+        if x.ndim != 1 or not (np.isfinite(x) & (x >= 0)).all():
+            raise ValueError(f"{name}: must be a list of times, finite and >= 0")
+    total = t.sum() + τ.sum()
+    if not t.size or not total > 0:
+        raise ValueError("known: must have at least one time, and not all times may be 0")
+    return float(t.size / total)
+
+
+def real_data(D: Any, single: bool = False, missing: bool = False) -> Array:
+    """Real data (n, m), of one variable also (m,). ValueError for no data, and numbers that are not finite."""
+    X = numbers(D, "D")
+    X = X[None] if X.ndim == 1 else X
+    if X.ndim != 2 or not X.size or (single and len(X) != 1):
+        raise ValueError(f"D has shape {np.shape(D)}: must be {'(m,)' if single else '(n, m)'}, a datum a column")
+    if not (np.isfinite(X) | (np.isnan(X) & missing)).all():
+        raise ValueError("D: must be finite numbers" + (", or NaN where one is missing" if missing else ""))
+    return X

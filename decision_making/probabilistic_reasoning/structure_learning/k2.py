@@ -1,0 +1,70 @@
+"""K2: parents are added greedily, from the variables that come before in an ordering (algorithm 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from attrs import field
+
+from decision_making import verbs
+from decision_making.checks import count, function, optional, settings, shortened, suggestion
+from decision_making.probabilistic_reasoning.parameter_learning.data import variables
+from decision_making.probabilistic_reasoning.representation import Variable
+from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
+from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.structs import struct
+
+if TYPE_CHECKING:
+    import networkx
+
+
+def _ordering(x: Any) -> Any:
+    return tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else x
+
+
+def _sequence(M: object, attribute: Any, x: Any) -> None:
+    if not isinstance(x, tuple):
+        raise TypeError(f"K2Search.ordering = {shortened(x)}: must be a list of all variables, by name or number")
+
+
+@struct(repr=False)
+class K2Search:
+    """For each variable in the ordering, add the best predecessor as a parent while the score rises (algorithm 5.2).
+
+    Of equally good ones it takes the first in the ordering. The book sets no limit on parents.
+    """
+
+    ordering: tuple[Any, ...] = field(converter=_ordering, validator=_sequence)  # all variables, by name or number
+    score: Score = field(default=K2, kw_only=True, validator=function)  # of a family
+    max_parents: int | None = field(default=None, kw_only=True, validator=optional(count))  # None: no limit
+    __repr__ = settings
+
+
+@verbs.fit.register(K2Search)
+def fit_by_k2(M: K2Search, vars: Any, D: Any) -> networkx.DiGraph[int]:
+    """The graph that K2 finds, on 0..n-1. ValueError for an ordering that has not each variable once, and bad data."""
+    vars = variables(vars)
+    order = numbers_of(M.ordering, vars, "K2Search.ordering")
+    if sorted(order) != list(range(len(vars))):
+        raise ValueError(f"K2Search.ordering = {shortened(M.ordering)}: must have each of {len(vars)} variables once")
+    scores, pa, before = FamilyScores(vars, D, M.score), [0] * len(vars), 0
+    for i in order:
+        best = scores(i, 0)
+        while M.max_parents is None or pa[i].bit_count() < M.max_parents:
+            found = scores.added(i, pa[i], before & ~pa[i])
+            j = max((j for j in order if j in found), key=found.__getitem__, default=None)
+            if j is None or not found[j] > best:
+                break
+            best, pa[i] = found[j], pa[i] | 1 << j
+        before |= 1 << i
+    return graph_of(pa)
+
+
+def numbers_of(ordering: tuple[Any, ...], vars: tuple[Variable, ...], where: str) -> list[int]:
+    """The numbers of variables given by name or number. ValueError for one that is not there."""
+    number = {v.name: i for i, v in enumerate(vars)} | {i: i for i in range(len(vars))}
+    for x in ordering:
+        if isinstance(x, bool) or x not in number:
+            raise ValueError(f"{where}: {x!r} is no variable{suggestion(x, [v.name for v in vars])}")
+    return [number[x] for x in ordering]
