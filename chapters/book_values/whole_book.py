@@ -102,7 +102,8 @@ def _results(numbers: Sequence[str], out: Path | str | None, fast: bool, workers
         yield from (one_chapter(number, out, fast) for number in numbers)
         return
     with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(book.call, "book_values.whole_book", "one_chapter", number, out, fast) for number in numbers]
+        there = ("book_values.whole_book", "one_chapter")
+        waiting = [pool.submit(book.call, *there, number, out, fast) for number in numbers]
         try:
             for done in as_completed(waiting):
                 yield done.result()

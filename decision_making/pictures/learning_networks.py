@@ -88,7 +88,7 @@ def found_graphs(figure: Figure, data: tuple[Mapping[str, BayesianNetwork], Mapp
     figure.legend(loc="outside lower center", ncols=4)
 
 
-@picture(7.5, 2.8, "Graphs that a search moves between, or that say the same; edges without arrows stand both ways")
+@picture(7.5, 2.8, "Graphs side by side; an edge without an arrow stands both ways")
 def graphs(figure: Figure, data: Mapping[str, Edges]) -> None:
     """Graphs on one circle, a panel each; an edge that stands both ways has no arrow."""
     nodes = sorted({x for edges in data.values() for e in edges for x in e}, key=str)
