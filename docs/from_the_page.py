@@ -123,7 +123,7 @@ def citations() -> list[Citation]:
     return list(found.values())
 
 
-def test_of(source: Path, name: str) -> Path | None:
+def tested_in(source: Path, name: str) -> Path | None:
     """The test file of a name: that which mirrors its module, or else the nearest one in which it stands, as a word."""
     word = re.compile(rf"\b{re.escape(name.rpartition('.')[2])}\b")
     mirror = TESTS / source.parent / f"test_{source.stem}.py"
@@ -154,7 +154,7 @@ def row(kind: str, number: str, group: list[Citation]) -> str:
     """A line of a table: what is cited, names, sources, tests."""
     names = dict.fromkeys(f"{{py:obj}}`{x.name} <{x.where}>`" for x in group)
     sources = dict.fromkeys(f"`{x.source.as_posix()}`" for x in group)
-    tests = dict.fromkeys(f"`{path.as_posix()}`" for x in group if (path := test_of(x.source, x.name)) is not None)
+    tests = dict.fromkeys(f"`{path.as_posix()}`" for x in group if (path := tested_in(x.source, x.name)) is not None)
     cells = (LABELS[kind].format(number), ", ".join(names), ", ".join(sources), ", ".join(tests))
     return "| " + " | ".join(cells) + " |"
 

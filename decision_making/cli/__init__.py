@@ -36,4 +36,5 @@ for command in (
     planning.plan,
     inferring.infer,
 ):
-    app.command(cls=Command, **help_of(command))(command)
+    long, short = help_of(command)
+    app.command(cls=Command, help=long, short_help=short)(command)

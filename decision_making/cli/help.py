@@ -34,7 +34,7 @@ class Group(TyperGroup):
         return _without_types(super().get_params(ctx))
 
 
-def help_of(command: Callable[..., object]) -> dict[str, str]:
+def help_of(command: Callable[..., object]) -> tuple[str, str]:
     """The long and the short help, from a docstring that says what the command does, an example, and more.
 
     >>> def greet():
@@ -44,9 +44,9 @@ def help_of(command: Callable[..., object]) -> dict[str, str]:
     ...     is there.
     ...     \'\'\'
     >>> help_of(greet)
-    {'help': 'Say hello.\\n\\nExample: decision-making greet\\n\\nTo whoever is there.', 'short_help': 'Say hello.'}
+    ('Say hello.\\n\\nExample: decision-making greet\\n\\nTo whoever is there.', 'Say hello.')
     """
     paragraphs = [" ".join(x.split()) for x in re.split(r"\n\s*\n", inspect.getdoc(command) or "")]
     does, found, example = paragraphs[0].partition("Example: ")
     paragraphs[:1] = [does.strip(), *([found + example] if found else [])]
-    return {"help": "\n\n".join(paragraphs), "short_help": does.strip()}
+    return "\n\n".join(paragraphs), does.strip()

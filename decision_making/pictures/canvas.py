@@ -77,7 +77,7 @@ def _shown_in_notebooks(figure: Any) -> Any:
 
     class Drawn(figure):  # type: ignore[misc]
         def _repr_png_(self) -> bytes:
-            return rendered(self)  # type: ignore[arg-type]
+            return rendered(self)
 
     return Drawn
 
