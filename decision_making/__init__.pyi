@@ -174,6 +174,21 @@ from decision_making.probabilistic_reasoning.representation import (
     select as select,
     variablenames as variablenames,
 )
+from decision_making.probabilistic_reasoning.simple_decisions import (
+    ExponentialUtility as ExponentialUtility,
+    ObservationPlan as ObservationPlan,
+    PowerUtility as PowerUtility,
+    QuadraticUtility as QuadraticUtility,
+    SimpleProblem as SimpleProblem,
+    best_decisions as best_decisions,
+    certainty_equivalent as certainty_equivalent,
+    expected_utilities as expected_utilities,
+    expected_utility as expected_utility,
+    normalized_utilities as normalized_utilities,
+    plan_observations as plan_observations,
+    risk_premium as risk_premium,
+    value_of_information as value_of_information,
+)
 from decision_making.probabilistic_reasoning.structure_learning import (
     BDeuScore as BDeuScore,
     BICScore as BICScore,

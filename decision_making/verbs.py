@@ -96,11 +96,17 @@ def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: 
 
 
 @singledispatch
-def solve(M: object, P: object = None) -> Any:
-    """The solution of the problem P by the method M (chapter 7): a policy that is called as π(s).
+def solve(M: object, *given: Any, **options: Any) -> Any:
+    """The solution of the problem P by the method M.
 
-    `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
-    takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go, entry 0 is always zero.
+    solve(M, P) -> π (chapters 7, 8, 20, 21, 23, 24)
+        A policy that is called as π(s). Of chapter 7 `PolicyIteration` gives a `TabularPolicy`, the others a
+        `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which takes no P) a list of h_max policies: entry h - 1 is
+        the first action with h steps to go, entry 0 is always zero.
+    solve(P, evidence=None, M=None) -> (a, u) (chapter 6)
+        P is a `SimpleProblem`, evidence what is known, M a method of inference, None for `VariableElimination()`. a is
+        the best decision, an assignment of all decision variables, and u its expected utility. With arrays (B,) as
+        evidence the decisions are arrays (B,), and so is u.
 
     Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
     needs a discount.

@@ -129,6 +129,22 @@ def test_a_product_that_is_too_large_is_refused_before_it_is_allocated():
         dm.product(factors)
 
 
+def test_states_are_names_of_the_values():
+    v = dm.Variable("weather", 3, ("dry", "wet", "white"))
+    assert [v.index(x) for x in ("dry", "wet", "white", 0, 2)] == [0, 1, 2, 0, 2]
+    assert v.labels == ("dry", "wet", "white")
+    with pytest.raises(ValueError, match=r"whole number in 0\.\.2 or one of dry, wet, white; did you mean white\?$"):
+        v.index("whit")
+    with pytest.raises(ValueError, match=r"x = 'wet': must be a whole number in 0\.\.1$"):
+        dm.Variable("x", 2).index("wet")
+    assert dm.Variable("x", 2).labels == ("0", "1")
+    assert repr(v) == "Variable('weather', 3)"
+    assert v != dm.Variable("weather", 3)
+    for states in (("dry", "wet"), ("a", "b", "c", "d"), ("a", "b", "b"), ("a", "b", 3), 3):
+        with pytest.raises(ValueError, match=r"Variable\.states = .*: must be 3 different names"):
+            dm.Variable("weather", 3, states)
+
+
 # ---- networks
 
 

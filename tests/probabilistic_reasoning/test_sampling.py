@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import decision_making as dm
-from decision_making.probabilistic_reasoning.inference import ancestral, gibbs
+from decision_making.probabilistic_reasoning.inference import ancestral, gibbs, sampling
 from decision_making.probabilistic_reasoning.inference.evidence import Question
 from decision_making.probabilistic_reasoning.inference.sampling import log_weights
 from tests.oracles.networks import random_network, satellite
@@ -229,3 +229,23 @@ def test_sampling_takes_one_case_and_says_so():
     for M in (dm.DirectSampling, dm.LikelihoodWeightedSampling, dm.GibbsSampling):
         with pytest.raises(ValueError, match="= 0: must be a whole number >= 1"):
             M(0)
+
+
+def test_a_tally_of_blocks_is_that_of_all_samples_at_once():
+    """Later blocks may have larger weights: what was counted before is scaled to them, squares by the square."""
+    q = Question(satellite(), ["B"], {})
+    x = np.zeros((5, 6), dtype=np.intp)
+    x[0] = [0, 1, 1, 0, 1, 0]
+    log_w = np.array([-3.0, -5.0, -np.inf, 1.0, 2.0, -np.inf])
+    blocks, whole = sampling.Tally(q), sampling.Tally(q)
+    whole.add(x, log_w)
+    for part in (slice(0, 3), slice(3, 6)):
+        blocks.add(x[:, part], log_w[part])
+    assert blocks.agreed == whole.agreed == 4
+    w = np.exp(log_w)
+    p = np.array([w[x[0] == 0].sum(), w[x[0] == 1].sum()]) / w.sum()
+    for tally in (blocks, whole):
+        found = tally.estimate(6)
+        assert found.factor.values == pytest.approx(p)
+        assert found.effective_size == pytest.approx(w.sum() ** 2 / (w**2).sum())
+        assert found.probability == pytest.approx(w.mean())

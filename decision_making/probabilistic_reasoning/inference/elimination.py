@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import string
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,18 @@ from attrs import field
 from decision_making import verbs
 from decision_making.checks import Array, count, shortened
 from decision_making.probabilistic_reasoning.inference.cases import by_kind
+from decision_making.probabilistic_reasoning.inference.contraction import BATCH, Labels, Product, Stage, scaled
 from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
-from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, aligned
+from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, aligned, checked_factor
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
-BATCH = -1  # the label of the axis of cases
 PLANS = 512  # that a network keeps
+KEPT = 2**14  # entries of tables that do not depend on the evidence and are kept with a plan
+SURE, LARGE = 1e-100, 1e100  # what is lost to underflow is nothing beside numbers between them
 TINY = -460.0  # logarithm of numbers whose products may be too small for floating point
-Labels = tuple[int, ...]
 
 
 def _ordering(M: object, attribute: Any, x: Any) -> None:
@@ -52,49 +52,6 @@ class VariableElimination:
 
     ordering: Sequence[str | int] | None = field(default=None, validator=_ordering)  # what goes first; None: min-fill
     max_entries: int = field(default=ENTRIES, validator=count, kw_only=True)  # of one table
-
-
-class Product:
-    """One multiplication of labelled arrays, summed over all labels but those kept: an einsum with its own letters."""
-
-    def __init__(self, scopes: Sequence[Labels], kept: Labels) -> None:
-        letters: dict[int, str] = {}
-        for label in (label for scope in scopes for label in scope):
-            letters.setdefault(label, string.ascii_letters[len(letters)])
-        self.subscripts = (
-            ",".join("".join(letters[x] for x in s) for s in scopes) + "->" + "".join(letters[x] for x in kept)
-        )
-
-    def __call__(self, *arrays: Array) -> Array:
-        """The product, axes in the order of the labels kept."""
-        return np.einsum(self.subscripts, *arrays)
-
-
-def pairwise(scopes: Sequence[Labels], out: int | None) -> tuple[list[Product], Labels]:
-    """The products, two factors at a time, that end in a factor without the variable `out`."""
-    scope, products = scopes[0], []
-    for k, other in enumerate(scopes[1:]):
-        union = tuple(dict.fromkeys((*scope, *other)))
-        if BATCH in union:
-            union = (BATCH, *(x for x in union if x != BATCH))
-        last = k == len(scopes) - 2
-        kept = tuple(x for x in union if not (last and x == out))
-        products.append(Product((scope, other), kept))
-        scope = kept
-    if len(scopes) == 1 and out is not None:
-        kept = tuple(x for x in scope if x != out)
-        products, scope = [Product((scope,), kept)], kept
-    return products, scope
-
-
-def scaled(φ: Array, batched: bool) -> tuple[Array, Any]:
-    """φ divided by its largest number, of each case where it is batched, and the logarithm of that; 0 stays 0."""
-    if not batched:
-        largest = φ.max()
-        return (φ / largest, np.log(largest)) if largest > 0 else (φ, 0.0)
-    largest = φ.max(axis=tuple(range(1, φ.ndim)), keepdims=True)
-    safe = np.where(largest > 0, largest, 1.0)
-    return φ / safe, np.log(safe).ravel()
 
 
 def scopes_of(q: Question, members: Sequence[int]) -> list[Labels]:
@@ -139,6 +96,7 @@ class EliminationPlan:
         self.last = Stage([*live, *(-1 for _ in batch)], [*live.values(), *((label,) for label in batch)], None)
         self.output = Product([self.last.scope], (*batch, *q.free))
         self.entries = max((sizes(bn, (v, *near)) for v, near in self.order), default=1)
+        self.quick = QuickPlan(self, q) if q.cases is None else None
 
     def run(self, arrays: Sequence[Array], cases: int | None) -> tuple[Array, Array]:
         """The answer, not normalised, divided by a number, and the logarithm of that number: () or (B,).
@@ -170,33 +128,46 @@ class EliminationPlan:
         raise AssertionError("a plan has a last stage")
 
 
-class Stage:
-    """Some factors, multiplied two at a time, and summed over a variable that no other factor has."""
+class QuickPlan:
+    """A plan for one case at a time: what does not depend on the evidence is computed once, and nothing is scaled.
 
-    def __init__(self, used: Sequence[int], scopes: Sequence[Labels], out: int | None) -> None:
-        self.used = list(used)
-        self.products, self.scope = pairwise(scopes, out) if scopes else ([], ())
-        self.batched = BATCH in self.scope
-        self.each = list(
-            itertools.accumulate(
-                (BATCH in s for s in scopes[1:]), lambda x, y: x or y, initial=bool(scopes and BATCH in scopes[0])
-            )
-        )[1:]
+    This is for speed: `benchmarks/networks.md` says what it pays for.
+    """
 
-    def __call__(self, arrays: Sequence[Array], careful: bool) -> tuple[Array, Any]:
-        """The result, scaled, and the logarithm of the scale."""
-        if not arrays:
-            return np.ones(()), 0.0
-        φ, logs = arrays[0], 0.0
-        if len(arrays) == 1 and self.products:
-            φ = self.products[0](φ)
-        for f, other, batched in zip(self.products, arrays[1:], self.each, strict=False):
-            φ = f(φ, other)
-            if careful:
-                φ, log = scaled(φ, batched)
-                logs = logs + log
-        φ, log = scaled(φ, self.batched)
-        return φ, logs + log
+    def __init__(self, plan: EliminationPlan, q: Question) -> None:
+        bn = q.bn
+        r = [v.r for v in bn.vars]
+        self.sliced = [(k, *q.slicing(i)) for k, i in enumerate(plan.members) if q.hard.keys() & set(bn.families[i])]
+        n = len(plan.members)
+        self.soft = [(n + k, i) for k, i in enumerate(q.soft)]
+        varies = {k for k, *_ in self.sliced} | {k for k, _ in self.soft}
+        self.values: list[Any] = [bn.factors[i].values for i in plan.members] + [None] * (len(q.soft) + len(plan.steps))
+        self.calls: list[tuple[int, list[int], Any]] = []
+        kept = 0
+        for k, stage in enumerate(plan.steps, n + len(q.soft)):
+            kept += sizes(bn, stage.scope)
+            if varies.isdisjoint(stage.used) and plan.entries <= KEPT and kept <= KEPT:
+                self.values[k] = stage.quick(r)(*[self.values[i] for i in stage.used])
+            else:
+                varies.add(k)
+                self.calls.append((k, stage.used, stage.quick(r)))
+        self.last = (plan.last.used, plan.last.quick(r, q.free))
+        needed = {i for _, used, _ in self.calls for i in used} | set(plan.last.used)
+        self.values = [x if k in needed else None for k, x in enumerate(self.values)]
+        self.fits = sum(math.log(r[v]) for v, _ in plan.order) < 230  # sums do not grow beyond 1e100
+
+    def __call__(self, q: Question) -> Array | None:
+        """The answer, not normalised; None where numbers are so small that the steps must be scaled."""
+        values, hard = self.values.copy(), q.hard
+        for k, table, seen in self.sliced:
+            values[k] = table[tuple([hard[j] for j in seen])]
+        for k, i in self.soft:
+            values[k] = q.soft[i]
+        for k, used, f in self.calls:
+            values[k] = f(*[values[i] for i in used])
+        used, f = self.last
+        p = f(*[values[i] for i in used])
+        return p if self.fits and SURE < p.max() < LARGE else None
 
 
 def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: int, limit: int) -> None:
@@ -212,19 +183,29 @@ def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: i
 def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:
     """The plan of a question, made when the first of its kind is asked."""
     ordering = tuple(q.bn.number(x) for x in M.ordering or ())
-    key = (ordering, M.max_entries, q.kind())
-    if key not in q.bn.plans:
-        plan = EliminationPlan(q, ordering, M.max_entries)
-        while len(q.bn.plans) >= PLANS:
-            q.bn.plans.pop(next(iter(q.bn.plans)))
-        q.bn.plans[key] = plan
-    found: EliminationPlan = q.bn.plans[key]
+    found: EliminationPlan = kept(
+        q.bn, (ordering, M.max_entries, q.kind()), lambda: EliminationPlan(q, ordering, M.max_entries)
+    )
     return found
+
+
+def kept(bn: BayesianNetwork, key: object, make: Callable[[], Any]) -> Any:
+    """What the network keeps under the key, made where it is not there; the oldest goes where there are too many."""
+    if key not in bn.plans:
+        plan = make()
+        while len(bn.plans) >= PLANS:
+            bn.plans.pop(next(iter(bn.plans)))
+        bn.plans[key] = plan
+    return bn.plans[key]
 
 
 def eliminated(M: VariableElimination, q: Question) -> tuple[Array, Array]:
     """The answer before it is normalised, and the logarithm of its scale."""
     plan = plan_of(M, q)
+    if plan.quick is not None:
+        p = plan.quick(q)
+        if p is not None:
+            return p, np.zeros(())
     return plan.run(arrays_of(q, plan.members), q.cases)
 
 
@@ -262,7 +243,11 @@ def infer_by_elimination(M: VariableElimination, bn: BayesianNetwork, query: Ask
     q = Question(bn, query, evidence)
     if q.cases is not None:
         return q.answer(by_kind(q, lambda some: eliminated(M, some), plan_of(M, q).entries)[0])
-    return q.answer(eliminated(M, q)[0])
+    plan = plan_of(M, q)
+    p = plan.quick(q) if plan.quick is not None and q.hard.keys().isdisjoint(q.query) else None
+    if p is None:
+        return q.answer(plan.run(arrays_of(q, plan.members), None)[0])
+    return checked_factor(tuple(q.vars), p / p.sum())
 
 
 def evidence_log_probability(M: object, bn: BayesianNetwork, evidence: Mapping[str, Any] | None = None) -> Any:

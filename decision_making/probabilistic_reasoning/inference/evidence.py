@@ -139,6 +139,13 @@ class Question:
         full[tuple(at)] = p
         return Factor(self.vars, full)
 
+    def slicing(self, i: int) -> tuple[Array, tuple[int, ...]]:
+        """The table of variable i with its observed variables first, and these."""
+        family = self.bn.families[i]
+        seen = [k for k, j in enumerate(family) if j in self.hard]
+        left = [k for k, j in enumerate(family) if j not in self.hard]
+        return self.bn.factors[i].values.transpose(seen + left), tuple(family[k] for k in seen)
+
     def sliced(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
         """The table of variable i at the evidence, and the labels of its axes: free variables, and `batch` first."""
         table, family = self.bn.factors[i].values, self.bn.families[i]
@@ -182,7 +189,7 @@ def _values(v: Variable, given: Any) -> Array:
     if array.ndim != 1 or not array.size:
         raise ValueError(f"{v.name} has evidence of shape {array.shape}: must be a value, or an array (B,) of them")
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() < v.r:
-        return array.astype(np.intp)
+        return array.astype(np.intp, copy=False)
     unique, inverse = np.unique(array, return_inverse=True)
     return np.array([v.index(str(x) if array.dtype.kind == "U" else x) for x in unique], dtype=np.intp)[inverse]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,21 +12,23 @@ from attrs import field
 from decision_making import verbs
 from decision_making.checks import Array, count
 from decision_making.probabilistic_reasoning.inference.cases import by_kind
+from decision_making.probabilistic_reasoning.inference.contraction import BATCH, Labels, Product, Stage, scaled
 from decision_making.probabilistic_reasoning.inference.elimination import (
-    BATCH,
-    Labels,
-    Product,
-    Stage,
+    KEPT,
+    LARGE,
+    SURE,
     arrays_of,
     check_elimination,
-    scaled,
+    kept,
     scopes_of,
 )
 from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
-from decision_making.probabilistic_reasoning.representation.factors import ENTRIES
+from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, checked_factor
 from decision_making.structs import struct
+
+SMALLEST = 1e-300  # no message is divided by less
 
 
 @struct
@@ -74,6 +77,7 @@ class Tree:
                 inputs[self.parent[-1]].append((len(scopes) + k, self.separators[-1]))
         self.down = [self._down(k) for k in reversed(range(len(order)))][::-1]  # parents first
         self.marginal = {v: self._marginal(k, v) for v, k in self.place.items()}
+        self.quick = QuickTree(self, q) if q.cases is None else None
 
     def _down(self, k: int) -> tuple[Product, Product, Labels] | None:
         """What sums the parent's table to the separator, and what multiplies the table with the message down."""
@@ -116,14 +120,74 @@ class Tree:
         return {v: f(beliefs[self.place[v]]) for v, f in self.marginal.items()}, possible
 
 
+class QuickTree:
+    """A tree for one case at a time: messages that do not depend on the evidence are kept, and nothing is scaled.
+
+    This is for speed: `benchmarks/networks.md` says what it pays for.
+    """
+
+    def __init__(self, tree: Tree, q: Question) -> None:
+        bn = q.bn
+        r = [v.r for v in bn.vars]
+        self.tree = tree
+        self.sliced = [(k, *q.slicing(i)) for k, i in enumerate(tree.members) if q.hard.keys() & set(bn.families[i])]
+        n = len(tree.members)
+        self.soft = [(n + k, i) for k, i in enumerate(q.soft)]
+        self.first = n + len(q.soft)  # messages follow the factors
+        self.values: list[Any] = [bn.factors[i].values for i in tree.members] + [None] * (
+            len(q.soft) + len(tree.tables)
+        )
+        varies = {k for k, *_ in self.sliced} | {k for k, _ in self.soft}
+        self.multiply = [stage.quick(r) for stage in tree.tables]
+        self.beliefs: list[Any] = [None] * len(tree.tables)
+        self.changing: list[int] = []
+        kept = 0
+        for k, stage in enumerate(tree.tables):
+            kept += sizes(bn, stage.scope)
+            if varies.isdisjoint(stage.used) and kept <= KEPT:
+                self.beliefs[k], self.values[self.first + k] = self._up(k, self.values)
+            else:
+                varies.add(self.first + k)
+                self.changing.append(k)
+        self.roots = [self.first + k for k, parent in enumerate(tree.parent) if parent is None]
+        self.fits = sum(math.log(r[v]) for v in tree.place) < 230  # sums do not grow beyond 1e100
+
+    def _up(self, k: int, values: list[Any]) -> tuple[Array, Array]:
+        """A table, and its sum over its variable."""
+        φ = self.multiply[k](*[values[i] for i in self.tree.tables[k].used])
+        return φ, self.tree.up[k](φ)
+
+    def __call__(self, q: Question) -> list[Array] | None:
+        """The tables once they agree; None where numbers are so small that messages must be scaled."""
+        tree, values, hard, beliefs = self.tree, self.values.copy(), q.hard, self.beliefs.copy()
+        for k, table, seen in self.sliced:
+            values[k] = table[tuple([hard[j] for j in seen])]
+        for k, i in self.soft:
+            values[k] = q.soft[i]
+        for k in self.changing:
+            beliefs[k], values[self.first + k] = self._up(k, values)
+        certain = all(values[k] > 0 for k in tree.constants)
+        if not (self.fits and certain and all(SURE < values[k] < LARGE for k in self.roots)):
+            return None
+        for k in range(len(beliefs) - 1, -1, -1):
+            ways, parent = tree.down[k], tree.parent[k]
+            if ways is not None and parent is not None:
+                above, multiply, _ = ways
+                heard, said = above(beliefs[parent]), values[self.first + k]
+                beliefs[k] = multiply(beliefs[k], heard / np.maximum(said, SMALLEST))  # where it said 0 it hears 0
+        return beliefs
+
+
 @verbs.infer.register
 def infer_all(M: JunctionTree, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> dict[str, Factor]:
     """The distribution of each variable of the query given the evidence, by name."""
     q = Question(bn, query, evidence)
     key = ("tree", M.max_entries, q.kind())
-    if key not in bn.plans:
-        bn.plans[key] = Tree(q, M.max_entries)
-    tree: Tree = bn.plans[key]
+    tree: Tree = kept(bn, key, lambda: Tree(q, M.max_entries))
+    beliefs = tree.quick(q) if tree.quick is not None else None
+    if beliefs is not None:
+        found = {i: tree.marginal[i](beliefs[tree.place[i]]) for i in q.free}
+        return {bn.vars[i].name: _one(q, i, found) if i in q.hard else _alone(bn, i, found[i]) for i in q.query}
 
     def ask(some: Question) -> tuple[Array, Array]:
         """The distributions, side by side, and 0 where a case is impossible."""
@@ -138,6 +202,11 @@ def infer_all(M: JunctionTree, bn: BayesianNetwork, query: Asked, evidence: Know
     ends = np.cumsum([bn.vars[i].r for i in q.free])
     parts = dict(zip(q.free, np.split(side_by_side, ends[:-1], axis=-1), strict=False))
     return {bn.vars[i].name: _one(q, i, parts) for i in q.query}
+
+
+def _alone(bn: BayesianNetwork, i: int, p: Array) -> Factor:
+    """The distribution of a variable that is not observed, from numbers in proportion to it."""
+    return checked_factor((bn.vars[i],), p / p.sum())
 
 
 def _one(q: Question, i: int, parts: dict[int, Any]) -> Factor:

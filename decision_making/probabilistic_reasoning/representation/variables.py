@@ -20,7 +20,7 @@ def _text(M: object, attribute: Any, x: Any) -> None:
 
 
 def _names(states: Any) -> Any:
-    return states if states is None or isinstance(states, str) else tuple(states)
+    return tuple(states) if isinstance(states, Iterable) and not isinstance(states, str) else states
 
 
 @struct(eq=True, repr=False)

@@ -1,0 +1,197 @@
+"""Utilities of outcomes, attitudes to risk, and what a lottery is worth for certain (sections 6.1 to 6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from attrs import field
+from numpy.typing import ArrayLike
+from scipy.special import logsumexp
+
+from decision_making.checks import Array, not_negative, numbers, positive, refuse, rounding, shortened
+from decision_making.structs import struct
+
+
+def expected_utility(U: ArrayLike, p: ArrayLike) -> Any:
+    """U([S_1:p_1; ...]) = Σ_i p_i U(S_i), the utility of a lottery (section 6.2).
+
+    U (..., n) are the utilities of the outcomes, p (..., n) their probabilities; leading axes are lotteries side by
+    side, and a lottery among lotteries is one of their expected utilities. Raises ValueError for probabilities that are
+    negative or do not sum to 1, and for a U that is not finite.
+
+    >>> expected_utility([-1, 1], [0.25, 0.75])
+    0.5
+    """
+    U, p = _lottery(U, p, "U")
+    return _plain((U * p).sum(axis=-1))
+
+
+def normalized_utilities(U: ArrayLike) -> Array:
+    """(U - min U) / (max U - min U), utilities with worst outcome 0 and best 1 (exercise 6.1).
+
+    These order all lotteries as U does. The normalised utility of an outcome is the probability of the best in a
+    lottery of best and worst that is as good as the outcome (section 6.3). Raises ValueError where U (n,) is not finite
+    or all outcomes are equally good.
+
+    >>> normalized_utilities([450, -150, 60])
+    array([1.  , 0.  , 0.35])
+    """
+    U = numbers(U, "U")
+    if U.ndim != 1 or not U.size or not np.isfinite(U).all():
+        raise ValueError(f"U = {shortened(U)}: must be one or more finite numbers")
+    low, high = U.min(), U.max()
+    if low == high:
+        raise ValueError(f"U = {shortened(U)}: outcomes must not all be equally good")
+    scale = max(abs(low), abs(high))  # a difference of large numbers may overflow
+    return (U / scale - low / scale) / (high / scale - low / scale)
+
+
+@struct
+class QuadraticUtility:
+    """U(x) = λx - x², averse to risk, more so the more one has; for x < λ/2, where it rises (section 6.2)."""
+
+    λ: float = field(validator=positive)  # twice the wealth beyond which more would be worse
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """U at each x. ValueError for x of λ/2 and more."""
+        x = _wealth(self, x, "a finite number below λ/2", lambda x: x < self.λ / 2)
+        return _plain(x * (self.λ - x))
+
+    def certainty_equivalent(self, x: Array, p: Array) -> Any:
+        """The root below λ/2 of λc - c² = E[U(x)]: c = 2u / (λ + √(λ² - 4u))."""
+        u = (np.asarray(self(x)) * p).sum(axis=-1)
+        return 2 * u / (self.λ + np.sqrt(np.maximum(self.λ**2 - 4 * u, 0)))
+
+
+@struct
+class ExponentialUtility:
+    """U(x) = 1 - exp(-λx), averse to risk, and equally so whatever one has (section 6.2)."""
+
+    λ: float = field(validator=positive)  # aversion to risk, 1 / unit of x
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """U at each x. ValueError where it is too small for floating point."""
+        x = _wealth(self, x, f"a finite number above {-700 / self.λ:.6g}", lambda x: -self.λ * x < 700)
+        return _plain(-np.expm1(-self.λ * x))
+
+    def certainty_equivalent(self, x: Array, p: Array) -> Any:
+        """c = -ln E[exp(-λx)] / λ."""
+        x = _wealth(self, x, "a finite number, and λx too", lambda x: abs(x) < 1e300 / max(1.0, self.λ))
+        return -_log_mean_exp(-self.λ * x, p) / self.λ
+
+
+@struct
+class PowerUtility:
+    """U(x) = (x^(1-λ) - 1) / (1-λ) for x > 0, and its limit ln x at λ = 1 (section 6.2).
+
+    λ = 0 is neutral to risk; the larger λ, the more averse, the less so the more one has.
+    """
+
+    λ: float = field(validator=not_negative)  # aversion to risk relative to wealth; 1: the logarithm
+
+    def __call__(self, x: ArrayLike) -> Any:
+        """U at each x. ValueError for x of 0 and less, and where U is too large for floating point."""
+        x = _wealth(self, x, "a finite number > 0", lambda x: x > 0)
+        y, k = np.log(x), 1 - self.λ
+        if (k * y > 700).any():
+            refuse(self, "x", x, "near enough to 1 for its utility to be a floating-point number")
+        return _plain(y if k == 0 else np.expm1(k * y) / k)
+
+    def certainty_equivalent(self, x: Array, p: Array) -> Any:
+        """c = E[x^(1-λ)]^(1/(1-λ)), the mean of that power, and exp E[ln x] at λ = 1."""
+        y, k = np.log(_wealth(self, x, "a finite number > 0", lambda x: x > 0)), 1 - self.λ
+        return np.exp((p * y).sum(axis=-1) if k == 0 else _log_mean_exp(k * y, p) / k)
+
+
+def certainty_equivalent(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) -> Any:
+    """What for certain is as good as the lottery [x_1:p_1; ...]: U⁻¹(E[U(x)]) (section 6.2).
+
+    x (..., n) are amounts, p (..., n) their probabilities, and leading axes lotteries side by side. U is one of the
+    utilities of this chapter, or any continuous rising function of a number; then the answer is found by bisection.
+    Raises ValueError for probabilities that are negative or do not sum to 1, for amounts that U has no utility for, and
+    for a U that is not finite or does not rise.
+
+    >>> print(round(certainty_equivalent(PowerUtility(1), [50, 100], [0.5, 0.5]), 6))
+    70.710678
+    """
+    x, p = _lottery(x, p, "x")
+    if isinstance(U, QuadraticUtility | ExponentialUtility | PowerUtility):
+        c = np.asarray(U.certainty_equivalent(x, p))
+    else:
+        rows = zip(x.reshape(-1, x.shape[-1]), p.reshape(-1, p.shape[-1]), strict=True)
+        c = np.reshape([_bisected(U, *row) for row in rows], x.shape[:-1])
+    there = p > 0  # rounding takes no equivalent out of the range of what can come
+    low, high = np.where(there, x, np.inf).min(axis=-1), np.where(there, x, -np.inf).max(axis=-1)
+    return _plain(np.clip(c, low, high))
+
+
+def risk_premium(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) -> Any:
+    """E[x] less the certainty equivalent: above 0 who is averse to risk, below who seeks it (section 6.2).
+
+    The arguments and errors are those of `certainty_equivalent`.
+
+    >>> print(round(risk_premium(PowerUtility(1), [50, 100], [0.5, 0.5]), 6))
+    4.289322
+    """
+    amounts, p = _lottery(x, p, "x")
+    premium = (amounts * p).sum(axis=-1) - certainty_equivalent(U, amounts, p)
+    none = abs(premium) <= rounding(abs(amounts).max(axis=-1), amounts.shape[-1])
+    return _plain(np.where(none, 0.0, premium))
+
+
+def _log_mean_exp(z: Array, p: Array) -> Array:
+    """ln E[exp z] = E[z] + ln E[exp(z - E[z])]: that last mean is at least 1, and near 1 as accurate as log1p is."""
+    mean = (p * z).sum(axis=-1, keepdims=True)
+    d = np.where(p > 0, z - mean, 0.0)
+    near = np.log1p(np.maximum((p * np.expm1(np.minimum(d, 1.0))).sum(axis=-1), 0))
+    far = logsumexp(d, b=p, axis=-1)
+    return mean[..., 0] + np.where(d.max(axis=-1) < 1, near, far)
+
+
+def _plain(x: Any) -> Any:
+    return float(x) if np.ndim(x) == 0 else x
+
+
+def _wealth(U: object, x: ArrayLike, allowed: str, fits: Callable[[Array], Any]) -> Array:
+    """Amounts for which a utility is defined."""
+    given = numbers(x, "x")
+    if not (np.isfinite(given).all() and np.all(fits(given))):
+        refuse(U, "x", x, allowed)
+    return given
+
+
+def _lottery(x: ArrayLike, p: ArrayLike, name: str) -> tuple[Array, Array]:
+    """Outcomes and probabilities of equal shape (..., n), the latter summing to 1."""
+    x, p = numbers(x, name), numbers(p, "p")
+    if not p.ndim or not p.shape[-1] or not (p >= 0).all() or not (abs(p.sum(axis=-1) - 1) <= 1e-9).all():
+        raise ValueError(f"p = {shortened(p)}: must be numbers >= 0 that sum to 1 along the last axis")
+    if x.shape[-1:] != p.shape[-1:] or not np.isfinite(x).all():
+        raise ValueError(f"{name} = {shortened(x)}: must be {p.shape[-1]} finite numbers, one for each probability")
+    try:
+        x, p = np.broadcast_arrays(x, p)
+    except ValueError as error:
+        raise ValueError(f"{name} has shape {x.shape}: must go with probabilities of shape {p.shape}") from error
+    return x, p / p.sum(axis=-1, keepdims=True)
+
+
+def _bisected(U: Callable[[Any], Any], x: Array, p: Array) -> float:
+    """The certainty equivalent of one lottery under any rising U, by halving the range of its amounts."""
+    x, p = x[p > 0], p[p > 0]
+    utilities = numbers([U(float(amount)) for amount in x], "U(x)")
+    order = np.argsort(x, kind="stable")
+    found, amounts = utilities[order], x[order]
+    falls = (np.diff(found) < -rounding(abs(found).max())).any()
+    flat = found[0] == found[-1] and amounts[-1] - amounts[0] > rounding(abs(amounts).max())
+    if not np.isfinite(found).all() or falls or flat:
+        raise ValueError(f"U = {shortened(found)} at x = {shortened(amounts)}: must be finite and rise")
+    low, high = float(x.min()), float(x.max())
+    target = float((utilities * p).sum())
+    while high - low > rounding(max(abs(low), abs(high))):
+        middle = low + (high - low) / 2
+        u = float(U(middle))
+        if not np.isfinite(u):
+            raise ValueError(f"U({middle:.6g}) = {u}: must be finite between {x.min():.6g} and {x.max():.6g}")
+        low, high = (middle, high) if u < target else (low, middle)
+    return low + (high - low) / 2
