@@ -26,7 +26,7 @@ INK, MUTED = "#222222", "#777777"
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)  # Okabe and Ito's: colour-blind readers tell them apart
 
-LETTERS, LINE = 12.5, 0.2  # of a title: letters an inch, inches a line
+LETTERS, LINE = 11.5, 0.2  # of a title: letters an inch, inches a line
 
 STYLE: Mapping[str, Any] = {
     "font.size": 9,
