@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-growth bench-scaling bench-peers bench-networks bench-asynchronous bench-all docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-games bench-growth bench-scaling bench-peers bench-networks bench-asynchronous bench-all docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -39,11 +39,15 @@ fuzz: $(READY)          ## an hour of random cases against plain loops, of envir
 bench: $(READY)         ## ratios against the C loop and a step-by-step loop
 	$(BIN)/python -m benchmarks.regulator
 
-bench-learners: $(READY)  ## learners beside C, gymnasium's usual loop and plain Python
+bench-learners: $(READY)  ## learners beside C, gymnasium's usual loop and plain Python; chapter 18 beside loops
 	$(BIN)/python -m benchmarks.learners
+	$(BIN)/python -m benchmarks.imitation
 
 bench-planning: $(READY)  ## chapters 8 and 9: C loops, plain Python, recursions, and packages where they are installed
 	$(BIN)/python -m benchmarks.planning
+
+bench-games: $(READY)  ## games beside nashpy, quantecon and pygambit, where they are installed
+	$(BIN)/python -m benchmarks.games
 
 bench-growth: $(READY)  ## time and memory against m, d, n and the number of environments; pictures; large cases
 	$(BIN)/python -m benchmarks.growth
@@ -61,7 +65,7 @@ bench-networks: $(SLOW) ## part I beside pyagrum and pgmpy
 bench-asynchronous: $(PEERS)/.ready  ## environments in processes of their own beside one process
 	$(PEERS)/bin/python -W ignore -m benchmarks.asynchronous
 
-bench-all: bench bench-learners bench-planning bench-networks bench-growth bench-scaling bench-peers bench-asynchronous  ## every table in benchmarks/ but learning's
+bench-all: bench bench-learners bench-planning bench-networks bench-games bench-growth bench-scaling bench-peers bench-asynchronous  ## every table in benchmarks/ but learning's
 
 docs: $(DOCS)           ## the site in docs/_build/html; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -51,19 +51,9 @@ def c_loop() -> Any:
 
 
 def frozen_lake() -> tuple[dm.MDP, np.ndarray]:
-    """FrozenLake-v1 as a tabular MDP whose episodes go on in an absorbing state, and its start."""
-    import gymnasium
-
-    with gymnasium.make("FrozenLake-v1") as env:
-        table = env.unwrapped.P  # type: ignore[attr-defined]
-    T, R = np.zeros((17, 4, 17)), np.zeros((17, 4))
-    T[16, :, 16] = 1
-    for s, actions in table.items():
-        for a, outcomes in actions.items():
-            for p, s_next, r, terminated in outcomes:
-                T[s, a, 16 if terminated else s_next] += p
-                R[s, a] += p * r
-    return dm.MDP.from_arrays(T, R, 0.99), np.eye(17)[0]
+    """FrozenLake-v1 as a dense MDP whose episodes go on in an absorbing state, as in C, and its start."""
+    P = dm.MDP.from_gymnasium("FrozenLake-v1", 0.99)
+    return dm.MDP.from_arrays(P.T.matrix.toarray().reshape(17, 4, 17), P.R.array, 0.99), np.asarray(P.b)
 
 
 def q_learning_rows() -> list[tuple[str, str, str, str, str]]:

@@ -52,7 +52,7 @@ EQUALLY = [0.5, 0.5]
 
 def certainty_equivalents() -> dict[str, float]:
     """What an even gamble on 50 and 100 is worth for certain under the utilities of section 6.2."""
-    utilities = {
+    utilities: dict[str, Any] = {
         "logarithm": dm.PowerUtility(1),
         "power 0.5": dm.PowerUtility(0.5),
         "power 2": dm.PowerUtility(2),

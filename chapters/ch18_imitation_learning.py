@@ -197,22 +197,21 @@ show(maximum_entropy)
 
 
 # %%
-def adversarial(rounds: int = 30, m: int = 300) -> dict[str, Any]:
-    """By round the objective and the learner's return on the line of hexes, and the expert's return."""
+def adversarial(seeds: int = 10, rounds: int = 30, m: int = 300) -> dict[str, Any]:
+    """By seed and round the objective and the learner's return on the line of hexes; and the expert's return."""
     line = StraightLineHexWorld()
-    S, A = len(line.S), len(line.A)
+    S, A, γs = len(line.S), len(line.A), line.γ ** np.arange(10)
     table, best = dm.SoftmaxPolicy(S, A), np.asarray(dm.OptimalPolicy(line)(line.R))
     D = dm.rollouts(line, line.b, table, best, 10, m, rng=0)
     C = dm.Discriminator(dm.pair_indicators(S, A), S * A, ridge=1e-3)
     step = dm.TrustRegionUpdate(line, line.b, 10, m, ε=0.2, α=0.5, direction="surrogate")
-    found = list(dm.rounds(dm.GenerativeAdversarialImitation(step, table, C, rounds), D, np.zeros(S * A), rng=0))
-    same = C.objective(C.fit(C.init(0), D, D), D, D)
-    returns = [x.τs.r @ line.γ ** np.arange(x.τs.r.shape[1]) for x in found]
+    M = dm.GenerativeAdversarialImitation(step, table, C, rounds)
+    found = [list(dm.rounds(M, D, np.zeros(S * A), rng=seed)) for seed in range(seeds)]
     return {
-        "objective": np.array([x.objective for x in found]),
-        "returns": np.array([x.mean() for x in returns]),
-        "expert": float((D.r @ line.γ ** np.arange(D.r.shape[1])).mean()),
-        "same": same,
+        "objective": np.array([[x.objective for x in one] for one in found]),
+        "returns": np.array([[(x.τs.r @ γs).mean() for x in one] for one in found]),
+        "expert": float((D.r @ γs).mean()),
+        "same": C.objective(C.fit(C.init(0), D, D), D, D),
     }
 
 

@@ -82,6 +82,18 @@ from decision_making.model_uncertainty.model_free_methods import (
     Sarsa as Sarsa,
     SarsaLambda as SarsaLambda,
 )
+from decision_making.multiagent_systems.collaborative_agents import (
+    DecPOMDPDynamicProgramming as DecPOMDPDynamicProgramming,
+    DecPOMDPHeuristicSearch as DecPOMDPHeuristicSearch,
+    DecPOMDPIteratedBestResponse as DecPOMDPIteratedBestResponse,
+    DecPOMDPNonlinearProgramming as DecPOMDPNonlinearProgramming,
+    JointControllerDerivatives as JointControllerDerivatives,
+    JointPlan as JointPlan,
+    MultiagentAStar as MultiagentAStar,
+    TeamBounds as TeamBounds,
+    joint_controller_derivatives as joint_controller_derivatives,
+    team_bounds as team_bounds,
+)
 from decision_making.multiagent_systems.multiagent_reasoning import (
     CorrelatedEquilibrium as CorrelatedEquilibrium,
     Equilibrium as Equilibrium,
@@ -106,6 +118,35 @@ from decision_making.multiagent_systems.multiagent_reasoning import (
     undominated_actions as undominated_actions,
     utility as utility,
 )
+from decision_making.multiagent_systems.sequential_problems import (
+    MG as MG,
+    GameLearner as GameLearner,
+    GameTrajectories as GameTrajectories,
+    MGFictitiousPlay as MGFictitiousPlay,
+    MGGradientAscent as MGGradientAscent,
+    MGPolicy as MGPolicy,
+    NashQLearning as NashQLearning,
+    ShapleyIteration as ShapleyIteration,
+)
+from decision_making.multiagent_systems.state_uncertainty import (
+    AgentController as AgentController,
+    AgentPlans as AgentPlans,
+    JointController as JointController,
+    PlanEquilibrium as PlanEquilibrium,
+    POMGDynamicProgramming as POMGDynamicProgramming,
+    POMGNashEquilibrium as POMGNashEquilibrium,
+    best_response_pomdp as best_response_pomdp,
+    create_conditional_plans as create_conditional_plans,
+    evaluate_joint_controller as evaluate_joint_controller,
+    expand_conditional_plans as expand_conditional_plans,
+    is_dominated as is_dominated,
+    joint_values as joint_values,
+    number_of_plans as number_of_plans,
+    plan_game as plan_game,
+    prune_dominated as prune_dominated,
+    responding_belief as responding_belief,
+    undominated_plans as undominated_plans,
+)
 from decision_making.pictures.plots import plot as plot
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
@@ -116,6 +157,7 @@ from decision_making.policies import (
     SoftmaxPolicy as SoftmaxPolicy,
 )
 from decision_making.pomdp import POMDP as POMDP, BeliefMDP as BeliefMDP, belief_rollouts as belief_rollouts
+from decision_making.pomg import POMG as POMG, DecPOMDP as DecPOMDP
 from decision_making.probabilistic_reasoning.inference import (
     DirectSampling as DirectSampling,
     ExactInference as ExactInference,

@@ -193,7 +193,10 @@ class MDP(Shown):
             TR = TabularSampler(R.array, rows, matrix.indices.astype(np.intp))
         else:
             T, R = map(Table, tabular_arrays(T, R))
-            TR = TabularSampler(R.array, GuideTable.from_dense(cumulative(T.array.reshape(-1, len(R.array)))))
+            p = T.array.reshape(-1, len(R.array))
+            possible = p > 0
+            rows = GuideTable.from_rows(cumulative(p)[possible], np.append(0, possible.sum(axis=1).cumsum()))
+            TR = TabularSampler(R.array, rows, np.nonzero(possible)[1])
         n_states, n_actions = R.array.shape
         return cls(γ, np.arange(n_states), np.arange(n_actions), T, R, TR, terminal=terminal)
 
@@ -290,7 +293,7 @@ class TabularSampler:
 
     R: Array  # expected rewards (S, A)
     rows: GuideTable  # of the distributions T(s, a, ·), row s·A + a
-    columns: Array | None = None  # the next state that each entry of the rows stands for; None: its place in the row
+    columns: Array  # the next state that each entry of the rows stands for
     r: Array | None = None  # the reward of each entry of the rows; None: R(s, a) of them all
 
     def __call__(self, s: Array, a: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -298,8 +301,7 @@ class TabularSampler:
         n_states, n_actions = self.R.shape
         i = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
         k = self.rows(i, np.asarray(rng.random(i.shape)))
-        s_next = k - i * n_states if self.columns is None else self.columns.take(k)
-        return s_next, self.R.ravel().take(i) if self.r is None else self.r.take(k)
+        return self.columns.take(k), self.R.ravel().take(i) if self.r is None else self.r.take(k)
 
 
 @lookahead.register(object)

@@ -28,6 +28,7 @@ from decision_making.sampling import (
     is_vector,
     start_distribution,
 )
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 from decision_making.verbs import lookahead
@@ -298,13 +299,15 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     actions (m,), indices into P.A. After each step the beliefs are updated exactly (algorithm 19.2). Time and memory
     are proportional to d·m·S.
 
-    Raises ValueError for d < 1 or m < 1, where b is no belief, and where an action is unknown; TypeError where π cannot
-    be called.
+    Raises ValueError for d < 1 or m < 1, where b is no belief, and where an action is unknown; TooLargeError, before
+    anything is allocated, where an array would have more than 2³¹ numbers; TypeError where π cannot be called.
     """
     count(None, Named("d"), d)
     count(None, Named("m"), m)
     function(None, Named("π"), π)
     rng, P = default_rng(rng), tabulated(P)
+    for what, size in (("steps of all trajectories", int(d) * int(m)), ("probabilities of beliefs", int(m) * len(P.S))):
+        check_size(what, size, "simulate fewer trajectories at a time", NUMBERS)
     b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))

@@ -8,6 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array, Field, Named, numbers, refuse
 from decision_making.problem import FrozenDistribution, offers
+from decision_making.speed import are_indices
 from decision_making.structs import struct
 
 ROW_SUM_TOLERANCE = 1e-8
@@ -95,7 +96,7 @@ def indices(name: str, x: Any, n: int) -> Array:
         if (abs(x) > 2.0**53).any():
             raise ValueError(f"{name} has a value of {x.flat[np.argmax(abs(x))]}: must lie in 0..{n - 1}")
         x = x.astype(np.intp)
-    if x.size and not (x.min() >= 0 and x.max() < n):
+    if not are_indices(x, n):
         raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")
     return x
 
@@ -152,6 +153,17 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
         refuse(M, field.name, b, allowed, TypeError)
     if not (np.isfinite(p).all() and (p >= 0).all() and (p <= 2).all() and abs(p.sum() - 1) <= ROW_SUM_TOLERANCE):
         refuse(M, field.name, b, "probabilities that sum to 1 where it is a vector")
+
+
+def start_probabilities(b: Any, n: int) -> Array:
+    """b as a fresh vector of probabilities (n,). TypeError where it is none, ValueError where it has another length."""
+    if not is_vector(b):
+        refuse(None, "b", b, f"a probability vector ({n},)", TypeError)
+    start_distribution(None, Named("b"), b)
+    p = np.array(b, dtype=np.float64)
+    if p.shape != (n,):
+        raise ValueError(f"b has shape {p.shape}: must be (S,) = ({n},) probabilities")
+    return p
 
 
 def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:

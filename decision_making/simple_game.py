@@ -58,29 +58,30 @@ def check_game(P: object) -> None:
         refuse(None, "P", P, "a SimpleGame", TypeError)
 
 
-def _labels(x: Any) -> Any:
+def labels(x: Any) -> Any:
     """Attrs converter: a list of labels as a tuple; what is none is left for the validator."""
     if isinstance(x, np.ndarray) and x.ndim == 1:
         return tuple(x.tolist())
     return tuple(x) if isinstance(x, list | tuple | range) else x
 
 
-def _lists_of_labels(x: Any) -> Any:
-    return tuple(map(_labels, x)) if isinstance(x, list | tuple) else x
+def lists_of_labels(x: Any) -> Any:
+    """Attrs converter: such a tuple for each agent."""
+    return tuple(map(labels, x)) if isinstance(x, list | tuple) else x
 
 
-def _different(M: object, field: Field, x: Any) -> None:
+def different(M: object, field: Field, x: Any) -> None:
     """Attrs validator: one or more labels, all different."""
     if not isinstance(x, tuple) or not x or len({repr(label) for label in x}) < len(x):
         refuse(M, field.name, x, "a list of one or more labels, all different")
 
 
-def _different_of_each(M: Any, field: Field, x: Any) -> None:
+def different_of_each(M: Any, field: Field, x: Any) -> None:
     """Attrs validator: such a list for each agent."""
     if not isinstance(x, tuple) or len(x) != len(M.I):
         refuse(M, field.name, x, f"a list of {len(M.I)} lists of actions, one of each agent")
     for actions in x:
-        _different(M, field, actions)
+        different(M, field, actions)
 
 
 @struct(repr=False)
@@ -102,8 +103,8 @@ class SimpleGame(Shown):
     """
 
     γ: float = field(validator=discount)  # discount factor of the repeated game
-    I: Any = field(converter=_labels, validator=_different)  # agents, any labels
-    A: Any = field(converter=_lists_of_labels, validator=_different_of_each)  # a list of actions for each agent
+    I: Any = field(converter=labels, validator=different)  # agents, any labels
+    A: Any = field(converter=lists_of_labels, validator=different_of_each)  # a list of actions for each agent
     R: Any  # R(a) -> rewards (n,) of a joint action, or payoffs (..., n, A1, ..., An)
 
     def __attrs_post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 ROWS = 20_000_000  # states of one level of a search, or nodes and actions of its trees
+NUMBERS = 1 << 31  # numbers of an array: 16 GB
 
 
 class TooLargeError(ValueError):

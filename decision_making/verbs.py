@@ -30,10 +30,11 @@ def update(M: object, *given: object, **options: object) -> Any:
         M has a critic: `ActorCriticUpdate` (chapter 13) or `TrustRegionPolicyOptimization`; φ are the critic's
         parameters.
     update(model, s, a, r, s_next, *, terminated=None, rng=None) -> model
-        A learnt model (chapters 15 to 17), one transition of each of its replications: s, a, r, s_next have its batch
-        shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
+        A learnt model (chapters 15 to 17, 25), one transition of each of its replications: s, a, r, s_next have its
+        batch shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
         where s_next ends an episode and is worth 0; None is the book, which always counts on the value of s_next.
-        Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r).
+        Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r). An agent that
+        learns a Markov game (chapter 25) takes the actions a (…, n) and rewards r (…, n) of all, None: the game's.
     update(b, P, a, o) -> b_new
         b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
         19); b_new is that after action a and observation o. Particle filters also take rng.
@@ -205,14 +206,18 @@ def utility(π: object, *given: object) -> Any:
         π is a policy with α-vectors (chapter 20) and b a belief about the state, (S,) or a batch (B, S).
     utility(P, π, i=None) -> U
         P is a simple game (chapter 24), π a policy for each agent or a distribution over joint actions: the utility of
-        agent i, (...) like the batch of games; without i of all agents, (..., n).
+        agent i, (...) like the batch of games; without i of all agents, (..., n). Of a Markov game (chapter 25) from
+        every state, (..., S) or (..., n, S).
+    utility(P, b, π) -> U
+        P is a POMG or a Dec-POMDP (chapters 26 and 27), b a belief (S,) or None, the model's own, π a conditional plan
+        or a controller for each agent: the utilities (n,), of a team one number.
     """
     unknown(utility, "π", π)
 
 
 @singledispatch
-def best_response(P: object, π: Any, i: object) -> Any:
-    """A policy of agent i that is best against the policies of the others (chapter 24).
+def best_response(P: object, π: Any, i: object, *, b: object = None) -> Any:
+    """A policy of agent i that is best against the policies of the others (chapters 24 to 27).
 
     π is a policy for each agent; that of i itself is not looked at. Of equally good actions it takes the first.
     Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
@@ -223,7 +228,7 @@ def best_response(P: object, π: Any, i: object) -> Any:
 
 @singledispatch
 def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
-    """A policy of agent i that prefers what is better against the policies of the others (chapter 24).
+    """A policy of agent i that prefers what is better against the policies of the others (chapters 24, 25).
 
     λ >= 0, in 1/reward, is its precision: 0 is uniform, inf is uniform over the best responses. Errors are those of
     `best_response`, and ValueError for another λ.
@@ -232,8 +237,9 @@ def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
 
 
 @singledispatch
-def gap(P: object, π: Any) -> Any:
-    """What each agent could gain by a best response if the others stay with π, (..., n), measured on π itself.
+def gap(P: object, π: Any, *, b: object = None) -> Any:
+    """What each agent could gain by a best response if the others stay with π, measured on π itself: (..., n), and
+    (..., n, S) from every state of a Markov game.
 
     π is an equilibrium if and only if all gaps are 0; the largest one is its exploitability. In a zero-sum game their
     sum is the duality gap. Of a distribution over joint actions it is what an agent gains by the best exchange of one
@@ -322,6 +328,9 @@ def learn(
     the start distribution b, by default P.b. An episode ends in a terminal state of P, and after `episode` steps if
     that is given; then the next begins as the first did. The last state of an episode that was cut is not terminal: a
     learner goes on to count on its value.
+
+    In a Markov game (chapter 25) model is a list of learners, one an agent, π = None lets each act as its algorithm
+    says, and the result is (models, `GameTrajectories`).
 
     All random numbers follow from rng: None, an int or a numpy Generator. The same seed gives the same bits; the first
     rows of a larger batch are not the rows of a smaller one.

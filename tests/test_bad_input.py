@@ -1424,7 +1424,7 @@ def test_the_catalogue_has_the_whole_public_surface():
     text = "".join(catalogue.read_text(encoding="utf-8") for catalogue in catalogues)
     results = {"Generation", "LocalModel", "Plans", "Status", "Step"}  # what calls return: nobody makes them
     results |= {"Estimate", "Failure", "Proposal", "Reachable", "RobustPolicy"}
-    results |= {"Equilibrium", "Play"}
+    results |= {"Equilibrium", "Play", "GameLearner", "GameTrajectories"}
     results |= {"Adversarial", "Aggregated", "BeliefTree", "ControllerDerivatives", "HistoryTrees", "Mixed", "Mixture"}
     results |= {"Rewarded", "Weighting"}
     results |= {"Rule", "Sampled", "stepped", "struct"}  # what a new rule is made of

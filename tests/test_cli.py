@@ -99,7 +99,7 @@ def test_policy_of_a_run_is_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"env": "CartPole-v1"}, " of 0.01"),
+        ({"env": "CartPole-v1", "delta": 0.01}, " of 0.01"),
         ({"env": "CartPole-v1", "update": "natural", "delta": 0.5}, " of 0.5"),
         ({"env": "SimpleRegulator"}, " of 0.05"),
         ({"env": "SimpleRegulator", "update": "penalized", "kl_target": 0.2}, ", target 0.2"),

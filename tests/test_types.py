@@ -23,7 +23,7 @@ from decision_making import (
     surrogate_constraint,
     surrogate_objective,
 )
-from decision_making.policies import heads, network, softmax
+from decision_making.policies import heads, network, neural, softmax
 from decision_making.policies.base import Policy, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass
@@ -79,6 +79,19 @@ def graph(monkeypatch):
         note("values of a network", outputs)
         return outputs
 
+    def chosen(z, a, plain=neural.chosen_log_softmax):
+        back, logp = plain(z, a)
+        for x in (z, logp):
+            note("chosen log-probabilities", x)
+
+        def noted(w):
+            slope = back(w)
+            for x in (w, slope):
+                note("their derivative", x)
+            return slope
+
+        return noted, logp
+
     def product(name):
         plain = getattr(ForwardPass, name)
 
@@ -106,6 +119,7 @@ def graph(monkeypatch):
     monkeypatch.setattr(core.VJPNode, "__init__", recording)
     monkeypatch.setattr(ForwardPass, "__init__", passed)
     monkeypatch.setattr(network, "values", valued)
+    monkeypatch.setattr(neural, "chosen_log_softmax", chosen)
     for name in ("push", "pull", "push_rows", "pull_rows"):
         monkeypatch.setattr(ForwardPass, name, product(name))
     return seen

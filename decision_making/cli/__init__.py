@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import decision_making
-from decision_making.cli import chapters, imitating, inferring, listing, looking, planning, training
+from decision_making.cli import chapters, games, imitating, inferring, listing, looking, planning, solving, training
 from decision_making.cli.help import Command, Group, help_of
 from decision_making.cli.messages import debugging, one_line_warnings
 
@@ -35,6 +35,8 @@ for command in (
     *(looking.evaluate, looking.plot, looking.export, listing.problems, listing.settings, listing.check),
     planning.plan,
     inferring.infer,
+    solving.solve,
+    games.game,
 ):
     long, short = help_of(command)
     app.command(cls=Command, help=long, short_help=short)(command)

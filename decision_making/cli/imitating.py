@@ -20,6 +20,7 @@ def imitate(
     episodes: Annotated[int, typer.Option(help="Episodes that both play at the end, at least 2.")] = 20,
     seed: Annotated[int, typer.Option(help="What all random numbers follow from.")] = 0,
     best: Annotated[bool, typer.Option("--best", help="The best policy that --eval-every has kept.")] = False,
+    from_scratch: Annotated[bool, typer.Option("--from-scratch", help="Of gail: do not begin with cloning.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the learner. Default: RUN/imitation-METHOD.")] = None,
     allow_imports: Imports = False,
 ) -> None:
@@ -37,6 +38,7 @@ def imitate(
             episodes=episodes,
             seed=seed,
             best=best,
+            from_scratch=from_scratch,
             out=out,
             allow_imports=allow_imports,
             said=say,

@@ -16,11 +16,12 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import attrs
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, count, refuse
+from decision_making.checks import Array, Field, Named, all_finite, count, numbers, refuse, shortened
 from decision_making.dispatching import unknown
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng, indices
 from decision_making.sequential_problems.exact_solution_methods import Greedy
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.speed import largest
 from decision_making.structs import struct
 from decision_making.verbs import action_values, backup, end, greedy, lookahead, update
@@ -98,19 +99,43 @@ def each(check: Any) -> Any:
     return checked
 
 
-def batch_shape(batch: Any) -> tuple[int, ...]:
-    """The shape of the replications. ValueError where it is no int or tuple of whole numbers of at least 1."""
+def batch_shape(M: Any, batch: Any) -> tuple[int, ...]:
+    """The shape of the replications of a model with the settings M.
+
+    ValueError where it is no int or tuple of whole numbers of at least 1, or M has settings for other replications.
+    """
     shape = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
     for n in shape:
         count(None, Named("batch"), n)
-    return tuple(map(int, shape))
+    shape = tuple(map(int, shape))
+    check_size("replications", math.prod(shape), "begin with fewer", NUMBERS)
+    for name in rate_names(M):
+        own_rate(M, name, shape)
+    return shape
+
+
+def rate_names(M: Any) -> list[str]:
+    """The settings of which M has one for each replication."""
+    found = (a.name for a in attrs.fields(type(M)) if a.converter is rates)
+    return [name for name in found if isinstance(getattr(M, name), np.ndarray)]
+
+
+def own_rate(M: Any, name: str, batch: tuple[int, ...]) -> Any:
+    """The setting M.name: a number, or an array with one for each replication. ValueError for one of another shape."""
+    x = getattr(M, name)
+    if isinstance(x, np.ndarray) and x.shape != batch:
+        raise ValueError(f"{type(M).__name__}.{name} has shape {x.shape}: must be {batch}, one for each replication")
+    return x
 
 
 def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], least: float = -math.inf) -> Array:
     """x as a fresh float array (*batch, *shape), the same for each replication unless it has their axes.
 
-    Raises ValueError, naming it, where it has another shape, or a number that is not finite or below `least`.
+    Raises ValueError, naming it, where it has another shape, or a number that is not finite or below `least`;
+    TooLargeError, before anything is allocated, where it would not fit.
     """
+    instead = "begin with fewer replications, or fewer states; MaximumLikelihoodMDP has `sparse` for many states"
+    check_size(f"numbers in {name}", math.prod(batch + shape), instead, NUMBERS)
     try:
         found = np.array(np.broadcast_to(np.asarray(x, dtype=np.float64), batch + shape))
     except (TypeError, ValueError, OverflowError) as error:
@@ -144,9 +169,17 @@ def copied(model: Model) -> Model:
 
 
 def part(model: Model, i: Any) -> Model:
-    """A model of the replications i alone, with arrays of its own; settings are taken apart with them."""
-    own = {a.name: x for a in attrs.fields(type(model.M)) if _goes_along(x := getattr(model.M, a.name), model.batch)}
-    M = attrs.evolve(model.M, **{name: x[i] for name, x in own.items()}) if own else model.M
+    """A model of the replications i alone, with arrays of its own; settings are taken apart with them.
+
+    Raises TypeError where it is no model, IndexError, naming them, for replications that it does not have.
+    """
+    known_model(model)
+    try:
+        replications(model.batch)[i]
+    except IndexError as error:
+        raise IndexError(f"i = {shortened(i)}: must be among the replications {model.batch} ({error})") from error
+    own = {name: getattr(model.M, name)[i] for name in rate_names(model.M)}
+    M = attrs.evolve(model.M, **own) if own else model.M
     return attrs.evolve(model, M=M, **{name: x[i].copy() for name, x in model.arrays().items()})
 
 
@@ -156,8 +189,80 @@ def put(model: Learner, i: Any, some: Learner) -> None:
         getattr(model, name)[i] = x
 
 
-def _goes_along(x: Any, batch: tuple[int, ...]) -> bool:
-    return isinstance(x, np.ndarray) and batch != () and x.shape == batch
+# ---- what is handed in
+
+
+def known_model(model: Any, kind: type[Model] = Learner) -> Model:  # type: ignore[assignment]
+    """The model itself. TypeError where it is none, or not of this kind."""
+    if not isinstance(model, kind):
+        what = "learnt model" if kind is Learner else kind.__name__
+        refuse(None, "model", model, f"a {what}, as start(M) makes it", TypeError)
+    return model
+
+
+def known_states(model: Learner, name: str, s: Any, more: bool = False) -> Array:
+    """States of the replications: indices (…) of a model with a table, else finite numbers (…, …).
+
+    With `more` there may be several for each replication, on axes of their own, or one for all.
+    """
+    n, batch = getattr(model.M, "S", None), model.batch
+    s = np.asarray(s)
+    if n is not None:
+        s = indices(name, s, n)
+        if s.shape != batch and not (more and (s.ndim == 0 or s.shape[: len(batch)] == batch)):
+            raise ValueError(f"{name} has shape {s.shape}: must be {batch}, a state for each replication")
+        return s
+    if s.dtype.kind not in "fiu" or not all_finite(s):
+        raise ValueError(f"{name} = {shortened(s.tolist())}: must be finite numbers")
+    if s.shape[: len(batch)] != batch:
+        raise ValueError(f"{name} has shape {s.shape}: must begin with {batch}, a state for each replication")
+    return s
+
+
+def known_actions(model: Learner, a: Any) -> Array:
+    """Actions of the replications (…): indices, or members of a list M.A of numbers."""
+    a = listed_or_index(model, a)
+    if a.shape != model.batch:
+        raise ValueError(f"a has shape {a.shape}: must be {model.batch}, an action for each replication")
+    return a
+
+
+def listed_or_index(model: Learner, a: Any) -> Array:
+    """Actions of any shape: indices, or members of a list M.A of numbers."""
+    A, a = model.M.A, np.asarray(a)
+    if isinstance(A, int):
+        return indices("a", a, A)
+    if a.dtype.kind not in "fiu" or not np.isin(a, A).all():
+        raise ValueError(f"a = {shortened(a.tolist())}: must be among the actions {shortened(np.asarray(A).tolist())}")
+    return a
+
+
+def rewards(model: Learner, r: Any) -> Array:
+    """Rewards of the replications (…), finite."""
+    r = r if isinstance(r, np.ndarray) and r.dtype == np.float64 else numbers(r, "r")
+    if r.shape != model.batch:
+        r = np.broadcast_to(r, model.batch) if r.ndim == 0 else r
+        if r.shape != model.batch:
+            raise ValueError(f"r has shape {r.shape}: must be {model.batch}, a reward for each replication")
+    if np.count_nonzero(np.isfinite(r)) != r.size:
+        i = int(np.argmin(np.isfinite(r)))
+        raise ValueError(f"r = {r.ravel()[i]} of replication {i}: every reward must be finite")
+    return r
+
+
+def flags(model: Learner, name: str, x: Any) -> Array:
+    """Truth values of the replications (…), or one for all."""
+    x = np.asarray(x)
+    if x.dtype.kind != "b" and not (x.dtype.kind in "fiu" and np.isin(x, (0, 1)).all()):
+        refuse(None, name, x.tolist(), "True or False, one for each replication")
+    if x.shape not in ((), model.batch):
+        raise ValueError(f"{name} has shape {x.shape}: must be {model.batch}, one for each replication")
+    return np.broadcast_to(x.astype(bool, copy=False), model.batch)
+
+
+def of_which(model: Learner, which: Any) -> Any:
+    """The replications of `end`'s argument, as an index."""
+    return ... if which is None else flags(model, "which", which)
 
 
 # ---- one transition
@@ -177,7 +282,7 @@ def update_learner(
     s, s_next = known_states(model, "s", s), known_states(model, "s_next", s_next)
     a, r = known_actions(model, a), rewards(model, r)
     if terminated is not None:
-        terminated = np.broadcast_to(np.asarray(terminated, dtype=bool), model.batch)
+        terminated = flags(model, "terminated", terminated)
     taken_in(model, s, a, r, s_next, terminated, default_rng(rng) if rng is not None else None)
     return model
 
@@ -188,60 +293,34 @@ def taken_in(model: Learner, s: Array, a: Array, r: Array, s_next: Array, termin
     model.k += 1
 
 
-def known_states(model: Learner, name: str, s: Any) -> Array:
-    """States of the replications: indices (…) of a model with a table, else finite numbers (…, …)."""
-    n = getattr(model.M, "S", None)
-    s = np.asarray(s)
-    if n is not None:
-        s = indices(name, s, n)
-        if s.shape != model.batch:
-            raise ValueError(f"{name} has shape {s.shape}: must be {model.batch}, a state for each replication")
-        return s
-    if s.dtype.kind not in "fiu" or not np.isfinite(s).all():
-        raise ValueError(f"{name} = {s.tolist()}: must be finite numbers"[:200])
-    if s.shape[: len(model.batch)] != model.batch:
-        raise ValueError(f"{name} has shape {s.shape}: must begin with {model.batch}, a state for each replication")
-    return s
-
-
-def known_actions(model: Learner, a: Any) -> Array:
-    """Actions of the replications (…): indices, or members of a list M.A of numbers."""
-    A, a = model.M.A, np.asarray(a)
-    if isinstance(A, int):
-        a = indices("a", a, A)
-    elif not np.isin(a, A).all():
-        raise ValueError(f"a = {a.tolist()}: must be among the actions {np.asarray(A).tolist()}"[:300])
-    if a.shape != model.batch:
-        raise ValueError(f"a has shape {a.shape}: must be {model.batch}, an action for each replication")
-    return a
-
-
-def rewards(model: Learner, r: Any) -> Array:
-    """Rewards of the replications (…), finite."""
-    r = np.asarray(r, dtype=np.float64)
-    if r.shape != model.batch:
-        r = np.broadcast_to(r, model.batch) if r.ndim == 0 else r
-        if r.shape != model.batch:
-            raise ValueError(f"r has shape {r.shape}: must be {model.batch}, a reward for each replication")
-    if np.count_nonzero(np.isfinite(r)) != r.size:
-        i = int(np.argmin(np.isfinite(r)))
-        raise ValueError(f"r = {r.ravel()[i]} of replication {i}: every reward must be finite")
-    return r
-
-
 @end.register
 def end_learner(model: Learner, which: Any = None) -> Learner:
     """Nothing to do."""
+    of_which(model, which)
     return model
 
 
 # ---- what a model expects
 
 
+@singledispatch
+def values(model: Learner, s: Array | None) -> Array:
+    """What `action_values` gives, once the states are checked; None: all states. A method for each kind of model."""
+    unknown(values, "model", model)
+
+
+@action_values.register
+def action_values_of_a_learner(model: Learner, s: Any = None) -> Array:
+    """`action_values` of a learnt model: the states are checked."""
+    return values(model, None if s is None else known_states(model, "s", s, more=True))
+
+
 @lookahead.register
 def lookahead_in_a_learner(model: Learner, s: State, a: Action) -> Any:
     """`lookahead` of a learnt model: a may have one axis more than s."""
     Q, a = action_values(model, s), action_indices(model, a)
+    if a.shape[: Q.ndim - 1] != Q.shape[:-1] or a.ndim > Q.ndim:
+        raise ValueError(f"a has shape {a.shape}: must be {Q.shape[:-1]} like s, or have one axis more")
     more = a.ndim >= Q.ndim
     return np.take_along_axis(Q, a if more else a[..., None], axis=-1)[(...,) if more else (..., 0)][()]
 
@@ -262,9 +341,9 @@ def backup_in_a_learner(model: Learner, s: State) -> Any:
 
 def action_indices(model: Learner, a: Any) -> Array:
     """The position of each action in M.A."""
-    A = model.M.A
+    A, a = model.M.A, listed_or_index(model, a)
     if isinstance(A, int):
-        return indices("a", a, A)
+        return a
     order = np.argsort(A)
     return order[np.minimum(np.searchsorted(A, a, sorter=order), len(A) - 1)]
 
@@ -278,8 +357,10 @@ def listed(model: Learner, i: Array) -> Array:
 def greedy_policy(model: Learner) -> Any:
     """The greedy actions of a tabular model in all states, (…, S); of any other model a function of the state.
 
-    They are what `policy_evaluation` takes, of one replication. The first of equally good actions is taken.
+    They are what `policy_evaluation` takes, of one replication. The first of equally good actions is taken. Raises
+    TypeError where it is no model.
     """
+    known_model(model)
     if getattr(model.M, "S", None) is None:
         return lambda s: greedy_in_a_learner(model, s).a
     return np.argmax(action_values(model), axis=-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,15 +16,17 @@ from decision_making.model_uncertainty.learners import (
     copied,
     greedy_policy,
     known_actions,
+    known_model,
     known_states,
     rewards,
     taken_in,
     update_learner,
 )
 from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offers
-from decision_making.sampling import default_rng, is_vector, sample_start, start_distribution
+from decision_making.sampling import default_rng, sample_start, start_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.simulation import tally
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.trajectories import Trajectories
 from decision_making.verbs import end, learn
 
@@ -56,15 +59,15 @@ def learn_by_simulation(
     restarts = terminal is not None or episode is not None
     record = Recorder(m, h, restarts)
     s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
-    known_states(model, "s", s.reshape((*batch, *s.shape[1:])))
+    shaped = _shaping(batch)
+    known_states(model, "s", shaped(s))
     for k in range(h):
-        a = known_actions(model, π(model, s.reshape((*batch, *s.shape[1:])), acting)).reshape(m)
-        s_next, r = P.TR(s, a, acting)
-        s_next, r = np.asarray(s_next), np.asarray(r)
+        action = known_actions(model, π(model, shaped(s), acting))
+        a = action.reshape(m)
+        s_next, r = map(np.asarray, P.TR(s, a, acting))
         ended = None if terminal is None else np.asarray(terminal(s_next), dtype=bool)
-        here, action, paid, there = (y.reshape((*batch, *y.shape[1:])) for y in (s, a, r, s_next))
-        paid, there = rewards(model, paid), known_states(model, "s_next", there)
-        taken_in(model, here, action, paid, there, None if ended is None else ended.reshape(batch), planning)
+        paid, there = rewards(model, shaped(r)), known_states(model, "s_next", shaped(s_next))
+        taken_in(model, shaped(s), action, paid, there, None if ended is None else shaped(ended), planning)
         if not restarts:
             record.note(k, s=s, a=a, r=r)
             s = s_next
@@ -79,18 +82,23 @@ def learn_by_simulation(
             age[over] = 0
             s = s_next.copy()
             s[over] = begin(int(np.count_nonzero(over)), acting, over)
-            known_states(model, "s", s.reshape((*batch, *s.shape[1:])))
+            known_states(model, "s", shaped(s))
     τs = record.experience(s)
     tally(τs.r.sum(axis=1), τs.lengths, m * h)
     return model, τs
 
 
 def check_learning(model: Any, π: Any, h: Any) -> None:
-    """Raise TypeError or ValueError unless these can be learnt with."""
-    if not isinstance(model, Learner):
-        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    """Raise TypeError or ValueError unless these can be learnt with, and what is seen fits in memory."""
+    known_model(model)
     function(None, Named("π"), π)
     count(None, Named("h"), h)
+    check_size("steps of all replications", int(h) * math.prod(model.batch), "learn in several runs", NUMBERS)
+
+
+def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
+    """A function that gives the first axis of an array, of all replications, the shape of the batch."""
+    return (lambda x: x) if len(batch) == 1 else (lambda x: x.reshape((*batch, *x.shape[1:])))
 
 
 def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
@@ -115,8 +123,7 @@ def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
 
     Raises ValueError for as many rows as do not suit the model, and for what `update` refuses.
     """
-    if not isinstance(model, Learner):
-        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    known_model(model)
     if not isinstance(τs, Trajectories):
         refuse(None, "τs", type(τs).__name__, "Trajectories", TypeError)
     seen = Experience.of(τs, model.batch)
@@ -138,8 +145,10 @@ def value(model: Learner, P: Any, b: Any = None) -> Any:
     """The exact expected utility of each replication's greedy policy in the tabular problem P, (…).
 
     So a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each different
-    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables.
+    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables
+    and for what is no model.
     """
+    known_model(model)
     if b is None:
         if not offers(P, HasStart):
             raise ValueError("b = None: must be a start distribution, for P has none")
@@ -149,11 +158,9 @@ def value(model: Learner, P: Any, b: Any = None) -> Any:
         raise ValueError(f"model: is of {getattr(model.M, 'S', None)} states: P has {len(R)}")
     if not P.γ < 1:
         raise ValueError(f"γ = {P.γ}: must be below 1, else a policy may have no finite utility")
-    start_distribution(None, Named("b"), b)
-    if not is_vector(b) or np.shape(b) != (len(R),):
-        raise ValueError(f"b has shape {np.shape(b)}: must be the probabilities of the {len(R)} start states")
+    b = start_probabilities(b, len(R))
     policies, which = np.unique(greedy_policy(model).reshape(-1, len(R)), axis=0, return_inverse=True)
-    U = utilities_of(T, R, P.γ, policies) @ np.asarray(b, dtype=np.float64)
+    U = utilities_of(T, R, P.γ, policies) @ b
     return U[which.ravel()].reshape(model.batch)[()]
 
 

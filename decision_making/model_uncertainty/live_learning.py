@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
+from decision_making.checks import Array, refuse
 from decision_making.model_uncertainty.experience import Experience, Recorder
 from decision_making.model_uncertainty.learners import (
     Exploration,
@@ -34,9 +34,8 @@ def learn_in_environments(
     h: int,
     s: Any = None,
     *,
-    b: Any = None,
     rng: RNG = None,
-    episode: int | None = None,
+    **begin: Any,
 ) -> tuple[Any, Experience]:
     """`learn` in a `GymnasiumProblem` with a copy for each replication; episodes that it has begun end here.
 
@@ -48,9 +47,9 @@ def learn_in_environments(
     m = math.prod(model.batch)
     if m != P.n_envs:
         raise ValueError(f"model has {m} replications: must be n_envs = {P.n_envs}, a copy for each")
-    for name, x in (("s", s), ("b", b), ("episode", episode)):
+    for name, x in {"s": s, **begin}.items():
         if x is not None:
-            raise ValueError(f"{name} = {x!r}: must be None, for environments start and end their episodes themselves")
+            refuse(None, name, x, "None, for environments start and end their episodes themselves")
     if P.normalize_observations or P.scale_rewards:
         raise ValueError("normalize_observations and scale_rewards: must be False to learn step by step")
     acting, planning = default_rng(rng).spawn(2)

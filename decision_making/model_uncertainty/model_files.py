@@ -9,8 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from decision_making.checks import refuse
-from decision_making.model_uncertainty.learners import Learner
+from decision_making.model_uncertainty.learners import Learner, known_model, rate_names
 from decision_making.verbs import start
 
 
@@ -21,8 +20,7 @@ def save_model(path: Path | str, model: Learner) -> None:
     """
     from decision_making.training.checkpoint import save_checkpoint
 
-    if not isinstance(model, Learner):
-        refuse(None, "model", model, "a learnt model, as start(M) makes it", TypeError)
+    known_model(model)
     save_checkpoint(path, model.arrays(), {"model": type(model).__name__})
 
 
@@ -39,9 +37,11 @@ def load_model(path: Path | str, M: Any) -> Any:
     k = arrays.get("k")
     if k is None or k.dtype != np.dtype(int) or k.ndim > 8 or math.prod(k.shape) == 0:
         raise ValueError(f"{path}: k is not there, or no array of whole numbers: this is no learnt model")
-    fresh = start(M) if k.shape == () else None
-    if fresh is None:  # shapes of a small model, so that a large one is not made for a file that does not fit
-        fresh = start(M, (1,) * k.ndim)
+    small = (1,) * k.ndim  # so that no large model is made for a file that does not fit
+    try:
+        fresh = start(M, k.shape if rate_names(M) else small)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     if meta.get("model") != type(fresh).__name__:
         raise ValueError(f"{path} has model = {meta.get('model')!r}: must be {type(fresh).__name__!r}, as M makes it")
     checks = {}

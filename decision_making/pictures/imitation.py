@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.pictures.canvas import MUTED, PALETTE, picture
+from decision_making.pictures.learners import draw_seeds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,17 +69,19 @@ def margins(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(9.5, 3.6, "The discriminator's objective, and the returns of the policy that learns to deceive it")
 def adversary(figure: Figure, data: Mapping[str, Any]) -> None:
-    """By round the "objective" with the value where nothing is told, and the "returns" with the "expert"'s."""
+    """By round (seeds, rounds) the "objective", with its value where nothing is told, and the "returns"."""
     left, right = figure.subplots(1, 2)
-    k = np.arange(1, len(data["objective"]) + 1)
+    k = np.arange(1, data["objective"].shape[1] + 1)
     for ax, y, line, name in (
         (left, data["objective"], -2 * np.log(2), "-2 ln 2"),
         (right, data["returns"], data["expert"], "expert"),
     ):
         ax.grid(True)
-        ax.plot(k, y, color=PALETTE[0], lw=1.5)
+        draw_seeds(ax, k, y, PALETTE[0], "")
         ax.axhline(line, color=MUTED, ls="--", lw=1)
         ax.annotate(name, (1, line), (2, 4), textcoords="offset points", color=MUTED)
         ax.set_xlabel("round")
     left.set(ylabel="objective of the discriminator, nats")
     right.set(ylabel="return of the learner")
+    seeds = len(data["objective"])
+    left.set_title(f"mean of {seeds} seeds with its 95 % interval; shaded: eight of ten")

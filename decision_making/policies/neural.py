@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from decision_making.checks import Array, is_number, layers, one_of, refuse, settings, widths
 from decision_making.policies.base import At, Policy, as_θ, reverse_pass
-from decision_making.policies.heads import Gaussian, Head
+from decision_making.policies.heads import Categorical, Gaussian, Head
 from decision_making.policies.network import (
     ACTIVATIONS,
     ForwardPass,
@@ -23,7 +23,8 @@ from decision_making.policies.network import (
     size,
     values,
 )
-from decision_making.sampling import RNG, default_rng
+from decision_making.policies.softmax import chosen_log_softmax
+from decision_making.sampling import RNG, default_rng, indices
 from decision_making.structs import struct
 
 
@@ -173,7 +174,10 @@ class NeuralAt(At):
 
     def pullback(self, a: Array) -> tuple[Callable[[Array], Array], Array]:
         """As for any policy: first back to z through the head, then back to θ by Jᵀ."""
-        vjp, logp = reverse_pass(lambda z: self.head.logpdf(z, a), self.z)
+        if isinstance(self.head, Categorical):
+            vjp, logp = chosen_log_softmax(self.z, indices("a", a, self.head.n))
+        else:
+            vjp, logp = reverse_pass(lambda z: self.head.logpdf(z, a), self.z)
         return lambda w: self.pull(vjp(w)), logp
 
     def kl(self, new: At, a: Array) -> Array:

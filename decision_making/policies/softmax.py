@@ -34,6 +34,24 @@ def log_softmax(z: Array) -> Array:
     return z - anp.log(total(anp.exp(z)))
 
 
+def chosen_log_softmax(z: Array, a: Array) -> tuple[Callable[[Array], Array], Array]:
+    """log_softmax(z) at the entries a (...) of the last axis, and the function w ↦ w · its gradient by z, (..., A).
+
+    That is w (1_a - p). Fused, with the short last axis first in memory: five times as fast as autograd's reverse pass.
+    `make bench-learners`, cloning.
+    """
+    A = z.shape[-1]
+    x = np.array(z.reshape(-1, A).T, order="C")
+    x -= x.max(axis=0)
+    chosen = (np.reshape(a, -1) * x.shape[1] + np.arange(x.shape[1])).astype(np.intp, copy=False)
+    p = np.exp(x)
+    Z = p.sum(axis=0)
+    logp = x.reshape(-1).take(chosen) - np.log(Z)
+    p /= -Z
+    p.reshape(-1)[chosen] += 1
+    return lambda w: (p * np.reshape(w, -1)).T.reshape(z.shape), logp.reshape(z.shape[:-1])
+
+
 def total(x: Array) -> Array:
     """The sum over the last axis, which stays with length 1: as a product, ten times as fast if that axis is short."""
     return anp.matmul(x, np.ones((x.shape[-1], 1), getval(x).dtype))

@@ -14,8 +14,18 @@ from decision_making.problems.hex_world import HexWorld, StraightLineHexWorld
 from decision_making.problems.hidden_states import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.problems.larger_hidden_states import RockSample, Tag
 from decision_making.problems.mountain_car import MountainCar
+from decision_making.problems.predator_prey import PredatorPreyHexWorld
 from decision_making.problems.simple_regulator import SimpleRegulator
 from decision_making.problems.sliding_tiles import SlidingTilePuzzle
+from decision_making.problems.teams import (
+    BroadcastChannel,
+    CollaborativePredatorPrey,
+    DecTiger,
+    MeetingOnAGrid,
+    MultiCaregiverCryingBaby,
+    RecyclingRobots,
+    TwoGenerals,
+)
 from decision_making.problems.twenty_forty_eight import TwentyFortyEight
 
 if TYPE_CHECKING:
@@ -29,19 +39,26 @@ if TYPE_CHECKING:
     from decision_making.problems.hidden_state_environment import HiddenStateEnvironment
 
 __all__ = [
+    "BroadcastChannel",
     "CartPole",
     "Catch",
+    "CollaborativePredatorPrey",
     "CollisionAvoidance",
     "CryingBaby",
+    "DecTiger",
     "EnvironmentReport",
     "GymnasiumProblem",
     "HexWorld",
     "HiddenStateEnvironment",
     "MachineReplacement",
+    "MeetingOnAGrid",
     "MountainCar",
+    "MultiCaregiverCryingBaby",
+    "PredatorPreyHexWorld",
     "PrisonersDilemma",
     "ProblemEnvironment",
     "ProblemVectorEnvironment",
+    "RecyclingRobots",
     "RockPaperScissors",
     "RockSample",
     "SimpleRegulator",
@@ -51,6 +68,7 @@ __all__ = [
     "Tiger",
     "TravelersDilemma",
     "TwentyFortyEight",
+    "TwoGenerals",
     "check",
     "register_environments",
 ]

@@ -309,15 +309,8 @@ def actor_critic_step(
     grad_θ, grad_φ = gradient(M.grad_U, π, θ, φ, τs=τs)
     actor = followed(M.rule, critics_evidence(M, π, θ, φ, τs, grad_θ))
     critic = followed(PolicyGradientUpdate.rule(M.α_φ, L2_max=M.L2_max), GradientOnly(φ, -grad_φ))
-    info = {"critic_moved": _distance(φ, critic.θ)}
+    info = {"critic_moved": math.dist(φ.tolist(), critic.θ.tolist())}  # also where its square overflows
     return attrs.evolve(actor, φ=critic.θ, critic_status=critic.status, info=info, M=M)
-
-
-def _distance(φ: Array, φ_new: Array) -> float:
-    """‖φ_new - φ‖, also where its square overflows."""
-    with np.errstate(over="ignore"):
-        length = float(np.linalg.norm(φ_new.astype(np.float64) - φ))
-    return length if math.isfinite(length) else math.dist(φ_new.tolist(), φ.tolist())
 
 
 @update.register

@@ -114,7 +114,7 @@ class LeastSquaresCritic(ABC):
         φ, f = parameters(φ, self.n, "φ"), self._features(s).reshape(-1, self.n)
         rows = np.vstack([f, np.sqrt(self.ridge * len(f)) * np.eye(self.n)])
         right = np.append(_targets(targets, len(f)), np.zeros(self.n))
-        if not (all_finite(right) and all_finite(f)):
+        if not all_finite(f):  # which has no singular values; targets that are not finite make a fit that is not
             return φ
         with np.errstate(over="ignore", invalid="ignore"):
             fitted = np.linalg.lstsq(rows, right, rcond=None)[0].astype(φ.dtype)

@@ -16,10 +16,10 @@ import numpy as np
 from attrs import Attribute, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, count, is_number, refuse
+from decision_making.checks import Array, count, is_number, refuse
 from decision_making.mdp import check_every_action_available
 from decision_making.problem import Enumerable, offers
-from decision_making.sampling import is_vector, start_distribution
+from decision_making.sampling import start_probabilities
 from decision_making.sequential_problems.exact_solution_methods import (
     TIE,
     action_probabilities,
@@ -324,12 +324,7 @@ def _require_discount(P: Enumerable) -> None:
 
 def _start(P: Enumerable, b: ArrayLike) -> Array:
     """b as a probability vector (S,)."""
-    if not is_vector(b):
-        refuse(None, "b", b, f"a probability vector ({len(P.S)},)", TypeError)
-    start_distribution(None, Named("b"), b)
-    b = np.asarray(b, dtype=np.float64)
-    if b.shape != (len(P.S),):
-        raise ValueError(f"b has shape {b.shape}: must be (S,) = ({len(P.S)},) probabilities")
+    b = start_probabilities(b, len(P.S))
     return b / b.sum()
 
 

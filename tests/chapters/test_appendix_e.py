@@ -1,14 +1,10 @@
 """The script of appendix E: its facts, its figures, and its verdict."""
 
 import numpy as np
-import pytest
 
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_main_agrees, judged, script
 
-
-@pytest.fixture(scope="module")
-def values():
-    return table("E")
+CHAPTER = "E"
 
 
 def test_wrong_numbers_are_noticed(values):

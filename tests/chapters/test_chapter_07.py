@@ -4,19 +4,10 @@ import numpy as np
 import pytest
 
 from decision_making.pictures.policies import decimal, draw_hex_world
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_main_agrees, judged
 
+CHAPTER = "7"
 FIGURES = ("policy_iteration", "value_iteration", "value_convergence", "example_7_2", "example_7_3", "example_7_4")
-
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("7")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("7")
 
 
 def test_always_east_from_the_dead_end_bumps_for_ever(chapter, values):

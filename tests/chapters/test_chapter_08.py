@@ -1,21 +1,11 @@
 """The chapter 8 script: its numbers against derivations by other means, its figures, and its verdict."""
 
 import numpy as np
-import pytest
 
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_main_agrees, judged
 
+CHAPTER = "8"
 FIGURES = ("local_value_functions", "finer_grids", "figure_8_3", "regression", "divergence")
-
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("8")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("8")
 
 
 def test_finer_grids_and_a_wrong_step_that_is_noticed(chapter, values):

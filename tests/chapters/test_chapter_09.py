@@ -3,19 +3,10 @@
 import numpy as np
 import pytest
 
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_main_agrees, judged
 
+CHAPTER = "9"
 FIGURES = ("example_9_1", "branch_and_bound", "search_tree", "example_9_8", "figures_9_6_to_9_8", "example_9_10")
-
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("9")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("9")
 
 
 def test_exact_searches_and_examples_agree(chapter, values):

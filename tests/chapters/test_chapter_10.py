@@ -4,17 +4,9 @@ import numpy as np
 import pytest
 
 from tests.oracles import regulator
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_main_agrees, judged
 
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("10")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("10")
+CHAPTER = "10"
 
 
 def test_the_map_is_the_exact_utility(chapter):

@@ -6,17 +6,9 @@ import pytest
 
 from decision_making import ActorCriticUpdate, LinearGaussianPolicy, rollouts
 from decision_making.trajectories import local_rewards_to_go
-from tests.support import assert_main_agrees, judged, script, table
+from tests.support import assert_main_agrees, judged
 
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("13")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("13")
+CHAPTER = "13"
 
 
 def test_generalized_advantages_worked_by_hand(chapter):

@@ -6,19 +6,10 @@ import attrs
 import numpy as np
 import pytest
 
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_main_agrees, judged
 
+CHAPTER = "14"
 FIGURES = ("figure_14_1", "rare_event", "risky_starts", "example_14_4", "example_14_5", "likeliest_collisions")
-
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("14")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("14")
 
 
 @pytest.mark.parametrize("name", ["example_14_3", "exercise_14_2", "exercise_14_1", "exercises_14_3_and_14_4"])

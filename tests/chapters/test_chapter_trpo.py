@@ -9,17 +9,9 @@ from autograd import grad, hessian
 
 from decision_making import MDP
 from decision_making.pictures.canvas import write_figure
-from tests.support import judged, script, table
+from tests.support import judged
 
-
-@pytest.fixture(scope="module")
-def chapter():
-    return script("trpo")
-
-
-@pytest.fixture(scope="module")
-def values():
-    return table("trpo")
+CHAPTER = "trpo"
 
 
 @pytest.fixture(scope="module")

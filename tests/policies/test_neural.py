@@ -10,11 +10,11 @@ from scipy import special, stats
 
 from decision_making import LinearGaussianPolicy, Trajectories
 from decision_making.policies import network as networks
-from decision_making.policies.base import At
+from decision_making.policies.base import At, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
-from decision_making.policies.network import ForwardPass, network, part, plain_network, size
+from decision_making.policies.network import ForwardPass, network, orthogonal, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
-from decision_making.policies.softmax import log_softmax, total
+from decision_making.policies.softmax import chosen_log_softmax, log_softmax, total
 from decision_making.training import TrainedPolicy, load_policy, save_policy
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
@@ -225,10 +225,19 @@ def test_initial_weights_are_orthogonal_and_the_last_layer_small():
     θ = π.init(0, log_σ=-0.5)
     W = θ[: 6 * 8].reshape(6, 8)
     np.testing.assert_allclose(W @ W.T, 2 * np.eye(6), atol=1e-12)
+    assert not any(b.any() for _, b in π.layers(θ))
     last = θ[6 * 8 + 8 + 8 * 4 + 4 :][: 4 * 2].reshape(4, 2)
     np.testing.assert_allclose(last.T @ last, 1e-4 * np.eye(2), atol=1e-12)
     np.testing.assert_array_equal(θ[-2:], -0.5)
+    np.testing.assert_array_equal(π.init(0)[-2:], 0)
     np.testing.assert_array_equal(π.init(0), π.init(0))
+
+
+def test_initial_weights_are_as_often_positive_as_negative():
+    """Uniform over the orthogonal matrices, which the Q of a QR decomposition alone is not: its signs are set."""
+    rng = np.random.default_rng(0)
+    Q = np.array([orthogonal([(3, 3)], rng, 1.0)[:9] for _ in range(400)])
+    assert (abs((Q > 0).sum(axis=0) - 200) <= 5 * np.sqrt(400) / 2).all()
 
 
 @pytest.mark.parametrize(
@@ -240,7 +249,13 @@ def test_initial_weights_are_orthogonal_and_the_last_layer_small():
         (lambda: Categorical(0), "n = 0"),
         (lambda: MultiCategorical(()), "nvec"),
         (lambda: NeuralPolicy((4,), Categorical(2)).outputs(np.zeros(10), np.zeros((5, 3))), "vectors of 4"),
+        (lambda: NeuralPolicy((4,), Categorical(2)).outputs(np.zeros(11), np.zeros((5, 4))), r"θ has shape .*n = 10"),
+        (
+            lambda: NeuralPolicy((4,), Categorical(2)).outputs(np.zeros((3, 10)), np.zeros((5, 4))),
+            r"θ has shape \(3, 10\): its leading axes must be a prefix of the batch axes \(5,\)",
+        ),
         (lambda: NeuralPolicy((4,), Categorical(2)).init(0, log_σ=np.nan), "log_σ"),
+        (lambda: NeuralPolicy((4,), Categorical(2), "relu"), "positional arguments"),
     ],
 )
 def test_bad_parameters_are_named(build, said):
@@ -264,6 +279,22 @@ def test_gaussian_actions_of_any_width_have_the_density_of_independent_normals(k
     scores = π.scores(θ, Trajectories(s, a, np.zeros((4, 5))))
     np.testing.assert_allclose(scores, jacobian(lambda θ: density(θ).sum(axis=1))(θ), rtol=1e-9)
     np.testing.assert_allclose(π.at(θ, s).logpdf(a), density(θ))
+
+
+def test_parameters_in_a_list_and_policies_made_alike_are_the_same():
+    π, θ, s, a = policy_and_batch(Gaussian(2))
+    for ask in (π.outputs, π.mode, π.entropy, lambda θ, s: π.logpdf(θ, a, s), lambda θ, s: π.at(θ, s).logpdf(a)):
+        np.testing.assert_array_equal(ask(θ.tolist(), s), ask(θ, s))
+    assert π == NeuralPolicy([3, 5, 4], Gaussian(2), activation="tanh") != NeuralPolicy((3, 5, 4), Gaussian(1))
+
+
+def test_normal_noise_of_a_gaussian_head_is_scaled_and_shifted_and_other_heads_have_none():
+    π, θ, s, ε = policy_and_batch(Gaussian(2))
+    z = π.outputs(θ, s)
+    np.testing.assert_allclose(π.perturbed(θ, s, ε), z[:, :2] + np.exp(z[:, 2:]) * ε, rtol=1e-12)
+    π, θ, s, _ = policy_and_batch(Categorical(3))
+    with pytest.raises(TypeError, match=r"NeuralPolicy.head = .* must be a Gaussian head, to have noise"):
+        π.perturbed(θ, s, np.zeros((12, 3)))
 
 
 def test_states_of_the_wrong_width_are_told_the_first_width():
@@ -329,3 +360,27 @@ def test_relu_is_flat_at_0():
     slow = grad(lambda θ: anp.sum(plain_network(θ, x, shapes, "relu")))(θ)
     np.testing.assert_array_equal(fast, [0, 0, 0, 4])
     np.testing.assert_array_equal(slow, fast)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("shape", "n"), [((), 3), ((7,), 1), ((7,), 4), ((2, 5), 3), ((0,), 2)])
+def test_chosen_log_probabilities_and_their_pullback_are_those_of_the_plain_form(shape, n, dtype):
+    rng = np.random.default_rng(0)
+    z, a = (30 * rng.normal(size=(*shape, n))).astype(dtype), rng.integers(n, size=shape)
+    w, before = rng.normal(size=shape).astype(dtype), z.copy()
+    plain, logp_plain = reverse_pass(lambda z: Categorical(n).logpdf(z, a), z)
+    vjp, logp = chosen_log_softmax(z, a)
+    assert logp.dtype == vjp(w).dtype == dtype
+    assert logp.shape == shape
+    tolerance = 1e-12 if dtype == np.float64 else 1e-4
+    np.testing.assert_allclose(logp, logp_plain, rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(vjp(w), plain(w), atol=tolerance)
+    np.testing.assert_array_equal(z, before)
+    far = np.array([[1e308, 0.0], [0.0, -1e308]], dtype=np.float64)
+    assert np.isfinite(chosen_log_softmax(far, np.array([0, 0]))[1]).all()
+
+
+def test_pullback_of_a_categorical_policy_refuses_actions_that_it_does_not_have():
+    π, θ, s, _ = policy_and_batch(Categorical(3))
+    with pytest.raises(ValueError, match="a runs from 3 to 3"):
+        π.pullback(θ, np.full(len(s), 3), s)

@@ -442,6 +442,28 @@ def test_bad_parameters_are_refused_before_any_rollout(counting, make, error, te
     assert counting.calls == 0
 
 
+@pytest.mark.parametrize(("φ", "error"), [(None, TypeError), ([[0.1, -0.8]], ValueError), ([np.nan, 0.0], ValueError)])
+def test_advantages_name_parameters_of_the_critic_that_are_none(φ, error):
+    τs = Trajectories.from_lists([[(1.0, 0.0, 0.0), (0.0, 0.0, 0.0)]])
+    with pytest.raises(error, match="φ"):
+        advantages(ActorCritic(REGULATOR, B, 3, 2, lambda φ, s: 0.0 * s), φ, τs)
+
+
+@pytest.mark.parametrize(
+    ("Struct", "by_place", "by_name"),
+    [
+        (ActorCritic, "P b d m U", {"last_step": "book"}),
+        (GeneralizedAdvantageEstimation, "P b d m U λ", {"last_step": "book"}),
+        (DeterministicPolicyGradient, "P b d m Q σ", {"last_step": "book"}),
+        (ActorCriticUpdate, "grad_U rule α_φ", {"L2_max": None}),
+    ],
+)
+def test_fields_come_in_the_order_of_the_book_and_options_by_name_only(Struct, by_place, by_name):
+    fields = attrs.fields(Struct)
+    assert [f.name for f in fields if not f.kw_only] == by_place.split()
+    assert {f.name: f.default for f in fields if f.kw_only} == by_name
+
+
 def test_functions_that_do_not_act_on_batches_or_are_not_finite_are_named():
     M = ActorCritic(REGULATOR, B, 3, 2, lambda φ, s: φ[0])
     with pytest.raises(ValueError, match=r"U\(φ, s\) has shape \(\) on a batch \(2, 3\)"):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from decision_making import MDP, SoftmaxPolicy, Trajectories, exact
+from decision_making.checks import rounding
 from decision_making.sequential_problems.advantages import (
     end_states,
     generalized_advantages,
@@ -207,7 +208,36 @@ def test_a_cut_without_its_last_state_is_an_error():
     τs = Trajectories.from_lists([[(0.0, 0.0, 1.0)], [(0.0, 0.0, 1.0)]])
     with pytest.raises(ValueError, match=r"s_end = None: trajectory 0 was cut"):
         end_states(τs)
+    with pytest.raises(ValueError, match=r"s_end = None: trajectory 1 was cut"):
+        end_states(Trajectories(τs.s, τs.a, τs.r, terminated=[True, False]))
     np.testing.assert_array_equal(end_states(Trajectories(τs.s, τs.a, τs.r, terminated=[True, True])), [0, 0])
+
+
+def test_without_end_states_the_last_step_is_followed_by_its_own_state():
+    s, mask = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), np.array([[True, True, True], [True, False, False]])
+    np.testing.assert_array_equal(next_states(Trajectories(s, s, 0 * s, mask)), [[2, 3, 3], [4, 5, 6]])
+    over = [True, True]  # as where the trajectory is over, whether the end is known or not, and on padding
+    np.testing.assert_array_equal(next_states(Trajectories(s, s, 0 * s, mask, None, over)), [[2, 3, 3], [4, 5, 6]])
+    np.testing.assert_array_equal(
+        next_states(Trajectories(s, s, 0 * s, mask, [7.0, 8.0], over)), [[2, 3, 3], [4, 5, 6]]
+    )
+    np.testing.assert_array_equal(next_states(Trajectories(s, s, 0 * s, mask, [7.0, 8.0])), [[2, 3, 7], [8, 5, 6]])
+
+
+def test_a_trajectory_without_steps_has_its_first_state_as_its_end():
+    s, mask = np.array([[1.0, 2.0], [4.0, 5.0]]), np.array([[True, True], [False, False]])
+    np.testing.assert_array_equal(end_states(Trajectories(s, s, 0 * s, mask, [3.0, 9.0])), [3, 4])
+    np.testing.assert_array_equal(end_states(Trajectories(s, s, 0 * s, mask, terminated=[True, False])), [2, 4])
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, -1.0, 1e6])
+def test_a_residual_is_0_up_to_the_rounding_of_its_three_terms_and_no_further(size):
+    τs = Trajectories([[0.0]], [[0.0]], [[0.1 * size]], s_end=[0.0])
+    of_terms = rounding((0.1 + 0.2 + 0.3) * abs(size))
+    for share, found in ((0.9, 0.0), (-0.9, 0.0), (1.1, 1.1), (-1.1, -1.1)):
+        U = np.array([[0.1 * size + 0.2 * size - share * of_terms]])
+        δ = temporal_differences(τs, U, 0.5, np.array([0.4 * size]))
+        assert δ.item() == pytest.approx(found * of_terms, rel=0.1, abs=0)
 
 
 @given(batch_sizes, st.integers(1, 5), st.integers(0, 99))
@@ -225,6 +255,16 @@ def test_normalized_advantages_have_mean_0_and_sd_1(m, d, seed):
 @pytest.mark.parametrize("c", [0.0, 0.1, -1e300, 1e-300])
 def test_normalizing_constant_advantages_does_not_divide_by_zero(c):
     np.testing.assert_array_equal(normalized(np.full((3, 7), c)), np.zeros((3, 7)))
+
+
+@pytest.mark.parametrize("c", [-1e300, 1e300, 1e-300, 1.0, -1.0])
+def test_advantages_of_any_size_and_sign_are_normalized(c):
+    np.testing.assert_allclose(normalized(c * np.array([[1.0, 1.5]])), np.sign(c) * np.array([[-1, 1]]), rtol=1e-12)
+
+
+def test_advantages_are_constant_where_their_deviation_is_within_rounding():
+    for share, expected in ((0.75, [[0, 0]]), (1.25, [[-1, 1]])):
+        np.testing.assert_allclose(normalized(np.array([[1.0, 1 + 2 * share * rounding(1.0)]])), expected, atol=0.2)
 
 
 def test_no_real_step_normalizes_to_zero():
@@ -250,6 +290,8 @@ def test_γ_out_of_range(γ):
 def test_wrong_shapes_and_values_that_are_not_finite():
     with pytest.raises(ValueError, match=r"U has shape \(3,\) on a batch \(1, 3\)"):
         temporal_differences(BY_HAND, U_BY_HAND[0], 0.9)
+    with pytest.raises(TypeError, match="τs = "):
+        temporal_differences([[0.0]], U_BY_HAND, 0.9)
     with pytest.raises(ValueError, match=r"U_end has shape \(1, 1\)"):
         temporal_differences(BY_HAND, U_BY_HAND, 0.9, np.ones((1, 1)))
     with pytest.raises(ValueError, match=r"U of trajectory 0, step 1 \(counting from 0\) is nan"):
@@ -258,6 +300,8 @@ def test_wrong_shapes_and_values_that_are_not_finite():
         temporal_differences(BY_HAND, U_BY_HAND, 0.9, np.array([np.inf]))
     with pytest.raises(ValueError, match=r"δ = .*must be an array"):
         generalized_advantages(np.zeros(3), 0.9, 0.5)
+    with pytest.raises(ValueError, match=r"δ = \(2, 3, 4\): must be an array \(m, d\)"):
+        generalized_advantages(np.zeros((2, 3, 4)), 0.9, 0.5)
     with pytest.raises(ValueError, match="mask has shape"):
         normalized(np.zeros((2, 2)), np.ones(2, bool))
 

@@ -95,6 +95,9 @@ def test_a_wrong_model_is_named(change, named):
         (lambda P: lookahead(P, np.zeros((2, 2)), 0, 3), "a runs from 3 to 3"),
         (lambda P: belief_rollouts(P, P.b, lambda b: 7, 1, 1), "π(b) runs from 7 to 7"),
         (lambda P: belief_rollouts(P, P.b, lambda b: 0, 0, 1), "d = 0"),
+        (lambda P: belief_rollouts(P, P.b, lambda b: 0, 10**15, 1), "1e+15 steps of all trajectories"),
+        (lambda P: belief_rollouts(P, P.b, lambda b: 0, np.int64(1), np.int64(2**62)), "steps of all trajectories"),
+        (lambda P: belief_rollouts(P, P.b, lambda b: 0, 1, 2**31), "probabilities of beliefs: must be at most"),
         (lambda P: belief_rollouts(P, [1.0], lambda b: 0, 1, 1), "b has shape (1,)"),
     ],
 )

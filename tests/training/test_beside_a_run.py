@@ -243,7 +243,7 @@ def test_line_is_said_now_and_then_where_there_is_no_terminal(capsys, monkeypatc
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     row = dict.fromkeys(METRICS, math.nan) | {"steps_per_second": 5300.0, "kl": 0.0098}
-    c = Configuration({"env": "CartPole-v1", "steps": 100_000})
+    c = Configuration({"env": "CartPole-v1", "steps": 100_000, "delta": 0.01})
     with progress.train_progress(c, 10) as callback:
         for k in range(1, 26):
             clock[0] = 2.0 * k

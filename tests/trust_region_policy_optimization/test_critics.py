@@ -2,6 +2,7 @@
 
 import math
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -112,6 +113,14 @@ def test_a_fit_changes_nothing_in_place_and_repeats(critic):
 
 
 @every_critic
+def test_a_fit_to_a_grid_of_states_and_targets_is_that_to_a_row_of_them(critic):
+    φ, (s, targets) = started(critic), batch()
+    fitted = critic.fit(φ, s, targets, rng=0)
+    for shape in ((30, 1), (5, 6)):
+        np.testing.assert_array_equal(critic.fit(φ, s.reshape(*shape, 2), targets.reshape(shape), rng=0), fitted)
+
+
+@every_critic
 def test_a_fit_lowers_the_loss(critic):
     φ, (s, targets) = started(critic), batch()
     fitted = critic.fit(φ, s, targets, rng=0)
@@ -164,6 +173,34 @@ def test_what_does_not_fit_is_named(critic):
         critic.fit(np.full(critic.n, np.nan), s, targets)
     with pytest.raises(TypeError, match="φ = None"):
         critic.predict(None, s)
+
+
+@pytest.mark.parametrize(
+    ("Critic", "by_place", "by_name"),
+    [
+        (TableCritic, "n_states", {}),
+        (FeatureCritic, "features n", {"ridge": 1e-6}),
+        (LinearCritic, "width degree", {"ridge": 1e-6}),
+        (
+            NeuralCritic,  # the settings of a fit are those of sb3-contrib's TRPO, the activation that of its MlpPolicy
+            "sizes",
+            {"optimizer": "lbfgs", "iterations": 10, "learning_rate": 1e-3, "minibatch": 128, "activation": "tanh"},
+        ),
+    ],
+)
+def test_what_a_critic_is_comes_by_place_and_how_it_is_fitted_by_name_only(Critic, by_place, by_name):
+    fields = attrs.fields(Critic)
+    assert [f.name for f in fields if not f.kw_only] == by_place.split()
+    assert {f.name: f.default for f in fields if f.kw_only} == by_name
+    assert LinearCritic(2) == LinearCritic(2, degree=2)
+
+
+@pytest.mark.parametrize(
+    "Critic", [TableCritic, lambda n: FeatureCritic(products, n), LinearCritic, lambda n: NeuralCritic((n,))]
+)
+def test_critics_made_alike_are_the_same(Critic):
+    assert Critic(4) == Critic(4) != Critic(5)
+    assert len({Critic(4), Critic(4), Critic(5)}) == 2
 
 
 # ---- linear
@@ -301,6 +338,11 @@ def test_table_holds_the_mean_target_of_each_visited_state_and_what_it_held_of_t
         assert best <= other
 
 
+def test_a_table_fits_a_grid_of_states_and_targets_as_a_row_of_them():
+    critic, s, targets = TableCritic(3), np.array([[0, 2, 2], [1, 2, 0]]), np.array([[1.0, 2.0, 4.0], [5.0, 6.0, 8.0]])
+    assert critic.fit(np.zeros(3), s, targets).tolist() == [4.5, 5.0, 4.0]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
 def test_table_keeps_its_number_type_and_stays_finite(dtype, bad):
@@ -419,6 +461,12 @@ def test_adam_is_the_reference_loop_on_the_same_minibatches(minibatch, passes):
             x = x - 0.02 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     assert t == passes * math.ceil(30 / minibatch)
     np.testing.assert_allclose(critic.fit(φ, s, targets, rng=3), x, rtol=1e-7, atol=1e-9)
+
+
+def test_steps_of_adam_that_overflow_leave_φ_as_it_was():
+    critic = NeuralCritic((2, 4), optimizer="adam", learning_rate=1e39)
+    φ, (s, targets) = started(critic, np.float32), batch(dtype=np.float32)
+    np.testing.assert_array_equal(critic.fit(φ, s, targets, rng=0), φ)
 
 
 def test_initial_weights_are_orthogonal_and_biases_zero():

@@ -1067,3 +1067,79 @@ def test_the_bound_is_shown_and_taken_by_position_and_by_either_name():
     for M in (*made, pickle.loads(pickle.dumps(made[0])), copy.deepcopy(made[0])):
         assert M.δ == 0.03
         assert "δ=0.03" in repr(M)
+
+
+def test_the_usual_settings_are_those_of_sb3_contrib_and_stable_baselines3_but_for_λ_and_cg_iterations():
+    """And the evidence comes by place, settings by name only; `rule` may be left out and is the trust region."""
+    fields = attrs.fields(TrustRegionPolicyOptimization)
+    assert [f.name for f in fields if not f.kw_only] == ["P", "n", "critic", "_δ"]
+    expected = {"rule": "trust_region", "λ": 0.97, "cg_iterations": 10, "fisher_subsample": 1.0, "minibatch": 64}
+    expected |= {"max_kl": None, "gate": None, "advantage": "generalized", "normalize_advantages": True}
+    assert {f.name: f.default for f in fields if f.kw_only} == expected
+    M = TrustRegionPolicyOptimization(Collected(), 20, CRITIC)
+    assert M.δ == M.update_rule.ε == named_rule("natural").ε == named_rule("restricted").ε == 0.01
+    assert M.update_rule.damping == named_rule("natural").damping == 0.1
+    assert (M.update_rule.α, M.update_rule.max_backtracks) == (0.8, 10)
+    for rule in ("trust_region", "natural"):  # the surrogates are of single steps, and so is their natural direction
+        assert attrs.evolve(M, rule=rule).update_rule.direction == "surrogate"
+    clamped, penalized = named_rule("clamped"), named_rule("penalized")
+    assert (clamped.ε, penalized.β) == (0.2, 1.0)
+    assert clamped.α == penalized.α == named_rule("gradient").α == 3e-4
+    assert clamped.k_max == penalized.k_max == 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"critic": 3}, TypeError, r"critic = 3: must be a critic, with init\(rng\), predict"),
+        ({"n": 0}, ValueError, "n = 0"),
+        ({"P": None}, TypeError, "P = None"),
+        ({"rule": 3}, TypeError, "rule = 3: must be one of 'trust_region', .* or a struct of chapter 12: Clamped"),
+        ({"rule": "trust"}, ValueError, "rule = 'trust': must be one of 'trust_region'"),
+        ({"δ": 0.0}, ValueError, "δ = 0.0"),
+        ({"λ": 1.5}, ValueError, "λ = 1.5"),
+        ({"cg_iterations": 0}, ValueError, "cg_iterations = 0"),
+        ({"fisher_subsample": 0.0}, ValueError, "fisher_subsample = 0.0"),
+        ({"max_kl": 0.0}, ValueError, "max_kl = 0.0"),
+        ({"advantage": "none"}, ValueError, "advantage = 'none': must be one of 'generalized'"),
+        ({"normalize_advantages": 2}, (TypeError, ValueError), "normalize_advantages = 2"),
+        ({"minibatch": 0}, ValueError, "minibatch = 0"),
+    ],
+    ids=lambda x: next(iter(x)) if isinstance(x, dict) else None,
+)
+def test_settings_that_are_none_are_named(settings, error, said):
+    with pytest.raises(error, match=said):
+        TrustRegionPolicyOptimization(**{"P": Collected(), "n": 20, "critic": CRITIC} | settings)
+
+
+def test_rules_and_records_that_are_none_are_named():
+    with pytest.raises(ValueError, match="name = 'clamp': must be one of 'trust_region'"):
+        named_rule("clamp")
+    with pytest.raises(ValueError, match=r"ε = -0.1"):
+        named_rule("clamped", ε=-0.1)
+    with pytest.raises(TypeError, match="width"):
+        named_rule("clamped", width=1)
+    assert named_rule("natural", epsilon=0.3).ε == 0.3
+    π, θ, φ, _ = case(Categorical(3))
+    with pytest.raises(TypeError, match="τs = "):
+        step(TRPO(), π, θ, φ, τs=[1.0])
+
+
+def test_the_explanation_names_the_rule_the_ascents_and_what_the_critic_knew():
+    π, θ, φ, τs = case(Categorical(3))
+    said = {rule: explain(step(TRPO(rule=rule), π, θ, φ, rng=0, τs=τs)) for rule in RULES}
+    for rule, text in said.items():
+        assert ("an ascent is a pass of Adam through minibatches" in text) == (rule in ("clamped", "penalized"))
+        assert ("by one step of Adam with α = 0.0003; nothing bounds the divergence" in text) == (rule == "gradient")
+        info = step(TRPO(rule=rule), π, θ, φ, rng=0, τs=τs).info
+        assert {type(x) for x in info.values()} == {float}  # which JSON can write
+        known = info["explained_variance"]
+        assert f"fitted to this batch's targets; before, it explained {known:.0%} of their variance." in text
+    no_steps = attrs.evolve(τs, r=0 * τs.r, mask=np.zeros_like(τs.mask))
+    for rule in RULES:  # the penalty weight stays
+        assert step(TRPO(rule=rule), π, θ, φ, τs=no_steps).β == (1.0 if rule == "penalized" else None)
+    nothing = step(TRPO(), π, θ, φ, τs=no_steps)
+    assert "The critic had nothing to be fitted to." in explain(nothing)
+    assert (nothing.kl, nothing.improvement) == (0, 0)
+    same = Trajectories(*(x[:1, :1] for x in (τs.s, τs.a, τs.r)), terminated=[True])  # one target has no variance
+    assert "The critic was fitted to this batch's targets." in explain(step(TRPO(), π, θ, φ, τs=same))

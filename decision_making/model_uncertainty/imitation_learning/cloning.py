@@ -108,7 +108,7 @@ def cloned(M: BehavioralCloning, D: Any, θ: Array, *, rng: RNG = None) -> Array
 
     def slope(θ: Array) -> tuple[float, Array]:
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            pull, logp = M.π.pullback(θ, D.a, D.s)
+            pull, logp = M.π.at(θ, D.s).pullback(D.a)
             g = np.asarray(pull(np.full_like(logp, 1 / len(D)))) - M.ridge * θ
             return float(np.mean(logp, dtype=np.float64) - M.ridge / 2 * (θ @ θ)), g
 

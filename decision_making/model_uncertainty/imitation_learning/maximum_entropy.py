@@ -25,14 +25,13 @@ from decision_making.checks import (
 from decision_making.model_uncertainty.imitation_learning.cloning import ascended, climbed
 from decision_making.model_uncertainty.imitation_learning.occupancies import (
     discounted_state_visitations,
-    pair_visitations,
-    start_probabilities,
     tabular,
+    visited,
 )
 from decision_making.model_uncertainty.imitation_learning.rewards import OptimalPolicy
 from decision_making.policies.base import reverse_pass
 from decision_making.problem import RNG, Enumerable
-from decision_making.sampling import indices, start_distribution
+from decision_making.sampling import indices, start_distribution, start_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, check_finite, check_trajectories, discounts
@@ -122,12 +121,14 @@ def soft_policy(P: Enumerable, R: Any, d: int, *, γ: float | None = None) -> So
     R = numbers(R, "R")
     if R.shape != own.shape or not all_finite(R):
         raise ValueError(f"R has shape {R.shape}: must be finite rewards (S, A) = {own.shape}")
-    R = np.where(np.isneginf(own), -np.inf, R)
-    T, γs = T.reshape(-1, len(R)), discounts(P.γ if γ is None else γ, d)
-    π, V = np.empty((d, *R.shape)), np.zeros(len(R))
-    available = np.isfinite(R)
-    for k in range(d - 1, -1, -1):
-        Q = np.where(available, γs[k] * np.where(available, R, 0.0) + (T @ V).reshape(R.shape), -np.inf)
+    return softened(T, np.where(np.isneginf(own), -np.inf, 0.0), R, discounts(P.γ if γ is None else γ, d))
+
+
+def softened(T: Any, closed: Array, R: Array, γs: Array) -> SoftPolicy:
+    """`soft_policy` of arguments that are known to be right; closed (S, A) is -inf where an action is not available."""
+    T, V, π = T.reshape(-1, len(R)), np.zeros(len(R)), np.empty((len(γs), *R.shape))
+    for k in range(len(γs) - 1, -1, -1):
+        Q = γs[k] * R + closed + (T @ V).reshape(R.shape)
         most = Q.max(axis=1, keepdims=True)
         w = np.exp(Q - most)
         Z = w.sum(axis=1, keepdims=True)
@@ -155,7 +156,7 @@ def counted(M: MaximumEntropyIRL, D: Any) -> list[Counts]:
         own = np.flatnonzero(D.lengths == length)
         b, pairs = np.bincount(s[own, 0], minlength=n_states) / len(own), np.zeros((n_states, n_actions))
         np.add.at(pairs, (s[own, :length], a[own, :length]), discounts(M.P.γ, int(length))[None])
-        b = b if M.b is None else start_probabilities(M.P, M.b)
+        b = b if M.b is None else start_probabilities(M.b, n_states)
         found.append(Counts(int(length), len(own), b, pairs))
     if not found:
         raise ValueError("D: all trajectories are without steps: there is nothing to imitate")
@@ -191,14 +192,16 @@ def likelihood(M: MaximumEntropyIRL, D: Any, φ: Array) -> Fit:
 
 def _fit(M: MaximumEntropyIRL, data: list[Counts], φ: Array) -> Fit:
     pull, R = _rewards(M, φ)
-    f, g = 0.0, np.zeros(R.shape)
+    T, own = tables(M.P)
+    f, g, closed = 0.0, np.zeros(R.shape), np.where(np.isneginf(own), -np.inf, 0.0)
     for x in data:
         if M.as_listed:
             expected = _listed_counts(M, R, x)
             f += float(np.sum((x.pairs - x.m * expected) * R))
         else:
-            π, V = soft_policy(M.P, R, x.d)
-            expected = np.einsum("k,ksa->sa", discounts(M.P.γ, x.d), pair_visitations(M.P, x.b, π, x.d))
+            γs = discounts(M.P.γ, x.d)
+            π, V = softened(T, closed, R, γs)
+            expected = np.tensordot(γs, visited(T, x.b, π), 1)
             f += float(np.sum(x.pairs * R) - x.m * (x.b @ V))
         g += x.pairs - x.m * expected
     return Fit(φ, f, np.asarray(pull(g), φ.dtype))
@@ -209,7 +212,7 @@ def _rewards(M: MaximumEntropyIRL, φ: Array) -> tuple[Callable[[Array], Array],
     if not callable(M.R):
         if len(φ) != M.R.shape[2]:
             raise ValueError(f"φ has shape {φ.shape}: must be (k,) = ({M.R.shape[2]},), a weight for each feature")
-        return lambda g: np.einsum("sa,sak->k", g, M.R), M.R @ φ
+        return lambda g: np.tensordot(g, M.R, 2), M.R @ φ
     pull, R = reverse_pass(M.R, φ)
     shape = (len(M.P.S), len(M.P.A))
     if np.shape(R) != shape or not all_finite(R):

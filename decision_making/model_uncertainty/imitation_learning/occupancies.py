@@ -8,7 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array, Named, count, numbers, refuse
 from decision_making.problem import Enumerable
-from decision_making.sampling import is_vector, start_distribution
+from decision_making.sampling import start_probabilities
 from decision_making.sequential_problems.exact_solution_methods import action_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
 from decision_making.trajectories import discounts
@@ -19,17 +19,6 @@ def tabular(P: Any) -> Enumerable:
     if not (hasattr(P, "T") and is_tabular(P)):
         refuse(None, "P", P, "a tabular problem, as MDP.from_arrays makes it", TypeError)
     return P
-
-
-def start_probabilities(P: Enumerable, b: Any) -> Array:
-    """b as a vector of probabilities (S,); TypeError where it is none, ValueError where it has the wrong length."""
-    if not is_vector(b):
-        refuse(None, "b", b, f"a probability vector ({len(P.S)},)", TypeError)
-    start_distribution(None, Named("b"), b)
-    b = np.array(b, dtype=np.float64)
-    if b.shape != (len(P.S),):
-        raise ValueError(f"b has shape {b.shape}: must be (S,) = ({len(P.S)},) probabilities")
-    return b
 
 
 def policy_steps(P: Enumerable, π: Any, d: int) -> Array:
@@ -49,11 +38,14 @@ def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
     """
     P = tabular(P)
     count(None, Named("d"), d)
-    x, p = start_probabilities(P, b), policy_steps(P, π, d)
-    T = tables(P)[0].reshape(-1, len(P.S)).T
-    pairs = np.empty((d, len(P.S), len(P.A)))
-    for k in range(d):
-        pairs[k] = x[:, None] * p[k]
+    return visited(tables(P)[0], start_probabilities(b, len(P.S)), policy_steps(P, π, d))
+
+
+def visited(T: Any, x: Array, π: Array) -> Array:
+    """`pair_visitations` of arguments that are known to be right, x (S,) being b and π (d, S, A)."""
+    T, pairs = T.reshape(-1, len(x)).T, np.empty(π.shape)
+    for k, p in enumerate(π):
+        pairs[k] = x[:, None] * p
         x = T @ pairs[k].ravel()
     return pairs
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, count, count_or_zero, one_of, optional, refuse
+from decision_making.checks import Array, Named, count, count_or_zero, flag, one_of, optional, refuse
 from decision_making.model_uncertainty.imitation_learning import (
     BehavioralCloning,
     DataSetAggregation,
@@ -33,11 +33,13 @@ from decision_making.training.policy_files import Evaluation, TrainedPolicy, eva
 from decision_making.training.runs import CONFIG, POLICY, read_configuration, read_policy, write_text
 from decision_making.trajectories import Trajectories
 
+Said = Callable[[str], None]
+
 METHODS = ("cloning", "dagger", "gail")
 LONGEST_EPISODE = 1000  # steps of a demonstration on gymnasium at most
 RIDGE = 1e-4  # of cloning: an expert that never hesitates would drive parameters without bound
 ITERATIONS = 50  # of L-BFGS, of a cloning
-PASSES, LEARNING_RATE, HIDDEN = 5, 3e-3, (32, 32)  # of the discriminator on gymnasium
+PASSES, LEARNING_RATE, HIDDEN = 1, 3e-4, (32, 32)  # of the discriminator on gymnasium: one that is sure teaches little
 
 
 @struct
@@ -78,16 +80,18 @@ def imitate(
     episodes: int = 20,
     seed: int = 0,
     best: bool = False,
+    from_scratch: bool = False,
     out: Path | str | None = None,
     allow_imports: bool = False,
-    said: Callable[[str], None] | None = None,
+    said: Said | None = None,
 ) -> Imitation:
     """Learn from the policy of a run, play both for so many episodes, and keep the learner in the folder `out`.
 
     The expert shows so many episodes on the problem of its run, drawing its actions. "cloning" learns from these alone;
     "dagger" also asks the expert, in `rounds` rounds, what it would have done where the learner came to; "gail" takes
-    `rounds` policy steps with the settings of the run, rewarded by a discriminator. Neither sees the problem's rewards.
-    The default is 5 rounds of "dagger" and 50 of "gail". `said` is given a line on each round.
+    `rounds` policy steps with the settings of the run, rewarded by a discriminator, from what cloning gives on; or
+    `from_scratch`, which needs many more steps. None sees the problem's rewards. The default is 5 rounds of "dagger"
+    and 50 of "gail". `said` is given a line on each round.
 
     `out` is folder/imitation-METHOD unless it is given; the commands that look at runs take it.
 
@@ -98,6 +102,7 @@ def imitate(
     count(None, Named("demonstrations"), demonstrations)
     optional(count)(None, Named("rounds"), rounds)
     count_or_zero(None, Named("seed"), seed)
+    flag(None, Named("from_scratch"), from_scratch)
     c, expert = read_configuration(folder), read_policy(folder, best=best)
     P = problem_of(c, expert, allow_imports=allow_imports)
     π, d = expert.π, c["depth"] if is_textbook(c["env"]) else LONGEST_EPISODE
@@ -106,8 +111,13 @@ def imitate(
     try:
         with frozen(P, learn=False):
             D = rollouts(P, b, π, expert.θ, d, demonstrations, rng)
-            learn = {"cloning": cloned_from, "dagger": aggregated_from, "gail": adversarially_from}[method]
-            θ = learn(P, c, expert, D, rounds, rng, said)
+            θ = made(c.values, P).θ  # what a run with these settings begins with
+            if method == "dagger":
+                θ = aggregated_from(P, expert, D, θ, rounds or 5, rng, said)
+            elif method == "cloning" or not from_scratch:
+                θ = cloned(cloning(π), D, θ)
+            if method == "gail":
+                θ = adversarially_from(P, c, π, D, θ, rounds or 50, rng, said)
             learner = trained(π, θ, P)
             depth = d if is_textbook(c["env"]) else None
             by_expert, by_learner = (evaluate(x, P, episodes, seed=seed, d=depth) for x in (expert, learner))
@@ -138,39 +148,30 @@ def problem_of(c: Configuration, expert: TrainedPolicy, *, allow_imports: bool =
     return P
 
 
-Method = Callable[[Any, Configuration, TrainedPolicy, Trajectories, int | None, np.random.Generator, Any], Array]
-
-
 def cloning(π: Policy) -> BehavioralCloning:
     """How the methods here clone."""
     return BehavioralCloning(1.0, ITERATIONS, π, optimizer="L-BFGS", ridge=RIDGE)
 
 
-def beginning(c: Configuration, P: Any) -> Array:
-    """First parameters: those that a run with these settings begins with."""
-    return made(c.values, P).θ
-
-
-def cloned_from(P: Any, c: Any, expert: Any, D: Any, rounds: Any, rng: Any, said: Any) -> Array:
-    """Parameters by `BehavioralCloning`."""
-    return cloned(cloning(expert.π), D, beginning(c, P))
-
-
-def aggregated_from(P: Any, c: Any, expert: Any, D: Any, rounds: Any, rng: Any, said: Any) -> Array:
+def aggregated_from(
+    P: Any, expert: TrainedPolicy, D: Trajectories, θ: Array, k_max: int, rng: np.random.Generator, said: Said
+) -> Array:
     """Parameters by `DataSetAggregation`."""
-    m, b = len(D), P.b if offers(P, HasStart) else None
-    M = DataSetAggregation(P, cloning(expert.π), rounds or 5, m, D.r.shape[1], b, Asked(expert))
-    for k, found in enumerate(aggregated(M, D, beginning(c, P), rng=rng), 1):
-        said(f"round {k} of {M.k_max}: {len(found.D)} pairs")
+    b = P.b if offers(P, HasStart) else None
+    M = DataSetAggregation(P, cloning(expert.π), k_max, len(D), D.r.shape[1], b, Asked(expert))
+    for k, found in enumerate(aggregated(M, D, θ, rng=rng), 1):
+        said(f"round {k} of {k_max}: {len(found.D)} pairs")
     return found.θ
 
 
-def adversarially_from(P: Any, c: Any, expert: Any, D: Any, rounds: Any, rng: Any, said: Any) -> Array:
+def adversarially_from(
+    P: Any, c: Configuration, π: Policy, D: Trajectories, θ: Array, k_max: int, rng: np.random.Generator, said: Said
+) -> Array:
     """Parameters by `GenerativeAdversarialImitation`, with the policy step of the run."""
-    M = GenerativeAdversarialImitation(made(c.values, P).M, expert.π, discriminator(expert.π), rounds or 50)
-    for k, found in enumerate(adversarial_rounds(M, D, beginning(c, P), rng=rng), 1):
-        if k % 10 == 0 or k == M.k_max:
-            said(f"round {k} of {M.k_max}: objective {found.objective:.3f}; where nothing is told {-2 * np.log(2):.3f}")
+    M = GenerativeAdversarialImitation(made(c.values, P).M, π, discriminator(π), k_max)
+    for k, found in enumerate(adversarial_rounds(M, D, θ, rng=rng), 1):
+        if k % 10 == 0 or k == k_max:
+            said(f"round {k} of {k_max}: objective {found.objective:.3f}; where nothing is told {-2 * np.log(2):.3f}")
     return found.θ
 
 

@@ -8,7 +8,16 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, Named, all_finite, count, discount, numbers, refuse
-from decision_making.model_uncertainty.learners import batch_shape, how_many, initial, replications, revise, rows_of
+from decision_making.model_uncertainty.learners import (
+    batch_shape,
+    how_many,
+    initial,
+    known_model,
+    of_which,
+    replications,
+    revise,
+    rows_of,
+)
 from decision_making.model_uncertainty.model_based_methods.counted import check_planner, planner
 from decision_making.model_uncertainty.model_based_methods.planners import (
     PLANNERS,
@@ -84,7 +93,7 @@ class BayesianModel(ModelBased):
 @start.register
 def start_bayesian(M: BayesianMDP, batch: Any = (), *, U: Any = 0.0) -> BayesianModel:
     """The prior, and utilities 0 or a copy of those given."""
-    batch, S = batch_shape(batch), M.S
+    batch, S = batch_shape(M, batch), M.S
     D = initial("D", M.D, batch, (S, M.A, S), 0)
     k, U, priority = np.zeros(batch, int), initial("U", U, batch, (S,)), np.zeros((*batch, S))
     return BayesianModel(M, k, U, priority, np.zeros(batch, int), D, np.ones(batch, bool))
@@ -104,8 +113,10 @@ def revise_bayesian(
 def posterior_sample(model: BayesianModel, rng: RNG = None, which: Array | None = None) -> Array:
     """Transitions (…, S, A, S) drawn from the posterior; what has parameter 0 gets probability 0 (algorithm 16.9).
 
-    `which` are numbers of replications, (n,), to draw for alone: then (n, S, A, S).
+    `which` are numbers of replications, (n,), to draw for alone: then (n, S, A, S). TypeError where the model has no
+    posterior.
     """
+    known_model(model, BayesianModel)
     D = model.D if which is None else model.D.reshape(-1, *model.D.shape[-3:])[which]
     x = default_rng(rng).standard_gamma(D)
     total = x.sum(axis=-1, keepdims=True)
@@ -134,7 +145,7 @@ def plan_by_posterior_sampling(planner: PosteriorSamplingUpdate, model: Bayesian
 @end.register
 def end_bayesian(model: BayesianModel, which: Any = None) -> BayesianModel:
     """A new model is due."""
-    model.due[... if which is None else np.asarray(which, dtype=bool)] = True
+    model.due[of_which(model, which)] = True
     return model
 
 
@@ -148,8 +159,9 @@ def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -
 
     The tree of all beliefs within d steps; beyond them the utilities U (S,), 0 by default. Its size
     grows as (A·S)^d: ValueError, before anything is allocated, for more than 2,000,000 nodes, and for a model of
-    several replications.
+    several replications; TypeError for one without a posterior.
     """
+    known_model(model, BayesianModel)
     count(None, Named("d"), d)
     M = model.M
     if model.batch != ():

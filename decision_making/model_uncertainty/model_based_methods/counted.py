@@ -10,8 +10,9 @@ from attrs import field
 
 from decision_making.checks import Array, count, discount, finite, flag, one_of, refuse
 from decision_making.mdp import MDP
-from decision_making.model_uncertainty.learners import batch_shape, how_many, initial, revise, rows_of
+from decision_making.model_uncertainty.learners import batch_shape, how_many, initial, known_model, revise, rows_of
 from decision_making.model_uncertainty.model_based_methods.planners import EXACT, PLANNERS, ModelBased, plan
+from decision_making.model_uncertainty.model_based_methods.sparse_counts import SparseCountedModel, start_sparse
 from decision_making.structs import struct
 from decision_making.verbs import start
 
@@ -152,18 +153,17 @@ def start_maximum_likelihood(
 ) -> Any:
     """Nothing counted, utilities 0; or copies of the counts N (S, A, S), rewards ρ (S, A), utilities U (S,) given."""
     if M.sparse:
-        from decision_making.model_uncertainty.model_based_methods.sparse_counts import start_sparse
-
-        if batch_shape(batch) not in ((), (1,) * len(batch_shape(batch))) or np.any(N) or np.any(ρ):
+        shape = batch_shape(M, batch)
+        if shape not in ((), (1,) * len(shape)) or np.any(N) or np.any(ρ):
             raise ValueError(f"batch = {batch!r}: must be () for a sparse model, which begins without counts")
         return start_sparse(M, U)
-    return CountedModel(*_begun(M, batch_shape(batch), U, N, ρ))
+    return CountedModel(*_begun(M, batch_shape(M, batch), U, N, ρ))
 
 
 @start.register
 def start_rmax(M: RmaxMDP, batch: Any = (), *, U: Any = 0.0, N: Any = 0.0, ρ: Any = 0.0) -> RmaxModel:
     """Nothing counted, utilities 0; or copies of the counts N (S, A, S), rewards ρ (S, A), utilities U (S,) given."""
-    return RmaxModel(*_begun(M, batch_shape(batch), U, N, ρ))
+    return RmaxModel(*_begun(M, batch_shape(M, batch), U, N, ρ))
 
 
 @revise.register
@@ -187,8 +187,11 @@ def estimated_mdp(model: ModelBased, unvisited: str = "end") -> MDP:
 
     Where a pair was never tried, its row of T is empty: "end" sends it to one more, absorbing, state with reward 0, the
     last, which is what the learner thinks of it; "uniform" to all states alike. Raises ValueError for several
-    replications: `estimated_mdp(part(model, i))` is that of one.
+    replications: `estimated_mdp(part(model, i))` is that of one; TypeError for a model that counts nothing.
     """
+    if isinstance(model, SparseCountedModel) and unvisited == "end":
+        return model.estimates()
+    known_model(model, ModelBased)
     one_of("end", "uniform")(None, _UNVISITED, unvisited)
     if model.batch != ():
         raise ValueError(f"model has replications {model.batch}: must be a single one, as part(model, i) gives it")

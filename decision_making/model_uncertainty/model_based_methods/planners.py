@@ -15,12 +15,12 @@ from attrs import field
 
 from decision_making.checks import Array, count, count_or_zero, flag, not_negative
 from decision_making.dispatching import unknown
-from decision_making.model_uncertainty.learners import Learner, known_states, replications, rows_of
+from decision_making.model_uncertainty.learners import Learner, known_states, replications, rows_of, values
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.exact_solution_methods import TIE
 from decision_making.structs import struct
-from decision_making.verbs import action_values, update
+from decision_making.verbs import update
 
 
 @struct
@@ -92,13 +92,10 @@ class ModelBased(Learner):
         """T(x | s, a), (…, S, A), of a state x (…) of each replication."""
 
 
-@action_values.register
-def action_values_of_a_model(model: ModelBased, s: Any = None) -> Array:
+@values.register
+def action_values_of_a_model(model: ModelBased, s: Any) -> Array:
     """R + γ Σ T U, of the states s (…) or of all."""
-    if s is None:
-        T, R = model.tables()
-        return q(T, R, model.M.γ, model.U)
-    i = rows_of(model, s)
+    i = rows_of(model, np.broadcast_to(np.arange(model.M.S), model.U.shape) if s is None else s)
     T, R = model.rows(i)
     U = model.U.reshape(*model.batch, *(1,) * (i.ndim - len(model.batch)), -1)
     return R + model.M.γ * (T @ U[..., None])[..., 0]

@@ -16,11 +16,10 @@ from attrs import field
 
 from decision_making.checks import Array
 from decision_making.mdp import MDP
-from decision_making.model_uncertainty.learners import Learner, initial, revise
+from decision_making.model_uncertainty.learners import Learner, initial, revise, values
 from decision_making.model_uncertainty.model_based_methods.planners import PrioritizedUpdate, RandomizedUpdate
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
-from decision_making.verbs import action_values
 
 NONE = -1  # the end of a list
 
@@ -109,7 +108,7 @@ def start_sparse(M: Any, U: Any) -> SparseCountedModel:
     return SparseCountedModel(M, k, initial("U", U, (), (S,)), np.zeros(S), backups, n, ρ, *lists, *empty)
 
 
-@action_values.register
+@values.register
 def action_values_of_sparse_counts(model: SparseCountedModel, s: Any = None) -> Array:
     """(ρ + γ Σ N U) / n of the states s (…) or of all; 0 where a pair was never tried."""
     A = model.M.A
@@ -117,7 +116,7 @@ def action_values_of_sparse_counts(model: SparseCountedModel, s: Any = None) -> 
         pair, s_next, N = model.seen()
         total = model.ρ + model.M.γ * np.bincount(pair, N * model.U[s_next], len(model.n))
         return (total / np.maximum(model.n, 1)).reshape(-1, A)
-    s, look = np.asarray(s), _looks(model)
+    look = _looks(model)
     return np.array([[look(x * A + a) for a in range(A)] for x in s.ravel().tolist()]).reshape(*s.shape, A)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count_or_zero, numbers, refuse
+from decision_making.checks import Array, all_finite, count_or_zero, numbers, refuse
 from decision_making.structs import struct
 from decision_making.verbs import update
 
@@ -22,11 +21,23 @@ def _estimate(μ: Any) -> Array:
     return numbers(μ, "μ")
 
 
-def _rate(M: object, field: Any, α: Any) -> None:
+def _known(M: object, field: Any, μ: Array) -> None:
+    if not all_finite(μ):
+        refuse(M, field.name, μ.tolist(), "finite")
+
+
+def _rate(M: Any, field: Any, α: Any) -> None:
     if not callable(α):
-        α = np.asarray(α, dtype=np.float64)
-        if not ((α >= 0) & (α <= 1)).all():
-            refuse(M, field.name, α.tolist(), "a function of the count, or a number in [0, 1]")
+        rate_of(M, α)
+
+
+def rate_of(estimate: IncrementalEstimate, α: Any) -> Array:
+    """A rate, for all or for each of the estimates. ValueError where it is not in [0, 1], TypeError for no number."""
+    x = numbers(α, "IncrementalEstimate.α")
+    if not ((x >= 0) & (x <= 1)).all() or x.shape not in ((), estimate.μ.shape):
+        shapes = f"() or {estimate.μ.shape}" if estimate.μ.ndim else "()"
+        refuse(estimate, "α", x.tolist(), f"a function of the count, or in [0, 1] and of shape {shapes}")
+    return x
 
 
 @struct(frozen=False)
@@ -44,7 +55,7 @@ class IncrementalEstimate:
     (1.31332, 4)
     """
 
-    μ: Array = field(converter=_estimate)  # the estimate, a number or an array of them
+    μ: Array = field(converter=_estimate, validator=_known)  # the estimate, a number or an array of them
     α: Callable[[int], Any] | float = field(default=one_over, validator=_rate)  # rate, a function of the count
     m: int = field(default=0, validator=count_or_zero)  # samples so far
 
@@ -52,12 +63,12 @@ class IncrementalEstimate:
 @update.register
 def update_estimate(estimate: IncrementalEstimate, x: Any) -> IncrementalEstimate:
     """One sample, or one of each estimate. ValueError where it is not finite or has another shape than μ."""
-    x = np.asarray(x, dtype=np.float64)
-    if not np.isfinite(x).all():
-        raise ValueError(f"x = {x.tolist()}: every sample must be finite"[:200])
+    x = numbers(x, "x")
+    if not all_finite(x):
+        refuse(None, "x", x.tolist(), "finite, every sample")
     if x.shape not in ((), estimate.μ.shape):
         raise ValueError(f"x has shape {x.shape}: must be {estimate.μ.shape}, a sample for each estimate")
-    α = estimate.α(estimate.m + 1) if callable(estimate.α) else np.asarray(estimate.α)
+    α = rate_of(estimate, estimate.α(estimate.m + 1) if callable(estimate.α) else estimate.α)
     change = α * (x - estimate.μ)
     estimate.m += 1
     estimate.μ += change

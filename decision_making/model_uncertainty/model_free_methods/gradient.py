@@ -9,17 +9,10 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, discount, function, optional, parameters, positive, refuse
-from decision_making.model_uncertainty.learners import (
-    Learner,
-    batch_shape,
-    each,
-    initial,
-    rates,
-    revise,
-)
+from decision_making.model_uncertainty.learners import Learner, batch_shape, each, initial, rates, revise, values
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.structs import struct
-from decision_making.verbs import action_values, start
+from decision_making.verbs import start
 
 ValueFunction: TypeAlias = Callable[[Any, Any, Any], Any]
 
@@ -65,9 +58,11 @@ class LinearQ:
     A: int = field(validator=count)  # number of actions
 
     def values(self, θ: Array, s: Array) -> Array:
-        """Q of all actions (…, A), for θ (n, …)."""
-        β = np.asarray(self.features(s))
-        θ = np.moveaxis(θ, 0, -1)
+        """Q of all actions (…, A), for θ (n, …). ValueError where θ is not as long as A copies of the features."""
+        β, θ = np.asarray(self.features(s)), np.moveaxis(θ, 0, -1)
+        if β.ndim == 0 or θ.shape[-1] != self.A * β.shape[-1]:
+            have = f"features of states {np.shape(s)} have shape {β.shape}"
+            raise ValueError(f"{have}: must be (…, k) with A·k = {θ.shape[-1]}, the number of parameters")
         return (θ.reshape(*θ.shape[:-1], self.A, β.shape[-1]) @ β[..., None])[..., 0]
 
     def __call__(self, θ: Array, s: Array, a: Array) -> Array:
@@ -111,7 +106,7 @@ class QFunction(Learner):
 @start.register
 def start_gradient_q_learning(M: GradientQLearning, batch: Any = (), *, θ: Any = None) -> QFunction:
     """A copy of M.θ, or of the θ that is given, (n,) or (…, n), for each replication."""
-    batch = batch_shape(batch)
+    batch = batch_shape(M, batch)
     return QFunction(M, np.zeros(batch, int), initial("θ", M.θ if θ is None else θ, batch, M.θ.shape))
 
 
@@ -169,12 +164,12 @@ def scaled_step(M: Any, θ: Array, Δ: Array) -> Array:
     return θ_new
 
 
-@action_values.register
-def action_values_of_a_function(model: QFunction, s: Any = None) -> Array:
+@values.register
+def action_values_of_a_function(model: QFunction, s: Any) -> Array:
     """Q(θ, s, ·). ValueError without s: there is no list of all states."""
     if s is None:
         raise ValueError("s = None: must be states, for this model does not list them")
-    return values_of_all(model.M, np.moveaxis(model.θ, -1, 0), np.asarray(s))
+    return values_of_all(model.M, np.moveaxis(model.θ, -1, 0), s)
 
 
 @revise.register

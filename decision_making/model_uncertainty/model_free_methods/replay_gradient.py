@@ -22,6 +22,7 @@ from decision_making.model_uncertainty.model_free_methods.gradient import (
 )
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.sampling import default_rng
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.verbs import start
 
@@ -86,7 +87,8 @@ class ReplayQFunction(QFunction):
 @start.register
 def start_replay(M: ReplayGradientQLearning, batch: Any = (), *, θ: Any = None) -> ReplayQFunction:
     """A copy of M.θ, or of the θ that is given, and an empty buffer for each replication."""
-    batch, C = batch_shape(batch), M.capacity
+    batch, C = batch_shape(M, batch), M.capacity
+    check_size("numbers in the buffer", math.prod((*batch, C, *M.state_shape)), "take a smaller capacity", NUMBERS)
     k, first, size = (np.zeros(batch, int) for _ in range(3))
     s, s_next = (np.zeros((*batch, C, *M.state_shape)) for _ in range(2))
     a = np.zeros((*batch, C), int if isinstance(M.A, int) else float)

@@ -16,13 +16,15 @@ from decision_making.model_uncertainty.learners import (
     each,
     how_many,
     initial,
+    of_which,
     rates,
     revise,
     rows_at,
     rows_of,
+    values,
 )
 from decision_making.structs import struct
-from decision_making.verbs import action_values, end, start
+from decision_making.verbs import end, start
 
 Rate = float | Array
 learning_rate = each(probability)
@@ -112,7 +114,7 @@ class TracesTable(SarsaTable):
 @start.register
 def start_q_learning(M: QLearning, batch: Any = (), *, Q: Any = 0.0) -> QTable:
     """A table that begins with a copy of Q: a number, (S, A) or (…, S, A)."""
-    batch = batch_shape(batch)
+    batch = batch_shape(M, batch)
     return QTable(M, np.zeros(batch, int), initial("Q", Q, batch, (M.S, M.A)))
 
 
@@ -126,18 +128,18 @@ def _begun(M: Sarsa | SarsaLambda, batch: tuple[int, ...], Q: Any) -> dict[str, 
 @start.register
 def start_sarsa(M: Sarsa, batch: Any = (), *, Q: Any = 0.0) -> SarsaTable:
     """A table that begins with a copy of Q: a number, (S, A) or (…, S, A)."""
-    return SarsaTable(**_begun(M, batch_shape(batch), Q))
+    return SarsaTable(**_begun(M, batch_shape(M, batch), Q))
 
 
 @start.register
 def start_sarsa_lambda(M: SarsaLambda, batch: Any = (), *, Q: Any = 0.0) -> TracesTable:
     """A table that begins with a copy of Q: a number, (S, A) or (…, S, A), and no traces."""
-    batch = batch_shape(batch)
+    batch = batch_shape(M, batch)
     return TracesTable(**_begun(M, batch, Q), N=np.zeros((*batch, M.S, M.A)))
 
 
-@action_values.register
-def action_values_in_a_table(model: QTable, s: Any = None) -> Array:
+@values.register
+def action_values_in_a_table(model: QTable, s: Any) -> Array:
     """The rows of the table, which is not copied where s is None."""
     if s is None:
         return model.Q
@@ -157,8 +159,9 @@ def revise_q_table(model: QTable, s: Array, a: Array, r: Array, s_next: Array, t
     u = M.γ * best_at(model.Q, rows_of(model, s_next))
     if terminated is not None:
         u = np.where(terminated, 0.0, u)
-    k = rows_of(model, s) * M.A + a
-    move(model.Q, k, M.α * (r + u - model.Q.reshape(-1).take(k)))
+    k, Q = rows_of(model, s) * M.A + a, model.Q.reshape(-1)
+    q = Q.take(k)
+    Q[k] = q + M.α * (r + u - q)
 
 
 @revise.register
@@ -206,6 +209,7 @@ def _trace(model: TracesTable, k: Array, some: Array, δ: Array) -> None:
 @end.register
 def end_sarsa(model: SarsaTable, which: Any = None) -> SarsaTable:
     """Drop the step that was not learnt from, unless M.at_end is "keep"."""
+    which = of_which(model, which)
     if model.M.at_end == "drop":
-        model.has_last[... if which is None else np.asarray(which, dtype=bool)] = False
+        model.has_last[which] = False
     return model

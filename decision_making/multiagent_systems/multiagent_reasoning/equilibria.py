@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,22 +29,22 @@ class Equilibrium:
     back to an earlier joint policy, ended before it came to rest, or no start led further.
     """
 
-    π: list[SimpleGamePolicy]  # one policy an agent
-    U: Array  # utilities (..., n)
-    gap: Array  # what each agent could gain alone (..., n)
+    π: list[Any]  # one policy an agent, SimpleGamePolicy or MGPolicy
+    U: Array  # utilities (..., n); of a Markov game (n, S)
+    gap: Array  # what each agent could gain alone, likewise
     status: str  # "equilibrium", "cycle", "k_max" or "local"
     method: str  # how it was found
     iterations: int = 0  # steps, pivots or linear systems
     exact: bool = False  # whether the probabilities solve the linear equations of their support
-    cycle: tuple[tuple[int, ...], ...] = ()  # the joint actions, by position, that a method of steps goes round
+    cycle: tuple[Any, ...] = ()  # the joint actions, by position, that a method of steps goes round
 
     def __len__(self) -> int:
         return len(self.π)
 
-    def __getitem__(self, i: int) -> SimpleGamePolicy:
+    def __getitem__(self, i: int) -> Any:
         return self.π[i]
 
-    def __iter__(self) -> Iterator[SimpleGamePolicy]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(self.π)
 
     def __repr__(self) -> str:
@@ -92,7 +93,7 @@ def solved_on_support(P: SimpleGame, supports: Sequence[Array], p: Sequence[Arra
     places = [np.flatnonzero(s) for s in supports]
     if P.n == 2 and len(places[0]) != len(places[1]):
         return None
-    scale = max(float(P.span), np.finfo(float).tiny)
+    scale = float(P.span) or max(float(abs(P.R.array).max()), 1.0)  # where all payoffs are equal their size
     p = [np.where(s, q, 0.0) / q[s].sum() if q[s].sum() > 0 else s / s.sum() for s, q in zip(supports, p, strict=True)]
     ends = np.cumsum([0, *map(len, places)])
     for _ in range(20):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 from typing import Any
 
 import attrs
@@ -40,8 +41,14 @@ class IteratedBestResponse:
 
 
 @solve.register
-def solve_iterated_best_response(M: IteratedBestResponse, P: SimpleGame) -> Equilibrium:
-    """The joint policy after k_max rounds: once a joint action comes back, that is known without going on."""
+def solve_iterated_best_response(M: IteratedBestResponse, P: Any) -> Equilibrium:
+    """The joint policy after k_max rounds."""
+    return iterated_best_response_in(P, M)
+
+
+@singledispatch
+def iterated_best_response_in(P: Any, M: IteratedBestResponse) -> Equilibrium:
+    """`solve(M, P)`, dispatched on the game: once a joint action comes back, the rest is known without going on."""
     P = one_game(P, "IteratedBestResponse")
     p = probabilities(P, uniform(P) if M.π is None else M.π)
     pure = all(q.max() == 1 for q in p)
@@ -90,8 +97,14 @@ class HierarchicalSoftmax:
 
 
 @solve.register
-def solve_hierarchical_softmax(M: HierarchicalSoftmax, P: SimpleGame) -> Equilibrium:
+def solve_hierarchical_softmax(M: HierarchicalSoftmax, P: Any) -> Equilibrium:
     """The joint policy of level k."""
+    return hierarchical_softmax_in(P, M)
+
+
+@singledispatch
+def hierarchical_softmax_in(P: Any, M: HierarchicalSoftmax) -> Equilibrium:
+    """`solve(M, P)`, dispatched on the game."""
     check_game(P)
     π = uniform(P) if M.π is None else M.π
     for _ in range(M.k):

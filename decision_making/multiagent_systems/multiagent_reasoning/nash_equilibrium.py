@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
+from itertools import product
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -33,6 +35,7 @@ from decision_making.verbs import solve
 
 FEW = 1000  # pairs of supports that are looked at before pivoting is
 PAYOFFS = 1_000_000  # payoffs of a game for the nonlinear program
+PIVOTS = (300, 3_000, 30_000)  # on the path of each label, in turn
 ACTIONS = 400  # actions of all agents together, for the same
 
 
@@ -44,7 +47,8 @@ class NashEquilibrium:
     agents whose payoffs have a constant sum, a linear program; few actions, the first equilibrium of all that there
     are, pure ones first; many, Lemke-Howson. Three agents or more: a pure equilibrium if there is one, else the book's
     nonlinear program. That is "nonlinear", from the uniform policy and then from random ones, until the gap is small;
-    what it finds is solved once more on its support. The other names ask for one of these methods.
+    what it finds is solved once more on its support. The other names ask for one of these methods. A Markov game is
+    solved by "auto", "zero_sum", "nonlinear" (algorithm 25.5), or "logit", a path from uniform play.
 
     Raises ValueError where the method does not fit the game, `TooLargeError` where it would be too large.
 
@@ -54,16 +58,24 @@ class NashEquilibrium:
 
     method: str = field(
         default="auto",
-        validator=one_of("auto", "pure", "zero_sum", "supports", "lemke_howson", "nonlinear"),
+        validator=one_of("auto", "pure", "zero_sum", "supports", "lemke_howson", "nonlinear", "logit"),
     )  # by which it is found
     restarts: int = field(default=30, kw_only=True, validator=count)  # starts of the nonlinear program, at most
     rng: RNG = field(default=0, kw_only=True)  # random numbers of the starts
 
 
 @solve.register
-def solve_nash_equilibrium(M: NashEquilibrium, P: SimpleGame) -> Equilibrium:
+def solve_nash_equilibrium(M: NashEquilibrium, P: Any) -> Equilibrium:
     """One equilibrium, with its certificate."""
+    return nash_equilibrium_of(P, M)
+
+
+@singledispatch
+def nash_equilibrium_of(P: Any, M: NashEquilibrium) -> Equilibrium:
+    """`solve(M, P)`, dispatched on the game."""
     P = one_game(P, "NashEquilibrium")
+    if M.method == "logit":
+        raise ValueError("method = 'logit': is for Markov games; 'nonlinear' takes a simple game of any size")
     if M.method != "auto":
         p, iterations, exact = METHODS[M.method](M, P)
         return certified(P, p, M.method, iterations, exact=exact)
@@ -115,9 +127,11 @@ def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, 
     A, B = _two_agents(P, "lemke_howson")
     best, taken = ([np.full(k, 1 / k) for k in P.sizes], False), 0
     least = np.inf
-    for label in range(min(sum(P.sizes), M.restarts)):
-        found = lemke_howson(A, B, label)
+    labels = range(min(sum(P.sizes), M.restarts))
+    for k_max, label in product(PIVOTS, labels):  # some paths are very long, those of most other labels are not
+        found = lemke_howson(A, B, label, k_max)
         if found is None:
+            taken += k_max
             continue
         taken += found[2]
         p = polished(P, found[:2], 1e-9)

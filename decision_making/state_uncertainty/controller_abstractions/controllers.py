@@ -24,7 +24,7 @@ from decision_making.verbs import update, utility
 NEARLY = 1e-6  # by which probabilities from a solver may be negative or miss the sum 1
 
 
-def _distributions(x: object) -> Array:
+def distributions(x: object) -> Array:
     """Distributions along the last axis, read-only: what a solver missed by at most 1e-6 is put right."""
     x = numbers(x, "ψ or η")
     if x.ndim and x.size and x.min() >= -NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
@@ -47,8 +47,8 @@ class ControllerPolicy:
     """
 
     P: POMDP  # problem
-    ψ: Array = field(converter=_distributions, repr=brief)  # probabilities of actions (X, A)
-    η: Array = field(converter=_distributions, repr=brief)  # probabilities of next nodes (X, A, Ω, X)
+    ψ: Array = field(converter=distributions, repr=brief)  # probabilities of actions (X, A)
+    η: Array = field(converter=distributions, repr=brief)  # probabilities of next nodes (X, A, Ω, X)
     x: int = field(default=0, kw_only=True, validator=count_or_zero)  # node to begin in
     found: Any = field(default=None, kw_only=True, repr=False)  # what a method says of its end, if one made it
 

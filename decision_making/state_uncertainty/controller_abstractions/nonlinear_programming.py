@@ -86,13 +86,13 @@ class Climb:
     def probabilities(self, z: Array) -> tuple[Array, Array]:
         """ψ and η of free numbers z."""
         n = int(np.prod(self.ψ_shape))
-        return _softmax(z[:n].reshape(self.ψ_shape)), _softmax(z[n:].reshape(self.η_shape))
+        return softmax(z[:n].reshape(self.ψ_shape)), softmax(z[n:].reshape(self.η_shape))
 
     def descent(self, z: Array) -> tuple[float, Array]:
         """What L-BFGS minimises, and its gradient."""
         ψ, η = self.probabilities(z)
         u, by_ψ, by_η = self.derivatives(ψ, η)
-        return -u, -np.concatenate([_through_softmax(ψ, by_ψ).ravel(), _through_softmax(η, by_η).ravel()])
+        return -u, -np.concatenate([through_softmax(ψ, by_ψ).ravel(), through_softmax(η, by_η).ravel()])
 
     def begun(self, start: ControllerPolicy | None, rng: np.random.Generator) -> tuple[Array, Array]:
         """Random probabilities; nearly those of `start`, in its first nodes, if there is one."""
@@ -108,21 +108,23 @@ class Climb:
     def sure(self, ψ: Array, η: Array) -> tuple[float, Array, Array]:
         """The controller with probabilities near 1 made certain, where it is no worse."""
         u = self.utility(ψ, η)
-        ψ_sure, η_sure = _certain(ψ), _certain(η)
+        ψ_sure, η_sure = certain(ψ), certain(η)
         u_sure = self.utility(ψ_sure, η_sure)
         return (u_sure, ψ_sure, η_sure) if u_sure >= u else (u, ψ, η)
 
 
-def _softmax(z: Array) -> Array:
+def softmax(z: Array) -> Array:
+    """Distributions along the last axis, exp z divided by its sum."""
     p = np.exp(z - z.max(axis=-1, keepdims=True))
     return p / p.sum(axis=-1, keepdims=True)
 
 
-def _through_softmax(p: Array, slope: Array) -> Array:
+def through_softmax(p: Array, slope: Array) -> Array:
+    """The derivatives by z of what has the derivatives `slope` by p, the softmax of z."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 
-def _certain(p: Array) -> Array:
+def certain(p: Array) -> Array:
     """p with rows that have a probability of at least 0.9 made certain."""
     best = np.eye(p.shape[-1])[p.argmax(axis=-1)]
     return np.where(p.max(axis=-1, keepdims=True) >= SURE, best, p)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,16 @@ def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
     return _evaluated(tabulated(P), _plan(π), {})
 
 
-def evaluate_plan(P: POMDP, π: ConditionalPlan, s: int) -> float:
+@singledispatch
+def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
     """R(s, π()) + γ Σ_s' T(s, π(), s') Σ_o O(π(), s', o) U(π(o), s'), the last term where π goes on (algorithm 20.2).
 
-    Errors are those of `alphavector`.
+    Without s it is that of all states, (S,). Of a POMG π has a plan for each agent, and the result a utility for each
+    (algorithm 26.2); see `evaluate_joint_plan`. Errors are those of `alphavector`.
     """
     P = tabulated(P)
-    return float(alphavector(P, π)[indices("s", s, len(P.S))])
+    α = alphavector(P, π)
+    return α if s is None else float(α[indices("s", s, len(P.S))])
 
 
 def _plan(π: object) -> ConditionalPlan:

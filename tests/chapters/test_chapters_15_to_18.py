@@ -1,4 +1,4 @@
-"""The scripts of chapters 15 to 17: their numbers, their figures, and that wrong data are noticed."""
+"""The scripts of chapters 15 to 18: their numbers, their figures, and that wrong data are noticed."""
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ FIGURES = {
         *("example_17_1", "figures_17_1_and_17_2", "learner_maps", "learning_rates"),
         *("example_17_4", "figure_17_3", "frozen_lake"),
     ),
+    "18": ("example_18_1", "examples_18_2_and_18_3", "maximum_margin", "adversarial"),
 }
 
 
@@ -30,6 +31,7 @@ QUICK = {
     "15": ("Examples 15.1 and 15.2", "Example 15.3", "Example 15.4, optimal totals", "Exercise 15.7"),
     "16": ("Exercise 16.1", "Exercises 16.3, 16.4, example 16.3", "Planning with beliefs"),
     "17": ("Exercises 17.1 and 17.2", "Exercise 17.7", "Example 17.3"),
+    "18": ("Exercise 18.2", "Section 18.4", "Section 18.5"),
 }
 
 
@@ -56,6 +58,11 @@ def test_a_wrong_number_of_the_exercises_is_noticed():
     assert not judged(table("17").compare_exercise_17_7, data | {"λ = 1": data["λ = 1"][::-1]})
     data = script("16").exercise_16_1()
     assert not judged(table("16").compare_exercise_16_1, data | {"U": data["U"] + 1e-3})
+    data = script("18").maximum_entropy()
+    assert not judged(table("18").compare_maximum_entropy, data | {"V": data["V"] + 1e-5})
+    data = script("18").maximum_margin()
+    wrong = [(free, listed, λ, distance + 1e-3) for free, listed, λ, distance in data["steps"]]
+    assert not judged(table("18").compare_maximum_margin, data | {"steps": wrong})
     data = script("15").example_15_3(2000)
     share = {name: np.float64(x) + 0.2 for name, x in data["share"].items()}
     assert not judged(table("15").compare_example_15_3, data | {"share": share})

@@ -1,0 +1,105 @@
+"""What a method of chapter 27 returns: a joint plan with its value and a bound of what no joint plan exceeds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from decision_making.checks import Array, rounding
+from decision_making.multiagent_systems.state_uncertainty.belief_levels import backward, belief_levels
+from decision_making.multiagent_systems.state_uncertainty.evaluation import utility_of_a_joint_plan
+from decision_making.pomdp import Belief
+from decision_making.pomg import DecPOMDP
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
+from decision_making.structs import struct
+
+
+@struct(repr=False)
+class JointPlan:
+    """A conditional plan an agent; it is read like the list of them.
+
+    `value` is computed from the plans. No joint plan of that length is worth more than `upper_bound`; `status` is
+    "optimal" where both are equal but for rounding, else "equilibrium", if no agent alone could do better, or "local".
+    """
+
+    π: tuple[ConditionalPlan, ...]  # one plan an agent
+    value: float  # expected utility of the team
+    upper_bound: float  # of all joint plans of that length
+    status: str  # "optimal", "equilibrium" or "local"
+    method: str  # how it was found
+    iterations: int = 0  # nodes, rounds or joint plans looked at
+
+    def __len__(self) -> int:
+        return len(self.π)
+
+    def __getitem__(self, i: int) -> ConditionalPlan:
+        return self.π[i]
+
+    def __iter__(self) -> Iterator[ConditionalPlan]:
+        return iter(self.π)
+
+    def __repr__(self) -> str:
+        bound = "" if self.status == "optimal" else f", at most {self.upper_bound:.6g}"
+        return f"JointPlan({self.status} by {self.method}: value {self.value:.6g}{bound}, {self.iterations} iterations)"
+
+
+def found_plan(
+    P: DecPOMDP,
+    b: Array,
+    π: tuple[ConditionalPlan, ...],
+    bound: float,
+    method: str,
+    iterations: int,
+    *,
+    otherwise: str = "local",
+) -> JointPlan:
+    """The result with the value of π; its status is "optimal" where that reaches the bound, else `otherwise`."""
+    value = float(utility_of_a_joint_plan(P, b, π))
+    scale = max(abs(value), abs(bound), float(abs(P.rewards).max()))
+    reached = value >= bound - max(rounding(scale, 1000), 1e-10 * scale)
+    return JointPlan(π, value, max(value, bound), "optimal" if reached else otherwise, method, iterations)
+
+
+class TeamBounds(NamedTuple):
+    """What no team can exceed in so many steps."""
+
+    mmdp: float  # if all saw the state
+    mpomdp: float  # if all told each other what they see
+
+
+def state_values(P: DecPOMDP, d: int) -> list[Array]:
+    """Q (S, |A|) of a team that sees the state, with 1, 2, ..., d + 1 steps to go."""
+    T, R = P.joint_transitions, P.rewards[0]
+    Q = [R]
+    for _ in range(d):
+        Q.append(R + P.γ * T @ Q[-1].max(axis=1))
+    return Q
+
+
+def team_bounds(P: DecPOMDP, b: Belief | None, d: int) -> TeamBounds:
+    """Utilities of d + 1 steps from belief b if the team saw the state, and if it shared all observations.
+
+    Of what a joint plan is worth both are upper bounds, the second one the tighter (inequalities 27.b). It is exact:
+    all joint beliefs are looked at. `TooLargeError` where these are too many.
+
+    >>> from decision_making.problems import DecTiger
+    >>> [round(x, 6) for x in team_bounds(DecTiger(), None, 2)]
+    [60.0, 13.015488]
+    """
+    b = P.start(b)
+    levels = belief_levels(b, [P.rewards[0]] * (d + 1), [P.M] * d)
+    return TeamBounds(float(b @ state_values(P, d)[-1].max(axis=1)), float(backward(levels, P.γ)[0].max()))
+
+
+def quick_bound(P: DecPOMDP, b: Array, d: int) -> float:
+    """An upper bound of every joint plan: sharing what is seen while that fits, then seeing the state."""
+    levels = belief_levels(b, [P.rewards[0]] * (d + 1), [P.M] * d, partial=True)
+    Q = state_values(P, d)
+    value = levels[-1].B @ Q[d + 1 - len(levels)]
+    for level in reversed(levels[:-1]):
+        assert level.p is not None
+        assert level.child is not None
+        value = level.r + P.γ * (level.p * value.max(axis=1)[level.child]).sum(axis=-1)
+    return float(np.max(value))

@@ -1,0 +1,146 @@
+"""What a joint conditional plan is worth, state by state (algorithm 26.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array, numbers, refuse
+from decision_making.multiagent_systems.multiagent_reasoning import SimpleGamePolicy
+from decision_making.pomdp import Belief
+from decision_making.pomg import HiddenStateGame
+from decision_making.sampling import indices
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
+    ConditionalPlan,
+    evaluate_plan,
+)
+from decision_making.verbs import lookahead, utility
+
+Joint = tuple[ConditionalPlan, ...]
+
+
+def one_or_all(x: Array) -> Any:
+    """Of a game the rewards (n, …) as they are, of a team, (1, …), the one of all."""
+    return x[0] if len(x) == 1 else x
+
+
+@lookahead.register
+def lookahead_in_a_hidden_state_game(P: HiddenStateGame, U: Any, s: Any, a: Sequence[Any]) -> Any:
+    """R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) U(o, s'), a vector over the agents, of a team a number (26.2).
+
+    s and the joint action a are labels. U(o, s') is a function of a joint observation and a state, or an array
+    (n, |Ω|, S) over joint observations, of a team (|Ω|, S).
+    """
+    at = P.S.index(s) if s in P.S else int(indices("s", s, len(P.S)))
+    ja = int(np.ravel_multi_index([Ai.index(x) for Ai, x in zip(P.A, a, strict=True)], P.sizes))
+    k, shape = len(P.rewards), (P.M.shape[1], len(P.S))
+    if callable(U):
+        u = np.array([[U(o, x) for x in P.S] for o in product(*P.Ω)], dtype=np.float64)
+        u = u.reshape(*shape, k).transpose(2, 0, 1)
+    else:
+        u = numbers(U, "U").reshape(-1, *shape)
+    if len(u) != k:
+        raise ValueError(f"U has shape {u.shape}: must be ({k}, |Ω|, S) = {(k, *shape)}")
+    x = P.rewards[:, at, ja] + P.γ * np.einsum("ox,nox->n", P.M[ja, :, at], u)
+    return one_or_all(x) if k > 1 else float(x[0])
+
+
+def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
+    """π as one conditional plan an agent, checked: known actions, all observations, the same length on every path."""
+    plans = tuple(getattr(π, "π", π))
+    if len(plans) != P.n or not all(isinstance(x, ConditionalPlan) for x in plans):
+        refuse(None, "π", π, f"{P.n} conditional plans, one of each agent", TypeError)
+    depths = [_depth(x, A, Ω, i, {}) for i, (x, A, Ω) in enumerate(zip(plans, P.sizes, P.n_observations, strict=True))]
+    if len(set(depths)) > 1:
+        raise ValueError(f"π has plans of {depths} actions: must be as many for every agent")
+    return plans
+
+
+def _depth(plan: ConditionalPlan, A: int, Ω: int, i: int, known: dict[int, int]) -> int:
+    """Number of actions on every path."""
+    if id(plan) not in known:
+        if not 0 <= plan.a < A:
+            raise ValueError(f"π[{i}] takes action {plan.a}: must be from 0 to {A - 1}")
+        if plan.subplans and set(plan.subplans) != set(range(Ω)):
+            raise ValueError(f"π[{i}] has subplans of {list(plan.subplans)}: must be of all {Ω} observations, or none")
+        below = {_depth(sub, A, Ω, i, known) for sub in plan.subplans.values()}
+        if len(below) > 1:
+            raise ValueError(f"π[{i}] has paths of {sorted(below)} more actions: all must be as long")
+        known[id(plan)] = 1 + (below.pop() if below else 0)
+    return known[id(plan)]
+
+
+def horizon(plan: ConditionalPlan) -> int:
+    """The number of actions of a plan whose paths are all as long."""
+    h = 1
+    while plan.subplans:
+        h, plan = h + 1, next(iter(plan.subplans.values()))
+    return h
+
+
+def plan_values(P: HiddenStateGame, plans: Joint, known: dict[tuple[int, ...], Array]) -> Array:
+    """What a joint plan is worth in each state (k, S); `known` has that of joint plans already met, by identity."""
+    key = tuple(map(id, plans))
+    if key not in known:
+        ja = int(np.ravel_multi_index([x.a for x in plans], P.sizes))
+        V = P.rewards[:, :, ja].copy()
+        if plans[0].subplans:
+            for jo, o in enumerate(np.ndindex(*P.n_observations)):
+                below = tuple(x.subplans[oi] for x, oi in zip(plans, o, strict=True))
+                V += P.γ * plan_values(P, below, known) @ P.M[ja, jo].T
+        known[key] = V
+    return known[key]
+
+
+@evaluate_plan.register
+def evaluate_joint_plan(P: HiddenStateGame, π: Any, s: Any = None) -> Any:
+    """What the joint plan π is worth from state s, a vector over the agents, of a team a number (algorithm 26.2).
+
+    s is the number of a state; without s for all states, (n, S) or (S,). Joint subplans that stand in several places
+    are evaluated once; in the listing each joint history is.
+
+    Raises ValueError for plans of different lengths or of unknown actions or observations.
+    """
+    V = plan_values(P, joint_plan(P, π), {})
+    if s is None:
+        return one_or_all(V)
+    x = V[:, indices("s", s, len(P.S))]
+    return float(x[0]) if len(V) == 1 else x
+
+
+def mixtures(P: HiddenStateGame, π: Any) -> list[Mapping[ConditionalPlan, float]]:
+    """For each agent its plans and their probabilities; a single plan is certain."""
+    given = list(getattr(π, "π", π))
+    if len(given) != P.n:
+        refuse(None, "π", π, f"{P.n} conditional plans or mixtures of them, one of each agent", TypeError)
+    found: list[Mapping[ConditionalPlan, float]] = []
+    for πi in given:
+        if isinstance(πi, ConditionalPlan):
+            found.append({πi: 1.0})
+        elif isinstance(πi, SimpleGamePolicy) and all(isinstance(x, ConditionalPlan) for x in πi.A):
+            found.append({x: float(p) for x, p in zip(πi.A, πi.p, strict=True) if p > 0})
+        else:
+            refuse(None, "π", π, f"{P.n} conditional plans or mixtures of them, one of each agent", TypeError)
+    joint_plan(P, [next(iter(x)) for x in found])
+    return found
+
+
+@utility.register
+def utility_of_a_joint_plan(P: HiddenStateGame, b: Belief | None, π: Any) -> Any:
+    """Σ_s b(s) U(s) of a joint plan, or of mixtures of plans: (n,) of a game, a number of a team (algorithm 26.2).
+
+    b = None is the model's own belief. A joint controller is evaluated by its linear equations.
+    """
+    b = P.start(b)
+    if hasattr(π, "joint_utilities"):
+        U = π.joint_utilities(P) @ b
+    else:
+        known: dict[tuple[int, ...], Array] = {}
+        U = np.zeros(len(P.rewards))
+        for parts in product(*(x.items() for x in mixtures(P, π))):
+            weight = float(np.prod([p for _, p in parts]))
+            U = U + weight * plan_values(P, joint_plan(P, [x for x, _ in parts]), known) @ b
+    return float(U[0]) if len(U) == 1 else U

@@ -1,0 +1,190 @@
+"""Sets of conditional plans, one an agent, and what every joint plan is worth, as arrays (algorithms 26.2 and 26.3).
+
+The plans of an agent are rows: an action, and for each of its observations the row of the plan that follows among those
+of one step less. What joint plans are worth is one array (k, K¹, …, Kⁿ, S), k rewards, that is backed up from the one
+of a step less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array, Named, count, count_or_zero
+from decision_making.pomg import HiddenStateGame, check_model, joint_indices
+from decision_making.sizes import TooLargeError, check_size
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
+from decision_making.structs import struct
+
+PLANS = 1_000_000  # plans of one agent
+VALUES = 1 << 26  # numbers in the values of all joint plans
+
+
+@struct(repr=False)
+class AgentPlans:
+    """Conditional plans of one agent, all of one length; those of one step less are `shorter`."""
+
+    a: Array  # action of each plan (K,)
+    child: Array | None = None  # for each observation the row of the plan that follows, in `shorter` (K, Ω)
+    shorter: AgentPlans | None = None  # plans of one step less; None: these end after their action
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __repr__(self) -> str:
+        return f"AgentPlans(horizon={self.horizon}, {len(self)} plans)"
+
+    @property
+    def horizon(self) -> int:
+        """Number of actions of each plan, the book's d + 1."""
+        return sum(1 for _ in self.levels())
+
+    def levels(self) -> Iterator[AgentPlans]:
+        """These plans, then those of one step less, and so on."""
+        plans: AgentPlans | None = self
+        while plans is not None:
+            yield plans
+            plans = plans.shorter
+
+    def __getitem__(self, kept: Array) -> AgentPlans:
+        """The plans in these rows, or where a mask is true."""
+        return AgentPlans(self.a[kept], None if self.child is None else self.child[kept], self.shorter)
+
+    def tree(self) -> list[ConditionalPlan]:
+        """The plans as the book's trees, which share their subplans."""
+        below: list[ConditionalPlan] = []
+        for plans in reversed(list(self.levels())):
+            child = np.empty((len(plans), 0), dtype=np.intp) if plans.child is None else plans.child
+            below = [
+                ConditionalPlan(int(a), {o: below[k] for o, k in enumerate(row)})
+                for a, row in zip(plans.a, child.tolist(), strict=True)
+            ]
+        return below
+
+
+def number_of_plans(n_actions: int, n_observations: int, d: int) -> int:
+    """|A|^(1 + |Ω| + ... + |Ω|^d): plans of an agent with d + 1 actions each.
+
+    >>> [number_of_plans(3, 2, d) for d in range(4)]
+    [3, 27, 2187, 14348907]
+    """
+    for name, x in (("n_actions", n_actions), ("n_observations", n_observations)):
+        count(None, Named(name), x)
+    count_or_zero(None, Named("d"), d)
+    return int(n_actions ** _decisions(n_observations, d))
+
+
+def _decisions(n_observations: int, d: int) -> int:
+    return sum(n_observations**k for k in range(d + 1))
+
+
+def check_number_of_plans(P: HiddenStateGame, d: int, instead: str) -> None:
+    """`TooLargeError`, with the number, where an agent has more plans of d + 1 actions than can be listed."""
+    for A, Ω in zip(P.sizes, P.n_observations, strict=True):
+        if A > 1 and (d > 40 or _decisions(Ω, d) * math.log10(A) > 15):
+            said = f"{A}^{_decisions(Ω, d)}" if d <= 40 else f"{A}^({Ω}^{d} + ...)"
+            raise TooLargeError(f"{said} plans of one agent: must be at most {PLANS:,}; {instead}")
+        check_size("plans of one agent", number_of_plans(A, Ω, d), instead, PLANS)
+
+
+def one_step_plans(P: HiddenStateGame) -> list[AgentPlans]:
+    """For each agent the plans that end after one action."""
+    return [AgentPlans(np.arange(k)) for k in P.sizes]
+
+
+def create_conditional_plans(P: HiddenStateGame, d: int, *, open_loop: bool = False) -> list[AgentPlans]:
+    """All conditional plans with d + 1 actions, for each agent (algorithm 26.3).
+
+    The book's listing gives every observation the same subplan, which are plans that do not look; here a plan may
+    follow each observation with another one, as its text says. `open_loop=True` makes the listing's.
+
+    Raises `TooLargeError`, with the number, before any is made where there are more than a million.
+
+    >>> from decision_making.problems import DecTiger
+    >>> create_conditional_plans(DecTiger(), 1)
+    [AgentPlans(horizon=2, 27 plans), AgentPlans(horizon=2, 27 plans)]
+    """
+    P = check_model(P)
+    count_or_zero(None, Named("d"), d)
+    if not open_loop:
+        check_number_of_plans(P, d, "use a smaller d")
+    Π = one_step_plans(P)
+    for _ in range(d):
+        Π = expand_conditional_plans(P, Π, open_loop=open_loop)
+    return Π
+
+
+def expand_conditional_plans(
+    P: HiddenStateGame, Π: Sequence[AgentPlans], *, open_loop: bool = False
+) -> list[AgentPlans]:
+    """All plans of one step more: every action, then after each observation any plan of Π (algorithm 26.3).
+
+    There are |A| |Π|^|Ω| of them for each agent; with `open_loop=True`, the book's listing, |A| |Π|. Errors are those
+    of `create_conditional_plans`.
+    """
+    P = check_model(P)
+    return [_expanded(plans, A, Ω, open_loop) for plans, A, Ω in zip(Π, P.sizes, P.n_observations, strict=True)]
+
+
+def _expanded(plans: AgentPlans, A: int, Ω: int, open_loop: bool) -> AgentPlans:
+    maps = len(plans) if open_loop else float(len(plans)) ** Ω
+    check_size("plans of one agent", A * maps, "prune them, or use a smaller d", PLANS)
+    same = np.repeat(np.arange(len(plans))[:, None], Ω, axis=1)
+    child = same if open_loop else joint_indices([len(plans)] * Ω)
+    return AgentPlans(np.repeat(np.arange(A), len(child)), np.tile(child, (A, 1)), plans)
+
+
+def backed_up(P: HiddenStateGame, Π: Sequence[AgentPlans], shorter: Array | None) -> Array:
+    """What all joint plans of Π are worth in each state (k, K¹, …, Kⁿ, S), from the values of those of one step less.
+
+    V(π, s) = R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) V(π(o), s').
+    """
+    R = P.rewards
+    shape = (len(R), *map(len, Π), len(P.S))
+    check_size("values of joint plans", math.prod(map(float, shape)), "prune the plans, or use a smaller d", VALUES)
+    V = np.empty(shape)
+    actions, seen = joint_indices(P.sizes), joint_indices(P.n_observations)
+    for ja, a in enumerate(actions):
+        rows = [np.flatnonzero(plans.a == ai) for plans, ai in zip(Π, a, strict=True)]
+        if not all(map(len, rows)):
+            continue
+        block = np.broadcast_to(
+            R[:, :, ja].reshape(len(R), *(1,) * P.n, -1), (len(R), *map(len, rows), len(P.S))
+        ).copy()
+        if shorter is not None:
+            for jo, o in enumerate(seen):
+                after = P.γ * shorter @ P.M[ja, jo].T
+                at = [_children(plans)[r, oi] for plans, r, oi in zip(Π, rows, o, strict=True)]
+                block += after[at_rows(at)]
+        V[at_rows(rows)] = block
+    return V
+
+
+def at_rows(rows: Sequence[Array]) -> tuple[Any, ...]:
+    """The index of values (k, K¹, …, Kⁿ, S) at these plans of each agent."""
+    return (slice(None), *np.ix_(*rows))
+
+
+def _children(plans: AgentPlans) -> Array:
+    assert plans.child is not None
+    return plans.child
+
+
+def joint_values(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> Array:
+    """What all joint plans of Π are worth in each state (k, K¹, …, Kⁿ, S), k = 1 for a team (equation 26.a).
+
+    Raises ValueError for plans of different lengths, `TooLargeError` where there are too many.
+    """
+    P = check_model(P)
+    levels = [list(plans.levels()) for plans in Π]
+    if len(levels) != P.n or len(set(map(len, levels))) > 1:
+        said = [len(x) for x in levels]
+        raise ValueError(f"Π has plans of horizons {said}: must be {P.n} sets of plans, all of the same horizon")
+    V = None
+    for level in reversed(list(zip(*levels, strict=True))):
+        V = backed_up(P, level, V)
+    assert V is not None
+    return V

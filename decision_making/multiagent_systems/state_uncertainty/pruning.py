@@ -1,0 +1,131 @@
+"""Which plans an agent may need: pruning by weak dominance (algorithm 26.4).
+
+A plan may go if for every belief about the state and the others' plans another one is as good. The book's listing asks
+for a belief at which all others are at least as good, which every plan that is worst somewhere has: it keeps wrong
+plans, down to one an agent. Here a plan goes only if it is nowhere best, as the text defines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Array
+from decision_making.multiagent_systems.state_uncertainty.plans import AgentPlans, joint_values
+from decision_making.pomg import HiddenStateGame, check_model
+from decision_making.state_uncertainty.exact_belief_state_planning.pruning import (
+    BLOCK,
+    find_maximal_belief,
+    least_gain,
+    not_below_another,
+)
+
+
+def of_agent(V: Array, i: int) -> Array:
+    """What each plan of agent i is worth to it, (Kⁱ, E), for every pair E of the others' joint plan and a state."""
+    own = V[i if len(V) > 1 else 0]
+    return np.moveaxis(own, i, 0).reshape(own.shape[i], -1)
+
+
+def is_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans], i: Any, k: int) -> bool:
+    """Whether plan k of agent i may go: at every belief b(π^-i, s) another one of its plans is as good (equation 26.d).
+
+    That is: max δ such that Σ b(π^-i, s) [Uⁱ(πⁱ, π^-i, s) - Uⁱ(πⁱ', π^-i, s)] >= δ for all other πⁱ' is not above 0. Of
+    plans that are equal everywhere each is dominated by the others; `prune_dominated` keeps the first.
+    """
+    Γ = of_agent(joint_values(check_model(P), Π), P.position(i))
+    return len(Γ) > 1 and find_maximal_belief(Γ[k], np.delete(Γ, k, axis=0)) is None
+
+
+def prune_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> list[AgentPlans]:
+    """Π without plans that are nowhere best, agent after agent until none is left that may go (algorithm 26.4).
+
+    The listing takes them out in random order; here the order is fixed. For a team an optimal joint plan stays, from
+    every belief; of a game an equilibrium stays, though others may go. At least one plan of each agent stays.
+    """
+    return pruned(check_model(P), list(Π), joint_values(P, Π))[0]
+
+
+def pruned(P: HiddenStateGame, Π: list[AgentPlans], V: Array) -> tuple[list[AgentPlans], Array]:
+    """`prune_dominated` where the values V of all joint plans are known; and the values of those that stay."""
+    scale, calm, i = least_gain(V), 0, 0
+    while calm < P.n:
+        kept = undominated(of_agent(V, i), scale)
+        calm = calm + 1 if kept.all() else 1
+        if not kept.all():
+            Π[i] = Π[i][kept]
+            V = np.compress(kept, V, axis=i + 1)
+        i = (i + 1) % P.n
+    return Π, V
+
+
+def undominated(Γ: Array, gain: float) -> Array:
+    """Whether each row of Γ (K, E) is needed, (K,): is above all other needed ones at some belief over E.
+
+    First go rows that another is nowhere below; those best at a single pair, or at one of some random beliefs, stay;
+    each one left is tested against those that stay, by a linear program that grows by the rows it needs.
+    """
+    needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
+    needed[_witnesses(Γ, left, gain)] = True
+    left = left[~needed[left]]
+    while left.size:
+        b = _witness(Γ[left[0]], Γ[needed], gain)
+        if b is None:
+            left = left[1:]
+        else:
+            needed[_best(Γ, left, b, gain)] = True
+            left = left[~needed[left]]
+    return needed
+
+
+def _best(Γ: Array, among: Array, b: Array, gain: float) -> int:
+    u = Γ[among] @ b
+    ties = among[u >= u.max() - gain / 2]
+    return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
+
+
+def _witnesses(Γ: Array, left: Array, gain: float) -> Array:
+    """Rows that are best, alone, at a corner or at one of some hundred random beliefs of few pairs."""
+    E, rng = Γ.shape[1], np.random.default_rng(0)
+    found = []
+    for start in range(0, E, max(1, BLOCK // len(left))):
+        part = Γ[left][:, start : start + max(1, BLOCK // len(left))]
+        found.append(_alone(part, gain))
+    for size in (2, 4, 16, 0):
+        b = rng.dirichlet(np.ones(size or E), 256)
+        if size and size < E:
+            where = np.array([rng.choice(E, size, replace=False) for _ in range(256)])
+            u = np.einsum("kbm,bm->kb", Γ[left][:, where], b) if len(left) * 256 * size <= BLOCK else None
+        else:
+            u = Γ[left] @ (b if b.shape[1] == E else rng.dirichlet(np.ones(E), 256)).T
+        if u is not None:
+            found.append(_alone(u, gain))
+    return np.asarray(left[np.unique(np.concatenate(found))])
+
+
+def _alone(u: Array, gain: float) -> Array:
+    """The rows that are the only best one in some column of u (K, B)."""
+    if len(u) == 1:
+        return np.zeros(1, dtype=np.intp)
+    top = u.argmax(axis=0)
+    second = np.partition(u, -2, axis=0)[-2]
+    return np.asarray(top[u[top, np.arange(u.shape[1])] > second + gain])
+
+
+def _witness(α: Array, Γ: Array, gain: float) -> Array | None:
+    """A belief at which α is above all rows of Γ, by linear programs with only the rows that have mattered."""
+    if not len(Γ):
+        return np.full(len(α), 1 / len(α))
+    used = [int((Γ - α).min(axis=1).argmax())]
+    while True:
+        b = find_maximal_belief(α, Γ[used])
+        if b is None:
+            return None
+        worst = int((Γ @ b).argmax())
+        if α @ b - Γ[worst] @ b > gain:
+            return b
+        if worst in used:
+            return None
+        used.append(worst)

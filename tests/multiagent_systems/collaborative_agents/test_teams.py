@@ -1,0 +1,360 @@
+"""Joint plans and controllers of teams against enumeration of all of them, and the published values."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+import decision_making as dm
+from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan
+from decision_making.multiagent_systems.collaborative_agents.heuristic_search import explore
+from decision_making.multiagent_systems.collaborative_agents.joint_plans import quick_bound
+from decision_making.multiagent_systems.collaborative_agents.joint_rules import RulesInOrder, best_rules, falling
+from decision_making.multiagent_systems.collaborative_agents.multiagent_a_star import merged
+from decision_making.multiagent_systems.multiagent_reasoning import pure_equilibria
+from decision_making.problems import BroadcastChannel, DecTiger, MeetingOnAGrid, RecyclingRobots, TwoGenerals
+from decision_making.sizes import TooLargeError
+from tests.oracles import teams as oracle
+
+SEEDS = st.integers(0, 10**6)
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_exact_methods_find_the_best_of_all_joint_plans(seed):
+    P = oracle.random_model(seed, team=True)
+    U, _ = oracle.all_joint_values(P, 2)
+    for M in (dm.MultiagentAStar(None, 1), dm.DecPOMDPDynamicProgramming(None, 1)):
+        found = dm.solve(M, P)
+        assert found.status == "optimal"
+        assert found.value == pytest.approx(U.max(), abs=1e-9)
+        joint = list(map(oracle.nested, found))
+        np.testing.assert_allclose(oracle.by_histories(P, joint), found.value)
+        np.testing.assert_allclose(dm.gap(P, found), 0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"n": 3, "sizes": (2, 2, 2), "Ω": (2, 1, 2)},
+        {"n": 1, "sizes": (2,), "Ω": (2,)},
+        {"sizes": (3, 2), "Ω": (1, 3)},
+        {"S": 3, "sizes": (2, 3), "Ω": (2, 2)},
+    ],
+)
+def test_other_numbers_of_agents_actions_and_observations(sizes):
+    for seed in range(3):
+        P = oracle.random_model(seed, team=True, **sizes)
+        U, _ = oracle.all_joint_values(P, 2)
+        for M in (dm.MultiagentAStar(None, 1), dm.DecPOMDPDynamicProgramming(None, 1)):
+            assert dm.solve(M, P).value == pytest.approx(U.max(), abs=1e-9)
+
+
+@given(SEEDS)
+@settings(max_examples=4)
+def test_three_steps_are_solved_alike_by_both_exact_methods(seed):
+    P = oracle.random_model(seed, team=True, γ=1.0)
+    values = [dm.solve(M, P).value for M in (dm.MultiagentAStar(None, 2), dm.DecPOMDPDynamicProgramming(None, 2))]
+    assert values[0] == pytest.approx(values[1], abs=1e-9)
+
+
+PUBLISHED = {
+    DecTiger: [-2, -4, 5.190812, 4.802755, 7.026451],
+    BroadcastChannel: [1, 2, 2.99, 3.89, 4.79, 5.69, 6.59, 7.49, 8.39, 9.29],
+    MeetingOnAGrid: [0.37, 0.91, 1.550444, 2.241577],
+    RecyclingRobots: [5, 7, 10.660125, 13.38],
+    TwoGenerals: [-1, -2, -2.867428125],
+}
+
+
+@pytest.mark.parametrize("problem", PUBLISHED, ids=lambda x: x.__name__)
+def test_published_values_of_the_benchmarks(problem):
+    for d, value in enumerate(PUBLISHED[problem]):
+        found = dm.solve(dm.MultiagentAStar(None, d), problem(1.0))
+        assert found.status == "optimal"
+        assert found.value == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.slow
+def test_six_steps_of_the_tiger_and_five_of_the_grid():
+    assert dm.solve(dm.MultiagentAStar(None, 5), DecTiger()).value == pytest.approx(10.381625)
+    assert dm.solve(dm.MultiagentAStar(None, 4), MeetingOnAGrid(1.0)).value == pytest.approx(2.970496, abs=1e-6)
+
+
+def test_three_steps_of_the_tiger_are_the_best_of_all_pairs_of_plans():
+    """All 2187 x 2187 pairs."""
+    P = DecTiger()
+    U = dm.joint_values(P, dm.create_conditional_plans(P, 2))[0] @ P.b
+    assert U.max() == pytest.approx(5.1908125)
+    assert (U.max() - 1e-9 < U).sum() == 1
+    best = dm.solve(dm.MultiagentAStar(None, 2), P)
+    at = np.unravel_index(int(U.argmax()), U.shape)
+    trees = [plans.tree()[k] for plans, k in zip(dm.create_conditional_plans(P, 2), at, strict=True)]
+    assert list(map(oracle.nested, best)) == list(map(oracle.nested, trees))
+
+
+def test_pruned_sets_have_the_sizes_of_correct_pruning():
+    """Of the full sets with two actions; the listing's reversed test leaves one plan an agent."""
+    for P, sizes in ((DecTiger(), 15), (BroadcastChannel(), 6), (RecyclingRobots(1.0), 8), (TwoGenerals(), 6)):
+        assert [len(x) for x in dm.undominated_plans(P, 1)[0]] == [sizes] * 2
+
+
+def test_a_team_takes_the_best_joint_plan_not_some_equilibrium():
+    """Block 27.2 solves the game of equal rewards for an equilibrium: of the tiger's 10 pure ones one is optimal."""
+    P = DecTiger()
+    game = dm.plan_game(P, dm.create_conditional_plans(P, 1))
+    values = game.R.array[0][pure_equilibria(game)]
+    assert len(values) == 10
+    assert set(values.round(3)) == {-63.175, -30.0, -17.0, -4.0}
+    assert dm.solve(dm.DecPOMDPDynamicProgramming(None, 1), P).value == pytest.approx(-4)
+
+
+@given(SEEDS)
+@settings(max_examples=8)
+def test_what_is_shared_bounds_what_is_not(seed):
+    P = oracle.random_model(seed, team=True)
+    bounds, best = dm.team_bounds(P, None, 1), dm.solve(dm.MultiagentAStar(None, 1), P).value
+    assert bounds.mmdp == pytest.approx(P.b @ oracle.observed_states(P, 2))
+    assert bounds.mpomdp == pytest.approx(oracle.shared(P, P.b, 2))
+    assert bounds.mmdp >= bounds.mpomdp - 1e-9
+    assert bounds.mpomdp >= best - 1e-9
+    assert quick_bound(P, P.b, 1) == pytest.approx(bounds.mpomdp)
+    alone = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 50, rng=seed), P)
+    few = dm.solve(dm.DecPOMDPHeuristicSearch(None, 1, 1, rng=seed), P)
+    assert max(alone.value, few.value) <= best + 1e-9
+    assert min(alone.upper_bound, few.upper_bound) >= best - 1e-9
+
+
+def test_the_tigers_bounds():
+    found = [dm.team_bounds(DecTiger(), None, d) for d in range(3)]
+    np.testing.assert_allclose(found, [[20, -2], [40, 10.815], [60, 13.0154875]])
+
+
+def test_a_team_that_sees_the_same_is_worth_what_it_is_sharing():
+    rng = np.random.default_rng(3)
+    T, R = rng.dirichlet(np.ones(2), (2, 2, 2)), rng.normal(size=(2, 2, 2))
+    seen, O = rng.dirichlet(np.ones(2), (2, 2, 2)), np.zeros((2, 2, 2, 2, 2))
+    for o in range(2):
+        O[..., o, o] = seen[..., o]
+    P = dm.DecPOMDP.from_arrays(T, R, O, 0.9, b=[0.3, 0.7])
+    for d in (1, 2):
+        best = dm.solve(dm.MultiagentAStar(None, d), P).value
+        assert best == pytest.approx(dm.team_bounds(P, None, d).mpomdp)
+
+
+def test_where_nothing_is_seen_looking_does_not_help():
+    P = oracle.random_model(4, team=True)
+    O = np.broadcast_to(1 / 4, P.O.array.shape)
+    blind = dm.DecPOMDP.from_arrays(P.T.array, P.R.array, O, P.γ, b=P.b)
+    opened = dm.joint_values(blind, dm.create_conditional_plans(blind, 2, open_loop=True))[0] @ P.b
+    assert dm.solve(dm.MultiagentAStar(None, 2), blind).value == pytest.approx(opened.max())
+
+
+# Iterated best response
+
+
+def test_iterated_best_response_ends_where_nobody_gains_alone():
+    P, ends = DecTiger(), set()
+    for seed in range(40):
+        found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 50, rng=seed), P)
+        assert found.status in ("equilibrium", "optimal") or found.value == pytest.approx(-4)
+        np.testing.assert_allclose(dm.gap(P, found), 0, atol=1e-9)
+        ends.add(round(found.value, 4))
+    assert {-4.0, -17.0, -30.0} <= ends <= {-4.0, -17.0, -30.0, -63.175}
+
+
+@given(SEEDS)
+@settings(max_examples=8)
+def test_more_rounds_never_lower_the_value(seed):
+    P = oracle.random_model(seed, team=True)
+    values = [dm.solve(dm.DecPOMDPIteratedBestResponse(None, 2, k, rng=seed), P).value for k in (1, 2, 5)]
+    assert (np.diff(values) >= -1e-9).all()
+
+
+def test_restarts_find_the_optimum_of_the_tiger():
+    found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 2, 50, restarts=60, rng=1), DecTiger())
+    assert found.value == pytest.approx(5.1908125)
+    assert found.status == "equilibrium"  # the bound of sharing is above it
+
+
+def test_too_few_rounds_are_said():
+    found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 2, 1, rng=3), DecTiger())
+    assert found.status == "local"
+
+
+# Heuristic search
+
+
+@given(SEEDS)
+@settings(max_examples=6)
+def test_heuristic_search_that_keeps_all_plans_is_exact(seed):
+    P = oracle.random_model(seed, team=True)
+    for d in (0, 1, 2):
+        few = dm.solve(dm.DecPOMDPHeuristicSearch(None, d, 10**6, rng=seed), P)
+        assert few.value == pytest.approx(dm.solve(dm.MultiagentAStar(None, d), P).value)
+
+
+def test_heuristic_search_looks_ahead_in_the_right_direction():
+    """Block 27.4 compares plans of k actions at beliefs after k steps; they are followed after d + 1 - k."""
+    T = np.zeros((3, 2, 1, 3))
+    T[0, :, 0, 1] = T[1, :, 0, 2] = T[2, :, 0, 2] = 1  # 0, 1, 2 and then for ever
+    R = np.zeros((3, 2, 1))
+    R[1, 0, 0], R[2, 1, 0] = 1, 1  # in state 1 the first action pays, in state 2 the second
+    P = dm.DecPOMDP.from_arrays(T, R, np.ones((2, 1, 3, 1, 1)), 1.0, b=[1, 0, 0])
+    for seed in range(5):
+        assert dm.solve(dm.DecPOMDPHeuristicSearch(None, 2, 1, rng=seed), P).value == 2
+
+
+def test_exploring_gives_new_beliefs_and_leaves_the_old():
+    """Block 27.4 reads what it has just overwritten, from the second step on."""
+    P, b = DecTiger(), np.array([0.5, 0.5])
+    seen = set()
+    for seed in range(400):
+        seen.add(round(float(explore(P, b, 2, np.random.default_rng(seed)).max()), 6))
+    one = 0.85**2 / (0.85**2 + 0.15**2)
+    two = 0.85**4 / (0.85**4 + 0.15**4)
+    assert seen <= {0.5, round(one, 6), round(two, 6)}
+    assert len(seen) == 3
+    np.testing.assert_array_equal(b, [0.5, 0.5])
+
+
+@pytest.mark.parametrize("how", ["random", "state", "both"])
+def test_few_plans_solve_the_tiger(how):
+    found = [dm.solve(dm.DecPOMDPHeuristicSearch(None, 3, 3, rng=s, explore=how), DecTiger()).value for s in range(10)]
+    assert max(found) == pytest.approx(4.80275515625)
+    assert dm.solve(dm.DecPOMDPHeuristicSearch(None, 9, 3, rng=0, explore=how), DecTiger()).value > -12
+
+
+# Nonlinear programming
+
+
+@given(SEEDS)
+@settings(max_examples=6)
+def test_derivatives_are_those_of_differences(seed):
+    P, rng = oracle.random_model(seed, team=True, n=3, sizes=(2, 2, 2), Ω=(2, 1, 2)), np.random.default_rng(seed)
+    π = [
+        dm.AgentController(rng.dirichlet(np.ones(A), 2), rng.dirichlet(np.ones(2), (2, A, Ω)))
+        for A, Ω in zip(P.sizes, P.n_observations, strict=True)
+    ]
+    found = dm.joint_controller_derivatives(P, π)
+    assert found.u == pytest.approx(dm.utility(P, None, dm.JointController(π)))
+    for i in range(3):
+        for name, slopes in (("ψ", found.ψ[i]), ("η", found.η[i])):
+            x = getattr(π[i], name)
+            direction = rng.normal(size=x.shape)
+            direction -= direction.mean(axis=-1, keepdims=True)
+
+            def moved(h):
+                parts = {"ψ": π[i].ψ, "η": π[i].η, name: x + h * direction}  # noqa: B023
+                new = dm.AgentController(parts["ψ"], parts["η"])
+                return dm.utility(P, None, dm.JointController([*π[:i], new, *π[i + 1 :]]))  # noqa: B023
+
+            h = 1e-5
+            assert (moved(h) - moved(-h)) / (2 * h) == pytest.approx((slopes * direction).sum(), rel=1e-5, abs=1e-6)
+
+
+def deterministic(A, Ω, X):
+    """All deterministic controllers of X nodes."""
+    for a in product(range(A), repeat=X):
+        for child in product(range(X), repeat=X * Ω):
+            yield dm.AgentController.from_nodes(A, a, np.reshape(child, (X, Ω)))
+
+
+def test_programs_reach_the_best_deterministic_controllers_and_more_nodes_are_no_worse():
+    P = RecyclingRobots()
+    one = max(dm.utility(P, None, dm.JointController(π)) for π in product(deterministic(3, 2, 1), repeat=2))
+    M1 = dm.solve(dm.DecPOMDPNonlinearProgramming(None, 1, restarts=4, rng=0), P)
+    M2 = dm.solve(dm.DecPOMDPNonlinearProgramming(None, 2, restarts=4, rng=0, start=M1), P)
+    assert one - 1e-9 <= M1.found.u <= M2.found.u <= M2.found.upper_bound
+    assert dm.utility(P, None, M2) == pytest.approx(M2.found.u)
+    assert M2.found.us.max() == M2.found.u
+    assert M2.found.upper_bound == pytest.approx(P.b @ oracle.observed_states(P, 250), abs=1e-8)
+
+
+def test_small_controllers_of_the_tiger_always_listen():
+    """All 12 x 12 x ... deterministic controllers with two nodes were looked at: none is better."""
+    P = DecTiger(0.9)
+    found = dm.solve(dm.DecPOMDPNonlinearProgramming(None, 2, restarts=6, rng=0), P)
+    assert found.found.u == pytest.approx(-20, abs=1e-4)
+    assert [x(0, 0) for x in found] == [0, 0]
+
+
+def test_a_start_with_equal_nodes_stays_symmetric_so_starts_are_random():
+    """Block 27.5 from equal nodes: all nodes have the same derivatives, and never differ."""
+    P = RecyclingRobots()
+    same = [dm.AgentController(np.full((2, 3), 1 / 3), np.full((2, 3, 2, 2), 0.5)) for _ in range(2)]
+    found = dm.joint_controller_derivatives(P, same)
+    for slopes in found.η:
+        np.testing.assert_allclose(slopes[..., 0], slopes[..., 1])
+
+
+# Parts
+
+
+@given(SEEDS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
+@settings(max_examples=30)
+def test_best_rules_are_the_best_of_all(seed, C1, C2, A1, A2):
+    x = np.random.default_rng(seed).integers(-3, 4, (C1, C2, A1, A2)).astype(float)
+    worth = {}
+    for rule in product(product(range(A1), repeat=C1), product(range(A2), repeat=C2)):
+        worth[rule] = sum(x[c, e, rule[0][c], rule[1][e]] for c in range(C1) for e in range(C2))
+    value, rules = best_rules(x)
+    assert value == max(worth.values()) == worth[tuple(rules[0].tolist()), tuple(rules[1].tolist())]
+    assert best_rules(x, value) is None
+    assert best_rules(x, value - 0.5)[0] == value
+    listed = RulesInOrder(x)
+    found = [
+        (v, tuple(map(tuple, (r.tolist() for r in rs)))) for k in range(len(listed.bounds)) for v, rs in listed.last(k)
+    ]
+    assert len(found) == len({r for _, r in found}) == len(worth)
+    assert all(worth[r] == v for v, r in found)
+    bounds = listed.bounds[listed.best_first]
+    assert bounds[0] == value
+    assert (np.diff(bounds) <= 0).all()
+
+
+def test_falling_choices_come_in_order_each_once():
+    x = np.random.default_rng(0).normal(size=(3, 3))
+    found = list(falling(x))
+    assert len({tuple(r.tolist()) for _, r in found}) == 27
+    assert (np.diff([v for v, _ in found]) <= 1e-12).all()
+    for v, r in found:
+        assert v == pytest.approx(x[np.arange(3), r].sum())
+
+
+def test_histories_that_lead_one_to_expect_the_same_are_joined():
+    ξ = np.array([[[0.1, 0.1], [0.2, 0.0]], [[0.05, 0.05], [0.1, 0.0]], [[0.0, 0.0], [0.0, 0.0]], [[0.3, 0.1], [0, 0]]])
+    small, at, places = merged(ξ, np.arange(8).reshape(4, 2))
+    assert places[0].tolist() == [0, 0, 0, 1]
+    assert small.shape == (2, 2, 2)
+    np.testing.assert_allclose(small[0], ξ[0] + ξ[1])
+    np.testing.assert_allclose(small.sum(axis=(0, 1)), ξ.sum(axis=(0, 1)))
+    assert at.tolist() == [[0, 1], [6, 7]]
+
+
+def test_a_search_that_is_cut_says_what_it_knows():
+    P = DecTiger()
+    for nodes in (1, 2, 5):
+        found = dm.solve(dm.MultiagentAStar(None, 3, max_nodes=nodes), P)
+        assert found.value <= 4.80275515625 + 1e-9 <= found.upper_bound + 2e-9
+        assert found.status == ("optimal" if found.upper_bound - found.value < 1e-9 else "local")
+
+
+def test_the_last_step_of_dynamic_programming_is_that_of_enumeration():
+    P = oracle.random_model(6, team=True, n=3, sizes=(2, 2, 2), Ω=(2, 2, 1))
+    Π = dm.create_conditional_plans(P, 0)
+    value, a, maps = best_joint_plan(P, dm.joint_values(P, Π)[0], P.b)
+    U, _ = oracle.all_joint_values(P, 2)
+    assert value == pytest.approx(U.max())
+    plan = [(int(x), tuple((int(k), ()) for k in row)) for x, row in zip(a, maps, strict=True)]
+    assert oracle.utilities(P, plan)[0] == pytest.approx(value)
+
+
+def test_what_would_not_fit_is_refused_with_its_number():
+    with pytest.raises(TooLargeError, match=r"maps of the agents but one: must be at most 50,000,000"):
+        best_joint_plan(DecTiger(), np.zeros((10_000, 10_000, 2))[:, :1], [0.5, 0.5])
+    with pytest.raises(TooLargeError, match=r"387,420,489 rules of the agents but one"):
+        RulesInOrder(np.zeros((18, 18, 3, 3)))
+    with pytest.raises(TooLargeError, match="histories of an agent"):
+        dm.solve(dm.DecPOMDPIteratedBestResponse(None, 30, 1), DecTiger())
