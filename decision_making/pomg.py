@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.checks import Array, Field, discount, numbers, refuse, shortened
+from decision_making.checks import Array, discount, numbers, refuse, shortened
 from decision_making.dispatching import load_all
 from decision_making.pomdp import POMDP, Belief, belief
 from decision_making.sampling import ROW_SUM_TOLERANCE
-from decision_making.simple_game import _different, _labels, _lists_of_labels, position
+from decision_making.simple_game import different, different_of_each, labels, lists_of_labels, position
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -70,14 +70,6 @@ class Joint:
         return tuple(map(len, self.lists))
 
 
-def _one_of_each(M: Any, field: Field, x: Any) -> None:
-    """Attrs validator: for each agent a list of one or more labels, all different."""
-    if not isinstance(x, tuple) or len(x) != len(M.I):
-        refuse(M, field.name, x, f"a list of {len(M.I)} lists, one of each agent")
-    for some in x:
-        _different(M, field, some)
-
-
 def _optional_numbers(b: Any) -> Any:
     return b if b is None else numbers(b, "b")
 
@@ -87,10 +79,10 @@ class HiddenStateGame:
     """What both models share. Rewards are `rewards` (k, S, |A|): k = n agents of a game, 1 for a team."""
 
     γ: float = field(validator=discount)  # discount factor
-    I: Any = field(converter=_labels, validator=_different)  # agents, any labels
-    S: Any = field(converter=_labels, validator=_different)  # states, any labels
-    A: Any = field(converter=_lists_of_labels, validator=_one_of_each)  # a list of actions for each agent
-    Ω: Any = field(converter=_lists_of_labels, validator=_one_of_each)  # a list of observations for each agent
+    I: Any = field(converter=labels, validator=different)  # agents, any labels
+    S: Any = field(converter=labels, validator=different)  # states, any labels
+    A: Any = field(converter=lists_of_labels, validator=different_of_each)  # a list of actions for each agent
+    Ω: Any = field(converter=lists_of_labels, validator=different_of_each)  # a list of observations for each agent
     T: Any  # T(s, a, s_next) -> probability, a a joint action; or an array (S, A1, ..., An, S)
     O: Any  # O(a, s_next, o) -> probability of the joint observation; or an array (A1, ..., An, S, Ω1, ..., Ωn)
     R: Any  # R(s, a) -> rewards (n,), or one number of a team; or an array (n, S, A1, ..., An), of a team (S, A1, ...)

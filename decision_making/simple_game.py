@@ -79,7 +79,7 @@ def different(M: object, field: Field, x: Any) -> None:
 def different_of_each(M: Any, field: Field, x: Any) -> None:
     """Attrs validator: such a list for each agent."""
     if not isinstance(x, tuple) or len(x) != len(M.I):
-        refuse(M, field.name, x, f"a list of {len(M.I)} lists of actions, one of each agent")
+        refuse(M, field.name, x, f"a list of {len(M.I)} lists, one of each agent")
     for actions in x:
         different(M, field, actions)
 

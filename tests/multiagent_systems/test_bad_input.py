@@ -27,7 +27,7 @@ WRONG = {
     "agents twice": (lambda: dm.SimpleGame(1, (0, 0), [(0,)] * 2, np.zeros((2, 1, 1))), "SimpleGame.I"),
     "action twice": (lambda: dm.SimpleGame(1, (0,), [("a", "a")], np.zeros((1, 2))), "SimpleGame.A"),
     "no actions": (lambda: dm.SimpleGame(1, (0,), [()], np.zeros((1, 0))), "SimpleGame.A"),
-    "lists missing": (lambda: dm.SimpleGame(1, (0, 1), [(0,)], np.zeros((2, 1, 1))), "2 lists of actions"),
+    "lists missing": (lambda: dm.SimpleGame(1, (0, 1), [(0,)], np.zeros((2, 1, 1))), "a list of 2 lists"),
     "sum": (lambda: dm.utility(P, [[0.5, 0.4], [1, 0]]), "π[0] = [0.5, 0.4]"),
     "negative": (lambda: dm.utility(P, [[1.5, -0.5], [1, 0]]), "π[0]"),
     "policies missing": (lambda: dm.utility(P, [[1, 0]]), "2 policies"),

@@ -35,7 +35,7 @@ WRONG = {
     "MG.γ": (lambda: dm.MG.from_arrays(T, R, 1.5), "MG.γ = 1.5"),
     "MG.I": (lambda: dm.MG(0.5, (0, 0), (0, 1), [(0, 1), (0,)], T, R), "MG.I"),
     "MG.S": (lambda: dm.MG(0.5, (0, 1), (), [(0, 1), (0,)], T, R), "MG.S"),
-    "MG.A": (lambda: dm.MG(0.5, (0, 1), (0, 1), [(0, 1)], T, R), "2 lists of actions"),
+    "MG.A": (lambda: dm.MG(0.5, (0, 1), (0, 1), [(0, 1)], T, R), "a list of 2 lists"),
     "MG.b": (lambda: dm.MG.from_arrays(T, R, 0.5, b=[0.5, 0.4]), "MG.b"),
     "T shape": (lambda: dm.MG.from_arrays(T[:, :, :, :1], R, 0.5), "T has shape (2, 2, 1, 1)"),
     "T sparse": (lambda: dm.MG.from_arrays(csr_array(np.eye(2)), R, 0.5), "sparse T has shape (2, 2)"),

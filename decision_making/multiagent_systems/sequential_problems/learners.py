@@ -186,7 +186,7 @@ def _expected(P: MG, s: Array, U: Array) -> Array:
 @start.register
 def start_fictitious_play(M: MGFictitiousPlay, batch: Any = ()) -> FictitiousPlayModel:
     """Every action was taken `prior` times in each state, and Q is the reward."""
-    P, batch = M.P, batch_shape(batch)
+    P, batch = M.P, batch_shape(M, batch)
     check_size("numbers of a learner", math.prod(batch) * P.R.array[0].size, "learn with fewer replications")
     N = np.full((*batch, M.S, sum(P.sizes)), float(M.prior))
     Q = np.array(np.broadcast_to(P.R.array[M.at], (*batch, M.S, *P.sizes)))
@@ -261,7 +261,7 @@ class GradientAscentModel(GameLearner):
 @start.register
 def start_gradient_ascent(M: MGGradientAscent, batch: Any = ()) -> GradientAscentModel:
     """The uniform policy, and Q = 0."""
-    P, batch = M.P, batch_shape(batch)
+    P, batch = M.P, batch_shape(M, batch)
     check_size("numbers of a learner", math.prod(batch) * P.R.array[0].size, "learn with fewer replications")
     k = P.sizes[M.at]
     return GradientAscentModel(
@@ -328,7 +328,7 @@ def _quickest(method: str, shape: tuple[int, ...], payoffs: bytes) -> Any:
 @start.register
 def start_nash_q_learning(M: NashQLearning, batch: Any = ()) -> NashQModel:
     """Q = 0 of all agents, and N = 1."""
-    P, batch = M.P, batch_shape(batch)
+    P, batch = M.P, batch_shape(M, batch)
     check_size("numbers of a learner", math.prod(batch) * P.R.array.size, "learn with fewer replications")
     shape = (*batch, M.S)
     k = P.sizes[M.at]
