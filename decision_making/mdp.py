@@ -237,7 +237,7 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
     """T as a checked CSR array (S·A, S) of entries above 0, and R (S, A) as a checked float64 array."""
     from scipy.sparse import csr_array  # loaded already: T comes from it
 
-    R = np.asarray(R, dtype=np.float64)
+    R = numbers(R, "R")
     if R.ndim != 2 or 0 in R.shape or T.shape != (R.size, len(R)):
         raise ValueError(f"sparse T has shape {T.shape}: must be (S·A, S) to go with R (S, A), which has {R.shape}")
     T = csr_array(T, dtype=np.float64, copy=True)

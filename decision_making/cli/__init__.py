@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 import decision_making
-from decision_making.cli import chapters, games, imitating, inferring, listing, looking, planning, solving, training
+from decision_making.cli import (
+    chapters,
+    games,
+    hidden_states,
+    imitating,
+    inferring,
+    listing,
+    looking,
+    planning,
+    solving,
+    training,
+)
 from decision_making.cli.help import Command, Group, help_of
 from decision_making.cli.messages import debugging, one_line_warnings
 
@@ -34,6 +45,7 @@ for command in (
     *(chapters.chapter, training.train, training.sweep, training.resume, imitating.imitate),
     *(looking.evaluate, looking.plot, looking.export, listing.problems, listing.settings, listing.check),
     planning.plan,
+    hidden_states.simulate,
     inferring.infer,
     solving.solve,
     games.game,

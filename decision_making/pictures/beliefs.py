@@ -64,8 +64,10 @@ def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
     axes = figure.subplots(2, -(-len(data) // 2), sharex=True).ravel()
     for ax in axes[len(data) :]:
         ax.axis("off")
+    names = dict.fromkeys(name for plans in data.values() for name in plans["a"])
+    colours = dict(zip(names, PALETTE, strict=False))  # an action has one in all panels
     for (h, plans), ax in zip(data.items(), axes, strict=False):
-        vectors(ax, plans["Γ"], plans["a"])
+        vectors(ax, plans["Γ"], plans["a"], colours)
         ax.legend(loc="lower left")
         ax.set_title(f"{h} step{'s' if h > 1 else ''}")
     for ax in axes[-(len(axes) // 2) :]:
@@ -73,14 +75,13 @@ def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
     axes[0].set_ylabel("expected utility")
 
 
-def vectors(ax: Axes, Γ: Array, a: Sequence[str]) -> None:
-    """The lines of α-vectors of two states, a colour for each name in `a` (k,), the highest of them in bold."""
-    u, names = BELIEFS @ Γ.T, list(dict.fromkeys(a))
+def vectors(ax: Axes, Γ: Array, a: Sequence[str], colours: Mapping[str, str]) -> None:
+    """The lines of α-vectors of two states in the colours of their actions, the highest of them in bold."""
+    u = BELIEFS @ Γ.T
     for i, name in enumerate(a):
-        colour = PALETTE[names.index(name) % len(PALETTE)]
+        colour, label = colours[name], name if name not in a[:i] else None
         best = u.argmax(axis=1) == i
         ax.plot(P_HUNGRY, u[:, i], color=colour, lw=0.8, alpha=0.6)
-        label = name if name not in a[:i] else None
         ax.plot(P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=label)
 
 
@@ -92,7 +93,8 @@ def map_of_vectors(figure: Figure, data: Mapping[str, Any]) -> None:
     """
     ax, Γ = figure.add_subplot(), data["Γ"]
     if Γ.shape[1] == 2:
-        vectors(ax, Γ, data["a"])
+        names = list(dict.fromkeys(data["a"]))
+        vectors(ax, Γ, data["a"], {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(names)})
         ax.set(xlabel=f"probability of {data['S'][1]}", ylabel="expected utility", xlim=(0, 1))
         if len(set(data["a"])) <= FEW:
             figure.legend(loc="outside right upper")
@@ -121,12 +123,15 @@ def bounds(figure: Figure, data: Mapping[str, Array]) -> None:
 @picture(7, 3.4, "A search closes the gap between the bounds on the utility of the start")
 def closing(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "lower" and "upper" bound (K,) at the start after each of the "rounds" (K,) of a search."""
+    from matplotlib.ticker import MaxNLocator
+
     ax = figure.add_subplot()
     k = data["rounds"]
     ax.fill_between(k, data["lower"], data["upper"], color=BLUE, alpha=0.12, lw=0)
     ax.plot(k, data["upper"], "o-", ms=3, color=VERMILION, label="upper bound")
     ax.plot(k, data["lower"], "o-", ms=3, color=BLUE, label="lower bound")
     ax.set(xlabel="rounds of the search", ylabel="utility of the start")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
 
 
