@@ -1302,7 +1302,6 @@ def test_what_cannot_be_put_together_leaves_no_folder(given, said, tmp_path):
 
 TRAIN, SWEEP = ["train", "CartPole-v1"], ["sweep", "CartPole-v1"]
 COMMANDS = [
-    (["chapter"], "Missing argument"),
     (["chapter", "99"], "chapter 99: must be one of 2, 3, "),
     (["chapter", "twelve"], "chapter twelve: must be one of"),
     (["chapter", "12", "--figure", "12.9"], "figure 12.9: must be one of figure-12-1, figure-12-2,"),
