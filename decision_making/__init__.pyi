@@ -147,6 +147,7 @@ from decision_making.multiagent_systems.state_uncertainty import (
     responding_belief as responding_belief,
     undominated_plans as undominated_plans,
 )
+from decision_making.pictures.plots import plot as plot
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,

@@ -20,6 +20,7 @@ from decision_making.sampling import (
     sparse_cumulative,
     start_distribution,
 )
+from decision_making.shown import Shown
 from decision_making.structs import struct
 from decision_making.verbs import lookahead
 
@@ -90,7 +91,7 @@ class SparseTable:
 
 
 @struct(repr=False)
-class MDP:
+class MDP(Shown):
     """A Markov decision process (algorithm 7.1).
 
     Anything with a discount `γ` and a batched sampler `TR` can be simulated; `S`, `A`, `T` and `R` may be None

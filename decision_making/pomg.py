@@ -93,7 +93,9 @@ class HiddenStateGame:
         self._set("T", self._table("T", self.T, (S, A, S), "; use fewer states or agents"))
         self._set("O", self._table("O", self.O, (A, S, Ω), "; use fewer observations or agents"))
         self._set("R", self._table("R", self.R, (S, A), "; use fewer states or agents", self._agents_axis()))
-        for name, sums in (("T", self.T.array.sum(axis=-1)), ("O", self.joint_observations.sum(axis=-1))):
+        with np.errstate(over="ignore"):
+            of_rows = (("T", self.T.array.sum(axis=-1)), ("O", self.joint_observations.sum(axis=-1)))
+        for name, sums in of_rows:
             x = getattr(self, name).array
             if (x < 0).any() or (abs(sums - 1) > ROW_SUM_TOLERANCE).any():
                 worst = float(sums.flat[int(abs(sums - 1).argmax())])
@@ -240,11 +242,11 @@ class HiddenStateGame:
 
 @struct(repr=False)
 class POMG(HiddenStateGame):
-    """A partially observable Markov game: each agent sees an observation of its own, and has its own reward (26.1).
+    """A partially observable Markov game: each agent sees an observation of its own, and has its own reward.
 
-    T(s, a, s'), O(a, s', o) and R(s, a) are the book's functions of joint actions and observations, tuples with an
-    entry an agent; or arrays. Functions are tabulated once: `T`, `O` and `R` are then tables that can still be called.
-    R gives one reward an agent.
+    Algorithm 26.1. T(s, a, s'), O(a, s', o) and R(s, a) are the book's functions of joint actions and observations,
+    tuples with an entry an agent; or arrays. Functions are tabulated once: `T`, `O` and `R` are then tables that can
+    still be called. R gives one reward an agent.
 
     Raises ValueError or TypeError, naming the field, for other shapes, numbers that are not finite, and rows of T and
     O that are no probabilities; `TooLargeError`, before a function is called, where a table would not fit.

@@ -80,7 +80,7 @@ ITEMS = [
         chapter.branch_and_bound,
         compare_branch_and_bound,
         beliefs.nodes_visited,
-        "branch_and_bound",
+        "branch_and_bound_of_beliefs",
         {"d_max": 4},
     ),
     Item(

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from decision_making.checks import Array, brief, numbers, refuse
 from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint, tabulated
 from decision_making.sampling import indices
+from decision_making.shown import Shown
 from decision_making.structs import struct
 from decision_making.verbs import greedy, lookahead, utility
 
@@ -27,7 +28,7 @@ def vectors(x: ArrayLike) -> AlphaVectors:
     return Γ
 
 
-class _HasVectors:
+class _HasVectors(Shown):
     """What policies with α-vectors share."""
 
     P: POMDP
