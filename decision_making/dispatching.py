@@ -28,6 +28,6 @@ def load_all(under: str = "") -> None:
 
 
 def _leaves(t: type) -> list[type]:
-    """The classes without subclasses below t, t itself if it has none."""
-    below: list[type] = t.__subclasses__()
+    """The classes without subclasses below t; t itself if it has none, or is one of Python's own, such as tuple."""
+    below: list[type] = [] if t.__module__ == "builtins" else t.__subclasses__()
     return [leaf for sub in below for leaf in _leaves(sub)] or [t]

@@ -260,3 +260,13 @@ def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = decision_making.no_such_name
+
+
+@pytest.mark.parametrize("verb", [decision_making.update, decision_making.statistics, decision_making.solve])
+def test_what_a_verb_knows_is_told_without_strangers(verb):
+    """A method for tuples is not one for every named tuple that any module has made."""
+    with pytest.raises(TypeError, match="knows") as raised:
+        verb(object(), None, None)
+    said = str(raised.value).partition("knows ")[2].split(", ")
+    assert len(said) < 80, said
+    assert not [name for name in said if name.endswith("Attributes")]  # the named tuples that attrs makes
