@@ -50,7 +50,7 @@ class MultiagentAStar(FinitePlanning):
 
     >>> from decision_making.problems import DecTiger
     >>> solve(MultiagentAStar(None, 2), DecTiger())
-    JointPlan(optimal by multiagent A*: value 5.19081, 32 iterations)
+    JointPlan(optimal by multiagent A*: value 5.19081, 3 iterations)
     """
 
     max_nodes: int = field(default=100_000, kw_only=True, validator=count)  # nodes of the search
