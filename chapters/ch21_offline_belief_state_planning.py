@@ -190,8 +190,9 @@ show(other_problems)
 # %%
 def search(rounds: int = 20) -> dict[str, np.ndarray]:
     """The "lower" and "upper" bound at (0.5, 0.5) of the tiger after each of the "rounds" of a search."""
-    k = np.arange(1, rounds + 1)
-    found = [dm.solve(dm.SawtoothHeuristicSearch(MIDDLE, 1e-3, 40, int(i), 200), TIGER).found for i in k]
+    search = dm.SawtoothHeuristicSearch(MIDDLE, 1e-6, 6, rounds, 200)
+    found = [π.found for π in dm.sweeps(search, TIGER)]
+    k = np.arange(len(found))
     return {"rounds": k, "lower": np.array([x.lower for x in found]), "upper": np.array([x.upper for x in found])}
 
 

@@ -147,6 +147,7 @@ from decision_making.multiagent_systems.state_uncertainty import (
     responding_belief as responding_belief,
     undominated_plans as undominated_plans,
 )
+from decision_making.pictures.plots import plot as plot
 from decision_making.policies import (
     FunctionPolicy as FunctionPolicy,
     LinearGaussianPolicy as LinearGaussianPolicy,
@@ -397,6 +398,7 @@ from decision_making.state_uncertainty.beliefs import (
     InjectionParticleFilter as InjectionParticleFilter,
     KalmanFilter as KalmanFilter,
     LinearGaussianModel as LinearGaussianModel,
+    ParticleBeliefs as ParticleBeliefs,
     ParticleFilter as ParticleFilter,
     RejectionParticleFilter as RejectionParticleFilter,
     UnscentedKalmanFilter as UnscentedKalmanFilter,
@@ -416,13 +418,19 @@ from decision_making.state_uncertainty.controller_abstractions import (
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy as AlphaVectorPolicy,
     ConditionalPlan as ConditionalPlan,
+    LinearQuadraticGaussianPolicy as LinearQuadraticGaussianPolicy,
+    LinearQuadraticGaussianProblem as LinearQuadraticGaussianProblem,
     LookaheadAlphaVectorPolicy as LookaheadAlphaVectorPolicy,
     Plans as Plans,
+    alpha_text as alpha_text,
     alphavector as alphavector,
     evaluate_plan as evaluate_plan,
     find_dominating as find_dominating,
     find_maximal_belief as find_maximal_belief,
+    parse_alpha as parse_alpha,
+    read_alpha as read_alpha,
     value_iteration as value_iteration,
+    write_alpha as write_alpha,
 )
 from decision_making.state_uncertainty.offline_belief_state_planning import (
     QMDP as QMDP,
@@ -442,6 +450,7 @@ from decision_making.state_uncertainty.offline_belief_state_planning import (
     blind_lowerbound as blind_lowerbound,
     exploratory_belief_expansion as exploratory_belief_expansion,
     random_belief_expansion as random_belief_expansion,
+    search_for_seconds as search_for_seconds,
 )
 from decision_making.state_uncertainty.online_belief_state_planning import (
     BeliefTree as BeliefTree,

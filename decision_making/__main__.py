@@ -11,7 +11,7 @@ def main() -> None:
         from decision_making.cli import app
     except ModuleNotFoundError as error:
         sys.exit(f"decision-making: {error.name} is not installed: {install('cli', 'plot')}")
-    app()
+    app(prog_name="decision-making")
 
 
 if __name__ == "__main__":

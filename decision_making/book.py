@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 CHAPTERS = "decision_making.chapters"
 
@@ -53,6 +54,11 @@ def compare(number: str) -> None:
     The program takes --fast, --out and --figure; its exit status is 0 if every number agrees with the book, else 1.
     """
     part("book_values.items").command_line(values(number).main)
+
+
+def call(module: str, function: str, *arguments: Any) -> Any:
+    """Call a function of such a module: a new process cannot import it before it has been found."""
+    return getattr(part(module), function)(*arguments)
 
 
 def part(module: str) -> ModuleType:

@@ -217,6 +217,14 @@ def made_array_later(x: Any) -> Array:
     return x
 
 
+def axes(x: object, name: str) -> int:
+    """The number of axes of x as an array. TypeError, naming it, where its rows have different lengths."""
+    try:
+        return np.ndim(x)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise TypeError(f"{name} = {shortened(x)}: must have rows of one length") from error
+
+
 def numbers(x: object, name: str) -> Array:
     """x as a fresh float64 array. TypeError, naming it, where it is not made of real numbers."""
     try:

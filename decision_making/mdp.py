@@ -20,6 +20,7 @@ from decision_making.sampling import (
     sparse_cumulative,
     start_distribution,
 )
+from decision_making.shown import Shown
 from decision_making.structs import struct
 from decision_making.verbs import lookahead
 
@@ -90,7 +91,7 @@ class SparseTable:
 
 
 @struct(repr=False)
-class MDP:
+class MDP(Shown):
     """A Markov decision process (algorithm 7.1).
 
     Anything with a discount `γ` and a batched sampler `TR` can be simulated; `S`, `A`, `T` and `R` may be None
@@ -236,7 +237,7 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
     """T as a checked CSR array (S·A, S) of entries above 0, and R (S, A) as a checked float64 array."""
     from scipy.sparse import csr_array  # loaded already: T comes from it
 
-    R = np.asarray(R, dtype=np.float64)
+    R = numbers(R, "R")
     if R.ndim != 2 or 0 in R.shape or T.shape != (R.size, len(R)):
         raise ValueError(f"sparse T has shape {T.shape}: must be (S·A, S) to go with R (S, A), which has {R.shape}")
     T = csr_array(T, dtype=np.float64, copy=True)

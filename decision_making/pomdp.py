@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from attrs import field
@@ -124,6 +124,31 @@ class POMDP:
         if isinstance(T, SparseTable):
             return [T.matrix[a::n] for a in range(n)]
         return list(np.ascontiguousarray(T.array.transpose(1, 0, 2)))
+
+    @cached_property
+    def seen(self) -> Array:
+        """O as (A, Ω, S): the probability of each observation in each next state, a row of memory an observation."""
+        return np.ascontiguousarray(self.tabulated().O.array.transpose(0, 2, 1))
+
+    @cached_property
+    def observed_transitions(self) -> list[tuple[Any, Array]]:
+        """Of each action the rows T(s, a, ·) O(a, ·, o) but 0, sparse (N, S), and where those of a state begin.
+
+        All that can follow a state, in one product. Rows are ordered by state, then observation.
+        """
+        from scipy.sparse import coo_array, csr_array
+
+        found, n = [], len(self.Ω)
+        for a, T_a in enumerate(self.transitions):
+            T, O = coo_array(T_a), csr_array(self.O.array[a])
+            s, s_next = T.coords
+            many = np.diff(O.indptr)[s_next]  # observations that each transition may show
+            at = np.repeat(O.indptr[s_next] - np.cumsum(many) + many, many) + np.arange(many.sum())
+            pair, row = np.unique(np.repeat(s, many) * n + O.indices[at], return_inverse=True)
+            data = np.repeat(T.data, many) * O.data[at]
+            rows = csr_array((data, (row, np.repeat(s_next, many))), (len(pair), len(self.S)))
+            found.append((rows, np.searchsorted(pair // n, np.arange(len(self.S)))))
+        return found
 
     def tabulated(self) -> POMDP:
         """The problem as arrays: itself, or its functions T, R and O evaluated over the lists S, A and Ω.
@@ -262,6 +287,29 @@ def next_beliefs(P: POMDP, b: Array, a: int) -> tuple[Array, Array]:
     x = joint(P, b, a)
     p = x.sum(axis=-1)
     return np.divide(x, p[..., None], out=np.zeros_like(x), where=p[..., None] > 0), p
+
+
+class Successors(NamedTuple):
+    """What can be observed after each action in beliefs (B, S), a row each possible case; those of a pair adjoin."""
+
+    pair: Array  # a·B + number of the belief, in order (N,)
+    o: Array  # observation (N,)
+    x: Array  # O(a, s', o) Σ_s T(s, a, s') b(s), which sums to p(o | b, a), (N, S)
+    p: Array  # p(o | b, a) > 0, (N,)
+
+
+def possible_successors(P: POMDP, B: Array) -> Successors:
+    """What follows every action in the beliefs B (B, S), without the observations of probability 0.
+
+    Where few observations are possible, as in a problem that shows part of its state, this is far less than `joint`.
+    """
+    found = []
+    for a, T_a in enumerate(P.transitions):
+        predicted = B @ T_a
+        p = predicted @ P.O.array[a]
+        row, o = np.nonzero(p > 0)
+        found.append(Successors(a * len(B) + row, o, predicted[row] * P.seen[a][o], p[row, o]))
+    return Successors(*(np.concatenate(x) for x in zip(*found, strict=True)))
 
 
 @lookahead.register

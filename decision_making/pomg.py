@@ -240,11 +240,11 @@ class HiddenStateGame:
 
 @struct(repr=False)
 class POMG(HiddenStateGame):
-    """A partially observable Markov game: each agent sees an observation of its own, and has its own reward (26.1).
+    """A partially observable Markov game: each agent sees an observation of its own, and has its own reward.
 
-    T(s, a, s'), O(a, s', o) and R(s, a) are the book's functions of joint actions and observations, tuples with an
-    entry an agent; or arrays. Functions are tabulated once: `T`, `O` and `R` are then tables that can still be called.
-    R gives one reward an agent.
+    Algorithm 26.1. T(s, a, s'), O(a, s', o) and R(s, a) are the book's functions of joint actions and observations,
+    tuples with an entry an agent; or arrays. Functions are tabulated once: `T`, `O` and `R` are then tables that can
+    still be called. R gives one reward an agent.
 
     Raises ValueError or TypeError, naming the field, for other shapes, numbers that are not finite, and rows of T and
     O that are no probabilities; `TooLargeError`, before a function is called, where a table would not fit.

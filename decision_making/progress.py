@@ -27,6 +27,7 @@ from decision_making.training import sweeps
 from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration
 
+WIDE = 100  # columns from which on a bar has its usual length; else what is left of the line
 LINES_EVERY = 30.0  # seconds from one line to the next
 
 
@@ -39,9 +40,10 @@ def train_progress(c: Configuration, lines_every: float = LINES_EVERY) -> Iterat
         yield _Lines(c, unit, lines_every)
         return
     columns = (
-        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
-        TextColumn("{task.fields[shown]}"),
+        *(TextColumn("{task.description}"), BarColumn(None if console.width < WIDE else 40), MofNCompleteColumn()),
+        *(TimeRemainingColumn(), TextColumn("{task.fields[shown]}")),
     )
+    room = console.width - 34 - 2 * len(str(c[unit] if unit else 0))  # what the others and the shortest bar leave
     told = _Told(c)
     with _Bar(*columns, console=console, transient=True) as progress:
         task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
@@ -50,9 +52,20 @@ def train_progress(c: Configuration, lines_every: float = LINES_EVERY) -> Iterat
             completed = int(_done(row, unit))
             if progress.tasks[0].completed == 0:  # a resumed run did not do all that within this time
                 progress.reset(task, total=progress.tasks[0].total, completed=completed)
-            progress.update(task, completed=completed, shown="  ".join(told(row)))
+            progress.update(task, completed=completed, shown=fitting(told(row), room))
 
         yield show
+
+
+def fitting(parts: list[str], room: int) -> str:
+    """As many of the parts as fit, from the first on, but the first in any case.
+
+    >>> fitting(["return 12", "KL 0.01", "900 steps/s"], 20)
+    'return 12  KL 0.01'
+    """
+    while len(parts) > 1 and len("  ".join(parts)) > room:
+        parts = parts[:-1]
+    return "  ".join(parts)
 
 
 def _done(row: dict[str, float], unit: str | None) -> float:

@@ -12,6 +12,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Field, discount, numbers, refuse
+from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -84,7 +85,7 @@ def different_of_each(M: Any, field: Field, x: Any) -> None:
 
 
 @struct(repr=False)
-class SimpleGame:
+class SimpleGame(Shown):
     """A simple game: each agent chooses an action, and each gets a reward of its own (algorithm 24.1).
 
     R is a function of the joint action that gives one reward an agent, as in the book, or the payoffs as an array

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, Named, all_finite, count, function, parameters, refuse
+from decision_making.checks import Array, Named, all_finite, count, function, numbers, parameters, refuse
 from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
 from decision_making.structs import struct
@@ -245,7 +245,7 @@ def start_states(b: Any, m: int, θ: Array, rng: np.random.Generator) -> Array:
 @rollouts.register(object)
 def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: RNG = None) -> Trajectories:
     """`rollouts` of any problem with a sampler TR, in blocks of `BLOCK` trajectories."""
-    rng, θ = default_rng(rng), np.asarray(θ)
+    rng, θ = default_rng(rng), θ if isinstance(θ, np.ndarray) else numbers(θ, "θ")
     count(None, Named("d"), d)
     count(None, Named("m"), m)
     check_size(d, m)

@@ -439,3 +439,33 @@ def explain(x: object, *given: Any, **options: Any) -> str:
     Raises TypeError for what is not known.
     """
     unknown(explain, "x", x)
+
+
+@singledispatch
+def plot(x: object, *given: Any, **options: Any) -> Any:
+    """A matplotlib Figure of x, the same as `x.plot()`; a notebook shows it, `.savefig(path)` writes it.
+
+    plot(π), plot(π, U)
+        Of a tabular policy that knows its problem (chapter 7): a map of a hex world, else a table of π(a | s) and U.
+    plot(P, U=None, π=None), plot(P, U, π=None, shape=(rows, columns))
+        Utilities U (S,) on a hex world, whose rewards are drawn without U; of an `MDP` on a grid of that shape.
+    plot(bn, evidence=None)
+        The graph of a Bayesian network, with posteriors in its nodes (chapter 3).
+    plot(π), plot(plans)
+        α-vectors over the belief (chapters 20 and 21).
+    plot(P)
+        The payoffs and equilibria of a simple game of two agents (chapter 24).
+    plot(history, label="return")
+        The learning curve of a run.
+    plot(trained, low, high)
+        A `TrainedPolicy` of two observations, over a box.
+
+    Raises TypeError for what has no picture, ModuleNotFoundError that says what to install without matplotlib.
+    """
+    unknown(plot, "x", x)
+
+
+@singledispatch
+def table(x: object) -> str | None:
+    """x as a table in HTML, which is what a notebook shows of it; None where it has none."""
+    return None

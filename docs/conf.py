@@ -3,12 +3,15 @@
 import io
 import re
 import shutil
+import sys
 import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from sphinx.util.inspect import TypeAliasForwardRef
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the pages that are made of the code
 
 import decision_making
 from decision_making.structs import field_comments
@@ -20,7 +23,13 @@ author = "The decision_making developers"
 copyright = "the decision_making developers, MIT licence"
 release = version = decision_making.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",
+]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
@@ -31,6 +40,7 @@ html_theme = "furo"
 html_title = f"decision_making {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_js_files = ["copy.js"]
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
@@ -78,6 +88,16 @@ def gallery(app: Any) -> None:
         page += comparison(printed.splitlines())
     folder.mkdir(parents=True, exist_ok=True)
     made.write_text("\n".join(page), encoding="utf-8")
+
+
+def pages(app: Any) -> None:
+    """Write what `commands.md` and `settings.md` include."""
+    import reference_pages
+
+    folder = Path(app.srcdir) / "_build" / "pages"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("commands", "settings"):
+        (folder / f"{name}.md").write_text(getattr(reference_pages, name)(), encoding="utf-8")
 
 
 def comparison(lines: list[str]) -> list[str]:
@@ -164,6 +184,7 @@ def skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> 
 def setup(app: Any) -> None:
     """Connect the above to the build."""
     app.connect("builder-inited", gallery)
+    app.connect("builder-inited", pages)
     app.connect("autodoc-process-docstring", docstring)
     app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-skip-member", skip)

@@ -64,8 +64,8 @@ KINDS = {  # kind -> error, values that are wrong
     "count_or_zero": (ValueError, [-1, 0.5, "3", None]),
     "positive": (ValueError, [0, -1.0, NAN, INF, "1", None, True]),
     "positive?": (ValueError, [0, -1.0, NAN, INF, "1", True]),
-    "not_negative": (ValueError, [-1e-9, NAN, -INF, "1", None]),
-    "discount": (ValueError, [-0.1, 1.1, NAN, "0.9", None, [10**400]]),
+    "not_negative": (ValueError, [-1e-9, NAN, -INF, "1", None, np.array([1j])]),
+    "discount": (ValueError, [-0.1, 1.1, NAN, "0.9", None, [10**400], np.array([1j])]),
     "shrink": (ValueError, [0, 1, 1.5, NAN, "0.5"]),
     "share": (ValueError, [0, 1.1, NAN, None]),
     "number": (ValueError, [NAN, INF, "1", None, 10**400]),
@@ -568,6 +568,16 @@ CALLS = {
         lambda: dm.History(θ, None, [], np.array([]), "", 0)["reward"],
         *(KeyError, "'reward'.*must be one of"),
     ),
+    **{
+        f"ragged θ of {name}": (lambda f=f: f([[1], [1, 2]]), TypeError, r"^θ = \[\[1\], \[1, 2\]\]: must")
+        for name, f in {
+            "rollouts": lambda θ: dm.rollouts(P, b, π, θ, 3, 4),
+            "a table's policy": lambda θ: π(θ, [0, 1], 0),
+            "its divergence": lambda θ: π.kl(θ, np.zeros(6), [0]),
+            "a Gaussian policy": lambda θ: dm.LinearGaussianPolicy().logpdf(θ, [0.0], [0.0]),
+            "an estimate of the utility": lambda θ: dm.MonteCarloPolicyEvaluation(P, b, 2, 2)(π, θ),
+        }.items()
+    },
     # θ, φ, rng and τs of the verbs
     **{
         f"{verb.__name__}, θ {bad!r}": (

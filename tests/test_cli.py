@@ -1,5 +1,7 @@
 """The command, from a shell in a pipe."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,3 +182,61 @@ def test_missing_extra_is_said(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "pip install 'algorithms-for-decision-making[cli,plot]'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["", "chapter", "train", "evaluate", "plan", "infer"])
+def test_flags_of_the_help_have_no_type_and_options_have(command):
+    done = run(*command.split(), "--help")
+    assert "--help" in done.stdout
+    assert "<bool>" not in done.stdout
+    assert command == "" or re.search(r"--\w+ +<(int|str|path|float)>", done.stdout)
+
+
+def test_paragraphs_of_the_help_have_no_breaks_but_those_of_the_terminal():
+    lines = [line.strip() for line in run("train", "--help").stdout.splitlines()]
+    start = next(k for k, line in enumerate(lines) if line.startswith("The folder of the run"))
+    paragraph = lines[start : lines.index("", start)]
+    assert len(paragraph) > 1
+    assert all(len(line) > 60 for line in paragraph[:-1])
+
+
+def test_shells_complete_commands_and_their_values():
+    def completed(*words):
+        environment = {"_DECISION_MAKING_COMPLETE": "complete_bash", "COMP_WORDS": " ".join(words)}
+        environment["COMP_CWORD"] = str(len(words) - 1)
+        return run(env=os.environ | environment).stdout.split()
+
+    assert completed("decision-making", "pl") == ["plot", "plan"]
+    assert {"12", "all"} <= set(completed("decision-making", "chapter", ""))
+    assert completed("decision-making", "chapter", "tr") == ["trpo"]
+    assert completed("decision-making", "train", "Hex") == ["HexWorld"]
+
+
+def test_chapters_are_listed_without_a_number(tmp_path):
+    done = run("chapter", "--out", str(tmp_path))
+    assert done.returncode == 0
+    assert re.search(r"^12 +Policy gradient optimization +\d+ +0 of 8$", done.stdout, re.MULTILINE)
+
+
+def test_a_figure_needs_its_chapter(tmp_path):
+    for number in ((), ("all",)):
+        done = run("chapter", *number, "--figure", "12.5", "--out", str(tmp_path))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.count("\n") == 1
+        assert "--figure" in done.stderr
+
+
+def test_a_warning_is_one_line_and_comes_once(capsys, monkeypatch):
+    import warnings
+
+    from decision_making.cli.messages import one_line_warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+        one_line_warnings()
+        for _ in range(3):
+            warnings.warn("\x1b[33mWARN: The environment is\nout of date.\x1b[0m", DeprecationWarning, stacklevel=1)
+        warnings.warn("another", UserWarning, stacklevel=1)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["decision-making: note: The environment is out of date.", "decision-making: note: another"]

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import decision_making
+from decision_making import book
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -24,7 +25,9 @@ PAGES = sorted(DOCS.glob("*.md"))
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?", re.DOTALL)
 PROGRAMS = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
 INDEX = (DOCS / "from-the-page-to-the-code.md").read_text(encoding="utf-8")
-ROWS = [line.strip("| ").split(" | ") for line in INDEX.splitlines() if line.startswith("| ") and "`" in line]
+sys.path.insert(0, str(DOCS))
+from_the_page = import_module("from_the_page")
+CITATIONS = from_the_page.citations()
 
 
 @pytest.mark.parametrize("page", PROGRAMS, ids=lambda page: page.stem)
@@ -38,6 +41,8 @@ def test_code_of_a_page_prints_what_the_page_says(page, tmp_path, monkeypatch, c
 
 def test_every_python_block_of_the_docs_is_run():
     for page in DOCS.rglob("*.md"):
+        if "_build" in page.parts:
+            continue
         text = page.read_text(encoding="utf-8")
         found = len(re.findall(r"^ *[`:~]{3,}\s*(?:\{[^}]*\}\s*)?(?:py\b|python)", text, re.MULTILINE))
         assert found == (len(BLOCK.findall(text)) if page in PAGES else 0), page.name
@@ -52,41 +57,71 @@ QUOTES = [
 ]
 
 
+def test_one_page_has_every_benchmark_table():
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    included = re.findall(r"\{include\} \.\./benchmarks/(\w+\.md)", page)
+    assert sorted(included) == sorted(path.name for path in (ROOT / "benchmarks").glob("*.md"))
+
+
+def test_every_command_and_setting_has_its_line_on_the_pages_made_of_the_code():
+    reference = import_module("reference_pages")
+    commands, settings = reference.commands(), reference.settings()
+    from decision_making.cli import app
+    from decision_making.training.settings import UPDATES, lines
+
+    for command in app.registered_commands:
+        assert f"\n## `{command.callback.__name__}`\n" in f"\n{commands}"
+        assert f"decision-making {command.callback.__name__}" in commands
+    for update in UPDATES:
+        section = settings.partition(f"## Update `{update}`")[2].partition("\n## ")[0]
+        assert [f"`{line[0]}`" in section for line in lines("CartPole-v1", update, None)].count(False) == 0
+
+
 @pytest.mark.parametrize(("page", "name", "quoted"), QUOTES, ids=[f"{page}, {name}" for page, name, _ in QUOTES])
 def test_pages_quote_the_benchmark_tables_as_they_were_written(page, name, quoted):
     assert quoted.strip() == (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_names_and_files_of_the_index_exist(row):
-    _, names, source, test = row
-    source, test = source.strip("` "), test.strip("` ")
-    module = import_module("decision_making." + source.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
-    verbs = ROOT / "decision_making" / "verbs.py"  # where a verb is defined, whose methods are in the source
-    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "decision_making" / source, verbs))
-    for name in re.findall(r"`([^`]+)`", names):
-        *path, last = name.split(".")
-        owner = decision_making
-        for part in path:
-            owner = getattr(owner, part)
-        assert hasattr(owner, last) or hasattr(module, last), name
-        assert re.search(rf"(def|class) {last}\b", text), f"{name} is not in {source}"
-    assert (ROOT / "tests" / test).is_file(), test
+def test_the_index_is_what_its_script_writes():
+    assert from_the_page.page() == INDEX, "run: python docs/from_the_page.py"
 
 
-def test_scripts_of_the_index_exist():
-    named = re.findall(r"^Script: `([^`]+)`", INDEX, re.MULTILINE)
-    assert len(named) > 5
-    for name in named:
-        assert (ROOT / "chapters" / name).is_file(), name
+def test_every_numbered_algorithm_of_the_chapters_is_cited_by_a_docstring():
+    cited = {x.number for x in CITATIONS if x.kind == "algorithm"}
+    counts = {chapter: n for chapter, n in from_the_page.ALGORITHMS.items() if str(chapter) in book.scripts()}
+    missing = [f"{c}.{k}" for c, n in counts.items() for k in range(1, n + 1) if f"{c}.{k}" not in cited]
+    assert not missing
 
 
-def test_the_index_has_every_algorithm_of_the_chapters():
-    numbered = {number for row in ROWS for number in re.findall(r"\b\d+\.\d+\b", row[0])}
-    counts = {2: 3, 3: 11, 4: 3, 5: 4, 6: 2, 7: 11, 8: 6, 9: 11, 10: 6, 11: 6, 12: 6, 13: 3, 14: 1, 15: 9, 16: 9, 17: 6}
-    counts |= {18: 6, 24: 12, 25: 9, 26: 4, 27: 5}
-    for chapter, count in counts.items():
-        assert {f"{chapter}.{i}" for i in range(1, count + 1)} <= numbered
+def test_the_counts_of_algorithms_are_those_of_the_book():
+    """Numbered algorithms of its parts: chapters 2 to 6, 7 to 14, 15 to 18, 19 to 23, 24 to 27."""
+    parts = [sum(from_the_page.ALGORITHMS[k] for k in chapters) for chapters in from_the_page.PARTS.values()]
+    assert parts == [23, 50, 30, 45, 30]
+
+
+def test_names_of_the_index_exist_and_have_a_test():
+    tested = 0
+    for x in CITATIONS:
+        if x.kind != "algorithm":
+            continue
+        module = import_module("decision_making." + ".".join(x.source.with_suffix("").parts).removesuffix(".__init__"))
+        value = module
+        for part in x.where.removeprefix(f"{module.__name__}.").split("."):
+            value = getattr(value, part)
+        tested += from_the_page.tested_in(x.source, x.name) is not None
+        if x.name in decision_making.__all__:
+            assert from_the_page.tested_in(x.source, x.name) is not None, x.name
+    assert tested > 100
+
+
+def test_citations_are_read_as_they_are_written():
+    def read(text):
+        return [n for found in from_the_page.CITED.finditer(text) for n in from_the_page.numbers(found)]
+
+    assert read("(algorithm 9.5), algorithms 9.5 to 9.7") == ["9.5", "9.5", "9.6", "9.7"]
+    assert read("Algorithms 12.1, 12.3 and 12.10.") == ["12.1", "12.3", "12.10"]
+    assert read("algorithms 20.4, and 20.5; equation (7.11)") == ["20.4", "20.5"]
+    assert read("algorithm 1 of the paper, a factor of 1.5, section 3") == []
 
 
 def test_the_reference_has_the_module_of_every_public_name():

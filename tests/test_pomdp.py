@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from scipy import sparse
+from scipy.sparse import csr_array
 
 from decision_making import MDP, POMDP, Trajectories, lookahead
-from decision_making.pomdp import belief_rollouts, filtered, joint, next_beliefs
+from decision_making.pomdp import belief_rollouts, filtered, joint, next_beliefs, possible_successors
 from decision_making.problems import CryingBaby
 
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))  # states, actions, observations
@@ -204,3 +205,28 @@ def test_start_states_of_belief_rollouts_are_drawn_from_the_belief():
     b0, m = np.array([0.2, 0.0, 0.8]), 20_000
     share = np.bincount(belief_rollouts(P, b0, lambda b: 0, 1, m, rng=0).s[:, 0], minlength=3) / m
     assert (abs(share - b0) <= 5 * np.sqrt(b0 * (1 - b0) / m)).all()
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_what_is_possible_and_what_is_observed_are_the_rows_of_the_joint_that_are_not_zero(seed, sparse):
+    rng = np.random.default_rng(seed)
+    T, O = (
+        rng.random((4, 2, 4)) * (rng.random((4, 2, 4)) < 0.5),
+        rng.random((2, 4, 3)) * (rng.random((2, 4, 3)) < 0.5),
+    )
+    T, O = T + np.eye(4)[:, None], O + np.eye(3)[rng.integers(3, size=(2, 4))]
+    T, O = T / T.sum(axis=2, keepdims=True), O / O.sum(axis=2, keepdims=True)
+    P = POMDP.from_arrays(csr_array(T.reshape(8, 4)) if sparse else T, rng.normal(size=(4, 2)), O, 0.9)
+    B = np.concatenate([np.eye(4), rng.dirichlet(np.ones(4), 2)])
+    found = possible_successors(P, B)
+    whole = np.stack([joint(P, B, a) for a in range(2)])  # (A, B, Ω, S)
+    pairs = [(a, i, o) for a, i, o in np.ndindex(2, len(B), 3) if whole[a, i, o].any()]
+    assert [(int(x // len(B)), int(x % len(B)), int(o)) for x, o in zip(found.pair, found.o, strict=True)] == pairs
+    np.testing.assert_allclose(found.x, [whole[k] for k in pairs])
+    np.testing.assert_allclose(found.p, [whole[k].sum() for k in pairs])
+    for a, (rows, first) in enumerate(P.observed_transitions):
+        right = [T[s, a] * O[a, :, o] for s in range(4) for o in range(3)]
+        np.testing.assert_allclose(rows.toarray(), [x for x in right if x.any()])
+        starts = np.cumsum([0, *(sum((T[s, a] * O[a, :, o]).any() for o in range(3)) for s in range(4))])
+        np.testing.assert_array_equal(first, starts[:-1])
+    np.testing.assert_array_equal(P.seen, O.transpose(0, 2, 1))

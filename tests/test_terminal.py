@@ -121,6 +121,23 @@ def test_error_stands_alone_on_the_screen(tmp_path):
     assert seen.cursor
 
 
+def test_the_belief_of_a_simulation_moves_in_place_and_without_colours_where_they_are_not_wanted(tmp_path):
+    play = ("simulate", "tiger", "tiger.alpha", "--steps", "3", "--pause", "0", "--secret")
+    solved = at_a_terminal("solve", "tiger", "--gap", "1", cwd=tmp_path)
+    assert solved.status == 0
+    assert solved.screen[0] == "tiger: 2 states, 3 actions, 2 observations, discount 0.95"
+    seen = at_a_terminal(*play, cwd=tmp_path)
+    plain = at_a_terminal(*play, cwd=tmp_path, NO_COLOR="1")
+    assert (seen.status, seen.cursor) == (0, True)
+    assert seen.screen == plain.screen
+    assert [line.split()[:3] for line in seen.screen[:3]] == [[str(k), "listen", "seen"] for k in (1, 2, 3)]
+    assert sum("█" in line for line in seen.screen) in (1, 2)
+    assert seen.sent.count("belief:") >= 3
+    assert seen.screen[-1].startswith("discounted return -2.8525 after 3 actions")
+    assert "\x1b[34m" in seen.sent
+    assert "\x1b[3" not in plain.sent.replace("\x1b[3A", "")
+
+
 def test_ctrl_c_ends_with_status_130_and_a_run_that_goes_on_as_if_nothing_had_been(tmp_path):
     stopped = at_a_terminal(
         *TRAIN, "--updates", "100000", cwd=tmp_path, interrupt=lambda text: re.search(r" [1-9]\d*/100000", text)

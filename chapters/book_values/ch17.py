@@ -159,7 +159,6 @@ ITEMS = [
         compare_learning_on_the_frozen_lake,
         learners.learning_curves,
         "frozen_lake",
-        fast={"copies": 5, "steps": 2000},
     ),
 ]
 

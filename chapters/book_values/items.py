@@ -42,13 +42,15 @@ def run(
     *,
     figure: str | None = None,
     more: Sequence[Item] = (),
+    told: Callable[[Report, int], None] | None = None,
     **parameters: Any,
 ) -> int:
     """Compute the items, print the table, write the figures into `out` and print their paths; None writes no figures.
 
     `progress`: None shows a bar on standard error where that is a terminal, False never. With `figure` only that one
-    is made, of the items or of `more`, as in `draw_one`. Returns 0 if every row agrees, else 1. Raises
-    ModuleNotFoundError, after the table, where figures are due and matplotlib is missing.
+    is made, of the items or of `more`, as in `draw_one`. `told` gets the report and the number of figures, instead of
+    standard output. Returns 0 if every row agrees, else 1. Raises ModuleNotFoundError, after the table, where figures
+    are due and matplotlib is missing.
     """
     report, paths = Report(title), []
     if figure is not None:
@@ -57,7 +59,7 @@ def run(
     drawable = out is not None and find_spec("matplotlib") is not None
     if out is not None and drawable:
         Path(out).mkdir(parents=True, exist_ok=True)
-    with _bar(title, len(items), progress) as advance:
+    with bar(title, len(items), progress) as advance:
         for item in items:
             advance(item.name)
             data = item.compute(**item.fast if fast else {})
@@ -66,6 +68,9 @@ def run(
                 item.compare(report, data)
             if out is not None and drawable and item.draw is not None:
                 paths.append(write_figure(item.draw(data), Path(out, f"{item.file}.png")))
+    if told is not None:
+        told(report, len(paths))
+        return 0 if report.agrees else 1
     report.print()
     if out is not None:
         matplotlib()  # says what to install
@@ -118,7 +123,7 @@ def command_line(main: Callable[..., int]) -> None:
 
 
 @contextmanager
-def _bar(title: str, total: int, progress: bool | None) -> Iterator[Callable[[str], None]]:
+def bar(title: str, total: int, progress: bool | None) -> Iterator[Callable[[str], None]]:
     """A function to call with the name of each item as it begins."""
     if progress is False or not sys.stderr.isatty() or find_spec("rich") is None:
         yield lambda name: None

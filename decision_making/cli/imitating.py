@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from decision_making.cli.messages import one_line_errors, say
-from decision_making.cli.options import Imports, Run
+from decision_making.cli.options import Imports, Run, among
 from decision_making.model_uncertainty.imitation_learning.runs import METHODS, imitate as learn_from
 
 
 def imitate(
     run: Run,
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "gail",
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.", autocompletion=among(METHODS))] = "gail",
     demonstrations: Annotated[int, typer.Option(help="Episodes that the expert shows.")] = 10,
     rounds: Annotated[int | None, typer.Option(help="Rounds of dagger (5) or gail (50).")] = None,
     episodes: Annotated[int, typer.Option(help="Episodes that both play at the end, at least 2.")] = 20,

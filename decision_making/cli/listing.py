@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from decision_making.cli.messages import one_line_errors, say
-from decision_making.cli.options import Imports, whole_number
+from decision_making.cli.options import Imports, among, whole_number
 from decision_making.problems import check as check_environment, register_environments
 from decision_making.training.book_problems import PROBLEMS, gymnasium_id
 from decision_making.training.configuration import Configuration
@@ -23,7 +23,7 @@ def problems() -> None:
     """List the book's problems. Example: decision-making problems"""
     table = Table(box=None, pad_edge=False)
     for name in ("problem", "state", "action", "horizon", "chapter"):
-        table.add_column(name, no_wrap=name == "problem")
+        table.add_column(name, no_wrap=name == "problem", overflow="fold")
     for name, p in PROBLEMS.items():
         table.add_row(name, p.state, p.action, p.horizon, p.chapter)
     console = Console(width=None if sys.stdout.isatty() else 140)
@@ -33,7 +33,10 @@ def problems() -> None:
 
 def settings(
     env: Annotated[
-        str | None, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")
+        str | None,
+        typer.Argument(
+            help="A gymnasium id, or a name from `decision-making problems`.", autocompletion=among(PROBLEMS)
+        ),
     ] = None,
     update: Annotated[str, typer.Option(help=f"One of {', '.join(UPDATES)}.")] = COMMON["update"].default,
     preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = None,
@@ -60,7 +63,12 @@ def settings(
 
 
 def check(
-    env: Annotated[str, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")],
+    env: Annotated[
+        str,
+        typer.Argument(
+            help="A gymnasium id, or a name from `decision-making problems`.", autocompletion=among(PROBLEMS)
+        ),
+    ],
     steps: Annotated[
         int, typer.Option(parser=whole_number, metavar="NUMBER", help="Environment steps that are played.")
     ] = 1000,

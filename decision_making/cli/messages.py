@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn, TextIO
@@ -43,6 +45,19 @@ def one_line_errors() -> Iterator[None]:
         _show_traceback()
         said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
         fail(" ".join(said.split()) or type(error).__name__)
+
+
+def one_line_warnings() -> None:
+    """From now on a warning is one line on standard error, without place and colours, and each text comes once."""
+    seen: set[str] = set()
+
+    def show(message: Warning | str, *about: object, **more: object) -> None:
+        text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(message)).removeprefix("WARN: ").split())
+        if text not in seen:
+            seen.add(text)
+            say(f"decision-making: note: {text}", sys.stderr)
+
+    warnings.showwarning = show
 
 
 def _show_traceback() -> None:

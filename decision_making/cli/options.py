@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,11 @@ from decision_making.files import short_text
 from decision_making.training import sweeps
 from decision_making.training.configuration import LONGEST, parsed
 from decision_making.training.presets import PRESETS
+
+
+def among(names: Iterable[str]) -> Callable[[str], list[str]]:
+    """What a shell completes a value by that is one of these names, or begins like one of them."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
 
 
 def whole_number(text: str) -> int:

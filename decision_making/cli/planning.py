@@ -17,6 +17,7 @@ from rich.text import Text
 from decision_making import mdp, problems, verbs
 from decision_making.checks import Array, brief
 from decision_making.cli.messages import fail, one_line_errors, say
+from decision_making.cli.options import among
 from decision_making.problem import HasTerminal, offers
 from decision_making.sampling import sample_start
 from decision_making.sequential_problems import online_planning as planning
@@ -43,8 +44,13 @@ TILE_COLOURS = (250, 255, 230, 222, 215, 209, 203, 228, 227, 226, 220, 214)  # o
 
 
 def plan(
-    problem: Annotated[str, typer.Argument(help=f"One of {', '.join(PROBLEMS)}, or a toy-text id of gymnasium.")],
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.")] = "mcts",
+    problem: Annotated[
+        str,
+        typer.Argument(
+            help=f"One of {', '.join(PROBLEMS)}, or a toy-text id of gymnasium.", autocompletion=among(PROBLEMS)
+        ),
+    ],
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(METHODS)}.", autocompletion=among(METHODS))] = "mcts",
     simulations: Annotated[int, typer.Option(help="Simulations of a tree search, or samples of each action.")] = 200,
     depth: Annotated[int, typer.Option(help="How many steps a search looks ahead.")] = 10,
     c: Annotated[float | None, typer.Option(help="Weight of exploration. Default: 100 in 2048, else 5.")] = None,

@@ -9,6 +9,7 @@ import typer
 
 from decision_making import verbs
 from decision_making.checks import Array
+from decision_making.cli import hidden_states
 from decision_making.cli.messages import one_line_errors, say
 from decision_making.formats import read_dpomdp
 from decision_making.multiagent_systems import collaborative_agents as teams
@@ -20,23 +21,44 @@ LINES = 40  # of a plan, beyond which it is not shown
 
 
 def solve(
-    file: Annotated[Path, typer.Argument(help="A Dec-POMDP in the format .dpomdp.")],
-    horizon: Annotated[int, typer.Option(help="Number of steps: actions of each agent.")] = 3,
-    discount: Annotated[float | None, typer.Option(help="In place of the file's; benchmarks use 1.")] = None,
+    problem: hidden_states.Problem,
+    seconds: Annotated[float, typer.Option(help=".pomdp: how long it searches at most.")] = 10.0,
+    gap: Annotated[float, typer.Option(help=".pomdp: difference of the bounds at which it ends.")] = 1e-3,
+    width: Annotated[int, typer.Option(help=".pomdp: beliefs of each depth that are followed together.")] = 16,
+    every: Annotated[float, typer.Option(help=".pomdp: seconds from one line to the next.")] = 0.5,
+    out: Annotated[
+        Path | None, typer.Option(help=".pomdp: file of the policy. Default: the problem's name with .alpha.")
+    ] = None,
+    horizon: Annotated[int, typer.Option(help=".dpomdp: number of steps, actions of each agent.")] = 3,
+    discount: Annotated[float | None, typer.Option(help=".dpomdp: in place of the file's; benchmarks use 1.")] = None,
     method: Annotated[
         str,
-        typer.Option(help="exact: best, with proof; responses: agents in turn; heuristic: few plans of each length."),
+        typer.Option(
+            help=".dpomdp: exact: best, with proof; responses: agents in turn; heuristic: few plans of each length."
+        ),
     ] = "exact",
-    seed: Annotated[int, typer.Option(help="What the random numbers of the last two follow from.")] = 0,
-    plans: Annotated[bool, typer.Option("--plans", help="Print what each agent does.")] = False,
+    seed: Annotated[int, typer.Option(help=".dpomdp: what the random numbers of the last two follow from.")] = 0,
+    plans: Annotated[bool, typer.Option("--plans", help=".dpomdp: print what each agent does.")] = False,
 ) -> None:
-    """Find plans for a team. Example: decision-making solve dectiger.dpomdp --horizon 3 --plans
+    """Solve a problem with hidden states. Example: decision-making solve tiger.pomdp --seconds 10
 
-    Prints the value of the joint plan, computed from the plan, what certifies it, and what each agent could gain alone.
+    Of a .pomdp file it prints how much the policy pays at least, how much any policy pays at most, from the start
+    belief (all states alike where there is none), and the gap between them, as they improve. The policy, α-vectors and
+    their actions, is saved in the format .alpha of pomdp-solve, for `decision-making simulate`. Ctrl-C saves it too,
+    and stops with exit status 130.
+
+    Of a team's .dpomdp file it prints the value of the joint plan, computed from the plan, what certifies it, and what
+    each agent could gain alone. Example: decision-making solve dectiger.dpomdp --horizon 3 --plans
     """
+    if Path(problem).suffix == ".dpomdp":
+        solve_together(Path(problem), horizon, discount, method, seed, plans)
+    else:
+        hidden_states.solve_alone(problem, seconds, gap, width, every, out)
+
+
+def solve_together(file: Path, horizon: int, discount: float | None, method: str, seed: int, plans: bool) -> None:
+    """Plans for a team."""
     with one_line_errors():
-        if file.suffix != ".dpomdp":
-            raise ValueError(f"{file}: must end with .dpomdp")
         if horizon < 1:
             raise ValueError(f"--horizon {horizon}: must be at least 1")
         P = read_dpomdp(file)

@@ -20,6 +20,7 @@ from decision_making.cli.options import (
     Threshold,
     Updates,
     Workers,
+    among,
     seed_list,
     settings_in,
     several_settings,
@@ -27,6 +28,7 @@ from decision_making.cli.options import (
 )
 from decision_making.progress import LINES_EVERY, sweep_progress, train_progress
 from decision_making.training import History, runs, sweeps
+from decision_making.training.book_problems import PROBLEMS
 from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration, replaced
 from decision_making.training.settings import UPDATES
@@ -34,9 +36,14 @@ from decision_making.training.settings import UPDATES
 
 def train(
     env: Annotated[
-        str | None, typer.Argument(help="A gymnasium id, or a name from `decision-making problems`.")
+        str | None,
+        typer.Argument(
+            help="A gymnasium id, or a name from `decision-making problems`.", autocompletion=among(PROBLEMS)
+        ),
     ] = None,
-    update: Annotated[str | None, typer.Option(help=f"One of {', '.join(UPDATES)}.")] = None,
+    update: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(UPDATES)}.", autocompletion=among(UPDATES))
+    ] = None,
     preset: Preset = None,
     seed: Annotated[int | None, typer.Option(help="What all random numbers follow from.")] = None,
     steps: Steps = None,
@@ -92,7 +99,8 @@ def train(
 
 def sweep(
     env: Annotated[
-        list[str] | None, typer.Argument(help="Gymnasium ids, or names from `decision-making problems`.")
+        list[str] | None,
+        typer.Argument(help="Gymnasium ids, or names from `decision-making problems`.", autocompletion=among(PROBLEMS)),
     ] = None,
     update: Annotated[list[str] | None, typer.Option(help=f"One of {', '.join(UPDATES)}. May be repeated.")] = None,
     seeds: Annotated[str | None, typer.Option(help="As in 0:10 (0 to 9), or 1,4,7.")] = None,

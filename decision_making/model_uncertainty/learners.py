@@ -80,8 +80,8 @@ def rates(x: Any) -> Any:
     What is no such list is left for the validator.
     """
     try:
-        found = np.array(x, dtype=np.float64) if isinstance(x, list | tuple | np.ndarray) else None
-    except (TypeError, ValueError, OverflowError):
+        found = numbers(x, "") if isinstance(x, list | tuple | np.ndarray) else None
+    except TypeError:
         return x
     if found is None or found.ndim == 0:
         return x
@@ -137,8 +137,8 @@ def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], l
     instead = "begin with fewer replications, or fewer states; MaximumLikelihoodMDP has `sparse` for many states"
     check_size(f"numbers in {name}", math.prod(batch + shape), instead, NUMBERS)
     try:
-        found = np.array(np.broadcast_to(np.asarray(x, dtype=np.float64), batch + shape))
-    except (TypeError, ValueError, OverflowError) as error:
+        found = np.array(np.broadcast_to(numbers(x, name), batch + shape))
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{name} has shape {np.shape(x)}: must be of numbers {shape}, or {batch + shape}") from error
     if not (np.isfinite(found) & (found >= least)).all():
         bad = found[~(np.isfinite(found) & (found >= least))][0]

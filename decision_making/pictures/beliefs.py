@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.canvas import BLUE, GREEN, INK, MUTED, PALETTE, VERMILION, picture
+from decision_making.pictures.canvas import BLUE, GREEN, INK, MUTED, PALETTE, VERMILION, legend_below, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 P_HUNGRY = np.linspace(0, 1, 201)
+FEW = 30  # α-vectors or states that are named one by one
 BELIEFS = np.stack([1 - P_HUNGRY, P_HUNGRY], axis=1)
 
 
-@picture(7, 2.8)
+@picture(7, 2.8, "The belief that the baby is hungry, after each action and what was heard then")
 def over_time(figure: Figure, data: Mapping[str, Any]) -> None:
     """P(hungry) in the "beliefs" (K + 1, 2) after "steps", pairs of an action and what was heard."""
     ax = figure.add_subplot()
@@ -31,7 +32,7 @@ def over_time(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.set(xticks=np.arange(len(p)), xticklabels=names, ylim=(0, 1.08), ylabel="probability of being hungry")
 
 
-@picture(7, 3)
+@picture(7, 3, "A Kalman filter follows a position through noisy observations of it")
 def tracked(figure: Figure, data: Mapping[str, Array]) -> None:
     """Positions "s" (K,), observations "o" (K,), and the filter's "mean" (K,) and standard "deviation" (K,)."""
     ax = figure.add_subplot()
@@ -42,10 +43,10 @@ def tracked(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.plot(k, data["s"], color=INK, ls=":", label="position")
     ax.plot(k, data["o"], "o", ms=3, color=VERMILION, label="observed")
     ax.set(xlabel="step", ylabel="position")
-    ax.legend()
+    legend_below(ax, 4)
 
 
-@picture(7, 2.8)
+@picture(7, 2.8, "Adaptive injection adds random particles where the weights of the others have fallen")
 def injection(figure: Figure, data: Mapping[str, Any]) -> None:
     """The mean "weights" (K,), and for each ν of "shares" what share of the particles was injected (K,)."""
     ax = figure.add_subplot()
@@ -53,36 +54,61 @@ def injection(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.plot(k, data["weights"], "o-", color=MUTED, label="mean weight")
     for (ν, share), colour in zip(data["shares"].items(), (VERMILION, BLUE), strict=False):
         ax.plot(k, share, "s-", color=colour, label=f"share injected, ν = {ν:g}")
-    ax.set(xlabel="update", xticks=k, ylim=(0, 1))
-    ax.legend()
+    ax.set(xlabel="update", xticks=k, ylim=(0, 1), ylabel="weight, and share")
+    legend_below(ax, 3)
 
 
-@picture(9.5, 5)
+@picture(9.5, 5, "Plans that are best for some belief, as α-vectors, for longer and longer horizons")
 def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
     """α-vectors "Γ" (k, 2) over P(hungry), a panel for each horizon, named after the actions "a" (k,)."""
     axes = figure.subplots(2, -(-len(data) // 2), sharex=True).ravel()
     for ax in axes[len(data) :]:
         ax.axis("off")
+    names = dict.fromkeys(name for plans in data.values() for name in plans["a"])
+    colours = dict(zip(names, PALETTE, strict=False))  # an action has one in all panels
     for (h, plans), ax in zip(data.items(), axes, strict=False):
-        vectors(ax, plans["Γ"], plans["a"])
+        vectors(ax, plans["Γ"], plans["a"], colours)
+        ax.legend(loc="lower left")
         ax.set_title(f"{h} step{'s' if h > 1 else ''}")
     for ax in axes[-(len(axes) // 2) :]:
         ax.set_xlabel("probability of being hungry")
     axes[0].set_ylabel("expected utility")
 
 
-def vectors(ax: Axes, Γ: Array, a: Sequence[str]) -> None:
-    """The lines of α-vectors of two states, the highest of them in bold."""
+def vectors(ax: Axes, Γ: Array, a: Sequence[str], colours: Mapping[str, str]) -> None:
+    """The lines of α-vectors of two states in the colours of their actions, the highest of them in bold."""
     u = BELIEFS @ Γ.T
     for i, name in enumerate(a):
-        colour = PALETTE[i % len(PALETTE)]
+        colour, label = colours[name], name if name not in a[:i] else None
         best = u.argmax(axis=1) == i
         ax.plot(P_HUNGRY, u[:, i], color=colour, lw=0.8, alpha=0.6)
-        ax.plot(P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=name)
-    ax.legend(loc="lower left")
+        ax.plot(P_HUNGRY, np.where(best, u[:, i], np.nan), color=colour, lw=2.4, label=label)
 
 
-@picture(7, 4)
+@picture(6.4, 3.6, "The utility of a belief is that of the α-vector which is highest there")
+def map_of_vectors(figure: Figure, data: Mapping[str, Any]) -> None:
+    """α-vectors "Γ" (k, S) with the names "a" (k,) of their actions and "S" of the states.
+
+    Of two states lines over the probability of the second; of more a table of colours, a vector a row.
+    """
+    ax, Γ = figure.add_subplot(), data["Γ"]
+    if Γ.shape[1] == 2:
+        names = list(dict.fromkeys(data["a"]))
+        vectors(ax, Γ, data["a"], {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(names)})
+        ax.set(xlabel=f"probability of {data['S'][1]}", ylabel="expected utility", xlim=(0, 1))
+        if len(set(data["a"])) <= FEW:
+            figure.legend(loc="outside right upper")
+        return
+    image = ax.imshow(Γ, cmap="viridis", aspect="auto", interpolation="nearest")
+    ax.set(xlabel="state", ylabel="action of the α-vector")
+    if len(Γ) <= FEW:
+        ax.set_yticks(range(len(Γ)), data["a"])
+    if Γ.shape[1] <= FEW:
+        ax.set_xticks(range(Γ.shape[1]), data["S"], rotation=90)
+    figure.colorbar(image, label="expected utility").outline.set_visible(False)
+
+
+@picture(7, 4, "Upper bounds (solid) and lower bounds (dashed) on the utility of each belief")
 def bounds(figure: Figure, data: Mapping[str, Array]) -> None:
     """Utilities (201,) over P(hungry) of each bound; "optimal" in ink, uppers solid, lowers dashed."""
     ax = figure.add_subplot()
@@ -94,19 +120,22 @@ def bounds(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.legend()
 
 
-@picture(7, 3.4)
+@picture(7, 3.4, "A search closes the gap between the bounds on the utility of the start")
 def closing(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "lower" and "upper" bound (K,) at the start after each of the "rounds" (K,) of a search."""
+    from matplotlib.ticker import MaxNLocator
+
     ax = figure.add_subplot()
     k = data["rounds"]
     ax.fill_between(k, data["lower"], data["upper"], color=BLUE, alpha=0.12, lw=0)
     ax.plot(k, data["upper"], "o-", ms=3, color=VERMILION, label="upper bound")
     ax.plot(k, data["lower"], "o-", ms=3, color=BLUE, label="lower bound")
     ax.set(xlabel="rounds of the search", ylabel="utility of the start")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend()
 
 
-@picture(4.6, 4.2)
+@picture(4.6, 4.2, "A belief (red) over three states, and the cell of the grid that it lies in")
 def triangulation(figure: Figure, data: Mapping[str, Array]) -> None:
     """Grid "vertices" (K, 3) of beliefs over three states, and a belief "b" (3,) with its "simplex" (3, 3)."""
     ax = figure.add_subplot()
@@ -125,7 +154,7 @@ def triangulation(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.axis("off")
 
 
-@picture(7.5, 2.6)
+@picture(7.5, 2.6, "A controller: its nodes act, and what is observed leads to the next node")
 def controller(figure: Figure, data: Mapping[str, Any]) -> None:
     """A deterministic controller: the names "a" of the actions of its nodes, and "child" (X, Ω) by observation "Ω".
 
@@ -153,7 +182,7 @@ def controller(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.axis("off")
 
 
-@picture(7, 3.4)
+@picture(7, 3.4, "Policy iteration climbs to the optimum; the numbers count the controller's nodes")
 def climbing(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utility "u" (K,) and number of nodes "nodes" (K,) after each round of policy iteration, and the "optimal"."""
     ax = figure.add_subplot()
@@ -173,7 +202,7 @@ def switches(Γ: Array) -> Array:
     return np.array([(x[0] - y[0]) / (x[0] - y[0] - x[1] + y[1]) for x, y in pairwise(order)])
 
 
-@picture(6.4, 3.4)
+@picture(6.4, 3.4, "The better the upper bound, the fewer nodes branch and bound visits")
 def nodes_visited(figure: Figure, data: Mapping[str, Any]) -> None:
     """The nodes that each search of "visits" visited (K,), on a logarithmic scale, over the "depths" (K,)."""
     ax = figure.add_subplot()
@@ -183,7 +212,7 @@ def nodes_visited(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.legend()
 
 
-@picture(6.4, 3.4)
+@picture(6.4, 3.4, "A plan made for few scenarios promises more than there is to have")
 def scenarios(figure: Figure, data: Mapping[str, Any]) -> None:
     """Mean and quartiles of the utilities "u" (K, seeds) found with "m" (K,) scenarios, and the "exact" one."""
     ax = figure.add_subplot()

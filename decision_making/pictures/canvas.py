@@ -6,8 +6,9 @@ matplotlib is imported where a figure is made, so that everything else works wit
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,11 +19,14 @@ from decision_making.files import write_whole
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, MUTED = "#222222", "#777777"
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)  # Okabe and Ito's: colour-blind readers tell them apart
+
+LETTERS, LINE = 11.5, 0.2  # of a title: letters an inch, inches a line
 
 STYLE: Mapping[str, Any] = {
     "font.size": 9,
@@ -62,25 +66,53 @@ def styled() -> AbstractContextManager[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty Figure of that size in inches, known to no window and no global state."""
-    drawn: Figure = matplotlib().figure.Figure(figsize=(width, height), layout="constrained")
+    """An empty Figure of that size in inches, known to no window and no global state; a notebook shows it."""
+    drawn: Figure = _shown_in_notebooks(matplotlib().figure.Figure)(figsize=(width, height), layout="constrained")
     return drawn
 
 
-def picture(width: float, height: float) -> Callable[[Callable[[Figure, Data], None]], Callable[[Data], Figure]]:
-    """Decorator: what draws data on a figure becomes what makes a figure, of that size in inches, of data."""
+@cache
+def _shown_in_notebooks(figure: Any) -> Any:
+    """matplotlib's Figure, and how a notebook shows it: by itself it knows only once pyplot is imported."""
+
+    class Drawn(figure):  # type: ignore[misc]
+        def _repr_png_(self) -> bytes:
+            return rendered(self)
+
+    return Drawn
+
+
+def picture(
+    width: float, height: float, says: str = ""
+) -> Callable[[Callable[[Figure, Data], None]], Callable[[Data], Figure]]:
+    """Decorator: what draws data on a figure becomes what makes a figure, of that size in inches, of data.
+
+    `says` is the sentence over the figure; one that draws its own title has none.
+    """
 
     def decorate(draw: Callable[[Figure, Data], None]) -> Callable[[Data], Figure]:
         @wraps(draw)
         def drawn(data: Data) -> Figure:
             with styled():
-                figure = new_figure(width, height)
+                title = textwrap.wrap(says, int(LETTERS * width))
+                figure = new_figure(width, height + LINE * len(title))
                 draw(figure, data)
+                if title:
+                    figure.suptitle("\n".join(title), x=0.012, ha="left")
             return figure
 
         return drawn
 
     return decorate
+
+
+def legend_below(ax: Axes, columns: int = 1) -> None:
+    """The legend of a panel under its axis, where it can lie on nothing that is drawn."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure: Any = ax.figure
+    below = ax.transAxes + ScaledTranslation(0, -0.42, figure.dpi_scale_trans)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), bbox_transform=below, ncols=columns)
 
 
 def write_figure(drawn: Figure, out: Path | str) -> Path:

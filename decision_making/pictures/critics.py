@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.canvas import picture
+from decision_making.pictures.canvas import legend_below, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLOURS = ("#444444", "#1b6ca8", "#d1701c", "#2f8f4e", "#8a3f9e", "#b8860b")
 
 
-@picture(13, 4)
+@picture(13, 4, "Actor and critic learn together; ● is where they start, + what they look for")
 def actors_and_critics(figure: Figure, data: Mapping[str, Mapping[str, Array]]) -> None:
     """Policy "θ" and critic "φ" of the first run of each method, (seeds, K, 2) each, and the median "loss" of all.
 
@@ -36,20 +36,29 @@ def actors_and_critics(figure: Figure, data: Mapping[str, Mapping[str, Array]]) 
     figure.legend(*plane.get_legend_handles_labels(), loc="outside lower center", ncols=len(data))
 
 
-@picture(9, 4)
+@picture(
+    *(9, 4),
+    "A deterministic policy learns from actions with noise of standard deviation σ; where lines "
+    "coincide, wider ones show under narrower",
+)
 def exploration(figure: Figure, data: Mapping[float, Mapping[str, Array]]) -> None:
     """For each size of the noise the medians of θ₁, "θ" (seeds, K, 1), and of the critic's "distance" (seeds, K)."""
     actor, critic = figure.subplots(1, 2)
-    for (σ, x), colour in zip(data.items(), COLOURS, strict=False):
-        actor.plot(np.median(x["θ"][:, :, 0], axis=0), color=colour, lw=1.6, label=f"σ = {σ:g}")
-        critic.plot(np.median(x["distance"], axis=0), color=colour, lw=1.6)
+    for k, ((σ, x), colour) in enumerate(zip(data.items(), COLOURS, strict=False)):
+        width = 1.2 + 1.3 * (len(data) - 1 - k)
+        actor.plot(np.median(x["θ"][:, :, 0], axis=0), color=colour, lw=width, label=f"σ = {σ:g}")
+        critic.plot(np.median(x["distance"], axis=0), color=colour, lw=width)
     actor.axhline(-1, color="k", lw=0.8, ls=":")
     actor.set(xlabel="iteration", ylabel="θ₁", title="policy a = θ₁ s")
     critic.set(xlabel="iteration", ylabel="‖φ - φ of the optimal Q‖", title="critic", ylim=(0, None))
-    actor.legend()
+    figure.legend(*actor.get_legend_handles_labels(), loc="outside lower center", ncols=len(data))
 
 
-@picture(11, 8)
+@picture(
+    *(11, 8),
+    "The methods of four chapters on the simple regulator, by the steps they simulated: those of the "
+    "chapter in colour, the others in grey",
+)
 def methods_by_steps(figure: Figure, data: Mapping[str, Mapping[str, Any]]) -> None:
     """Median "loss" (seeds, K) of each method over the simulated "steps" (K,), a panel for each of four "chapters".
 
@@ -66,4 +75,4 @@ def methods_by_steps(figure: Figure, data: Mapping[str, Mapping[str, Any]]) -> N
         ax.set(xlabel="simulated steps", title=f"chapter {chapter}", ylim=(1e-4, 100))
         ax.set_ylabel("best utility - U(θ), exact; median")
         ax.label_outer()
-        ax.legend(loc="upper right")
+        legend_below(ax, 3)

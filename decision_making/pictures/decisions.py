@@ -95,7 +95,7 @@ def _edges(axes: Axes, P: SimpleProblem, place: Mapping[int, tuple[float, float]
         )
 
 
-@picture(6.8, 2.7)
+@picture(6.8, 2.7, "What a lottery is worth for certain under each utility (red: the difference to its mean)")
 def utilities(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utilities of amounts, each with a lottery of two amounts and what it is worth for certain.
 
@@ -117,7 +117,7 @@ def utilities(figure: Figure, data: Mapping[str, Any]) -> None:
     axes[0].set_ylabel("utility")
 
 
-@picture(6.8, 3.0)
+@picture(6.8, 3.0, "Observations one after the other are worth more than sets chosen in advance")
 def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
     """What sets of observations are worth, and what is left of it when each has a cost.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ESTIMATORS = {"likelihood ratio": SKY, "reward-to-go": ORANGE, "baseline": GREEN}
 
 
-@picture(8, 5.2)
+@picture(8, 5.2, "Running means of returns, whose true mean is 17.5: with bias or without, of low or high variance")
 def running_means(figure: Figure, data: Mapping[str, Array]) -> None:
     """Four panels of running means (repeats, m) of returns whose true mean is 17.5."""
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
@@ -37,7 +37,7 @@ def running_means(figure: Figure, data: Mapping[str, Array]) -> None:
     axes[0, 0].legend(loc="lower right")
 
 
-@picture(10, 4.2)
+@picture(10, 4.2, "Ascent along three estimates of the gradient: one run, and the utilities of all")
 def ascents(figure: Figure, data: Mapping[str, Any]) -> None:
     """Ascent by three estimators: one run over the "map", and the utilities of all runs.
 
@@ -57,7 +57,7 @@ def ascents(figure: Figure, data: Mapping[str, Any]) -> None:
     right.legend(loc="lower right")
 
 
-@picture(10, 3.8)
+@picture(10, 3.8, "How far estimates of the gradient scatter around the exact one")
 def clouds(figure: Figure, data: Mapping[float, Mapping[str, Any]]) -> None:
     """Estimates of the gradient for γ = 1, a panel for each estimator, around the "exact" one.
 

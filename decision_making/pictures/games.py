@@ -48,7 +48,7 @@ def _said(p: Array) -> str:
     return " ".join(f"{x:.3g}" for x in p)
 
 
-@picture(10, 7.2)
+@picture(10, 7.2, "Simple games as tables: pure equilibria are shaded, best responses are bold")
 def game_tables(figure: Figure, data: Mapping[str, SimpleGame]) -> None:
     """Games of two agents by name, each as a table with all its equilibria written below: utilities, then policies."""
     axes = figure.subplots(2, 3).ravel()
@@ -92,7 +92,7 @@ def draw_regions(ax: Axes, P: SimpleGame, title: str, steps: int = 120) -> None:
     ax.legend(title="best for agent 1", loc="upper right", bbox_to_anchor=(1.1, 1.05), markerscale=3)
 
 
-@picture(10, 3.9)
+@picture(10, 3.9, "What is the best response to every policy of the other agent; dots are equilibria")
 def best_response_regions(figure: Figure, data: Mapping[str, SimpleGame]) -> None:
     """Best responses to every policy of the other agent, one panel a game; dots are equilibria."""
     for ax, (name, P) in zip(figure.subplots(1, len(data)), data.items(), strict=True):
@@ -104,7 +104,7 @@ def best_response_regions(figure: Figure, data: Mapping[str, SimpleGame]) -> Non
     figure.legend(*handles, loc="outside lower left", ncols=2)
 
 
-@picture(9.5, 4)
+@picture(9.5, 4, "Hierarchical softmax in the traveler's dilemma: the claims of each level")
 def claims(figure: Figure, data: Mapping[float, Array]) -> None:
     """By precision λ, probabilities (levels, claims) of the claims 2, 3, …, level by level."""
     for ax, (λ, p) in zip(figure.subplots(1, len(data), sharey=True), data.items(), strict=True):
@@ -131,7 +131,7 @@ def draw_frequencies(ax: Axes, frequencies: Array, names: tuple[Any, ...], title
     ax.set_title(title, loc="center", pad=16, fontsize=8.5)
 
 
-@picture(10, 6.4)
+@picture(10, 6.4, "Fictitious play: what agent 1 has played so far, and what an agent could still gain")
 def play_over_time(figure: Figure, data: Mapping[str, Any]) -> None:
     """By name a game "P" of two agents with three actions and what both had done (rounds, 3): paths above, gaps below.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@picture(9.5, 4.0)
+@picture(9.5, 4.0, "The expert's actions, and what the policy cloned from its demonstrations does")
 def bins(figure: Figure, data: Mapping[str, Any]) -> None:
     """The expert's action and the cloned policy's mean push (100, 3) in bins of the box, with the "τs" over it."""
     axes = figure.subplots(1, 2, sharey=True)
@@ -32,7 +32,7 @@ def bins(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.colorbar(image, ax=axes, label="mean push: left -1, right +1")
 
 
-@picture(7.5, 4.0)
+@picture(7.5, 4.0, "Steps to the goal round after round, with 95 % intervals")
 def rounds(figure: Figure, data: Mapping[str, Any]) -> None:
     """Mean steps to the goal (rounds, starts) of each of "curves" with 95 % intervals, and the "expert"'s as a line."""
     ax = figure.add_subplot()
@@ -46,7 +46,7 @@ def rounds(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.legend()
 
 
-@picture(9.5, 3.2)
+@picture(9.5, 3.2, "Policies are added until a mixture of them has the expert's feature expectations")
 def margins(figure: Figure, data: Mapping[str, Any]) -> None:
     """Feature expectations "μs" as they are added, "μE", the nearest mixture, and φ from it; in blue with φ >= 0."""
     axes = figure.subplots(1, len(data["steps"]), sharey=True, sharex=True)
@@ -67,7 +67,7 @@ def margins(figure: Figure, data: Mapping[str, Any]) -> None:
     axes[0].set_ylabel("μ₂")
 
 
-@picture(9.5, 3.6)
+@picture(9.5, 3.6, "The discriminator's objective, and the returns of the policy that learns to deceive it")
 def adversary(figure: Figure, data: Mapping[str, Any]) -> None:
     """By round (seeds, rounds) the "objective", with its value where nothing is told, and the "returns"."""
     left, right = figure.subplots(1, 2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.canvas import MUTED, PALETTE, picture
+from decision_making.pictures.canvas import MUTED, PALETTE, legend_below, picture
 from decision_making.pictures.policies import draw_hex_world
 
 if TYPE_CHECKING:
@@ -27,7 +27,10 @@ def draw_seeds(ax: Axes, x: Array, runs: Array, color: str, label: str) -> None:
     ax.plot(x, mean, color=color, lw=1.5, label=label)
 
 
-@picture(8.5, 4.2)
+@picture(
+    *(8.5, 4.2),
+    "Learning curves: the mean of the seeds, darker its 95 % interval, lighter where eight seeds of ten are",
+)
 def learning_curves(figure: Figure, data: Mapping[str, Any]) -> None:
     """Curves (seeds, points) by name over the same "x", with "optimum" as a line, axes named "xlabel" and "ylabel"."""
     ax = figure.add_subplot()
@@ -41,15 +44,16 @@ def learning_curves(figure: Figure, data: Mapping[str, Any]) -> None:
     if data.get("log"):
         ax.set_xscale("log")
     seeds = len(next(iter(data["curves"].values())))
-    ax.set_title(f"mean of {seeds} seeds with its 95 % interval; shaded: eight seeds of ten")
-    ax.legend(loc="best")
+    ax.set_title(f"{seeds} seeds")
+    legend_below(ax, min(len(data["curves"]), 3))
 
 
-@picture(10, 7.2)
+@picture(10, 7.2, "What one seed has learnt of the hex world: utilities and greedy actions")
 def maps_of_a_seed(figure: Figure, data: Mapping[str, Any]) -> None:
     """Greedy policies on the hex world "P": for each name in "maps" a column of maps (title, U, a)."""
     columns = data["maps"]
     rows = max(map(len, columns.values()))
+    figure.set_size_inches(10, 1.0 + 1.55 * rows)
     axes = figure.subplots(rows, len(columns), squeeze=False)
     for (name, maps), column in zip(columns.items(), axes.T, strict=True):
         for (title, U, a), ax in zip(maps, column, strict=True):
@@ -58,7 +62,7 @@ def maps_of_a_seed(figure: Figure, data: Mapping[str, Any]) -> None:
     bar.outline.set_visible(False)
 
 
-@picture(9.5, 3.8)
+@picture(9.5, 3.8, "Incremental estimates of a mean, one run and where eight of ten are")
 def running_means(figure: Figure, data: Mapping[str, Any]) -> None:
     """Estimates (runs, samples + 1) by name, rates that fall on the left and constant ones on the right."""
     axes = figure.subplots(1, 2, sharey=True)
@@ -70,11 +74,11 @@ def running_means(figure: Figure, data: Mapping[str, Any]) -> None:
             ax.fill_between(x, low, high, color=color, alpha=LIGHT, lw=0)
         ax.axhline(data["mean"], color=MUTED, ls="--", lw=1)
         ax.set(xlabel="rolls", xscale="log", title=f"{group} rate")
-        ax.legend(ncols=2)
+        legend_below(ax, 4)
     axes[0].set_ylabel("estimate of the mean of a die")
 
 
-@picture(9.5, 4.2)
+@picture(9.5, 4.2, "What each strategy has lost against always taking the best arm, with ± 2 standard errors")
 def regrets(figure: Figure, data: Mapping[str, Any]) -> None:
     """Mean regret by strategy (h,) with its standard error: linear and logarithmic in the pulls."""
     axes = figure.subplots(1, 2)
@@ -88,7 +92,7 @@ def regrets(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
 
 
-@picture(9, 4)
+@picture(9, 4, "What a pull pays on average, by how many there are in all, with ± 2 standard errors")
 def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
     """Mean payoff a pull by strategy, against the horizon, the optimum above them."""
     ax = figure.add_subplot()
@@ -99,15 +103,15 @@ def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.plot(*data["optimal"], "k-", lw=1.8, label="optimal exploration")
     ax.set(xlabel="pulls in all", ylabel="mean payoff of a pull", xscale="log")
     ax.grid(True)
-    ax.legend(ncols=2)
+    legend_below(ax, 4)
 
 
-@picture(9.5, 4)
+@picture(9.5, 4, "What Q-learning found for the mountain car")
 def mountain_car_policy(figure: Figure, data: Mapping[str, Any]) -> None:
     """U = max_a Q and the greedy action over position "x" and speed "v", "U" and "a" being (len(v), len(x))."""
     left, right = figure.subplots(1, 2, sharey=True)
     image = left.pcolormesh(data["x"], data["v"], data["U"], cmap="viridis", shading="nearest", rasterized=True)
     figure.colorbar(image, ax=left, label="max_a Q(θ, s, a)").outline.set_visible(False)
     right.pcolormesh(data["x"], data["v"], data["a"], cmap="coolwarm", vmin=0, vmax=2, shading="nearest")
-    right.set(xlabel="position", title="greedy action: blue left, red right")
+    right.set(xlabel="position", title="greedy action: push left (blue), coast (grey), push right (red)")
     left.set(xlabel="position", ylabel="speed", title=data["title"])

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Edges = Iterable[tuple[Hashable, Hashable]]
 
 
-@picture(6.4, 3)
+@picture(6.4, 3, "Densities learnt from observations, which are the ticks below")
 def densities(figure: Figure, data: Mapping[str, Array]) -> None:
     """Densities over "x", one curve each; "observations", if there are some, as ticks below."""
     ax = figure.add_subplot()
@@ -35,7 +35,7 @@ def densities(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.legend()
 
 
-@picture(6.4, 3)
+@picture(6.4, 3, "Expectation maximisation never lowers its objective, step after step")
 def likelihoods(figure: Figure, data: Mapping[str, EMEstimate]) -> None:
     """The objective of expectation maximisation by step, a curve for each run; it never falls."""
     ax = figure.add_subplot()
@@ -48,7 +48,7 @@ def likelihoods(figure: Figure, data: Mapping[str, EMEstimate]) -> None:
     ax.legend(title="start")
 
 
-@picture(6.4, 3)
+@picture(6.4, 3, "Scores of learnt graphs beside that of the true one, by number of data")
 def relative_scores(figure: Figure, data: Mapping[str, Array]) -> None:
     """Scores beside that of the true graph, by number of data "m"."""
     ax = figure.add_subplot()
@@ -60,7 +60,7 @@ def relative_scores(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.legend()
 
 
-@picture(9, 5)
+@picture(9, 5, "The true network, and what searches found from the same data")
 def found_graphs(figure: Figure, data: tuple[Mapping[str, BayesianNetwork], Mapping[str, float]]) -> None:
     """Graphs on one layout, the first being the true one, with their scores.
 
@@ -88,7 +88,7 @@ def found_graphs(figure: Figure, data: tuple[Mapping[str, BayesianNetwork], Mapp
     figure.legend(loc="outside lower center", ncols=4)
 
 
-@picture(7.5, 2.8)
+@picture(7.5, 2.8, "Graphs side by side; an edge without an arrow stands both ways")
 def graphs(figure: Figure, data: Mapping[str, Edges]) -> None:
     """Graphs on one circle, a panel each; an edge that stands both ways has no arrow."""
     nodes = sorted({x for edges in data.values() for e in edges for x in e}, key=str)

@@ -49,7 +49,7 @@ def draw_moves(ax: Axes, P: Any, p: Array, agent: int, other: tuple[int, int], c
     ax.plot(*centre(other), "o", color=dot, ms=11)
 
 
-@picture(8.5, 5.4)
+@picture(8.5, 5.4, "Predator (above) and prey (below): where each moves while the other is on the tile")
 def chase(figure: Figure, data: Mapping[str, Any]) -> None:
     """Of "P", the game of predator and prey, and the joint policy "found": moves of each while the other is on a tile.
 
@@ -66,7 +66,7 @@ def chase(figure: Figure, data: Mapping[str, Any]) -> None:
     axes[1, 0].set_title("the prey's moves; the dot is the predator", color=BLUE)
 
 
-@picture(7.5, 3.9)
+@picture(7.5, 3.9, "What an agent could still gain, while agents learn a Markov game")
 def gaps_while_learning(figure: Figure, data: Mapping[str, Any]) -> None:
     """By learner "steps" (k,) and the largest gaps "gap" (k, seeds) after them; a thick line is the mean."""
     ax = figure.subplots()

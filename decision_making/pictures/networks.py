@@ -95,7 +95,7 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-@picture(6.4, 2.8)
+@picture(6.4, 2.8, "Estimates of one probability from more and more samples; the red line is the exact answer")
 def estimates(figure: Figure, data: Mapping[str, Any]) -> None:
     """Estimates of one probability by number of samples: each method's runs, and the exact answer.
 

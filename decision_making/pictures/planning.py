@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@picture(5.5, 3.6)
+@picture(5.5, 3.6, "Branch and bound visits fewer states than forward search only with a good bound")
 def visits(figure: Figure, data: Mapping[str, Array]) -> None:
     """States visited (d,) by depth, of "forward search" and of branch and bound with "best" and "loose" bounds."""
     ax = figure.subplots()
-    lines = {"forward search": MUTED, "loose bound": BLUE, "best bound": VERMILION}
-    for (name, colour), style in zip(lines.items(), ("-", "--", "-"), strict=True):
+    lines = {"forward search": "#bbbbbb", "loose bound": BLUE, "best bound": VERMILION}
+    for (name, colour), width in zip(lines.items(), (6, 1.5, 1.5), strict=True):  # the first lies under the second
         d = np.arange(1, len(data[name]) + 1)
-        ax.semilogy(d, data[name], style, marker="o", color=colour, label=name)
+        ax.semilogy(d, data[name], lw=width, marker="o", color=colour, label=name)
         ax.annotate(f"{data[name][-1]:,.0f}", (d[-1], data[name][-1]), (5, -3), textcoords="offset points", fontsize=8)
     ax.set(xlabel="depth", ylabel="states visited", xticks=d, xlim=(0.8, d[-1] + 0.6))
     ax.legend(loc="upper left")
 
 
-@picture(9.5, 3.2)
+@picture(9.5, 3.2, "The farther a search looks ahead, the earlier it advises to climb or to descend")
 def advisories(figure: Figure, data: Mapping[str, Any]) -> None:
     """For each of the "depths" the advisories of "maps" (81, 41), by altitude in level flight and time to go."""
     from matplotlib.colors import ListedColormap
@@ -45,7 +45,7 @@ def advisories(figure: Figure, data: Mapping[str, Any]) -> None:
     axes[0].legend(handles=shown, loc="upper left")
 
 
-@picture(9.5, 4.6)
+@picture(9.5, 4.6, "A bound on the utility falls where the search backs it up")
 def bounds_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utilities (S,) on the hex world "P" as a bound is backed up: four "maps" (title, U), and the states "solved"."""
     axes = figure.subplots(2, 2).ravel()
@@ -61,7 +61,7 @@ def bounds_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U").outline.set_visible(False)
 
 
-@picture(5.8, 3.8)
+@picture(5.8, 3.8, "The more simulations a move has, the more reward a game brings")
 def simulations_against_reward(figure: Figure, data: Mapping[str, Any]) -> None:
     """Mean total reward over the "simulations" (K,) of each move, with 95 % intervals, for each leaf estimate."""
     ax = figure.subplots()
@@ -76,7 +76,7 @@ def simulations_against_reward(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.legend(loc="upper left")
 
 
-@picture(5.2, 4.6)
+@picture(5.2, 4.6, "Optimised ways round an obstacle, by where the optimisation began")
 def ways_round_an_obstacle(figure: Figure, data: Mapping[str, Any]) -> None:
     """The plans that the starts of "best" end in, the best of them thick, and the one without an obstacle, "free"."""
     from matplotlib.patches import Circle

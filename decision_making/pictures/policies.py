@@ -100,15 +100,41 @@ def policy_map(P: Enumerable, π: StatePolicy, U: ArrayLike | None = None, title
     """
     p = action_probabilities(P, π)
     U = policy_evaluation(P, p) if U is None else np.asarray(U, dtype=np.float64)
+    if isinstance(P, HexWorld):
+        return utility_map(P, U, p, title, "U, and the likely actions")
     with styled():
-        if isinstance(P, HexWorld):
-            rows, columns = (np.ptp([tile[k] + (1 - k) * tile[1] / 2 for tile in P.tiles]) + 1.3 for k in (1, 0))
-            figure = new_figure(min(0.72 * columns + 0.4, 9), min(0.72 * rows, 8) + 1.0)
-            shown = draw_hex_world(figure.add_subplot(), P, U, p, title)
-            bar = figure.colorbar(shown, location="bottom", shrink=0.6, aspect=40, label="U, and the likely actions")
-            bar.outline.set_visible(False)
-            return figure
         return probability_table(p, U, title)
+
+
+def utility_map(
+    P: HexWorld, U: ArrayLike, π: StatePolicy | None = None, title: str = "", label: str = "utility"
+) -> Figure:
+    """A matplotlib Figure of U (S,) on a hex world, with arrows for π where it is given."""
+    with styled():
+        rows, columns = (np.ptp([tile[k] + (1 - k) * tile[1] / 2 for tile in P.tiles]) + 1.3 for k in (1, 0))
+        figure = new_figure(min(0.72 * columns + 0.4, 9), min(0.72 * rows, 8) + 1.0)
+        shown = draw_hex_world(figure.add_subplot(), P, U, π, title)
+        figure.colorbar(shown, location="bottom", shrink=0.6, aspect=40, label=label).outline.set_visible(False)
+    return figure
+
+
+def grid_map(P: Enumerable, U: Array, π: StatePolicy | None, shape: tuple[int, int]) -> Figure:
+    """A matplotlib Figure of U (S,) on a grid whose cells are the states row by row, with π's likeliest actions."""
+    rows, columns = shape
+    a = None if π is None else np.asarray(P.A, dtype=object)[action_probabilities(P, π).argmax(axis=1)]
+    largest = float(abs(U).max()) or 1.0
+    with styled():
+        figure = new_figure(1.4 + 0.62 * columns, 0.8 + 0.62 * rows)
+        ax = figure.add_subplot()
+        cells = U[: rows * columns].reshape(shape)
+        image = ax.imshow(cells, cmap="RdBu", vmin=-largest, vmax=largest)
+        for k, u in enumerate(cells.flat):
+            text = f"{u:.3g}" if a is None else f"{u:.3g}\n{a[k]}"
+            ink = "white" if abs(u) > 0.6 * largest else "black"
+            ax.text(k % columns, k // columns, text, ha="center", va="center", fontsize=6.5, color=ink)
+        ax.set(xlabel="column", ylabel="row", xticks=range(columns), yticks=range(rows))
+        figure.colorbar(image, label="utility" if a is None else "utility, and the likely action")
+    return figure
 
 
 def probability_table(p: Array, U: Array | None, title: str) -> Figure:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ELITE = 5  # points of a population that are filled
 
 
-@picture(10, 3.6)
+@picture(10, 3.6, "Estimates of a utility from m rollouts: depth adds what is missing, and variance")
 def estimates_by_depth(figure: Figure, data: Mapping[str, Any]) -> None:
     """Nine tenths and the middle half of "estimates" m -> (depths, K) over the "depths", a panel for each m."""
     depths, estimates = data["depths"], data["estimates"]
@@ -34,7 +34,7 @@ def estimates_by_depth(figure: Figure, data: Mapping[str, Any]) -> None:
     axes[0].legend(loc="upper left")
 
 
-@picture(11, 7.5)
+@picture(11, 7.5, "A Hooke-Jeeves search moves to the best point of its stencil, or shrinks it")
 def stencils(figure: Figure, data: Mapping[str, Any]) -> None:
     """The first twelve stencils of a Hooke-Jeeves search over a "map": from the square to the filled point.
 
@@ -75,7 +75,7 @@ def _legend_below(figure: Figure, ax: Axes) -> None:
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
-@picture(9.5, 6.3)
+@picture(9.5, 6.3, "A genetic search moves a population to where the utility is high")
 def populations(figure: Figure, data: Mapping[str, Any]) -> None:
     """The populations of six "generations" over a "map"."""
     shown = [k for k in (1, 2, 3, 4, 6, 8) if k <= len(data["generations"])]
@@ -85,7 +85,7 @@ def populations(figure: Figure, data: Mapping[str, Any]) -> None:
     _legend_below(figure, axes[0])
 
 
-@picture(12, 6.3)
+@picture(12, 6.3, "The cross entropy method refits a Gaussian to its elite; without added variance it collapses early")
 def refits(figure: Figure, data: Mapping[str, Any]) -> None:
     """The distribution, the points drawn from it and their elite in four iterations over a "map".
 
@@ -103,7 +103,7 @@ def refits(figure: Figure, data: Mapping[str, Any]) -> None:
     _legend_below(figure, axes[0])
 
 
-@picture(9, 3.6)
+@picture(9, 3.6, "Weights of evolution strategies go by rank and add up to 0")
 def rank_weights(figure: Figure, data: Mapping[int, Array]) -> None:
     """Weights by rank: bars for a population of 20, and those of all sizes over the rank relative to the size."""
     bars, lines = figure.subplots(1, 2)
@@ -122,7 +122,7 @@ def rank_weights(figure: Figure, data: Mapping[int, Array]) -> None:
     lines.legend()
 
 
-@picture(9.5, 6.3)
+@picture(9.5, 6.3, "Evolution strategies move and narrow a Gaussian; dotted is the way of its mean")
 def gaussians(figure: Figure, data: Mapping[str, Any]) -> None:
     """The Gaussian of the "bounded" evolution strategy in six iterations over a "map", and the samples drawn from it.
 
@@ -142,7 +142,7 @@ def gaussians(figure: Figure, data: Mapping[str, Any]) -> None:
     _legend_below(figure, axes[0])
 
 
-@picture(9.5, 4)
+@picture(9.5, 4, "Mirrored samples beside independent ones, on CartPole")
 def runs_side_by_side(figure: Figure, data: Mapping[str, Array]) -> None:
     """Utilities (runs, iterations) of two searches: single runs thin, their mean thick, the other's mean dashed."""
     axes = figure.subplots(1, 2, sharey=True)

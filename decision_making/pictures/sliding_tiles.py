@@ -17,7 +17,7 @@ IN_A_ROW = 8  # boards
 MOVES = ("left", "down", "right", "up")
 
 
-@picture(9, 5.2)
+@picture(9, 5.2, "A shortest solution of the eight-tile puzzle, move by move")
 def solution(figure: Figure, data: Mapping[str, Any]) -> None:
     """The boards "s" (k + 1, cells) of a solution of the puzzle "P", each with the move "a" (k,) that led to it."""
     boards, moves = data["s"], data["a"]
@@ -30,7 +30,7 @@ def solution(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.set_title(f"{k}: {MOVES[moves[k - 1]]}" if k else "start", fontsize=7, color=MUTED)
 
 
-@picture(6.4, 3.4)
+@picture(6.4, 3.4, "How many moves the boards of the puzzle are from order")
 def distances(figure: Figure, data: Mapping[str, Array]) -> None:
     """How many boards are how many "steps" (n,) from order; the farthest are in another colour."""
     ax = figure.add_subplot()
@@ -39,5 +39,5 @@ def distances(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.bar(k, counts, color=np.where(k == k[-1], VERMILION, BLUE))
     line = {"arrowstyle": "-", "color": MUTED}
     place: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": MUTED, "arrowprops": line}
-    ax.annotate(f"{counts[-1]} boards need {k[-1]} moves", (k[-1], counts[-1]), (0, 90), **place)
+    ax.annotate(f"{counts[-1]} boards need {k[-1]} moves", (k[-1], counts[-1]), (-6, 150), **place)
     ax.set(xlabel="fewest moves to order", ylabel="boards", title=f"{len(data['steps']):,} boards")

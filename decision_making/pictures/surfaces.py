@@ -51,14 +51,14 @@ def _surfaces(figure: Figure, data: Mapping[str, Any], panels: Sequence[tuple[st
     figure.legend(handles=key, loc="outside lower center", ncols=3)
 
 
-@picture(11, 5)
+@picture(11, 5, "Mountain car by local value functions: utilities above, greedy actions below")
 def local_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
     """Local value functions of the mountain car by name in "found": U and actions a on a plot grid, their states S."""
     panels = [(name, f"steps: {_steps(x['steps'])}", x) for name, x in data["found"].items()]
     _surfaces(figure, data, panels)
 
 
-@picture(11, 5)
+@picture(11, 5, "The same utilities by regression: values above, greedy actions below")
 def fitted_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
     """What regression makes of the same values: in "found" U and actions, the number of parameters, the error."""
     panels = [
@@ -68,7 +68,7 @@ def fitted_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
     _surfaces(figure, data, panels)
 
 
-@picture(9.5, 4.4)
+@picture(9.5, 4.4, "Kernel smoothing spreads the values of the outlined tiles over the hex world")
 def kernel_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     """Maps of hex world "P": in "maps" U (S,) and actions a by title, the tiles that have values marked."""
     from matplotlib.patches import RegularPolygon
@@ -84,7 +84,7 @@ def kernel_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
     bar.outline.set_visible(False)
 
 
-@picture(9, 3.4)
+@picture(9, 3.4, "Finer grids: what interpolation promises, and what its greedy policy takes")
 def refinement(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utilities and steps from three starts against the nodes along an axis "n"; the optimum dashed."""
     left, right = figure.subplots(1, 2)
@@ -104,7 +104,7 @@ def refinement(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
-@picture(9, 3.2)
+@picture(9, 3.2, "Approximate value iteration diverges with regression, and not with averagers")
 def divergence(figure: Figure, data: Mapping[str, Any]) -> None:
     """θ (k,) against sweeps for each discount of "regression", and the largest change of the averagers."""
     left, right = figure.subplots(1, 2)

@@ -44,7 +44,7 @@ def draw_plan(ax: Axes, plan: ConditionalPlan, actions: Any, observations: Any, 
     ax.axis("off")
 
 
-@picture(10, 3.8)
+@picture(10, 3.8, "A joint plan: what each agent does after what it has observed itself")
 def joint_plan(figure: Figure, data: Mapping[str, Any]) -> None:
     """The plans "π" of two agents of the model "P", side by side."""
     P = data["P"]
@@ -54,7 +54,7 @@ def joint_plan(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(*handles, loc="outside lower center", ncols=4)
 
 
-@picture(10, 3.4)
+@picture(10, 3.4, "What teams can reach by horizon, and the bounds above it")
 def values_by_horizon(figure: Figure, data: Mapping[str, Mapping[str, Any]]) -> None:
     """For each problem, by name of a method or bound the values over the horizons 1, 2, ...."""
     for ax, (name, lines) in zip(figure.subplots(1, len(data)), data.items(), strict=True):
@@ -68,7 +68,7 @@ def values_by_horizon(figure: Figure, data: Mapping[str, Mapping[str, Any]]) -> 
     figure.axes[0].legend()
 
 
-@picture(8.5, 4.3)
+@picture(8.5, 4.3, "Plans are the actions of a simple game: utilities, best responses and equilibria")
 def game_of_plans(figure: Figure, P: SimpleGame) -> None:
     """A game of two plans an agent: its payoffs, and the best responses with all equilibria."""
     left, right = figure.subplots(1, 2)
@@ -77,7 +77,7 @@ def game_of_plans(figure: Figure, P: SimpleGame) -> None:
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
 
 
-@picture(9, 3.4)
+@picture(9, 3.4, "Iterated best response ends in local optima; the best one is green")
 def end_values(figure: Figure, data: Mapping[str, Any]) -> None:
     """How often each value was the end of iterated best response, for two horizons by name: (values, shares)."""
     for ax, (name, (values, shares)) in zip(figure.subplots(1, len(data)), data.items(), strict=True):

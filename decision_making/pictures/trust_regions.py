@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.canvas import BLUE, GREEN, MUTED, ORANGE, PURPLE, VERMILION, picture
+from decision_making.pictures.canvas import BLUE, GREEN, MUTED, ORANGE, PURPLE, VERMILION, legend_below, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,7 @@ COLOURS = {
 }
 
 
-@picture(13, 4.2)
+@picture(13, 4.2, "The paper's monotone bound is safe, and its steps are tiny beside those of a trust region")
 def monotone_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
     """Performance along the iterations; how each lifts a bound; how the first radius depends on γ.
 
@@ -38,7 +38,7 @@ def monotone_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
         style = {"lw": 3.5, "alpha": 0.5} if name == "natural" else {"lw": 1.6}
         performance.semilogx(np.arange(1, len(η) + 1), η, color=COLOURS[name], label=labels.get(name, name), **style)
     performance.set(xlabel="1 + iteration", ylabel="exact performance η", title="exact steps on one problem, γ = 0.9")
-    performance.legend(loc="lower right")
+    legend_below(performance, 3)
     _bounds(bounds, data["along"])
     first, δ = data["first"], data["δ"]
     radius.axhline(δ, color=BLUE, lw=1.6)
@@ -57,10 +57,10 @@ def _bounds(ax: Axes, along: Mapping[str, Array]) -> None:
     ax.plot([], [], color="0.4", lw=1.2, ls="--", label="M_i, its maximum at i + 1")
     ax.plot([], [], color=PURPLE, lw=1.8, label="η along the segments")
     ax.set(xlabel="iteration of algorithm 1", ylabel="performance", title="each bound touches η and is maximised")
-    ax.legend(loc="lower right")
+    legend_below(ax)
 
 
-@picture(12, 5.2)
+@picture(12, 5.2, "Bad scaling slows the plain gradient, not the natural and the trust-region step")
 def two_parametrisations(figure: Figure, data: Mapping[str, Any]) -> None:
     """Paths over θ on contours of the performance, and the performance along them: solid with θ, dashed with ψ.
 
@@ -90,7 +90,7 @@ def two_parametrisations(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(*along.get_legend_handles_labels(), loc="outside lower center", ncols=3)
 
 
-@picture(13, 4.2)
+@picture(13, 4.2, "One update of TRPO taken apart")
 def one_update(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "residuals" of conjugate gradients, and the line search: KL and surrogate along the step.
 
@@ -100,7 +100,7 @@ def one_update(figure: Figure, data: Mapping[str, Any]) -> None:
     left, middle, right = figure.subplots(1, 3)
     δ, j = data["δ"], data["backtracks"]
     left.semilogy(data["residuals"], "o-", color=GREEN, markersize=4)
-    left.set(xlabel="iteration", title="conjugate gradients: ‖Fx - g‖ / ‖g‖")
+    left.set(xlabel="iteration", ylabel="relative residual ‖Fx - g‖ / ‖g‖", title="conjugate gradients")
     t, kl, gain = np.array(data["segment"]).T
     middle.plot(t, kl, color=BLUE, label="mean KL")
     middle.plot(t, δ * t**2, "--", color="0.6", label="δ t², the quadratic model")
@@ -111,12 +111,12 @@ def one_update(figure: Figure, data: Mapping[str, Any]) -> None:
         for i, point in enumerate(data["points"][: j + 1]):
             ax.plot(point[0], point[column], "o", color="black", mfc="black" if i == j else "white", zorder=3)
         ax.set_xlabel("t in θ + t Δ")
-        ax.legend(loc="upper left")
-    middle.set(title="constraint", ylim=(0, 4.2 * δ))
-    right.set(title="objective; filled: the point taken")
+        legend_below(ax)
+    middle.set(title="constraint", ylabel="mean KL divergence, nats", ylim=(0, 4.2 * δ))
+    right.set(title="objective; filled: the point taken", ylabel="gain of the surrogate, in advantages")
 
 
-@picture(8, 6.5)
+@picture(8, 6.5, "Training CartPole by TRPO, seed by seed")
 def training_runs(figure: Figure, histories: Sequence[Any]) -> None:
     """Return, divergence and backtracks of `History` objects over the steps; solved at 475, δ = 0.01."""
     top, middle, bottom = figure.subplots(3, 1, sharex=True, height_ratios=(3, 1, 1))
@@ -126,8 +126,8 @@ def training_runs(figure: Figure, histories: Sequence[Any]) -> None:
         middle.plot(steps, h["kl"], ".", color=colour, markersize=3)
         bottom.plot(steps, h["backtracks"], ".", color=colour, markersize=3)
     top.axhline(475, color=MUTED, linewidth=1)
-    top.set(title="mean return of the episodes that ended in each update; solved at 475")
-    top.legend(loc="lower right")
+    top.set(title="mean return of the episodes that ended in each update; solved at 475", ylabel="return")
+    figure.legend(*top.get_legend_handles_labels(), loc="outside lower center", ncols=max(len(histories), 1))
     middle.axhline(0.01, color=MUTED, linewidth=1)
-    middle.set(title="mean KL of the step; δ = 0.01", ylim=(0, 0.0115))
-    bottom.set(title="backtracks", xlabel="environment steps")
+    middle.set(title="mean KL divergence of the step; δ = 0.01", ylabel="nats", ylim=(0, 0.0115))
+    bottom.set(title="backtracks of the line search", ylabel="number", xlabel="environment steps")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from decision_making.pictures.canvas import BLUE, GREEN, ORANGE, PURPLE, VERMILION, picture
+from decision_making.pictures.canvas import BLUE, GREEN, ORANGE, PURPLE, VERMILION, legend_below, picture
 from decision_making.pictures.curves import draw_quartiles
 from decision_making.pictures.plane import DEVIATION, GAIN, draw_utility_map, mark_optimum, mark_start
 
@@ -32,7 +32,7 @@ def _utility_axis(ax: Axes, low: float, ticks: tuple[int, ...]) -> None:
     ax.set_yticks(ticks, [str(u) for u in ticks])
 
 
-@picture(10, 4.6)
+@picture(10, 4.6, "Gradient ascent with gradients as they are, scaled and clipped")
 def bounded_ascents(figure: Figure, data: Mapping[str, Any]) -> None:
     """Ascent along gradients "unmodified", "scaled to ..." and "clipped to ...": one run over the "map", and medians.
 
@@ -58,7 +58,7 @@ def bounded_ascents(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower center", ncols=7)
 
 
-@picture(9, 5.6)
+@picture(9, 5.6, "The natural gradient knows how parameters move the policy; the true gradient does not")
 def directions(figure: Figure, data: Mapping[str, Any]) -> None:
     """Unit vectors of the "true" and of the "natural" gradient (rows, columns, 2) at the points "x", "y" of a "map"."""
     axes = figure.subplots(2, 1, sharex=True)
@@ -74,7 +74,7 @@ def directions(figure: Figure, data: Mapping[str, Any]) -> None:
     axes[0].set_xlabel("")
 
 
-@picture(7.5, 4.5)
+@picture(7.5, 4.5, "Restricted and natural step: the best points of a circle and of an ellipse")
 def best_of_the_ellipse(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "natural" and the "restricted" step from "θ", the bounds they meet, and the "kl" that the ellipse stands for.
 
@@ -123,7 +123,7 @@ def draw_line_search(figure: Figure, ax: Axes, seen: Mapping[str, Any]) -> None:
     ax.set(xlabel=GAIN, ylabel=DEVIATION, xlim=x[[0, -1]], ylim=y[[0, -1]], title=settings)
 
 
-@picture(7, 5)
+@picture(7, 5, "The line search backtracks from the natural step until it is inside the trust region")
 def line_search(figure: Figure, seen: Mapping[str, Any]) -> None:
     """One line search, as `draw_line_search` has it."""
     draw_line_search(figure, figure.subplots(), seen)
@@ -142,7 +142,7 @@ def explained_line_search(figure: Figure, seen: Mapping[str, Any]) -> None:
     )
 
 
-@picture(10, 4.8)
+@picture(10, 4.8, "The trust-region update: one line search, and the utilities of whole runs")
 def trust_region_runs(figure: Figure, data: Mapping[str, Any]) -> None:
     """Left a line search, "anatomy"; right utilities of runs, m -> "U"[m] (seeds, iterations + 1), and "exact" ones."""
     left, right = figure.subplots(1, 2, width_ratios=[1.2, 1])
@@ -156,7 +156,7 @@ def trust_region_runs(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(loc="outside lower center", ncols=4)
 
 
-@picture(9, 3.6)
+@picture(9, 3.6, "The clamped surrogate takes away what lies beyond 1 ± ε, and only where it would pay")
 def clamp(figure: Figure, data: Mapping[Any, Any]) -> None:
     """The clamped surrogate of one step with half-width "ε" over the ratio "w", for advantages 1 and -1."""
     w, ε = data["w"], data["ε"]
@@ -171,7 +171,7 @@ def clamp(figure: Figure, data: Mapping[Any, Any]) -> None:
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
 
-@picture(7, 4.4)
+@picture(7, 4.4, "The objectives of four updates along the natural step; dots mark the highest points")
 def objectives_along_the_step(figure: Figure, data: Mapping[str, Any]) -> None:
     """The "surrogate", "constraint", "penalized" and "clamped" objectives over "t", with the settings "β" and "clamp".
 
@@ -190,10 +190,10 @@ def objectives_along_the_step(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.axvline(1, color="0.6", lw=1, ls=":")
     ax.annotate("natural step", (1, ax.get_ylim()[0]), (4, 6), textcoords="offset points")
     ax.set(xlabel="t, in θ + t (natural update - θ)", ylabel="change from its value at θ")
-    ax.legend(loc="upper left")
+    legend_below(ax, 2)
 
 
-@picture(12, 6.6)
+@picture(12, 6.6, "Five updates from the same starts on the simple regulator, exact and sampled")
 def same_starts(figure: Figure, data: Mapping[str, Any]) -> None:
     """A panel for each of five updates over the "map", with its paths, and in the sixth the utilities of the first.
 
@@ -215,4 +215,4 @@ def same_starts(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     _utility_axis(right, -30, (-20, -10, -5, -2, -1, 0))
     right.set(xlabel="update", title="exact updates from the first start")
-    right.legend(loc="lower right")
+    legend_below(right, 3)

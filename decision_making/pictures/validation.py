@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.pictures.canvas import BLUE, GREEN, INK, MUTED, PALETTE, VERMILION, picture
+from decision_making.pictures.canvas import BLUE, GREEN, INK, MUTED, PALETTE, VERMILION, legend_below, picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLLISION = 50.0  # m
 
 
-@picture(9, 3.4)
+@picture(9, 3.4, "How close aircraft come under three policies; collisions are red")
 def miss_distances(figure: Figure, data: Mapping[str, Array]) -> None:
     """Distances at the closest approach (m,), a panel for each policy; what collides is in another colour."""
     axes = figure.subplots(1, len(data), sharey=True)
@@ -30,7 +30,7 @@ def miss_distances(figure: Figure, data: Mapping[str, Array]) -> None:
     axes[0].set_ylabel("share of encounters")
 
 
-@picture(6.6, 2.6)
+@picture(6.6, 2.6, "Estimates of a rare event with 95 % intervals, from equally many samples")
 def rare_event(figure: Figure, data: Mapping[str, Any]) -> None:
     """The estimates of a probability with their intervals, from the same number of samples, and the "exact" value."""
     ax = figure.add_subplot()
@@ -52,7 +52,7 @@ def rare_event(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.legend(loc="upper right")
 
 
-@picture(9.5, 4)
+@picture(9.5, 4, "A proposal that knows the risk finds more collisions than direct sampling")
 def risky_starts(figure: Figure, data: Mapping[str, Any]) -> None:
     """The start states that end in a collision, drawn directly and by the proposal, over the "risk" of each start."""
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -66,7 +66,7 @@ def risky_starts(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.colorbar(shades, ax=axes, label="probability of a collision", fraction=0.04)
 
 
-@picture(6.4, 3.8)
+@picture(6.4, 3.8, "Policies made for other limits of the acceleration than the true one, with 95 % intervals")
 def robustness(figure: Figure, data: Mapping[str, Any]) -> None:
     """Collision probability over the true "limits" of the acceleration, of policies made for different ones."""
     ax = figure.add_subplot()
@@ -74,10 +74,10 @@ def robustness(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.fill_between(data["limits"], [x.low for x in found], [x.high for x in found], color=colour, alpha=0.2, lw=0)
         ax.plot(data["limits"], [x.mean for x in found], "o-", color=colour, ms=4, label=name)
     ax.set(xlabel="true limit of the acceleration, m/s²", ylabel="probability of a collision", ylim=(0, None))
-    ax.legend()
+    legend_below(ax, len(data) - 1)
 
 
-@picture(6.4, 4.2)
+@picture(6.4, 4.2, "Safety against disturbance: policies that no other one beats in both lie on the front")
 def trade_off(figure: Figure, data: Mapping[str, Any]) -> None:
     """Probabilities of collision and advisory of "optimal" and "simple" policies; those on the "front" are filled."""
     ax = figure.add_subplot()
@@ -93,10 +93,10 @@ def trade_off(figure: Figure, data: Mapping[str, Any]) -> None:
         if y:
             ax.annotate(f"λ = {λ:g}", (x, y), (5, 3), textcoords="offset points", fontsize=7, color=MUTED)
     ax.set(xlabel="probability of a collision", ylabel="probability of an advisory")
-    ax.legend()
+    legend_below(ax, 2)
 
 
-@picture(6.8, 4)
+@picture(6.8, 4, "The most likely way into a collision under each policy; triangles are advisories")
 def likeliest_collisions(figure: Figure, data: Mapping[str, Any]) -> None:
     """Altitudes over time of the most likely collision under each policy; advisories are marked."""
     ax = figure.add_subplot()

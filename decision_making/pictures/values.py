@@ -30,7 +30,7 @@ def _maps(figure: Figure, world: HexWorld, maps: Sequence[tuple[str, Array, Arra
     figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label=label).outline.set_visible(False)
 
 
-@picture(9.5, 6.2)
+@picture(9.5, 6.2, "Policy iteration on the hex world: each policy with its own utilities")
 def policy_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
     """The policies "a" (K, S) of policy iteration in turn, on the hex world "P", each with its own utilities "U"."""
     a, U = data["a"][:-1], data["U"][:-1]  # the last policy is there twice
@@ -39,7 +39,7 @@ def policy_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
     _maps(figure, data["P"], list(zip(titles, U, a, strict=True)), "utility of the policy")
 
 
-@picture(9.5, 6.2)
+@picture(9.5, 6.2, "Value iteration on the hex world: utilities and greedy actions after some sweeps")
 def value_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
     """Utilities "U" (K + 1, S) after some of K sweeps over the hex world "P", with the greedy actions "a"."""
     shown = (1, 2, 3, 6, 10, len(data["U"]) - 1)
@@ -47,7 +47,7 @@ def value_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
     _maps(figure, data["P"], maps, "U, greedy action")
 
 
-@picture(10, 3.6)
+@picture(10, 3.6, "Errors of value iteration shrink sweep by sweep; the order of the states matters")
 def convergence(figure: Figure, data: Mapping[float, Mapping[str, Mapping[str, Array]]]) -> None:
     """Error against sweeps: a panel for each discount, a line for each method.
 
@@ -84,19 +84,19 @@ def _sweeps(figure: Figure, runs: Mapping[str, Array]) -> None:
     figure.colorbar(image, ax=axes, label="U", aspect=30).outline.set_visible(False)
 
 
-@picture(8, 3.4)
+@picture(8, 3.4, "Values travel one tile a sweep, and less far with a smaller discount")
 def sweeps_by_discount(figure: Figure, data: Mapping[float, Array]) -> None:
     """The sweeps over a straight line of tiles for each discount."""
     _sweeps(figure, {f"γ = {γ:g}: {len(U) - 1} sweeps": U for γ, U in data.items()})
 
 
-@picture(10, 3.4)
+@picture(10, 3.4, "In the right order of the states a Gauss-Seidel sweep carries values all the way")
 def sweeps_by_order(figure: Figure, data: Mapping[str, Array]) -> None:
     """The sweeps over a straight line of tiles for each order of the states."""
     _sweeps(figure, {f"{name}: {len(U) - 1} sweeps": U for name, U in data.items()})
 
 
-@picture(9.5, 3.8)
+@picture(9.5, 3.8, "A linear quadratic problem: its gains, and how they bring a mass to rest")
 def linear_quadratic(figure: Figure, data: Mapping[str, Array]) -> None:
     """The gains "K" (h, 2) over the steps to go, and noisy trajectories "s" among the utilities with h steps to go.
 

@@ -262,8 +262,8 @@ def as_θ(θ: Array, n: int | None = None) -> Array:
     Raises TypeError where it is not of numbers, ValueError where its last axis is not n.
     """
     if not isbox(θ):
-        x = np.asarray(θ)
-        θ = x if x.dtype.kind == "f" else numbers(θ, "θ")
+        x = θ if isinstance(θ, np.ndarray) else numbers(θ, "θ")
+        θ = x if x.dtype.kind == "f" else numbers(x, "θ")
     if n is not None and θ.shape[-1:] != (n,):
         raise ValueError(f"θ has shape {θ.shape}: must be (n,) with n = {n}, perhaps with more axes before")
     return θ

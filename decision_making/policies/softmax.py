@@ -12,7 +12,7 @@ from attrs import field
 from autograd.tracer import getval
 from numpy.typing import ArrayLike, DTypeLike
 
-from decision_making.checks import Array, Named, brief, count, numbers, refuse
+from decision_making.checks import Array, Named, axes, brief, count, numbers, refuse
 from decision_making.policies.base import Policy, as_θ, reverse_pass, weighted_gram
 from decision_making.sampling import RNG, GuideTable, cumulative, default_rng, indices, inverse_transform
 from decision_making.structs import struct
@@ -190,7 +190,7 @@ class SoftmaxPolicy(CategoricalPolicy):
 
     def __call__(self, θ: Array, s: Array, rng: RNG = None) -> Array:
         """Draw an action for each state by inverse transform, from one uniform number."""
-        if np.ndim(θ) > 1:
+        if axes(θ, "θ") > 1:
             return CategoricalPolicy.__call__(self, θ, s, rng)
         return self.sampler(θ)(np.asarray(s), default_rng(rng))
 

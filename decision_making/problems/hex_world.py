@@ -13,6 +13,7 @@ from decision_making.checks import Array, Field, discount, finite, is_number, pr
 from decision_making.mdp import MDP, Table, TabularSampler
 from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, PAPER, RED, Canvas, blend
 from decision_making.sampling import indices
+from decision_making.shown import Shown
 from decision_making.structs import struct
 
 # neighbours of tile (i, j), counter-clockwise from east; the centre of a tile is at column i + j/2, row j
@@ -32,7 +33,7 @@ def _different_tiles(M: object, attribute: Field, tiles: Sequence[tuple[int, int
 
 
 @struct
-class HexWorld:
+class HexWorld(Shown):
     """A map of tiles, with one absorbing state listed after them; six actions E, NE, NW, W, SW, SE.
 
     On a plain tile the intended direction is tried with probability p_intended, each adjacent one with half of the

@@ -12,6 +12,7 @@ from attrs import field
 
 from decision_making.checks import Array, brief
 from decision_making.files import write_whole
+from decision_making.shown import Shown
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ METRICS = (
 
 
 @struct
-class History:
+class History(Shown):
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 
     θ: Array = field(repr=brief)  # final parameters (n,)

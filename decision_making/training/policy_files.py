@@ -28,6 +28,7 @@ from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, Mul
 from decision_making.problem import RNG, HasStart, Simulable, offers
 from decision_making.sampling import default_rng, sample_start
 from decision_making.sequential_problems.policy_gradient_optimization.rules import interval
+from decision_making.shown import Shown
 from decision_making.simulation import simulate
 from decision_making.structs import struct
 from decision_making.training.checkpoint import DAMAGED, load_checkpoint, save_checkpoint
@@ -54,7 +55,7 @@ ENTRIES = {  # of a policy's file, and what is certain of them whatever the poli
 
 
 @struct
-class TrainedPolicy:
+class TrainedPolicy(Shown):
     """A policy with its parameters, and what it takes to act in an environment.
 
     `statistics` are the mean and variance that observations are normalised with. `action` tells how the environment

@@ -9,7 +9,7 @@ FIGURES = {
     "19": ("crying_baby_beliefs", "kalman_filter", "adaptive_injection"),
     "20": ("crying_baby_horizons",),
     "21": ("bounds_over_beliefs", "triangulation", "closing"),
-    "22": ("branch_and_bound", "scenarios"),
+    "22": ("branch_and_bound_of_beliefs", "scenarios"),
     "23": ("controller_policy_iteration", "tiger_controller"),
 }
 SLOW = {"20"}

@@ -1,12 +1,25 @@
 """The canvas of all pictures, and what a chapter shows in a notebook."""
 
+import ast
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-from decision_making.pictures.canvas import PALETTE, matplotlib, picture, rendered, styled, write_figure
+import decision_making
+from decision_making.pictures.canvas import (
+    LINE,
+    PALETTE,
+    legend_below,
+    matplotlib,
+    new_figure,
+    picture,
+    rendered,
+    styled,
+    write_figure,
+)
 from decision_making.pictures.curves import draw_quartiles
 from decision_making.pictures.notebooks import show, written
 from decision_making.pictures.plane import on_grid
@@ -28,6 +41,49 @@ def test_a_picture_makes_a_figure_of_its_size_in_the_style_and_leaves_the_style_
     assert not drawn.axes[0].spines["top"].get_visible()
     assert dict(matplotlib().rcParams) == before
     assert line.__doc__ == "A line."
+
+
+OWN_TITLES = {"search_tree", "explained_line_search"}  # which say what was found
+
+
+def test_every_picture_has_a_sentence_over_it():
+    said = {}
+    for source in sorted((Path(decision_making.__file__).parent / "pictures").glob("*.py")):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            for mark in getattr(node, "decorator_list", []):
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "picture":
+                    last = mark.args[-1]
+                    said[node.name] = last.value if isinstance(last, ast.Constant) else ""
+    assert len(said) > 80
+    for name, sentence in said.items():
+        if name not in OWN_TITLES:
+            assert isinstance(sentence, str), name
+            assert len(sentence.split()) > 4, name
+            assert not sentence.endswith("."), name
+
+
+def test_a_sentence_is_wrapped_to_its_figure_and_makes_it_higher():
+    said = "a sentence of some words " * 4
+    drawn = picture(4, 3, said)(lambda figure, data: figure.subplots().plot(data))([1.0])
+    lines = drawn._suptitle.get_text().splitlines()
+    assert " ".join(lines) == said.strip()
+    assert 1 < len(lines) < 4
+    assert drawn.get_size_inches()[1] == pytest.approx(3 + LINE * len(lines))
+    drawn.draw_without_rendering()
+    width = drawn._suptitle.get_window_extent().width
+    assert width < drawn.bbox.width
+
+
+def test_a_legend_below_lies_on_nothing_that_is_drawn():
+    drawn = new_figure(5, 3)
+    ax = drawn.subplots()
+    ax.plot([0, 1], label="a line")
+    ax.set_xlabel("x")
+    legend_below(ax)
+    drawn.draw_without_rendering()
+    legend = ax.get_legend().get_window_extent()
+    assert legend.y1 <= ax.xaxis.label.get_window_extent().y0
+    assert legend.y0 >= 0
 
 
 def test_figures_are_written_in_the_format_that_the_name_ends_with(tmp_path):

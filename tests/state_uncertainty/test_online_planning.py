@@ -22,6 +22,7 @@ from decision_making import (
     SparseSampling,
     advance,
     blind_lowerbound,
+    explain,
     lookahead,
     plan,
     policy_evaluation,
@@ -242,8 +243,11 @@ def test_bounds_as_leaf_values_beat_random_rollouts_on_the_tiger():
     assert random.u.mean() < blind.u.mean() - 20
 
 
-def scenario_value(P, s, Φ, d, U):
-    """The best plan in the scenarios by recursion: the mean over scenarios, observations apart."""
+def scenario_value(P, s, Φ, d, U, λ=0.0):
+    """The best plan in the scenarios by recursion: the mean over scenarios, observations apart.
+
+    With λ it is the best of all plans by their mean return less λ times their size, in units of the m scenarios.
+    """
 
     def successor(state, a, u):
         running = 0.0
@@ -255,19 +259,20 @@ def scenario_value(P, s, Φ, d, U):
         return s_next, o
 
     def best(particles, j):
-        return (
-            max(value(particles, a, j) for a in range(len(P.A)))
-            if j < d
-            else sum(U[x] for x, _ in particles) / len(particles)
-        )
+        """(n/m) γ^j times the mean in the n particles, less λ for every node below and here."""
+        without = P.γ**j * sum(U[x] for x, _ in particles) / len(s)
+        if j == d:
+            return without
+        plans = [value(particles, a, j) for a in range(len(P.A))]
+        return max([*plans, without] if λ else plans)
 
     def value(particles, a, j):
         after = {}
         for x, i in particles:
             s_next, o = successor(x, a, Φ[i, j])
             after.setdefault(o, []).append((s_next, i))
-        r = sum(P.R(x, a) for x, _ in particles) / len(particles)
-        return r + P.γ * sum(len(q) / len(particles) * best(q, j + 1) for q in after.values())
+        r = P.γ**j * sum(P.R(x, a) for x, _ in particles) / len(s)
+        return r - λ + sum(best(q, j + 1) for q in after.values())
 
     return [value([(x, i) for i, x in enumerate(s)], a, 0) for a in range(len(P.A))]
 
@@ -280,6 +285,53 @@ def test_plans_in_scenarios_are_those_of_the_recursion(seed, sizes, d, m):
     found, nodes = values_in_scenarios(DeterminizedSparseTreeSearch(P, d, m, U), s, Φ, rng)
     np.testing.assert_allclose(found, scenario_value(P, s.tolist(), Φ, d, U), atol=1e-9)
     assert 1 + d <= nodes <= 1 + sum(min(m, sizes[2] ** j) * sizes[1] ** j for j in range(1, d + 1))
+
+
+@given(st.integers(0, 10**6), SMALL, st.integers(1, 3), st.integers(1, 6), st.floats(0.01, 0.5))
+@settings(max_examples=20)
+def test_plans_with_a_price_on_their_nodes_are_those_of_the_recursion(seed, sizes, d, m, λ):
+    P, rng = random_pomdp(seed, sizes), np.random.default_rng(seed)
+    s, Φ, U = rng.integers(sizes[0], size=m), rng.random((m, d)), rng.normal(size=sizes[0])
+    found, _ = values_in_scenarios(DeterminizedSparseTreeSearch(P, d, m, U, λ=λ), s, Φ, rng)
+    np.testing.assert_allclose(found, scenario_value(P, s.tolist(), Φ, d, U, λ), atol=1e-9)
+
+
+def test_a_price_on_nodes_keeps_few_scenarios_from_being_believed():
+    """One scenario says where the tiger is, and a plan opens the right door at once; a price leaves it to listen."""
+    U = np.full(2, -20.0)
+    free, priced = (
+        [plan(DeterminizedSparseTreeSearch(TIGER, 3, 1, U, λ=λ), MIDDLE, rng=i).u for i in range(20)] for λ in (0, 8)
+    )
+    assert np.mean(free) > np.mean(priced) > -25
+    assert not np.isnan(plan(DeterminizedSparseTreeSearch(Tiger(0.0), 3, 5, U, λ=1.0), MIDDLE, rng=0).Q).any()
+    with pytest.raises(ValueError, match="weights = 'model': must be 'scenarios' with λ > 0"):
+        DeterminizedSparseTreeSearch(TIGER, 3, 1, U, λ=1.0, weights="model")
+
+
+def test_searches_of_beliefs_explain_themselves():
+    U = np.full(2, -20.0)
+    searches = (
+        (HistoryMonteCarloTreeSearch(TIGER, 10, 300, 50.0, U, rng=0), "made 300 simulations of up to 10 steps from"),
+        (DeterminizedSparseTreeSearch(TIGER, 2, 1, U, rng=0), "compared all plans of 2 steps in 1 scenario from"),
+        (GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), "it ended as 3 descents were made."),
+        (GapHeuristicSearch(TIGER, *bounds(TIGER), 1000.0, 3, 10), "it ended as the gap is at most 1000."),
+        (GapHeuristicSearch(TIGER, *bounds(TIGER), 1e-9, 300, 1), "it ended as nothing changes within 1 step."),
+        (ForwardSearch(TIGER, 2, nothing), "ForwardSearch looked at every path of 2 steps"),
+    )
+    for M, said in searches:
+        found = plan(M, MIDDLE, rng=0)
+        text = explain(M, MIDDLE, rng=0)
+        assert said in text
+        name = TIGER.names["A"][int(found.a)] if not isinstance(M, ForwardSearch) else int(found.a)
+        assert f"Action {name} is chosen: it is worth {found.u:.3g}" in text
+    told = explain(GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), MIDDLE)
+    tree = plan(GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), MIDDLE).tree
+    assert f"from left 0.5, right 0.5, and found that the best plan is worth between {tree.lower[0]:.4g} and" in told
+    nameless = random_pomdp(3, (5, 2, 2))
+    text = explain(DeterminizedSparseTreeSearch(nameless, 1, 5, np.zeros(5), rng=0), [0.1, 0.4, 0.0, 0.2, 0.3])
+    assert "from 1 0.4, 4 0.3, 3 0.2 and 1 more states: " in text
+    with pytest.raises(ValueError, match="explain one state at a time"):
+        explain(searches[0][0], np.eye(2))
 
 
 def test_scenarios_with_number_zero_skip_what_is_impossible():

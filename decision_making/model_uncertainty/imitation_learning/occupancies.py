@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, numbers, refuse
+from decision_making.checks import Array, Named, axes, count, numbers, refuse
 from decision_making.problem import Enumerable
 from decision_making.sampling import start_probabilities
 from decision_making.sequential_problems.exact_solution_methods import action_probabilities
@@ -23,7 +23,7 @@ def tabular(P: Any) -> Enumerable:
 
 def policy_steps(P: Enumerable, π: Any, d: int) -> Array:
     """π as probabilities of each step, (d, S, A): of a policy that depends on the step, or the same at all steps."""
-    if not callable(π) and np.ndim(π) == 3:
+    if not callable(π) and axes(π, "π") == 3:
         p = numbers(π, "π")
         if p.shape != (d, len(P.S), len(P.A)):
             raise ValueError(f"π has shape {p.shape}: must be (d, S, A) = {(d, len(P.S), len(P.A))}")

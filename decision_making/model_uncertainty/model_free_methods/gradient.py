@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, discount, function, optional, parameters, positive, refuse
+from decision_making.checks import Array, count, discount, function, numbers, optional, parameters, positive, refuse
 from decision_making.model_uncertainty.learners import Learner, batch_shape, each, initial, rates, revise, values
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.structs import struct
@@ -22,8 +22,8 @@ def listed_actions(A: Any) -> Any:
     if isinstance(A, int | np.integer) or (isinstance(A, np.ndarray | list | tuple | range) and not len(A)):
         return int(A) if isinstance(A, np.integer) else A
     try:
-        found = np.array(A, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
+        found = numbers(A, "A")
+    except TypeError:
         return A
     if found.ndim == 1 and np.array_equal(found, np.arange(len(found))):
         return len(found)

@@ -23,11 +23,12 @@ BLOCK = 4_000_000  # numbers in a block of them
 
 @struct
 class DecPOMDPDynamicProgramming(FinitePlanning):
-    """A joint plan with d + 1 actions that is best from the belief b, from plans that are needed at some belief (27.2).
+    """A joint plan with d + 1 actions that is best from the belief b, from plans that are needed at some belief.
 
-    The listing asks for some equilibrium of the game in which all have the team's reward, which may be a bad one, and
-    prunes wrongly (see `prune_dominated`); here it is the best of all joint plans. In the last step, where b is known,
-    plans are not listed: given the others' plans, the last agent's best subplan is found for each of its observations.
+    Algorithm 27.2. The listing asks for some equilibrium of the game in which all have the team's reward, which may be
+    a bad one, and prunes wrongly (see `prune_dominated`); here it is the best of all joint plans. In the last step,
+    where b is known, plans are not listed: given the others' plans, the last agent's best subplan is found for each of
+    its observations.
 
     `solve(M, P)` is a `JointPlan`. `MultiagentAStar` finds the same much faster, as it looks from b alone.
     """

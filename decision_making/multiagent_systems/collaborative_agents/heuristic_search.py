@@ -31,12 +31,12 @@ from decision_making.verbs import solve
 
 @struct
 class DecPOMDPHeuristicSearch(FinitePlanning):
-    """Plans with d + 1 actions, of which each agent keeps π_max of each length: those best at explored beliefs (27.4).
+    """Plans with d + 1 actions, of which each agent keeps π_max of each length: those best at explored beliefs.
 
-    Plans with k actions are followed after d + 1 - k steps, so the beliefs at which they are compared are explored for
-    as many; the listing explores for k, and updates beliefs it has just overwritten. The last step takes the best joint
-    plan at b. `explore` says how actions are chosen on the way: "random", the book's, "state", what would be best if
-    the state were seen, drawn from the belief, or "both" in turn.
+    Algorithm 27.4. Plans with k actions are followed after d + 1 - k steps, so the beliefs at which they are compared
+    are explored for as many; the listing explores for k, and updates beliefs it has just overwritten. The last step
+    takes the best joint plan at b. `explore` says how actions are chosen on the way: "random", the book's, "state",
+    what would be best if the state were seen, drawn from the belief, or "both" in turn.
 
     `solve(M, P)` is a `JointPlan`; nothing is promised of it but its value and the bound.
     """

@@ -25,11 +25,11 @@ HISTORIES = 100_000  # histories of an agent, each of which has an action
 
 @struct
 class DecPOMDPIteratedBestResponse(FinitePlanning):
-    """Random plans with d + 1 actions, then k_max rounds in which each agent in turn takes a best response (27.3).
+    """Random plans with d + 1 actions, then k_max rounds in which each agent in turn takes a best response.
 
-    The listing evaluates all of an agent's plans; here the best one is found by looking along the agent's own
-    histories. A plan changes only for a better one, so the value never falls, and it ends as soon as nobody gains: then
-    nobody alone can do better, though all together may. Of `restarts` starts the best is taken.
+    Algorithm 27.3. The listing evaluates all of an agent's plans; here the best one is found by looking along the
+    agent's own histories. A plan changes only for a better one, so the value never falls, and it ends as soon as nobody
+    gains: then nobody alone can do better, though all together may. Of `restarts` starts the best is taken.
 
     `solve(M, P)` is a `JointPlan` of status "equilibrium" where it came to rest, "optimal" where its value also reaches
     the bound, else "local".

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, flag, positive, refuse
+from decision_making.checks import Array, flag, numbers, positive, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.model_uncertainty.learners import Learner, batch_shape, known_states, revise
 from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import FEW, NashEquilibrium
@@ -366,7 +366,7 @@ def update_game_learner(
     a = known_joint_actions(model, a)
     if r is None:
         r = np.moveaxis(P.R.array[(slice(None), s, *np.moveaxis(a, -1, 0))], 0, -1)
-    r = np.asarray(r, dtype=np.float64)
+    r = numbers(r, "r")
     if r.shape != (*model.batch, P.n) or not np.isfinite(r).all():
         refuse(None, "r", r.tolist(), f"finite rewards of shape {(*model.batch, P.n)}, one an agent")
     if terminated is not None:

@@ -15,6 +15,7 @@ from attrs import field
 
 from decision_making.checks import Array, made_array_later, numbers, shortened
 from decision_making.probabilistic_reasoning.representation.variables import Assignment, Variable, assignments
+from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -46,7 +47,7 @@ def check_variables(where: str, vars: Any) -> None:
 
 
 @struct(repr=False)
-class Factor:
+class Factor(Shown):
     """A function φ(x) >= 0 of the values of some variables; it need not sum to 1 (algorithm 2.1).
 
     φ * ψ is the product of factors, on the variables of φ and then those of ψ only (algorithm 3.1).

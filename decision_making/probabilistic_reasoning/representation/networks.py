@@ -14,6 +14,7 @@ from decision_making.checks import Array, shortened, suggestion
 from decision_making.probabilistic_reasoning.representation.factors import Factor, check_variables, product
 from decision_making.probabilistic_reasoning.representation.variables import Variable
 from decision_making.sampling import indices
+from decision_making.shown import Shown
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def _tuple(x: Any) -> Any:
 
 
 @struct(repr=False, slots=False)
-class BayesianNetwork:
+class BayesianNetwork(Shown):
     """P(x) = Π_i P(x_i | pa(x_i)): factors on a directed graph without cycles (algorithm 2.2).
 
     The graph is a networkx DiGraph, or a list of edges, on the variables' names or their numbers 0..n-1; None takes

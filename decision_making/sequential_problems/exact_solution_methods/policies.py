@@ -21,6 +21,7 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
     tables,
     utilities,
 )
+from decision_making.shown import Shown
 from decision_making.structs import struct
 from decision_making.verbs import backup, greedy, lookahead
 
@@ -64,7 +65,7 @@ def _position(name: str, x: State, known: list[State], where: str) -> int:
 
 
 @struct(repr=False)
-class ValueFunctionPolicy:
+class ValueFunctionPolicy(Shown):
     """The policy that is greedy with respect to U: π(s) is `greedy(P, U, s).a` (algorithm 7.5, equation 7.11).
 
     Raises ValueError if U has the wrong length or is not finite.
@@ -91,7 +92,7 @@ class ValueFunctionPolicy:
 
 
 @struct(repr=False)
-class TabularPolicy:
+class TabularPolicy(Shown):
     """A deterministic policy as a table: π(s) is the action listed for s.
 
     Raises ValueError, naming π, where the table has the wrong length or an action is unknown.

@@ -77,6 +77,9 @@ def ranking(found: Plan) -> str:
 
 def named(found: Plan, i: int | None) -> str:
     """What the problem calls the action of that index; None: the chosen one."""
+    own = getattr(found.M, "action_name", None)  # of a search over beliefs
+    if own is not None:
+        return str(own(int(found.a if i is None else i)))
     if i is None or getattr(found.M, "propose", None) is not None:
         a = found.a if i is None else found.tree.a[0, i]
         return f"{a:.3g}" if isinstance(a, np.floating) else str(a)

@@ -10,7 +10,19 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, brief, count, flag, function, numbers, parameters, problem, refuse
+from decision_making.checks import (
+    Array,
+    Field,
+    axes,
+    brief,
+    count,
+    flag,
+    function,
+    numbers,
+    parameters,
+    problem,
+    refuse,
+)
 from decision_making.problem import (
     RNG,
     FrozenDistribution,
@@ -100,7 +112,8 @@ class MonteCarloPolicyEvaluation:
         if θ is None:
             s = sample_start(self.b, self.m, rng)
             return float(mean_return(returns(simulate(self.P, s, π, self.d, rng), self.P.γ)))
-        θs = population(θ) if np.ndim(θ) == 2 else parameters(θ)[None]
+        several = axes(θ, "θ") == 2
+        θs = population(θ) if several else parameters(θ)[None]
         check_length(π, θs)
         if offers(self.P, Simulable):
             τs = rollouts(self.P, self.b, π, np.repeat(θs, self.m, axis=0), self.d, len(θs) * self.m, rng)
@@ -108,7 +121,7 @@ class MonteCarloPolicyEvaluation:
         else:  # live environments act under one θ at a time
             one = self._played(π, θs, rng)
             us = np.array([mean_return(returns(τs, self.P.γ)) for τs in one])
-        return us if np.ndim(θ) == 2 else float(us[0])
+        return us if several else float(us[0])
 
     def _played(self, π: Callable[..., Array], θs: Array, rng: np.random.Generator) -> list[Trajectories]:
         """Rollouts of each row in live environments, all on one scale."""

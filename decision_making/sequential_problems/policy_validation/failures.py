@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, count, count_or_zero, not_negative
+from decision_making.checks import Array, Named, axes, count, count_or_zero, not_negative, numbers
 from decision_making.mdp import MDP
 from decision_making.problem import Enumerable, HasTerminal, offers
 from decision_making.sampling import indices, start_distribution
@@ -184,7 +184,7 @@ def state_set(failures: ArrayLike, n: int) -> Array:
 
 def _log_start(b: Any, n: int) -> Array:
     """ln b (S,), of a start state or a probability vector."""
-    p = np.eye(n)[indices("b", b, n)] if np.ndim(b) == 0 else np.asarray(b, dtype=np.float64)
+    p = np.eye(n)[indices("b", b, n)] if axes(b, "b") == 0 else numbers(b, "b")
     start_distribution(None, Named("b"), p)
     if p.shape != (n,):
         raise ValueError(f"b has shape {p.shape}: must be a state, or probabilities (S,) = ({n},)")

@@ -13,6 +13,7 @@ from decision_making.state_uncertainty.beliefs.kalman_filters import (
     UnscentedKalmanFilter,
     unscented_transform,
 )
+from decision_making.state_uncertainty.beliefs.particle_beliefs import ParticleBeliefs
 from decision_making.state_uncertainty.beliefs.particle_filters import (
     AdaptiveInjectionParticleFilter,
     InjectionParticleFilter,
@@ -28,6 +29,7 @@ __all__ = [
     "InjectionParticleFilter",
     "KalmanFilter",
     "LinearGaussianModel",
+    "ParticleBeliefs",
     "ParticleFilter",
     "RejectionParticleFilter",
     "UnscentedKalmanFilter",

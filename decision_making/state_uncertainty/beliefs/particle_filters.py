@@ -175,18 +175,29 @@ def update_by_rejection_particle_filter(
 
 def _moved_and_weighted(b: Any, P: Any, a: Action, o: object, rng: np.random.Generator) -> tuple[Array, Array]:
     """The particles after action a (m, ...), and the logarithms of their weights (m,); ValueError for a NaN."""
-    m, o = len(b.states), _known(P, o)
+    return move_and_weigh(P, b.states, a, o, rng, (len(b.states),))
+
+
+def move_and_weigh(
+    P: Any, s: Array, a: Any, o: Any, rng: np.random.Generator, shape: tuple[int, ...] | None = None
+) -> tuple[Array, Array]:
+    """States s (*shape, ...) after action a, and the logarithms of O(a, s_next, o), (*shape,); shape is (K, m) if None.
+
+    Raises ValueError for weights of another shape, and where one is NaN or infinite.
+    """
+    o, shape = _known(P, o), s.shape[:2] if shape is None else shape
     sampler: Callable[..., Any] | None = getattr(P, "TRO", None) or getattr(P, "TR", None)
     if sampler is None:
         refuse(None, "P", P, "a problem with a sampler, TRO(s, a, rng) or TR(s, a, rng)", TypeError)
-    states = np.asarray(sampler(b.states, _for_each(a, m), rng)[0])
+    each = np.asarray(a)
+    each = _for_each(a, shape[0]) if len(shape) == 1 else np.broadcast_to(each, (*shape, *each.shape[2:]))
+    states = np.asarray(sampler(s, each, rng)[0])
     with np.errstate(divide="ignore"):
         log_O = getattr(P, "log_O", None)
         w = np.asarray(log_O(a, states, o) if log_O else np.log(P.O(a, states, o)), dtype=np.float64)
-    if w.shape != (m,) or not (w < LARGEST).all():
-        raise ValueError(
-            f"O(a, s_next, o) of {m} states is {brief(np.exp(np.minimum(w, LARGEST)))}: must be (m,) weights"
-        )
+    if w.shape != shape or not (w < LARGEST).all():
+        text = brief(np.exp(np.minimum(w, LARGEST)))
+        raise ValueError(f"O(a, s_next, o) of {shape[-1]} states is {text}: must be weights of shape {shape}")
     return states, w
 
 

@@ -36,11 +36,11 @@ def distributions(x: object) -> Array:
 
 @struct
 class ControllerPolicy:
-    """In node x action a is taken with probability ψ(a | x), and after o comes node x' with η(x' | x, a, o) (23.1).
+    """In node x action a is taken with probability ψ(a | x), and after o comes node x' with η(x' | x, a, o).
 
-    Nodes are 0, 1, ...; x is the one to begin in. `π(x)` draws an action, `update(π, x, a, o)` the next node, both also
-    for batches; `utility(π, b)` is the utility of beginning in node x with the belief b about the state. The book's
-    struct has dictionaries and a list X of nodes; here both are arrays.
+    Algorithm 23.1. Nodes are 0, 1, ...; x is the one to begin in. `π(x)` draws an action, `update(π, x, a, o)` the
+    next node, both also for batches; `utility(π, b)` is the utility of beginning in node x with the belief b about the
+    state. The book's struct has dictionaries and a list X of nodes; here both are arrays.
 
     Probabilities that are negative, or miss the sum 1, by at most 1e-6 are put right. Raises ValueError for others, for
     shapes that do not fit P, and for an x that is no node.

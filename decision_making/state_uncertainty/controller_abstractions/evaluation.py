@@ -25,10 +25,10 @@ NUMBERS = 2_000_000  # entries up to which M is one array
 
 
 def evaluate_controller(π: ControllerPolicy, k_max: int | None = None) -> Array:
-    """The utility of each node in each state, U (X, S), by one linear solve; with k_max by so many sweeps (23.2).
+    """The utility of each node in each state, U (X, S), by one linear solve; with k_max by so many sweeps.
 
-    U(x, s) = Σ_a ψ(a | x) [R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) Σ_x' η(x' | x, a, o) U(x', s')]. The k_max
-    sweeps begin at 0: the expected return of that many steps.
+    U(x, s) = Σ_a ψ(a | x) [R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) Σ_x' η(x' | x, a, o) U(x', s')]
+    (algorithm 23.2). The k_max sweeps begin at 0: the expected return of that many steps.
 
     Raises ValueError for γ = 1 without k_max, and for more than 100,000 pairs of a node and a state.
     """

@@ -4,6 +4,12 @@ A POMDP is an MDP whose states are beliefs. For a finite horizon the best utilit
 many linear functions of it, max_α α·b, one α-vector for each conditional plan that is best somewhere.
 """
 
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_files import (
+    alpha_text,
+    parse_alpha,
+    read_alpha,
+    write_alpha,
+)
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
     AlphaVectorPolicy,
     LookaheadAlphaVectorPolicy,
@@ -12,6 +18,10 @@ from decision_making.state_uncertainty.exact_belief_state_planning.conditional_p
     ConditionalPlan,
     alphavector,
     evaluate_plan,
+)
+from decision_making.state_uncertainty.exact_belief_state_planning.linear_quadratic_gaussian import (
+    LinearQuadraticGaussianPolicy,
+    LinearQuadraticGaussianProblem,
 )
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import (
     find_dominating,
@@ -26,12 +36,18 @@ from decision_making.state_uncertainty.exact_belief_state_planning.value_iterati
 __all__ = [
     "AlphaVectorPolicy",
     "ConditionalPlan",
+    "LinearQuadraticGaussianPolicy",
+    "LinearQuadraticGaussianProblem",
     "LookaheadAlphaVectorPolicy",
     "Plans",
+    "alpha_text",
     "alphavector",
     "evaluate_plan",
     "expand",
     "find_dominating",
     "find_maximal_belief",
+    "parse_alpha",
+    "read_alpha",
     "value_iteration",
+    "write_alpha",
 ]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from decision_making.checks import Array, brief, numbers, refuse
 from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint, tabulated
 from decision_making.sampling import indices
+from decision_making.shown import Shown
 from decision_making.structs import struct
 from decision_making.verbs import greedy, lookahead, utility
 
@@ -27,7 +28,7 @@ def vectors(x: ArrayLike) -> AlphaVectors:
     return Γ
 
 
-class _HasVectors:
+class _HasVectors(Shown):
     """What policies with α-vectors share."""
 
     P: POMDP
@@ -73,14 +74,26 @@ class LookaheadAlphaVectorPolicy(_HasVectors):
     P: POMDP  # problem
     Γ: AlphaVectors = field(converter=vectors, repr=brief)  # α-vectors (k, S)
     bound: Bound = field(default=None, kw_only=True)  # whether max α·b bounds the best utility, and from where
+    a: Array | None = field(default=None, kw_only=True, repr=False)  # first action of each vector's plan, where known
     found: Any = field(default=None, kw_only=True, repr=False)  # what a search says of its end, if one made the policy
 
     def __attrs_post_init__(self) -> None:
         self._check()
+        if self.a is not None and np.shape(self.a) != self.Γ.shape[:1]:
+            refuse(self, "a", f"an array {np.shape(self.a)}", f"None, or an action for each of {len(self.Γ)} vectors")
 
     def __call__(self, b: Belief) -> Any:
         """The action in the belief b, or the actions (B,) in a batch."""
         return greedy_by_alpha_vectors(self, b)[0]
+
+    def direct(self) -> AlphaVectorPolicy:
+        """The policy that takes the action of the highest vector, without lookahead; what a file of vectors keeps.
+
+        Raises ValueError where the actions are not known.
+        """
+        if self.a is None:
+            refuse(self, "a", None, "an action for each vector, as point-based methods and searches give them")
+        return AlphaVectorPolicy(self.P, self.Γ, self.a, bound=self.bound)
 
 
 @utility.register(AlphaVectorPolicy)

@@ -9,6 +9,8 @@ from decision_making.checks import Array, numbers, refuse
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectors
 
 WITNESSES = 256  # random beliefs at which vectors are compared before any linear program
+MANY = 100  # vectors from which more beliefs are worth comparing at: a linear program takes as long as thousands
+MANY_WITNESSES = 2048
 TOLERANCE = 1e-9  # by which, relative to the largest entry, a vector must be higher than all others somewhere
 BLOCK = 1 << 22  # numbers in a block of comparisons
 
@@ -32,7 +34,7 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
     Γ = Γ if Γ.size else np.empty((0, len(α)))
     if Γ.ndim != 2 or Γ.shape[1] != len(α) or not np.isfinite(Γ).all():
         refuse(None, "Γ", Γ, f"finite vectors (k, {len(α)}), to go with α")
-    return _witness(α, Γ, least_gain(np.vstack([Γ, α])))
+    return _witness(α, Γ, least_gain(np.vstack([Γ, α])))[0]
 
 
 def least_gain(Γ: AlphaVectors) -> float:
@@ -40,12 +42,16 @@ def least_gain(Γ: AlphaVectors) -> float:
     return TOLERANCE * max(1.0, float(abs(Γ).max()))
 
 
-def _witness(α: Array, Γ: AlphaVectors, gain: float) -> Array | None:
+def _witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Array]:
+    """The belief where α is the furthest above Γ, None if nowhere, and a mixture of Γ as near above α as there is.
+
+    The mixture is of the weights that are the dual solution: where α is nowhere above Γ, it is nowhere below α.
+    """
     from scipy.optimize import linprog
 
     n = len(α)
     if not len(Γ):
-        return np.full(n, 1 / n)
+        return np.full(n, 1 / n), np.full(n, -np.inf)
     found = linprog(
         np.append(np.zeros(n), -1.0),
         A_ub=np.hstack([Γ - α, np.ones((len(Γ), 1))]),
@@ -59,14 +65,17 @@ def _witness(α: Array, Γ: AlphaVectors, gain: float) -> Array | None:
         raise ValueError(f"the linear program of a belief was not solved: {found.message}")
     b = np.maximum(found.x[:n], 0)
     b /= b.sum()
-    return b if ((α - Γ) @ b).min() > gain else None
+    weights = np.maximum(-found.ineqlin.marginals, 0)
+    mixture = weights @ Γ / weights.sum() if weights.sum() > 0 else np.full(n, -np.inf)
+    return (b if ((α - Γ) @ b).min() > gain else None), mixture
 
 
 def find_dominating(Γ: ArrayLike) -> Array:
     """Whether each vector of Γ (k, S) is needed, (k,): the fewest whose maximum is that of all (algorithm 20.7).
 
     Duplicates and vectors that another is nowhere below go first; those highest at one of a few hundred beliefs are
-    needed; only what then is left takes a linear program each. Where several vectors are highest at a belief, the one
+    needed; only what then is left takes linear programs, each of which also says which mixture of needed vectors covers
+    the one in question, and all others below it. Where several vectors are highest at a belief, the one
     that is largest from its first state on is kept, so that no vector is kept which another one covers. Deterministic.
 
     Raises ValueError for vectors that are not finite.
@@ -76,16 +85,21 @@ def find_dominating(Γ: ArrayLike) -> Array:
         refuse(None, "Γ", Γ, "one or more finite vectors (k, S)")
     gain = least_gain(Γ)
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
-    for b in _beliefs(Γ.shape[1]):
+    beliefs = _beliefs(Γ.shape[1], WITNESSES if len(left) < MANY else MANY_WITNESSES)
+    u = Γ[left] @ beliefs.T
+    one = (u >= u.max(axis=0) - gain / 2).sum(axis=0) == 1
+    needed[left[u[:, one].argmax(axis=0)]] = True
+    for b in beliefs[~one]:
         needed[_best(Γ, left, b, gain)] = True
     left = left[~needed[left]]
     while left.size:
-        b = _witness(Γ[left[0]], Γ[needed], gain)
+        b, mixture = _witness(Γ[left[0]], Γ[needed], gain)
         if b is not None:
             needed[_best(Γ, left, b, gain)] = True
             left = left[~needed[left]]
-        else:
+        else:  # nor is any other above the needed ones that is nowhere above a mixture of them
             left = left[1:]
+            left = left[(Γ[left] > mixture + gain / 4).any(axis=1)]
     return needed
 
 
@@ -96,9 +110,9 @@ def _best(Γ: AlphaVectors, among: Array, b: Array, gain: float) -> int:
     return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
 
 
-def _beliefs(n: int) -> Array:
-    """Corners, the centre and some hundred other beliefs, the same for every call."""
-    random = np.random.default_rng(0).dirichlet(np.ones(n), WITNESSES)
+def _beliefs(n: int, m: int) -> Array:
+    """Corners, the centre and m other beliefs, the same for every call."""
+    random = np.random.default_rng(0).dirichlet(np.ones(n), m)
     return np.concatenate([np.eye(n), np.full((1, n), 1 / n), random])
 
 

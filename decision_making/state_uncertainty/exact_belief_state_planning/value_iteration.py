@@ -16,6 +16,7 @@ from decision_making.checks import Array, Named, count
 from decision_making.pomdp import POMDP, tabulated
 from decision_making.sequential_problems.exact_solution_methods import ValueIteration
 from decision_making.sequential_problems.exact_solution_methods.solvers import last, solve_problem, sweeps_of_problem
+from decision_making.shown import Shown
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
     AlphaVectors,
     LookaheadAlphaVectorPolicy,
@@ -28,7 +29,7 @@ MOST = 200_000  # candidates that are compared at a time
 
 
 @struct(repr=False)
-class Plans:
+class Plans(Shown):
     """The plans of one horizon that are best somewhere, and their α-vectors; those of one step less are `shorter`."""
 
     Γ: AlphaVectors  # expected utility of each plan from each state (k, S)

@@ -21,6 +21,7 @@ from decision_making.state_uncertainty.offline_belief_state_planning.point_based
 from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth import SawtoothIteration, SawtoothPolicy
 from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth_heuristic_search import (
     SawtoothHeuristicSearch,
+    search_for_seconds,
 )
 from decision_making.state_uncertainty.offline_belief_state_planning.triangulation import (
     FreudenthalTriangulation,
@@ -48,4 +49,5 @@ __all__ = [
     "blind_lowerbound",
     "exploratory_belief_expansion",
     "random_belief_expansion",
+    "search_for_seconds",
 ]

@@ -88,11 +88,8 @@ def updated_by_qmdp(M: QMDP, P: POMDP, Γ: AlphaVectors) -> AlphaVectors:
 @updated.register
 def updated_by_fast_informed_bound(M: FastInformedBound, P: POMDP, Γ: AlphaVectors) -> AlphaVectors:
     """α_a = R_a + γ Σ_o max_α' T_a (O_a,o α')."""
-    new = P.R.array.T.copy()
-    for a, T_a in enumerate(P.transitions):
-        for o in range(len(P.Ω)):
-            new[a] += P.γ * (T_a @ (P.O.array[a][:, o, None] * Γ.T)).max(axis=1)
-    return new
+    after = [np.add.reduceat((rows @ Γ.T).max(axis=1), first) for rows, first in P.observed_transitions]
+    return P.R.array.T + P.γ * np.stack(after)
 
 
 def alphavector_iteration(P: POMDP, M: QMDP | FastInformedBound, Γ: AlphaVectors) -> AlphaVectors:

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, numbers
-from decision_making.pomdp import POMDP, Belief, belief, tabulated
+from decision_making.pomdp import POMDP, Belief, belief, possible_successors, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
@@ -22,6 +22,10 @@ from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vecto
 )
 from decision_making.structs import struct
 from decision_making.verbs import backup, solve
+
+BLOCK = 1 << 22  # numbers in the arrays of what can follow
+SMALL = 1 << 14  # numbers in an array that is not worth being made sparse
+FEW = 0.1  # share of numbers other than 0 up to which it is
 
 
 class Backup(NamedTuple):
@@ -41,21 +45,44 @@ def backup_at_beliefs(P: POMDP, Γ: AlphaVectors, b: Belief) -> Backup:
     """
     P, Γ = tabulated(P), vectors(Γ)
     b = belief(b, len(P.S))
-    α, a = _backed_up(P, Γ, np.atleast_2d(b))
+    α, a = backed_up(P, Γ, np.atleast_2d(b))
     return Backup(α[0], a[0]) if b.ndim == 1 else Backup(α, a)
 
 
-def _backed_up(P: POMDP, Γ: AlphaVectors, B: Array) -> tuple[Array, Array]:
-    best, best_a, best_u = np.empty_like(B), np.zeros(len(B), dtype=np.intp), np.full(len(B), -np.inf)
+def backed_up(P: POMDP, Γ: AlphaVectors, B: Array) -> tuple[Array, Array]:
+    """Vectors and actions of a backup at each belief of B; the beliefs of a block go through the same products."""
+    block = max(1, BLOCK // (len(P.A) * len(P.Ω) * len(P.S)))
+    found = [_block_backed_up(P, Γ, B[i : i + block]) for i in range(0, len(B), block)]
+    return np.concatenate([α for α, _ in found]), np.concatenate([a for _, a in found])
+
+
+def _block_backed_up(P: POMDP, Γ: AlphaVectors, B: Array) -> tuple[Array, Array]:
+    N, A = len(B), len(P.A)
+    following = possible_successors(P, B)
+    chosen = times_vectors(following.x, Γ).argmax(axis=1)  # beliefs need not be normalised to compare α·b'
+    first = np.searchsorted(following.pair, np.arange(N * A + 1))
+    Q, α = np.empty((A, N)), np.empty((A, *B.shape))
     for a, T_a in enumerate(P.transitions):
-        predicted, after = B @ T_a, np.zeros_like(B)
-        for seen in P.O.array[a].T:  # beliefs need not be normalised to compare α·b'
-            after += seen * Γ[((predicted * seen) @ Γ.T).argmax(axis=1)]
-        α = P.R.array[:, a] + P.γ * (T_a @ after.T).T
-        u = np.einsum("bs,bs->b", α, B)
-        better = u > best_u
-        best[better], best_a[better], best_u[better] = α[better], a, u[better]
-    return best, best_a
+        mine = slice(first[a * N], first[(a + 1) * N])
+        o = following.o[mine]
+        added, base = P.seen[a][o] * Γ[chosen[mine]], np.zeros(len(P.S))
+        if len(o) < N * len(P.Ω):  # after what cannot be seen, as if all states were as likely
+            usual = P.seen[a] * Γ[times_vectors(P.seen[a], Γ).argmax(axis=1)]
+            added, base = added - usual[o], usual.sum(axis=0)
+        after = base + np.add.reduceat(added, first[a * N : (a + 1) * N] - first[a * N], axis=0)
+        α[a] = P.R.array[:, a] + P.γ * (T_a @ after.T).T
+        Q[a] = np.einsum("bs,bs->b", α[a], B)
+    best = Q.argmax(axis=0)
+    return α[best, np.arange(N)], best
+
+
+def times_vectors(x: Array, Γ: AlphaVectors) -> Array:
+    """x Γᵀ (N, k) of rows x (N, S), which may be mostly zeros."""
+    if x.size < SMALL or np.count_nonzero(x) > FEW * x.size:
+        return x @ Γ.T
+    from scipy.sparse import csr_array
+
+    return np.asarray(csr_array(x) @ Γ.T)
 
 
 def _beliefs(x: object) -> Array:
@@ -91,41 +118,48 @@ class RandomizedPointBasedValueIteration:
 @solve.register
 def solve_by_points(M: PointBasedValueIteration, P: POMDP) -> LookaheadAlphaVectorPolicy:
     """The policy that looks ahead to the vectors of the last sweep."""
-    P, B, Γ = _begun(M, P)
+    P, B, Γ, actions = _begun(M, P)
     for _ in range(M.k_max):
-        α, _ = _backed_up(P, Γ, B)
+        α, a = backed_up(P, Γ, B)
         if M.keep:
-            old = Γ[(B @ Γ.T).argmax(axis=1)]
-            falls = np.einsum("bs,bs->b", α - old, B) < 0
-            α[falls] = old[falls]
-        Γ = np.unique(α, axis=0)
-    return LookaheadAlphaVectorPolicy(P, Γ, bound="lower")
+            old = (B @ Γ.T).argmax(axis=1)
+            falls = np.einsum("bs,bs->b", α - Γ[old], B) < 0
+            α[falls], a[falls] = Γ[old[falls]], actions[old[falls]]
+        Γ, first = np.unique(α, axis=0, return_index=True)
+        actions = a[first]
+    return LookaheadAlphaVectorPolicy(P, Γ, bound="lower", a=actions)
 
 
 def _begun(
     M: PointBasedValueIteration | RandomizedPointBasedValueIteration, P: POMDP
-) -> tuple[POMDP, Array, AlphaVectors]:
-    """The problem as arrays, its beliefs without repetition, and the first vector."""
+) -> tuple[POMDP, Array, AlphaVectors, Array]:
+    """The problem as arrays, its beliefs without repetition, the first vector and its action."""
     P = tabulated(P)
     check_discounted(P, type(M).__name__)
-    return P, np.unique(belief(M.B, len(P.S)), axis=0), baws_lowerbound(P)[None]
+    first = np.array([P.R.array.min(axis=0).argmax()])
+    return P, np.unique(belief(M.B, len(P.S)), axis=0), baws_lowerbound(P)[None], first
 
 
 @solve.register
 def solve_by_random_points(M: RandomizedPointBasedValueIteration, P: POMDP) -> LookaheadAlphaVectorPolicy:
     """The policy that looks ahead to the vectors of the last sweep."""
-    (P, B, Γ), rng = _begun(M, P), default_rng(M.rng)
+    (P, B, Γ, actions), rng = _begun(M, P), default_rng(M.rng)
     for _ in range(M.k_max):
-        u_old, u_new, new = (B @ Γ.T).max(axis=1), np.full(len(B), -np.inf), []
+        u_old, u_new = (B @ Γ.T).max(axis=1), np.full(len(B), -np.inf)
+        new: list[Array] = []
+        new_a: list[int] = []
         left = np.arange(len(B))
         while left.size:
             i = int(rng.choice(left))
-            α = _backed_up(P, Γ, B[i : i + 1])[0][0]
+            (α,), (a,) = backed_up(P, Γ, B[i : i + 1])
             if α @ B[i] < u_old[i]:
-                α = Γ[(Γ @ B[i]).argmax()]
+                k = (Γ @ B[i]).argmax()
+                α, a = Γ[k], actions[k]
             new.append(α)
+            new_a.append(int(a))
             u_new = np.maximum(u_new, B @ α)
             u_new[i] = max(u_new[i], u_old[i])  # reached, whatever rounding says
             left = left[u_new[left] < u_old[left]]
-        Γ = np.unique(new, axis=0)
-    return LookaheadAlphaVectorPolicy(P, Γ, bound="lower")
+        Γ, first = np.unique(new, axis=0, return_index=True)
+        actions = np.array(new_a)[first]
+    return LookaheadAlphaVectorPolicy(P, Γ, bound="lower", a=actions)

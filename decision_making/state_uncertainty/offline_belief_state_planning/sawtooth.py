@@ -9,6 +9,7 @@ book's listing are right for two states only; for more they sum to n - 1, and th
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vecto
 )
 from decision_making.structs import struct
 from decision_making.verbs import greedy, solve, utility
+
+SMALL = 1 << 18  # numbers in a comparison of beliefs and points from which few states are worth looking for
+BLOCK = 1 << 22  # numbers in one comparison
+FEW = 0.1  # share of the states up to which a belief has few
 
 
 def _values(x: object) -> Array:
@@ -54,7 +59,7 @@ class SawtoothPolicy:
         if not fit or not (np.isfinite(self.V).all() and np.isfinite(self.U).all()):
             shapes = f"arrays {self.V.shape}, {self.B.shape}, {self.U.shape}"
             refuse(self, "V, B, U", shapes, f"finite, ({n},), (K, {n}) and (K,)")
-        return Teeth(belief(self.B, n), self.U - self.B @ self.V)
+        return Teeth(belief(self.B, n), self.V, self.U)
 
     def __call__(self, b: Belief) -> Any:
         """The action in the belief b, or the actions (B,) in a batch."""
@@ -67,24 +72,68 @@ class SawtoothPolicy:
 
 
 class Teeth:
-    """How far the sawtooth lies below the plane through the corners: min(0, min_k φ_k(b) depth_k), always <= 0."""
+    """How far the sawtooth lies below the plane through the corners: min(0, min_k φ_k(b) depth_k), always <= 0.
 
-    def __init__(self, B: Array, depth: Array):
-        deep = depth < 0  # the others never lower the bound
-        rows, self.states = np.nonzero(B[deep])
-        self.inverse = 1 / B[deep][rows, self.states]
-        self.starts = np.searchsorted(rows, np.arange(np.count_nonzero(deep)))
-        self.depth = depth[deep]
+    Of the points B (K, S) only the states of positive probability are kept, one point after the other.
+    """
+
+    def __init__(self, B: Array, V: Array, U: Array):
+        self.n = B.shape[1]
+        rows, self.states = np.nonzero(B)
+        self.probabilities = B[rows, self.states]
+        self.starts = np.searchsorted(rows, np.arange(len(B) + 1))
+        self.set(V, U)
+
+    def set(self, V: Array, U: Array) -> None:
+        """New utilities V (S,) at the corners and U (K,) at the points."""
+        plane = np.add.reduceat(self.probabilities * V[self.states], self.starts[:-1]) if len(U) else U
+        self.depth = np.minimum(U - plane, 0.0)
+
+    def add(self, B: Array) -> None:
+        """More points; `set` must follow."""
+        rows, states = np.nonzero(B)
+        self.states = np.append(self.states, states)
+        self.probabilities = np.append(self.probabilities, B[rows, states])
+        ends = len(self.states) - len(states) + np.searchsorted(rows, np.arange(1, len(B) + 1))
+        self.starts = np.append(self.starts, ends)
+        self.__dict__.pop("_columns", None)
 
     def __call__(self, x: Array) -> Array:
         """At each row of x (N, S)."""
         if not len(self.depth):
             return np.zeros(len(x))
-        found, step = np.empty(len(x)), max(1, (1 << 22) // len(self.states))
+        if len(x) * len(self.states) > SMALL and np.count_nonzero(x) < FEW * x.size:
+            return self._of_few_states(x)
+        found, step = np.empty(len(x)), max(1, BLOCK // len(self.states))
         for i in range(0, len(x), step):
-            φ = np.minimum.reduceat(x[i : i + step][:, self.states] * self.inverse, self.starts, axis=1)
+            φ = np.minimum.reduceat(x[i : i + step, self.states] / self.probabilities, self.starts[:-1], axis=1)
             found[i : i + step] = (φ * self.depth).min(axis=1)
-        return np.minimum(found, 0.0)
+        return found
+
+    def _of_few_states(self, x: Array) -> Array:
+        """The same for rows with few states each: φ is 0 for a point with a state that a row does not have."""
+        from scipy.sparse import csr_array
+
+        common = (csr_array((x > 0).astype(np.int32)) @ self._columns).tocoo()
+        sizes = np.diff(self.starts)
+        row, point = (i[common.data == sizes[common.coords[1]]] for i in common.coords)
+        if not len(row):
+            return np.zeros(len(x))
+        sizes = sizes[point]
+        first = np.cumsum(sizes) - sizes
+        at = np.repeat(self.starts[point] - first, sizes) + np.arange(sizes.sum())
+        φ = np.minimum.reduceat(x[np.repeat(row, sizes), self.states[at]] / self.probabilities[at], first)
+        found = np.zeros(len(x))
+        np.minimum.at(found, row, φ * self.depth[point])
+        return found
+
+    @cached_property
+    def _columns(self) -> Any:
+        """Whether a point (columns) has a state (rows), sparse."""
+        from scipy.sparse import csr_array
+
+        ones, shape = np.ones(len(self.states), np.int32), (len(self.starts) - 1, self.n)
+        return csr_array((ones, self.states, self.starts), shape).T.tocsr()
 
 
 @utility.register

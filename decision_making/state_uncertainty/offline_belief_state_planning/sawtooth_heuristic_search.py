@@ -1,35 +1,45 @@
-"""Search between a sawtooth upper bound and α-vectors, from one belief, until they meet (algorithm 21.14)."""
+"""Heuristic search between a lower bound of α-vectors and an upper bound by sawtooth (algorithm 21.14)."""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, numbers, positive
-from decision_making.pomdp import POMDP, belief, next_beliefs, tabulated
+from decision_making.checks import Array, Named, brief, count, numbers, positive
+from decision_making.pomdp import POMDP, Successors, belief, possible_successors, tabulated
+from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
+    QMDP,
     FastInformedBound,
+    alphavector_iteration,
     blind_lowerbound,
     check_discounted,
     solve_by_alphavector_iteration,
 )
-from decision_making.state_uncertainty.offline_belief_state_planning.belief_expansion import distinct
+from decision_making.state_uncertainty.offline_belief_state_planning.belief_expansion import SAME
 from decision_making.state_uncertainty.offline_belief_state_planning.point_based_value_iteration import (
-    backup_at_beliefs,
+    backed_up,
+    times_vectors,
 )
-from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth import (
-    SawtoothPolicy,
-    action_values,
-    greedy_by_sawtooth,
-)
+from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth import Teeth
 from decision_making.structs import struct
-from decision_making.verbs import solve
+from decision_making.verbs import solve, sweeps
 
-PRUNE_EVERY = 10  # rounds between two looks at which vectors and points are needed
+CORNERS_EVERY = 10  # rounds between two looks at the corners, of which there may be many
+SHARE = 0.1  # of the gap at the start: a round goes no deeper than what bringing it down to that share needs
+BATCH = 16  # beliefs that are backed up together at least, where the round has met so many: they cost little more
+FEW_STATES = 64  # up to which the corners are backed up with every belief
+MANY_STATES = 2000  # from which they are never
+BLOCK = 256  # corners that are looked at together
+MOST_POINTS = 2000  # beliefs of the upper bound that are kept, the latest
+
+Reason = Literal["gap closed", "k_max", "no excess"]
 
 
 def _belief(x: object) -> Array:
@@ -41,20 +51,23 @@ class SawtoothHeuristicSearch:
     """Rounds of descents from b to where the bounds are furthest apart, which they then tighten (algorithm 21.14).
 
     A descent takes the action that is best by the upper bound and the observation whose gap, weighted by its
-    probability, is the furthest above δ/γ^depth; it ends where there is none, or at depth d. On the way back both
-    bounds are backed up at every belief met, the start included, and after each round the upper one at the corners.
-    (The listing backs up neither start nor corners and weighs no probability: its gap cannot close.)
+    probability, is the furthest above ε/γ^depth, ε being δ or a tenth of the gap at b, whichever is larger; it ends
+    where there is none, or at depth d. On the way back both bounds are backed up at every belief met, the start
+    included, and the upper one at the corners. (The listing has ε = δ, backs up neither start nor corners and weighs no
+    probability: its gap cannot close.) With width > 1 a round follows up to so many beliefs of each depth, those whose
+    gaps matter most to b, and backs them up in one product; large problems need it.
 
     `solve(M, P)` gives the policy that looks ahead to the lower bound; its `found` has lower, upper and gap at b, the
     number of rounds and of backups, and the reason of the end: "gap closed", "k_max", or "no excess" where no belief
-    within depth d has a gap that matters.
+    within depth d has a gap that matters. `sweeps(M, P)` gives the policy before the first round and after each.
     """
 
     b: Array = field(converter=_belief, repr=brief)  # belief to plan from (S,)
     δ: float = field(validator=positive)  # gap at b at which the search ends
     d: int = field(validator=count)  # depth of a descent at most
     k_max: int = field(validator=count)  # number of rounds at most
-    k_fib: int = field(validator=count)  # iterations of the fast informed bound, from max R/(1 - γ)
+    k_fib: int = field(validator=count)  # iterations of the fast informed bound at most, from QMDP's
+    width: int = field(default=1, kw_only=True, validator=count)  # beliefs of each depth that a round follows at most
 
 
 class Found(NamedTuple):
@@ -65,7 +78,7 @@ class Found(NamedTuple):
     gap: float  # their difference
     rounds: int  # descents made
     backups: int  # beliefs at which both bounds were backed up
-    reason: Literal["gap closed", "k_max", "no excess"]  # why it ended
+    reason: Reason  # why it ended
 
 
 def _sweeps(γ: float, accuracy: float) -> int:
@@ -74,83 +87,209 @@ def _sweeps(γ: float, accuracy: float) -> int:
 
 
 class _Bounds:
-    """The two bounds while they are tightened."""
+    """The two bounds while they are tightened, and the beliefs met so far; the first of these is the start."""
 
-    def __init__(self, P: POMDP, k_fib: int, δ: float):
-        informed = solve_by_alphavector_iteration(FastInformedBound(k_fib, start="bound"), P)
-        self.P, n = P, len(P.S)
-        self.Γ = np.unique(blind_lowerbound(P, _sweeps(P.γ, δ / 10)), axis=0)
-        self.upper = SawtoothPolicy(P, informed.Γ.max(axis=0), np.empty((0, n)), np.empty(0))
-        self.backups = 0
+    def __init__(self, P: POMDP, b: Array, k_fib: int, δ: float):
+        seen = solve_by_alphavector_iteration(QMDP(k_fib, start="bound", δ=δ / 100), P).Γ
+        self.informed = alphavector_iteration(P, FastInformedBound(k_fib, δ=δ / 100), seen)  # upper (A, S)
+        self.P, self.V = P, self.informed.max(axis=0)
+        self.Γ, self.a = blind_lowerbound(P, _sweeps(P.γ, δ / 10)), np.arange(len(P.A))
+        self.B, self.U = np.empty((0, len(P.S))), np.empty(0)
+        self.teeth = Teeth(self.B, self.V, self.U)
+        self.numbers: dict[bytes, int] = {}
+        self.met(b[None])
+        self.kept, self.backups = len(self.Γ), 0
 
-    def lower_at(self, b: Array) -> Array:
-        """The lower bound at beliefs (..., S)."""
-        return (b @ self.Γ.T).max(axis=-1)
+    def met(self, B: Array) -> Array:
+        """The numbers of the beliefs B (N, S); new ones are points of the upper bound."""
+        keys, new = [x.tobytes() for x in np.round(B / SAME).astype(np.int64)], []
+        for i, key in enumerate(keys):
+            if key not in self.numbers:
+                self.numbers[key] = len(self.numbers)
+                new.append(i)
+        if new:
+            self.B, self.U = np.concatenate([self.B, B[new]]), np.append(self.U, B[new] @ self.V)
+            self.teeth.add(B[new])
+            self.teeth.set(self.V, self.U)
+        return np.array([self.numbers[key] for key in keys])
 
-    def back_up(self, B: Array) -> None:
-        """Both bounds at the beliefs B (K, S)."""
+    def lower(self, x: Array) -> Array:
+        """The lower bound at beliefs (N, S) that need not sum to 1: it grows in proportion to them."""
+        return np.asarray(times_vectors(x, self.Γ).max(axis=1))
+
+    def upper(self, x: Array) -> Array:
+        """The upper bound, likewise: the lower of sawtooth and fast informed bound."""
+        return np.minimum(x @ self.V + self.teeth(x), (x @ self.informed.T).max(axis=1))
+
+    @property
+    def at_start(self) -> tuple[float, float]:
+        """Lower and upper bound at the start."""
+        start = self.B[:1]
+        return float(self.lower(start)[0]), float(min(self.U[0], self.upper(start)[0]))
+
+    @property
+    def gap(self) -> float:
+        """Their difference."""
+        lower, upper = self.at_start
+        return upper - lower
+
+    def ahead(self, B: Array) -> tuple[Array, Successors, Array]:
+        """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case."""
+        following = possible_successors(self.P, B)
+        u = self.upper(following.x)
+        after = np.bincount(following.pair, u, len(B) * len(self.P.A)).reshape(-1, len(B)).T
+        return B @ self.P.R.array + self.P.γ * after, following, u
+
+    def back_up(self, which: Array) -> None:
+        """Both bounds at the beliefs of these numbers; the upper one also at the corners, if they are few."""
+        B = self.B[which]
         self.backups += len(B)
-        α = backup_at_beliefs(self.P, self.Γ, B).α
-        better = np.einsum("bs,bs->b", α, B) > self.lower_at(B)
-        self.Γ = np.concatenate([self.Γ, α[better]])
-        u = np.minimum(self.upper.above(B), action_values(self.P, self.upper, B).max(axis=1))
-        points, values = np.concatenate([self.upper.B, B]), np.concatenate([self.upper.U, u])
-        self.upper = SawtoothPolicy(self.P, self.upper.V, points, values)
+        α, a = backed_up(self.P, self.Γ, B)
+        u = B @ α.T
+        best = u.argmax(axis=1)
+        new = np.unique(best[u[np.arange(len(B)), best] > self.lower(B)])
+        self.Γ, self.a = np.concatenate([self.Γ, α[new]]), np.append(self.a, a[new])
+        if len(self.Γ) > 2 * self.kept:
+            self.prune()
+        few = len(self.V) if len(self.V) <= FEW_STATES else 0
+        u = self.ahead(np.concatenate([np.eye(len(self.V))[:few], B]) if few else B)[0].max(axis=1)
+        self.U[which] = np.minimum(np.minimum(self.U[which], self.upper(B)), u[few:])
+        self.V[:few] = np.minimum(self.V[:few], u[:few])  # after all that reads the sawtooth: its points go with V
+        self.teeth.set(self.V, self.U)
 
     def tighten_corners(self) -> None:
         """The upper bound where the state is certain."""
-        V = np.minimum(self.upper.V, action_values(self.P, self.upper, np.eye(len(self.P.S))).max(axis=1))
-        self.upper = SawtoothPolicy(self.P, V, self.upper.B, self.upper.U)
+        n = len(self.P.S)
+        u = [
+            self.ahead((np.arange(n) == np.arange(i, min(i + BLOCK, n))[:, None]).astype(float))[0].max(axis=1)
+            for i in range(0, n, BLOCK)
+        ]
+        self.V = np.minimum(self.V, np.concatenate(u))
+        self.teeth.set(self.V, self.U)
 
     def prune(self) -> None:
-        """Leave out vectors that are nowhere the highest of the beliefs met, and repeated or useless points."""
-        B = np.concatenate([distinct(self.upper.B), np.eye(len(self.P.S))])
-        self.Γ = self.Γ[np.unique((B @ self.Γ.T).argmax(axis=1))]
-        B = B[: len(B) - len(self.P.S)]
-        self.upper = SawtoothPolicy(self.P, self.upper.V, B, self.upper.above(B))
+        """Leave out vectors that are nowhere the highest of the beliefs met and the corners."""
+        kept = np.unique(np.append(times_vectors(self.B, self.Γ).argmax(axis=1), self.Γ.argmax(axis=0)))
+        self.Γ, self.a, self.kept = self.Γ[kept], self.a[kept], len(kept)
+
+    def forget(self) -> None:
+        """Leave out the oldest points but the start where there are too many; the others get new numbers."""
+        if len(self.B) > MOST_POINTS:
+            latest = np.append(0, np.arange(len(self.B) - MOST_POINTS + 1, len(self.B)))
+            keys = list(self.numbers)
+            self.numbers = {keys[k]: i for i, k in enumerate(latest.tolist())}
+            self.B, self.U = self.B[latest], self.U[latest]
+            self.teeth = Teeth(self.B, self.V, self.U)
+
+
+class _Moment(NamedTuple):
+    """The state of a search after a little work."""
+
+    bounds: _Bounds
+    rounds: int  # that are over
+    reason: Reason
+    over: bool  # whether a round has just ended, or none begun
+
+    def policy(self, δ: float) -> LookaheadAlphaVectorPolicy:
+        """The policy of the lower bound, with what was found so far."""
+        bounds = self.bounds
+        bounds.prune()
+        lower, upper = bounds.at_start
+        gap = max(upper - lower, 0.0)
+        reason = "gap closed" if gap <= δ else self.reason
+        found = Found(lower, upper, gap, self.rounds, bounds.backups, reason)
+        return LookaheadAlphaVectorPolicy(bounds.P, bounds.Γ, bound="lower", a=bounds.a, found=found)
+
+
+def _moments(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[_Moment]:
+    """What the search has after each step of a descent, and after each product on the way back."""
+    P = tabulated(P)
+    check_discounted(P, "SawtoothHeuristicSearch")
+    bounds = _Bounds(P, belief(M.b, len(P.S)), M.k_fib, M.δ)
+    yield _Moment(bounds, 0, "k_max", True)
+    for rounds in range(1, M.k_max + 1):
+        before = bounds.gap
+        if before <= M.δ:
+            return
+        levels = []
+        for B in _descent(bounds, M):
+            levels.append(bounds.met(B).tolist())
+            yield _Moment(bounds, rounds - 1, "k_max", False)
+        for i in reversed(range(len(levels))):
+            bounds.back_up(_batch(levels[i:], len(bounds.B) - 1))
+            yield _Moment(bounds, rounds - 1, "k_max", False)
+        bounds.forget()
+        if rounds % CORNERS_EVERY == 0 and FEW_STATES < len(P.S) <= MANY_STATES:
+            bounds.tighten_corners()
+        stuck = len(levels) == 1 and bounds.gap >= before
+        yield _Moment(bounds, rounds, "no excess" if stuck else "k_max", True)
+        if stuck:
+            return
+
+
+@sweeps.register
+def rounds_of_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[LookaheadAlphaVectorPolicy]:
+    """The policy that looks ahead to the lower bound, with what was `found`, before the first round and after each."""
+    yield from (x.policy(M.δ) for x in _moments(M, P) if x.over)
+
+
+def search_for_seconds(
+    M: SawtoothHeuristicSearch, P: POMDP, seconds: float, every: float = 0.0
+) -> Iterator[LookaheadAlphaVectorPolicy]:
+    """The policies of a search that lasts so many seconds at most: the first, those of tighter bounds, and the last.
+
+    Within a round too, and at least `every` seconds after the one before. What is found depends on the machine. Raises
+    ValueError for seconds that are no positive number.
+    """
+    positive(None, Named("seconds"), seconds)
+    begun = told = time.monotonic()
+    before, x = (-math.inf, math.inf), None
+    for x in _moments(M, P):
+        now, at_start = time.monotonic(), x.bounds.at_start
+        if at_start != before and (now >= told + every or (x.over and x.rounds == 0)):
+            yield x.policy(M.δ)
+            told, before = now, at_start
+        if now >= begun + seconds:
+            break
+    if x is not None:
+        yield x.policy(M.δ)
 
 
 @solve.register
 def solve_by_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) -> LookaheadAlphaVectorPolicy:
-    """The policy that looks ahead to the lower bound, with what was `found`."""
-    P = tabulated(P)
-    check_discounted(P, "SawtoothHeuristicSearch")
-    b = belief(M.b, len(P.S))
-    bounds, reason, rounds = _Bounds(P, M.k_fib, M.δ), "k_max", 0
-    while rounds < M.k_max:
-        gap = float(bounds.upper.above(b) - bounds.lower_at(b))
-        if gap <= M.δ:
-            reason = "gap closed"
-            break
-        path = _descent(P, bounds, b, M.δ, M.d)
-        before = bounds.backups, gap
-        for point in reversed(path):
-            bounds.back_up(point[None])
-        bounds.tighten_corners()
-        rounds += 1
-        if rounds % PRUNE_EVERY == 0:
-            bounds.prune()
-        if len(path) == 1 and float(bounds.upper.above(b) - bounds.lower_at(b)) >= before[1]:
-            reason = "no excess"
-            break
-    lower, upper = float(bounds.lower_at(b)), float(bounds.upper.above(b))
-    if upper - lower <= M.δ:
-        reason = "gap closed"
-    found = Found(lower, upper, max(upper - lower, 0.0), rounds, bounds.backups, reason)  # type: ignore[arg-type]
-    return LookaheadAlphaVectorPolicy(P, bounds.Γ, bound="lower", found=found)
+    """The policy of the last round."""
+    return last(rounds_of_sawtooth_heuristic_search(M, P))
 
 
-def _descent(P: POMDP, bounds: _Bounds, b: Array, δ: float, d: int) -> list[Array]:
-    """The beliefs of one descent from b on."""
-    path = [b]
-    for depth in range(1, d):
-        a = int(greedy_by_sawtooth(bounds.upper, b)[0])
-        following, p = next_beliefs(P, b, a)
-        gap = bounds.upper.above(following) - bounds.lower_at(following)
-        excess = p * (gap - δ / P.γ**depth) if P.γ else p * 0
-        o = int(excess.argmax())
-        if excess[o] <= 0:
-            break
-        b = following[o]
-        path.append(b)
-    return path
+def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
+    """The beliefs of one round, those of each depth (N, S) with N <= M.width, the start alone first."""
+    P, aim = bounds.P, max(M.δ, SHARE * bounds.gap)
+    B: Array = bounds.B[:1]
+    weight: Array = np.ones(1)  # discounted probability of each
+    yield B
+    for depth in range(1, M.d):
+        Q, (pair, _, x, p), u = bounds.ahead(B)
+        row = pair % len(B)
+        mine = np.flatnonzero(pair // len(B) == Q.argmax(axis=1)[row])
+        row, x, p, u = row[mine], x[mine], p[mine], u[mine]
+        wanted = aim / P.γ**depth if P.γ else math.inf  # a gap that no longer matters at the start
+        matters = weight[row] * (u - bounds.lower(x) - p * wanted)
+        some = np.flatnonzero(matters > 0)
+        some = some[np.argsort(-matters[some], kind="stable")[: M.width]]
+        if not len(some):
+            return
+        following = x[some] / p[some, None]
+        _, first, same = np.unique(np.round(following / SAME), axis=0, return_index=True, return_inverse=True)
+        B, weight = following[first], np.bincount(same.ravel(), P.γ * weight[row[some]] * p[some])
+        yield B
+
+
+def _batch(levels: list[list[int]], last_point: int) -> Array:
+    """The beliefs of the first level, and while they are few those below it, then the latest of earlier rounds."""
+    which = dict.fromkeys(levels[0])
+    for more in (*levels[1:], range(last_point, -1, -1)):
+        for k in more:
+            if len(which) >= BATCH:
+                return np.array(list(which))
+            which[k] = None
+    return np.array(list(which))

@@ -8,6 +8,7 @@ gives a `Plan` with what else was found.
 from decision_making.state_uncertainty.online_belief_state_planning.determinized_sparse_tree_search import (
     DeterminizedSparseTreeSearch,
 )
+from decision_making.state_uncertainty.online_belief_state_planning.explanation import explain_belief_search
 from decision_making.state_uncertainty.online_belief_state_planning.gap_heuristic_search import (
     BeliefTree,
     GapHeuristicSearch,
@@ -24,4 +25,5 @@ __all__ = [
     "HistoryMonteCarloTreeSearch",
     "HistoryTrees",
     "advance",
+    "explain_belief_search",
 ]

@@ -30,6 +30,10 @@ class BeliefPlanner:
         """The action in b, or the actions (B,) in a batch; rng replaces the search's own generator."""
         return plan(self, b, rng=rng).a
 
+    def action_name(self, a: int) -> str:
+        """What the problem calls an action."""
+        return str(self.P.A[a] if self.P.names is None else self.P.names["A"][a])
+
 
 def beliefs_of(M: BeliefPlanner, b: Belief) -> tuple[Array, bool]:
     """b as a batch (B, S), and whether it was one belief."""

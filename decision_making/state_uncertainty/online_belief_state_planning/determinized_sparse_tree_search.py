@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, one_of
+from decision_making.checks import Array, count, not_negative, one_of, refuse
 from decision_making.pomdp import Belief
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, inverse_transform
@@ -38,6 +38,10 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
     exact probability in the particles, as in the listing; what no scenario produced then counts as 0. The numbers are
     drawn anew at every call. Raises `TooLargeError` where m |A|^d is above 20 million.
 
+    With λ > 0 a plan pays λ for every node in which it acts, so that it is no larger than its scenarios bear out: a
+    node at depth j with n of the m scenarios is worth max(U, max_a [r + γ Σ_o p u' - λ m/(n γ^j)]), where U is the leaf
+    value there, of what is done without a plan. At the root one action at least is taken.
+
     Source: Somani, Ye, Hsu and Lee, DESPOT: online POMDP planning with regularization (2013), without its bounds.
     """
 
@@ -47,6 +51,11 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
     weights: Literal["scenarios", "model"] = field(
         default="scenarios", kw_only=True, validator=one_of("scenarios", "model")
     )  # what an observation weighs
+    λ: float = field(default=0.0, kw_only=True, validator=not_negative)  # price of a node of the plan, in returns
+
+    def __attrs_post_init__(self) -> None:
+        if self.λ > 0 and self.weights != "scenarios":
+            refuse(self, "weights", self.weights, "'scenarios' with λ > 0")
 
 
 @plan.register
@@ -88,16 +97,28 @@ def values_in_scenarios(
             seen = rows.sum(axis=3)[a, np.tile(s, A)]  # p(o | s, a) of each particle
             p = np.stack([np.bincount(pairs, x, nodes * A) for x in seen.T], axis=1).ravel()[names]
             p = p / np.bincount(node, minlength=nodes)[names // (A * Ω)]
-        levels.append((r, names // Ω, p, nodes))
+        levels.append((r, names // Ω, p, nodes, _default(M, node, nodes, s, j, rng)))
         scenario, s, node, nodes = np.tile(scenario, A), s_next, following.ravel(), len(names)
         count_ += nodes
     leaf = leaf_values(M.U, FiniteModel(P.mdp), s, draws_of(rng, len(s)))
     u = np.bincount(node, leaf, nodes) / np.bincount(node, minlength=nodes)
     Q = np.zeros((1, A))
-    for r, pairs, p, above in reversed(levels):
-        Q = (r + P.γ * np.bincount(pairs, p * u, above * A)).reshape(above, A)
-        u = Q.max(axis=1)
+    for r, pairs, p, above, (price, default) in reversed(levels):
+        Q = (r + P.γ * np.bincount(pairs, p * u, above * A)).reshape(above, A) - price[:, None]
+        u = np.maximum(Q.max(axis=1), default)
     return Q[0], count_
+
+
+def _default(
+    M: DeterminizedSparseTreeSearch, node: Array, nodes: int, s: Array, j: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """What a plan pays in each node at depth j, and what is had there without one; the root has one in any case."""
+    if M.λ == 0 or j == 0:
+        return np.full(nodes, M.λ), np.full(nodes, -np.inf)
+    n = np.bincount(node, minlength=nodes)
+    discount = M.P.γ**j
+    price = M.λ * M.m / (n * discount) if discount > 0 else np.full(nodes, np.inf)
+    return price, np.bincount(node, leaf_values(M.U, FiniteModel(M.P.mdp), s, draws_of(rng, len(s))), nodes) / n
 
 
 def _dense(T: Any) -> Array:

@@ -21,7 +21,12 @@ from decision_making.state_uncertainty.online_belief_state_planning.belief_plann
     beliefs_of,
     planned,
 )
-from decision_making.state_uncertainty.online_belief_state_planning.history_trees import HistoryTrees, Path
+from decision_making.state_uncertainty.online_belief_state_planning.history_trees import (
+    HistoryTrees,
+    Path,
+    check_trees,
+)
+from decision_making.state_uncertainty.online_belief_state_planning.one_history_tree import can_be_listed, one_search
 from decision_making.structs import struct
 from decision_making.verbs import plan
 
@@ -59,11 +64,16 @@ def plan_by_history_search(
     shape = (len(P.A), len(P.Ω))
     if tree is not None and (not isinstance(tree, HistoryTrees) or tree.child.shape[::2] != (len(b), shape[0])):
         refuse(M, "tree", tree, f"None or HistoryTrees of {len(b)} trees with {shape[0]} actions", TypeError)
-    trees = HistoryTrees.empty(len(b), M.m + 1, *shape) if tree is None else tree.grown(M.m)
-    starts, model, draws = cumulative(b), FiniteModel(P.mdp), draws_of(rng, len(b))
-    for _ in range(M.m):
-        s = inverse_transform(starts, np.arange(len(b)), draws.rng.random(len(b)))
-        _simulate(M, P, trees, s, model, draws)
+    draws = draws_of(rng, len(b))
+    if tree is None and len(b) == 1 and can_be_listed(P):
+        check_trees(1, M.m + 1, *shape)
+        trees = one_search(P, b[0], M.d, M.m, M.c, M.U, draws.rng)
+    else:
+        trees = HistoryTrees.empty(len(b), M.m + 1, *shape) if tree is None else tree.grown(M.m)
+        starts, model = cumulative(b), FiniteModel(P.mdp)
+        for _ in range(M.m):
+            s = inverse_transform(starts, np.arange(len(b)), draws.rng.random(len(b)))
+            _simulate(M, P, trees, s, model, draws)
     N = trees.N[:, 0].copy()
     Q = np.where(N > 0, trees.Q[:, 0], -np.inf)
     a = (Q if M.by == "utility" else N).argmax(axis=1)

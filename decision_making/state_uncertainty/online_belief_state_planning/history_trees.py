@@ -14,6 +14,11 @@ from decision_making.structs import struct
 Path = list[tuple[Array, Array, Array, Array]]
 
 
+def check_trees(K: int, nodes: int, A: int, Ω: int) -> None:
+    """Raise `TooLargeError` where K trees of so many nodes would not fit."""
+    check_size("entries of the trees", float(K) * nodes * A * (Ω + 2), "use a smaller m, or fewer trees", 200_000_000)
+
+
 @struct(repr=False)
 class HistoryTrees:
     """K trees at once. Node 0 of each is the empty history; a child of number 0 is none."""
@@ -34,9 +39,7 @@ class HistoryTrees:
     @classmethod
     def empty(cls, K: int, nodes: int, A: int, Ω: int) -> HistoryTrees:
         """K trees of a root, with room for so many nodes. `TooLargeError` where the arrays would not fit."""
-        check_size(
-            "entries of the trees", float(K) * nodes * A * (Ω + 2), "use a smaller m, or fewer trees", 200_000_000
-        )
+        check_trees(K, nodes, A, Ω)
         pairs = (K, nodes, A)
         return cls(np.zeros(pairs), np.zeros(pairs), np.zeros((*pairs, Ω), np.int32), np.ones(K, np.intp))
 

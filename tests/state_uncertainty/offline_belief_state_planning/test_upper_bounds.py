@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
 
 from decision_making import (
+    POMDP,
     FastInformedBound,
     FreudenthalTriangulation,
     SawtoothHeuristicSearch,
@@ -21,12 +23,17 @@ from decision_making import (
     greedy,
     lookahead,
     returns,
+    search_for_seconds,
     solve,
+    sweeps,
     utility,
 )
 from decision_making.problems import CryingBaby, MachineReplacement, Tiger
+from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth import Teeth
 from tests.state_uncertainty.offline_belief_state_planning.test_bounds import SMALL, beliefs, bracket
 from tests.test_pomdp import random_pomdp
+
+SAWTOOTH = "decision_making.state_uncertainty.offline_belief_state_planning.sawtooth"
 
 
 def sawtooth(seed, n, K=4):
@@ -190,11 +197,12 @@ def test_the_search_closes_its_gap_around_the_best_utility(P, best, δ):
 
 def test_bounds_of_a_search_only_tighten():
     P = Tiger()
-    found = [solve(SawtoothHeuristicSearch(P.b, 1e-3, 50, k, 50), P).found for k in (1, 3, 6, 12)]
+    found = [π.found for π in sweeps(SawtoothHeuristicSearch(P.b, 1e-9, 20, 12, 50), P)]
     assert (np.diff([x.lower for x in found]) >= -1e-12).all()
     assert (np.diff([x.upper for x in found]) <= 1e-12).all()
-    assert [x.reason for x in found] == ["k_max"] * 4
-    assert [x.rounds for x in found] == [1, 3, 6, 12]
+    assert {x.reason for x in found} == {"k_max"}
+    assert [x.rounds for x in found] == list(range(13))
+    assert solve(SawtoothHeuristicSearch(P.b, 1e-9, 20, 3, 50), P).found == found[3]
 
 
 def test_the_search_s_policy_pays_what_it_proved():
@@ -225,3 +233,88 @@ def test_searches_of_random_problems_bracket_the_best_utility(seed, sizes):
 def test_a_grid_that_does_not_fit_is_refused_with_its_size(n, m, size):
     with pytest.raises(ValueError, match=re.escape(f"C(m + n - 1, n - 1) {size}") + ".*ertices are at most 200000"):
         FreudenthalTriangulation(n, m)
+
+
+def hidden_corridor(seed, cells=6, k=5):
+    """A POMDP that shows which of some cells it is in and hides one of k values, as Tag does; T is sparse."""
+    rng, S = np.random.default_rng(seed), cells * k
+    T, O = np.zeros((S, 2, S)), np.zeros((2, S, cells))
+    for s in range(S):
+        for a in range(2):
+            cell = min(max(s // k + 2 * a - 1, 0), cells - 1)
+            T[s, a, cell * k : cell * k + k] = rng.dirichlet(np.ones(k)) * 0.3 + 0.7 * np.eye(k)[s % k]
+        O[:, s, s // k] = 1
+    return POMDP.from_arrays(csr_array(T.reshape(S * 2, S)), rng.normal(size=(S, 2)), O, 0.9, b=np.full(S, 1 / S))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 40))
+@settings(max_examples=25)
+def test_teeth_of_beliefs_with_few_states_are_those_of_all(seed, k, K):
+    """The comparison of supports gives what every point against every belief gives."""
+    rng, n = np.random.default_rng(seed), 30
+    sparse = (rng.random((K + 20, n)) < k / n) * rng.random((K + 20, n)) + np.eye(n)[rng.integers(n, size=K + 20)]
+    B = sparse / sparse.sum(axis=1, keepdims=True)
+    V = rng.normal(size=n)
+    U = B[:K] @ V - rng.normal(size=K)
+    grown, teeth = Teeth(B[:0], V, U[:0]), Teeth(B[:K], V, U)
+    grown.add(B[: K // 2])
+    grown.add(B[K // 2 : K])
+    grown.set(V, U)
+    right = np.zeros(len(B))
+    for i, b in enumerate(B):
+        for p, u in zip(B[:K], U, strict=True):
+            right[i] = min(right[i], (b[p > 0] / p[p > 0]).min() * (u - p @ V))
+    for found in (teeth, grown):
+        np.testing.assert_allclose(found(B), right, atol=1e-12)
+        np.testing.assert_allclose(found._of_few_states(B), right, atol=1e-12)
+    assert (teeth._of_few_states(np.eye(n)[:1] * 0) == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wide_search_of_many_states_has_bounds_on_the_right_sides(seed, monkeypatch):
+    """Sparse products, forgotten points and corners in blocks change no bound's side; simulations lie between."""
+    for name, x in (("SMALL", 1), ("FEW", 1.0)):
+        monkeypatch.setattr(f"{SAWTOOTH}.{name}", x)
+    for name, x in (("FEW_STATES", 4), ("CORNERS_EVERY", 2), ("MOST_POINTS", 30), ("BLOCK", 7)):
+        monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.{name}", x)
+    P = hidden_corridor(seed)
+    found = list(sweeps(SawtoothHeuristicSearch(P.b, 1e-3, 30, 8, 200, width=8), P))
+    lower, upper = np.array([[π.found.lower, π.found.upper] for π in found]).T
+    assert (np.diff(lower) >= -1e-12).all()
+    assert (np.diff(upper) <= 1e-12).all()
+    assert lower[-1] <= upper[-1]
+    assert upper[-1] - lower[-1] < 0.3 * (upper[0] - lower[0])
+    plain = solve(SawtoothHeuristicSearch(P.b, 1e-3, 30, 8, 200), P).found
+    assert plain.lower <= upper[-1]
+    assert plain.upper >= lower[-1]
+    m = 2000
+    for π in (found[-1], found[-1].direct()):
+        R = returns(belief_rollouts(P, P.b, π, 80, m, rng=seed), P.γ)
+        assert lower[-1] - 5 * R.std() / np.sqrt(m) - 0.01 <= R.mean() <= upper[-1] + 5 * R.std() / np.sqrt(m) + 0.01
+
+
+@given(st.integers(0, 10**6), SMALL, st.integers(2, 5))
+@settings(max_examples=15)
+def test_wide_searches_of_random_problems_bracket_the_best_utility(seed, sizes, width):
+    P = random_pomdp(seed, sizes, 0.5)
+    b = beliefs(sizes[0], 1)[-1]
+    least, most = bracket(P, b[None])
+    for π in sweeps(SawtoothHeuristicSearch(b, 1e-3, 30, 20, 50, width=width), P):
+        assert π.found.lower <= most + 1e-9
+        assert π.found.upper >= least - 1e-9
+        assert utility(π, b) == pytest.approx(π.found.lower)
+
+
+def test_a_search_for_seconds_gives_policies_as_they_improve():
+    P = Tiger()
+    M = SawtoothHeuristicSearch(P.b, 1e-3, 60, 1000, 1000, width=4)
+    found = [π.found for π in search_for_seconds(M, P, 60)]
+    assert found[-1].reason == "gap closed"
+    assert (np.diff([x.lower for x in found]) >= 0).all()
+    assert (np.diff([x.upper for x in found]) <= 0).all()
+    assert len(found) > 5
+    assert found[0].backups == 0
+    few = list(search_for_seconds(M, P, 60, every=50))
+    assert [π.found.backups for π in few] == [0, found[-1].backups]
+    assert next(iter(search_for_seconds(M, P, 1e-9))).found.rounds == 0
+    assert len(list(search_for_seconds(M, P, 1e-9))) <= 2

@@ -1,0 +1,52 @@
+"""How the commands present themselves: what they do, an example on a line of its own, and paragraphs without breaks."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+def _without_types(parameters: list[Any]) -> list[Any]:
+    """The parameters; a flag shows no type: it takes no value."""
+    for one in parameters:
+        if getattr(one, "is_flag", False) and one.metavar is None:
+            one.metavar = ""
+    return parameters
+
+
+class Command(TyperCommand):
+    """A command whose help shows flags as flags."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, the flag --help among them."""
+        return _without_types(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The program, likewise."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, the flag --help among them."""
+        return _without_types(super().get_params(ctx))
+
+
+def help_of(command: Callable[..., object]) -> tuple[str, str]:
+    """The long and the short help, from a docstring that says what the command does, an example, and more.
+
+    >>> def greet():
+    ...     \'\'\'Say hello. Example: decision-making greet
+    ...
+    ...     To whoever
+    ...     is there.
+    ...     \'\'\'
+    >>> help_of(greet)
+    ('Say hello.\\n\\nExample: decision-making greet\\n\\nTo whoever is there.', 'Say hello.')
+    """
+    paragraphs = [" ".join(x.split()) for x in re.split(r"\n\s*\n", inspect.getdoc(command) or "")]
+    does, found, example = paragraphs[0].partition("Example: ")
+    paragraphs[:1] = [does.strip(), *([found + example] if found else [])]
+    return "\n\n".join(paragraphs), does.strip()

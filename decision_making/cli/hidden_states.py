@@ -1,0 +1,216 @@
+"""Problems with hidden states on the command line: `simulate`, and `solve` for one agent (chapters 19 and 21)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from decision_making import problems
+from decision_making.checks import Array, printable
+from decision_making.cli.messages import fail, one_line_errors, say
+from decision_making.formats import read_pomdp
+from decision_making.pomdp import POMDP, filtered
+from decision_making.sampling import cumulative, inverse_transform
+from decision_making.state_uncertainty.exact_belief_state_planning import (
+    LookaheadAlphaVectorPolicy,
+    read_alpha,
+    write_alpha,
+)
+from decision_making.state_uncertainty.offline_belief_state_planning import (
+    SawtoothHeuristicSearch,
+    search_for_seconds,
+)
+
+PROBLEMS: dict[str, Callable[[], POMDP]] = {
+    "crying-baby": problems.CryingBaby,
+    "tiger": problems.Tiger,
+    "machine-replacement": lambda: problems.MachineReplacement(0.9),  # its own γ = 1 has no endless horizon
+    "catch": problems.Catch,
+    "tag": problems.Tag,
+    "rock-sample": problems.RockSample,
+}
+DEPTH = 100  # of a descent at most
+ROUNDS = 1_000_000  # more than anybody waits for
+SHOWN = 8  # states of a belief that are shown
+BAR = 30  # columns of a bar that is a probability of 1
+
+Problem = Annotated[str, typer.Argument(metavar="PROBLEM", help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
+
+
+def solve_alone(problem: str, seconds: float, gap: float, width: int, every: float, out: Path | None) -> None:
+    """Lines of proved bounds, and the policy's file, of one agent's problem; see the command `solve`."""
+    with one_line_errors():
+        P = problem_named(problem)
+        if not every >= 0:
+            raise ValueError(f"--every {every}: must be at least 0")
+        M = SawtoothHeuristicSearch(start_belief(P), gap, DEPTH, ROUNDS, ROUNDS, width=width)
+        path = out or Path(f"{Path(problem).stem}.alpha")
+        π: LookaheadAlphaVectorPolicy | None = None
+        begun, stopped = time.monotonic(), False
+        say(f"{problem}: {len(P.S)} states, {len(P.A)} actions, {len(P.Ω)} observations, discount {P.γ:g}")
+        try:
+            for π in search_for_seconds(M, P, seconds, every):
+                say(_bounds(π, time.monotonic() - begun))
+        except KeyboardInterrupt:
+            stopped = True
+            if π is None:
+                fail("stopped before there was a policy", 130)
+        assert π is not None
+        write_alpha(π.direct(), path)
+        word = "stopped; " if stopped else "gap closed; " if π.found.gap <= gap else ""
+        say(f"{word}{path}: {len(π.Γ)} vectors; play them with: decision-making simulate {problem} {path}")
+    if stopped:
+        raise typer.Exit(130)
+
+
+def _bounds(π: LookaheadAlphaVectorPolicy, seconds: float) -> str:
+    found = π.found
+    return (
+        f"{seconds:8.2f} s  lower {found.lower:12.6f}  upper {found.upper:12.6f}  gap {found.gap:.3g}  "
+        f"({len(π.Γ)} vectors)"
+    )
+
+
+def simulate(
+    problem: Problem,
+    policy: Annotated[Path, typer.Argument(help="A .alpha file, as `decision-making solve` writes it.")],
+    steps: Annotated[int, typer.Option(help="Number of actions.")] = 20,
+    seed: Annotated[int, typer.Option(help="What all random numbers follow from.")] = 0,
+    pause: Annotated[float, typer.Option(help="Seconds between the actions shown at a terminal.")] = 0.5,
+    secret: Annotated[bool, typer.Option("--secret", help="Keep the hidden state out of what is shown.")] = False,
+) -> None:
+    """Play a policy of a POMDP, and watch the belief. Example: decision-making simulate tiger.pomdp tiger.alpha
+
+    At a terminal the belief moves in place, a bar for each state; in a pipe every step is a line: action, observation,
+    reward, the state that is hidden from the policy, and the belief after it. Ctrl-C stops with exit status 130.
+    """
+    with one_line_errors():
+        for option, x, least in (("--steps", steps, 1), ("--seed", seed, 0), ("--pause", pause, 0)):
+            if not x >= least:
+                raise ValueError(f"{option} {x}: must be at least {least}")
+        P = problem_named(problem)
+        π, names, rng = read_alpha(policy, P), Names(P), np.random.default_rng(seed)
+        b, total = start_belief(P)[None], 0.0
+        s = inverse_transform(cumulative(b), np.zeros(1, np.intp), rng.random(1))
+        k = 0
+        try:
+            with Stage(P, names, pause, secret) as stage:
+                stage.show(None, b[0], total)
+                for k in range(1, steps + 1):
+                    a = np.atleast_1d(π(b))
+                    s_next, r, o = P.TRO(s, a, rng)
+                    b, total = filtered(P, b, a, o)[0], total + P.γ ** (k - 1) * float(r[0])
+                    stage.show(Played(k, int(a[0]), int(o[0]), float(r[0]), int(s[0])), b[0], total)
+                    s = s_next
+        except KeyboardInterrupt:
+            fail(f"stopped after {max(k - 1, 0)} actions with a discounted return of {total:g}", 130)
+        say(f"discounted return {total:g} after {steps} actions; the policy's bound from the start is {_value(π, P):g}")
+
+
+def problem_named(name: str) -> POMDP:
+    """The problem of that name or in that file; ValueError or OSError where there is none."""
+    if name in PROBLEMS:
+        return PROBLEMS[name]()
+    if not Path(name).exists() and "." not in name:
+        raise ValueError(f"{name}: must be a .pomdp or .dpomdp file, or one of {', '.join(PROBLEMS)}")
+    return read_pomdp(name)
+
+
+def start_belief(P: POMDP) -> Array:
+    """The belief that P begins with, all states alike where it says none."""
+    return np.full(len(P.S), 1 / len(P.S)) if P.b is None else np.asarray(P.b)
+
+
+def _value(π: Any, P: POMDP) -> float:
+    return float((π.Γ @ start_belief(P)).max())
+
+
+class Names:
+    """What states, actions and observations are called; a stranger's file says, so that nothing in it is obeyed."""
+
+    def __init__(self, P: POMDP) -> None:
+        given = P.names or {}
+        sizes = {"S": len(P.S), "A": len(P.A), "Ω": len(P.Ω)}
+        self.of = {k: [printable(str(x)) for x in given.get(k, range(n))] for k, n in sizes.items()}
+
+    def state(self, s: int) -> str:
+        """A state's name."""
+        return self.of["S"][s]
+
+    def action(self, a: int) -> str:
+        """An action's name."""
+        return self.of["A"][a]
+
+    def observation(self, o: int) -> str:
+        """An observation's name."""
+        return self.of["Ω"][o]
+
+
+class Played(NamedTuple):
+    """One step of a simulation."""
+
+    k: int  # number of the step, from 1
+    a: int  # action
+    o: int  # observation
+    r: float  # reward
+    s: int  # hidden state in which the action was taken
+
+
+class Stage:
+    """What is shown while a policy plays: bars in place on a terminal, a line for each step elsewhere."""
+
+    def __init__(self, P: POMDP, names: Names, pause: float, secret: bool) -> None:
+        self.P, self.names, self.pause, self.secret = P, names, pause, secret
+        self.console = Console(highlight=False)
+        self.live = Live(console=self.console, auto_refresh=False) if sys.stdout.isatty() else None
+        self.width = max(len(self.names.state(int(s))) for s in P.S)
+
+    def __enter__(self) -> Stage:
+        if self.live is not None:
+            self.live.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self.live is not None:
+            self.live.__exit__(*error)
+
+    def show(self, played: Played | None, b: Array, total: float) -> None:
+        """What happened, None at the beginning, and the belief after it."""
+        if self.live is None:
+            what = "start" if played is None else self.line(played)
+            say(f"{what}  belief {', '.join(f'{self.names.state(s)} {b[s]:.4f}' for s in likeliest(b))}")
+            return
+        if played is not None:
+            self.live.console.print(Text(self.line(played)))
+        bars = [self.bar(s, float(b[s])) for s in likeliest(b)]
+        more = np.count_nonzero(b) - len(bars)
+        rest = [Text(f"and {more} more states", style="dim")] if more > 0 else []
+        self.live.update(Group(Text(f"discounted return {total:g}; belief:", style="bold"), *bars, *rest), refresh=True)
+        time.sleep(self.pause)
+
+    def line(self, played: Played) -> str:
+        """A step in words."""
+        said = f"{played.k:3d}  {self.names.action(played.a)}  seen {self.names.observation(played.o)}"
+        hidden = "" if self.secret else f"  (in {self.names.state(played.s)})"
+        return f"{said}  reward {played.r:g}{hidden}"
+
+    def bar(self, s: int, p: float) -> Text:
+        """The probability of a state."""
+        text = Text(f"  {self.names.state(s):<{self.width}}  {p:6.4f} ")
+        text.append("█" * round(BAR * p), style="green" if p == 1 else "blue")
+        return text
+
+
+def likeliest(b: Array) -> list[int]:
+    """The states of largest probability, in their order; those of probability 0 are left out."""
+    some = np.sort(np.argsort(-b, kind="stable")[:SHOWN])
+    return [int(s) for s in some if b[s] > 0]

@@ -1,0 +1,91 @@
+"""Policies of α-vectors in the format of pomdp-solve, .alpha: read, checked against their problem, and written.
+
+The text has, for each vector, the number of its action on a line and the utilities from each state on the next,
+in the order of the problem's states, and an empty line. The utility of a belief is the largest α·b, and its action
+that of the vector. Source: A. R. Cassandra, pomdp-solve.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from decision_making.checks import refuse, shortened
+from decision_making.files import whole_file
+from decision_making.pomdp import POMDP, tabulated
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy
+
+MOST = 50_000_000  # numbers in a file beyond which it is refused
+
+
+def read_alpha(path: Path | str, P: POMDP) -> AlphaVectorPolicy:
+    """The policy in a .alpha file, for the problem P that it was made for.
+
+    Raises OSError where it cannot be read; ValueError, naming file and line, for what is no such file: an action that P
+    does not have, a vector of another length than P has states, numbers that are not finite, no vector at all, more
+    than 50 million numbers.
+    """
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: is no text") from None
+    return parse_alpha(text, P, str(path))
+
+
+def parse_alpha(text: str, P: POMDP, name: str = "text") -> AlphaVectorPolicy:
+    """The policy of a text in the format; errors are those of `read_alpha` and begin with `name`.
+
+    >>> from decision_making.problems import CryingBaby
+    >>> π = parse_alpha("0\\n-19.67 -29.67\\n\\n2\\n-16.31 -38.25\\n", CryingBaby())
+    >>> π.a, int(π([0.5, 0.5]))
+    (array([0, 2]), 0)
+    """
+    P = tabulated(P)
+    S, A = len(P.S), len(P.A)
+    lines = [(i, x.split()) for i, x in enumerate(text.splitlines(), start=1) if x.strip()]
+    if not lines:
+        raise ValueError(f"{name}: has no vector")
+    if len(lines) // 2 * S > MOST:
+        raise ValueError(f"{name}: {len(lines) // 2} vectors of {S} states are more than {MOST:,} numbers")
+    actions, vectors = [], []
+    for k in range(0, len(lines), 2):
+        i, action = lines[k]
+        j, numbers = lines[k + 1] if k + 1 < len(lines) else (i, [])
+        if len(action) != 1 or not action[0].isdecimal() or int(action[0][:12]) >= A:
+            raise ValueError(f"{name}:{i}: {shortened(' '.join(action[:4]))}: must be the number of one of {A} actions")
+        if len(numbers) != S:
+            raise ValueError(f"{name}:{j}: {len(numbers)} numbers: must be one for each of the problem's {S} states")
+        actions.append(int(action[0]))
+        vectors.append([_number(x, f"{name}:{j}") for x in numbers])
+    return AlphaVectorPolicy(P, np.array(vectors), np.array(actions))
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        x = float(text)
+    except ValueError:
+        x = math.nan
+    if not math.isfinite(x):
+        raise ValueError(f"{where}: {shortened(text)} stands where a number is expected")
+    return x
+
+
+def alpha_text(π: AlphaVectorPolicy) -> str:
+    """The policy in the format, every number in full: `parse_alpha` gives the same arrays."""
+    if not isinstance(π, AlphaVectorPolicy):
+        refuse(None, "π", π, "an AlphaVectorPolicy, as .direct() of a solution", TypeError)
+    return "".join(_block(a, α) for a, α in zip(π.a.tolist(), π.Γ.tolist(), strict=True))
+
+
+def _block(a: int, α: list[float]) -> str:
+    return f"{a}\n{' '.join(map(repr, α))}\n\n"
+
+
+def write_alpha(π: AlphaVectorPolicy, path: Path | str) -> None:
+    """Write the policy as a .alpha file, whole or not at all. OSError where that is not possible."""
+    text = alpha_text(π)
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
