@@ -108,7 +108,7 @@ class GameEnvironment(ParallelEnv):
         seen, r, over = self._game.step(a, self._rng)
         self.steps += 1
         truncated = self.steps >= self.max_steps
-        found = (
+        found: tuple[Any, Any, Any, Any, Any] = (
             self._of_each(seen),
             self._of_each(r.tolist()),
             dict.fromkeys(everyone, over),

@@ -29,8 +29,8 @@ from decision_making.multiagent_systems.collaborative_agents.joint_rules import 
 from decision_making.multiagent_systems.state_uncertainty.belief_levels import belief_levels
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning
 from decision_making.pomg import DecPOMDP, check_team
-from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.sizes import TooLargeError
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
 from decision_making.verbs import solve
 
