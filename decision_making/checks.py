@@ -263,6 +263,12 @@ def rounding(scale: Size, terms: int = 1, dtype: DTypeLike = np.float64) -> Size
     return scale * (8 * math.sqrt(terms) * float(np.finfo(dtype).eps))
 
 
+def are_probabilities(p: Array, tolerance: float) -> Array:
+    """Which rows of p (…, k) are numbers >= 0 that sum to 1 within the tolerance, (…); of any size, or none at all."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray((p >= 0).all(axis=-1) & (abs(p.sum(axis=-1) - 1) <= tolerance))
+
+
 def all_finite(x: Array) -> bool:
     """Whether every entry is finite; one pass without a temporary unless something looks wrong."""
     if x.dtype.kind not in "fc":

@@ -166,7 +166,7 @@ class MG:
                 raise ValueError(f"sparse T has shape {T.shape}: must be (S·A¹·…·Aⁿ, S) = {(rows, n_states)}")
             T = csr_array(T, dtype=np.float64, copy=True)
             T.sum_duplicates()
-            entries, sums = T.data, np.asarray(T.sum(axis=1)).ravel()
+            entries = T.data
             row_of = np.repeat(np.arange(rows), np.diff(T.indptr))
         else:
             if callable(T):
@@ -177,11 +177,13 @@ class MG:
                 raise ValueError(f"T has shape {T.shape}: must be (S, A¹, …, Aⁿ, S) = {shape}")
             T = T.reshape(rows, n_states)
             T.setflags(write=False)
-            entries, sums, row_of = T.ravel(), T.sum(axis=1), np.repeat(np.arange(rows), n_states)
+            entries, row_of = T.ravel(), np.repeat(np.arange(rows), n_states)
         bad = ~np.isfinite(entries) | (entries < 0)
         if bad.any():
             k = int(np.argmax(bad))
             raise ValueError(f"T = {entries[k]} {self._named(int(row_of[k]))}: must be probabilities")
+        with np.errstate(over="ignore"):
+            sums = np.asarray(T.sum(axis=1)).ravel()
         wrong = abs(sums - 1) > ROW_SUM_TOLERANCE
         if wrong.any():
             k = int(np.argmax(wrong))

@@ -14,7 +14,18 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, brief, count, discount, function, numbers, optional, refuse
+from decision_making.checks import (
+    Array,
+    Named,
+    are_probabilities,
+    brief,
+    count,
+    discount,
+    function,
+    numbers,
+    optional,
+    refuse,
+)
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
 from decision_making.problem import RNG
@@ -264,7 +275,7 @@ def belief(b: Belief, n_states: int) -> Array:
     b = numbers(b, "b")
     if b.ndim == 0 or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
-    good = np.isfinite(b).all(axis=-1) & (b >= 0).all(axis=-1) & (abs(b.sum(axis=-1) - 1) <= ROW_SUM_TOLERANCE)
+    good = are_probabilities(b, ROW_SUM_TOLERANCE)
     if not good.all():
         row = b if b.ndim == 1 else b[tuple(np.argwhere(~good)[0])]
         raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1")

@@ -93,7 +93,9 @@ class HiddenStateGame:
         self._set("T", self._table("T", self.T, (S, A, S), "; use fewer states or agents"))
         self._set("O", self._table("O", self.O, (A, S, Ω), "; use fewer observations or agents"))
         self._set("R", self._table("R", self.R, (S, A), "; use fewer states or agents", self._agents_axis()))
-        for name, sums in (("T", self.T.array.sum(axis=-1)), ("O", self.joint_observations.sum(axis=-1))):
+        with np.errstate(over="ignore"):
+            of_rows = (("T", self.T.array.sum(axis=-1)), ("O", self.joint_observations.sum(axis=-1)))
+        for name, sums in of_rows:
             x = getattr(self, name).array
             if (x < 0).any() or (abs(sums - 1) > ROW_SUM_TOLERANCE).any():
                 worst = float(sums.flat[int(abs(sums - 1).argmax())])

@@ -20,5 +20,5 @@ def check_size(what: str, size: float, instead: str, limit: int = ROWS) -> None:
     1,000,000; use a smaller d
     """
     if size > limit:
-        shown = f"{size:,.0f}" if size < 1e15 else f"{size:.3g}"
+        shown = f"{size:,.0f}" if size < 1e15 else f"{size:.3g}" if size < 1e300 else "more than 1e300"
         raise TooLargeError(f"{shown} {what}: must be at most {limit:,}; {instead}")

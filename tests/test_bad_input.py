@@ -1219,7 +1219,7 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("normalize_advantages", "scale_rewards", "rescale_actions", "stagger", "tensorboard"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",
-    "log_sigma": "number",
+    "log_sigma": "number or none",
     "fisher_subsample": "share",
 }
 OF_RULES = {  # the settings of each update
@@ -1242,6 +1242,7 @@ OF_RULES = {  # the settings of each update
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
 SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eval_every"), "given")
 SETTINGS["normalize_observations"] = "flag or none"
+KINDS["number or none"] = (ValueError, [x for x in KINDS["number"][1] if x is not None])
 KINDS["flag or none"] = (ValueError, [1, "yes"])
 SETTINGS |= {"eval_episodes": "count"}
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])
@@ -1369,7 +1370,6 @@ def test_what_cannot_be_put_together_leaves_no_folder(given, said, tmp_path):
 
 TRAIN, SWEEP = ["train", "CartPole-v1"], ["sweep", "CartPole-v1"]
 COMMANDS = [
-    (["chapter"], "Missing argument"),
     (["chapter", "99"], "chapter 99: must be one of 2, 3, "),
     (["chapter", "twelve"], "chapter twelve: must be one of"),
     (["chapter", "12", "--figure", "12.9"], "figure 12.9: must be one of figure-12-1, figure-12-2,"),

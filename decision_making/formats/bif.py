@@ -22,10 +22,10 @@ import numpy as np
 
 from decision_making.checks import Array, shortened, suggestion
 from decision_making.files import write_whole
+from decision_making.formats.text import LONGEST, plain_number
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
 from decision_making.probabilistic_reasoning.representation.factors import check_table
 
-LONGEST = 2**28  # bytes of a file, unpacked
 TOKEN = re.compile(
     r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/)|(?P<quoted>"[^"]*")|(?P<mark>[{}()\[\];,|])|(?P<word>[^\s{}()\[\];,|"]+)""",
     re.DOTALL,
@@ -93,11 +93,11 @@ class _Reader:
     def numbers(self) -> list[float]:
         """Numbers up to a semicolon."""
         line, texts = self.line, self.words("a number", ";")
-        try:
-            return [float(x) for x in texts]
-        except ValueError:
+        found = [plain_number(x) for x in texts]
+        if np.isnan(found).any():
             self.line = line
-            self.wrong("a number", next(x for x in texts if not _is_number(x)))
+            self.wrong("a finite number", texts[int(np.argmax(np.isnan(found)))])
+        return found
 
     def skip(self) -> None:
         """Pass everything up to a semicolon."""
@@ -106,14 +106,6 @@ class _Reader:
                 self.wrong("';'")
             self.next()
         self.next()
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def read_bif(path: Path | str) -> BayesianNetwork:
@@ -296,9 +288,9 @@ def _factor(family: list[str], block: _Block, known: dict[str, Variable], file: 
 
 def _row(numbers: Sequence[float], r: int, wrong: object, line: int) -> Array:
     """One row, of r numbers."""
-    if len(numbers) != r or np.isnan(numbers).any():
+    if len(numbers) != r:
         assert callable(wrong)
-        wrong(f"a row has {len(numbers)} numbers; there must be {r}, and all of them numbers", line)
+        wrong(f"a row has {len(numbers)} numbers; there must be {r}", line)
     return np.asarray(numbers)
 
 

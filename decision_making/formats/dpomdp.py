@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from decision_making.checks import Array, shortened, suggestion
+from decision_making.formats.text import is_whole, plain_number, read_text
 from decision_making.pomg import DecPOMDP
 
 NEARLY = 1e-5  # by which a row of a file may miss the sum 1; it is then divided by its sum
@@ -59,12 +60,7 @@ def read_dpomdp(path: Path | str) -> DecPOMDP:
     naming file, line and column, for what is no such file: unknown or missing words, names and numbers, rows of the
     wrong length, probabilities that are none or do not sum to 1, arrays of more than 20 million numbers.
     """
-    data = Path(path).read_bytes()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: is no text") from None
-    return parse_dpomdp(text, str(path))
+    return parse_dpomdp(read_text(path), str(path))
 
 
 def parse_dpomdp(text: str, name: str = "text") -> DecPOMDP:
@@ -191,14 +187,14 @@ class _Parser:
         """A list of names, or how many there are."""
         if not tokens:
             self.fail(word, f"{word.text}: names or a number are missing")
-        if len(tokens) == 1 and tokens[0].text.isdecimal():
+        if len(tokens) == 1 and is_whole(tokens[0].text):
             n = int(tokens[0].text[:12])
             if not 1 <= n <= NAMES:
                 self.fail(tokens[0], f"{word.text}: {n} of them: must be from 1 to {NAMES:,}")
             return tuple(range(n))
         found: dict[str, None] = {}
         for token in tokens:
-            if token.text in found or token.text in ("*", ":") or token.text.isdecimal():
+            if token.text in found or token.text in ("*", ":") or is_whole(token.text):
                 said = "names must differ, and be no numbers and no '*'"
                 self.fail(token, f"{word.text}: {shortened(token.text)}: {said}")
             found[token.text] = None
@@ -259,7 +255,7 @@ class _Parser:
             return list(range(len(labels)))
         if token.text in labels:
             return [labels.index(token.text)]
-        if token.text.isdecimal() and int(token.text[:12]) < len(labels):
+        if is_whole(token.text) and int(token.text[:12]) < len(labels):
             return [int(token.text[:12])]
         known = [x for x in labels if isinstance(x, str)]
         self.fail(token, f"{shortened(token.text)} is none of the {len(labels)} {word}{suggestion(token.text, known)}")
@@ -348,11 +344,8 @@ class _Parser:
     # Numbers
 
     def number(self, token: Token) -> float:
-        try:
-            x = float(token.text)
-        except ValueError:
-            x = math.nan
-        if not math.isfinite(x) or "_" in token.text:
+        x = plain_number(token.text)
+        if math.isnan(x):
             self.fail(token, f"{shortened(token.text)} stands where a number is expected")
         return x
 

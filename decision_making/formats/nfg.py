@@ -18,10 +18,10 @@ import numpy as np
 
 from decision_making.checks import Array, shortened
 from decision_making.files import write_whole
+from decision_making.formats.text import is_whole, read_text
 from decision_making.simple_game import SimpleGame, check_game
 
 MOST = 5_000_000  # payoffs of a game beyond which it is refused
-LONGEST = 200_000_000  # bytes of a file
 TOKEN = re.compile(r'[\s,]+|(?P<string>"(?:[^"\\]|\\.)*")|(?P<brace>[{}])|(?P<word>[^\s,{}"]+)', re.DOTALL)
 NUMBER = re.compile(r"[+-]?(?:\d{1,300}/\d{1,300}|(?:\d{1,300}\.?\d{0,300}|\.\d{1,300})(?:[eE][+-]?\d{1,4})?)")
 
@@ -41,15 +41,7 @@ def read_nfg(path: Path | str) -> SimpleGame:
     cannot be read; ValueError, naming file, line and column, for what is no such file: another word or number of
     payoffs than expected, numbers that are none or not finite, more than 5 million payoffs.
     """
-    with open(path, "rb") as file:
-        data = file.read(LONGEST + 1)
-    if len(data) > LONGEST:
-        raise ValueError(f"{path}: is longer than {LONGEST:,} bytes")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: is no text") from None
-    return parse_nfg(text, str(path))
+    return parse_nfg(read_text(path), str(path))
 
 
 def parse_nfg(text: str, name: str = "text") -> SimpleGame:
@@ -101,7 +93,7 @@ class _Parser:
 
     def whole(self, wanted: str, least: int, most: int) -> int:
         token = self.take("word", wanted)
-        short = token.text.isdecimal() and token.text.isascii() and len(token.text) <= 12
+        short = is_whole(token.text) and len(token.text) <= 12
         if not (short and least <= int(token.text) <= most):
             self.fail(f"{shortened(token.text)}: must be a whole number from {least} to {most:,}", token.at)
         return int(token.text)

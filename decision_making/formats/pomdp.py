@@ -18,6 +18,7 @@ import numpy as np
 
 from decision_making.checks import Array, shortened, suggestion
 from decision_making.files import write_whole
+from decision_making.formats.text import is_whole, plain_number, read_text
 from decision_making.pomdp import POMDP
 
 NEARLY = 1e-5  # by which a row of a file may miss the sum 1; it is then divided by its sum
@@ -44,12 +45,7 @@ def read_pomdp(path: Path | str) -> POMDP:
     naming file and line, for what is no such file: unknown words, names and numbers, rows of the wrong length, negative
     or missing probabilities, more than 20 million numbers.
     """
-    data = Path(path).read_bytes()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: is no text") from None
-    return parse_pomdp(text, str(path))
+    return parse_pomdp(read_text(path), str(path))
 
 
 def parse_pomdp(text: str, name: str = "text") -> POMDP:
@@ -139,7 +135,7 @@ class _Parser:
         key = SECTIONS[word.text]
         if not found:
             self.fail(word.line, f"{word.text}: names or a number are missing")
-        if len(found) == 1 and found[0].text.isdecimal():
+        if len(found) == 1 and is_whole(found[0].text):
             n = int(found[0].text[:12])
             self.given[key] = n
         else:
@@ -163,11 +159,8 @@ class _Parser:
         return x if isinstance(x, int) else len(x)
 
     def number(self, token: Token) -> float:
-        try:
-            x = float(token.text)
-        except ValueError:
-            x = math.nan
-        if not math.isfinite(x):
+        x = plain_number(token.text)
+        if math.isnan(x):
             self.fail(token.line, f"{shortened(token.text)} stands where a number is expected")
         return x
 
@@ -185,7 +178,7 @@ class _Parser:
             return range(n), token.line
         if not isinstance(names, int) and token.text in names:
             i = names.index(token.text)
-        elif token.text.isdecimal() and int(token.text[:12]) < n:
+        elif is_whole(token.text) and int(token.text[:12]) < n:
             i = int(token.text[:12])
         else:
             known = () if isinstance(names, int) else names

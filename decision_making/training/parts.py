@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -92,7 +93,17 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
     seed, options = c["seed"], {"dtype": np.float32}
-    return Parts(M, π, π.init(seed, log_σ=c["log_sigma"], **options), critic.init(seed, **options))
+    log_σ = first_log_σ(getattr(π.head, "k", 6)) if c["log_sigma"] is None else c["log_sigma"]
+    return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
+
+
+def first_log_σ(k: int) -> float:
+    """The first log σ of k real actions: their noise, a vector of variance k σ², is as long for any k.
+
+    >>> first_log_σ(6), round(first_log_σ(1), 3)
+    (-1.0, -0.104)
+    """
+    return -1 - math.log(k / 6) / 2
 
 
 def _critic(c: Settings, width: int) -> Any:

@@ -161,7 +161,7 @@ def test_what_is_no_such_file_is_refused_with_its_line(text, said):
 def test_errors_name_the_file(tmp_path):
     path = tmp_path / "strange.pomdp"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=r"strange\.pomdp: is no text"):
+    with pytest.raises(ValueError, match=r"strange\.pomdp:1:1: is no text"):
         read_pomdp(path)
     path.write_text("discount: 0.9\nvalues: x\n")
     with pytest.raises(ValueError, match=r"strange\.pomdp:2: values"):

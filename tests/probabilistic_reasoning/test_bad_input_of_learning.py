@@ -47,7 +47,7 @@ CALLS = {
         ValueError,
         r"shapes \(1, 2\), \(2",
     ),
-    "Dirichlet": (lambda: dm.Dirichlet([1, 0]), ValueError, r"Dirichlet\.α = \[1, 0\]: must be finite numbers > 0"),
+    "Dirichlet": (lambda: dm.Dirichlet([1, 0]), ValueError, r"Dirichlet\.α = \[1, 0\]: must be numbers > 0"),
     "Dirichlet, a number": (lambda: dm.Dirichlet(3), ValueError, r"Dirichlet\.α = 3"),
     "Dirichlet, update": (lambda: dm.update(dm.Dirichlet([1, 1]), [1, -1]), ValueError, "counts of shape"),
     "Dirichlet, counts": (lambda: dm.Dirichlet([1, 1]).log_evidence([1, 1, 1]), ValueError, r"counts of shape \(3,\)"),

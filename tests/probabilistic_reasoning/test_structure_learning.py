@@ -222,6 +222,27 @@ def test_of_equal_scores_k2_takes_the_first_of_the_ordering():
         assert (first, 2) in dm.fit(dm.K2Search(order, max_parents=1), [A, B, C], [x, x, x]).edges
 
 
+@pytest.mark.parametrize("score", [dm.K2Score(1.7530611911167944), dm.BDeuScore(2.600731974445194), dm.BICScore()])
+def test_a_rise_that_is_only_rounding_adds_no_edge(score):
+    """A parent of one value changes no family's score."""
+    for r in (2, 3):
+        vars = [dm.Variable("nothing", 1), dm.Variable("something", r), dm.Variable("constant", 1)]
+        for m in range(1, 9):
+            D = [[0] * m, [k % r for k in range(m)], [0] * m]
+            for M in (dm.K2Search([0, 1, 2], score=score), dm.K2Search([2, 1, 0], score=score)):
+                assert not dm.fit(M, vars, D).edges
+            for M in (dm.LocalDirectedGraphSearch(None, 30, score=score), dm.HillClimbing(score=score)):
+                assert not dm.fit(M, vars, D, rng=0).edges
+
+
+def test_equal_rises_are_told_from_rounding_by_the_size_of_the_terms():
+    scores = FamilyScores((dm.Variable("A", 2),), [[0, 1] * 500], dm.K2Score())
+    at = scores(0, 0)
+    assert not scores.rises(at + 1e-12, at)
+    assert scores.rises(at + 1e-10, at)
+    assert not scores.rises(at - 1, at)
+
+
 @pytest.mark.parametrize("order", [[0], [0, 0], [0, 1, 2], ["A", "Z"], [0, True]])
 def test_an_ordering_has_each_variable_once(order):
     with pytest.raises(ValueError, match=r"K2Search\.ordering"):

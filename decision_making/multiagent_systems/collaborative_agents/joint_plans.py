@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, rounding
+from decision_making.checks import Array, Named, count_or_zero, rounding
 from decision_making.multiagent_systems.state_uncertainty.belief_levels import backward, belief_levels
 from decision_making.multiagent_systems.state_uncertainty.evaluation import utility_of_a_joint_plan
 from decision_making.pomdp import Belief
 from decision_making.pomg import DecPOMDP
+from decision_making.sizes import check_size
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
+
+STEPS = 100_000  # that bounds look ahead
 
 
 @struct(repr=False)
@@ -89,6 +92,8 @@ def team_bounds(P: DecPOMDP, b: Belief | None, d: int) -> TeamBounds:
     [60.0, 13.015488]
     """
     b = P.start(b)
+    count_or_zero(None, Named("d"), d)
+    check_size("steps", d, "use a smaller d", STEPS)
     levels = belief_levels(b, [P.rewards[0]] * (d + 1), [P.M] * d)
     return TeamBounds(float(b @ state_values(P, d)[-1].max(axis=1)), float(backward(levels, P.γ)[0].max()))
 

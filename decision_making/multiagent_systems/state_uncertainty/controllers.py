@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, refuse
+from decision_making.checks import Array, are_probabilities, brief, refuse
 from decision_making.multiagent_systems.state_uncertainty.evaluation import joint_plan
 from decision_making.pomdp import POMDP
 from decision_making.pomg import HiddenStateGame, check_model
@@ -50,7 +50,7 @@ class AgentController:
         if not X or self.η.ndim != 4 or self.η.shape[:2] != (X, A) or self.η.shape[3] != X:
             refuse(self, "η", f"an array {self.η.shape}", f"(X, A, Ω, X), to go with ψ {self.ψ.shape}, (X, A)")
         for name, p in (("ψ", self.ψ), ("η", self.η)):
-            if not (np.isfinite(p).all() and (p >= 0).all() and (abs(p.sum(axis=-1) - 1) < 1e-6).all()):
+            if not are_probabilities(p, 1e-6).all():
                 refuse(self, name, p, "probabilities that sum to 1 along the last axis")
 
     def __len__(self) -> int:

@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, count_or_zero
+from decision_making.checks import Array, Named, count, count_or_zero, shortened
 from decision_making.pomg import HiddenStateGame, check_model, joint_indices
 from decision_making.sizes import TooLargeError, check_size
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
 
 PLANS = 1_000_000  # plans of one agent
+STEPS = 10_000  # of plans that are counted
+BITS = 10_000_000  # of their number
 VALUES = 1 << 26  # numbers in the values of all joint plans
 
 
@@ -68,13 +70,18 @@ class AgentPlans:
 def number_of_plans(n_actions: int, n_observations: int, d: int) -> int:
     """|A|^(1 + |Ω| + ... + |Ω|^d): plans of an agent with d + 1 actions each.
 
+    TooLargeError where that has too many digits to be written down.
+
     >>> [number_of_plans(3, 2, d) for d in range(4)]
     [3, 27, 2187, 14348907]
     """
     for name, x in (("n_actions", n_actions), ("n_observations", n_observations)):
         count(None, Named(name), x)
     count_or_zero(None, Named("d"), d)
-    return int(n_actions ** _decisions(n_observations, d))
+    check_size("steps", d, "use a smaller d", STEPS)
+    decisions = _decisions(int(n_observations), int(d))
+    check_size("bits of the number of plans", int(n_actions).bit_length() * decisions, "use a smaller d", BITS)
+    return int(int(n_actions) ** decisions)
 
 
 def _decisions(n_observations: int, d: int) -> int:
@@ -117,6 +124,15 @@ def create_conditional_plans(P: HiddenStateGame, d: int, *, open_loop: bool = Fa
     return Π
 
 
+def plan_sets(P: HiddenStateGame, Π: Any) -> list[AgentPlans]:
+    """Π, a set of plans for each agent of P. TypeError for what is no such list, ValueError for another length."""
+    if not isinstance(Π, list | tuple) or not all(isinstance(plans, AgentPlans) for plans in Π):
+        raise TypeError(f"Π = {shortened(Π)}: must be a list of AgentPlans, such as create_conditional_plans makes")
+    if len(Π) != P.n:
+        raise ValueError(f"Π has {len(Π)} sets of plans: must be {P.n}, one of each agent")
+    return list(Π)
+
+
 def expand_conditional_plans(
     P: HiddenStateGame, Π: Sequence[AgentPlans], *, open_loop: bool = False
 ) -> list[AgentPlans]:
@@ -126,7 +142,8 @@ def expand_conditional_plans(
     of `create_conditional_plans`.
     """
     P = check_model(P)
-    return [_expanded(plans, A, Ω, open_loop) for plans, A, Ω in zip(Π, P.sizes, P.n_observations, strict=True)]
+    sets = plan_sets(P, Π)
+    return [_expanded(plans, A, Ω, open_loop) for plans, A, Ω in zip(sets, P.sizes, P.n_observations, strict=True)]
 
 
 def _expanded(plans: AgentPlans, A: int, Ω: int, open_loop: bool) -> AgentPlans:
@@ -179,10 +196,10 @@ def joint_values(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> Array:
     Raises ValueError for plans of different lengths, `TooLargeError` where there are too many.
     """
     P = check_model(P)
-    levels = [list(plans.levels()) for plans in Π]
-    if len(levels) != P.n or len(set(map(len, levels))) > 1:
+    levels = [list(plans.levels()) for plans in plan_sets(P, Π)]
+    if len(set(map(len, levels))) > 1:
         said = [len(x) for x in levels]
-        raise ValueError(f"Π has plans of horizons {said}: must be {P.n} sets of plans, all of the same horizon")
+        raise ValueError(f"Π has plans of horizons {said}: must be of the same")
     V = None
     for level in reversed(list(zip(*levels, strict=True))):
         V = backed_up(P, level, V)

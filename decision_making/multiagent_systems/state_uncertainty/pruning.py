@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
-from decision_making.multiagent_systems.state_uncertainty.plans import AgentPlans, joint_values
+from decision_making.checks import Array, is_number, refuse
+from decision_making.multiagent_systems.state_uncertainty.plans import AgentPlans, joint_values, plan_sets
 from decision_making.pomg import HiddenStateGame, check_model
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import (
     BLOCK,
@@ -36,6 +36,8 @@ def is_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans], i: Any, k: int) -
     plans that are equal everywhere each is dominated by the others; `prune_dominated` keeps the first.
     """
     Γ = of_agent(joint_values(check_model(P), Π), P.position(i))
+    if not (is_number(k) and k == int(k) and 0 <= k < len(Γ)):
+        refuse(None, "k", k, f"the number of a plan of agent {i!r}, 0 to {len(Γ) - 1}")
     return len(Γ) > 1 and find_maximal_belief(Γ[k], np.delete(Γ, k, axis=0)) is None
 
 
@@ -45,7 +47,7 @@ def prune_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> list[AgentP
     The listing takes them out in random order; here the order is fixed. For a team an optimal joint plan stays, from
     every belief; of a game an equilibrium stays, though others may go. At least one plan of each agent stays.
     """
-    return pruned(check_model(P), list(Π), joint_values(P, Π))[0]
+    return pruned(check_model(P), plan_sets(P, Π), joint_values(P, Π))[0]
 
 
 def pruned(P: HiddenStateGame, Π: list[AgentPlans], V: Array) -> tuple[list[AgentPlans], Array]:

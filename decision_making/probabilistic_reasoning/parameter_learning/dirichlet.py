@@ -12,6 +12,8 @@ from decision_making import verbs
 from decision_making.checks import Array, brief, made_array_later, numbers, refuse
 from decision_making.structs import struct
 
+MOST = 1e100  # pseudo-counts of a value; their sums and logarithms of gamma functions are then finite
+
 
 @struct
 class Dirichlet:
@@ -29,8 +31,8 @@ class Dirichlet:
 
     def __attrs_post_init__(self) -> None:
         α = numbers(self.α, "α")
-        if α.ndim == 0 or not α.shape[-1] or not (np.isfinite(α) & (α > 0)).all():
-            refuse(self, "α", self.α, "finite numbers > 0, one for each value")
+        if α.ndim == 0 or not α.shape[-1] or not ((α > 0) & (α <= MOST)).all():
+            refuse(self, "α", self.α, f"numbers > 0 and at most {MOST:g}, one for each value")
         α.setflags(write=False)
         object.__setattr__(self, "α", α)
 

@@ -72,7 +72,7 @@ def pseudo_counts(vars: tuple[Variable, ...], G: Any, α: Any) -> list[Array]:
     """α_ijk as arrays (q_i, r_i), each above 0, from None (1), one number, or a list of such arrays."""
     ones = prior(vars, G)
     if α is None or np.isscalar(α):
-        return [np.array(Dirichlet((1.0 if α is None else α) * x).α) for x in ones]
+        return [np.array(Dirichlet((1.0 if α is None else numbers(α, "α")) * x).α) for x in ones]
     given = list(α)
     if len(given) != len(ones) or any(np.shape(a) != x.shape for a, x in zip(given, ones, strict=False)):
         raise ValueError(f"α: must be a number, or arrays of shapes {', '.join(str(x.shape) for x in ones)}")

@@ -93,7 +93,8 @@ class BayesianNetwork(Shown):
             )
         order = [v.name for v in φ.vars]
         values = φ.values.transpose([order.index(name) for name in names])
-        sums = values.sum(axis=-1)
+        with np.errstate(over="ignore"):
+            sums = values.sum(axis=-1)
         wrong = abs(sums - 1) > ROUNDED
         if wrong.any():
             k = np.unravel_index(int(np.argmax(wrong)), sums.shape)

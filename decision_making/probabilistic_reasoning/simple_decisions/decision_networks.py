@@ -114,6 +114,8 @@ class SimpleProblem:
         decisions need none. `information` {decision: names} says what is known when it is made.
         Raises what the constructor raises, and ValueError for a table of another shape or an unknown name.
         """
+        if not isinstance(utilities, Mapping):
+            raise TypeError(f"utilities = {shortened(utilities)}: must be a mapping {{name: (names, table)}}")
         chance, decisions, factors = list(chance), list(decisions), list(factors)
         known = {v.name: v for v in (*chance, *decisions)}
         if len(factors) != len(chance):

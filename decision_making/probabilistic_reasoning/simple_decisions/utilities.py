@@ -10,7 +10,16 @@ from attrs import field
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
-from decision_making.checks import Array, not_negative, numbers, positive, refuse, rounding, shortened
+from decision_making.checks import (
+    Array,
+    are_probabilities,
+    not_negative,
+    numbers,
+    positive,
+    refuse,
+    rounding,
+    shortened,
+)
 from decision_making.structs import struct
 
 
@@ -165,7 +174,7 @@ def _wealth(U: object, x: ArrayLike, allowed: str, fits: Callable[[Array], Any])
 def _lottery(x: ArrayLike, p: ArrayLike, name: str) -> tuple[Array, Array]:
     """Outcomes and probabilities of equal shape (..., n), the latter summing to 1."""
     x, p = numbers(x, name), numbers(p, "p")
-    if not p.ndim or not p.shape[-1] or not (p >= 0).all() or not (abs(p.sum(axis=-1) - 1) <= 1e-9).all():
+    if not p.ndim or not p.shape[-1] or not are_probabilities(p, 1e-9).all():
         raise ValueError(f"p = {shortened(p)}: must be numbers >= 0 that sum to 1 along the last axis")
     if x.shape[-1:] != p.shape[-1:] or not np.isfinite(x).all():
         raise ValueError(f"{name} = {shortened(x)}: must be {p.shape[-1]} finite numbers, one for each probability")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import count, function, optional, rounding, settings
+from decision_making.checks import count, function, optional, settings
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.equivalence import essential, extension
 from decision_making.probabilistic_reasoning.structure_learning.graphs import Parents, bits, graph_of, masks_of
@@ -49,7 +49,7 @@ def fit_class(M: PartiallyDirectedGraphSearch, vars: Any, D: Any) -> networkx.Di
     for _ in range(M.k_max or 10**9):
         members = {tuple(x) for x in (extension(*P) for P in changes(*essential(pa))) if x is not None}
         found = max(sorted(members), key=scores.total, default=None)
-        if found is None or not scores.total(found) - best > rounding(abs(best)):
+        if found is None or not scores.rises(scores.total(found), best):
             break
         pa, best = list(found), scores.total(found)
     return graph_of([a | b for a, b in zip(*essential(pa), strict=True)])

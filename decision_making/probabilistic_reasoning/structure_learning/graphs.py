@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import networkx
 
 Parents = list[int]  # for each node the mask of its parents: bit j is set where j is one
+NODES = 400  # of graphs that are counted
 ALL = 30_000_000  # graphs that are listed, or pairs of a node and a set that are looked at
 
 
@@ -125,12 +126,14 @@ def random_dag(n: int, rng: RNG = None, max_parents: int | None = None) -> Paren
 def number_of_dags(n: int) -> int:
     """How many directed graphs without cycles there are on n nodes with names (section 5.2).
 
-    a(n) = Σ_k (-1)^(k+1) C(n, k) 2^(k(n-k)) a(n-k), k from 1 to n, a(0) = 1; exact. ValueError for n below 0.
+    a(n) = Σ_k (-1)^(k+1) C(n, k) 2^(k(n-k)) a(n-k), k from 1 to n, a(0) = 1; exact. ValueError for n below 0,
+    TooLargeError for one above 400.
 
     >>> [number_of_dags(n) for n in range(6)]
     [1, 1, 3, 25, 543, 29281]
     """
     count_or_zero(None, Named("n"), n)
+    check_size("nodes", n, "the number of graphs has too many digits", NODES)
     a = [1]
     for m in range(1, int(n) + 1):
         a.append(sum((-1) ** (k + 1) * math.comb(m, k) * 2 ** (k * (m - k)) * a[m - k] for k in range(1, m + 1)))

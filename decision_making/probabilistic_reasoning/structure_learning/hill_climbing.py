@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import Array, count, count_or_zero, flag, function, optional, rounding, settings
+from decision_making.checks import Array, count, count_or_zero, flag, function, optional, settings
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
@@ -118,12 +118,12 @@ def climbed(pa: Parents, scores: FamilyScores, M: HillClimbing) -> Parents:
         if move is None:
             break
         gain, j, i, reverse = move
-        if not M.tabu and not gain > rounding(abs(best_score)):
+        if not M.tabu and not scores.rises(best_score + gain, best_score):
             break
         here.turn(j, i, reverse)
         seen.add(tuple(here.pa))
         score = scores.total(here.pa)
-        if score - best_score > rounding(abs(best_score)):
+        if scores.rises(score, best_score):
             best, best_score, without = list(here.pa), score, 0
         elif M.tabu:
             without += 1

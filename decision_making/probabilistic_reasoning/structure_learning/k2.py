@@ -53,9 +53,10 @@ def fit_by_k2(M: K2Search, vars: Any, D: Any) -> networkx.DiGraph[int]:
         best = scores(i, 0)
         while M.max_parents is None or pa[i].bit_count() < M.max_parents:
             found = scores.added(i, pa[i], before & ~pa[i])
-            j = max((j for j in order if j in found), key=found.__getitem__, default=None)
-            if j is None or not found[j] > best:
+            top = max(found.values(), default=best)
+            if not scores.rises(top, best):
                 break
+            j = next(j for j in order if j in found and not scores.rises(top, found[j]))
             best, pa[i] = found[j], pa[i] | 1 << j
         before |= 1 << i
     return graph_of(pa)

@@ -84,6 +84,6 @@ def searched(pa: Parents, scores: FamilyScores, M: LocalDirectedGraphSearch, rng
         added = changed > pa[j]
         if added and changed.bit_count() > most:
             continue
-        if scores(j, changed) > scores(j, pa[j]) and not (added and reaches(pa, j, i)):
+        if scores.rises(scores(j, changed), scores(j, pa[j])) and not (added and reaches(pa, j, i)):
             pa[j] = changed
     return pa

@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 from scipy.special import gammaln
 
-from decision_making.checks import Array, Named, function, positive, refuse
+from decision_making.checks import Array, Named, function, positive, refuse, rounding
 from decision_making.probabilistic_reasoning.parameter_learning.data import complete, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
 from decision_making.probabilistic_reasoning.representation import Variable
@@ -128,6 +128,10 @@ class FamilyScores:
     def total(self, pa: Any) -> float:
         """The score of a graph."""
         return math.fsum(self(i, mask) for i, mask in enumerate(pa))
+
+    def rises(self, score: float, best: float) -> bool:
+        """Whether one score is above another by more than the rounding of its terms, which are of size m ln m."""
+        return score - best > rounding(abs(best) + self.m * math.log(max(self.m, 2)))
 
     def added(self, i: int, parents: int, candidates: int) -> dict[int, float]:
         """The score of variable i with each of the candidates added to its parents."""

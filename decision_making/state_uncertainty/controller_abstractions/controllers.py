@@ -27,7 +27,7 @@ NEARLY = 1e-6  # by which probabilities from a solver may be negative or miss th
 def distributions(x: object) -> Array:
     """Distributions along the last axis, read-only: what a solver missed by at most 1e-6 is put right."""
     x = numbers(x, "ψ or η")
-    if x.ndim and x.size and x.min() >= -NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
+    if x.ndim and x.size and x.min() >= -NEARLY and x.max() <= 1 + NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
         x = np.maximum(x, 0)
         x /= x.sum(axis=-1, keepdims=True)
     x.setflags(write=False)
