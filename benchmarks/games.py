@@ -11,12 +11,14 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import decision_making as dm
+from decision_making.formats.nfg import nfg_text
 from decision_making.problems import PredatorPreyHexWorld
 
 PEERS = ("nashpy", "quantecon", "pygambit")
@@ -60,7 +62,7 @@ def support_enumeration(n: int, seed: int = 0) -> dict[str, Task]:
         tasks["quantecon"] = lambda: import_module("quantecon.game_theory").support_enumeration(g)
     if find_spec("pygambit"):
         gambit = import_module("pygambit")
-        G = gambit.Game.from_arrays(A, B)
+        G = gambit.read_nfg(StringIO(nfg_text(P)))
         tasks["pygambit"] = lambda: gambit.nash.enummixed_solve(G, rational=False).equilibria
     for name, work in tasks.items():
         if len(work()) != len(tasks["ours"]()):

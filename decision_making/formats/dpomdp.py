@@ -178,8 +178,7 @@ class _Parser:
 
     def lists(self, x: Statement) -> tuple[tuple[Any, ...], ...]:
         """Names or a number on a line for each agent."""
-        rows = [part for part in (*x.fields, *x.below) if part]
-        n = len(self.known("I", "agents", x.word))
+        rows, n = [part for part in (*x.fields, *x.below) if part], len(self.known("I", "agents", x.word))
         if len(rows) != n:
             self.fail(x.word, f"{x.word.text}: {len(rows)} lines: must be {n}, one of each agent")
         return tuple(self.names(row, x.word) for row in rows)
@@ -196,9 +195,8 @@ class _Parser:
         found: dict[str, None] = {}
         for token in tokens:
             if token.text in found or token.text in ("*", ":") or is_whole(token.text):
-                self.fail(
-                    token, f"{word.text}: {shortened(token.text)}: names must differ, and be no numbers and no '*'"
-                )
+                said = "names must differ, and be no numbers and no '*'"
+                self.fail(token, f"{word.text}: {shortened(token.text)}: {said}")
             found[token.text] = None
         return tuple(found)
 
@@ -387,10 +385,5 @@ class _Parser:
 
 def _fields(tokens: Sequence[Token]) -> list[list[Token]]:
     """What stands between colons."""
-    found: list[list[Token]] = [[]]
-    for token in tokens:
-        if token.text == ":":
-            found.append([])
-        else:
-            found[-1].append(token)
-    return found
+    ends = [k for k, token in enumerate(tokens) if token.text == ":"]
+    return [list(tokens[i + 1 : j]) for i, j in zip([-1, *ends], [*ends, len(tokens)], strict=True)]

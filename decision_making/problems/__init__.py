@@ -2,7 +2,8 @@
 
 `ProblemEnvironment` and `ProblemVectorEnvironment` make gymnasium environments of them, `register_environments`
 registers those under their names, `GymnasiumProblem` makes a problem of any gymnasium environment, and `check` says in
-words what it makes of it; gymnasium is imported with the first use of these.
+words what it makes of it; gymnasium is imported with the first use of these. `GameEnvironment` makes a PettingZoo
+environment of any game.
 """
 
 from typing import TYPE_CHECKING
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         ProblemVectorEnvironment,
         register_environments,
     )
+    from decision_making.problems.game_environment import GameEnvironment
     from decision_making.problems.gymnasium_problem import GymnasiumProblem
     from decision_making.problems.hidden_state_environment import HiddenStateEnvironment
 
@@ -47,6 +49,7 @@ __all__ = [
     "CryingBaby",
     "DecTiger",
     "EnvironmentReport",
+    "GameEnvironment",
     "GymnasiumProblem",
     "HexWorld",
     "HiddenStateEnvironment",
@@ -75,6 +78,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "GameEnvironment":
+        from decision_making.problems.game_environment import GameEnvironment
+
+        return GameEnvironment
     if name == "GymnasiumProblem":
         from decision_making.problems.gymnasium_problem import GymnasiumProblem
 

@@ -29,6 +29,7 @@ from decision_making.multiagent_systems.collaborative_agents.joint_rules import 
 from decision_making.multiagent_systems.state_uncertainty.belief_levels import belief_levels
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning
 from decision_making.pomg import DecPOMDP, check_team
+from decision_making.sizes import TooLargeError
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
 from decision_making.verbs import solve
@@ -42,13 +43,14 @@ class MultiagentAStar(FinitePlanning):
     """An optimal joint plan with d + 1 actions from the belief b, with proof (multiagent A*).
 
     Beside the book: its dynamic programming keeps plans for every belief, this search looks from one belief only. It
-    ends after max_nodes nodes with the best joint plan it has and the bound that is then left; `status` tells.
+    ends after max_nodes nodes with the best joint plan it has and the bound that is then left; `status` tells. A node
+    whose rules are too many to list is put aside, and its bound stays.
 
-    `solve(M, P)` is a `JointPlan`. `TooLargeError`, with the number, where an agent has too many rules to list.
+    `solve(M, P)` is a `JointPlan`. `TooLargeError`, with the number, where no joint plan at all could be built.
 
     >>> from decision_making.problems import DecTiger
     >>> solve(MultiagentAStar(None, 2), DecTiger())
-    JointPlan(optimal by multiagent A*: value 5.19081, 32 iterations)
+    JointPlan(optimal by multiagent A*: value 5.19081, 3 iterations)
     """
 
     max_nodes: int = field(default=100_000, kw_only=True, validator=count)  # nodes of the search
@@ -196,7 +198,7 @@ def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
     b = P.start(M.b)
     search = _Search(P, b, M.d)
     best, plans = _dive(search)
-    ticks, nodes = counting(), 0
+    ticks, nodes, aside = counting(), 0, -math.inf  # the bound of what was too large to look into
     heap: list[tuple[float, int, Any]] = [(-math.inf, next(ticks), search.root())]
 
     def push(bound: float, what: Any) -> None:
@@ -204,14 +206,18 @@ def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
             heapq.heappush(heap, (-bound, next(ticks), what))
 
     while heap and -heap[0][0] > best + 1e-12 * max(1.0, abs(best)) and nodes < M.max_nodes:
-        what = heapq.heappop(heap)[2]
+        negative, _, what = heapq.heappop(heap)
         if isinstance(what, _Node):
             nodes += 1
-            if what.t < M.d:
-                choices = _Choices(what, RulesInOrder(search.table(what)))
-                push(choices.bound(0), (choices, 0))
+            try:
+                if what.t < M.d:
+                    choices = _Choices(what, RulesInOrder(search.table(what)))
+                    push(choices.bound(0), (choices, 0))
+                    continue
+                last = best_rules(search.table(what), best - what.past)
+            except TooLargeError:
+                aside = max(aside, -negative)
                 continue
-            last = best_rules(search.table(what), best - what.past)
             if last is not None:
                 best, plans = what.past + last[0], search.plans(what, last[1])
         elif len(what) == 2:  # the k-th rules of all agents but one
@@ -224,7 +230,7 @@ def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
             _push_next(push, choices, more)
             push(bound, search.child(choices.node, rules))
     left = -heap[0][0] if heap else best
-    return found_plan(P, b, plans, max(best, left), "multiagent A*", nodes)
+    return found_plan(P, b, plans, max(best, left, aside), "multiagent A*", nodes)
 
 
 def _push_next(push: Callable[[float, Any], None], choices: _Choices, more: Iterator[Any]) -> None:

@@ -43,10 +43,11 @@ def undominated_actions(P: SimpleGame) -> list[Array]:
     while changed:
         changed = False
         for i in range(P.n):
-            R = np.moveaxis(of_agent(P, i)[np.ix_(*left)], i, 0)
+            R = of_agent(P, i)[np.ix_(*left)].swapaxes(0, i)
             V = R.reshape(len(R), -1)  # (Ai, what the others do)
-            beaten = np.array([(v < V).all(axis=1).any() for v in V])
-            if beaten.any():
+            ever_best = (V.max(axis=0) <= V).any(axis=1)  # such an action is not always beaten
+            beaten = [k for k in np.flatnonzero(~ever_best) if (V[k] < V).all(axis=1).any()]
+            if beaten:
                 left[i][np.flatnonzero(left[i])[beaten]] = False
                 changed = True
     return left

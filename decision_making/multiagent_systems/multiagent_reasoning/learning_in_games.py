@@ -7,6 +7,7 @@ seeds of one game, or both. All rounds of the whole batch are one loop over time
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,14 +48,17 @@ class _LearnerInAGame:
         self.size = self.P.sizes[self.at]
         self.shape = (*self.batch, *self.P.batch)
         self.R = of_agent(self.P, self.at)
-        self.games = list(np.ogrid[tuple(slice(k) for k in self.P.batch)]) if self.P.batch else []  # index of each game
+        own_last = np.moveaxis(self.R, self.R.ndim - self.P.n + self.at, -1)
+        self.rows = np.ascontiguousarray(own_last).reshape(-1, self.size)
+        self.games = np.arange(math.prod(self.P.batch)).reshape(self.P.batch)
         self.begin()
 
     at: int = field(init=False)
     size: int = field(init=False)
     shape: tuple[int, ...] = field(init=False)
     R: Array = field(init=False)
-    games: list[Array] = field(init=False)
+    rows: Array = field(init=False)  # payoffs of its own actions, a row for each game and what the others may do
+    games: Array = field(init=False)  # the number of each game (…)
 
     def begin(self) -> None:
         """Set what is learnt to its beginning."""
@@ -62,12 +66,11 @@ class _LearnerInAGame:
 
     def payoffs_against(self, a: Array) -> Array:
         """Rⁱ(aⁱ, a^-i) of each own action (…, Aⁱ), for joint actions a (…, n)."""
-        columns = [a[..., j] for j in range(self.P.n)]
-        if not self.P.batch and self.P.n == 2:  # one row or column for each seed
-            return np.asarray(self.R.T[columns[1]] if self.at == 0 else self.R[columns[0]])
-        own = np.arange(self.size)
-        index = [own if j == self.at else columns[j][..., None] for j in range(self.P.n)]
-        return np.asarray(self.R[(*(g[..., None] for g in self.games), *index)])
+        row: Any = self.games
+        for j, size in enumerate(self.P.sizes):
+            if j != self.at:
+                row = row * size + a[..., j]
+        return np.asarray(self.rows.take(row, axis=0))
 
     def __call__(self, a: Any = None, *, rng: RNG = None) -> Any:
         """The probability (…) of action a at present; without a, a random action."""
@@ -161,8 +164,8 @@ def update_fictitious_play(learner: FictitiousPlay, a: Any) -> FictitiousPlay:
 
 def _count(learner: FictitiousPlay, a: Array) -> FictitiousPlay:
     for j, N in enumerate(learner.N):
-        rows = N.reshape(-1, N.shape[-1])
-        rows[np.arange(len(rows)), a[..., j].reshape(-1)] += 1
+        first = np.arange(0, N.size, N.shape[-1])
+        N.reshape(-1)[first + a[..., j].reshape(-1)] += 1
     if learner.P.n <= 2:
         learner.V += learner.payoffs_against(a)
     else:
@@ -260,7 +263,7 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
 
 def copied(learner: Any) -> Any:
     """A copy of a learner, whose game is the same."""
-    return copy.deepcopy(learner, {id(learner.P): learner.P, id(learner.R): learner.R})
+    return copy.deepcopy(learner, {id(x): x for x in (learner.P, learner.R, learner.rows)})
 
 
 def _learns(x: Any, P: SimpleGame, j: int) -> bool:

@@ -92,7 +92,7 @@ def _fitting(P: SimpleGame) -> str:
     """The name of the method for a game without dominated actions."""
     if P.n == 2:
         if constant_sum(P):
-            return "zero_sum"
+            return "zero_sum" if max(P.sizes) > 1 else "pure"
         return "supports" if number_of_systems(*P.sizes) <= FEW else "lemke_howson"
     return "pure" if pure_equilibria(P).any() else "nonlinear"
 

@@ -7,7 +7,6 @@ changes it. States and actions are positions, joint actions a (…, n).
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -311,18 +310,12 @@ class NashQModel(GameLearner):
     def settle(self, i: tuple[int, ...]) -> None:
         """Find the equilibrium of the replication and state at index i."""
         M, Q = self.M, self.Q[i]
-        found = solve(M.M, _game(Q)) if M.M is not None else _quickest(M.method.method, Q.shape, Q.tobytes())
+        found = solve(M.method, _game(Q))
         self.π[i], self.U[i] = found.π[M.at].p, found.U
 
 
 def _game(Q: Array) -> SimpleGame:
     return SimpleGame(1.0, range(len(Q)), [range(k) for k in Q.shape[1:]], Q)
-
-
-@lru_cache(maxsize=1024)
-def _quickest(method: str, shape: tuple[int, ...], payoffs: bytes) -> Any:
-    """The equilibrium of the game with these payoffs: agents that learnt the same ask for it one after the other."""
-    return solve(NashEquilibrium(method), _game(np.frombuffer(payoffs).reshape(shape)))
 
 
 @start.register

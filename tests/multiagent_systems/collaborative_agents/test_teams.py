@@ -365,6 +365,32 @@ def test_the_last_step_of_dynamic_programming_is_that_of_enumeration():
     assert oracle.utilities(P, plan)[0] == pytest.approx(value)
 
 
+@pytest.mark.parametrize("seed", [7, 8])
+def test_a_search_that_meets_too_many_rules_keeps_its_plan_and_its_bound(seed, monkeypatch):
+    from decision_making.multiagent_systems.collaborative_agents import multiagent_a_star
+
+    P, statuses = oracle.random_model(seed, team=True), []
+    for first in range(2, 6):  # the rules of the first step are listed twice, then those of one node are too many
+
+        class Rules(RulesInOrder):
+            made = 0
+
+            def __init__(self, x, first=first):
+                type(self).made += 1
+                if type(self).made > first:
+                    raise TooLargeError("1,000 rules")
+                super().__init__(x)
+
+        monkeypatch.setattr(multiagent_a_star, "RulesInOrder", Rules)
+        found = dm.solve(dm.MultiagentAStar(None, 2), P)
+        best = dm.solve(dm.DecPOMDPDynamicProgramming(None, 2), P)
+        assert found.value <= best.value + 1e-9 <= found.upper_bound + 2e-9
+        assert found.value == pytest.approx(dm.utility(P, P.b, found.π))
+        statuses.append(found.status)
+    assert statuses[-1] == "optimal"
+    assert "local" in statuses
+
+
 def test_what_would_not_fit_is_refused_with_its_number():
     with pytest.raises(TooLargeError, match=r"maps of the agents but one: must be at most 50,000,000"):
         best_joint_plan(DecTiger(), np.zeros((10_000, 10_000, 2))[:, :1], [0.5, 0.5])
