@@ -225,7 +225,7 @@ def test_what_is_no_such_file_is_named_with_line_and_column(text, said):
 
 def test_files_that_are_no_text_or_not_there_are_refused(tmp_path):
     (tmp_path / "a.dpomdp").write_bytes(b"agents: \xff\xfe")
-    with pytest.raises(ValueError, match=r"a.dpomdp:1:1: is no text"):
+    with pytest.raises(ValueError, match=r"a.dpomdp:1:9: is no text"):
         read_dpomdp(tmp_path / "a.dpomdp")
     with pytest.raises(FileNotFoundError):
         read_dpomdp(tmp_path / "b.dpomdp")
