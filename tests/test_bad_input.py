@@ -510,6 +510,10 @@ CALLS = {
             "an estimate of the utility": lambda θ: dm.MonteCarloPolicyEvaluation(P, b, 2, 2)(π, θ),
         }.items()
     },
+    "no θ of a policy that has one": (
+        lambda: dm.MonteCarloPolicyEvaluation(P, b, 2, 2)(π),
+        *(TypeError, r"^θ = None: must be the parameters \(6,\)"),
+    ),
     # θ, φ, rng and τs of the verbs
     **{
         f"{verb.__name__}, θ {bad!r}": (

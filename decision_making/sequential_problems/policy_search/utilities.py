@@ -28,6 +28,7 @@ from decision_making.problem import (
     FrozenDistribution,
     HasStates,
     HasStatistics,
+    Parametric,
     Problem,
     Simulable,
     StartDistribution,
@@ -110,6 +111,8 @@ class MonteCarloPolicyEvaluation:
         """The estimate at θ (n,), a float; at each row of θ (k, n), a float64 array (k,)."""
         rng = default_rng(rng)
         if θ is None:
+            if offers(π, Parametric):
+                refuse(None, "θ", None, f"the parameters ({π.n},) of the policy", TypeError)
             s = sample_start(self.b, self.m, rng)
             return float(mean_return(returns(simulate(self.P, s, π, self.d, rng), self.P.γ)))
         several = axes(θ, "θ") == 2
