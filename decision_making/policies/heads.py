@@ -18,7 +18,7 @@ from attrs import field
 from decision_making.checks import Array, brief, count, layers, refuse, widths
 from decision_making.policies.network import part
 from decision_making.policies.normal import LOG_2π
-from decision_making.policies.softmax import divergence, log_softmax, total, wide
+from decision_making.policies.softmax import divergence, log_softmax, never_negative, total, wide
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -173,7 +173,8 @@ class Bernoulli:
     def kl(self, z: Array, z_new: Array) -> Array:
         """Σ p (z - z_new) + log(1 + exp z_new) - log(1 + exp z)."""
         dtype, z, z_new = z.dtype, wide(z), wide(z_new)  # the terms have both signs, and cancel
-        return total(_sigmoid(z) * (z - z_new) + _softplus(z_new) - _softplus(z))[..., 0].astype(dtype)
+        kl = total(_sigmoid(z) * (z - z_new) + _softplus(z_new) - _softplus(z))[..., 0]
+        return never_negative(kl).astype(dtype)
 
     def entropy(self, z: Array) -> Array:
         """Σ log(1 + exp z) - p z."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import autograd.numpy as anp
 import numpy as np
 from attrs import field
-from autograd.tracer import getval
+from autograd.tracer import getval, isbox
 from numpy.typing import ArrayLike, DTypeLike
 
 from decision_making.checks import Array, Named, axes, brief, count, numbers, refuse
@@ -64,7 +64,15 @@ def divergence(z: Array, z_new: Array) -> Array:
     rest would be rounding, so they are computed in float64.
     """
     logp, logp_new = log_softmax(wide(z)), log_softmax(wide(z_new))
-    return total(anp.exp(logp) * (logp - logp_new))[..., 0].astype(getval(z).dtype)
+    return never_negative(total(anp.exp(logp) * (logp - logp_new))[..., 0]).astype(getval(z).dtype)
+
+
+def never_negative(x: Array) -> Array:
+    """A divergence x, or 0 where rounding left less than 0; its derivatives are those of x."""
+    value = x
+    while isbox(value):
+        value = getval(value)
+    return x + np.maximum(-value, 0)
 
 
 def wide(x: Array) -> Array:

@@ -236,3 +236,21 @@ def test_parameters_of_the_wrong_length_are_named(π, θ):
         π.kl(θ, np.zeros(4), [0, 1])
     with pytest.raises(TypeError, match=r"^θ = 'x': must be an array of numbers"):
         π.entropy("x", [0, 1])
+
+
+@pytest.mark.parametrize("head", ["categorical", "bernoulli"])
+def test_no_divergence_is_below_zero_and_its_curvature_is_the_fisher_matrix(head):
+    """Where a distribution is all but certain its terms of both signs leave -7e-17; clamping keeps all derivatives."""
+    from autograd import hessian
+
+    from decision_making.policies.heads import Bernoulli, Categorical
+
+    rng = np.random.default_rng(0)
+    of = Categorical(2) if head == "categorical" else Bernoulli(2)
+    z = rng.normal(size=(20_000, 2)) * 20
+    kl = of.kl(z, z + rng.normal(size=z.shape) * 1e-4)
+    assert (kl >= 0).all()
+    assert (kl == 0).sum() > 100  # the case is met
+    z = np.array([0.3, -0.2])
+    F = hessian(lambda z_new: of.kl(z, z_new))(z)
+    np.testing.assert_allclose(F, np.stack([of.metric(z)(v) for v in np.eye(2)], axis=1), rtol=1e-6, atol=1e-12)
