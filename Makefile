@@ -84,7 +84,7 @@ chromium:               ## the browser in which test-slow looks at the site
 	install the package chromium (as root: apt-get install chromium)" >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) $(PEERS) .venv-agreement figures notebooks docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) .venv-agreement figures notebooks docs/_build docs/chapters .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
