@@ -43,7 +43,7 @@ ROUNDS = 1_000_000  # more than anybody waits for
 SHOWN = 8  # states of a belief that are shown
 BAR = 30  # columns of a bar that is a probability of 1
 
-Problem = Annotated[str, typer.Argument(metavar="PROBLEM", help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
+Problem = Annotated[str, typer.Argument(help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
 
 
 def solve_alone(problem: str, seconds: float, gap: float, width: int, every: float, out: Path | None) -> None:
@@ -67,17 +67,20 @@ def solve_alone(problem: str, seconds: float, gap: float, width: int, every: flo
         assert π is not None
         write_alpha(π.direct(), path)
         word = "stopped; " if stopped else "gap closed; " if π.found.gap <= gap else ""
-        say(f"{word}{path}: {len(π.Γ)} vectors; play them with: decision-making simulate {problem} {path}")
+        say(f"{word}{path}: {_vectors(π.Γ)}")
+        say(f"play them with: decision-making simulate {problem} {path}")
     if stopped:
         raise typer.Exit(130)
 
 
 def _bounds(π: LookaheadAlphaVectorPolicy, seconds: float) -> str:
     found = π.found
-    return (
-        f"{seconds:8.2f} s  lower {found.lower:12.6f}  upper {found.upper:12.6f}  gap {found.gap:.3g}  "
-        f"({len(π.Γ)} vectors)"
-    )
+    bounds = f"{found.lower:.6f} to {found.upper:.6f}  gap {found.gap:.3g}"
+    return f"{seconds:7.2f} s  {bounds}  {_vectors(π.Γ)}"
+
+
+def _vectors(Γ: Array) -> str:
+    return f"{len(Γ)} vector{'s' if len(Γ) != 1 else ''}"
 
 
 def simulate(
