@@ -51,6 +51,7 @@ bench-games: $(READY)  ## games beside nashpy, quantecon and pygambit, where the
 
 bench-growth: $(READY)  ## time and memory against m, d, n and the number of environments; pictures; large cases
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -W ignore -m benchmarks.growth_of_chapters
 
 bench-scaling: $(SLOW)  ## sweeps and rollouts on two processes, and a Dask cluster: efficiency, overhead, bytes
 	$(BIN)/python -m benchmarks.scaling

@@ -36,7 +36,7 @@ def test_a_file_is_solved_with_bounds_that_close_and_the_policy_is_saved(folder)
     assert found[-1, 0] <= -24.674934 <= found[-1, 1] + 1e-5
     assert found[-1, 2] <= 0.01
     assert len(found) > 2
-    assert max(map(len, lines)) <= 60
+    assert max(map(len, lines[:-1])) <= 60
     assert lines[-2].startswith("gap closed; baby.alpha: ")
     assert lines[-1].endswith("play them with: decision-making simulate baby.pomdp baby.alpha")
     π = read_alpha("baby.alpha", CryingBaby())
@@ -59,7 +59,7 @@ def test_an_interrupted_search_saves_what_it_has(folder, monkeypatch):
     monkeypatch.setattr(hidden_states, "search_for_seconds", interrupted)
     done = called("solve", "tiger")
     assert done.exit_code == 130
-    assert "stopped; tiger.alpha: 1 vectors" in done.output
+    assert "stopped; tiger.alpha: 1 vector\n" in done.output
     assert read_alpha("tiger.alpha", Tiger()).a.tolist() == [2]
 
 
