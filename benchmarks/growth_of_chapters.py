@@ -127,7 +127,7 @@ def markov_game(S: int) -> Work:
 
 SAMPLES = (10**3, 10**4, 10**5, 3 * 10**5)
 FAMILIES = [
-    Family("2, 3", "`VariableElimination`, a chain of n variables", "n", (50, 100, 200, 400), (1, 1), elimination),
+    Family("2, 3", "`VariableElimination`, a chain of n variables", "n", (400, 800, 1600), (1, 1), elimination),
     Family("2, 3", "`LikelihoodWeightedSampling`, m samples", "m", SAMPLES, (1, 1), weighting),
     Family("4, 5", "`bayesian_score`, m data", "m", SAMPLES, (1, 1), scoring),
     Family("7", "`ValueIteration`, S states, dense", "S", (100, 200, 400, 800), (2, 1), value_iteration),

@@ -66,6 +66,6 @@ def test_rule_of_the_contributing_page_steps_wherever_it_should():
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     rules = "decision_making.sequential_problems.policy_gradient_optimization.rules"
-    program = f"from {rules} import *\nfrom {rules} import field, np\n{dedent('   ' + code)}{RULE_OF_YOUR_OWN}"
+    program = f"from {rules} import *\nfrom {rules} import field, np\n{dedent(code)}{RULE_OF_YOUR_OWN}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
