@@ -136,7 +136,7 @@ FAMILIES = [
     Family("15 to 17", "`QLearning`, 100 copies, h steps", "h", (30, 100, 300, 1000), (1, 1), q_learning),
     Family("19", "the discrete filter, S states", "S", (300, 600, 1200, 2400), (2, 1), state_filter),
     Family("19", "`ParticleFilter`, m particles", "m", SAMPLES, (1, 1), particle_filter),
-    Family("20 to 22", "`PointBasedValueIteration`, K beliefs", "K", (250, 500, 1000, 2000), (2, 2), point_based),
+    Family("20 to 22", "`PointBasedValueIteration`, K beliefs", "K", (250, 500, 1000, 2000), (1, 1), point_based),
     Family("23", "a controller of X nodes", "X", (40, 80, 160, 320), (3, 2), controller),
     Family("24", "`nash` of a zero-sum game, A actions", "A", (40, 80, 160, 320), (3, 2), matrix_game),
     Family("25", "`ShapleyIteration`, S states", "S", (100, 200, 400, 800), (2, 2), markov_game),

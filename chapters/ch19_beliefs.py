@@ -186,7 +186,7 @@ show(adaptive_injection, beliefs.injection)
 
 # %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def quiet_night() -> float:
-    """Hunger h settles where 0.63 h² - 0.65 h + 0.02 = 0: at 2/63, a third of a tenth, not at 0."""
+    """Hunger h settles where 0.63 h² - 0.65 h + 0.02 = 0: at 2/63, and never at 0."""
     b = np.array([0.5, 0.5])
     for _ in range(100):
         b = dm.update(b, BABY, ACTIONS.index("ignore"), HEARD.index("quiet"))
