@@ -150,6 +150,7 @@ def draw(found: list[tuple[Family, list[float], list[int]]], path: Path) -> None
     matplotlib.use("svg")
     matplotlib.rcParams |= {"svg.hashsalt": "growth", "svg.fonttype": "none"}
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import NullFormatter
 
     names = list(dict.fromkeys(family.chapters for family, *_ in found))
     figure, cells = plt.subplots(2, (len(names) + 1) // 2, figsize=(13, 6), sharey=True, layout="constrained")
@@ -162,6 +163,7 @@ def draw(found: list[tuple[Family, list[float], list[int]]], path: Path) -> None
         cell.set_title(f"chapter {name}" if name.isdigit() else f"chapters {name}", loc="left", fontsize=9)
         cell.set_xlabel(" or ".join(dict.fromkeys(f.axis for f, *_ in found if f.chapters == name)))
         cell.legend(loc="upper left", fontsize=6.5, frameon=False, bbox_to_anchor=(0, -0.2))
+        cell.xaxis.set_minor_formatter(NullFormatter())  # 4 × 10² beside 5 × 10² would overlap
         cell.grid(alpha=0.3)
     for row in cells:
         row[0].set_ylabel("seconds")
