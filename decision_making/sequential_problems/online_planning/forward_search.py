@@ -22,7 +22,7 @@ from decision_making.sequential_problems.exact_solution_methods.policies import 
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.finite_model import Dense, FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
@@ -39,6 +39,13 @@ class ForwardSearch(OnlinePlanner):
 
     d: int = field(validator=count)  # depth, steps
     U: Any  # leaf value: an array over the states, a function of a batch of states, or a RolloutEstimate
+
+    def did(self, found: Plan) -> str:
+        """Every path."""
+        return (
+            f"looked at every path of {counted(self.d, 'step')} from {self.origin(found)}: "
+            f"{counted(found.visits, 'visit')}, of {max(map(len, found.tree)):,} different states at most in a level."
+        )
 
 
 class Level(NamedTuple):

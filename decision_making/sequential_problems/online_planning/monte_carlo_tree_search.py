@@ -15,7 +15,14 @@ from decision_making.sequential_problems.online_planning.finite_model import Fin
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.one_tree import OneTree, one_state
 from decision_making.sequential_problems.online_planning.packed import compact
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import (
+    OnlinePlanner,
+    Plan,
+    counted,
+    generator,
+    planned,
+    simulated,
+)
 from decision_making.sequential_problems.online_planning.trees import Given, Trees
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -73,6 +80,11 @@ class MonteCarloTreeSearch(OnlinePlanner):
             refuse(self, "N", self.N, "None, for a problem that does not list its states S")
         if set(self.N or ()) != set(self.Q or ()):
             refuse(self, "Q", self.Q, "a dictionary with the keys of N")
+
+    def did(self, found: Plan) -> str:
+        """Simulations, and the nodes that they made."""
+        trees = "" if self.trees == 1 else f" in each of {self.trees} trees"
+        return f"made {simulated(self, found)}{trees}, and kept statistics of {counted(found.visits, 'state')}."
 
 
 @plan.register

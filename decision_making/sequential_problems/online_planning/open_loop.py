@@ -15,7 +15,7 @@ from decision_making.checks import Array, count, one_of
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.batch_model import BatchModel
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, planned
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan
@@ -33,6 +33,12 @@ class OpenLoopPlanning(OnlinePlanner):
 
     d: int = field(validator=count)  # number of actions
     outcome: str = field(default="mean", kw_only=True, validator=one_of("mean", "worst"))  # what a sequence is worth
+
+    def did(self, found: Plan) -> str:
+        """All sequences."""
+        worth = "expected" if self.outcome == "mean" else "least possible"
+        sequences = f"{counted(found.visits, 'sequence')} of {counted(self.d, 'action')} from {self.origin(found)}"
+        return f"compared the {worth} returns of {sequences}; the best is {', '.join(map(str, found.tree))}."
 
 
 def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array:

@@ -12,7 +12,7 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.models import Model
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -37,6 +37,11 @@ class SparseSampling(OnlinePlanner):
     U: Any  # leaf value: an array over the states, a function of a batch of states, or a RolloutEstimate
 
     exact = False
+
+    def did(self, found: Plan) -> str:
+        """Samples of each action."""
+        samples = f"{counted(self.m, 'successor')} of every action from {self.origin(found)} on"
+        return f"drew {samples}, {counted(self.d, 'step')} deep: {counted(found.visits, 'state')}."
 
 
 def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, Array, Array]:
