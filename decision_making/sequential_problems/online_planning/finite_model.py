@@ -24,7 +24,7 @@ DENSE = 100_000  # most entries of T as a full array (S, A, S)
 class Dense(NamedTuple):
     """A small problem as full arrays, actions first. Nothing follows terminal states."""
 
-    T: Array  # probabilities (A S, S)
+    T: Array  # probabilities times γ (A S, S)
     R: Array  # expected rewards (A, S)
     ways: Array  # how many actions lead from a state to another, (S, S)
 
@@ -79,7 +79,7 @@ class FiniteModel(Model):
         T, ways = np.zeros((A, S, S)), np.zeros((S, S))
         np.add.at(T, (pair % A, pair // A, self.columns), self.p)
         np.add.at(ways, (pair // A, self.columns), 1.0)
-        return Dense((T * live[:, None]).reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
+        return Dense((self.γ * T * live[:, None]).reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
 
     @cached_property
     def sampler(self) -> GuideTable:
