@@ -96,7 +96,11 @@ def trade_off(figure: Figure, data: Mapping[str, Any]) -> None:
     legend_below(ax, 2)
 
 
-@picture(6.8, 4, "The most likely way into a collision under each policy; triangles are advisories, shaded altitudes collide at 0 s")
+@picture(
+    6.8,
+    4,
+    "The most likely way into a collision under each policy; triangles are advisories, shaded ends are collisions",
+)
 def likeliest_collisions(figure: Figure, data: Mapping[str, Any]) -> None:
     """Altitudes over time of the most likely collision under each policy; advisories are marked."""
     ax = figure.add_subplot()

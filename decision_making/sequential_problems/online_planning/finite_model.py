@@ -79,7 +79,8 @@ class FiniteModel(Model):
         T, ways = np.zeros((A, S, S)), np.zeros((S, S))
         np.add.at(T, (pair % A, pair // A, self.columns), self.p)
         np.add.at(ways, (pair // A, self.columns), 1.0)
-        return Dense((self.γ * T * live[:, None]).reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
+        T *= self.γ * live[:, None]
+        return Dense(T.reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
 
     @cached_property
     def sampler(self) -> GuideTable:
