@@ -70,9 +70,9 @@ class FiniteModel(Model):
 
     @cached_property
     def dense(self) -> Dense | None:
-        """All of it as full arrays; None where they would be large, or a state has no action."""
+        """All of it as full arrays; None where they would be large."""
         S, A = self.R.shape
-        if S * A * S > DENSE or np.isneginf(self.R).all(axis=1).any():
+        if S * A * S > DENSE:
             return None
         pair = np.repeat(np.arange(S * A), np.diff(self.first))
         live = np.ones(S, bool) if self.final is None else ~self.final
