@@ -221,6 +221,7 @@ two = dm.Trajectories([[0], [1]], [[0], [0]], [[0.0], [0.0]])
         (lambda: dm.log_likelihood(two, None, lambda s: np.where(s == 1, np.nan, 0.0)), ValueError, "trajectory 1 is"),
         (lambda: dm.log_likelihood(3), TypeError, "must be Trajectories"),
         (lambda: dm.log_likelihood(step, None, 3), TypeError, "log_b = 3: must be a function"),
+        (lambda: dm.log_likelihood(step, None, "b"), TypeError, "log_b = 'b': must be a function"),
         (lambda: dm.over_states(3, abs), TypeError, "must be Trajectories"),
         (lambda: dm.log_likelihood(dm.Trajectories([[0]], [[0]], [[0.0]], s_end=[0]), 3), TypeError, "log_T = 3"),
         (lambda: dm.ever(step, lambda s: True), ValueError, "f\\(s\\) has shape"),
