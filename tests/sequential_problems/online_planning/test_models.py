@@ -255,7 +255,7 @@ def test_leaf_values_are_numbers_one_for_each_state():
     with pytest.raises(ValueError, match=r"U gave an array \(3,\) for 2 states"):
         model.leaf(lambda s: np.zeros(3), s)
     assert entries(np.arange(3), "U", np.array([2])).tolist() == [2]
-    for x, s_wrong in ((np.arange(3), np.array([3])), (np.arange(3), np.array([0.5])), ("abc", s), (1.0, s)):
+    for x, s_wrong in ((np.arange(3), np.array([0, 3])), (np.arange(3), np.array([0.5])), ("abc", s), (1.0, s)):
         with pytest.raises(ValueError, match=r"U = .*: must be a function of states"):
             entries(x, "U", s_wrong)
     assert some_action(np.array([[True, False]]), s).tolist() == [[True, False]]
@@ -301,7 +301,7 @@ def test_streams_of_rows_do_not_depend_on_each_other():
 
 
 def test_packed_boards_end_step_and_wander_as_the_game_does():
-    game = TwentyFortyEight()
+    game = TwentyFortyEight(γ=0.9)
     stuck = np.array([[1, 2, 1, 2], [2, 1, 2, 1], [1, 2, 1, 2], [2, 1, 2, 1]])
     open_ = stuck.copy()
     open_[3, 3] = 2
@@ -401,3 +401,33 @@ def test_branches_end_where_no_step_is_left():
     assert branches(few).actions == []
     ended = dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 5, 1.0, np.zeros(25), rng=0), 24)
     assert branches(ended) == (24, 0.0, [])
+
+
+def test_actions_that_are_missing_are_not_tried_by_a_search_of_one_state():
+    T = np.full((2, 3, 2), 0.5)
+    problem = dm.MDP.from_arrays(T, [[-INF, 1.0, 2.0], [0.0, 0.0, -INF]], 0.9)
+    one = one_state(FiniteModel(problem))
+    assert one.fresh(0) == [-INF, INF, INF]
+    assert one.fresh(1) == [INF, INF, -INF]
+    assert one_state(FiniteModel(P)).fresh(0) == [INF] * 6
+    found = dm.plan(dm.MonteCarloTreeSearch(problem, None, None, 3, 20, 1.0, np.zeros(2), rng=0), 0)
+    assert isinstance(found.tree, OneTree)
+    assert found.N[0] == 0 < found.N[1:].min()
+    assert found.Q[0] == -INF
+
+
+def test_tables_of_bonuses_are_as_long_as_visits_can_be_many():
+    model = FiniteModel(P)
+    assert len(OneTree(model, one_state(model), 4, 5, 1.0, "state", (3, 7)).table) == 4 * 5 + 7 + 1
+    assert len(Trees(model, 2, 4, 5, 1.0, "state", (3, 7)).table) == 4 * 5 + 7 + 1
+    root = dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 9, 1.0, np.zeros(25), rng=0), 0).tree
+    assert root.nodes().tolist() == [len(root.known)]
+
+
+def test_a_search_that_begins_at_the_end_visits_it_alone():
+    T, R = np.full((2, 2, 2), 0.5), np.ones((2, 2))
+    over = dm.MDP.from_arrays(T, R, 0.9, terminal=lambda s: np.asarray(s) == 1)
+    found = dm.plan(dm.BranchAndBound(over, 3, np.zeros(2), np.full((2, 2), 9.0)), [1, 0])
+    assert found.Q[0].tolist() == [0.0, 0.0]
+    assert (found.visits[0], found.a[0]) == (1, 0)
+    assert found.visits[1] == dm.plan(dm.ForwardSearch(over, 3, np.zeros(2)), 0).visits
