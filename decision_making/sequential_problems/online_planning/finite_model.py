@@ -113,6 +113,8 @@ class FiniteModel(Model):
         """Positions in P.S."""
         if is_tabular(self.P):
             found = indices("s", s, len(self.R))
+            if found.ndim > 1:
+                raise ValueError(f"s has shape {found.shape}: must be one state, or a batch (B,)")
             return found.reshape(-1), found.ndim == 0
         try:
             single, many = s in self.positions, None

@@ -110,7 +110,7 @@ def plan_by_tree_search(M: MonteCarloTreeSearch, s: State, *, rng: RNG = None) -
         N, Q = (x[None] for x in _root(model, tree, 0, many))
         nodes = tree.nodes()
     else:
-        parts = [_searched(M, model, many[i : i + BLOCK], rng) for i in range(0, len(many), BLOCK)]
+        parts = [_searched(M, model, many[i : i + BLOCK], rng) for i in range(0, max(len(many), 1), BLOCK)]
         found = parts[0][0]
         N, Q, nodes = (np.concatenate([x[i] for x in parts]) for i in (1, 2, 3))
     N, Q, nodes = merged_roots(N, Q, nodes, M.trees)

@@ -65,7 +65,7 @@ def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array
         known = np.stack(nexts, axis=1).reshape(-1, S)
         value = np.stack(values, axis=1).ravel() if mean else value
         factor *= model.γ
-    return (value if mean else known.min(axis=1)).reshape(len(s), -1)
+    return (value if mean else known.min(axis=1)).reshape(len(s), A**d)
 
 
 def _least(known: Array, move: Any, over: Array) -> Array:
@@ -90,6 +90,6 @@ def plan_open_loop(M: OpenLoopPlanning, s: State, *, rng: RNG = None) -> Plan:
     U = sequence_values(model, s, M.d, M.outcome)
     first = U.argmax(axis=1)
     sequences = first[:, None] // A ** np.arange(M.d - 1, -1, -1) % A
-    Q = U.reshape(len(s), A, -1).max(axis=2)
+    Q = U.reshape(len(s), A, A ** (M.d - 1)).max(axis=2)
     named = model.action(sequences)
     return planned(M, s, Q, single, tree=named[0] if single else named, a=sequences[:, 0], visits=U.shape[1])

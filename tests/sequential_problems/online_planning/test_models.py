@@ -431,3 +431,42 @@ def test_a_search_that_begins_at_the_end_visits_it_alone():
     assert found.Q[0].tolist() == [0.0, 0.0]
     assert (found.visits[0], found.a[0]) == (1, 0)
     assert found.visits[1] == dm.plan(dm.ForwardSearch(over, 3, np.zeros(2)), 0).visits
+
+
+def test_a_table_of_states_is_no_batch():
+    with pytest.raises(ValueError, match=r"s has shape \(1, 2\): must be one state, or a batch \(B,\)"):
+        dm.plan(dm.ForwardSearch(P, 1, np.zeros(25)), [[0, 1]])
+
+
+def test_a_batch_of_no_states_has_no_actions():
+    rollout, high = dm.RolloutEstimate(2), np.full(25, 10.0)
+    for M in (
+        dm.ForwardSearch(P, 2, np.zeros(25)),
+        dm.BranchAndBound(P, 2, np.zeros(25), np.full((25, 6), 99.0)),
+        dm.SparseSampling(P, 2, 3, rollout),
+        dm.RolloutLookahead(P, None, 2),
+        dm.MonteCarloTreeSearch(P, None, None, 3, 5, 1.0, rollout),
+        dm.MonteCarloTreeSearch(P, None, None, 3, 5, 1.0, rollout, trees=2),
+        dm.ProgressiveWidening(P, 3, 5, 1.0, rollout),
+        dm.HeuristicSearch(P, high, 3, 5),
+        dm.LabeledHeuristicSearch(P, high, 3, 0.1),
+        dm.OpenLoopPlanning(P, 2),
+        dm.OpenLoopPlanning(P, 2, outcome="worst"),
+    ):
+        assert M(np.zeros(0, int)).tolist() == []
+        assert dm.plan(M, []).Q.shape == (0, 6)
+
+
+def test_states_searched_once_are_visited_less():
+    low, high = np.append(np.full(24, -10.0), 0.0), np.full((25, 6), 99.0)
+    plain, memo = (dm.plan(dm.BranchAndBound(P, 3, low, high, memo=x), 0) for x in (False, True))
+    assert memo.u == pytest.approx(plain.u)
+    assert plain.visits == dm.plan(dm.ForwardSearch(P, 3, low), 0).visits
+    assert memo.visits < plain.visits / 4
+
+
+def test_statistics_to_begin_with_need_states_that_are_listed():
+    with pytest.raises(ValueError, match="N = None: must be None, for a problem that does not list its states"):
+        dm.MonteCarloTreeSearch(Stairs(), None, {(0, "one"): 1.0}, 3, 5, 1.0, dm.RolloutEstimate(2))
+    with pytest.raises(ValueError, match="the keys of N"):
+        dm.MonteCarloTreeSearch(P, {(0, 0): 1.0}, {(0, 1): 1.0}, 3, 5, 1.0, dm.RolloutEstimate(2))

@@ -143,6 +143,8 @@ def test_tail_mean_by_hand():
         (lambda: dm.estimate([1.0, 2, 3], ddof=-1), "ddof = -1"),
         (lambda: dm.estimate([1.0, 2.0], interval="skewed", confidence=0), "confidence = 0"),
         (lambda: dm.estimate([1.0], statistic=np.var, confidence=2), "confidence = 2"),
+        (lambda: dm.tail_mean([]), "at least one number"),
+        (lambda: dm.tail_mean(1.0), "at least one number"),
         (lambda: dm.tail_mean([1.0], 0), "α = 0"),
         (lambda: dm.tail_mean([1.0], 1.5), "α = 1.5"),
         (lambda: proportion_interval(3, 2), "k = 3"),
