@@ -6,7 +6,8 @@ import numpy as np
 
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan
-from decision_making.verbs import explain, plan
+from decision_making.shown import explain
+from decision_making.verbs import plan
 
 SHOWN = 8  # actions that are listed
 

@@ -12,8 +12,9 @@ from decision_making.pomdp import POMDP, Belief, belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.online_planning import Plan, explain_plan
+from decision_making.shown import explain
 from decision_making.structs import struct
-from decision_making.verbs import explain, plan
+from decision_making.verbs import plan
 
 SHOWN = 3  # states of a belief that are named
 
