@@ -18,10 +18,10 @@ def explain_search(M: OnlinePlanner, s: State, rng: RNG = None) -> str:
 
     >>> from decision_making import ForwardSearch
     >>> from decision_making.problems import HexWorld
-    >>> print(explain(ForwardSearch(HexWorld(), 2, np.zeros(25)), 0))
-    ForwardSearch looked at every path of 2 steps from state 0: 151 visits, of 6 different states at most in a level.
-    Action 1 is chosen: it is worth 2.98, 2.47 more than action 0. In order: 1: 2.98, 0: 0.505, 2: -0.29, 5: -0.965,
-    3: -1.14, 4: -1.14.
+    >>> print(explain(ForwardSearch(HexWorld(), 3, np.zeros(25)), 0))
+    ForwardSearch looked at every path of 3 steps from state 0: 1,657 visits, of 9 different states at most in a level.
+    Action 1 is chosen: it is worth 3.82, 0.926 more than action 0. In order: 1: 3.82, 0: 2.9, 2: 2.1, 5: 1.85,
+    3: 1.68, 4: 1.68.
     """
     return explain_plan(plan(M, s, rng=rng))
 
