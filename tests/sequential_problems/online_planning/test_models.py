@@ -470,3 +470,65 @@ def test_statistics_to_begin_with_need_states_that_are_listed():
         dm.MonteCarloTreeSearch(Stairs(), None, {(0, "one"): 1.0}, 3, 5, 1.0, dm.RolloutEstimate(2))
     with pytest.raises(ValueError, match="the keys of N"):
         dm.MonteCarloTreeSearch(P, {(0, 0): 1.0}, {(0, 1): 1.0}, 3, 5, 1.0, dm.RolloutEstimate(2))
+
+
+def test_bounds_are_compared_with_values_up_to_rounding():
+    one = dm.MDP.from_arrays([[[1.0], [1.0]]], [[1.0, 3.0]], 0.0)
+    for low, wrong in ((0.0, 1e-7), (-1e3, 1e-3)):  # the slack is 1e-9 of the size of the bound, and 1e-9
+        shifted = dm.MDP.from_arrays([[[1.0], [1.0]]], [[low, low + 3.0]], 0.0)
+        exact = np.array([[low, low + 3.0]])
+        assert dm.plan(dm.BranchAndBound(shifted, 1, [low], exact - 1e-13, check=True), 0).a == 1
+        with pytest.raises(ValueError, match="must be an upper bound"):
+            dm.plan(dm.BranchAndBound(shifted, 1, [low], exact - [0.0, wrong], check=True), 0)
+    assert dm.plan(dm.BranchAndBound(one, 1, [2.0], [[1.0, 3.0]]), 0).u == 3  # above the least bound, not the largest
+    assert dm.plan(dm.BranchAndBound(one, 1, [3.0 + 1e-10], [[1.0, 3.0]]), 0).u == 3
+    with pytest.raises(ValueError, match="is above the largest Qhi = 3"):
+        dm.plan(dm.BranchAndBound(one, 1, [3.0 + 1e-7], [[1.0, 3.0]]), 0)
+    with pytest.raises(ValueError, match="is above the largest Qhi = 0"):
+        dm.plan(dm.BranchAndBound(dm.MDP.from_arrays([[[1.0]]], [[0.0]], 0.5), 1, [1e-7], [[0.0]]), 0)
+
+
+def test_actions_of_a_list_and_of_an_array_are_found_by_name():
+    from decision_making.sequential_problems.online_planning.models import positions_in
+
+    assert positions_in([0, 1, 2], [2, 0]).tolist() == [2, 0]
+    assert positions_in(np.arange(3), [2.0, 0.0]).tolist() == [2, 0]
+    assert positions_in(np.array([5, 7]), [7, 5]).tolist() == [1, 0]
+    with pytest.raises(ValueError, match=r"π\(s\) = 3: must be one of P\.A"):
+        positions_in([0, 1, 2], [3])
+    with pytest.raises(ValueError, match=r"π\(s\) runs from 3"):
+        positions_in(np.arange(3), [3])
+
+
+def test_a_single_search_beyond_its_table_is_that_with_the_table(monkeypatch):
+    module = import_module(OneTree.__module__)
+    M = dm.MonteCarloTreeSearch(P, None, None, 3, 60, 5.0, np.zeros(25), rng=0)
+    whole = dm.plan(M, 0, rng=1)
+    monkeypatch.setattr(module, "TABLE", 4)
+    short = dm.plan(M, 0, rng=1)
+    assert len(short.tree.table) == 5
+    np.testing.assert_array_equal(short.N, whole.N)
+    np.testing.assert_array_equal(short.Q, whole.Q)
+
+
+def test_leaves_follow_a_policy_also_in_a_single_search():
+    T = np.eye(3)[[[1, 0], [2, 0], [2, 0]]]
+    chain = dm.MDP.from_arrays(T, [[0.0, 0.0], [1.0, -9.0], [4.0, -9.0]], 0.5)
+    M = dm.MonteCarloTreeSearch(chain, None, None, 1, 9, 1.0, dm.RolloutEstimate(3, lambda s: 0 * s), rng=0)
+    assert isinstance(dm.plan(M, 0).tree, OneTree)
+    assert dm.plan(M, 0).Q[0] == pytest.approx(0.5 * (1 + 0.5 * 4 + 0.25 * 4))
+
+
+def test_roots_of_several_trees_are_added():
+    M = dm.MonteCarloTreeSearch(P, None, None, 3, 9, 1.0, np.zeros(25), trees=3, by="depth", rng=0)
+    found = dm.plan(M, [0, 7])
+    assert found.N.sum(axis=1).tolist() == [24.0, 24.0]
+    assert "in each of 3 trees" in dm.explain(dm.plan(M, 0))
+    assert "trees" not in dm.explain(dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 9, 1.0, np.zeros(25)), 0))
+
+
+def test_pairs_of_a_tree_search_are_counted_before_they_are_made(monkeypatch):
+    module = import_module(dm.MonteCarloTreeSearch.__module__)
+    asked = sizes_asked(monkeypatch, module)
+    dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 9, 1.0, np.zeros(25), trees=2, rng=0), [0, 1, 2])
+    assert asked[0][0] == 6 * (9 + 1) * 6

@@ -206,3 +206,13 @@ def test_no_policy_is_an_empty_front():
 def test_wrong_metrics_are_errors_that_say_what(x, maximize, said):
     with pytest.raises(ValueError, match=said):
         dm.pareto_front(x, maximize)
+
+
+def test_fronts_by_hand():
+    two = [[1.0, 3.0], [2.0, 2.0], [2.0, 2.0], [2.0, 1.0], [1.0, 4.0], [0.0, 4.0], [3.0, 0.0]]
+    assert dm.pareto_front(two).tolist() == [False, True, True, False, True, False, True]
+    assert dm.pareto_front([[x, y, 0.0] for x, y in two]).tolist() == dm.pareto_front(two).tolist()
+    assert dm.pareto_front(two, maximize=False).tolist() == front(-np.array(two))
+    assert dm.pareto_front(two, [True, False]).tolist() == front(np.array(two) * [1, -1])
+    assert dm.pareto_front([[2.0], [3.0], [3.0]]).tolist() == [False, True, True]
+    assert dm.pareto_front([[2.0], [3.0]], [False]).tolist() == [True, False]
