@@ -59,7 +59,7 @@ class ProgressiveWidening(OnlinePlanner):
 
     def did(self, found: Plan) -> str:
         """The same as of any tree search, and how many actions were considered."""
-        tried = counted(np.count_nonzero(found.N), "action")
+        tried = counted(int(np.count_nonzero(np.asarray(found.N))), "action")
         return f"made {simulated(self, found)}: {counted(found.visits, 'node')}, {tried} tried at the root."
 
     def action_name(self, found: Plan, i: int | None) -> str:
