@@ -66,8 +66,28 @@ def certified(
     exact: bool = False,
 ) -> Equilibrium:
     """The result of policies that are arrays: `otherwise` is its status where the gap is too large."""
+    return _equilibrium(P, p, *gains(P, p), method, iterations, otherwise, exact)
+
+
+def certified_each(
+    P: SimpleGame, p: Sequence[Array], method: str, iterations: int, *, exact: bool
+) -> list[Equilibrium]:
+    """The results of N joint policies of one game, arrays (N, Aⁱ): what all are worth is computed at once."""
+    U, gaps = gains(P, p)
+    return [
+        _equilibrium(P, [q[k] for q in p], U[k], gaps[k], method, iterations, "local", exact) for k in range(len(U))
+    ]
+
+
+def gains(P: SimpleGame, p: Sequence[Array]) -> tuple[Array, Array]:
+    """Utilities (…, n) of policies that are arrays, and what each agent could gain alone, likewise."""
     V, U = values(P, p)
-    gaps = np.maximum(np.stack([v.max(axis=-1) for v in V], axis=-1) - U, 0)
+    return U, np.maximum(np.stack([v.max(axis=-1) for v in V], axis=-1) - U, 0)
+
+
+def _equilibrium(
+    P: SimpleGame, p: Sequence[Array], U: Array, gaps: Array, method: str, iterations: int, otherwise: str, exact: bool
+) -> Equilibrium:
     within = bool((gaps.max(axis=-1) <= TOLERANCE * P.span).all())
     π = [SimpleGamePolicy(q, Ai) for q, Ai in zip(p, P.A, strict=True)]
     return Equilibrium(π, U, gaps, "equilibrium" if within else otherwise, method, iterations, exact and within)
@@ -133,6 +153,6 @@ def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Arra
     if better is None:
         return list(p), False
     better = [np.maximum(q, 0) / np.maximum(q, 0).sum() for q in better]
-    gaps = [certified(P, q, "").gap.max() for q in (better, p)]
+    gaps = [gains(P, q)[1].max() for q in (better, p)]
     worth = gaps[0] <= gaps[1] or gaps[0] <= TOLERANCE * float(P.span)
     return (better, True) if worth else (list(p), False)
