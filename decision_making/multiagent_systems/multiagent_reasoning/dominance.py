@@ -52,12 +52,17 @@ def undominated_actions(P: SimpleGame) -> list[Array]:
     return left
 
 
+def payoffs_of(P: SimpleGame, left: list[Array]) -> Array:
+    """The payoffs of these actions only."""
+    return P.R.array if all(s.all() for s in left) else P.R.array[(slice(None), *np.ix_(*left))]
+
+
 def reduced(P: SimpleGame, left: list[Array]) -> SimpleGame:
     """The game with these actions only."""
     if all(s.all() for s in left):
         return P
     A = [[a for a, stays in zip(Ai, s, strict=True) if stays] for Ai, s in zip(P.A, left, strict=True)]
-    return SimpleGame(P.γ, P.I, A, P.R.array[(slice(None), *np.ix_(*left))])
+    return SimpleGame(P.γ, P.I, A, payoffs_of(P, left))
 
 
 def pure_equilibria(P: SimpleGame) -> Array:

@@ -11,6 +11,7 @@ from attrs import field
 
 from decision_making.checks import Array, count, one_of
 from decision_making.multiagent_systems.multiagent_reasoning.dominance import (
+    payoffs_of,
     pure_equilibria,
     reduced,
     undominated_actions,
@@ -207,5 +208,6 @@ def nash(P: SimpleGame, *, all: bool = False) -> Equilibrium | list[Equilibrium]
         (best,) = np.nonzero(pure_equilibria(P))
         return [certified(P, [np.eye(P.sizes[0])[a]], "pure", exact=True) for a in best]
     left = undominated_actions(P)
-    p = [_among_all(x, stays) for x, stays in zip(extreme_equilibria(*reduced(P, left).R.array), left, strict=True)]
+    found = extreme_equilibria(*payoffs_of(P, left))
+    p = [_among_all(x, stays) for x, stays in zip(found, left, strict=True)]
     return certified_each(P, p, "supports", number_of_systems(*(int(stays.sum()) for stays in left)), exact=True)
