@@ -107,6 +107,25 @@ def test_zero_sum_games_have_the_value_of_the_columns_linear_program(shape, scal
     assert found.exact
 
 
+@pytest.mark.parametrize("kind", range(4))
+def test_pivots_of_zero_sum_games_end_with_ties_and_with_payoffs_that_nearly_tie(kind):
+    """A rounding that a small pivot multiplies must not lead astray: once the gap was a half of the span."""
+    rng = np.random.default_rng(kind)
+    for _ in range(60):
+        m, n = rng.integers(1, 25, 2)
+        places = np.subtract.outer(np.arange(m), np.arange(n))
+        A = (
+            rng.integers(-1, 2, (m, n)) * 1.0,
+            rng.integers(0, 2, (m, n)) + 1e-7 * rng.normal(size=(m, n)),
+            np.sign(places) * 1.0,
+            np.exp(8 * rng.normal(size=(m, n))),
+        )[kind]
+        found = dm.solve(dm.NashEquilibrium("zero_sum"), dm.SimpleGame.zero_sum(A))
+        assert found.gap.max() <= 1e-6 * np.ptp(A)
+        x, y = (q.p for q in found)
+        assert (A @ y).max() - (x @ A).min() == pytest.approx(found.gap.sum(), abs=1e-12 * abs(A).max())
+
+
 def test_constant_sum_counts_as_zero_sum():
     P = dm.SimpleGame.from_arrays([[3, 1], [0, 2]], [[2, 4], [5, 3]])
     assert dm.nash(P).method == "zero_sum"
