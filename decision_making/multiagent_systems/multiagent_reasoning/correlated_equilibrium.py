@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
+from decision_making.agents import position
 from decision_making.checks import Array, numbers, one_of, refuse
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
@@ -19,7 +20,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 )
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.simple_game import SimpleGame, position
+from decision_making.simple_game import SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from decision_making.agents import Policies
 from decision_making.checks import Array
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
@@ -21,7 +22,7 @@ TOLERANCE = 1e-9  # largest gap of an equilibrium, relative to the span of the p
 
 
 @struct(repr=False)
-class Equilibrium:
+class Equilibrium(Policies):
     """A joint policy, and how far it is from an equilibrium: it is read like the list of its policies.
 
     U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the
@@ -37,15 +38,6 @@ class Equilibrium:
     iterations: int = 0  # steps, pivots or linear systems
     exact: bool = False  # whether the probabilities solve the linear equations of their support
     cycle: tuple[Any, ...] = ()  # the joint actions, by position, that a method of steps goes round
-
-    def __len__(self) -> int:
-        return len(self.π)
-
-    def __getitem__(self, i: int) -> Any:
-        return self.π[i]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.π)
 
     def __repr__(self) -> str:
         by = f" by {self.method}" if self.method else ""

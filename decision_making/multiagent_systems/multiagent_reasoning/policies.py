@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from decision_making.agents import position
 from decision_making.checks import Array, Named, is_number, numbers, refuse, rounding, shortened
 from decision_making.problem import RNG
 from decision_making.sampling import ROW_SUM_TOLERANCE, cumulative, default_rng, inverse_transform
-from decision_making.simple_game import SimpleGame, check_game, position
+from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
 

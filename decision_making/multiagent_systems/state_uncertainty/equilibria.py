@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from attrs import field
 
+from decision_making.agents import Policies
 from decision_making.checks import Array, count_or_zero, numbers, refuse
 from decision_making.multiagent_systems.multiagent_reasoning import NashEquilibrium, SimpleGamePolicy
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import TOLERANCE, Equilibrium
@@ -77,7 +78,7 @@ class POMGDynamicProgramming(FinitePlanning):
 
 
 @struct(repr=False)
-class PlanEquilibrium:
+class PlanEquilibrium(Policies):
     """Mixtures of conditional plans, one an agent, and how far they are from an equilibrium; read like a list.
 
     Each policy is a `SimpleGamePolicy` whose actions are plans; `modes` are the most probable ones. `gap` is what each
@@ -101,15 +102,6 @@ class PlanEquilibrium:
     def pure(self) -> bool:
         """Whether each agent has one certain plan."""
         return all(bool(πi.p.max() == 1) for πi in self.π)
-
-    def __len__(self) -> int:
-        return len(self.π)
-
-    def __getitem__(self, i: int) -> SimpleGamePolicy:
-        return self.π[i]
-
-    def __iter__(self) -> Iterator[SimpleGamePolicy]:
-        return iter(self.π)
 
     def __repr__(self) -> str:
         plans, U = " x ".join(map(str, self.game.sizes)), ", ".join(f"{u:.6g}" for u in self.U)
