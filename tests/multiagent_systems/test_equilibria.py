@@ -1,5 +1,7 @@
 """Nash and correlated equilibria: against brute force over supports, closed forms and linear programs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -189,6 +191,44 @@ def test_derivatives_of_the_nonlinear_program_are_differences(sizes):
         )
         slope = (program.slack(z + h * e) - program.slack(z - h * e)) / (2 * h)
         assert program.slack_slope(z) @ e == pytest.approx(slope, abs=1e-8)
+
+
+@pytest.mark.parametrize("R", [[[3.0, -1.0], [7.0, 2.0]], [[5.0, 5.0], [5.0, 5.0]]])
+def test_the_nonlinear_program_is_of_payoffs_from_0_to_1(R):
+    """Each agent's least payoff is 0; one scale for all, so that their gaps count alike."""
+    program = NashProgram(dm.SimpleGame.from_arrays(R, np.multiply(R, 0.5)))
+    assert program.R.min(axis=(1, 2)).tolist() == [0, 0]
+    span = np.ptp(np.array([R, np.multiply(R, 0.5)]))
+    np.testing.assert_allclose(program.R[0], (np.array(R) - np.min(R)) / (span or 1))
+    np.testing.assert_allclose(program.R[1], program.R[0] / 2)
+
+
+def test_the_nonlinear_program_begins_at_a_feasible_point_and_takes_back_what_is_none(monkeypatch):
+    program, asked = NashProgram(random_game(2, 3, 2)), {}
+    start = [np.array([0.25, 0.75]), np.array([0.5, 0.25, 0.25]), np.array([0.0, 1.0])]
+
+    def minimize(objective, x0, *, constraints, bounds, **options):
+        asked.update(x0=x0, slack=constraints[0], sums=constraints[1], bounds=bounds)
+        return SimpleNamespace(x=asked["ends"], nit=3)
+
+    monkeypatch.setattr("scipy.optimize.minimize", minimize)
+    for ends, expected in (
+        (np.ones(10), [[0.5, 0.5], [1 / 3] * 3, [0.5, 0.5]]),
+        (np.zeros(10), start),  # no distribution
+        (np.append(np.nan, np.ones(9)), start),
+    ):
+        asked["ends"] = ends
+        found, iterations = program.solved(start)
+        assert iterations == 3
+        for q, r in zip(found, expected, strict=True):
+            np.testing.assert_allclose(q, r)
+    np.testing.assert_array_equal(asked["x0"][:7], np.concatenate(start))
+    slack = asked["slack"]["fun"](asked["x0"])
+    assert slack.min() >= 0
+    assert [part.min() for part in np.split(slack, [2, 5])] == pytest.approx([0, 0, 0])  # U is what the best gives
+    assert asked["sums"]["fun"](asked["x0"]).tolist() == [0, 0, 0]
+    assert (asked["sums"]["jac"](asked["x0"]) @ np.arange(10.0)).tolist() == [1, 9, 11]
+    assert asked["bounds"] == [(0, 1)] * 7 + [(None, None)] * 3
 
 
 def test_one_agent_takes_what_is_best():
