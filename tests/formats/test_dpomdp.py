@@ -141,6 +141,15 @@ def test_rows_matrices_wildcards_and_what_overrides():
     np.testing.assert_allclose(P.O.array[0, 0].reshape(3, 4), [[0, 0, 0, 1]] * 3)
 
 
+def test_a_model_without_a_start_is_written_with_a_uniform_one():
+    P = dm.DecPOMDP.from_arrays(np.full((4, 2, 2, 4), 0.25), np.zeros((4, 2, 2)), np.full((2, 2, 4, 2, 2), 0.25), 0.5)
+    assert P.b is None
+    np.testing.assert_array_equal(parse_dpomdp(dpomdp_text(P)).b, np.full(4, 0.25))
+    for other in (dm.POMG.from_arrays(P.T.array, np.zeros((2, 4, 2, 2)), P.O.array, 0.5), None, "agents: 2"):
+        with pytest.raises(TypeError, match="must be a DecPOMDP"):
+            dpomdp_text(other)
+
+
 def test_the_last_colon_may_be_missing_where_the_numbers_stand_below():
     P = parse_dpomdp(HEAD + REST + "T: b 1 : s : s\n0.25\nT: b 1 : s : t\n0.75\n")
     np.testing.assert_array_equal(P.T.array[0, 1, 1], [0.25, 0.75, 0])
