@@ -13,11 +13,11 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import Array, discount, numbers, optional, refuse
+from decision_making.checks import Array, discount, numbers, optional, refuse, rounding
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, is_sparse
 from decision_making.sampling import ROW_SUM_TOLERANCE, indices, start_distribution
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import NO_GAIN, SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -236,10 +236,21 @@ class MG(Agents):
         return s_next, np.moveaxis(self.R.array[(slice(None), s, *columns)], 0, -1)
 
     @property
+    def spans(self) -> Array:
+        """Largest less smallest discounted sum of rewards of each agent that there could be (n,)."""
+        R = self.R.array.reshape(self.n, -1)
+        return np.asarray((R.max(axis=1) - R.min(axis=1)) / (1 - self.γ if self.γ < 1 else 1.0))
+
+    @property
     def span(self) -> float:
-        """Largest less smallest discounted sum of rewards that there could be: the scale of what is no difference."""
-        R = self.R.array
-        return float(R.max() - R.min()) / (1 - self.γ if self.γ < 1 else 1.0)
+        """The largest of the agents' spans."""
+        return float(self.spans.max())
+
+    @property
+    def no_gain(self) -> Array:
+        """What each agent may gain in an equilibrium (n,): 1e-9 of its span, and the rounding of its utilities."""
+        largest = abs(self.R.array.reshape(self.n, -1)).max(axis=1) / (1 - self.γ if self.γ < 1 else 1.0)
+        return np.asarray(NO_GAIN * self.spans + rounding(largest, self._rows))
 
     def __repr__(self) -> str:
         return f"MG(γ={self.γ:g}, {self.told_agents}, {len(self.S)} states, {self.told_actions})"

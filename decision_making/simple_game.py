@@ -12,11 +12,12 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import Array, discount, numbers, refuse
+from decision_making.checks import Array, discount, numbers, refuse, rounding
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
+NO_GAIN = 1e-9  # largest gap of an equilibrium, relative to the span of the agent's payoffs
 LARGEST = 1 << 24  # joint actions of a function that is tabulated; payoffs of an array are there already
 
 
@@ -131,10 +132,21 @@ class SimpleGame(Agents, Shown):
         return tuple(self.R.array.shape[: -self.n - 1])
 
     @property
-    def span(self) -> Array:
-        """Largest less smallest payoff of any agent (…): the scale of what counts as no difference."""
-        R = self.R.array.reshape(*self.batch, -1)
+    def spans(self) -> Array:
+        """Largest less smallest payoff of each agent (…, n): the scale of what is no difference to it."""
+        R = self.R.array.reshape(*self.batch, self.n, -1)
         return np.asarray(R.max(axis=-1) - R.min(axis=-1))
+
+    @property
+    def span(self) -> Array:
+        """The largest of the agents' spans (…)."""
+        return np.asarray(self.spans.max(axis=-1))
+
+    @property
+    def no_gain(self) -> Array:
+        """What each agent may gain in an equilibrium (…, n): 1e-9 of its span, and the rounding of its payoffs."""
+        largest = abs(self.R.array.reshape(*self.batch, self.n, -1)).max(axis=-1)
+        return np.asarray(NO_GAIN * self.spans + rounding(largest, math.prod(self.sizes)))
 
     def __getitem__(self, k: Any) -> SimpleGame:
         """The game, or the batch of games, at index k of a batch."""

@@ -128,6 +128,22 @@ def test_pivots_of_zero_sum_games_end_with_ties_and_with_payoffs_that_nearly_tie
         assert (A @ y).max() - (x @ A).min() == pytest.approx(found.gap.sum(), abs=1e-12 * abs(A).max())
 
 
+@pytest.mark.parametrize(("scale", "more"), [(1, 0), (1, 1e10), (1e10, 0)])
+def test_large_payoffs_of_one_agent_do_not_make_an_equilibrium_of_what_another_gains_by(scale, more):
+    """Matching pennies; agent 2 counts in other units. Best responses go round, and one gains 2 each time."""
+    B = np.array([[-1, 1], [1, -1]])
+    P = dm.SimpleGame.from_arrays(-B, scale * B + more)
+    assert dm.nash(P).status == "equilibrium"
+    np.testing.assert_allclose(dm.nash(P).π[0].p, [0.5, 0.5], atol=1e-5)
+    for game, π in ((P, [{0: 1}, {1: 1}]), (dm.MG.repeated(P, 0.5), [[[1.0, 0.0]], [[0.0, 1.0]]])):
+        found = dm.solve(dm.IteratedBestResponse(8, π), game)
+        assert found.status == "cycle"
+        assert found.gap[0].max() >= 2
+        assert dm.solve(dm.NashEquilibrium("nonlinear"), game).gap[0].max() <= 1e-5
+    unfair = dm.solve(dm.CorrelatedEquilibrium(), P)
+    assert unfair.gap[0] <= 1e-6
+
+
 def test_constant_sum_counts_as_zero_sum():
     P = dm.SimpleGame.from_arrays([[3, 1], [0, 2]], [[2, 4], [5, 3]])
     assert dm.nash(P).method == "zero_sum"
@@ -195,12 +211,10 @@ def test_derivatives_of_the_nonlinear_program_are_differences(sizes):
 
 @pytest.mark.parametrize("R", [[[3.0, -1.0], [7.0, 2.0]], [[5.0, 5.0], [5.0, 5.0]]])
 def test_the_nonlinear_program_is_of_payoffs_from_0_to_1(R):
-    """Each agent's least payoff is 0; one scale for all, so that their gaps count alike."""
-    program = NashProgram(dm.SimpleGame.from_arrays(R, np.multiply(R, 0.5)))
-    assert program.R.min(axis=(1, 2)).tolist() == [0, 0]
-    span = np.ptp(np.array([R, np.multiply(R, 0.5)]))
-    np.testing.assert_allclose(program.R[0], (np.array(R) - np.min(R)) / (span or 1))
-    np.testing.assert_allclose(program.R[1], program.R[0] / 2)
+    """Of each agent, on a scale of its own: what one has in millions does not hide what another has in ones."""
+    program = NashProgram(dm.SimpleGame.from_arrays(R, np.multiply(R, 0.5) - 100))
+    np.testing.assert_allclose(program.R[0], (np.array(R) - np.min(R)) / (np.ptp(R) or 1))
+    np.testing.assert_allclose(program.R[1], program.R[0])
 
 
 def test_the_nonlinear_program_begins_at_a_feasible_point_and_takes_back_what_is_none(monkeypatch):

@@ -286,6 +286,17 @@ def numerical(f, x):
     return np.stack([(f(x + 1e-6 * e) - f(x - 1e-6 * e)) / 2e-6 for e in np.eye(len(x))], axis=-1)
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_the_programs_are_of_rewards_from_0_to_1(flat):
+    """Of each agent, on a scale of its own: what one has in millions does not hide what another has in ones."""
+    P = random_game(4)
+    R = np.full_like(P.R.array, 7.0) if flat else P.R.array * [[[[1.0]]], [[[3.0]]]]
+    R[1] -= 100 * (not flat)
+    program = NashProgram(dm.MG.from_arrays(P.T.array, R, P.γ))
+    least, span = R.min(axis=(1, 2, 3), keepdims=True), np.ptp(R, axis=(1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(program.R, (R - least) / (1 if flat else span), atol=1e-12)
+
+
 @pytest.mark.parametrize("how", ["dense", "sparse"])
 def test_derivatives_of_the_programs_are_those_of_finite_differences(how):
     P = random_game(12, (2, 3, 2), 2)
@@ -502,7 +513,7 @@ def test_a_game_keeps_its_labels_its_table_and_its_first_agent(monkeypatch):
 
 
 def test_the_span_is_that_of_discounted_sums():
-    assert ANCHOR.span == pytest.approx(6 / 0.1)
+    assert ANCHOR.span == pytest.approx(5 / 0.1)
     assert dm.MG.repeated(PrisonersDilemma(), 1.0).span == 4
 
 

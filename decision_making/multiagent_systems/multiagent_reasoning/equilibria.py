@@ -18,16 +18,14 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 
-TOLERANCE = 1e-9  # largest gap of an equilibrium, relative to the span of the payoffs
-
 
 @struct(repr=False)
 class Equilibrium(Policies):
     """A joint policy, and how far it is from an equilibrium: it is read like the list of its policies.
 
-    U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the
-    largest gap is at most 1e-9 of the span of the payoffs, else "cycle", "k_max" or "local": a method of steps came
-    back to an earlier joint policy, ended before it came to rest, or no start led further.
+    U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the gap
+    of each agent is at most 1e-9 of the span of its own payoffs, and rounding, else "cycle", "k_max" or "local": a
+    method of steps came back to an earlier joint policy, ended before it came to rest, or no start led further.
     """
 
     π: list[Any]  # one policy an agent, SimpleGamePolicy or MGPolicy
@@ -77,10 +75,16 @@ def gains(P: SimpleGame, p: Sequence[Array]) -> tuple[Array, Array]:
     return U, np.maximum(np.stack([v.max(axis=-1) for v in V], axis=-1) - U, 0)
 
 
+def excess(P: Any, gaps: Array) -> float:
+    """How many times what is no gain the agent gains that gains most by it, of gaps (n,); up to 1 in an equilibrium."""
+    most = P.no_gain
+    return float((gaps / np.where(most > 0, most, 1)).max())
+
+
 def _equilibrium(
     P: SimpleGame, p: Sequence[Array], U: Array, gaps: Array, method: str, iterations: int, otherwise: str, exact: bool
 ) -> Equilibrium:
-    within = bool((gaps.max(axis=-1) <= TOLERANCE * P.span).all())
+    within = bool((gaps <= P.no_gain).all())
     π = [SimpleGamePolicy(q, Ai) for q, Ai in zip(p, P.A, strict=True)]
     return Equilibrium(π, U, gaps, "equilibrium" if within else otherwise, method, iterations, exact and within)
 
@@ -145,6 +149,5 @@ def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Arra
     if better is None:
         return list(p), False
     better = [np.maximum(q, 0) / np.maximum(q, 0).sum() for q in better]
-    gaps = [gains(P, q)[1].max() for q in (better, p)]
-    worth = gaps[0] <= gaps[1] or gaps[0] <= TOLERANCE * float(P.span)
+    worth = excess(P, gains(P, better)[1]) <= max(excess(P, gains(P, p)[1]), 1)
     return (better, True) if worth else (list(p), False)

@@ -17,10 +17,10 @@ from decision_making.multiagent_systems.multiagent_reasoning.dominance import (
     undominated_actions,
 )
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import (
-    TOLERANCE,
     Equilibrium,
     certified,
     certified_each,
+    excess,
     gains,
     one_game,
     polished,
@@ -143,10 +143,10 @@ def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, 
             continue
         taken += found[2]
         p = polished(P, found[:2], 1e-9)
-        gap = float(gains(P, p[0])[1].max())
+        gap = excess(P, gains(P, p[0])[1])
         if gap < least:
             best, least = p, gap
-        if least <= TOLERANCE * float(P.span):
+        if least <= 1:
             break
     return best[0], taken, best[1]
 
@@ -162,10 +162,10 @@ def _nonlinear(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, boo
         taken += iterations
         for support in (1e-2, 1e-4, 1e-6):
             found = polished(P, p, support)
-            gap = float(gains(P, found[0])[1].max())
+            gap = excess(P, gains(P, found[0])[1])
             if gap < least:
                 best, least = found, gap
-        if least <= TOLERANCE * float(P.span):
+        if least <= 1:
             break
     return best[0], taken, best[1]
 

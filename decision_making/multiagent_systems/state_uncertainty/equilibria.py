@@ -11,7 +11,7 @@ from attrs import field
 from decision_making.agents import Policies
 from decision_making.checks import Array, count_or_zero, numbers, refuse
 from decision_making.multiagent_systems.multiagent_reasoning import NashEquilibrium, SimpleGamePolicy
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import TOLERANCE, Equilibrium
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
 from decision_making.multiagent_systems.state_uncertainty.best_responses import answer
 from decision_making.multiagent_systems.state_uncertainty.plans import (
     AgentPlans,
@@ -25,7 +25,7 @@ from decision_making.multiagent_systems.state_uncertainty.plans import (
 from decision_making.multiagent_systems.state_uncertainty.pruning import pruned
 from decision_making.pomdp import Belief
 from decision_making.pomg import POMG, HiddenStateGame, check_model
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import NO_GAIN, SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve
@@ -187,6 +187,6 @@ def plan_equilibrium(
         trees = plans[kept].tree()
         π.append(SimpleGamePolicy(πi.p[kept], trees))
     gaps = np.maximum([answer(P, π, i, b).u - found.U[i] for i in range(P.n)], 0)
-    scale = float(max(game.span, abs(P.rewards).max()))
-    status = "equilibrium" if gaps.max() <= TOLERANCE * scale else "local"
+    none = game.no_gain + NO_GAIN * np.ptp(P.rewards, axis=(1, 2))
+    status = "equilibrium" if (gaps <= none).all() else "local"
     return PlanEquilibrium(π, found.U, gaps, status, method, list(Π), game)
