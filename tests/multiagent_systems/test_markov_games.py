@@ -312,16 +312,16 @@ def test_derivatives_of_the_programs_are_those_of_finite_differences(how):
 
 
 def test_points_of_the_path_are_logit_equilibria():
-    """With rewards on their own scale: what each agent plays is a softmax of what its actions are worth just now."""
+    """What each agent plays is a softmax of what its actions are worth just now, on the scale of its own rewards."""
     P = random_game(15, (2, 3), 2)
-    scale = np.ptp(P.R.array)
+    scale = np.ptp(P.R.array, axis=(1, 2, 3))
     for k, (p, λ) in enumerate(LogitPath(P).points(8)):
         if k < 2:
             continue
         U = dm.utility(P, p)
         for i in P.I:
             T, R = (x.array for x in (induced(P, p, i).T, induced(P, p, i).R))
-            weights = np.exp(λ / scale * (R + P.γ * T @ U[i]))
+            weights = np.exp(λ / scale[i] * (R + P.γ * T @ U[i]))
             np.testing.assert_allclose(p[i], weights / weights.sum(axis=1, keepdims=True), atol=1e-6)
 
 
