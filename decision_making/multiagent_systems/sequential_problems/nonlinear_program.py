@@ -22,8 +22,8 @@ from decision_making.multiagent_systems.sequential_problems.policies import (
 class ActionValues:
     """qⁱ(s, aⁱ) = Qⁱ(s, aⁱ, π^-i(s)) of all agents as functions of policies and utilities, and their derivatives.
 
-    Q^i(s, a) = Rⁱ(s, a) + γ Σ T(s' | s, a) Uⁱ(s'). Each agent's rewards are scaled to a span of 1. A point is a vector z:
-    the probabilities of all agents, then the utilities (n, S).
+    Q^i(s, a) = Rⁱ(s, a) + γ Σ T(s' | s, a) Uⁱ(s'). Each agent's rewards are scaled to a span of 1. A point is one
+    vector z: the probabilities of all agents, then the utilities (n, S).
     """
 
     def __init__(self, P: MG):
