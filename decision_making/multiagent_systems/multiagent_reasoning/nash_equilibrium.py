@@ -208,6 +208,6 @@ def nash(P: SimpleGame, *, all: bool = False) -> Equilibrium | list[Equilibrium]
         (best,) = np.nonzero(pure_equilibria(P))
         return [certified(P, [np.eye(P.sizes[0])[a]], "pure", exact=True) for a in best]
     left = undominated_actions(P)
-    found = extreme_equilibria(*payoffs_of(P, left))
-    p = [_among_all(x, stays) for x, stays in zip(found, left, strict=True)]
+    pair = extreme_equilibria(*payoffs_of(P, left))
+    p = [_among_all(x, stays) for x, stays in zip(pair, left, strict=True)]
     return certified_each(P, p, "supports", number_of_systems(*(int(stays.sum()) for stays in left)), exact=True)
