@@ -209,7 +209,7 @@ def test_derivatives_of_the_nonlinear_program_are_differences(sizes):
         assert program.slack_slope(z) @ e == pytest.approx(slope, abs=1e-8)
 
 
-@pytest.mark.parametrize("R", [[[3.0, -1.0], [7.0, 2.0]], [[5.0, 5.0], [5.0, 5.0]]])
+@pytest.mark.parametrize("R", [[[3.0, -1.0], [7.0, 2.0]], [[0.03, -0.01], [0.07, 0.02]], [[5.0, 5.0], [5.0, 5.0]]])
 def test_the_nonlinear_program_is_of_payoffs_from_0_to_1(R):
     """Of each agent, on a scale of its own: what one has in millions does not hide what another has in ones."""
     program = NashProgram(dm.SimpleGame.from_arrays(R, np.multiply(R, 0.5) - 100))
