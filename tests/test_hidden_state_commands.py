@@ -37,7 +37,7 @@ def test_a_file_is_solved_with_bounds_that_close_and_the_policy_is_saved(folder)
     assert found[-1, 2] <= 0.01
     assert len(found) > 2
     assert lines[-1].startswith("gap closed; baby.alpha: ")
-    assert lines[-1].endswith("play them with: decision-making simulate baby.pomdp baby.alpha")
+    assert lines[-1].endswith("play with: decision-making simulate baby.pomdp baby.alpha")
     π = read_alpha("baby.alpha", CryingBaby())
     assert (π.Γ @ [0.5, 0.5]).max() == pytest.approx(found[-1, 0], abs=1e-6)
 
@@ -58,7 +58,7 @@ def test_an_interrupted_search_saves_what_it_has(folder, monkeypatch):
     monkeypatch.setattr(hidden_states, "search_for_seconds", interrupted)
     done = called("solve", "tiger")
     assert done.exit_code == 130
-    assert "stopped; tiger.alpha: 1 vectors" in done.output
+    assert "stopped; tiger.alpha: 1 vector;" in done.output
     assert read_alpha("tiger.alpha", Tiger()).a.tolist() == [2]
 
 

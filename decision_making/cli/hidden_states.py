@@ -67,7 +67,7 @@ def solve_alone(problem: str, seconds: float, gap: float, width: int, every: flo
         assert π is not None
         write_alpha(π.direct(), path)
         word = "stopped; " if stopped else "gap closed; " if π.found.gap <= gap else ""
-        say(f"{word}{path}: {len(π.Γ)} vectors; play them with: decision-making simulate {problem} {path}")
+        say(f"{word}{path}: {_vectors(π)}; play with: decision-making simulate {problem} {path}")
     if stopped:
         raise typer.Exit(130)
 
@@ -75,9 +75,12 @@ def solve_alone(problem: str, seconds: float, gap: float, width: int, every: flo
 def _bounds(π: LookaheadAlphaVectorPolicy, seconds: float) -> str:
     found = π.found
     return (
-        f"{seconds:8.2f} s  lower {found.lower:12.6f}  upper {found.upper:12.6f}  gap {found.gap:.3g}  "
-        f"({len(π.Γ)} vectors)"
+        f"{seconds:8.2f} s  lower {found.lower:12.6f}  upper {found.upper:12.6f}  gap {found.gap:.3g}  ({_vectors(π)})"
     )
+
+
+def _vectors(π: LookaheadAlphaVectorPolicy) -> str:
+    return f"{len(π.Γ)} vector{'' if len(π.Γ) == 1 else 's'}"
 
 
 def simulate(
