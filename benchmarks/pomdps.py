@@ -156,7 +156,7 @@ def searches(rows: Rows, peer: str | None) -> None:
     ):
         M, B = dm.HistoryMonteCarloTreeSearch(P, 20, m, 60.0, U, rng=0), np.tile(b, (K, 1))
         dm.plan(M, B[:1])
-        mine = K * m / seconds(partial(dm.plan, M, B), 15 if K == 1 else 5)
+        mine = K * m / seconds(partial(dm.plan, M, B), 12)
         text = ("not installed", "")
         if theirs is not None and own is not None:
             said = f"pomdp-py, one tree, rollouts: {theirs:,.0f} a second, with its own tiger {own:,.0f}"
