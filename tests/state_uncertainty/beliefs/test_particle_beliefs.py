@@ -166,3 +166,17 @@ def test_the_largest_uniform_number_draws_a_particle_with_weight():
     p = np.tile([0.3, 0.1, 0.2, 0.0], (K, 1))
     np.testing.assert_array_equal(_resampled(p, u, "multinomial"), 2)
     np.testing.assert_array_equal(_resampled(p, u[:, :1], "systematic")[:, -1], 2)
+
+
+@pytest.mark.parametrize(("resample", "done"), [(0.9, True), (0.89, False)])
+def test_the_effective_size_is_the_square_of_the_sum_over_the_sum_of_squares(resample, done):
+    """Weights 1, 1/2, 1/2, 1/2: 2.5² / 1.75 = 3.571, between 0.89 and 0.9 of 4."""
+    P = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: np.where(s == 0, 1.0, 0.5))
+    b = update(ParticleBeliefs([[0, 1, 2, 3]], resample=resample), P, 0, 0, rng=0)
+    assert (b.log_weights == 0).all() == done
+
+
+def test_a_constant_in_the_logarithms_of_weights_says_nothing_of_the_likelihood():
+    P, s = CryingBaby(), [[0, 1, 1]]
+    plain, shifted = (update(ParticleBeliefs(s, np.full((1, 3), x)), P, 2, 0, rng=0) for x in (0.0, 5.0))
+    np.testing.assert_allclose(shifted.log_likelihood, plain.log_likelihood)
