@@ -460,6 +460,7 @@ def test_batch_in_which_every_copy_only_resets_itself_goes_on_for_a_step(whole_b
         : len(seen)
     ]  # steps in the episode: the third batch goes on
     assert P.steps == 2 * len(seen)
+<<<<<<< HEAD
 
 
 @pytest.mark.parametrize("whole_batches", [1, 2, 3])
@@ -474,3 +475,5 @@ def test_batch_in_which_every_copy_only_resets_itself_goes_on_for_a_step(whole_b
         : len(seen)
     ]  # steps in the episode: the third batch goes on
     assert P.steps == 2 * len(seen)
+=======
+>>>>>>> main

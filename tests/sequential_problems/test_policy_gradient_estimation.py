@@ -865,6 +865,7 @@ def test_base_from_the_others_is_theirs_where_their_scores_are_tiny():
     found = gradient(M, SoftmaxPolicy(1, 2), θ, τs=τs)
     # the base of the first is the mean of 2 and 4, its score (-1, 1) but for 2e-9; the others hardly count
     np.testing.assert_allclose(found, np.array([-1, 1]) * (5 - 3) / 3, rtol=1e-7)
+<<<<<<< HEAD
 
 
 @pytest.mark.parametrize(
@@ -886,3 +887,5 @@ def test_score_that_is_zero_but_for_rounding_has_no_base(options):
 
 def tabular_problem(γ):
     return MDP.from_arrays(np.full((2, 2, 2), 0.5), np.zeros((2, 2)), γ)
+=======
+>>>>>>> main
