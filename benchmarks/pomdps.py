@@ -139,31 +139,28 @@ def backups(rows: Rows) -> None:
 
 
 def searches(rows: Rows, peer: str | None) -> None:
-    """Simulations per second on the tiger, depth 20."""
+    """Simulations per second on the tiger, depth 20; those of pomdp-py on lean models and on those of its own tiger."""
     P, b = Tiger(), np.full(2, 0.5)
-    theirs = None
+    theirs = own = None
     if peer:
         command = [peer, str(Path(__file__).parent / "peers" / "pomdp_py_tiger.py"), "5000"]
-        theirs = max(
-            float(x)
-            for _ in range(3)
-            for x in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-        )
+        runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(3)]
+        *lean, owns = (max(map(float, x)) for x in zip(*runs, strict=True))
+        theirs, own = max(lean), owns
     for K, m, U, what, goal in (
         *(
             (1, 5000, dm.RolloutEstimate(20), "one tree, rollouts", 2),
             (256, 400, dm.RolloutEstimate(20), "256 trees, rollouts", 20),
         ),
-        *((256, 400, np.full(2, -20.0), "256 trees, leaf values", 80),),
+        *((K, 400, np.full(2, -20.0), f"{K:,} trees, leaf values", 80) for K in (256, 2048)),
     ):
         M, B = dm.HistoryMonteCarloTreeSearch(P, 20, m, 60.0, U, rng=0), np.tile(b, (K, 1))
         dm.plan(M, B[:1])
-        mine = K * m / seconds(partial(dm.plan, M, B))
-        text = (
-            ("not installed", "")
-            if theirs is None
-            else (f"pomdp-py, one tree, rollouts: {theirs:,.0f} a second", f"1/{mine / theirs:.1f}")
-        )
+        mine = K * m / seconds(partial(dm.plan, M, B), 12)
+        text = ("not installed", "")
+        if theirs is not None and own is not None:
+            said = f"pomdp-py, one tree, rollouts: {theirs:,.0f} a second, with its own tiger {own:,.0f}"
+            text = (said, f"1/{mine / theirs:.1f}, 1/{mine / own:.1f}")
         rows.append((f"tiger, tree search, {what}", f"{mine:,.0f} simulations a second", *text, f"1/{goal}"))
 
 

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse import csr_array
 
 from decision_making import MDP, POMDP, Trajectories, lookahead
-from decision_making.pomdp import belief_rollouts, filtered, joint, next_beliefs, possible_successors
+from decision_making.pomdp import belief, belief_rollouts, filtered, joint, next_beliefs, possible_successors
 from decision_making.problems import CryingBaby
 
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))  # states, actions, observations
@@ -230,3 +230,46 @@ def test_what_is_possible_and_what_is_observed_are_the_rows_of_the_joint_that_ar
         starts = np.cumsum([0, *(sum((T[s, a] * O[a, :, o]).any() for o in range(3)) for s in range(4))])
         np.testing.assert_array_equal(first, starts[:-1])
     np.testing.assert_array_equal(P.seen, O.transpose(0, 2, 1))
+
+
+def test_the_row_of_a_batch_that_is_no_belief_is_named():
+    with pytest.raises(ValueError, match=re.escape("b = array([0.5, 0.6]): must be probabilities that sum to 1")):
+        belief([[0.5, 0.5], [0.5, 0.6]], 2)
+    with pytest.raises(ValueError, match=re.escape("b = array([-1.,  2.])")):
+        belief([[[0.5, 0.5], [-1.0, 2.0]]], 2)
+
+
+def test_the_start_belief_cannot_be_changed_and_the_one_given_can():
+    b = np.array([0.3, 0.7])
+    P = POMDP.from_arrays(np.tile(np.eye(2)[:, None], (1, 1, 1)), np.zeros((2, 1)), np.ones((1, 2, 1)), 0.9, b=b)
+    with pytest.raises(ValueError, match="read-only"):
+        P.b[0] = 1
+    b[0] = 1
+    assert P.b[0] == 0.3
+
+
+def test_tables_of_functions_keep_the_start_belief():
+    P = CryingBaby()
+    whole = POMDP(P.γ, range(2), range(3), range(2), P.T, P.R, P.O, None, b=[0.25, 0.75], names=P.names)
+    functions = POMDP(0.9, [0, 1], [0], [0], lambda *_: 0.5, lambda *_: 0.0, lambda *_: 1.0, None, b=[0.25, 0.75])
+    assert whole.tabulated() is whole
+    np.testing.assert_array_equal(functions.tabulated().b, [0.25, 0.75])
+    drawn = POMDP(0.9, [0, 1], [0], [0], lambda *_: 0.5, lambda *_: 0.0, lambda *_: 1.0, None, b=lambda m, rng: [0] * m)
+    assert drawn.tabulated().b is None
+
+
+@given(st.integers(0, 10**6), SIZES)
+def test_beliefs_with_an_action_each_are_followed_by_what_follows_each_alone(seed, sizes):
+    P, rng = random_pomdp(seed, sizes), np.random.default_rng(seed)
+    b = beliefs(rng, 3, sizes[0])
+    a = rng.integers(sizes[1], size=len(b))
+    b_next, p, r = P.beliefs.successors(b, a)
+    assert b_next.shape == (sizes[2], len(b), sizes[0])
+    for i in range(len(b)):
+        for o in range(sizes[2]):
+            x = np.array([P.O(a[i], s, o) * (b[i] @ P.T.array[:, a[i], s]) for s in range(sizes[0])])
+            assert p[o, i] == pytest.approx(x.sum(), abs=1e-12)
+            np.testing.assert_allclose(p[o, i] * b_next[o, i], x, atol=1e-12)
+        assert r[i] == pytest.approx(b[i] @ P.R.array[:, a[i]])
+    low, high = P.beliefs.state_bounds
+    assert (low <= b).all() and (b <= high).all() and low.shape == high.shape == (sizes[0],)  # noqa: PT018

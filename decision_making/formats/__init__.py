@@ -4,7 +4,8 @@ from decision_making.formats.bif import read_bif, write_bif
 from decision_making.formats.dpomdp import parse_dpomdp, read_dpomdp
 from decision_making.formats.dpomdp_text import dpomdp_text, write_dpomdp
 from decision_making.formats.nfg import nfg_text, parse_nfg, read_nfg, write_nfg
-from decision_making.formats.pomdp import parse_pomdp, pomdp_text, read_pomdp, write_pomdp
+from decision_making.formats.pomdp import parse_pomdp, read_pomdp
+from decision_making.formats.pomdp_text import pomdp_text, write_pomdp
 
 __all__ = [
     "dpomdp_text",

@@ -46,7 +46,7 @@ def tracked(figure: Figure, data: Mapping[str, Array]) -> None:
     legend_below(ax, 4)
 
 
-@picture(7, 2.8, "Adaptive injection adds random particles where the weights of the others have fallen")
+@picture(7, 2.8, "Adaptive injection adds random particles when weights have fallen")
 def injection(figure: Figure, data: Mapping[str, Any]) -> None:
     """The mean "weights" (K,), and for each ν of "shares" what share of the particles was injected (K,)."""
     ax = figure.add_subplot()
@@ -108,7 +108,7 @@ def map_of_vectors(figure: Figure, data: Mapping[str, Any]) -> None:
     figure.colorbar(image, label="expected utility")
 
 
-@picture(7, 4, "Upper bounds (solid) and lower bounds (dashed) on the utility of each belief")
+@picture(7, 4, "Upper bounds (solid) and lower bounds (dashed) enclose the best utility")
 def bounds(figure: Figure, data: Mapping[str, Array]) -> None:
     """Utilities (201,) over P(hungry) of each bound; "optimal" in ink, uppers solid, lowers dashed."""
     ax = figure.add_subplot()
@@ -135,7 +135,7 @@ def closing(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.legend()
 
 
-@picture(4.6, 4.2, "A belief (red) over three states, and the cell of the grid that it lies in")
+@picture(4.6, 4.2, "A belief (orange) and the cell of the grid that it lies in")
 def triangulation(figure: Figure, data: Mapping[str, Array]) -> None:
     """Grid "vertices" (K, 3) of beliefs over three states, and a belief "b" (3,) with its "simplex" (3, 3)."""
     ax = figure.add_subplot()
@@ -192,6 +192,7 @@ def climbing(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.plot(np.arange(len(x["u"])), x["u"], "o-", color=colour, label=name)
         for i, n in enumerate(x["nodes"]):
             ax.annotate(f"{n}", (i, x["u"][i]), (0, below), textcoords="offset points", ha="center", color=colour)
+    ax.margins(y=0.1)  # room for the numbers
     ax.set(xlabel="round", ylabel="utility of the start", xticks=k)
     ax.legend(loc="lower right")
 

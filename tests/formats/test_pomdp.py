@@ -158,6 +158,52 @@ def test_what_is_no_such_file_is_refused_with_its_line(text, said):
         parse_pomdp(text)
 
 
+def sized(S, A, Ω):
+    return f"discount: 0.9\nstates: {S}\nactions: {A}\nobservations: {Ω}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (sized(20_000, 1, 1) + "T: * uniform", "5: with this, 400,020,000 rows and numbers are set"),
+        (sized(20_000, 1, 1) + "T: * : * uniform", "5: with this, 400,040,000 rows and numbers are set"),
+        (sized(20_000, 1, 1) + "T: * : * : * 0.5", "5: with this, 400,020,000 rows and numbers are set"),
+        (sized(20_000_000, 1, 1) + "T: * : 0 uniform", "5: with this, 20,000,000 rows and numbers are set"),
+        (sized(20_000, 1, 1) + "start: uniform\nT: * : * reset", "6: with this, 400,040,000 rows and numbers are set"),
+        (sized(6_000_000, 1, 1) + "T: * identity", "5: with this, 12,000,000 rows and numbers are set"),
+        (sized(6_000_000, 2, 1) + "R: * : * : * : * 1", "5: with this, 12,000,000 rows and numbers are set"),
+    ],
+)
+def test_wildcards_that_stand_for_too_much_are_refused_before_they_are_set(text, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_pomdp(text)
+
+
+def test_rewards_that_would_take_too_many_averages_are_refused(monkeypatch):
+    text = HEAD + REST + "R: 0 : 1 : * : 1 4\nR: 0 : 1 : 2 : 1 5"  # one state follows, with two observations
+    monkeypatch.setattr("decision_making.formats.pomdp.PAID", 4)
+    assert parse_pomdp(text).R(1, 0) == pytest.approx(2)
+    monkeypatch.setattr("decision_making.formats.pomdp.PAID", 3)
+    with pytest.raises(ValueError, match=r"9: R: more than 3 rewards of next states and observations"):
+        parse_pomdp(text)
+
+
+def test_zeros_of_a_wildcard_take_what_was_there_and_cost_no_memory():
+    P = parse_pomdp(sized(2000, 1, 1) + "T: * uniform\nT: * : * : * 0.0\nT: * identity\nO: * uniform")
+    assert P.T.matrix.nnz == 2000
+    text = HEAD + "T: * identity\nT: 0 : 1 : * 0\nT: 0 : 1 : 2 1.0\nT: 0 : 2 : 2 0\nT: 0 : 2 : 0 1\nO: * uniform\n"
+    np.testing.assert_array_equal(parse_pomdp(text).T.array[:, 0], [[1, 0, 0], [0, 0, 1], [1, 0, 0]])
+
+
+def test_lines_may_end_as_on_any_system():
+    text = HEAD + REST
+    for end in ("\r\n", "\r"):
+        P = parse_pomdp((text + "R: 0 : 0 : * : * 2 # paid\n").replace("\n", end))
+        assert P.R(0, 0) == 2
+        with pytest.raises(ValueError, match="8: 'x' begins no statement"):
+            parse_pomdp((text + "x").replace("\n", end))
+
+
 def test_errors_name_the_file(tmp_path):
     path = tmp_path / "strange.pomdp"
     path.write_bytes(b"\xff\xfe\x00")

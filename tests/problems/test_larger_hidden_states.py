@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from decision_making import QMDP, blind_lowerbound, solve, utility
+from decision_making import POMDP, QMDP, FastInformedBound, blind_lowerbound, solve, utility
 from decision_making.problems import RockSample, Tag
 
 
@@ -58,6 +58,30 @@ def test_tag_has_the_size_of_the_published_problem():
     assert (len(P.S), len(P.A), len(P.Ω), P.T.matrix.nnz) == (870, 5, 30, 9_338)
     assert P.b.sum() == pytest.approx(1)
     assert (blind_lowerbound(P, 400) @ P.b).max() == pytest.approx(-20, abs=0.1)
+
+
+def test_tag_differs_from_the_file_in_circulation_by_three_pairs_of_cells():
+    """TagAvoid.pomdp of the SARSOP toolkit breaks the rule for three pairs of cells of robot and opponent.
+
+    With the transitions that are in the file the bounds are those reported of it, 0.826 and 0.330.
+    """
+    P = Tag()
+    T = P.T.matrix.tolil()
+    there = {25: (28, 22, 25, 24), 27: (27, 24, 28, 26)}  # cells of the robot after each move
+    for robot, opponent, row in (
+        (25, 23, {20: 0.2, 23: 0.6, 25: 0.2}),
+        (27, 24, {21: 0.2, 23: 0.2, 24: 0.4, 25: 0.2}),
+        (27, 27, {24: 1 / 6, 26: 1 / 6, 27: 1 / 2, 28: 1 / 6}),
+    ):
+        for a in range(4):
+            pair = (robot * 30 + opponent) * 5 + a
+            T[pair] = 0
+            for i, p in row.items():
+                T[pair, there[robot][a] * 30 + i] = p
+    file = POMDP.from_arrays(T.tocsr(), P.R.array, P.O.array, 0.95, b=P.b)
+    assert utility(solve(QMDP(400, start="bound", δ=1e-6), file), P.b) == pytest.approx(0.8264, abs=2e-4)
+    assert utility(solve(FastInformedBound(400, start="bound", δ=1e-6), file), P.b) == pytest.approx(0.33, abs=1e-3)
+    assert utility(solve(QMDP(400, start="bound", δ=1e-6), P), P.b) == pytest.approx(0.8193, abs=1e-4)
 
 
 def test_rules_of_tag():

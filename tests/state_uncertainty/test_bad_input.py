@@ -113,6 +113,12 @@ def test_wrong_arguments_are_named(call, named):
         (lambda: KalmanFilter([0.0, 0.0], [[1.0, 0.5], [0.0, 1.0]]), ValueError, "symmetric"),
         (lambda: KalmanFilter([0.0], np.eye(2)), ValueError, "μb = 'an array (1,)'"),
         (lambda: KalmanFilter([np.nan], np.eye(1)), ValueError, "μb"),
+        (lambda: KalmanFilter([0.0], [[np.nan]]), ValueError, "Σb = [[nan]]: must be a covariance"),
+        (lambda: KalmanFilter(np.zeros(5), -np.eye(5)), ValueError, "Σb = 'an array (5, 5)': must be a covariance"),
+        *(
+            (lambda λ=λ: update(UnscentedKalmanFilter([0.0], [[1.0]], λ), SMOOTH, 0, [1.0, 2.0]), ValueError, "o = ")
+            for λ in (2.0, 0.0)
+        ),
         (lambda: UnscentedKalmanFilter([0.0], [[1.0]], -1.0), ValueError, "λ = -1.0: must be a number > -n = -1"),
         (lambda: LinearGaussianModel([[1.0]], [[1.0]], [[1.0, 0.0]], [[1.0]], [[1.0]]), ValueError, "Os"),
         (lambda: update(KalmanFilter([0.0], [[1.0]]), 3, 0, 0), TypeError, "P = 3: must be a LinearGaussianModel"),
@@ -133,6 +139,7 @@ def test_a_wrong_normal_belief_is_named(call, error, named):
 
 
 ONE = LinearGaussianModel([[1.0]], [[0.0]], [[1.0]], [[1.0]], [[1.0]])
+SMOOTH = GaussianModel(lambda s, a: s + a, lambda s: s, [[1.0]], [[1.0]])
 CUSP = GaussianModel(lambda s, a: s + a, lambda s: anp.sqrt(anp.abs(s)), [[1.0]], [[1.0]])
 
 
@@ -148,6 +155,10 @@ CUSP = GaussianModel(lambda s, a: s + a, lambda s: anp.sqrt(anp.abs(s)), [[1.0]]
         (lambda: AdaptiveInjectionParticleFilter([0], -1, 1, 0.1, 0.5, 1, UNIFORM), "w_slow = -1"),
         (lambda: RejectionParticleFilter([0], max_tries=0), "max_tries = 0"),
         (lambda: update(ParticleFilter([0]), NOT_A_NUMBER, 0, 0), "O(a, s_next, o) of 1 states is array([nan])"),
+        (
+            lambda: update(ParticleFilter([0, 1]), HALF_A_NUMBER, 0, 0),
+            "of 2 states is array([ 1., nan])",
+        ),
     ],
 )
 def test_wrong_particles_are_named(call, named):
@@ -155,6 +166,7 @@ def test_wrong_particles_are_named(call, named):
         call()
 
 
+HALF_A_NUMBER = SimpleNamespace(TR=lambda s, a, rng: (s, 0), O=lambda a, s, o: np.array([1.0, np.nan]))
 NOT_A_NUMBER = SimpleNamespace(TR=lambda s, a, rng: (s, 0), O=lambda a, s, o: np.full(len(s), np.nan))
 
 
@@ -176,6 +188,11 @@ FED = ConditionalPlan(0)
         (lambda: greedy(BABY, lambda b: b[:, 0], [0.5, 0.6]), ValueError, "must be probabilities"),
         (lambda: utility(3, [1.0]), TypeError, "π = 3: utility knows"),
         (lambda: ConditionalPlan(0, {0: 3}), TypeError, "a dictionary from observations to conditional plans"),
+        (lambda: ConditionalPlan(0, [FED]), TypeError, "a dictionary from observations to conditional plans"),
+        (lambda: AlphaVectorPolicy(BABY, np.zeros((1, 2, 2)), [0]), ValueError, "Γ = 'an array (1, 2, 2)'"),
+        (lambda: find_maximal_belief([], []), ValueError, "α = "),
+        (lambda: find_maximal_belief([0.0, 0.0], [[np.nan, 0.0]]), ValueError, "Γ = "),
+        (lambda: find_maximal_belief([0.0, 0.0], np.zeros((1, 2, 2))), ValueError, "Γ = "),
         (lambda: alphavector(BABY, ConditionalPlan(7)), ValueError, "a runs from 7 to 7"),
         (
             lambda: alphavector(BABY, ConditionalPlan(0, {0: FED})),
@@ -276,6 +293,9 @@ def test_what_is_no_pomdp_is_named(call, P):
         (lambda: find_maximal_belief([0.0, 0.0], np.zeros((1, 4))), ValueError, "Γ = "),
         (lambda: find_dominating([]), ValueError, "Γ = "),
         (lambda: alphavector_iteration(BABY, QMDP(1), [[np.nan, 0.0]]), ValueError, "Γ = "),
+        (lambda: alphavector_iteration(BABY, QMDP(1), np.empty((0, 2))), ValueError, "Γ = "),
+        (lambda: alphavector_iteration(BABY, QMDP(1), np.zeros((1, 2, 2))), ValueError, "Γ = "),
+        (lambda: update([0.5, 0.5], BABY, 0, 0, on_impossible="skip"), ValueError, "on_impossible = 'skip'"),
         (lambda: alphavector_iteration(BABY, FastInformedBound(1), [[0.0]]), ValueError, "Γ = "),
         (lambda: FreudenthalTriangulation(10**30, 2), ValueError, "n, m = "),
         (lambda: FreudenthalTriangulation(2, 10**30), ValueError, "n, m = "),

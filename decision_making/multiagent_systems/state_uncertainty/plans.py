@@ -8,7 +8,7 @@ of a step less.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from decision_making.checks import Array, Named, count, count_or_zero, shortened
 from decision_making.pomg import HiddenStateGame, check_model, joint_indices
 from decision_making.sizes import TooLargeError, check_size
-from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import PlanRows
 from decision_making.structs import struct
 
 PLANS = 1_000_000  # plans of one agent
@@ -26,45 +26,16 @@ VALUES = 1 << 26  # numbers in the values of all joint plans
 
 
 @struct(repr=False)
-class AgentPlans:
+class AgentPlans(PlanRows):
     """Conditional plans of one agent, all of one length; those of one step less are `shorter`."""
 
     a: Array  # action of each plan (K,)
     child: Array | None = None  # for each observation the row of the plan that follows, in `shorter` (K, Ω)
     shorter: AgentPlans | None = None  # plans of one step less; None: these end after their action
 
-    def __len__(self) -> int:
-        return len(self.a)
-
-    def __repr__(self) -> str:
-        return f"AgentPlans(horizon={self.horizon}, {len(self)} plans)"
-
-    @property
-    def horizon(self) -> int:
-        """Number of actions of each plan, the book's d + 1."""
-        return sum(1 for _ in self.levels())
-
-    def levels(self) -> Iterator[AgentPlans]:
-        """These plans, then those of one step less, and so on."""
-        plans: AgentPlans | None = self
-        while plans is not None:
-            yield plans
-            plans = plans.shorter
-
     def __getitem__(self, kept: Array) -> AgentPlans:
         """The plans in these rows, or where a mask is true."""
         return AgentPlans(self.a[kept], None if self.child is None else self.child[kept], self.shorter)
-
-    def tree(self) -> list[ConditionalPlan]:
-        """The plans as the book's trees, which share their subplans."""
-        below: list[ConditionalPlan] = []
-        for plans in reversed(list(self.levels())):
-            child = np.empty((len(plans), 0), dtype=np.intp) if plans.child is None else plans.child
-            below = [
-                ConditionalPlan(int(a), {o: below[k] for o, k in enumerate(row)})
-                for a, row in zip(plans.a, child.tolist(), strict=True)
-            ]
-        return below
 
 
 def number_of_plans(n_actions: int, n_observations: int, d: int) -> int:

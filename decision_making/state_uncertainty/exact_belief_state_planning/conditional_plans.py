@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import singledispatch
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from attrs import field
@@ -51,6 +51,45 @@ class ConditionalPlan:
         for i, (o, plan) in enumerate(self.subplans.items()):
             last = i == len(self.subplans) - 1
             yield from plan._lines(indent + ("  " if last else "│ "), f"{indent}{'└' if last else '├'} {o}: {plan.a}")
+
+
+class PlanRows:
+    """Base of plans that are rows of arrays: an action each, and the rows that follow among plans of one step less."""
+
+    __slots__ = ()
+
+    a: Array
+    child: Array | None
+    shorter: Self | None
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(horizon={self.horizon}, {len(self)} plans)"
+
+    @property
+    def horizon(self) -> int:
+        """Number of actions of each plan."""
+        return sum(1 for _ in self.levels())
+
+    def levels(self) -> Iterator[Self]:
+        """These plans, then those of one step less, and so on."""
+        plans: Self | None = self
+        while plans is not None:
+            yield plans
+            plans = plans.shorter
+
+    def tree(self) -> list[ConditionalPlan]:
+        """The plans as the book's trees, which share their subplans."""
+        below: list[ConditionalPlan] = []
+        for plans in reversed(list(self.levels())):
+            child = np.empty((len(plans), 0), dtype=np.intp) if plans.child is None else plans.child
+            below = [
+                ConditionalPlan(int(a), {o: below[i] for o, i in enumerate(row)})
+                for a, row in zip(plans.a, child.tolist(), strict=True)
+            ]
+        return below
 
 
 def alphavector(P: POMDP, π: ConditionalPlan) -> Array:

@@ -21,7 +21,7 @@ from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors
     AlphaVectors,
     LookaheadAlphaVectorPolicy,
 )
-from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import PlanRows
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import find_dominating
 from decision_making.structs import struct
 
@@ -29,41 +29,13 @@ MOST = 200_000  # candidates that are compared at a time
 
 
 @struct(repr=False)
-class Plans(Shown):
+class Plans(PlanRows, Shown):
     """The plans of one horizon that are best somewhere, and their α-vectors; those of one step less are `shorter`."""
 
     Γ: AlphaVectors  # expected utility of each plan from each state (k, S)
     a: Array  # action of each plan (k,)
     child: Array | None = None  # for each observation the row of the plan that follows, in `shorter` (k, Ω)
     shorter: Plans | None = None  # plans of one step less; None: these end after their action
-
-    def __len__(self) -> int:
-        return len(self.a)
-
-    def __repr__(self) -> str:
-        return f"Plans(horizon={self.horizon}, {len(self)} plans)"
-
-    @property
-    def horizon(self) -> int:
-        """Number of actions of each plan."""
-        h, plans = 1, self
-        while plans.shorter is not None:
-            h, plans = h + 1, plans.shorter
-        return h
-
-    def tree(self) -> list[ConditionalPlan]:
-        """The plans as the book's trees, which share their subplans."""
-        levels = [self]
-        while levels[-1].shorter is not None:
-            levels.append(levels[-1].shorter)
-        below: list[ConditionalPlan] = []
-        for plans in reversed(levels):
-            child = np.empty((len(plans), 0), dtype=np.intp) if plans.child is None else plans.child
-            below = [
-                ConditionalPlan(int(a), {o: below[i] for o, i in enumerate(row)})
-                for a, row in zip(plans.a, child.tolist(), strict=True)
-            ]
-        return below
 
 
 def one_step_plans(P: POMDP) -> Plans:

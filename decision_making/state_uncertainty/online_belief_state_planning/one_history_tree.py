@@ -8,7 +8,7 @@ benchmarks/pomdps.md says what it saves.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from decision_making.pomdp import POMDP, ObservingSampler
 from decision_making.sampling import cumulative
 from decision_making.sequential_problems.online_planning.draws import SharedStream
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
-from decision_making.sequential_problems.online_planning.one_tree import OneFinite, Uniforms
+from decision_making.sequential_problems.online_planning.one_tree import AHEAD, OneFinite
 from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
 from decision_making.state_uncertainty.online_belief_state_planning.history_trees import HistoryTrees
 
@@ -27,13 +27,17 @@ MOST_AHEAD = 512  # rollouts from one state that are drawn at a time
 
 
 class Node:
-    """Statistics of a history: its visits, for each action N and the sum of returns, and children by a·Ω + o."""
+    """Statistics of a history: its visits, for each action N, the sum of returns, Q and 1/√N; children by a·Ω + o.
 
-    __slots__ = ("N", "child", "number", "sums", "visits")
+    Q is infinite where an action was never tried, so that the first of those is the best.
+    """
+
+    __slots__ = ("N", "Q", "W", "child", "number", "sums", "visits")
 
     def __init__(self, number: int, A: int) -> None:
         self.number, self.visits = number, 0
-        self.N, self.sums, self.child = [0] * A, [0.0] * A, {}  # type: ignore[var-annotated]
+        self.N, self.sums, self.Q, self.W = [0] * A, [0.0] * A, [np.inf] * A, [0.0] * A
+        self.child: dict[int, Node] = {}
 
 
 def can_be_listed(P: POMDP) -> bool:
@@ -46,26 +50,25 @@ def one_search(P: POMDP, b: Array, d: int, m: int, c: float, U: Any, rng: np.ran
     """The tree of m simulations of depth d from the belief b (S,), as arrays."""
     A, Ω, S, γ = len(P.A), len(P.Ω), len(P.S), P.γ
     model = FiniteModel(P.mdp)
-    one, uniforms = OneFinite(model), Uniforms(rng)
-    step, uniform = one.step, uniforms.one
+    one, uniform = OneFinite(model), _uniforms(rng).__next__
+    c_next, first_next, columns, R = one.c, one.first, one.columns, one.R
     seen = cumulative(P.O.array.reshape(-1, Ω)).ravel().tolist()
     start = cumulative(b[None])[0].tolist()
-    leaf = _leaf(U, model, uniforms, S)
-    bonus = [c * x for x in np.sqrt(np.log(np.maximum(np.arange(m + 1), 1))).tolist()]
+    leaf = _leaf(U, model, rng, S)
+    visits = np.maximum(np.arange(m + 1), 1)
+    bonus, spread = (c * np.sqrt(np.log(visits))).tolist(), (1 / np.sqrt(visits)).tolist()
     nodes = [Node(0, A)]
     for _ in range(m):
         s, node, path = bisect_right(start, uniform(), 0, S - 1), nodes[0], []
         for _ in range(d):
-            if 0 in node.N:
-                a = node.N.index(0)
-            else:
-                wide = bonus[node.visits]
-                scores = [x / n + wide / n**0.5 for x, n in zip(node.sums, node.N, strict=True)]
-                a = scores.index(max(scores))
-            s, r = step(s, a, uniform())
+            wide = bonus[node.visits]
+            scores = [q + wide * w for q, w in zip(node.Q, node.W, strict=False)]
+            a = scores.index(max(scores))
+            i = s * A + a
+            s = columns[bisect_right(c_next, uniform(), first_next[i], first_next[i + 1] - 1)]
             first = (a * S + s) * Ω
             branch = a * Ω + bisect_right(seen, uniform(), first, first + Ω - 1) - first
-            path.append((node, a, r))
+            path.append((node, a, R[i]))
             following = node.child.get(branch)
             if following is None:
                 node.child[branch] = new = Node(len(nodes), A)
@@ -75,15 +78,21 @@ def one_search(P: POMDP, b: Array, d: int, m: int, c: float, U: Any, rng: np.ran
         q = leaf(s)
         for node, a, r in reversed(path):
             q = r + γ * q
-            node.visits += 1
-            node.N[a] += 1
-            node.sums[a] += q
+            n, total = node.N[a] + 1, node.sums[a] + q
+            node.visits, node.N[a], node.sums[a] = node.visits + 1, n, total
+            node.Q[a], node.W[a] = total / n, spread[n]
     return _as_arrays(nodes, m, A, Ω)
 
 
-def _leaf(U: Any, model: FiniteModel, uniforms: Uniforms, n_states: int) -> Callable[[int], float]:
+def _uniforms(rng: np.random.Generator) -> Iterator[float]:
+    """The uniform numbers of a generator, drawn many at a time."""
+    while True:
+        yield from rng.random(AHEAD).tolist()
+
+
+def _leaf(U: Any, model: FiniteModel, rng: np.random.Generator, n_states: int) -> Callable[[int], float]:
     """The leaf value of one state. Rollouts are drawn many at a time, and handed out one by one."""
-    draws = SharedStream(uniforms.rng)
+    draws = SharedStream(rng)
     if isinstance(U, RolloutEstimate):
         ahead: dict[int, list[float]] = {}
         many: dict[int, int] = {}

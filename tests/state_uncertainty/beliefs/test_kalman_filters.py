@@ -17,6 +17,7 @@ from decision_making.state_uncertainty.beliefs import (
     UnscentedKalmanFilter,
     unscented_transform,
 )
+from decision_making.state_uncertainty.beliefs.kalman_filters import gain
 
 SIZES = st.tuples(st.integers(1, 4), st.integers(1, 2), st.integers(1, 3))  # of states, actions, observations
 
@@ -201,3 +202,23 @@ def test_a_negative_λ_whose_result_is_no_covariance_is_named():
     P = GaussianModel(lambda s, a: s**2, lambda s: s, [[0.0]], [[1.0]])
     with pytest.raises(ValueError, match=re.escape("λ = -0.5: the weights of its points give no covariance")):
         update(UnscentedKalmanFilter([0.0], [[1.0]], -0.5), P, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [KalmanFilter, ExtendedKalmanFilter, UnscentedKalmanFilter])
+def test_covariances_are_symmetric_to_the_last_bit(kind):
+    rng = np.random.default_rng(7)
+    P = linear_model(rng, (4, 2, 3))
+    P = P if kind is KalmanFilter else as_functions(P)
+    Σ = update(kind(rng.normal(size=4), covariance(rng, 4)), P, np.zeros(2), rng.normal(size=3)).Σb
+    np.testing.assert_array_equal(Σ, Σ.T)
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_two_sensors_that_say_the_same_are_one_whatever_their_scale(scale):
+    """Their covariance is singular but for rounding: a gain that is an inverse would be noise."""
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        v, w = scale * rng.normal(size=(2, 3))
+        K = gain(np.outer(w, v), np.outer(v, v))
+        np.testing.assert_allclose(K @ v, w, rtol=1e-6, atol=1e-9 * scale)
+        assert abs(K).max() <= 10 * abs(w).max() / np.linalg.norm(v)

@@ -1,6 +1,7 @@
 """K particle filters at once: each is a particle filter, its weights are the likelihoods, and none sees another."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from decision_making import KalmanFilter, LinearGaussianModel, ParticleBeliefs, update
 from decision_making.problems import CryingBaby
+from decision_making.state_uncertainty.beliefs.particle_beliefs import _resampled
 from tests.test_pomdp import random_pomdp
 
 
@@ -127,6 +129,7 @@ def test_same_seed_same_bits_and_nothing_is_changed():
         (lambda: ParticleBeliefs([[0, 1]], [0.0]), "must be (1, 2), below infinity"),
         (lambda: ParticleBeliefs([[0, 1]], [[0.0, np.nan]]), "must be (1, 2), below infinity"),
         (lambda: ParticleBeliefs([[0, 1]], [[-np.inf, -np.inf]]), "with a finite one for each belief"),
+        (lambda: ParticleBeliefs([[0, 1]] * 2, [[0, 0], [-np.inf, -np.inf]]), "with a finite one for each belief"),
         (lambda: ParticleBeliefs([[0, 1]], resample=1.5), "resample = 1.5"),
         (lambda: ParticleBeliefs([[0, 1]], how="best"), "how = 'best'"),
         (lambda: ParticleBeliefs.drawn(np.full(2, 0.5), 0, 1), "K = 0"),
@@ -142,3 +145,38 @@ def test_same_seed_same_bits_and_nothing_is_changed():
 def test_what_is_wrong_is_named(do, said):
     with pytest.raises(ValueError, match=re.escape(said)):
         do()
+
+
+def test_a_particle_may_have_no_weight_in_every_belief():
+    b = ParticleBeliefs([[0, 1], [0, 1]], [[-np.inf, 0.0], [-np.inf, 0.0]])
+    np.testing.assert_array_equal(b.probabilities(2), [[0, 1], [0, 1]])
+
+
+def test_vectors_are_resampled_whole():
+    """A particle of two numbers goes with both; what is seen is the first."""
+    P = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: (s[..., 0] == o) * 1.0)
+    s = np.stack([np.tile([0.0, 1.0], (3, 5)), np.tile([5.0, 7.0], (3, 5))], axis=-1)
+    b = update(ParticleBeliefs(s, resample=1.0), P, 0, 1.0, rng=0)
+    np.testing.assert_array_equal(b.states, np.tile([1.0, 7.0], (3, 10, 1)))
+
+
+def test_the_largest_uniform_number_draws_a_particle_with_weight():
+    """Where rounding takes u to the end of its row, and where the last particles weigh nothing."""
+    u, K = np.full((3000, 4), np.nextafter(1, 0)), 3000
+    p = np.tile([0.3, 0.1, 0.2, 0.0], (K, 1))
+    np.testing.assert_array_equal(_resampled(p, u, "multinomial"), 2)
+    np.testing.assert_array_equal(_resampled(p, u[:, :1], "systematic")[:, -1], 2)
+
+
+@pytest.mark.parametrize(("resample", "done"), [(0.9, True), (0.89, False)])
+def test_the_effective_size_is_the_square_of_the_sum_over_the_sum_of_squares(resample, done):
+    """Weights 1, 1/2, 1/2, 1/2: 2.5² / 1.75 = 3.571, between 0.89 and 0.9 of 4."""
+    P = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: np.where(s == 0, 1.0, 0.5))
+    b = update(ParticleBeliefs([[0, 1, 2, 3]], resample=resample), P, 0, 0, rng=0)
+    assert (b.log_weights == 0).all() == done
+
+
+def test_a_constant_in_the_logarithms_of_weights_says_nothing_of_the_likelihood():
+    P, s = CryingBaby(), [[0, 1, 1]]
+    plain, shifted = (update(ParticleBeliefs(s, np.full((1, 3), x)), P, 2, 0, rng=0) for x in (0.0, 5.0))
+    np.testing.assert_allclose(shifted.log_likelihood, plain.log_likelihood)

@@ -174,3 +174,9 @@ def test_the_same_seed_gives_the_same_particles_and_the_old_ones_stay():
 def test_a_problem_without_a_sampler_is_named(b):
     with pytest.raises(TypeError, match="a problem with a sampler"):
         update(b, SimpleNamespace(O=lambda a, s, o: 1.0), 0, 0)
+
+
+def test_names_are_particles_too():
+    P = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: (s == o) * 1.0)
+    b = update(ParticleFilter(np.array(["left", "right", "left"])), P, 0, "right", rng=0)
+    assert b.states.tolist() == ["right"] * 3

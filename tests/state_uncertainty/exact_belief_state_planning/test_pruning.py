@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 from scipy.optimize import linprog
 
 from decision_making import find_dominating, find_maximal_belief
+from decision_making.state_uncertainty.exact_belief_state_planning import pruning
 
 
 def vectors(seed):
@@ -90,7 +91,42 @@ def test_a_vector_that_ties_at_its_only_belief_is_not_kept_in_place_of_the_one_t
 def test_large_utilities_are_compared_by_their_own_size():
     Γ = 1e12 * np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.6], [0.4, 0.4]])
     assert find_dominating(Γ).tolist() == [True, True, True, False]
+    assert find_dominating(Γ - 2e12).tolist() == [True, True, True, False]
+    low = -1e12 + np.array([[1e7, 0.0], [0.0, 1e7], [5000000.1, 5000000.1]])  # a tenth counts less than that
+    assert find_dominating(low).tolist() == [True, True, False]
 
 
 def test_without_others_any_belief_will_do():
     np.testing.assert_array_equal(find_maximal_belief([1.0, 2.0], np.empty((0, 2))), [0.5, 0.5])
+
+
+def test_of_vectors_that_tie_in_a_corner_none_is_kept_that_two_others_cover():
+    """In state 0 three are best; the first is nowhere above the best of the other two."""
+    Γ = [[1.0, 0.3, 0.3], [1.0, 0.5, 0.2], [1.0, 0.2, 0.5], [0.0, 0.0, 1.0]]
+    assert find_dominating(Γ).tolist() == [False, True, True, True]
+
+
+@pytest.mark.parametrize("witnesses", [2, 40])
+def test_vectors_that_no_random_belief_finds_are_found_by_linear_programs(witnesses, monkeypatch):
+    """Tangents to a parabola are all needed; a little lower, others are covered by their two neighbours."""
+    monkeypatch.setattr(pruning, "WITNESSES", witnesses)
+    p = np.arange(1, 48) / 48
+    tangents = np.stack([-(p**2), 2 * p - p**2], axis=1)  # of p², at the belief (1 - p, p)
+    between = (tangents[1:] + tangents[:-1]) / 2 - 1e-5
+    Γ = np.concatenate([tangents, between])
+    order = np.random.default_rng(3).permutation(len(Γ))
+    np.testing.assert_array_equal(find_dominating(Γ[order]), (np.arange(len(Γ)) < len(p))[order])
+
+
+@pytest.mark.parametrize("block", [1, 1 << 22])
+@given(st.integers(0, 10**6))
+def test_vectors_below_another_go_first_and_of_equal_ones_all_but_the_first(block, seed):
+    Γ = vectors(seed).round(6)
+    right = [
+        i
+        for i in range(len(Γ))
+        if not any((Γ[j] >= Γ[i]).all() and ((Γ[j] > Γ[i]).any() or j < i) for j in range(len(Γ)) if j != i)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pruning, "BLOCK", block)
+        assert pruning.not_below_another(Γ, 1e-12).tolist() == right

@@ -1,6 +1,7 @@
 """Conditional plans, value iteration over them, and the policies (algorithms 20.1 to 20.5, 20.8 and 20.9)."""
 
 import itertools
+import sys
 
 import numpy as np
 import pytest
@@ -231,6 +232,59 @@ def test_too_many_vectors_are_refused():
     P = Tiger()
     with pytest.raises(ValueError, match="5 vectors are needed for horizon 2: more than max_vectors = 4"):
         expand(one_step_plans(P), P, max_vectors=4)
+    assert repr(expand(one_step_plans(P), P, max_vectors=5)) == "Plans(horizon=2, 5 plans)"
+
+
+def test_more_candidates_than_can_be_compared_are_refused_with_their_number(monkeypatch):
+    """Listening to the tiger for a second step: 3 plans after each of 2 sounds, 9 together."""
+    P = Tiger()
+    module = sys.modules[expand.__module__]
+    monkeypatch.setattr(module, "MOST", 9)
+    assert len(expand(one_step_plans(P), P)) == 5
+    monkeypatch.setattr(module, "MOST", 8)
+    with pytest.raises(ValueError, match="9 plans would have to be compared: more than 8"):
+        expand(one_step_plans(P), P)
+
+
+def test_sweeps_end_at_the_first_two_horizons_whose_vectors_are_near():
+    """Each vector of either set has one of the other nearer than δ, in its furthest state."""
+
+    def apart(Γ, Γ_new):
+        each = [min(max(abs(x - y) for x, y in zip(α, β, strict=True)) for β in Γ_new) for α in Γ]
+        return max(each + [min(max(abs(x - y) for x, y in zip(α, β, strict=True)) for α in Γ) for β in Γ_new])
+
+    P = Tiger(γ=0.4)
+    every = [plans.Γ for plans in sweeps(ValueIteration(6), P)]
+    distances = [apart(x, y) for x, y in itertools.pairwise(every)]
+    assert len(distances) == 5
+    for δ in (10.0, distances[2]):
+        first = next(k for k, x in enumerate(distances) if x < δ)
+        assert len(list(sweeps(ValueIteration(6, δ=δ), P))) == first + 2
+
+
+def test_a_plan_is_printed_as_a_tree_with_a_line_for_each_branch():
+    end = ConditionalPlan(0)
+    plan = ConditionalPlan(2, {0: ConditionalPlan(1, {0: end, 1: end}), 1: ConditionalPlan(2, {0: end, 1: end})})
+    assert repr(plan).split("\n") == ["2", "├ 0: 1", "│ ├ 0: 0", "│ └ 1: 0", "└ 1: 2", "  ├ 0: 0", "  └ 1: 0"]
+
+
+def test_a_plan_of_many_steps_that_shares_its_subplans_is_evaluated_once_each():
+    P, plan = CryingBaby(), ConditionalPlan(IGNORE)
+    α = P.R.array[:, IGNORE]
+    for _ in range(60):  # 2^60 steps one by one
+        plan, α = ConditionalPlan(IGNORE, {0: plan, 1: plan}), P.R.array[:, IGNORE] + P.γ * P.transitions[IGNORE] @ α
+    np.testing.assert_allclose(evaluate_plan(P, plan), α)
+    assert type(evaluate_plan(P, plan, 1)) is float
+    assert evaluate_plan(P, plan, 1) == pytest.approx(α[1])
+
+
+def test_vectors_cannot_be_changed_and_those_that_were_given_can():
+    given = np.zeros((1, 2))
+    π = AlphaVectorPolicy(CryingBaby(), given, [0])
+    with pytest.raises(ValueError, match="read-only"):
+        π.Γ[0, 0] = 1
+    given[0, 0] = 5
+    assert π.Γ[0, 0] == 0
 
 
 def test_methods_of_seen_states_refuse_hidden_ones():

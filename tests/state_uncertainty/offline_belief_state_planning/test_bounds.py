@@ -224,3 +224,24 @@ def test_a_random_step_of_beliefs_has_the_rewards_and_beliefs_of_the_model():
     b, r = randstep(P, [0.5, 0.5], 2, rng=0)
     assert b.shape == (2,)
     assert r == -1
+
+
+def test_bounds_of_a_problem_given_by_functions_are_those_of_its_arrays():
+    P = CryingBaby()
+    A = ["feed", "sing", "ignore"]
+    Q = POMDP(
+        P.γ,
+        [0, 1],
+        A,
+        ["cry", "quiet"],
+        lambda s, a, x: P.T(s, A.index(a), x),
+        lambda s, a: P.R(s, A.index(a)),
+        lambda a, x, o: P.O(A.index(a), x, ["cry", "quiet"].index(o)),
+        None,
+    )
+    np.testing.assert_array_equal(blind_lowerbound(Q, 5), blind_lowerbound(P, 5))
+    np.testing.assert_array_equal(baws_lowerbound(Q), baws_lowerbound(P))
+    for M in (QMDP(3), FastInformedBound(3)):
+        np.testing.assert_array_equal(solve(M, Q).Γ, solve(M, P).Γ)
+        np.testing.assert_array_equal(update(Q, M, np.zeros((3, 2))), update(P, M, np.zeros((3, 2))))
+        np.testing.assert_array_equal(alphavector_iteration(Q, M, np.zeros((3, 2))), solve(M, P).Γ)
