@@ -10,7 +10,7 @@ from attrs import field
 from scipy import linalg
 
 from decision_making import verbs
-from decision_making.checks import Array, brief, made_array_later, numbers, refuse, rounding, shortened
+from decision_making.checks import Array, brief, made_array, made_array_later, numbers, refuse, rounding, shortened
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -120,10 +120,10 @@ def infer_gaussian_network(
 
 def _numbers(name: str, x: Any, n: int) -> list[int]:
     """Numbers of variables as a list."""
-    given = np.atleast_1d(np.asarray(x))
-    if not given.size:
-        return []
-    return [int(i) for i in indices(name, given, n)]
+    given = np.atleast_1d(made_array(x, name))
+    if given.ndim > 1:
+        raise ValueError(f"{name} has shape {given.shape}: must be a list of numbers of variables")
+    return [int(i) for i in indices(name, given, n)] if given.size else []
 
 
 def _factor(B: Array, b: Sequence[int]) -> Array:

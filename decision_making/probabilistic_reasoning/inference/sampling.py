@@ -75,7 +75,8 @@ class Tally:
         variance = (self.w2 * (1 - p) ** 2 + (self.w2.sum() - self.w2) * p**2) / total**2
         error = np.sqrt(np.maximum(variance, 0)).reshape(shape(q))
         factor = q.answer(p.reshape(shape(q)))
-        mean = float(np.exp(self.largest) * total / m)
+        with np.errstate(over="ignore"):  # inf where likelihoods are that large
+            mean = float(np.exp(self.largest + np.log(total / m)))
         return PosteriorEstimate(factor, spread(q, error), float(total**2 / self.w2.sum()), self.agreed, mean)
 
 
