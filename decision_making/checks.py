@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn, Protocol, TypeGuard, TypeVar
 
@@ -77,6 +77,13 @@ def instance(x: object, name: str, kind: type[Kind]) -> Kind:
     if not isinstance(x, kind):
         refuse(None, name, x, f"a {kind.__name__}", TypeError)
     return x
+
+
+def mapping(x: object, name: str) -> Mapping[Any, Any]:
+    """x, which is a mapping; None is an empty one. TypeError, naming it, where it is none."""
+    if not isinstance(x, Mapping | None):
+        refuse(None, name, x, "a mapping {name: value}", TypeError)
+    return {} if x is None else x
 
 
 def as_tuple(x: Any) -> Any:

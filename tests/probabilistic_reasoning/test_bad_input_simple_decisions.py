@@ -104,15 +104,15 @@ CALLS = {
     ),
     "certainty_equivalent, falling": (
         lambda: dm.certainty_equivalent(lambda x: -x, [1, 2], [0.5, 0.5]),
-        *(ValueError, "must be finite and rise"),
+        *(ValueError, "must rise"),
     ),
     "certainty_equivalent, constant": (
         lambda: dm.certainty_equivalent(lambda x: 3.0, [1, 2], [0.5, 0.5]),
-        *(ValueError, "must be finite and rise"),
+        *(ValueError, "must rise"),
     ),
     "certainty_equivalent, hole": (
         lambda: dm.certainty_equivalent(lambda x: x if abs(x) > 0.6 else np.nan, [-1, 1], [0.5, 0.5]),
-        *(ValueError, "must be finite between -1 and 1"),
+        *(ValueError, "must be a finite number"),
     ),
     "risk_premium": (lambda: dm.risk_premium(np.log, [1, 2], [0.5, 0.6]), ValueError, "that sum to 1"),
     "expected_utility": (lambda: dm.expected_utility([1, 2, 3], [0.5, 0.5]), ValueError, "2 finite numbers"),

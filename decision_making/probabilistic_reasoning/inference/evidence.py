@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, instance, made_array, numbers, refuse, shortened
+from decision_making.checks import Array, brief, instance, made_array, mapping, numbers, refuse, shortened
 from decision_making.probabilistic_reasoning.representation import (
     BayesianNetwork,
     Factor,
@@ -51,15 +51,13 @@ class Question:
 
     def __init__(self, bn: BayesianNetwork, query: Asked, evidence: Known) -> None:
         self.bn = instance(bn, "bn", BayesianNetwork)
-        if not isinstance(evidence, Mapping | None):
-            raise TypeError(f"evidence = {shortened(evidence)}: must be a mapping {{name: value}}")
         self.query = bn.numbers(query, "query")
         for i in self.query:
             if self.query.count(i) > 1:
                 raise ValueError(f"query: {bn.vars[i].name} is asked for twice")
         self.hard: dict[int, Any] = {}  # values, or arrays (B,) of them
         self.soft: dict[int, Array] = {}  # weights (r,) or (B, r)
-        for name, value in (evidence or {}).items():
+        for name, value in mapping(evidence, "evidence").items():
             self._add(bn.number(name), value)
         sizes = {len(x) for x in self.hard.values() if isinstance(x, np.ndarray)}
         sizes |= {len(x) for x in self.soft.values() if x.ndim == 2}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, as_tuple, count, count_or_zero, instance, shortened
+from decision_making.checks import Array, as_tuple, count, count_or_zero, instance, mapping, shortened
 from decision_making.probabilistic_reasoning.inference.ancestral import strides
 from decision_making.probabilistic_reasoning.inference.elimination import different_names
 from decision_making.probabilistic_reasoning.inference.estimates import (
@@ -67,8 +67,7 @@ def blanket(bn: BayesianNetwork, a: Mapping[str, int | str], i: str | int) -> Fa
     """
     i = instance(bn, "bn", BayesianNetwork).number(i)
     name = bn.vars[i].name
-    a = instance(a, "a", Mapping)  # type: ignore[type-abstract]
-    others = {bn.vars[bn.number(k)].name: value for k, value in a.items() if bn.number(k) != i}
+    others = {bn.vars[bn.number(k)].name: value for k, value in mapping(a, "a").items() if bn.number(k) != i}
     φ = product(condition(φ, others) for φ in bn.factors if in_scope(name, φ))
     if len(φ.vars) > 1:
         missing = ", ".join(v.name for v in φ.vars if v.name != name)

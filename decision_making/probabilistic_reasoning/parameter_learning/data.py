@@ -11,6 +11,7 @@ from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.representation.networks import directed_graph
 from decision_making.probabilistic_reasoning.representation.variables import checked_variables
 
+LEAST, MOST = 1e-100, 1e100  # of numbers whose squares, sums and logarithms of gamma functions are finite
 MISSING = -1  # the number that stands for what is missing, once data are checked
 
 

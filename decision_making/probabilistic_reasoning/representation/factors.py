@@ -20,6 +20,7 @@ from decision_making.checks import (
     finite,
     instance,
     made_array_later,
+    mapping,
     numbers,
     refuse,
     shortened,
@@ -105,7 +106,7 @@ class Factor(Shown):
         vars = checked_variables("Factor", vars)
         check_table("a factor", vars, "use fewer variables")
         values = np.zeros([v.r for v in vars])
-        for a, p in instance(table, "Factor.table", Mapping).items():  # type: ignore[type-abstract]
+        for a, p in mapping(table, "Factor.table").items():
             finite(None, Named(f"Factor.table[{shortened(a)}]"), p)
             values[_position(vars, a)] = p
         return cls(vars, values)
@@ -164,15 +165,21 @@ def in_scope(name: str, φ: Factor) -> bool:
     return instance(name, "name", str) in variablenames(φ)
 
 
+def factor_list(factors: Any, said: str) -> tuple[Factor, ...]:
+    """Factors as a tuple. TypeError, naming them as `said`, where something is none."""
+    given = as_tuple(factors)
+    if not isinstance(given, tuple) or not all(isinstance(φ, Factor) for φ in given):
+        refuse(None, said, factors, "a list of Factors", TypeError)
+    return given
+
+
 def product(factors: Iterable[Factor]) -> Factor:
     """The product of factors, (φψ)(x, y, z) = φ(x, y) ψ(y, z) (algorithm 3.1); of none, the number 1.
 
     Variables are in the order in which they first occur. ValueError where one name has two variables;
     TooLargeError, before anything is computed, where the table would have more than 2²⁷ entries.
     """
-    factors = as_tuple(factors)
-    if not isinstance(factors, tuple) or not all(isinstance(φ, Factor) for φ in factors):
-        refuse(None, "factors", factors, "a list of Factors", TypeError)
+    factors = factor_list(factors, "factors")
     scope: dict[str, Variable] = {}
     for v in (v for φ in factors for v in φ.vars):
         if scope.setdefault(v.name, v) != v:

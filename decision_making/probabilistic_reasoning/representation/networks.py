@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, as_tuple, instance, made_array, refuse, shortened, suggestion
-from decision_making.probabilistic_reasoning.representation.factors import Factor, product
+from decision_making.probabilistic_reasoning.representation.factors import Factor, factor_list, product
 from decision_making.probabilistic_reasoning.representation.variables import Variable, checked_variables
 from decision_making.sampling import indices
 from decision_making.shown import Shown
@@ -51,8 +51,7 @@ class BayesianNetwork(Shown):
 
     def __attrs_post_init__(self) -> None:
         checked_variables("BayesianNetwork", self.vars)
-        if not isinstance(self.factors, tuple) or not all(isinstance(φ, Factor) for φ in self.factors):
-            raise TypeError(f"BayesianNetwork.factors = {shortened(self.factors)}: must be a list of Factors")
+        factor_list(self.factors, "BayesianNetwork.factors")
         if len(self.factors) != len(self.vars):
             raise ValueError(
                 f"BayesianNetwork.factors: {len(self.factors)} of them; there must be one for each of "
@@ -173,7 +172,7 @@ def directed_graph(graph: Any, vars: tuple[Variable, ...], where: str) -> networ
         for x in edge:
             if not isinstance(x, str | int | np.integer) or x not in number:
                 known = [v.name for v in vars]
-                raise ValueError(f"{where}: {x!r} is no variable of the network{suggestion(x, known)}")
+                raise ValueError(f"{where}: {shortened(x)} is no variable of the network{suggestion(x, known)}")
         found.add_edge(number[edge[0]], number[edge[1]])
     if not networkx.is_directed_acyclic_graph(found):
         cycle = [vars[u].name for u, _ in networkx.find_cycle(found)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import as_tuple, count, instance, refuse, shortened, suggestion
+from decision_making.checks import as_tuple, count, mapping, refuse, shortened, suggestion
 from decision_making.structs import struct
 
 
@@ -131,7 +131,7 @@ def select(a: Mapping[str, int], names: Iterable[str]) -> Assignment:
     >>> select({"x": 0, "y": 1, "z": 1}, ["z", "x"])
     Assignment({'z': 1, 'x': 0})
     """
-    a = instance(a, "a", Mapping)  # type: ignore[type-abstract]
+    a = mapping(a, "a")
     wanted = as_tuple((names,) if isinstance(names, str) else names)
     if not isinstance(wanted, tuple):
         refuse(None, "names", names, "a list of names", TypeError)
