@@ -64,15 +64,15 @@ class Variable:
 
 def checked_variables(where: str, vars: Any) -> tuple[Variable, ...]:
     """Variables as a tuple. TypeError where something is no Variable, ValueError where two have one name."""
-    vars = as_tuple(vars)
-    if not isinstance(vars, tuple) or not all(isinstance(v, Variable) for v in vars):
+    given = as_tuple(vars)
+    if not isinstance(given, tuple) or not all(isinstance(v, Variable) for v in given):
         refuse(where, "vars", vars, "a list of Variables", TypeError)
     seen: set[str] = set()
-    for v in vars:
+    for v in given:
         if v.name in seen:
             raise ValueError(f"{where}.vars: {v.name} is there twice; names must differ")
         seen.add(v.name)
-    return vars
+    return given
 
 
 class Assignment(Mapping[str, int]):

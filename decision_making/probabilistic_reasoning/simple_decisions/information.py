@@ -157,7 +157,7 @@ def plan_observations(
     if not isinstance(costs, Mapping):
         raise TypeError(f"costs = {shortened(costs)}: must be a mapping {{name: cost}}")
     names = observable(now, costs)
-    for name, cost in costs.items():
+    for name, cost in zip(names, costs.values(), strict=True):
         not_negative("costs", Named(name), cost)
     if any(isinstance(x, np.ndarray | list | tuple) for x in now.evidence.values()):
         raise ValueError("evidence: has arrays of cases; must be that of one case")
@@ -168,7 +168,7 @@ def plan_observations(
     k = len(names)
     worth, p = _with_unknown(given.reshape(*given.shape[:k], -1), k), _with_unknown(p, k)
     decided, stop = now.best(worth, p)
-    V, chosen = _backwards(p, stop, [float(costs[name]) for name in costs], now.rounding())
+    V, chosen = _backwards(p, stop, [float(cost) for cost in costs.values()], now.rounding())
     unknown = tuple(v.r for v in vars)
     at_once = float(stop[unknown])
     decisions = tuple(Assignment({n: int(x) for n, x in now.assignment(i).items()}) for i in range(worth.shape[-1]))
