@@ -163,6 +163,14 @@ CALLS = {
         lambda: dm.certainty_equivalent(lambda x: x if abs(x) > 0.6 else np.nan, [-1, 1], [0.5, 0.5]),
         *(ValueError, "must be a finite number"),
     ),
+    "certainty_equivalent, of what": (
+        lambda: dm.certainty_equivalent(3, [1, 2], [0.5, 0.5]),
+        *(TypeError, "U = 3: must be callable"),
+    ),
+    "certainty_equivalent, infinite": (
+        lambda: dm.certainty_equivalent(np.log, [0, 2], [0.5, 0.5]),
+        *(ValueError, "U(0) = array(-inf): must be a finite number"),
+    ),
     "certainty_equivalent, text": (
         lambda: dm.certainty_equivalent(lambda x: "a", [1, 2], [0.5, 0.5]),
         *(TypeError, "U(x) = 'a': must be an array of numbers"),

@@ -12,7 +12,9 @@ from scipy.special import logsumexp
 
 from decision_making.checks import (
     Array,
+    Named,
     are_probabilities,
+    function,
     not_negative,
     numbers,
     positive,
@@ -128,6 +130,7 @@ def certainty_equivalent(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) ->
     >>> print(round(certainty_equivalent(PowerUtility(1), [50, 100], [0.5, 0.5]), 6))
     70.710678
     """
+    function(None, Named("U"), U)
     x, p = _lottery(x, p, "x")
     if isinstance(U, QuadraticUtility | ExponentialUtility | PowerUtility):
         c = np.asarray(U.certainty_equivalent(x, p))
@@ -215,7 +218,8 @@ def _bisected(U: Callable[[Any], Any], x: Array, p: Array) -> float:
 
 def _utility(U: Callable[[Any], Any], x: float) -> float:
     """The utility of an amount. ValueError where it is no finite number."""
-    u = numbers(U(x), "U(x)")
+    with np.errstate(all="ignore"):  # what is not finite is told as such
+        u = numbers(U(x), "U(x)")
     if u.ndim or not np.isfinite(u):
         raise ValueError(f"U({x:.6g}) = {shortened(u)}: must be a finite number")
     return float(u)
