@@ -85,7 +85,11 @@ def found_graphs(figure: Figure, data: tuple[Mapping[str, BayesianNetwork], Mapp
         missing = [e for e in edges if e not in here and e[::-1] not in here]
         _draw(ax, place, names, colours, missing)
         ax.set_title(f"{name}\n{scores[name]:,.1f} nats")
-    said = {"as in the true graph": (BLUE, "-"), "the other way": (ORANGE, "-"), "not in the true graph": (VERMILION, "-")}
+    said = {
+        "as in the true graph": (BLUE, "-"),
+        "the other way": (ORANGE, "-"),
+        "not in the true graph": (VERMILION, "-"),
+    }
     for text, (colour, line) in (said | {"missing": (MUTED, ":")}).items():
         panels[0].plot([], [], color=colour, ls=line, label=text)
     figure.legend(loc="outside lower center", ncols=4)

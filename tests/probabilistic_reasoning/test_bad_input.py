@@ -28,6 +28,12 @@ CALLS = {
     "Assignment, names": (lambda: dm.Assignment({1: 0}), TypeError, r"Assignment = \{1: 0\}: must be a number"),
     "Assignment, values": (lambda: dm.Assignment(y=[0]), TypeError, r"Assignment = \{'y': \[0\]\}: must be a number"),
     "assignments, of what": (lambda: next(dm.assignments(["x"])), TypeError, "assignments.vars = .*list of Variables"),
+    "Assignment, no number": (lambda: φ.table[3], ValueError, "assignment 3: must have a value for each of"),
+    "Assignment, a float": (lambda: dm.Assignment(x=0.0), TypeError, r"Assignment = \{'x': 0\.0\}: must be a number"),
+    "infer, a list in the query": (
+        lambda: dm.infer(dm.ExactInference(), BN, [["B"]]),
+        *(ValueError, r"\['B'\]: must be one of the network's variables B, S, E, D, C$"),
+    ),
     "select, of what": (lambda: dm.select(3, "y"), TypeError, "a = 3: must be a mapping"),
     "select, names": (lambda: dm.select({"x": 0}, 3), TypeError, "names = 3: must be a list of names"),
     "select, a number": (lambda: dm.select({1: 0}, [1]), ValueError, "1: must be one of 1"),

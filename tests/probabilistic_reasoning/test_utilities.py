@@ -144,3 +144,8 @@ def test_a_quadratic_certainty_equivalent_is_right_for_a_large_and_a_small_λ():
             λ * (1 - np.sqrt(1 - 4 * (0.09 + 0.21) / 2)) / 2, rel=1e-12
         )
     assert dm.certainty_equivalent(dm.QuadraticUtility(1e200), [1, 3], [0.5, 0.5]) == pytest.approx(2)  # nearly neutral
+
+
+def test_a_utility_may_be_flat_in_places_and_answers_are_plain_numbers():
+    assert dm.certainty_equivalent(lambda x: min(x, 1.5), [1, 2, 3], [0.5, 0.25, 0.25]) == pytest.approx(1.25)
+    assert type(dm.PowerUtility(1)(2.0)) is float

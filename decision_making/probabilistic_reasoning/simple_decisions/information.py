@@ -172,7 +172,7 @@ def plan_observations(
     unknown = tuple(v.r for v in vars)
     at_once = float(stop[unknown])
     decisions = tuple(Assignment({n: int(x) for n, x in now.assignment(i).items()}) for i in range(worth.shape[-1]))
-    value = max(0.0, float(V[unknown]) - at_once)
+    value = float(V[unknown]) - at_once
     return ObservationPlan(
         tuple(vars), tuple(map(float, costs.values())), value, at_once + value, p, chosen, decisions, decided
     )
