@@ -489,10 +489,7 @@ CALLS = {
         for f in (dm.returns, dm.rewards_to_go, dm.local_rewards_to_go)
         for name, given, error, said in (
             ("τs", (np.ones((2, 3)), 0.9), TypeError, "^τs = ndarray: must be Trajectories"),
-            *(
-                (f"γ = {x!r}", (τs, x), ValueError, r"^γ = .*: must be a number in \[0, 1\]")
-                for x in (None, NAN, 2, "x", ())
-            ),
+            *((f"γ = {x!r}", (τs, x), ValueError, r"^γ = .*: must be a number in \[0, 1\]") for x in (None, NAN, 2, "x", ())),
         )
     },
     "temporal_differences, τs": (lambda: dm.temporal_differences(3, np.ones((2, 3)), 0.9), TypeError, "^τs = int"),
@@ -536,16 +533,8 @@ CALLS = {
         lambda: dm.NeuralPolicy(np.array(3), heads.Categorical(2)),
         *(ValueError, "^NeuralPolicy.sizes = array"),
     ),
-    "weights, m": (
-        lambda: dm.evolution_strategy_weights(1 << 70),
-        ValueError,
-        "^m = 1180591620717411303424: must be at",
-    ),
-    "exact.utility, d": (
-        lambda: exact.utility(P, b, π, θ, 1 << 62),
-        ValueError,
-        "^d = 4611686018427387904: must be at",
-    ),
+    "weights, m": (lambda: dm.evolution_strategy_weights(1 << 70), ValueError, "^m = 1180591620717411303424: must be at"),
+    "exact.utility, d": (lambda: exact.utility(P, b, π, θ, 1 << 62), ValueError, "^d = 4611686018427387904: must be at"),
     "exact.clamped_gradient, ε": (lambda: exact.clamped_gradient(P, b, π, θ, θ, 2, "x"), ValueError, "^ε = 'x': must"),
     # names that are missing or not known
     "Policy()": (dm.Policy, TypeError, "abstract"),

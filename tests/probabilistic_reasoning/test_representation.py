@@ -256,6 +256,6 @@ def test_what_is_printed_of_a_factor_and_of_unknown_names_is_short():
     assert repr(dm.Factor(vars[:6], np.ones([1] * 6))).startswith("Factor(x0, x1, x2, x3, x4, x5: [")
     assert repr(dm.Factor(vars[:7], np.ones([1] * 7))).startswith("Factor(x0, x1, x2, x3, x4, x5, ...: [")
     bn = dm.BayesianNetwork(vars, [dm.Factor([v], [1]) for v in vars])
-    with pytest.raises(ValueError, match="variables x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, ..."):
+    with pytest.raises(ValueError, match=r"variables x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, \.\.\."):
         bn.number("y")
     assert bn.numbers("x3", "query") == bn.numbers(np.int64(3), "query") == bn.numbers(["x3"], "query") == (3,)

@@ -470,7 +470,5 @@ def test_batch_in_which_every_copy_only_resets_itself_goes_on_for_a_step(whole_b
     π = P.policy((4,))
     seen = [P.collect(π, np.zeros(π.n), 2, rng=0) for _ in range(2 + whole_batches)]
     assert all(τs.mask.sum() == 2 for τs in seen)
-    assert [τs.s[0, 0, 0] for τs in seen] == [0, 1, 0, 1, 0][
-        : len(seen)
-    ]  # steps in the episode: the third batch goes on
+    assert [τs.s[0, 0, 0] for τs in seen] == [0, 1, 0, 1, 0][: len(seen)]  # steps in the episode: the third batch goes on
     assert P.steps == 2 * len(seen)

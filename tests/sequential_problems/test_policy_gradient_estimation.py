@@ -867,9 +867,7 @@ def test_base_from_the_others_is_theirs_where_their_scores_are_tiny():
     np.testing.assert_allclose(found, np.array([-1, 1]) * (5 - 3) / 3, rtol=1e-7)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"leave_one_out": True}, {"baseline": "ratio_of_means", "leave_one_out": True}]
-)
+@pytest.mark.parametrize("options", [{}, {"leave_one_out": True}, {"baseline": "ratio_of_means", "leave_one_out": True}])
 def test_score_that_is_zero_but_for_rounding_has_no_base(options):
     """In state 1 both actions have the features (1/3, 1/3): their scores are 0, in floating-point numbers 1e-17."""
     features = np.array([[[0.0, 1.0], [1.0, 0.3]], [[1 / 3, 1 / 3], [1 / 3, 1 / 3]]])
