@@ -545,3 +545,23 @@ def test_restarts_leave_a_start_that_stays_where_it_is():
     stuck, moved = dm.fit(M, vars, D, rng=0).starts
     assert stuck == pytest.approx(16 * np.log(0.5))
     assert moved > stuck + 0.5
+
+
+def test_evidence_of_many_beliefs_is_that_of_each():
+    α, m = np.array([[1.0, 2, 3], [0.5, 1, 1]]), np.array([[3, 0, 1], [1, 1, 5]])
+    each = [dm.Dirichlet(a).log_evidence(n) for a, n in zip(α, m, strict=True)]
+    assert dm.Dirichlet(α).log_evidence(m) == pytest.approx(each)
+
+
+def test_imputation_looks_at_what_both_data_have_and_at_nothing_else():
+    assert dm.nearest_imputation([[NAN, 1, 2], [0, 0.5, 0.6], [0, NAN, 0.6]])[0, 0] == 1
+    with pytest.raises(ValueError, match=r"D\[0\] has no value"):
+        dm.marginal_imputation([[None, None]], [dm.Variable("x", 2)])
+
+
+def test_expectation_maximisation_ends_at_once_where_it_starts_at_its_end():
+    x = dm.Variable("x", 2)
+    start = dm.maximum_likelihood([x], [], [[0, 0, 1]])
+    found = dm.fit(dm.ExpectationMaximization([], start=start), [x], [[0, 0, 1]])
+    assert len(found.objectives) == 2
+    assert found.converged

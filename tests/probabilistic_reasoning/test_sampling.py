@@ -272,3 +272,23 @@ def test_the_probability_of_soft_evidence_may_be_beyond_floating_point():
     assert dm.estimate_posterior(
         dm.LikelihoodWeightedSampling(4), satellite(), "E", one, 0
     ).probability == pytest.approx(1e308)
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept", "error", "effective", "r_hat"),
+    [
+        ([[3, 1], [1, 3]], 4, 0.25, 4, np.sqrt(3 / 4 + 0.25 / 0.5)),
+        ([[2, 2], [2, 2]], 4, 0, 8, np.sqrt(3 / 4)),
+        ([[4, 0], [4, 0]], 4, 0, 8, 1),
+        ([[4, 0], [0, 4]], 4, 0.5, 1, np.inf),
+        ([[1, 0], [0, 1]], 1, 0.5, 1, None),
+        ([[3, 1]], 4, np.inf, 1, None),
+    ],
+)
+def test_chains_tell_their_error_by_how_far_they_differ(counts, kept, error, effective, r_hat):
+    """By hand: the variance of a mean of k shares, and R̂² = (n - 1) / n + between / within."""
+    given = np.array(counts, dtype=float)
+    found = gibbs._estimate(Question(satellite(), "B", {}), given, given, kept)
+    assert found.standard_error == pytest.approx(error)
+    assert found.effective_size == pytest.approx(effective)
+    assert found.r_hat == (None if r_hat is None else pytest.approx(r_hat))
