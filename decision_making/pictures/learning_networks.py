@@ -33,7 +33,12 @@ def densities(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.set(ylim=(0, 1.05 * top), xlabel=over, ylabel="density")
     if "observations" in data:
         low = np.full(len(data["observations"]), 0.02)  # within the axes, where they hide no label
-        ticks = {"color": VERMILION, "ms": 7, "transform": ax.get_xaxis_transform(), "label": "observations"}
+        ticks: dict[str, Any] = {
+            "color": VERMILION,
+            "ms": 7,
+            "transform": ax.get_xaxis_transform(),
+            "label": "observations",
+        }
         ax.plot(data["observations"], low, "|", **ticks)
     ax.legend()
 

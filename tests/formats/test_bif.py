@@ -205,6 +205,7 @@ def test_infer_draws_the_network(asia, tmp_path):
     [
         (["--query", "lungs"], "did you mean lung?"),
         (["--evidence", "xray"], "must be NAME=STATE"),
+        (["--evidence", "xray=no", "--evidence", "xray=yes"], "there is evidence on xray already"),
         (["--evidence", "xray=maybe"], "must be one of yes, no"),
         (["--evidence", "ray=yes"], "did you mean xray?"),
         (["--evidence", "either=yes", "--evidence", "lung=no", "--evidence", "tub=no"], "has probability 0"),
