@@ -73,7 +73,7 @@ def exercises_4_1_and_4_5() -> dict[str, float]:
 def beta_posteriors() -> dict[str, np.ndarray]:
     """The density of the probability of heads after 0, 1, 3, 10 and 50 throws, two thirds of them heads."""
     x = np.linspace(0, 1, 401)
-    found = {"x": x}
+    found = {"probability of heads": x}
     for m in (0, 1, 3, 10, 50):
         heads = round(2 * m / 3)
         b = dm.update(dm.Dirichlet([1, 1]), [m - heads, heads])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn, Protocol, TypeGuard, TypeVar
 
@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Size = TypeVar("Size", float, Array)
+Kind = TypeVar("Kind")
 
 
 def refuse(where: object, name: str, value: object, allowed: str, error: type[Exception] = ValueError) -> NoReturn:
@@ -75,6 +76,31 @@ def settings(M: Any) -> str:
     return f"{type(M).__name__}({', '.join(shown)})"
 
 
+def instance(x: object, name: str, kind: type[Kind]) -> Kind:
+    """x, which is of this class. TypeError, naming it, where it is of another."""
+    if not isinstance(x, kind):
+        refuse(None, name, x, f"a {kind.__name__}", TypeError)
+    return x
+
+
+def mapping(x: object, name: str) -> Mapping[Any, Any]:
+    """x, which is a mapping; None is an empty one. TypeError, naming it, where it is none."""
+    if not isinstance(x, Mapping | None):
+        refuse(None, name, x, "a mapping {name: value}", TypeError)
+    return {} if x is None else x
+
+
+def as_tuple(x: Any) -> Any:
+    """Attrs converter: what can be gone through, but for a text, as a tuple; the rest is left for the checks.
+
+    >>> as_tuple(["a", "b"]), as_tuple("ab"), as_tuple(3)
+    (('a', 'b'), 'ab', 3)
+    """
+    if isinstance(x, str) or not isinstance(x, Iterable) or (isinstance(x, np.ndarray) and x.ndim == 0):
+        return x
+    return tuple(x)
+
+
 class Field(Protocol):
     """What a validator is told of a field: an attribute of attrs, or `Named` where an argument is checked."""
 
@@ -96,7 +122,8 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     >>> suggestion("delt", ["alpha", "delta"]), suggestion("x", ["alpha"])
     ('; did you mean delta?', '')
     """
-    close = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    texts = [x for x in known if isinstance(x, str)]
+    close = difflib.get_close_matches(name, texts, n=1) if isinstance(name, str) else []
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -203,9 +230,8 @@ def optional(check: Any) -> Any:
 
 def widths(x: object) -> Any:
     """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
-    if not isinstance(x, Iterable) or isinstance(x, str) or (isinstance(x, np.ndarray) and x.ndim == 0):
-        return x
-    return tuple(int(k) if isinstance(k, np.integer) else k for k in x)
+    given = as_tuple(x)
+    return tuple(int(k) if isinstance(k, np.integer) else k for k in given) if isinstance(given, tuple) else x
 
 
 def layers(M: object, field: Field, sizes: Any) -> None:
@@ -221,12 +247,17 @@ def made_array_later(x: Any) -> Array:
     return x
 
 
-def axes(x: object, name: str) -> int:
-    """The number of axes of x as an array. TypeError, naming it, where its rows have different lengths."""
+def made_array(x: object, name: str) -> Array:
+    """x as an array, of whatever it is made of. TypeError, naming it, where its rows have different lengths."""
     try:
-        return np.ndim(x)  # type: ignore[arg-type]
+        return np.asarray(x)
     except ValueError as error:
         raise TypeError(f"{name} = {shortened(x)}: must have rows of one length") from error
+
+
+def axes(x: object, name: str) -> int:
+    """The number of axes of x as an array. TypeError, naming it, where its rows have different lengths."""
+    return made_array(x, name).ndim
 
 
 def numbers(x: object, name: str) -> Array:

@@ -10,10 +10,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from decision_making.checks import refuse
+
 _HELD: dict[Path, int] = {}  # the folders that this process holds, by descriptor
 _DESCRIPTORS: set[int] = set()  # all of them; a folder may be held twice
 
 LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_whole`, when its process is killed
+
+
+def path_of(path: object) -> Path:
+    """What names a file as a path. TypeError for what is no text and no path: a number would be a file that is open."""
+    if not isinstance(path, str | os.PathLike):
+        refuse(None, "path", path, "the name of a file", TypeError)
+    if "\0" in str(path):
+        refuse(None, "path", path, "the name of a file, which has no character of number 0")
+    return Path(path)
 
 
 def write_whole(path: Path | str, data: bytes | memoryview) -> None:
@@ -29,7 +40,7 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
     Raises OSError, naming the file, if that is not possible, and where its folder is held (`hold`) and no longer there;
     the old file is then still there.
     """
-    path = Path(path)
+    path = path_of(path)
     with naming(path):
         held = _held(path.parent)
         if held is None:

@@ -1,8 +1,10 @@
 """What tests share: structs that cannot simulate, derivatives by differences, chapters, local models."""
 
 import math
+import re
 
 import numpy as np
+import pytest
 
 from decision_making import MDP, FunctionPolicy, book
 from decision_making.sequential_problems.policy_gradient_optimization import evidence
@@ -68,6 +70,19 @@ def surrogate(M, π, θ, τs):
 def scores_and_returns(M, π, θ, τs):
     """Rows (G, R) whose natural direction M wants."""
     return surrogate(M, π, θ, τs).scores_and_returns(M.direction)
+
+
+def assert_refused(call, error, said):
+    """A call is one error of this type, whose message has `said`, a regular expression."""
+    with pytest.raises(error) as raised:
+        call()
+    assert re.search(said, str(raised.value)), str(raised.value)
+
+
+def assert_short(x):
+    """What is printed of x fits three lines."""
+    assert len(repr(x)) <= 360
+    assert "\n" not in repr(x)
 
 
 def script(number):

@@ -48,10 +48,10 @@ def compare_beliefs(report: Report, data: dict[str, float]) -> None:
 
 def compare_beta_posteriors(report: Report, data: dict[str, np.ndarray]) -> None:
     """Densities, ever narrower."""
-    curves = [y for name, y in data.items() if name != "x"]
-    wide = [integrate.trapezoid(y, data["x"]) for y in curves]
-    means = [integrate.trapezoid(data["x"] * y, data["x"]) for y in curves]
-    spread = [integrate.trapezoid((data["x"] - μ) ** 2 * y, data["x"]) for μ, y in zip(means, curves, strict=True)]
+    x, *curves = data.values()
+    wide = [integrate.trapezoid(y, x) for y in curves]
+    means = [integrate.trapezoid(x * y, x) for y in curves]
+    spread = [integrate.trapezoid((x - μ) ** 2 * y, x) for μ, y in zip(means, curves, strict=True)]
     apart = max(abs(w - 1) for w in wide)
     report.holds("densities", "integrate to 1", f"within {apart:.0e}", apart < 1e-3, "derived")
     narrower = bool((np.diff(spread) < 0).all())

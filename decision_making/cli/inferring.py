@@ -37,7 +37,12 @@ def infer(
     """
     with one_line_errors():
         bn = read_bif(file)
-        known = dict(_known(bn, text) for text in evidence or [])
+        known: dict[str, int] = {}
+        for text in evidence or []:
+            seen, value = _known(bn, text)
+            if seen in known:
+                raise ValueError(f"--evidence {text}: there is evidence on {seen} already")
+            known[seen] = value
         names = query or [v.name for v in bn.vars if v.name not in known]
         if together:
             factors = [verbs.infer(VariableElimination(), bn, names, known)]

@@ -20,8 +20,8 @@ from typing import NoReturn
 
 import numpy as np
 
-from decision_making.checks import Array, shortened, suggestion
-from decision_making.files import write_whole
+from decision_making.checks import Array, instance, shortened, suggestion
+from decision_making.files import path_of, write_whole
 from decision_making.formats.text import LONGEST, plain_number
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
 from decision_making.probabilistic_reasoning.representation.factors import check_table
@@ -115,6 +115,7 @@ def read_bif(path: Path | str) -> BayesianNetwork:
     where it is no such file, names an unknown variable or state, lacks a row, has a row twice, or a row that does not
     sum to 1; TooLargeError, before it is allocated, for a table of more than 2²⁷ entries.
     """
+    path = path_of(path)
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
@@ -133,6 +134,7 @@ def read_bif(path: Path | str) -> BayesianNetwork:
 
 def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
     """The network that a text in the format says; `name` is the file's in errors, which are those of `read_bif`."""
+    instance(text, "text", str)
     reader = _Reader(text, name)
     variables: dict[str, Variable] = {}
     factors: dict[str, Factor] = {}
@@ -177,6 +179,8 @@ def _properties(reader: _Reader) -> None:
 def _variable(reader: _Reader) -> Variable:
     """variable X { type discrete [ k ] { a, b }; property ...; }"""
     reader.next()
+    if reader.token == '"':
+        reader.wrong("the name of a variable")
     name, states, line = reader.word("the name of a variable"), None, reader.line
     reader.take("{")
     while reader.token != "}":
@@ -304,6 +308,7 @@ def write_bif(path: Path | str, bn: BayesianNetwork, name: str = "unknown") -> N
 
 def bif_text(bn: BayesianNetwork, name: str = "unknown") -> str:
     """The text that `write_bif` writes."""
+    instance(bn, "bn", BayesianNetwork)
     lines = [f"network {_name(name)} {{", "}"]
     for v in bn.vars:
         states = ", ".join(map(_name, v.labels))
@@ -322,6 +327,6 @@ def bif_text(bn: BayesianNetwork, name: str = "unknown") -> str:
 
 def _name(text: str) -> str:
     """A name as it stands in a file: in quotes where it is not plain."""
-    if '"' in text or "\n" in text or "\r" in text:
+    if '"' in instance(text, "name", str) or "\n" in text or "\r" in text:
         raise ValueError(f"{text!r}: a name in a .bif file must have no quote and no line break")
     return text if PLAIN.fullmatch(text) and "/*" not in text else f'"{text}"'

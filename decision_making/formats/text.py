@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from decision_making.files import path_of
+
 LONGEST = 2**28  # bytes of a file
 
 
@@ -14,7 +16,7 @@ def read_text(path: Path | str) -> str:
     Raises OSError where it cannot be read; ValueError, naming file, line and column, where it is no such text, and for
     more than 2²⁸ bytes.
     """
-    with open(path, "rb") as file:
+    with open(path_of(path), "rb") as file:
         data = file.read(LONGEST + 1)
     if len(data) > LONGEST:
         raise ValueError(f"{path}: is longer than {LONGEST:,} bytes")

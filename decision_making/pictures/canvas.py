@@ -71,6 +71,15 @@ def new_figure(width: float, height: float) -> Figure:
     return drawn
 
 
+def titled_figure(width: float, height: float, says: str) -> Figure:
+    """An empty Figure of that size in inches below a sentence, in as many lines as it takes."""
+    lines = textwrap.wrap(says, int(LETTERS * width))
+    figure = new_figure(width, height + LINE * len(lines))
+    if lines:
+        figure.suptitle("\n".join(lines), x=0.012, ha="left")
+    return figure
+
+
 @cache
 def _shown_in_notebooks(figure: Any) -> Any:
     """matplotlib's Figure, and how a notebook shows it: by itself it knows only once pyplot is imported."""
@@ -94,11 +103,8 @@ def picture(
         @wraps(draw)
         def drawn(data: Data) -> Figure:
             with styled():
-                title = textwrap.wrap(says, int(LETTERS * width))
-                figure = new_figure(width, height + LINE * len(title))
+                figure = titled_figure(width, height, says)
                 draw(figure, data)
-                if title:
-                    figure.suptitle("\n".join(title), x=0.012, ha="left")
             return figure
 
         return drawn

@@ -15,9 +15,9 @@ from decision_making.pictures.canvas import (
     ORANGE,
     SKY,
     VERMILION,
-    new_figure,
     picture,
     styled,
+    titled_figure,
 )
 from decision_making.pictures.networks import layout
 from decision_making.probabilistic_reasoning.simple_decisions import (
@@ -41,7 +41,8 @@ def decision_network(P: SimpleProblem) -> Figure:
     place = layout(P.bn)
     columns, rows = (1 + max(p[k] for p in place.values()) - min(p[k] for p in place.values()) for k in range(2))
     with styled():
-        figure = new_figure(min(40.0, max(3.0, 1.5 * columns)), min(40.0, max(2.0, 1.1 * rows)))
+        says = "Chance (ellipses), decisions (boxes), utility (diamonds); dashed is what is known by then"
+        figure = titled_figure(min(40.0, max(3.0, 1.5 * columns)), min(40.0, max(2.0, 1.1 * rows)), says)
         axes = figure.subplots()
         _edges(axes, P, place)
         for i, v in enumerate(P.bn.vars):
@@ -130,7 +131,7 @@ def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
     bars.barh(names[::-1], values[::-1], color=SKY, height=0.6)
     for k, value in enumerate(values[::-1]):
         bars.text(value, k, f" {value:.3f}", va="center", fontsize=7, color=INK)
-    bars.set(title="value of observing", xlim=(0, 1.25 * max(values)))
+    bars.set(title="value of observing", xlabel="expected utility", xlim=(0, 1.25 * max(values)))
     cost = np.asarray(data["cost"])
     for name in names:
         n, value = data["sets"][name]
@@ -140,4 +141,5 @@ def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
     lines.plot(cost, data["plan"], color=ORANGE, linewidth=2, label="one after the other")
     lines.plot([], [], color=MUTED, linewidth=0.8, label="sets chosen in advance")
     lines.set(title="value less costs", xlabel="cost of an observation", ylim=(0, None), xlim=(cost[0], cost[-1]))
+    lines.set_ylabel("expected utility")
     lines.legend()

@@ -20,18 +20,26 @@ if TYPE_CHECKING:
 Edges = Iterable[tuple[Hashable, Hashable]]
 
 
-@picture(6.4, 3, "Densities learnt from observations, which are the ticks below")
+@picture(6.4, 3, "Densities learnt from observations: the more there are, or the wider the kernel, the darker")
 def densities(figure: Figure, data: Mapping[str, Array]) -> None:
-    """Densities over "x", one curve each; "observations", if there are some, as ticks below."""
+    """Densities over the first of data, one curve each; "observations", if there are some, as ticks below."""
     ax = figure.add_subplot()
-    curves = {name: y for name, y in data.items() if name not in ("x", "observations")}
+    over, x = next(iter(data.items()))
+    curves = {name: y for name, y in data.items() if name not in (over, "observations")}
     shades = np.linspace(0.25, 1, len(curves))
     for (name, y), shade in zip(curves.items(), shades, strict=True):
-        ax.plot(data["x"], y, label=name, color=BLUE, alpha=shade, lw=1 + shade)
+        ax.plot(x, y, label=name, color=BLUE, alpha=shade, lw=1 + shade)
     top = min(max(y.max() for y in curves.values()), 4 * np.median([y.max() for y in curves.values()]))
-    ax.set(ylim=(0, 1.05 * top), xlabel="x", ylabel="density")
+    ax.set(ylim=(0, 1.05 * top), xlabel=over, ylabel="density")
     if "observations" in data:
-        ax.plot(data["observations"], np.zeros(len(data["observations"])), "|", color=VERMILION, ms=14, clip_on=False)
+        low = np.full(len(data["observations"]), 0.02)  # within the axes, where they hide no label
+        ticks: dict[str, Any] = {
+            "color": VERMILION,
+            "ms": 7,
+            "transform": ax.get_xaxis_transform(),
+            "label": "observations",
+        }
+        ax.plot(data["observations"], low, "|", **ticks)
     ax.legend()
 
 
@@ -55,7 +63,7 @@ def relative_scores(figure: Figure, data: Mapping[str, Array]) -> None:
     ax.axhline(0, color=INK, lw=0.9)
     for (name, y), colour in zip(((n, y) for n, y in data.items() if n != "m"), (BLUE, VERMILION), strict=False):
         ax.plot(data["m"], y, color=colour, label=name, lw=1.5)
-    ax.set(xscale="log", yscale="symlog", xlabel="data", ylabel="score - score of the true graph")
+    ax.set(xscale="log", yscale="symlog", xlabel="data", ylabel="score - score of the true graph, nats")
     ax.set_ylim(top=max(1.0, *(2 * y.max() for name, y in data.items() if name != "m")))
     ax.legend()
 
@@ -82,7 +90,11 @@ def found_graphs(figure: Figure, data: tuple[Mapping[str, BayesianNetwork], Mapp
         missing = [e for e in edges if e not in here and e[::-1] not in here]
         _draw(ax, place, names, colours, missing)
         ax.set_title(f"{name}\n{scores[name]:,.1f} nats")
-    said = {"as in the true graph": (BLUE, "-"), "the other way": (ORANGE, "-"), "not there": (VERMILION, "-")}
+    said = {
+        "as in the true graph": (BLUE, "-"),
+        "the other way": (ORANGE, "-"),
+        "not in the true graph": (VERMILION, "-"),
+    }
     for text, (colour, line) in (said | {"missing": (MUTED, ":")}).items():
         panels[0].plot([], [], color=colour, ls=line, label=text)
     figure.legend(loc="outside lower center", ncols=4)

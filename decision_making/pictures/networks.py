@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making import verbs
-from decision_making.pictures.canvas import BLUE, INK, MUTED, ORANGE, VERMILION, new_figure, picture, styled
+from decision_making.pictures.canvas import BLUE, INK, MUTED, ORANGE, VERMILION, picture, styled, titled_figure
 from decision_making.probabilistic_reasoning.inference import JunctionTree
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork
 
@@ -31,7 +31,8 @@ def posteriors(data: tuple[BayesianNetwork, Mapping[str, Any]]) -> Figure:
     place = layout(bn)
     columns, rows = (1 + max((p[k] for p in place.values()), default=0) for k in range(2))
     with styled():
-        figure = new_figure(min(40.0, max(4.0, 1.9 * columns)), min(40.0, max(2.5, 1.5 * rows)))
+        says = "How likely each value is" + (", given what is observed, in orange" if evidence else "")
+        figure = titled_figure(min(40.0, max(4.0, 1.9 * columns)), min(40.0, max(2.5, 1.5 * rows)), says)
         axes = figure.subplots()
         _draw(axes, bn, place, bars, observed)
     return figure

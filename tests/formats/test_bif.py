@@ -205,6 +205,7 @@ def test_infer_draws_the_network(asia, tmp_path):
     [
         (["--query", "lungs"], "did you mean lung?"),
         (["--evidence", "xray"], "must be NAME=STATE"),
+        (["--evidence", "xray=no", "--evidence", "xray=yes"], "there is evidence on xray already"),
         (["--evidence", "xray=maybe"], "must be one of yes, no"),
         (["--evidence", "ray=yes"], "did you mean xray?"),
         (["--evidence", "either=yes", "--evidence", "lung=no", "--evidence", "tub=no"], "has probability 0"),
@@ -216,3 +217,37 @@ def test_infer_says_what_is_wrong_in_one_line(asia, arguments, said):
     assert found.exit_code == 1
     assert said in found.output
     assert len(found.output.strip().splitlines()) <= 2
+
+
+def test_errors_name_the_line_and_what_is_wrong_in_it():
+    head = "network n { }\n/* two\nlines */\nvariable x { type discrete [ 2 ] { a, b }; }\n"
+    for text, said in (
+        ("?", "text, line 1: '?' where"),
+        (head + "probability ( x ) { table 0.5, nan, 0.5; }", "text, line 5: 'nan' where a finite number must be"),
+        ('variable "" { }', "text, line 1: '' where the name of a variable must be|the end where the name"),
+    ):
+        with pytest.raises(ValueError, match=said.replace("?'", "\\?'")):
+            parse_bif(text)
+
+
+def test_names_of_files_are_texts_or_paths():
+    """A number would be read from, or closed, as a file that is open."""
+    for path in (0, True, 3.5, b"x", None):
+        with pytest.raises(TypeError, match=f"path = {path!r}: must be the name of a file"):
+            read_bif(path)
+    with pytest.raises(ValueError, match="character of number 0"):
+        read_bif("a\0b")
+    x = dm.Variable("x", 1)
+    bn = dm.BayesianNetwork([x], [dm.Factor([x], [1])])
+    for name in ("a\nb", "a\rb", 'a"b'):
+        with pytest.raises(ValueError, match="must have no quote and no line break"):
+            bif_text(bn, name)
+    assert bif_text(bn, "a/*b").startswith('network "a/*b" {')
+    assert bif_text(bn, "ab").startswith("network ab {")
+    for wrong, said in (
+        (lambda: bif_text(3), "bn = 3"),
+        (lambda: bif_text(bn, 3), "name = 3"),
+        (lambda: parse_bif(3), "text = 3"),
+    ):
+        with pytest.raises(TypeError, match=said):
+            wrong()

@@ -506,3 +506,62 @@ def test_completions_are_all_there_once():
     assert every.times.tolist() == [2, 1]
     first = every.x[:, every.owner == every.case[0]]
     assert sorted(map(tuple, first.T.tolist())) == sorted(itertools.product(range(2), range(3), [0]))
+
+
+def test_variables_may_come_one_by_one():
+    """From a generator, which can be gone through once only."""
+    x, y = dm.Variable("x", 2), dm.Variable("y", 2)
+    D = [[0, 1, 1], [1, 0, 1]]
+    assert [α.shape for α in dm.prior(iter([x, y]), [("x", "y")])] == [(1, 2), (2, 2)]
+    for learn in (dm.posterior_mean, dm.maximum_likelihood):
+        assert learn(iter([x, y]), [("x", "y")], D).vars == (x, y)
+    score = dm.bayesian_score([x, y], [], D)
+    assert dm.bayesian_score(iter([x, y]), [], D) == score
+    for M in (dm.HillClimbing(), dm.K2Search(["x", "y"]), dm.LocalDirectedGraphSearch(None, 3), dm.ExactGraphSearch()):
+        assert set(dm.fit(M, iter([x, y]), D).nodes) == {0, 1}
+
+
+def test_gaps_of_a_masked_array_are_missing_and_what_lies_under_the_mask_does_not_matter():
+    masked = np.ma.array([[0, 7, 1]], mask=[[False, True, False]])
+    with pytest.raises(ValueError, match=r"D\[0, 1\], of x, is missing"):
+        dm.statistics([dm.Variable("x", 2)], [], masked)
+    found = dm.marginal_imputation(np.ma.array([[1, 0, 1]], mask=[[0, 1, 0]]), [dm.Variable("x", 2)])
+    assert found.tolist() == [[1, 1, 1]]
+
+
+def test_closed_forms_are_plain_numbers_and_times_may_be_0():
+    assert {type(x) for x in dm.fit_laplace([1.0, 2.0])} == {float}
+    assert dm.fit_exponential([0, 2], [0]) == 1
+
+
+def test_restarts_leave_a_start_that_stays_where_it_is():
+    """Uniform tables of a hidden cause do not move; another start does."""
+    hidden, x, y = dm.Variable("h", 2), dm.Variable("x", 2), dm.Variable("y", 2)
+    edges, vars = [("h", "x"), ("h", "y")], [hidden, x, y]
+    D = np.array([[NAN] * 8, [0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1, 0]])
+    even = dm.Factor([hidden], [0.5, 0.5])
+    start = dm.BayesianNetwork(vars, [even, *(dm.Factor([hidden, v], np.full((2, 2), 0.5)) for v in (x, y))], edges)
+    M = dm.ExpectationMaximization(edges, 30, start=start, restarts=1)
+    stuck, moved = dm.fit(M, vars, D, rng=0).starts
+    assert stuck == pytest.approx(16 * np.log(0.5))
+    assert moved > stuck + 0.5
+
+
+def test_evidence_of_many_beliefs_is_that_of_each():
+    α, m = np.array([[1.0, 2, 3], [0.5, 1, 1]]), np.array([[3, 0, 1], [1, 1, 5]])
+    each = [dm.Dirichlet(a).log_evidence(n) for a, n in zip(α, m, strict=True)]
+    assert dm.Dirichlet(α).log_evidence(m) == pytest.approx(each)
+
+
+def test_imputation_looks_at_what_both_data_have_and_at_nothing_else():
+    assert dm.nearest_imputation([[NAN, 1, 2], [0, 0.5, 0.6], [0, NAN, 0.6]])[0, 0] == 1
+    with pytest.raises(ValueError, match=r"D\[0\] has no value"):
+        dm.marginal_imputation([[None, None]], [dm.Variable("x", 2)])
+
+
+def test_expectation_maximisation_ends_at_once_where_it_starts_at_its_end():
+    x = dm.Variable("x", 2)
+    start = dm.maximum_likelihood([x], [], [[0, 0, 1]])
+    found = dm.fit(dm.ExpectationMaximization([], start=start), [x], [[0, 0, 1]])
+    assert len(found.objectives) == 2
+    assert found.converged

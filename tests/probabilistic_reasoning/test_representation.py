@@ -243,3 +243,19 @@ def test_d_separated_variables_are_independent(seed):
                 for k in range(1 if c is None else bn.vars[bn.number(c)].r):
                     p = dm.infer(dm.ExactInference(), bn, [a, b], {} if c is None else {c: k}).values
                     assert np.allclose(p, p.sum(axis=1, keepdims=True) * p.sum(axis=0), atol=1e-12)
+
+
+def test_assignments_take_numbers_of_any_kind_and_names_of_values():
+    assert dm.Assignment(x=np.int64(1)) == {"x": 1}
+    assert dm.Assignment(x="wet")["x"] == "wet"
+
+
+def test_what_is_printed_of_a_factor_and_of_unknown_names_is_short():
+    vars = [dm.Variable(f"x{k}", 1) for k in range(13)]
+    assert repr(dm.Factor(vars[:1], [1 / 3])) == "Factor(x0: [0.333333])"
+    assert repr(dm.Factor(vars[:6], np.ones([1] * 6))).startswith("Factor(x0, x1, x2, x3, x4, x5: [")
+    assert repr(dm.Factor(vars[:7], np.ones([1] * 7))).startswith("Factor(x0, x1, x2, x3, x4, x5, ...: [")
+    bn = dm.BayesianNetwork(vars, [dm.Factor([v], [1]) for v in vars])
+    with pytest.raises(ValueError, match=r"variables x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, \.\.\."):
+        bn.number("y")
+    assert bn.numbers("x3", "query") == bn.numbers(np.int64(3), "query") == bn.numbers(["x3"], "query") == (3,)

@@ -199,7 +199,7 @@ def test_gibbs_ordering_must_have_every_free_variable():
     with pytest.raises(ValueError, match="S is missing"):
         dm.infer(dm.GibbsSampling(4, 0, 1, ["E", "B"]), satellite(), "B", KNOWN)
     with pytest.raises(ValueError, match="twice"):
-        dm.infer(dm.GibbsSampling(4, 0, 1, ["E", "B", "S", "B"]), satellite(), "B", KNOWN)
+        dm.infer(dm.GibbsSampling(4, 0, 1, ["E", "B", "S", 0]), satellite(), "B", KNOWN)
     with pytest.raises(ValueError, match="m_skip = 0"):
         dm.GibbsSampling(4, 0, 0)
 
@@ -249,3 +249,46 @@ def test_a_tally_of_blocks_is_that_of_all_samples_at_once():
         assert found.factor.values == pytest.approx(p)
         assert found.effective_size == pytest.approx(w.sum() ** 2 / (w**2).sum())
         assert found.probability == pytest.approx(w.mean())
+
+
+def test_one_sample_alone_has_no_standard_error():
+    """Were it 0, a single sample that agrees would pass for a certain answer."""
+    Q = Question(satellite(), "B", {"D": 1})
+    one = np.zeros((5, 1), dtype=np.intp)
+    tally = sampling.Tally(Q)
+    tally.add(one, np.zeros(1))
+    assert tally.estimate(1).standard_error.tolist() == [np.inf, np.inf]
+    tally.add(one, np.zeros(1))
+    assert tally.estimate(2).standard_error.tolist() == [0, 0]
+    fixed = sampling.Tally(Question(satellite(), "D", {"D": 1}))
+    fixed.add(one, np.zeros(1))
+    assert fixed.estimate(1).standard_error.tolist() == [0, 0]
+
+
+def test_the_probability_of_soft_evidence_may_be_beyond_floating_point():
+    huge = {name: dm.Likelihood([1e308, 1e308]) for name in "BS"}
+    assert dm.estimate_posterior(dm.LikelihoodWeightedSampling(4), satellite(), "E", huge, 0).probability == np.inf
+    one = {"B": dm.Likelihood([1e308, 1e308])}
+    assert dm.estimate_posterior(
+        dm.LikelihoodWeightedSampling(4), satellite(), "E", one, 0
+    ).probability == pytest.approx(1e308)
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept", "error", "effective", "r_hat"),
+    [
+        ([[3, 1], [1, 3]], 4, 0.25, 4, np.sqrt(3 / 4 + 0.25 / 0.5)),
+        ([[2, 2], [2, 2]], 4, 0, 8, np.sqrt(3 / 4)),
+        ([[4, 0], [4, 0]], 4, 0, 8, 1),
+        ([[4, 0], [0, 4]], 4, 0.5, 1, np.inf),
+        ([[1, 0], [0, 1]], 1, 0.5, 1, None),
+        ([[3, 1]], 4, np.inf, 1, None),
+    ],
+)
+def test_chains_tell_their_error_by_how_far_they_differ(counts, kept, error, effective, r_hat):
+    """By hand: the variance of a mean of k shares, and R̂² = (n - 1) / n + between / within."""
+    given = np.array(counts, dtype=float)
+    found = gibbs._estimate(Question(satellite(), "B", {}), given, given, kept)
+    assert found.standard_error == pytest.approx(error)
+    assert found.effective_size == pytest.approx(effective)
+    assert found.r_hat == (None if r_hat is None else pytest.approx(r_hat))

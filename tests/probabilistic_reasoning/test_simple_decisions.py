@@ -333,3 +333,21 @@ def test_a_plan_takes_its_costs_by_name_and_says_what_is_wrong():
             plan.observe(known)
     assert dm.plan_observations(P, {}).value == 0
     assert dm.plan_observations(P, {"O1": 9, "O2": 9}).observe() is None
+
+
+def test_a_decision_fixed_in_each_case_is_told_in_each_case():
+    decided, worth = dm.solve(oracle.diagnosis(), {"T": np.array([0, 1, 0]), "O1": 1})
+    assert decided["T"].tolist() == [0, 1, 0]
+    assert worth[1] == pytest.approx(-1)
+
+
+def test_the_value_of_information_by_sampling_follows_from_its_seed():
+    P, M = oracle.diagnosis(), dm.LikelihoodWeightedSampling(400)
+    first, again = (dm.value_of_information(P, "O1", None, M, rng=3) for _ in range(2))
+    assert first == again == pytest.approx(0.4905, abs=0.2)
+    assert first != dm.value_of_information(P, "O1", None, M, rng=4)
+
+
+def test_answers_about_one_case_are_plain_numbers():
+    P = oracle.diagnosis()
+    assert type(dm.solve(P)[1]) is type(dm.value_of_information(P, "O1")) is float

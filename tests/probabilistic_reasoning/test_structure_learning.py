@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 import decision_making as dm
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
+    graph_of,
     is_acyclic,
     random_dag,
     reachability,
@@ -524,3 +525,23 @@ def test_with_many_data_the_class_of_the_true_graph_is_found():
     P = dm.fit(dm.PartiallyDirectedGraphSearch(), vars, D)
     assert set(P.edges) == set(dm.cpdag(bn.graph).edges)
     assert len(dm.fit(dm.PartiallyDirectedGraphSearch(k_max=1), vars, D).edges) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_reaches_a_node_are_its_ancestors_and_itself(seed):
+    pa = random_dag(6, seed)
+    G = graph_of(pa)
+    for i, j in itertools.product(range(6), repeat=2):
+        assert reaches(pa, j, i) == (j == i or j in networkx.ancestors(G, i))
+
+
+def test_hill_climbing_removes_and_turns_edges():
+    """Independent causes are not joined; of two variables the edge goes the way that K2's score prefers."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(2, size=(2, 2000))
+    D = np.array([a, b, np.where(rng.random(2000) < 0.9, a | b, 1 - (a | b))])
+    vars = [dm.Variable(name, 2) for name in "abc"]
+    M = dm.HillClimbing([("a", "b"), ("a", "c"), ("b", "c")], score=dm.BDeuScore())
+    assert set(dm.fit(M, vars, D).edges) == {(0, 2), (1, 2)}
+    assert set(dm.fit(dm.HillClimbing([(0, 1)]), vars[:2], TWO).edges) == {(1, 0)}
+    assert set(dm.fit(dm.HillClimbing([(0, 1)], reversal=False), vars[:2], TWO).edges) == {(0, 1)}

@@ -89,7 +89,7 @@ def test_extreme_amounts_do_not_overflow():
     )
     with pytest.raises(ValueError, match="x = -701"):
         U(-701)
-    with pytest.raises(ValueError, match="near enough to 1"):
+    with pytest.raises(ValueError, match="its utility is a floating-point number"):
         dm.PowerUtility(3)(1e-200)
 
 
@@ -126,3 +126,26 @@ def test_lotteries_side_by_side():
         found = dm.certainty_equivalent(U, x, p)
         assert found.tolist() == pytest.approx([dm.certainty_equivalent(U, row, p) for row in x])
         assert dm.risk_premium(U, x, p) == pytest.approx([75, 5] - found)
+
+
+def test_a_bisection_ends_at_the_smallest_and_the_largest_numbers():
+    """Halving a range of two neighbouring floating-point numbers stays where it is; the width of one may overflow."""
+    assert 5e-324 <= dm.certainty_equivalent(lambda x: x, [5e-324, 1e-323], [0.5, 0.5]) <= 1e-323
+    assert dm.certainty_equivalent(lambda x: x, [-1.7e308, 1.7e308], [0.25, 0.75]) == pytest.approx(0.85e308)
+    assert dm.certainty_equivalent(np.cbrt, [1e-200, 1.0], [1 - 1e-60, 1e-60]) == pytest.approx(
+        (1e-200 ** (1 / 3) * (1 - 1e-60) + 1e-60) ** 3, rel=1e-9
+    )
+
+
+def test_a_quadratic_certainty_equivalent_is_right_for_a_large_and_a_small_λ():
+    for λ in (1e-150, 1e-3, 1.0, 1e150):
+        x = λ * np.array([0.1, 0.3])
+        assert dm.certainty_equivalent(dm.QuadraticUtility(λ), x, [0.5, 0.5]) == pytest.approx(
+            λ * (1 - np.sqrt(1 - 4 * (0.09 + 0.21) / 2)) / 2, rel=1e-12
+        )
+    assert dm.certainty_equivalent(dm.QuadraticUtility(1e200), [1, 3], [0.5, 0.5]) == pytest.approx(2)  # nearly neutral
+
+
+def test_a_utility_may_be_flat_in_places_and_answers_are_plain_numbers():
+    assert dm.certainty_equivalent(lambda x: min(x, 1.5), [1, 2, 3], [0.5, 0.25, 0.25]) == pytest.approx(1.25)
+    assert type(dm.PowerUtility(1)(2.0)) is float

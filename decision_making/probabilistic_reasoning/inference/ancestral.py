@@ -13,6 +13,7 @@ from decision_making.checks import Array, Named, count
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, ImpossibleEvidenceError
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, inverse_transform
+from decision_making.sizes import NUMBERS, check_size
 
 BLOCK = 2**16  # samples at a time, whose random numbers are drawn together
 
@@ -23,7 +24,8 @@ def sample(x: object, m: int, rng: RNG = None) -> Array:
 
     Of a `Factor` assignments are drawn in proportion to φ; of a `BayesianNetwork` each variable is drawn given its
     parents (algorithm 3.6). What has probability 0 is never drawn. The same rng gives the same samples.
-    Raises TypeError for anything else, ValueError for m < 1, ImpossibleEvidenceError for a factor that is 0 everywhere.
+    Raises TypeError for anything else, ValueError for m < 1, ImpossibleEvidenceError for a factor that is 0 everywhere,
+    TooLargeError, before anything is drawn, where the array does not fit in memory.
     """
     dispatching.unknown(sample, "x", x)
 
@@ -31,7 +33,7 @@ def sample(x: object, m: int, rng: RNG = None) -> Array:
 @sample.register
 def sample_factor(φ: Factor, m: int, rng: RNG = None) -> Array:
     """Assignments drawn in proportion to φ, by inverse transform in the order of the array."""
-    count(None, Named("m"), m)
+    _check_samples(m, len(φ.vars))
     p = φ.values.ravel()
     if not p.any():
         raise ImpossibleEvidenceError(f"{φ!r} is 0 everywhere: there is nothing to draw")
@@ -43,7 +45,13 @@ def sample_factor(φ: Factor, m: int, rng: RNG = None) -> Array:
 @sample.register
 def sample_network(bn: BayesianNetwork, m: int, rng: RNG = None) -> Array:
     """Ancestral samples: each variable given its parents, which come first."""
+    _check_samples(m, len(bn.vars))
     return np.concatenate([x.T for x in blocks(Ancestral(bn), m, rng, {})])
+
+
+def _check_samples(m: int, n: int) -> None:
+    count(None, Named("m"), m)
+    check_size("numbers of samples", m * max(n, 1), "draw fewer at a time", NUMBERS)
 
 
 class Ancestral:
@@ -91,7 +99,6 @@ def position(x: Array, vars: tuple[int, ...], apart: list[int]) -> Array:
 
 def blocks(draw: Ancestral, m: int, rng: RNG, hard: Mapping[int, Any]) -> Iterator[Array]:
     """Samples (n, up to BLOCK), m of them in all."""
-    count(None, Named("m"), m)
     generator = default_rng(rng)
     for first in range(0, int(m), BLOCK):
         yield draw(generator.random((len(draw.bn.vars), min(BLOCK, int(m) - first))), hard)

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import Array, count, shortened
+from decision_making.checks import Array, as_tuple, count, refuse, shortened
 from decision_making.probabilistic_reasoning.inference.cases import by_kind
 from decision_making.probabilistic_reasoning.inference.contraction import BATCH, Labels, Product, Stage, scaled
 from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
@@ -26,9 +26,13 @@ SURE, LARGE = 1e-100, 1e100  # what is lost to underflow is nothing beside numbe
 TINY = -460.0  # logarithm of numbers whose products may be too small for floating point
 
 
-def _ordering(M: object, attribute: Any, x: Any) -> None:
-    if x is not None and (isinstance(x, str) or not isinstance(x, Sequence) or len({*x}) != len(x)):
-        raise ValueError(f"ordering = {shortened(x)}: must be a list of different names or numbers of variables")
+def different_names(M: object, attribute: Any, x: Any) -> None:
+    """Attrs validator: None, or a tuple of different names or numbers of variables."""
+    if x is None:
+        return
+    names = isinstance(x, tuple) and all(isinstance(name, str | int | np.integer) for name in x)
+    if not names or len(set(x)) != len(x):
+        refuse(M, attribute.name, x, "a list of different names or numbers of variables")
 
 
 @struct
@@ -50,7 +54,9 @@ class VariableElimination:
     follow in min-fill order.
     """
 
-    ordering: Sequence[str | int] | None = field(default=None, validator=_ordering)  # what goes first; None: min-fill
+    ordering: Sequence[str | int] | None = field(
+        default=None, converter=as_tuple, validator=different_names
+    )  # what goes first; None: min-fill
     max_entries: int = field(default=ENTRIES, validator=count, kw_only=True)  # of one table
 
 
@@ -182,9 +188,9 @@ def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: i
 
 def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:
     """The plan of a question, made when the first of its kind is asked."""
-    ordering = tuple(q.bn.number(x) for x in M.ordering or ())
+    first = tuple(q.bn.number(x) for x in M.ordering or ())
     found: EliminationPlan = kept(
-        q.bn, (ordering, M.max_entries, q.kind()), lambda: EliminationPlan(q, ordering, M.max_entries)
+        q.bn, (first, M.max_entries, q.kind()), lambda: EliminationPlan(q, first, M.max_entries)
     )
     return found
 

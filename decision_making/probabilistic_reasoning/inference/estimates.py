@@ -24,7 +24,7 @@ class PosteriorEstimate:
     """The distribution of a query by sampling, with its error."""
 
     factor: Factor  # the estimate, on the query's variables
-    standard_error: Array = field(repr=brief)  # of each of its numbers, of the same shape
+    standard_error: Array = field(repr=brief)  # of each of its numbers, of the same shape; inf of one sample
     effective_size: float  # how many independent samples it is worth
     agreed: int  # samples that agree with the evidence, or have a weight above 0
     probability: float | None = None  # the estimate of P(evidence), where the method has one

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, numbers, refuse, shortened
+from decision_making.checks import Array, brief, instance, made_array, mapping, numbers, refuse, shortened
 from decision_making.probabilistic_reasoning.representation import (
     BayesianNetwork,
     Factor,
@@ -50,19 +50,14 @@ class Question:
     """A query and evidence on a network, by number of the variables."""
 
     def __init__(self, bn: BayesianNetwork, query: Asked, evidence: Known) -> None:
-        if not isinstance(bn, BayesianNetwork):
-            raise TypeError(f"bn = {shortened(bn)}: must be a BayesianNetwork")
-        if not isinstance(evidence, Mapping | None):
-            raise TypeError(f"evidence = {shortened(evidence)}: must be a mapping {{name: value}}")
-        self.bn = bn
-        names = [query] if isinstance(query, str | int) else list(query)
-        self.query = tuple(bn.number(x) for x in names)
+        self.bn = instance(bn, "bn", BayesianNetwork)
+        self.query = bn.numbers(query, "query")
         for i in self.query:
             if self.query.count(i) > 1:
                 raise ValueError(f"query: {bn.vars[i].name} is asked for twice")
         self.hard: dict[int, Any] = {}  # values, or arrays (B,) of them
         self.soft: dict[int, Array] = {}  # weights (r,) or (B, r)
-        for name, value in (evidence or {}).items():
+        for name, value in mapping(evidence, "evidence").items():
             self._add(bn.number(name), value)
         sizes = {len(x) for x in self.hard.values() if isinstance(x, np.ndarray)}
         sizes |= {len(x) for x in self.soft.values() if x.ndim == 2}
@@ -185,7 +180,7 @@ class Question:
 
 def _values(v: Variable, given: Any) -> Array:
     """Values of a variable as numbers (B,), given as such or by name."""
-    array = np.asarray(given)
+    array = made_array(given, f"evidence of {v.name}")
     if array.ndim != 1 or not array.size:
         raise ValueError(f"{v.name} has evidence of shape {array.shape}: must be a value, or an array (B,) of them")
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() < v.r:

@@ -10,7 +10,7 @@ from attrs import field
 from scipy import linalg
 
 from decision_making import verbs
-from decision_making.checks import Array, brief, made_array_later, numbers, refuse, rounding, shortened
+from decision_making.checks import Array, brief, made_array, made_array_later, numbers, refuse, rounding, shortened
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -33,9 +33,9 @@ class MultivariateGaussian:
         if Σ.shape != (len(μ), len(μ)) or not np.isfinite(Σ).all():
             refuse(self, "Σ", self.Σ, f"a matrix of finite numbers of shape {(len(μ), len(μ))}")
         scale = abs(Σ).max(initial=0.0)
-        if abs(Σ - Σ.T).max(initial=0.0) > 1e-9 * scale:
+        if abs(Σ / 2 - Σ.T / 2).max(initial=0.0) > 5e-10 * scale:  # in halves, as large numbers may overflow
             refuse(self, "Σ", self.Σ, "symmetric")
-        Σ = (Σ + Σ.T) / 2
+        Σ = Σ / 2 + Σ.T / 2
         if np.linalg.eigvalsh(Σ).min(initial=0.0) < -1e-9 * scale:
             refuse(self, "Σ", self.Σ, "a covariance: no eigenvalue may be negative")
         for name, x in (("μ", μ), ("Σ", Σ)):
@@ -75,7 +75,8 @@ class GaussianNetwork:
     def joint(self) -> MultivariateGaussian:
         """The distribution of all variables: with A = (I - W)⁻¹, mean Ab and covariance A diag(σ²) Aᵀ."""
         A = np.linalg.solve(np.eye(len(self.b)) - self.W, np.eye(len(self.b)))
-        return MultivariateGaussian(A @ self.b, (A * self.σ**2) @ A.T)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as such
+            return MultivariateGaussian(A @ self.b, (A * self.σ**2) @ A.T)
 
 
 @verbs.infer.register
@@ -106,8 +107,9 @@ def infer_gaussian(
         return MultivariateGaussian(D.μ[a], A)
     L = _factor(B, b)
     V = linalg.solve_triangular(L, C.T, lower=True)
-    z = linalg.solve_triangular(L, x - D.μ[b], lower=True)
-    return MultivariateGaussian(D.μ[a] + V.T @ z, A - V.T @ V)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as such
+        z = linalg.solve_triangular(L, x - D.μ[b], lower=True, check_finite=False)
+        return MultivariateGaussian(D.μ[a] + V.T @ z, A - V.T @ V)
 
 
 @verbs.infer.register
@@ -120,10 +122,10 @@ def infer_gaussian_network(
 
 def _numbers(name: str, x: Any, n: int) -> list[int]:
     """Numbers of variables as a list."""
-    given = np.atleast_1d(np.asarray(x))
-    if not given.size:
-        return []
-    return [int(i) for i in indices(name, given, n)]
+    given = np.atleast_1d(made_array(x, name))
+    if given.ndim > 1:
+        raise ValueError(f"{name} has shape {given.shape}: must be a list of numbers of variables")
+    return [int(i) for i in indices(name, given, n)] if given.size else []
 
 
 def _factor(B: Array, b: Sequence[int]) -> Array:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, count_or_zero, shortened
+from decision_making.checks import Array, as_tuple, count, count_or_zero, instance, mapping, shortened
 from decision_making.probabilistic_reasoning.inference.ancestral import strides
+from decision_making.probabilistic_reasoning.inference.elimination import different_names
 from decision_making.probabilistic_reasoning.inference.estimates import (
     PosteriorEstimate,
     cells,
@@ -52,7 +53,9 @@ class GibbsSampling:
     m_samples: int = field(validator=count)  # states that count, over all chains
     m_burnin: int = field(default=0, validator=count_or_zero)  # sweeps before the first of them
     m_skip: int = field(default=1, validator=count)  # sweeps before each of them
-    ordering: Sequence[str | int] | None = None  # in which variables are drawn; None: parents first
+    ordering: Sequence[str | int] | None = field(
+        default=None, converter=as_tuple, validator=different_names
+    )  # in which variables are drawn; None: parents first
     chains: int = field(default=1, validator=count, kw_only=True)  # side by side; 1 is the book's
 
 
@@ -62,9 +65,9 @@ def blanket(bn: BayesianNetwork, a: Mapping[str, int | str], i: str | int) -> Fa
     `a` is an assignment of all variables but X_i, whose own value does not matter; i its name or number.
     ImpossibleEvidenceError where the other values are impossible together, so that no value of X_i fits.
     """
-    i = bn.number(i)
+    i = instance(bn, "bn", BayesianNetwork).number(i)
     name = bn.vars[i].name
-    others = {bn.vars[bn.number(k)].name: value for k, value in a.items() if bn.number(k) != i}
+    others = {bn.vars[bn.number(k)].name: value for k, value in mapping(a, "a").items() if bn.number(k) != i}
     φ = product(condition(φ, others) for φ in bn.factors if in_scope(name, φ))
     if len(φ.vars) > 1:
         missing = ", ".join(v.name for v in φ.vars if v.name != name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from decision_making.checks import instance
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, in_scope
+from decision_making.probabilistic_reasoning.representation.factors import factor_list
 
 
 def naive_bayes(prior: Factor, features: Sequence[Factor]) -> BayesianNetwork:
@@ -14,9 +16,10 @@ def naive_bayes(prior: Factor, features: Sequence[Factor]) -> BayesianNetwork:
     of observations, classifies many objects at once, and does without those features that are not observed.
     Raises ValueError where a factor has another scope.
     """
-    if len(prior.vars) != 1:
+    if len(instance(prior, "prior", Factor).vars) != 1:
         raise ValueError(f"prior = {prior!r}: must be a factor of the class alone")
     (c,) = prior.vars
+    features = factor_list(features, "features")
     for φ in features:
         if len(φ.vars) != 2 or not in_scope(c.name, φ):
             raise ValueError(f"features: {φ!r} must be a factor of a feature and of {c.name}")

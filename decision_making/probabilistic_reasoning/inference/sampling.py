@@ -67,15 +67,18 @@ class Tally:
         self.agreed += int((log_w > -np.inf).sum())
 
     def estimate(self, m: int) -> PosteriorEstimate:
-        """P̂ = Σ w 1[q] / Σ w, with variance Σ w² (1[q] - P̂)² / (Σ w)², of m samples."""
+        """P̂ = Σ w 1[q] / Σ w, with variance Σ w² (1[q] - P̂)² / (Σ w)², of m samples; one alone tells no variance."""
         total, q = self.w.sum(), self.q
         if not total > 0:
             raise nothing_agrees(q, m)
         p = self.w / total
         variance = (self.w2 * (1 - p) ** 2 + (self.w2.sum() - self.w2) * p**2) / total**2
+        if self.agreed == 1 and self.size > 1:
+            variance = np.full(self.size, np.inf)
         error = np.sqrt(np.maximum(variance, 0)).reshape(shape(q))
         factor = q.answer(p.reshape(shape(q)))
-        mean = float(np.exp(self.largest) * total / m)
+        with np.errstate(over="ignore"):  # inf where likelihoods are that large
+            mean = float(np.exp(self.largest + np.log(total / m)))
         return PosteriorEstimate(factor, spread(q, error), float(total**2 / self.w2.sum()), self.agreed, mean)
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, shortened
+from decision_making.checks import Array, made_array, shortened
 from decision_making.probabilistic_reasoning.representation import Variable
-from decision_making.probabilistic_reasoning.representation.factors import check_variables
 from decision_making.probabilistic_reasoning.representation.networks import directed_graph
+from decision_making.probabilistic_reasoning.representation.variables import checked_variables
 
+LEAST, MOST = 1e-100, 1e100  # of numbers whose squares, sums and logarithms of gamma functions are finite
 MISSING = -1  # the number that stands for what is missing, once data are checked
 
 
 def variables(vars: Any) -> tuple[Variable, ...]:
     """Variables of different names as a tuple. TypeError where something is no Variable."""
-    given = tuple(vars) if isinstance(vars, Iterable) else vars
-    check_variables("fit", given)
-    return given
+    return checked_variables("fit", vars)
 
 
 def parents_of(vars: tuple[Variable, ...], G: Any) -> tuple[tuple[int, ...], ...]:
@@ -48,20 +46,23 @@ def complete(vars: tuple[Variable, ...], D: Any) -> Array:
 def incomplete(vars: tuple[Variable, ...], D: Any) -> Array:
     """Data as integers (n, m), with -1 where a value is missing: NaN, None, or masked in a masked array."""
     masked = np.ma.getmaskarray(D) if isinstance(D, np.ma.MaskedArray) else None
-    given = np.asarray(D)
+    given = made_array(D, "D")
     n = len(vars)
     if given.ndim != 2 or given.shape[0] != n:
         turned = "; a row is a variable and a column a datum: transpose it" if given.shape[1:] == (n,) else ""
         raise ValueError(f"D has shape {given.shape}: must be ({n}, m), a row for each variable{turned}")
     try:
         x = given.astype(np.float64) if given.dtype.kind in "bfO" else given  # None becomes NaN
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"D = {shortened(D)}: must be an array of whole numbers ({error})") from error
     if x.dtype.kind not in "fiu":
         raise TypeError(f"D has dtype {x.dtype}: must be whole numbers, 0..r-1 of each variable")
+    r = np.array([v.r for v in vars]).reshape(n, 1)
+    plain = x.dtype.kind in "iu" and masked is None and x.size > 0
+    if plain and x.min() >= 0 and (x.max(axis=1, keepdims=True) < r).all():
+        return x.astype(np.intp)  # without the passes below, which take longer than counting
     gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
     gaps = gaps if masked is None else gaps | masked
-    r = np.array([v.r for v in vars]).reshape(n, 1)
     x = np.where(gaps, 0, x)
     wrong = ~((x >= 0) & (x < r) & (x == np.floor(x)))
     if wrong.any():

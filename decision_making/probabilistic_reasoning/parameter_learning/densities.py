@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, function, made_array_later, numbers, positive, refuse
+from decision_making.checks import Array, brief, function, made_array_later, numbers, positive, refuse, shortened
 from decision_making.structs import struct
 
 AT_A_TIME = 2**20  # differences x - o that are in memory
@@ -34,13 +34,21 @@ class NormalKernel:
     b: float = field(validator=positive)  # standard deviation
 
     def __call__(self, x: Any) -> Array:
-        """The density at x, of its shape."""
+        """The density at x, of its shape. TypeError for what are no numbers, ValueError for NaN."""
         return np.exp(self.log(x))
 
     def log(self, x: Any) -> Array:
         """The logarithm of the density."""
         with np.errstate(over="ignore"):  # so far out that it is -inf
-            return -0.5 * np.square(np.asarray(x, dtype=float) / self.b) - math.log(self.b * math.sqrt(2 * math.pi))
+            return -0.5 * np.square(points(x) / self.b) - math.log(self.b) - 0.5 * math.log(2 * math.pi)
+
+
+def points(x: Any) -> Array:
+    """Where a density is asked for. TypeError for what are no numbers, ValueError for NaN."""
+    found = x if isinstance(x, np.ndarray) and x.dtype == np.float64 else numbers(x, "x")
+    if np.isnan(found).any():
+        raise ValueError(f"x = {shortened(x)}: must be numbers, none of them NaN")
+    return found
 
 
 @struct
@@ -63,7 +71,14 @@ class KernelDensity:
 
     def __call__(self, x: Any) -> Array:
         """The density at x, of its shape."""
-        return self._over_blocks(x, lambda d: np.asarray(self.φ(d)).mean(axis=-1))
+        return self._over_blocks(x, lambda d: self._kernel(d).mean(axis=-1))
+
+    def _kernel(self, d: Array) -> Array:
+        """The kernel at differences; ValueError where it gives no densities."""
+        p = numbers(self.φ(d), "φ(x)")
+        if p.shape != d.shape or not (p >= 0).all():
+            raise ValueError(f"KernelDensity.φ gave {shortened(p)}: must be numbers >= 0 of the shape of x, {d.shape}")
+        return p
 
     def log(self, x: Any) -> Array:
         """The logarithm of the density; of a kernel with a `log` it is finite also where the density underflows."""
@@ -77,12 +92,14 @@ class KernelDensity:
 
     def _over_blocks(self, x: Any, f: Any) -> Array:
         """F of the differences (k, m), k points at a time."""
-        points = numbers(x, "x")
-        flat, found = points.ravel(), np.empty(points.size)
+        at = points(x)
+        flat, found = at.ravel(), np.empty(at.size)
         step = max(1, AT_A_TIME // len(self.O))
         for k in range(0, len(flat), step):
-            found[k : k + step] = f(flat[k : k + step, None] - self.O)
-        return found.reshape(points.shape)
+            with np.errstate(over="ignore"):  # infinitely far out
+                d = flat[k : k + step, None] - self.O
+            found[k : k + step] = f(d)
+        return found.reshape(at.shape)
 
 
 def kernel_density_estimate(φ: Kernel, O: Any) -> KernelDensity:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from attrs import field
 from scipy.special import gammaln
 
 from decision_making import verbs
 from decision_making.checks import Array, brief, made_array_later, numbers, refuse
+from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST
 from decision_making.structs import struct
-
-MOST = 1e100  # pseudo-counts of a value; their sums and logarithms of gamma functions are then finite
 
 
 @struct
@@ -31,8 +29,8 @@ class Dirichlet:
 
     def __attrs_post_init__(self) -> None:
         α = numbers(self.α, "α")
-        if α.ndim == 0 or not α.shape[-1] or not ((α > 0) & (α <= MOST)).all():
-            refuse(self, "α", self.α, f"numbers > 0 and at most {MOST:g}, one for each value")
+        if α.ndim == 0 or not α.shape[-1] or not ((α >= LEAST) & (α <= MOST)).all():
+            refuse(self, "α", self.α, f"numbers > 0, from {LEAST:g} to {MOST:g}, one for each value")
         α.setflags(write=False)
         object.__setattr__(self, "α", α)
 
@@ -67,8 +65,9 @@ class Dirichlet:
 
     def _counts(self, counts: Any) -> Array:
         m = numbers(counts, "counts")
-        if m.shape[-1:] != self.α.shape[-1:] or not (np.isfinite(m) & (m >= 0)).all():
-            raise ValueError(f"counts of shape {m.shape}: must be finite numbers >= 0, {self.α.shape[-1]} in a row")
+        if m.shape[-1:] != self.α.shape[-1:] or not ((m >= 0) & (m <= MOST)).all():
+            allowed = f"numbers >= 0 and at most {MOST:g}, {self.α.shape[-1]} in a row"
+            raise ValueError(f"counts of shape {m.shape}: must be {allowed}")
         return m
 
 

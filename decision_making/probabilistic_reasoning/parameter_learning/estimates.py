@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, numbers, one_of
+from decision_making.checks import Array, Named, as_tuple, numbers, one_of
 from decision_making.probabilistic_reasoning.inference import GaussianNetwork, MultivariateGaussian
 from decision_making.probabilistic_reasoning.parameter_learning.counting import prior, statistics_of_data
-from decision_making.probabilistic_reasoning.parameter_learning.data import parents_of, variables
+from decision_making.probabilistic_reasoning.parameter_learning.data import MOST, parents_of, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
 
@@ -73,8 +73,8 @@ def pseudo_counts(vars: tuple[Variable, ...], G: Any, α: Any) -> list[Array]:
     ones = prior(vars, G)
     if α is None or np.isscalar(α):
         return [np.array(Dirichlet((1.0 if α is None else numbers(α, "α")) * x).α) for x in ones]
-    given = list(α)
-    if len(given) != len(ones) or any(np.shape(a) != x.shape for a, x in zip(given, ones, strict=False)):
+    given = [numbers(a, "α") for a in α] if isinstance(as_tuple(α), tuple) else []
+    if [a.shape for a in given] != [x.shape for x in ones]:
         raise ValueError(f"α: must be a number, or arrays of shapes {', '.join(str(x.shape) for x in ones)}")
     return [np.array(Dirichlet(a).α) for a in given]
 
@@ -131,15 +131,15 @@ def fit_exponential(known: Any, cut: Any = ()) -> float:
     """The rate λ of the exponential distribution that makes waiting times likeliest, some of them cut short.
 
     λ = n / (Σ t + Σ τ): t (n,) are times seen to their end, τ (c,) times after which watching stopped (exercise 4.3).
-    ValueError for times that are negative or not finite, and where all are 0 or none was seen to its end.
+    ValueError for times that are negative or above 1e100, and where all are 0 or none was seen to its end.
 
     >>> round(fit_exponential([132, 42, 89], [200, 200]), 6)
     0.004525
     """
     t, τ = (numbers(x, name) for x, name in ((known, "known"), (cut, "cut")))
     for name, x in (("known", t), ("cut", τ)):
-        if x.ndim != 1 or not (np.isfinite(x) & (x >= 0)).all():
-            raise ValueError(f"{name}: must be a list of times, finite and >= 0")
+        if x.ndim != 1 or not ((x >= 0) & (x <= MOST)).all():
+            raise ValueError(f"{name}: must be a list of times, >= 0 and at most {MOST:g}")
     total = t.sum() + τ.sum()
     if not t.size or not total > 0:
         raise ValueError("known: must have at least one time, and not all times may be 0")
@@ -147,11 +147,12 @@ def fit_exponential(known: Any, cut: Any = ()) -> float:
 
 
 def real_data(D: Any, single: bool = False, missing: bool = False) -> Array:
-    """Real data (n, m), of one variable also (m,). ValueError for no data, and numbers that are not finite."""
+    """Real data (n, m), of one variable also (m,). ValueError for no data, and numbers above 1e100 in size."""
     X = numbers(D, "D")
     X = X[None] if X.ndim == 1 else X
     if X.ndim != 2 or not X.size or (single and len(X) != 1):
         raise ValueError(f"D has shape {np.shape(D)}: must be {'(m,)' if single else '(n, m)'}, a datum a column")
-    if not (np.isfinite(X) | (np.isnan(X) & missing)).all():
-        raise ValueError("D: must be finite numbers" + (", or NaN where one is missing" if missing else ""))
+    if not ((abs(X) <= MOST) | (np.isnan(X) & missing)).all():
+        gaps = ", or NaN where one is missing" if missing else ""
+        raise ValueError(f"D: must be finite numbers, of size at most {MOST:g}{gaps}")
     return X

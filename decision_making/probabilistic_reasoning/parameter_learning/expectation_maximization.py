@@ -22,7 +22,7 @@ from decision_making.checks import (
 )
 from decision_making.probabilistic_reasoning.parameter_learning.completions import Completions, log_probabilities
 from decision_making.probabilistic_reasoning.parameter_learning.counting import table_shape
-from decision_making.probabilistic_reasoning.parameter_learning.data import incomplete, parents_of, variables
+from decision_making.probabilistic_reasoning.parameter_learning.data import MOST, incomplete, parents_of, variables
 from decision_making.probabilistic_reasoning.parameter_learning.estimates import network_of
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork
 from decision_making.problem import RNG
@@ -31,8 +31,8 @@ from decision_making.structs import struct
 
 
 def _at_least_1(M: object, attribute: Any, α: Any) -> None:
-    if not (is_number(α) and α >= 1):
-        refuse(M, attribute.name, α, "a finite number >= 1")
+    if not (is_number(α) and 1 <= α <= MOST):
+        refuse(M, attribute.name, α, f"a number >= 1 and at most {MOST:g}")
 
 
 def _network(M: object, attribute: Any, bn: Any) -> None:

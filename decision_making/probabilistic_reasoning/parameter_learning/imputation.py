@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from decision_making import dispatching, verbs
-from decision_making.checks import Array, Named, count, optional
+from decision_making.checks import Array, Named, count, made_array, optional
 from decision_making.probabilistic_reasoning.inference import MultivariateGaussian
 from decision_making.probabilistic_reasoning.parameter_learning.completions import Completions, log_probabilities
 from decision_making.probabilistic_reasoning.parameter_learning.data import MISSING, incomplete, variables
@@ -16,6 +16,7 @@ from decision_making.probabilistic_reasoning.parameter_learning.estimates import
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
+from decision_making.sizes import NUMBERS, check_size
 
 
 def marginal_imputation(D: Any, vars: Any = None) -> Array:
@@ -73,6 +74,11 @@ def nearest_imputation(D: Any) -> Array:
     return filled
 
 
+def _check_draws(draws: int | None, D: Any) -> None:
+    optional(count)(None, Named("draws"), draws)
+    check_size("numbers of completed data", (draws or 1) * made_array(D, "D").size, "draw fewer at a time", NUMBERS)
+
+
 @singledispatch
 def posterior_imputation(P: object, D: Any, draws: int | None = None, rng: RNG = None) -> Array:
     """Data (n, m) filled in from a model P of its variables, a `BayesianNetwork` or a `MultivariateGaussian` (4.4).
@@ -80,8 +86,8 @@ def posterior_imputation(P: object, D: Any, draws: int | None = None, rng: RNG =
     What is missing in a datum takes the values that are likeliest together, given what is there. With `draws` it is
     drawn from that distribution instead, k times over: multiple imputation, (k, n, m). The same rng gives the same.
 
-    Raises TypeError for another model; ImpossibleEvidenceError for a datum of probability 0; TooLargeError where so
-    much is missing in the data of a network that the ways to complete them do not fit in memory.
+    Raises TypeError for another model; ImpossibleEvidenceError for a datum of probability 0; TooLargeError where the
+    draws, or the ways to complete data of a network in which much is missing, do not fit in memory.
 
     >>> posterior_imputation(MultivariateGaussian([5, 2], [[4, 1], [1, 2]]), [[np.nan], [1.5]]).tolist()
     [[4.75], [1.5]]
@@ -92,7 +98,7 @@ def posterior_imputation(P: object, D: Any, draws: int | None = None, rng: RNG =
 @posterior_imputation.register
 def network_imputation(P: BayesianNetwork, D: Any, draws: int | None = None, rng: RNG = None) -> Array:
     """Discrete data (n, m) filled in from a network."""
-    optional(count)(None, Named("draws"), draws)
+    _check_draws(draws, D)
     every = Completions(P.vars, incomplete(P.vars, D))
     tables = [φ.values.reshape(-1, φ.values.shape[-1]) for φ in P.factors]
     p, _ = every.weights(log_probabilities(every.codes(P.parents), tables))
@@ -117,7 +123,7 @@ def network_imputation(P: BayesianNetwork, D: Any, draws: int | None = None, rng
 @posterior_imputation.register
 def gaussian_imputation(P: MultivariateGaussian, D: Any, draws: int | None = None, rng: RNG = None) -> Array:
     """Real data (n, m) filled in from a Gaussian, whose mode is its mean."""
-    optional(count)(None, Named("draws"), draws)
+    _check_draws(draws, D)
     X = real_data(D, missing=True)
     if len(X) != len(P.μ):
         raise ValueError(f"D has shape {X.shape}: must be ({len(P.μ)}, m), a row for each variable")

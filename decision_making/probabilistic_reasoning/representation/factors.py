@@ -13,8 +13,24 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, made_array_later, numbers, shortened
-from decision_making.probabilistic_reasoning.representation.variables import Assignment, Variable, assignments
+from decision_making.checks import (
+    Array,
+    Named,
+    as_tuple,
+    finite,
+    instance,
+    made_array_later,
+    mapping,
+    numbers,
+    refuse,
+    shortened,
+)
+from decision_making.probabilistic_reasoning.representation.variables import (
+    Assignment,
+    Variable,
+    assignments,
+    checked_variables,
+)
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -31,21 +47,6 @@ def check_table(what: str, vars: Iterable[Variable], instead: str, limit: int = 
     check_size(f"entries of {what}", math.prod(v.r for v in vars), instead, limit)
 
 
-def _variables(vars: Any) -> Any:
-    return tuple(vars) if isinstance(vars, Iterable) else vars
-
-
-def check_variables(where: str, vars: Any) -> None:
-    """Raise TypeError where something is no Variable, ValueError where two have one name."""
-    if not isinstance(vars, tuple) or not all(isinstance(v, Variable) for v in vars):
-        raise TypeError(f"{where}.vars = {shortened(vars)}: must be a list of Variables")
-    seen: set[str] = set()
-    for v in vars:
-        if v.name in seen:
-            raise ValueError(f"{where}.vars: {v.name} is there twice; names must differ")
-        seen.add(v.name)
-
-
 @struct(repr=False)
 class Factor(Shown):
     """A function φ(x) >= 0 of the values of some variables; it need not sum to 1 (algorithm 2.1).
@@ -60,11 +61,11 @@ class Factor(Shown):
     (0.2, 0.2)
     """
 
-    vars: tuple[Variable, ...] = field(converter=_variables)  # the variables, one an axis
+    vars: tuple[Variable, ...] = field(converter=as_tuple)  # the variables, one an axis
     values: Array = field(converter=made_array_later)  # φ(x) at each assignment (r_1, ..., r_k), read only
 
     def __attrs_post_init__(self) -> None:
-        check_variables("Factor", self.vars)
+        checked_variables("Factor", self.vars)
         check_table("a factor", self.vars, "use fewer variables")
         values = numbers(self.values, "Factor.values")
         shape = tuple(v.r for v in self.vars)
@@ -102,11 +103,11 @@ class Factor(Shown):
         >>> Factor.from_table([Variable("x", 2)], {Assignment(x=1): 0.5}).values
         array([0. , 0.5])
         """
-        vars = tuple(vars)
-        check_variables("Factor", vars)
+        vars = checked_variables("Factor", vars)
         check_table("a factor", vars, "use fewer variables")
         values = np.zeros([v.r for v in vars])
-        for a, p in table.items():
+        for a, p in mapping(table, "Factor.table").items():
+            finite(None, Named(f"Factor.table[{shortened(a)}]"), p)
             values[_position(vars, a)] = p
         return cls(vars, values)
 
@@ -156,12 +157,20 @@ def _position(vars: tuple[Variable, ...], a: Mapping[str, Any]) -> tuple[int, ..
 
 def variablenames(φ: Factor) -> list[str]:
     """The names of a factor's variables, in order (algorithm 2.1)."""
-    return [v.name for v in φ.vars]
+    return [v.name for v in instance(φ, "φ", Factor).vars]
 
 
 def in_scope(name: str, φ: Factor) -> bool:
-    """Whether φ is a function of the variable of that name (algorithm 3.3)."""
-    return any(v.name == name for v in φ.vars)
+    """Whether φ is a function of the variable of that name (algorithm 3.3). TypeError for what is no name."""
+    return instance(name, "name", str) in variablenames(φ)
+
+
+def factor_list(factors: Any, said: str) -> tuple[Factor, ...]:
+    """Factors as a tuple. TypeError, naming them as `said`, where something is none."""
+    given = as_tuple(factors)
+    if not isinstance(given, tuple) or not all(isinstance(φ, Factor) for φ in given):
+        refuse(None, said, factors, "a list of Factors", TypeError)
+    return given
 
 
 def product(factors: Iterable[Factor]) -> Factor:
@@ -170,7 +179,7 @@ def product(factors: Iterable[Factor]) -> Factor:
     Variables are in the order in which they first occur. ValueError where one name has two variables;
     TooLargeError, before anything is computed, where the table would have more than 2²⁷ entries.
     """
-    factors = list(factors)
+    factors = factor_list(factors, "factors")
     scope: dict[str, Variable] = {}
     for v in (v for φ in factors for v in φ.vars):
         if scope.setdefault(v.name, v) != v:
@@ -206,7 +215,10 @@ def condition(φ: Factor, name: str | Mapping[str, int | str], value: int | str 
 
     A variable that φ is no function of leaves it as it is. ValueError for a value that the variable has not.
     """
-    given = name if isinstance(name, Mapping) else {name: value}
+    φ = instance(φ, "φ", Factor)
+    given = name if isinstance(name, Mapping) else {instance(name, "name", str): value}
+    for known in given:
+        instance(known, "name", str)
     at = tuple(v.index(given[v.name]) if v.name in given else slice(None) for v in φ.vars)
     return Factor([v for v in φ.vars if v.name not in given], φ.values[at])
 
@@ -217,7 +229,7 @@ def normalize(φ: Factor) -> Factor:
     >>> normalize(Factor([Variable("x", 2)], [1.0, 3.0])).values
     array([0.25, 0.75])
     """
-    largest = φ.values.max(initial=0.0)
+    largest = instance(φ, "φ", Factor).values.max(initial=0.0)
     if largest == 0:
         raise ImpossibleEvidenceError(f"{φ!r} is 0 everywhere: it has no normalised form")
     scaled = φ.values / largest  # a sum may overflow, and numbers may be too small to add

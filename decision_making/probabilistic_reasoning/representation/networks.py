@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, shortened, suggestion
-from decision_making.probabilistic_reasoning.representation.factors import Factor, check_variables, product
-from decision_making.probabilistic_reasoning.representation.variables import Variable
+from decision_making.checks import Array, as_tuple, instance, made_array, refuse, shortened, suggestion
+from decision_making.probabilistic_reasoning.representation.factors import Factor, factor_list, product
+from decision_making.probabilistic_reasoning.representation.variables import Variable, checked_variables
 from decision_making.sampling import indices
 from decision_making.shown import Shown
 from decision_making.structs import struct
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     import networkx
 
 ROUNDED = 1e-6  # how far from 1 a row of a table may sum, as the networks in circulation do; it is then scaled
-
-
-def _tuple(x: Any) -> Any:
-    """Attrs converter: what can be gone through as a tuple; the rest is left for the checks."""
-    return tuple(x) if isinstance(x, Iterable) else x
 
 
 @struct(repr=False, slots=False)
@@ -47,17 +42,16 @@ class BayesianNetwork(Shown):
     0.18
     """
 
-    vars: tuple[Variable, ...] = field(converter=_tuple)  # its variables
-    factors: tuple[Factor, ...] = field(converter=_tuple)  # one for each
+    vars: tuple[Variable, ...] = field(converter=as_tuple)  # its variables
+    factors: tuple[Factor, ...] = field(converter=as_tuple)  # one for each
     graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
     plans: dict[Any, Any] = field(
         init=False, factory=dict
     )  # how queries were answered, kept for the next of their kind
 
     def __attrs_post_init__(self) -> None:
-        check_variables("BayesianNetwork", self.vars)
-        if not isinstance(self.factors, tuple) or not all(isinstance(φ, Factor) for φ in self.factors):
-            raise TypeError(f"BayesianNetwork.factors = {shortened(self.factors)}: must be a list of Factors")
+        checked_variables("BayesianNetwork", self.vars)
+        factor_list(self.factors, "BayesianNetwork.factors")
         if len(self.factors) != len(self.vars):
             raise ValueError(
                 f"BayesianNetwork.factors: {len(self.factors)} of them; there must be one for each of "
@@ -146,6 +140,13 @@ class BayesianNetwork(Shown):
         some = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
         raise ValueError(f"{shortened(name)}: must be one of the network's variables {some}{suggestion(name, known)}")
 
+    def numbers(self, names: object, said: str) -> tuple[int, ...]:
+        """The numbers of one variable or several, by name or number, which errors call `said`."""
+        given = (names,) if isinstance(names, str | int | np.integer) else as_tuple(names)
+        if not isinstance(given, tuple):
+            refuse(None, said, names, "the name of a variable, or a list of names", TypeError)
+        return tuple(self.number(x) for x in given)
+
 
 def edges_of(graph: Any, where: str) -> list[tuple[Any, Any]]:
     """The edges of a networkx graph or a list of pairs, called `where` in errors."""
@@ -171,7 +172,7 @@ def directed_graph(graph: Any, vars: tuple[Variable, ...], where: str) -> networ
         for x in edge:
             if not isinstance(x, str | int | np.integer) or x not in number:
                 known = [v.name for v in vars]
-                raise ValueError(f"{where}: {x!r} is no variable of the network{suggestion(x, known)}")
+                raise ValueError(f"{where}: {shortened(x)} is no variable of the network{suggestion(x, known)}")
         found.add_edge(number[edge[0]], number[edge[1]])
     if not networkx.is_directed_acyclic_graph(found):
         cycle = [vars[u].name for u, _ in networkx.find_cycle(found)]
@@ -185,6 +186,7 @@ def log_probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> 
     `a` is one full assignment, by name, or an array (m, n) of them, a column for each variable; then the result is
     (m,). ValueError where a variable is missing or unknown, or a value out of range.
     """
+    instance(bn, "bn", BayesianNetwork)
     if isinstance(a, Mapping):
         unknown = next((name for name in a if name not in bn.index), None)
         if unknown is not None:
@@ -194,7 +196,7 @@ def log_probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> 
             raise ValueError(f"a: has no value of {', '.join(missing[:6])}; every variable must have one")
         x = np.array([v.index(a[v.name]) for v in bn.vars], dtype=np.intp)
     else:
-        given = np.asarray(a)
+        given = made_array(a, "a")
         if given.shape[-1:] != (len(bn.vars),):
             raise ValueError(f"a has shape {given.shape}: must be (m, {len(bn.vars)}), a column for each variable")
         columns = [indices(v.name, given[..., i], v.r) for i, v in enumerate(bn.vars)]
@@ -217,7 +219,7 @@ def probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> Any:
 
 def joint(bn: BayesianNetwork) -> Factor:
     """The joint distribution as one factor on all variables; TooLargeError where that has more than 2²⁷ entries."""
-    return product(bn.factors) if bn.vars else Factor((), np.array(1.0))
+    return product(instance(bn, "bn", BayesianNetwork).factors)
 
 
 def d_separated(bn: BayesianNetwork, a: str | Iterable[str], b: str | Iterable[str], given: Iterable[str] = ()) -> bool:
@@ -228,7 +230,8 @@ def d_separated(bn: BayesianNetwork, a: str | Iterable[str], b: str | Iterable[s
     """
     import networkx
 
-    sets = [{bn.number(x) for x in ([names] if isinstance(names, str) else names)} for names in (a, b, given)]
+    instance(bn, "bn", BayesianNetwork)
+    sets = [set(bn.numbers(names, said)) for names, said in ((a, "a"), (b, "b"), (given, "given"))]
     if sum(map(len, sets)) != len(set().union(*sets)):
         raise ValueError("a, b, given: must have no variable in common")
     return bool(networkx.is_d_separator(bn.graph, *sets))

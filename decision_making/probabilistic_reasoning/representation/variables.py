@@ -10,17 +10,13 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import count, refuse, shortened, suggestion
+from decision_making.checks import as_tuple, count, mapping, refuse, shortened, suggestion
 from decision_making.structs import struct
 
 
 def _text(M: object, attribute: Any, x: Any) -> None:
     if not isinstance(x, str) or not x:
         refuse(M, attribute.name, x, "a text that is not empty")
-
-
-def _names(states: Any) -> Any:
-    return tuple(states) if isinstance(states, Iterable) and not isinstance(states, str) else states
 
 
 @struct(eq=True, repr=False)
@@ -36,13 +32,14 @@ class Variable:
 
     name: str = field(validator=_text)  # what it is called
     r: int = field(validator=count)  # how many values it has
-    states: tuple[str, ...] | None = field(default=None, converter=_names)  # names of the values; None: the numbers
+    states: tuple[str, ...] | None = field(default=None, converter=as_tuple)  # names of the values; None: the numbers
 
     def __attrs_post_init__(self) -> None:
         s = self.states
         if s is None:
             return
-        if not isinstance(s, tuple) or len(s) != self.r or len(set(s)) != self.r or {type(x) for x in s} != {str}:
+        names = isinstance(s, tuple) and all(isinstance(x, str) for x in s)
+        if not names or len(s) != self.r or len(set(s)) != self.r:
             refuse(self, "states", s, f"{self.r} different names")
 
     def __repr__(self) -> str:
@@ -65,10 +62,24 @@ class Variable:
         raise ValueError(f"{self.name} = {shortened(value)}: must be a whole number in 0..{self.r - 1}{named}{near}")
 
 
+def checked_variables(where: str, vars: Any) -> tuple[Variable, ...]:
+    """Variables as a tuple. TypeError where something is no Variable, ValueError where two have one name."""
+    given = as_tuple(vars)
+    if not isinstance(given, tuple) or not all(isinstance(v, Variable) for v in given):
+        refuse(where, "vars", vars, "a list of Variables", TypeError)
+    seen: set[str] = set()
+    for v in given:
+        if v.name in seen:
+            raise ValueError(f"{where}.vars: {v.name} is there twice; names must differ")
+        seen.add(v.name)
+    return given
+
+
 class Assignment(Mapping[str, int]):
     """A value for each of some variables: a mapping of names to numbers that can be a key itself (algorithm 2.1).
 
-    The order of the names is immaterial, and an equal dictionary is equal.
+    The order of the names is immaterial, and an equal dictionary is equal. TypeError for what is no mapping of texts to
+    numbers or names of values.
 
     >>> a = Assignment(x=0, y=1)
     >>> a == Assignment(y=1, x=0) == {"x": 0, "y": 1}, a["y"], {a: 0.5}[Assignment(y=1, x=0)]
@@ -78,7 +89,13 @@ class Assignment(Mapping[str, int]):
     __slots__ = ("_values",)
 
     def __init__(self, values: Mapping[str, int] | Iterable[tuple[str, int]] = (), /, **more: int) -> None:
-        self._values: dict[str, int] = dict(values, **more)
+        try:
+            self._values: dict[str, int] = dict(values, **more)
+        except (TypeError, ValueError) as error:
+            refuse(None, "Assignment", values, f"a mapping {{name: value}} ({error})", TypeError)
+        for name, value in self._values.items():
+            if not (isinstance(name, str) and isinstance(value, int | str | np.integer)):
+                refuse(None, "Assignment", {name: value}, "a number, or the name of a value, by name", TypeError)
 
     def __getitem__(self, name: str) -> int:
         return self._values[name]
@@ -102,7 +119,7 @@ def assignments(vars: Iterable[Variable]) -> Iterator[Assignment]:
     >>> [tuple(a.values()) for a in assignments([Variable("x", 2), Variable("y", 2)])]
     [(0, 0), (0, 1), (1, 0), (1, 1)]
     """
-    vars = tuple(vars)
+    vars = checked_variables("assignments", vars)
     names = [v.name for v in vars]
     for values in itertools.product(*(range(v.r) for v in vars)):
         yield Assignment(zip(names, values, strict=True))
@@ -114,8 +131,12 @@ def select(a: Mapping[str, int], names: Iterable[str]) -> Assignment:
     >>> select({"x": 0, "y": 1, "z": 1}, ["z", "x"])
     Assignment({'z': 1, 'x': 0})
     """
-    names = [names] if isinstance(names, str) else list(names)
-    for name in names:
-        if name not in a:
-            raise ValueError(f"{name}: must be one of {', '.join(map(str, a)) or 'no names'}{suggestion(name, a)}")
-    return Assignment((name, a[name]) for name in names)
+    a = mapping(a, "a")
+    wanted = as_tuple((names,) if isinstance(names, str) else names)
+    if not isinstance(wanted, tuple):
+        refuse(None, "names", names, "a list of names", TypeError)
+    for name in wanted:
+        if not isinstance(name, str) or name not in a:
+            known = ", ".join(map(str, a)) or "no names"
+            raise ValueError(f"{name}: must be one of {known}{suggestion(name, a)}")
+    return Assignment((name, a[name]) for name in wanted)

@@ -11,7 +11,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making import verbs
-from decision_making.checks import Array, numbers, rounding, shortened, suggestion
+from decision_making.checks import Array, as_tuple, instance, mapping, numbers, refuse, rounding, shortened, suggestion
 from decision_making.probabilistic_reasoning.inference import (
     DirectSampling,
     ExactInference,
@@ -21,6 +21,8 @@ from decision_making.probabilistic_reasoning.inference import (
     VariableElimination,
 )
 from decision_making.probabilistic_reasoning.representation import Assignment, BayesianNetwork, Factor, Variable
+from decision_making.probabilistic_reasoning.representation.factors import factor_list
+from decision_making.probabilistic_reasoning.representation.variables import checked_variables
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
@@ -32,7 +34,7 @@ Known = Mapping[str, Any] | None
 
 def _listed(x: Any) -> Any:
     """Attrs converter: one variable or name, or several, as a tuple; the rest is left for the checks."""
-    return (x,) if isinstance(x, str | Variable) else tuple(x) if isinstance(x, Iterable) else x
+    return (x,) if isinstance(x, str | Variable) else as_tuple(x)
 
 
 @struct(repr=False, slots=False)
@@ -64,8 +66,7 @@ class SimpleProblem:
     utilities: Mapping[str, Array]  # by name of a utility variable what each of its values is worth
 
     def __attrs_post_init__(self) -> None:
-        if not isinstance(self.bn, BayesianNetwork):
-            raise TypeError(f"SimpleProblem.bn = {shortened(self.bn)}: must be a BayesianNetwork")
+        instance(self.bn, "SimpleProblem.bn", BayesianNetwork)
         numbered: list[int] = []
         for name in ("chance_vars", "decision_vars", "utility_vars"):
             given = getattr(self, name)
@@ -114,25 +115,26 @@ class SimpleProblem:
         decisions need none. `information` {decision: names} says what is known when it is made.
         Raises what the constructor raises, and ValueError for a table of another shape or an unknown name.
         """
-        if not isinstance(utilities, Mapping):
-            raise TypeError(f"utilities = {shortened(utilities)}: must be a mapping {{name: (names, table)}}")
-        chance, decisions, factors = list(chance), list(decisions), list(factors)
+        chance, decisions = checked_variables("chance", chance), checked_variables("decisions", decisions)
+        factors = [*factor_list(factors, "factors")]
         known = {v.name: v for v in (*chance, *decisions)}
         if len(factors) != len(chance):
             raise ValueError(f"factors: {len(factors)} of them; must be one for each of {len(chance)} chance variables")
         edges = [(u.name, v.name) for v, φ in zip(chance, factors, strict=True) for u in φ.vars if u.name != v.name]
         for d in decisions:
-            seen = (information or {}).get(d.name, ())
-            edges += [(name, d.name) for name in seen]
-            scope = [_known(known, name, f"information of {d.name}") for name in seen]
+            scope = _known(known, mapping(information, "information").get(d.name, ()), f"information of {d.name}")
+            edges += [(v.name, d.name) for v in scope]
             factors.append(Factor([*scope, d], np.full([v.r for v in (*scope, d)], 1 / d.r)))
         made, worth = [], {}
-        for name, (parents, table) in utilities.items():
-            scope = [_known(known, parent, f"utilities of {name}") for parent in parents]
+        for name, given in mapping(utilities, "utilities").items():
+            if not isinstance(given, tuple | list) or len(given) != 2:
+                refuse(None, f"utilities of {name}", given, "a pair (names of what it depends on, table)", TypeError)
+            names, table = given
+            scope = _known(known, names, f"utilities of {name}")
             u, φ, worth[name] = _utility_variable(name, scope, table)
             made.append(u)
             factors.append(φ)
-            edges += [(parent, name) for parent in parents]
+            edges += [(v.name, name) for v in scope]
         bn = BayesianNetwork([*chance, *decisions, *made], factors, edges)
         return cls(bn, chance, decisions, made, worth)
 
@@ -158,10 +160,15 @@ class SimpleProblem:
         return {name: tuple(self.bn.vars[j].name for j in parents) for name, parents in numbered.items()}
 
 
-def _known(known: Mapping[str, Variable], name: str, where: str) -> Variable:
-    if name not in known:
-        raise ValueError(f"{where}: {name!r} must be one of {', '.join(known)}{suggestion(name, known)}")
-    return known[name]
+def _known(known: Mapping[str, Variable], names: Any, where: str) -> list[Variable]:
+    """The variables of these names."""
+    listed = _listed(names)
+    if not isinstance(listed, tuple):
+        refuse(None, where, names, "a list of names", TypeError)
+    for name in listed:
+        if not isinstance(name, str) or name not in known:
+            raise ValueError(f"{where}: {shortened(name)} must be one of {', '.join(known)}{suggestion(name, known)}")
+    return [known[name] for name in listed]
 
 
 def _utilities(v: Variable, given: Any) -> Array:
@@ -189,17 +196,13 @@ class Situation:
     """A problem, what is known and how probabilities are found: checked once, for every question about it."""
 
     def __init__(self, P: SimpleProblem, evidence: Known, M: object, rng: RNG) -> None:
-        if not isinstance(P, SimpleProblem):
-            raise TypeError(f"P = {shortened(P)}: must be a SimpleProblem")
-        self.P, self.M = P, VariableElimination() if M is None else M
+        self.P, self.M = instance(P, "P", SimpleProblem), VariableElimination() if M is None else M
         if not isinstance(self.M, EXACT | SAMPLING):
             allowed = "VariableElimination, ExactInference or a method that samples"
             raise TypeError(f"M = {shortened(M)}: must be {allowed}")
-        if not isinstance(evidence, Mapping | None):
-            raise TypeError(f"evidence = {shortened(evidence)}: must be a mapping {{name: value}}")
         self.rng = None if isinstance(self.M, EXACT) else default_rng(rng)
         bn = P.bn
-        self.evidence = {bn.vars[bn.number(name)].name: value for name, value in (evidence or {}).items()}
+        self.evidence = {bn.vars[bn.number(name)].name: value for name, value in mapping(evidence, "evidence").items()}
         for v in P.utility_vars:
             if v.name in self.evidence:
                 raise ValueError(f"evidence: {v.name} is a utility, which is not observed")

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import Array, Named, brief, not_negative, shortened
+from decision_making.checks import Array, Named, brief, mapping, not_negative, shortened
 from decision_making.probabilistic_reasoning.inference import Likelihood
 from decision_making.probabilistic_reasoning.representation import Assignment, Variable
 from decision_making.probabilistic_reasoning.simple_decisions.decision_networks import (
@@ -56,8 +56,7 @@ def value_of_information(
 def observable(now: Situation, query: str | Iterable[str]) -> list[str]:
     """The names of a query that may be observed before deciding; the errors of `value_of_information`."""
     P = now.P
-    numbered = [P.bn.number(name) for name in ([query] if isinstance(query, str) else query)]
-    names = [P.bn.vars[i].name for i in numbered]
+    names = [P.bn.vars[i].name for i in P.bn.numbers(query, "query")]
     chance = {v.name for v in P.chance_vars}
     for name in names:
         if name not in chance:
@@ -115,7 +114,8 @@ class ObservationPlan:
     decisions: tuple[Assignment, ...] = field(repr=brief)  # all decisions
     decided: Array = field(repr=brief)  # number of the best decision at each (r + 1, ...)
 
-    def _position(self, known: Mapping[str, int | str]) -> tuple[int, ...]:
+    def _position(self, given: Mapping[str, int | str] | None) -> tuple[int, ...]:
+        known = mapping(given, "known")
         names = [v.name for v in self.vars]
         unknown = [name for name in known if name not in names]
         if unknown:
@@ -127,12 +127,12 @@ class ObservationPlan:
 
     def observe(self, known: Mapping[str, int | str] | None = None) -> str | None:
         """The name of what to observe next; None where it is best to decide. ValueError for unknown names or values."""
-        k = int(self.chosen[self._position(known or {})])
+        k = int(self.chosen[self._position(known)])
         return None if k < 0 else self.vars[k].name
 
     def decide(self, known: Mapping[str, int | str] | None = None) -> Assignment:
         """The best decision given what was observed. ValueError for unknown names or values."""
-        return self.decisions[int(self.decided[self._position(known or {})])]
+        return self.decisions[int(self.decided[self._position(known)])]
 
 
 def plan_observations(
@@ -157,7 +157,7 @@ def plan_observations(
     if not isinstance(costs, Mapping):
         raise TypeError(f"costs = {shortened(costs)}: must be a mapping {{name: cost}}")
     names = observable(now, costs)
-    for name, cost in costs.items():
+    for name, cost in zip(names, costs.values(), strict=True):
         not_negative("costs", Named(name), cost)
     if any(isinstance(x, np.ndarray | list | tuple) for x in now.evidence.values()):
         raise ValueError("evidence: has arrays of cases; must be that of one case")
@@ -168,11 +168,11 @@ def plan_observations(
     k = len(names)
     worth, p = _with_unknown(given.reshape(*given.shape[:k], -1), k), _with_unknown(p, k)
     decided, stop = now.best(worth, p)
-    V, chosen = _backwards(p, stop, [float(costs[name]) for name in costs], now.rounding())
+    V, chosen = _backwards(p, stop, [float(cost) for cost in costs.values()], now.rounding())
     unknown = tuple(v.r for v in vars)
     at_once = float(stop[unknown])
     decisions = tuple(Assignment({n: int(x) for n, x in now.assignment(i).items()}) for i in range(worth.shape[-1]))
-    value = max(0.0, float(V[unknown]) - at_once)
+    value = float(V[unknown]) - at_once
     return ObservationPlan(
         tuple(vars), tuple(map(float, costs.values())), value, at_once + value, p, chosen, decisions, decided
     )

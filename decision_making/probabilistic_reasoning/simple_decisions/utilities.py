@@ -12,7 +12,9 @@ from scipy.special import logsumexp
 
 from decision_making.checks import (
     Array,
+    Named,
     are_probabilities,
+    function,
     not_negative,
     numbers,
     positive,
@@ -64,14 +66,16 @@ class QuadraticUtility:
     λ: float = field(validator=positive)  # twice the wealth beyond which more would be worse
 
     def __call__(self, x: ArrayLike) -> Any:
-        """U at each x. ValueError for x of λ/2 and more."""
+        """U at each x. ValueError for x of λ/2 and more, and where U is too large for floating point."""
         x = _wealth(self, x, "a finite number below λ/2", lambda x: x < self.λ / 2)
-        return _plain(x * (self.λ - x))
+        with np.errstate(over="ignore"):
+            u = x * (self.λ - x)
+        return _plain(_floating(self, x, u))
 
     def certainty_equivalent(self, x: Array, p: Array) -> Any:
         """The root below λ/2 of λc - c² = E[U(x)]: c = 2u / (λ + √(λ² - 4u))."""
         u = (np.asarray(self(x)) * p).sum(axis=-1)
-        return 2 * u / (self.λ + np.sqrt(np.maximum(self.λ**2 - 4 * u, 0)))
+        return 2 * (u / self.λ) / (1 + np.sqrt(np.maximum(1 - 4 * (u / self.λ) / self.λ, 0)))
 
 
 @struct
@@ -83,7 +87,8 @@ class ExponentialUtility:
     def __call__(self, x: ArrayLike) -> Any:
         """U at each x. ValueError where it is too small for floating point."""
         x = _wealth(self, x, f"a finite number above {-700 / self.λ:.6g}", lambda x: -self.λ * x < 700)
-        return _plain(-np.expm1(-self.λ * x))
+        with np.errstate(over="ignore"):  # so much that the utility is 1
+            return _plain(-np.expm1(-self.λ * x))
 
     def certainty_equivalent(self, x: Array, p: Array) -> Any:
         """c = -ln E[exp(-λx)] / λ."""
@@ -104,9 +109,9 @@ class PowerUtility:
         """U at each x. ValueError for x of 0 and less, and where U is too large for floating point."""
         x = _wealth(self, x, "a finite number > 0", lambda x: x > 0)
         y, k = np.log(x), 1 - self.λ
-        if (k * y > 700).any():
-            refuse(self, "x", x, "near enough to 1 for its utility to be a floating-point number")
-        return _plain(y if k == 0 else np.expm1(k * y) / k)
+        with np.errstate(over="ignore"):
+            u = y if k == 0 else np.expm1(k * y) / k
+        return _plain(_floating(self, x, u))
 
     def certainty_equivalent(self, x: Array, p: Array) -> Any:
         """c = E[x^(1-λ)]^(1/(1-λ)), the mean of that power, and exp E[ln x] at λ = 1."""
@@ -125,6 +130,7 @@ def certainty_equivalent(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) ->
     >>> print(round(certainty_equivalent(PowerUtility(1), [50, 100], [0.5, 0.5]), 6))
     70.710678
     """
+    function(None, Named("U"), U)
     x, p = _lottery(x, p, "x")
     if isinstance(U, QuadraticUtility | ExponentialUtility | PowerUtility):
         c = np.asarray(U.certainty_equivalent(x, p))
@@ -163,11 +169,19 @@ def _plain(x: Any) -> Any:
     return float(x) if np.ndim(x) == 0 else x
 
 
+def _floating(U: object, x: Array, u: Array) -> Array:
+    """The utilities u of x. ValueError where one is too large for floating point."""
+    if not np.isfinite(u).all():
+        refuse(U, "x", x, "such that its utility is a floating-point number")
+    return u
+
+
 def _wealth(U: object, x: ArrayLike, allowed: str, fits: Callable[[Array], Any]) -> Array:
     """Amounts for which a utility is defined."""
     given = numbers(x, "x")
-    if not (np.isfinite(given).all() and np.all(fits(given))):
-        refuse(U, "x", x, allowed)
+    with np.errstate(over="ignore"):
+        if not (np.isfinite(given).all() and np.all(fits(given))):
+            refuse(U, "x", x, allowed)
     return given
 
 
@@ -188,19 +202,24 @@ def _lottery(x: ArrayLike, p: ArrayLike, name: str) -> tuple[Array, Array]:
 def _bisected(U: Callable[[Any], Any], x: Array, p: Array) -> float:
     """The certainty equivalent of one lottery under any rising U, by halving the range of its amounts."""
     x, p = x[p > 0], p[p > 0]
-    utilities = numbers([U(float(amount)) for amount in x], "U(x)")
+    utilities = np.array([_utility(U, float(amount)) for amount in x])
     order = np.argsort(x, kind="stable")
-    found, amounts = utilities[order], x[order]
-    falls = (np.diff(found) < -rounding(abs(found).max())).any()
+    found, amounts = utilities[order], x[order] / 2  # in halves, as a difference of large numbers may overflow
+    falls = (np.diff(found / 2) < -rounding(abs(found).max())).any()
     flat = found[0] == found[-1] and amounts[-1] - amounts[0] > rounding(abs(amounts).max())
-    if not np.isfinite(found).all() or falls or flat:
-        raise ValueError(f"U = {shortened(found)} at x = {shortened(amounts)}: must be finite and rise")
+    if falls or flat:
+        raise ValueError(f"U = {shortened(found)} at x = {shortened(x[order])}: must rise")
     low, high = float(x.min()), float(x.max())
     target = float((utilities * p).sum())
-    while high - low > rounding(max(abs(low), abs(high))):
-        middle = low + (high - low) / 2
-        u = float(U(middle))
-        if not np.isfinite(u):
-            raise ValueError(f"U({middle:.6g}) = {u}: must be finite between {x.min():.6g} and {x.max():.6g}")
-        low, high = (middle, high) if u < target else (low, middle)
-    return low + (high - low) / 2
+    while low < (middle := low / 2 + high / 2) < high and high / 2 - low / 2 > rounding(max(abs(low), abs(high))) / 2:
+        low, high = (middle, high) if _utility(U, middle) < target else (low, middle)
+    return low / 2 + high / 2
+
+
+def _utility(U: Callable[[Any], Any], x: float) -> float:
+    """The utility of an amount. ValueError where it is no finite number."""
+    with np.errstate(all="ignore"):  # what is not finite is told as such
+        u = numbers(U(x), "U(x)")
+    if u.ndim or not np.isfinite(u):
+        raise ValueError(f"U({x:.6g}) = {shortened(u)}: must be a finite number")
+    return float(u)

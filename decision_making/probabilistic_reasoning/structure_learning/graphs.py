@@ -97,7 +97,12 @@ def numbered(where: str, *graphs: Any) -> tuple[list[Any], list[Parents]]:
     """
     edges = [edges_of(G, where) for G in graphs]
     named = [dict.fromkeys(G.nodes) for G in graphs if hasattr(G, "nodes")]
-    nodes = list(dict.fromkeys(x for group in (*named, *(pair for E in edges for pair in E)) for x in group))
+    try:
+        nodes = list(dict.fromkeys(x for group in (*named, *(pair for E in edges for pair in E)) for x in group))
+    except TypeError as error:
+        raise TypeError(f"{where}: nodes must be hashable, such as names and numbers ({error})") from error
+    if None in nodes:
+        raise ValueError(f"{where}: has an edge with None, which is no node")
     if any(len(x) < len(nodes) for x in named):
         raise ValueError(f"{where}: must have the same nodes")
     number = {x: k for k, x in enumerate(nodes)}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import count, function, optional, settings, shortened, suggestion
+from decision_making.checks import as_tuple, count, function, optional, settings, shortened, suggestion
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
@@ -17,10 +17,6 @@ from decision_making.structs import struct
 
 if TYPE_CHECKING:
     import networkx
-
-
-def _ordering(x: Any) -> Any:
-    return tuple(x) if isinstance(x, Iterable) and not isinstance(x, str) else x
 
 
 def _sequence(M: object, attribute: Any, x: Any) -> None:
@@ -35,7 +31,7 @@ class K2Search:
     Of equally good ones it takes the first in the ordering. The book sets no limit on parents.
     """
 
-    ordering: tuple[Any, ...] = field(converter=_ordering, validator=_sequence)  # all variables, by name or number
+    ordering: tuple[Any, ...] = field(converter=as_tuple, validator=_sequence)  # all variables, by name or number
     score: Score = field(default=K2, kw_only=True, validator=function)  # of a family
     max_parents: int | None = field(default=None, kw_only=True, validator=optional(count))  # None: no limit
     __repr__ = settings
@@ -66,6 +62,6 @@ def numbers_of(ordering: tuple[Any, ...], vars: tuple[Variable, ...], where: str
     """The numbers of variables given by name or number. ValueError for one that is not there."""
     number = {v.name: i for i, v in enumerate(vars)} | {i: i for i in range(len(vars))}
     for x in ordering:
-        if isinstance(x, bool) or x not in number:
-            raise ValueError(f"{where}: {x!r} is no variable{suggestion(x, [v.name for v in vars])}")
+        if isinstance(x, bool) or not isinstance(x, str | int | np.integer) or x not in number:
+            raise ValueError(f"{where}: {shortened(x)} is no variable{suggestion(x, [v.name for v in vars])}")
     return [number[x] for x in ordering]

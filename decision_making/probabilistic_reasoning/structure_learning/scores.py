@@ -9,8 +9,8 @@ import numpy as np
 from attrs import field
 from scipy.special import gammaln
 
-from decision_making.checks import Array, Named, function, positive, refuse, rounding
-from decision_making.probabilistic_reasoning.parameter_learning.data import complete, variables
+from decision_making.checks import Array, Named, function, is_number, numbers, refuse, rounding, shortened
+from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST, complete, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.structure_learning.graphs import bits, masks_of
@@ -22,6 +22,11 @@ class Score(Protocol):
 
     def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
         """From the counts m_ijk and m_ij0 above 0, in any order, q rows of r values, and m data."""
+
+
+def _pseudo_count(M: object, attribute: Any, α: Any) -> None:
+    if not (is_number(α) and LEAST <= α <= MOST):
+        refuse(M, attribute.name, α, f"a number > 0, from {LEAST:g} to {MOST:g}")
 
 
 def _log_evidence(counts: Array, totals: Array, α: float, r: int) -> float:
@@ -37,22 +42,22 @@ class K2Score:
     It is not the same for all graphs of a Markov equivalence class; `BDeuScore` is.
     """
 
-    α: float = field(default=1.0, validator=positive)  # pseudo-counts
+    α: float = field(default=1.0, validator=_pseudo_count)  # pseudo-counts
 
     def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
         """The score of one family."""
-        return _log_evidence(counts, totals, self.α, r)
+        return _log_evidence(counts, totals, float(self.α), r)
 
 
 @struct
 class BDeuScore:
     """The Bayesian score with pseudo-counts α_ijk = ess / (r_i q_i), equal for Markov equivalent graphs."""
 
-    ess: float = field(default=1.0, validator=positive)  # equivalent sample size: pseudo-counts of a whole table
+    ess: float = field(default=1.0, validator=_pseudo_count)  # equivalent sample size: pseudo-counts of a whole table
 
     def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
         """The score of one family."""
-        return _log_evidence(counts, totals, self.ess / (r * q), r)
+        return _log_evidence(counts, totals, float(self.ess) / (r * q), r)
 
 
 @struct
@@ -77,10 +82,10 @@ def bayesian_score_component(M: Any, α: Any) -> float:
     >>> print(round(bayesian_score_component([[1, 0], [0, 2]], [[1, 1], [1, 1]]), 6))  # ln 1/2 + ln 1/3
     -1.791759
     """
-    belief = Dirichlet(α)
-    if np.shape(M) != belief.α.shape:
+    belief, counts = Dirichlet(α), numbers(M, "M")
+    if counts.shape != belief.α.shape:
         refuse(None, "M", M, f"of the shape of α, {belief.α.shape}")
-    return float(belief.log_evidence(M).sum())
+    return float(belief.log_evidence(counts).sum())
 
 
 def bayesian_score(vars: Any, G: Any, D: Any, score: Score = K2) -> float:
@@ -154,11 +159,18 @@ class FamilyScores:
         if rows * r <= 8 * max(len(code), 512):
             table = np.bincount(code, self.times, rows * r)
             totals = table.reshape(rows, r).sum(axis=1)
-            return self.score(table[table > 0], totals[totals > 0], q, r, self.m)
+            return self._checked(table[table > 0], totals[totals > 0], q, r)
         kinds, inverse = np.unique(code, return_inverse=True)
         counts = np.bincount(inverse, self.times)
         first = np.flatnonzero(np.diff(kinds // r, prepend=-1))
-        return self.score(counts, np.add.reduceat(counts, first), q, r, self.m)
+        return self._checked(counts, np.add.reduceat(counts, first), q, r)
+
+    def _checked(self, counts: Array, totals: Array, q: int, r: int) -> float:
+        """What the score says of counts. ValueError where that is no finite number."""
+        found = self.score(counts, totals, q, r, self.m)
+        if not is_number(found):
+            raise ValueError(f"score gave {shortened(found)}: must be a finite number")
+        return found
 
     def _rows(self, parents: int) -> tuple[Array, int]:
         """For each datum which instantiation of the parents it has, and how many are told apart.
