@@ -39,6 +39,10 @@ class Learner:
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}  # of the numbers in an array, for files
     growing: ClassVar[frozenset[str]] = frozenset()  # arrays (E,) that get longer as the model learns
 
+    def __attrs_post_init__(self) -> None:
+        for name, x in self.arrays().items():  # they are written to through flat views, which others do not have
+            setattr(self, name, np.asarray(x, order="C"))
+
     @property
     def batch(self) -> tuple[int, ...]:
         """The shape of the replications; () for a single one."""
@@ -46,7 +50,10 @@ class Learner:
 
     def arrays(self) -> dict[str, Array]:
         """The arrays by name, not copied."""
-        return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name != "M"}
+        return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.init and a.name != "M"}
+
+    def changed(self) -> None:
+        """Forget what is kept beside the arrays: they were written to."""
 
     def check_contents(self, arrays: Mapping[str, Array]) -> None:
         """ValueError where arrays of a file, of the right shapes, cannot be those of such a model."""
@@ -137,7 +144,7 @@ def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], l
     instead = "begin with fewer replications, or fewer states; MaximumLikelihoodMDP has `sparse` for many states"
     check_size(f"numbers in {name}", math.prod(batch + shape), instead, NUMBERS)
     try:
-        found = np.array(np.broadcast_to(numbers(x, name), batch + shape))
+        found = np.array(np.broadcast_to(numbers(x, name), batch + shape), order="C")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} has shape {np.shape(x)}: must be of numbers {shape}, or {batch + shape}") from error
     if not (np.isfinite(found) & (found >= least)).all():
@@ -187,6 +194,7 @@ def put(model: Learner, i: Any, some: Learner) -> None:
     """Write the replications of `some` back to the places i of the model."""
     for name, x in some.arrays().items():
         getattr(model, name)[i] = x
+    model.changed()
 
 
 # ---- what is handed in
