@@ -217,12 +217,17 @@ def made_array_later(x: Any) -> Array:
     return x
 
 
-def axes(x: object, name: str) -> int:
-    """The number of axes of x as an array. TypeError, naming it, where its rows have different lengths."""
+def rectangular(x: object, name: str) -> Array:
+    """x as an array. TypeError, naming it, where its rows have different lengths."""
     try:
-        return np.ndim(x)  # type: ignore[arg-type]
+        return np.asarray(x)
     except ValueError as error:
         raise TypeError(f"{name} = {shortened(x)}: must have rows of one length") from error
+
+
+def axes(x: object, name: str) -> int:
+    """The number of axes of x as an array. TypeError, naming it, where its rows have different lengths."""
+    return rectangular(x, name).ndim
 
 
 def numbers(x: object, name: str) -> Array:
