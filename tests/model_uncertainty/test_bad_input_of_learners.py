@@ -294,7 +294,9 @@ HUGE = (1.1e200, -1.1e200, 1.7e308, -np.inf, np.nan)
 def test_rewards_whose_sum_might_overflow_are_named_and_change_nothing(name, r):
     """Two rewards of 1e308 made a warning and infinite counts."""
     model = copied(MODELS[name])
-    with pytest.raises(ValueError, match=r"r = .* of replication 0: every reward must be finite, of size at most 1e\+200"):
+    with pytest.raises(
+        ValueError, match=r"r = .* of replication 0: every reward must be finite, of size at most 1e\+200"
+    ):
         dm.update(model, 0, 0, r, 1)
     assert all(
         np.array_equal(x, y) for x, y in zip(model.arrays().values(), MODELS[name].arrays().values(), strict=True)
