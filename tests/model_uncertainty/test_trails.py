@@ -87,6 +87,30 @@ def test_a_model_that_begins_with_traces_is_taken_for_unknown_until_they_are_cle
     assert trail.noted(*nothing).shape == (2, 0)
 
 
+def test_a_list_is_given_until_it_is_longer_than_its_share_of_the_table():
+    trail, both = Trail(np.zeros((2, S, A))), np.array([True, True])
+    assert trail.noted(np.array([0, 24]), np.array([False, False])).shape == (2, 0)
+    for n in range(1, S * A // SHARE + 1):
+        np.testing.assert_array_equal(trail.noted(np.array([n, 24 + n]), both)[1], 24 + np.arange(1, n + 1))
+    for _ in range(3):
+        assert trail.noted(np.array([1, 25]), both) is None
+
+
+def test_a_part_that_went_on_by_itself_is_known_to_have_traces_elsewhere():
+    """Its new traces decay with the rest; they stayed as they were."""
+    model = dm.start(dm.SarsaLambda(S, A, 0.9, 0.3, 0.8), 2)
+    for s in (0, 1):
+        dm.update(model, [s, s], [0, 0], [1.0, 1.0], [s + 1, s + 1])
+    some = part(model, np.array([0]))
+    for s in (2, 3):
+        dm.update(some, [s], [1], [1.0], [s + 1])
+    put(model, np.array([0]), some)
+    before = model.N[0, 2, 1]
+    assert before > 0
+    dm.update(model, [4, 4], [0, 0], [1.0, 1.0], [5, 5])
+    assert model.N[0, 2, 1] == 0.9 * 0.8 * before
+
+
 def test_short_episodes_are_learnt_from_by_lists(monkeypatch):
     """Else nothing would be gained: the whole table is never asked for."""
     model, told = dm.start(dm.SarsaLambda(S, A, 0.9, 0.3, 0.8), 5), []
