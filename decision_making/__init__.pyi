@@ -388,6 +388,7 @@ from decision_making.sequential_problems.search import (
     plan as plan,
     reachable as reachable,
 )
+from decision_making.shown import explain as explain
 from decision_making.simple_game import SimpleGame as SimpleGame
 from decision_making.simplexes import project_to_simplex as project_to_simplex
 from decision_making.simulation import SimulatedAgain as SimulatedAgain, rollouts as rollouts, simulate as simulate
@@ -478,7 +479,6 @@ from decision_making.trust_region_policy_optimization import (
     named_rule as named_rule,
 )
 from decision_making.verbs import (
-    explain as explain,
     follow as follow,
     gradient as gradient,
     infer as infer,

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from functools import singledispatch, wraps
+from inspect import signature
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from functools import _SingleDispatchCallable
 
 # called before an error lists what a verb knows: each loads a part of the library, so that its methods are registered
 before_listing: list[Callable[[str], None]] = []
+
+
+def verb(meaning: Callable[..., Any]) -> _SingleDispatchCallable[Any]:
+    """A generic function with this name, signature and docstring, and no body: its methods are registered elsewhere.
+
+    It is dispatched on its first argument. One that no method is for is a TypeError that lists what is known.
+    """
+    first = next(iter(signature(meaning).parameters))
+
+    @singledispatch
+    @wraps(meaning)
+    def generic(x: object, *_: object, **__: object) -> NoReturn:
+        unknown(generic, first, x)
+
+    return generic
 
 
 def unknown(verb: Any, name: str, x: object) -> NoReturn:
@@ -28,6 +48,7 @@ def load_all(under: str = "") -> None:
 
 
 def _leaves(t: type) -> list[type]:
-    """The classes without subclasses below t; t itself if it has none, or is one of Python's own, such as tuple."""
+    """The classes of this library below t without subclasses here; t itself if there are none, or it is Python's."""
     below: list[type] = [] if t.__module__ == "builtins" else t.__subclasses__()
-    return [leaf for sub in below for leaf in _leaves(sub)] or [t]
+    ours = (leaf for sub in below if f"{__package__}." in sub.__module__ for leaf in _leaves(sub))
+    return list(ours) or [t]

@@ -6,17 +6,15 @@ for it, under a name of its own. A first argument that no chapter knows is a Typ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
-from decision_making.dispatching import unknown
+from decision_making.dispatching import verb
 
 if TYPE_CHECKING:
     from decision_making.problem import RNG
 
 
-@singledispatch
+@verb
 def update(M: object, *given: object, **options: object) -> Any:
     """The parameters after one update by M, or the belief after one step.
 
@@ -42,19 +40,17 @@ def update(M: object, *given: object, **options: object) -> Any:
     Raises TypeError for an M that is not known, or where φ is missing or has no use; ValueError, before any rollout,
     for θ of the wrong length or not finite, and for states, actions, rewards or scores that are not finite.
     """
-    unknown(update, "M", M)
 
 
-@singledispatch
+@verb
 def step(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """One update of θ by M, as a `Step` that says what happened (chapters 12 and 13).
 
     The arguments and errors are those of `update`. The new parameters are `step(...).θ` and, with a critic, `.φ`.
     """
-    unknown(step, "M", M)
 
 
-@singledispatch
+@verb
 def follow(M: object, here: object) -> Any:
     """The body of an update rule: the `Step` that M makes, given a local model `here` of objective and divergence.
 
@@ -63,10 +59,9 @@ def follow(M: object, here: object) -> Any:
 
     Raises TypeError for an M that is not known, and where M asks for something that `here` does not know.
     """
-    unknown(follow, "M", M)
 
 
-@singledispatch
+@verb
 def gradient(M: object, π: object, θ: object, φ: object = None, *, rng: RNG = None, τs: object = None) -> Any:
     """An estimate of ∇U(θ), (n,), by the estimator M (chapter 11).
 
@@ -79,10 +74,9 @@ def gradient(M: object, π: object, θ: object, φ: object = None, *, rng: RNG =
     finite, and for τs given to an estimator that perturbs θ; ValueError for a state, action, reward or score that is
     not finite, naming it.
     """
-    unknown(gradient, "M", M)
 
 
-@singledispatch
+@verb
 def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: RNG = None) -> Any:
     """m `Trajectories` of depth d of the problem P under π_θ, from start states s ~ b (algorithm 11.1).
 
@@ -93,10 +87,9 @@ def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: 
     Raises TypeError where P cannot be simulated; ValueError if d < 1 or m < 1, for θ of the wrong shape or not finite,
     and for a state, action or reward that is not finite, naming the quantity, the trajectory and the step.
     """
-    unknown(rollouts, "P", P)
 
 
-@singledispatch
+@verb
 def solve(M: object, *given: Any, **options: Any) -> Any:
     """The solution of the problem P by the method M.
 
@@ -112,20 +105,18 @@ def solve(M: object, *given: Any, **options: Any) -> Any:
     Raises TypeError for an M that is not known and for a P without lists S and A; ValueError for γ = 1 where the method
     needs a discount.
     """
-    unknown(solve, "M", M)
 
 
-@singledispatch
-def sweeps(M: object, P: object) -> Iterator[Any]:
+@verb
+def sweeps(M: object, P: object) -> Any:
     """The successive approximations of the method M: the initial one, then one for each sweep (chapter 7).
 
     `solve` returns the last. P is a problem that lists its states S and actions A. Policy iteration yields policies,
     the last one twice if no state changed; value iteration yields utilities (S,).
     """
-    unknown(sweeps, "M", M)
 
 
-@singledispatch
+@verb
 def fit(M: object, *given: object, **options: object) -> Any:
     """M fitted to data; M itself is not modified.
 
@@ -141,10 +132,9 @@ def fit(M: object, *given: object, **options: object) -> Any:
     Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers, and for data that
     are not values of the variables.
     """
-    unknown(fit, "M", M)
 
 
-@singledispatch
+@verb
 def statistics(x: object, *given: object, **options: object) -> Any:
     """What was counted.
 
@@ -153,10 +143,9 @@ def statistics(x: object, *given: object, **options: object) -> Any:
     statistics(found, row=0) -> (N, Q)
         The book's dictionaries of visits and values of a search by simulation (algorithm 9.5).
     """
-    unknown(statistics, "x", x)
 
 
-@singledispatch
+@verb
 def lookahead(P: object, *given: object) -> Any:
     """Expected utility of taking a in s and then receiving U: R(s, a) + γ Σ T(s, a, s') U(s') (algorithm 7.2).
 
@@ -166,39 +155,35 @@ def lookahead(P: object, *given: object) -> Any:
     lookahead(model, s, a)
         What a learnt model expects of a in s (chapters 15 to 17): it has utilities, or action values, of its own.
     """
-    unknown(lookahead, "P", P)
 
 
-@singledispatch
+@verb
 def greedy(P: object, *given: object) -> Any:
     """The action a with the highest `lookahead` in s, the first if several are, and that value u (algorithm 7.5).
 
     greedy(P, U, s) of a problem, greedy(model, s) of a learnt model. On a tabular problem s may be an array; a and u
     have its shape. Raises ValueError if U has the wrong length or a state is unknown.
     """
-    unknown(greedy, "P", P)
 
 
-@singledispatch
+@verb
 def backup(P: object, *given: object) -> Any:
     """max_a lookahead(P, U, s, a), the utility of s after one backup (algorithm 7.7).
 
     backup(P, U, s) of a problem, backup(model, s) of a learnt model. On a tabular problem s may be an array.
     """
-    unknown(backup, "P", P)
 
 
-@singledispatch
+@verb
 def randstep(P: object, s: object, a: object, rng: RNG = None) -> Any:
     """A random next state and the reward of action a in s: (s_next, r), for whole batches.
 
     Of a POMDP s is a belief, and so is s_next, after a random observation (algorithm 21.11). Raises TypeError for a P
     that is not known.
     """
-    unknown(randstep, "P", P)
 
 
-@singledispatch
+@verb
 def utility(π: object, *given: object) -> Any:
     """The expected utility of following π.
 
@@ -212,10 +197,9 @@ def utility(π: object, *given: object) -> Any:
         P is a POMG or a Dec-POMDP (chapters 26 and 27), b a belief (S,) or None, the model's own, π a conditional plan
         or a controller for each agent: the utilities (n,), of a team one number.
     """
-    unknown(utility, "π", π)
 
 
-@singledispatch
+@verb
 def best_response(P: object, π: Any, i: object, *, b: object = None) -> Any:
     """A policy of agent i that is best against the policies of the others (chapters 24 to 27).
 
@@ -223,20 +207,18 @@ def best_response(P: object, π: Any, i: object, *, b: object = None) -> Any:
     Raises TypeError for a P that is not known, KeyError for an agent that it does not have, ValueError for policies
     that are no probabilities.
     """
-    unknown(best_response, "P", P)
 
 
-@singledispatch
+@verb
 def softmax_response(P: object, π: Any, i: object, λ: float) -> Any:
     """A policy of agent i that prefers what is better against the policies of the others (chapters 24, 25).
 
     λ >= 0, in 1/reward, is its precision: 0 is uniform, inf is uniform over the best responses. Errors are those of
     `best_response`, and ValueError for another λ.
     """
-    unknown(softmax_response, "P", P)
 
 
-@singledispatch
+@verb
 def gap(P: object, π: Any, *, b: object = None) -> Any:
     """What each agent could gain by a best response if the others stay with π, measured on π itself: (..., n), and
     (..., n, S) from every state of a Markov game.
@@ -245,10 +227,9 @@ def gap(P: object, π: Any, *, b: object = None) -> Any:
     sum is the duality gap. Of a distribution over joint actions it is what an agent gains by the best exchange of one
     recommended action for another: all are 0 if and only if it is a correlated equilibrium.
     """
-    unknown(gap, "P", P)
 
 
-@singledispatch
+@verb
 def optimize(M: object, *given: object, **options: object) -> Any:
     """The parameters that M finds, by searching (chapter 10) or by imitating an expert (chapter 18).
 
@@ -269,35 +250,31 @@ def optimize(M: object, *given: object, **options: object) -> Any:
     Raises TypeError for an M that is not known or a U that cannot be called; ValueError for a U that does not return a
     number for each θ, or returns NaN for every θ of a population, and for demonstrations that are none.
     """
-    unknown(optimize, "M", M)
 
 
-@singledispatch
-def rounds(M: object, *given: object, **options: object) -> Iterator[Any]:
+@verb
+def rounds(M: object, *given: object, **options: object) -> Any:
     """What `optimize` does, one round after the other, for a struct of chapter 18 whose work has rounds.
 
     The arguments are those of `optimize`. Each round is a named tuple with the parameters so far: `Aggregated`,
     `Mixed`, `Round`, `Fit` or `Adversarial`.
     """
-    unknown(rounds, "M", M)
 
 
-@singledispatch
+@verb
 def optimize_dist(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
     """The search distribution that M ends with (algorithms 10.4 to 10.6); arguments and errors of `optimize`."""
-    unknown(optimize_dist, "M", M)
 
 
-@singledispatch
-def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Iterator[Any]:
+@verb
+def generations(M: object, π: object, U: object, *, rng: RNG = None) -> Any:
     """The search by M, one `Generation` after the other; `optimize` and `optimize_dist` take the last (chapter 10).
 
     The lengths of all `us` add up to the number of evaluations. Hooke-Jeeves begins with its start, evaluated alone.
     """
-    unknown(generations, "M", M)
 
 
-@singledispatch
+@verb
 def start(M: object, batch: Any = (), **initial: object) -> Any:
     """A learnt model that has seen nothing yet, for the settings M (chapters 15 to 17).
 
@@ -306,10 +283,9 @@ def start(M: object, batch: Any = (), **initial: object) -> Any:
 
     Raises TypeError for an M that is not known, ValueError for a batch that is no shape.
     """
-    unknown(start, "M", M)
 
 
-@singledispatch
+@verb
 def learn(
     P: object,
     model: object,
@@ -337,25 +313,22 @@ def learn(
 
     Raises ValueError for h < 1, states or actions that the model does not know, and rewards that are not finite.
     """
-    unknown(learn, "P", P)
 
 
-@singledispatch
+@verb
 def end(model: object, which: object = None) -> Any:
     """Tell a learnt model that an episode was cut here: it changes in place, and is returned (chapters 15 to 17).
 
     `which` (…) says for which replications; None: for all. Most models have nothing to do.
     """
-    unknown(end, "model", model)
 
 
-@singledispatch
+@verb
 def action_values(model: object, s: object = None) -> Any:
     """What a learnt model expects of each action, (…, A), in the states s (…); without s in all states, (…, S, A)."""
-    unknown(action_values, "model", model)
 
 
-@singledispatch
+@verb
 def forward_search(P: object, s: object, d: int, U: object, **options: Any) -> Any:
     """The best action in s and its utility, by looking d steps ahead along every path (algorithm 9.2, appendix E).
 
@@ -364,34 +337,30 @@ def forward_search(P: object, s: object, d: int, U: object, **options: Any) -> A
 
     Raises TypeError for a P that is not known, ValueError where the search would not fit in memory.
     """
-    unknown(forward_search, "P", P)
 
 
-@singledispatch
+@verb
 def branch_and_bound(P: object, s: object, d: int, Ulo: object, Qhi: object, **options: Any) -> Any:
     """`forward_search` with leaf value Ulo that leaves out what cannot be better (algorithm 9.3, appendix E).
 
     Qhi(s, a) is an upper bound of the utility of action a in s; where it is not one, the answer may be wrong.
     """
-    unknown(branch_and_bound, "P", P)
 
 
-@singledispatch
+@verb
 def dynamic_programming(P: object, s: object, d: int, U: object, **options: Any) -> Any:
     """The pair (a, u) of `forward_search`, visiting each state at most once for each number of steps (appendix E)."""
-    unknown(dynamic_programming, "P", P)
 
 
-@singledispatch
+@verb
 def heuristic_search(P: object, s: object, d: int, Uhi: object, U: object, **options: Any) -> Any:
     """`dynamic_programming` that leaves out what cannot be better by the upper bound Uhi(s) (appendix E).
 
     Uhi(s) is at least the utility of s with up to d steps to go; where it is not, the answer may be wrong.
     """
-    unknown(heuristic_search, "P", P)
 
 
-@singledispatch
+@verb
 def plan(M: object, s: object, *given: Any, **options: Any) -> Any:
     """What is found for the state s by looking ahead.
 
@@ -403,10 +372,9 @@ def plan(M: object, s: object, *given: Any, **options: Any) -> Any:
 
     Raises TypeError for an M that is not known, ValueError for states that the problem does not have.
     """
-    unknown(plan, "M", M)
 
 
-@singledispatch
+@verb
 def infer(M: object, *given: Any, **options: Any) -> Any:
     """The distribution of what is asked, given what is known (chapter 3).
 
@@ -424,48 +392,3 @@ def infer(M: object, *given: Any, **options: Any) -> Any:
     twice; ImpossibleEvidenceError where the evidence has probability 0; NoSampleAgreesError where it has not, but no
     sample has come by it; TooLargeError, before anything is allocated, where a table would not fit.
     """
-    unknown(infer, "M", M)
-
-
-@singledispatch
-def explain(x: object, *given: Any, **options: Any) -> str:
-    """One paragraph, in plain words, on what was done and why.
-
-    explain(taken)
-        Of a `Step` of chapter 12: moved or not and why, divergence and its bound, improvement, θ, the critic.
-    explain(search, s, rng=None), explain(found)
-        Of an online search in the state s, or of a `Plan` (chapter 9): what was visited, why the action was chosen.
-
-    Raises TypeError for what is not known.
-    """
-    unknown(explain, "x", x)
-
-
-@singledispatch
-def plot(x: object, *given: Any, **options: Any) -> Any:
-    """A matplotlib Figure of x, the same as `x.plot()`; a notebook shows it, `.savefig(path)` writes it.
-
-    plot(π), plot(π, U)
-        Of a tabular policy that knows its problem (chapter 7): a map of a hex world, else a table of π(a | s) and U.
-    plot(P, U=None, π=None), plot(P, U, π=None, shape=(rows, columns))
-        Utilities U (S,) on a hex world, whose rewards are drawn without U; of an `MDP` on a grid of that shape.
-    plot(bn, evidence=None)
-        The graph of a Bayesian network, with posteriors in its nodes (chapter 3).
-    plot(π), plot(plans)
-        α-vectors over the belief (chapters 20 and 21).
-    plot(P)
-        The payoffs and equilibria of a simple game of two agents (chapter 24).
-    plot(history, label="return")
-        The learning curve of a run.
-    plot(trained, low, high)
-        A `TrainedPolicy` of two observations, over a box.
-
-    Raises TypeError for what has no picture, ModuleNotFoundError that says what to install without matplotlib.
-    """
-    unknown(plot, "x", x)
-
-
-@singledispatch
-def table(x: object) -> str | None:
-    """x as a table in HTML, which is what a notebook shows of it; None where it has none."""
-    return None

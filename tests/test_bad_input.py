@@ -468,6 +468,74 @@ CALLS = {
         "^d = 4611686018427387904: must be at",
     ),
     "exact.clamped_gradient, ε": (lambda: exact.clamped_gradient(P, b, π, θ, θ, 2, "x"), ValueError, "^ε = 'x': must"),
+    # what has no number of parameters is no policy; what is no Trajectories has no returns
+    **{
+        f"{name}, π": (call, TypeError, r"^π = 'x': must be a policy")
+        for name, call in {
+            "step": lambda: dm.step(dm.NaturalPolicyUpdate(**batch, ε=0.1), "x", θ),
+            "gradient": lambda: dm.gradient(dm.RewardToGoGradient(**batch), "x", θ),
+            "gradient, differences": lambda: dm.gradient(dm.FiniteDifferenceGradient(**batch, δ=0.1), "x", θ),
+            "gradient, critic": lambda: dm.gradient(pair, "x", θ, np.ones(1)),
+            "train": lambda: dm.train(dm.NaturalPolicyUpdate(**batch, ε=0.1), "x", θ, updates=1),
+            "exact.utility": lambda: exact.utility(P, b, "x", θ, 3),
+            "exact.expected_kl": lambda: exact.expected_kl(P, b, "x", θ, θ, 3),
+            "surrogate_objective": lambda: dm.surrogate_objective(
+                dm.TrustRegionUpdate(**batch, ε=0.1, α=0.5), "x", θ, θ, τs
+            ),
+        }.items()
+    },
+    **{
+        f"{f.__name__}, {name}": (lambda f=f, given=given: f(*given), error, said)
+        for f in (dm.returns, dm.rewards_to_go, dm.local_rewards_to_go)
+        for name, given, error, said in (
+            ("τs", (np.ones((2, 3)), 0.9), TypeError, "^τs = ndarray: must be Trajectories"),
+            *((f"γ = {x!r}", (τs, x), ValueError, r"^γ = .*: must be a number in \[0, 1\]") for x in (None, NAN, 2, "x", ())),
+        )
+    },
+    "temporal_differences, τs": (lambda: dm.temporal_differences(3, np.ones((2, 3)), 0.9), TypeError, "^τs = int"),
+    "temporal_differences, U": (lambda: dm.temporal_differences(τs, "x", 0.9), TypeError, "^U = 'x'"),
+    "generalized_advantages, δ": (lambda: dm.generalized_advantages("x", 0.9, 0.9), TypeError, "^δ = 'x'"),
+    "standard_error, groups": (lambda: dm.standard_error(lambda τs: 0, τs, [1, 2]), ValueError, r"^groups = \[1, 2\]"),
+    "from_lists, a number": (lambda: dm.Trajectories.from_lists(3), TypeError, "^τs = 3: must be a list of lists"),
+    "from_lists, numbers": (lambda: dm.Trajectories.from_lists([1.0]), TypeError, r"^τs = \[1.0\]: must be a list of"),
+    "linesearch, M": (lambda: dm.linesearch(3, sum, sum, θ, θ), TypeError, "^M = 3: must be a struct with ε, α and"),
+    "linesearch, f": (
+        lambda: dm.linesearch(dm.TrustRegionUpdate(**batch, ε=0.1, α=0.5), 3, sum, θ, θ),
+        *(TypeError, "^f = 3: must be callable"),
+    ),
+    "surrogate_constraint, M": (
+        lambda: dm.surrogate_constraint(3, π, θ, θ, τs),
+        *(TypeError, "^M = 3: must be a struct of chapter 12"),
+    ),
+    "natural_update, texts": (
+        lambda: dm.natural_update(np.zeros(1), np.array([["x"]]), [1.0], 0.1),
+        *(TypeError, "^G = .*: must be an array of numbers"),
+    ),
+    "lookahead, P": (lambda: dm.lookahead(3, [0.0], 0, 0), TypeError, "^P = 3: must be a problem with lists S and A"),
+    "lookahead, s": (lambda: dm.lookahead(P, np.zeros(3), 0.5, 0), TypeError, "^s has dtype float64"),
+    "lookahead, s beyond": (lambda: dm.lookahead(P, np.zeros(3), -1, 0), ValueError, "^s runs from -1 to -1"),
+    "lookahead, U": (lambda: dm.lookahead(P, [0.0, NAN, 0.0], 0, 0), ValueError, "^U = .*: must be finite"),
+    "lookahead, U of texts": (lambda: dm.lookahead(P, ["x"] * 3, 0, 0), TypeError, "^U = .*: must be an array of n"),
+    "greedy, huge s": (lambda: dm.greedy(P, np.zeros(3), 1e308), ValueError, r"^s has a value of 1e\+308: must lie in"),
+    "policy_evaluation, P": (lambda: dm.policy_evaluation(3, [0]), TypeError, "^P = 3: must be a problem with lists"),
+    "policy_evaluation, ragged": (lambda: dm.policy_evaluation(P, [[0], [0, 1], 0]), ValueError, "^π = .*: must be an"),
+    "rollouts, π": (lambda: dm.rollouts(P, b, [], θ, 3, 4), TypeError, r"^π = \[\]: must be callable"),
+    "b, huge": (lambda: dm.RewardToGoGradient(P, [1e308] * 3, 3, 4), ValueError, "b = .*: must be probabilities"),
+    "b, without end": (lambda: dm.RewardToGoGradient(P, [10**400, 0, 0], 3, 4), TypeError, "b = .*: must be a prob"),
+    "b, complex": (lambda: dm.RewardToGoGradient(P, [1j, 0, 0], 3, 4), TypeError, "b = .*: must be a probability"),
+    "from_arrays, complex": (lambda: dm.MDP.from_arrays(T, R + 1j, 0.9), TypeError, "^R = .*dtype complex128"),
+    "from_arrays, without end": (lambda: dm.MDP.from_arrays(T, [[10**400, 0]] * 3, 0.9), TypeError, "^R = .*too large"),
+    "LQ, huge": (
+        lambda: dm.LinearQuadraticProblem(1.0, 1.0, -1e308, [[-1.0, 0], [0, -1]], 3),
+        *(ValueError, "^LinearQuadraticProblem.Ra = "),
+    ),
+    "NeuralPolicy.sizes, number": (
+        lambda: dm.NeuralPolicy(np.array(3), heads.Categorical(2)),
+        *(ValueError, "^NeuralPolicy.sizes = array"),
+    ),
+    "weights, m": (lambda: dm.evolution_strategy_weights(1 << 70), ValueError, "^m = 1180591620717411303424: must be at"),
+    "exact.utility, d": (lambda: exact.utility(P, b, π, θ, 1 << 62), ValueError, "^d = 4611686018427387904: must be at"),
+    "exact.clamped_gradient, ε": (lambda: exact.clamped_gradient(P, b, π, θ, θ, 2, "x"), ValueError, "^ε = 'x': must"),
     # names that are missing or not known
     "Policy()": (dm.Policy, TypeError, "abstract"),
     "step(3)": (lambda: dm.step(3, π, θ), TypeError, "M = 3: step knows .*NaturalPolicyUpdate"),

@@ -22,6 +22,7 @@ from decision_making.problem import HasTerminal, offers
 from decision_making.sampling import sample_start
 from decision_making.sequential_problems import online_planning as planning
 from decision_making.sequential_problems.online_planning.batch_model import model_of
+from decision_making.shown import explain
 
 PROBLEMS: dict[str, Callable[[], Any]] = {
     "2048": problems.TwentyFortyEight,
@@ -152,7 +153,7 @@ class Screen:
         if self.watch:
             lines += [self.state(found.s), self.choice(found)]
         if self.explain:
-            lines.append(Text(verbs.explain(found)))
+            lines.append(Text(explain(found)))
         if self.live is not None:
             self.live.update(Group(*lines), refresh=True)
         else:

@@ -20,6 +20,7 @@ from decision_making.pictures.runs import plane_map
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, assignments
 from decision_making.problems import HexWorld
 from decision_making.sequential_problems.exact_solution_methods import StatePolicy, TabularPolicy, ValueFunctionPolicy
+from decision_making.shown import plot, table
 from decision_making.simple_game import SimpleGame
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     AlphaVectorPolicy,
@@ -28,7 +29,6 @@ from decision_making.state_uncertainty.exact_belief_state_planning import (
 )
 from decision_making.training.history import METRICS, History
 from decision_making.training.policy_files import TrainedPolicy
-from decision_making.verbs import plot, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

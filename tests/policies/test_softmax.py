@@ -254,3 +254,41 @@ def test_no_divergence_is_below_zero_and_its_curvature_is_the_fisher_matrix(head
     z = np.array([0.3, -0.2])
     F = hessian(lambda z_new: of.kl(z, z_new))(z)
     np.testing.assert_allclose(F, np.stack([of.metric(z)(v) for v in np.eye(2)], axis=1), rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1e-2, 1e-3, 1e-4])
+def test_divergence_of_a_policy_nearby_is_not_what_rounding_leaves(dtype, size):
+    """Σ p (log p - log p') in float32 was -3e-8 where it is 1e-6: its terms are of both signs, and cancel."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(5, 3, 2)).astype(dtype).astype(float)
+    for π, θ in ((SoftmaxPolicy(5, 3), rng.normal(size=15)), (LinearSoftmaxPolicy(table), rng.normal(size=2))):
+        θ = θ.astype(dtype)
+        Δ = (size * rng.normal(size=len(θ))).astype(dtype)
+        θ_new = (θ + Δ).astype(dtype)
+        f = enumeration.features_of(π)
+        p, p_new = (enumeration.softmax(f, x.astype(float)) for x in (θ, θ_new))
+        u = (p_new - p) / p
+        expected = (p * (u - np.log1p(u))).sum(axis=1)
+        found = π.kl(θ, θ_new, np.arange(5))
+        assert found.dtype == dtype
+        assert (found >= 0).all()
+        bound = 2e-6 * size if dtype == np.float32 else 1e-14 * size
+        np.testing.assert_allclose(found, expected, rtol=0.02 if dtype == np.float32 else 1e-6, atol=bound)
+
+
+def test_divergence_from_a_policy_far_away_does_not_overflow():
+    """Where p is 1e-300 of p' the quotient is not formed."""
+    π = SoftmaxPolicy(1, 2)
+    θ, θ_new = np.array([0.0, 700.0]), np.array([700.0, 0.0])
+    np.testing.assert_allclose(π.kl(θ, θ_new, [0]), [700.0], rtol=1e-12)
+    np.testing.assert_allclose(π.kl(2 * θ, 2 * θ_new, [0]), [1400.0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("π", [SoftmaxPolicy(2, 2), LinearSoftmaxPolicy(np.ones((2, 2, 4)))], ids=["table", "linear"])
+@pytest.mark.parametrize("θ", [np.zeros(3), 1.0, np.zeros((2, 2)), [], np.zeros((4, 1))])
+def test_parameters_of_the_wrong_length_are_named(π, θ):
+    with pytest.raises(ValueError, match=r"^θ has shape .*: must be \(n,\) with n = 4"):
+        π.kl(θ, np.zeros(4), [0, 1])
+    with pytest.raises(TypeError, match="^θ = 'x': must be an array of numbers"):
+        π.entropy("x", [0, 1])

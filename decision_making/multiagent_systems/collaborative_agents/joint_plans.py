@@ -88,8 +88,8 @@ def team_bounds(P: DecPOMDP, b: Belief | None, d: int) -> TeamBounds:
     all joint beliefs are looked at. `TooLargeError` where these are too many.
 
     >>> from decision_making.problems import DecTiger
-    >>> [round(x, 4) for x in team_bounds(DecTiger(), None, 2)]
-    [60.0, 13.0155]
+    >>> [round(x, 7) for x in team_bounds(DecTiger(), None, 2)]
+    [60.0, 13.0154875]
     """
     b = P.start(b)
     count_or_zero(None, Named("d"), d)

@@ -28,8 +28,9 @@ from decision_making.sequential_problems.online_planning.rollouts import (
     rollout,
 )
 from decision_making.sequential_problems.online_planning.sparse_sampling import SparseSampling, sparse_sampling
+from decision_making.shown import explain
 from decision_making.sizes import TooLargeError
-from decision_making.verbs import branch_and_bound, explain, forward_search, plan, randstep, statistics
+from decision_making.verbs import branch_and_bound, forward_search, plan, randstep, statistics
 
 __all__ = [
     "BranchAndBound",

@@ -19,7 +19,8 @@ from decision_making.sequential_problems.online_planning.plans import OnlinePlan
 from decision_making.sequential_problems.online_planning.progressive_widening import ProgressiveWidening
 from decision_making.sequential_problems.online_planning.rollouts import RolloutLookahead
 from decision_making.sequential_problems.online_planning.sparse_sampling import SparseSampling
-from decision_making.verbs import explain, plan
+from decision_making.shown import explain
+from decision_making.verbs import plan
 
 SHOWN = 8  # actions that are listed
 

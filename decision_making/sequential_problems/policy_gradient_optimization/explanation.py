@@ -15,7 +15,7 @@ from decision_making.sequential_problems.policy_gradient_optimization.rules impo
     TrustRegionUpdate,
 )
 from decision_making.sequential_problems.policy_gradient_optimization.steps import Step, why
-from decision_making.verbs import explain
+from decision_making.shown import explain
 
 
 @explain.register

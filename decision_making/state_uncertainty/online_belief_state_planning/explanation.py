@@ -8,6 +8,7 @@ from decision_making.pomdp import Belief
 from decision_making.problem import RNG
 from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.explanation import explain_plan, number, searched, steps
+from decision_making.shown import explain
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import BeliefPlanner
 from decision_making.state_uncertainty.online_belief_state_planning.determinized_sparse_tree_search import (
     DeterminizedSparseTreeSearch,
@@ -16,7 +17,7 @@ from decision_making.state_uncertainty.online_belief_state_planning.gap_heuristi
 from decision_making.state_uncertainty.online_belief_state_planning.history_monte_carlo_tree_search import (
     HistoryMonteCarloTreeSearch,
 )
-from decision_making.verbs import explain, plan
+from decision_making.verbs import plan
 
 SHOWN = 3  # states of a belief that are named
 
