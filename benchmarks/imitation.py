@@ -164,7 +164,7 @@ def rows_beside_gail_of_the_package(package: str, folder: Path, seeds: int) -> l
     said = lambda x: ", ".join(f"{y:.0f}" for y in x)  # noqa: E731
     return [
         (
-            f"GAIL, CartPole, {ROUNDS * STEPS:,} steps from nothing, an expert of {expert:.0f}; returns of {seeds} seeds",
+            f"GAIL, CartPole, {ROUNDS * STEPS:,} steps from nothing, expert {expert:.0f}; returns of {seeds} seeds",
             f"{np.median(spent):.1f} s, returns {said(ours)}",
             f"imitation's GAIL with PPO {np.median(times):.1f} s, {said(returns)}",
             f"{np.median(times) / np.median(spent):.1f} × faster",
