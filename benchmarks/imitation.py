@@ -34,7 +34,7 @@ from decision_making.training.runs import run
 
 OUT = Path(__file__).with_suffix(".md")
 Row = tuple[str, str, str, str, str]
-ROUNDS, STEPS = 30, 1024  # of adversarial imitation, and environment steps of each
+ROUNDS, STEPS = 50, 1024  # of adversarial imitation, and environment steps of each
 
 
 def shown_by_the_soft_policy(P: dm.MDP, d: int, m: int = 200) -> tuple[dm.Trajectories, np.ndarray]:
@@ -149,7 +149,7 @@ def rows_beside_gail_of_the_package(package: str, folder: Path, seeds: int) -> l
 
     Our seconds include the expert's showing and 40 episodes that are played at the end.
     """
-    settings = {"env": "CartPole-v1", "updates": ROUNDS, "n_envs": 8, "steps_per_update": STEPS}
+    settings = {"env": "CartPole-v1", "updates": 60, "n_envs": 8, "steps_per_update": STEPS}
     run(Configuration(settings), folder / "expert")
     ours, spent, theirs, expert = [], [], [], 0.0
     for seed in range(seeds):
