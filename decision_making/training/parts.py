@@ -93,17 +93,19 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
     seed, options = c["seed"], {"dtype": np.float32}
-    log_σ = first_log_σ(getattr(π.head, "k", 6)) if c["log_sigma"] is None else c["log_sigma"]
+    log_σ = first_log_σ(getattr(π.head, "k", 1)) if c["log_sigma"] is None else c["log_sigma"]
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
 
 
 def first_log_σ(k: int) -> float:
-    """The first log σ of k real actions: their noise, a vector of variance k σ², is as long for any k.
+    """The first log σ of k real actions: σ = √(2/k), so that their noise has variance 2, but at most 1.
 
-    >>> first_log_σ(6), round(first_log_σ(1), 3)
-    (-1.0, -0.104)
+    An action with bounds has a range of 2.
+
+    >>> [round(first_log_σ(k), 3) for k in (1, 2, 3, 8)]
+    [0.0, 0.0, -0.203, -0.693]
     """
-    return -1 - math.log(k / 6) / 2
+    return min(0.0, math.log(2 / k) / 2)
 
 
 def _critic(c: Settings, width: int) -> Any:

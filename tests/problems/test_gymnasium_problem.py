@@ -460,15 +460,3 @@ def test_batch_in_which_every_copy_only_resets_itself_goes_on_for_a_step(whole_b
         : len(seen)
     ]  # steps in the episode: the third batch goes on
     assert P.steps == 2 * len(seen)
-
-
-@pytest.mark.parametrize("whole_batches", [1, 2, 3])
-def test_batch_in_which_every_copy_only_resets_itself_goes_on_for_a_step(whole_batches):
-    """In NEXT_STEP mode a batch of one step each is nothing but resets where all episodes have just ended."""
-    makers = [lambda: Counting(2, 2)] * 2
-    P = GymnasiumProblem(SyncVectorEnv(makers, autoreset_mode=MODES["next"]), 0.9)
-    π = P.policy((4,))
-    seen = [P.collect(π, np.zeros(π.n), 2, rng=0) for _ in range(2 + whole_batches)]
-    assert all(τs.mask.sum() == 2 for τs in seen)
-    assert [τs.s[0, 0, 0] for τs in seen] == [0, 1, 0, 1, 0][: len(seen)]  # steps in the episode: the third batch goes on
-    assert P.steps == 2 * len(seen)

@@ -865,22 +865,3 @@ def test_base_from_the_others_is_theirs_where_their_scores_are_tiny():
     found = gradient(M, SoftmaxPolicy(1, 2), θ, τs=τs)
     # the base of the first is the mean of 2 and 4, its score (-1, 1) but for 2e-9; the others hardly count
     np.testing.assert_allclose(found, np.array([-1, 1]) * (5 - 3) / 3, rtol=1e-7)
-
-
-@pytest.mark.parametrize("options", [{}, {"leave_one_out": True}, {"baseline": "ratio_of_means", "leave_one_out": True}])
-def test_score_that_is_zero_but_for_rounding_has_no_base(options):
-    """In state 1 both actions have the features (1/3, 1/3): their scores are 0, in floating-point numbers 1e-17."""
-    features = np.array([[[0.0, 1.0], [1.0, 0.3]], [[1 / 3, 1 / 3], [1 / 3, 1 / 3]]])
-    θ, γ = np.array([0.3, -0.7]), 0.9
-    M = BaselineSubtractionGradient(tabular_problem(γ), [0.5, 0.5], 2, 3, **options)
-    s, a = np.array([[0, 0], [1, 1], [1, 1]]), np.array([[0, 1], [1, 0], [0, 0]])
-    r = np.array([[1.0, 2.0], [50.0, -30.0], [20.0, 70.0]])
-    found = gradient(M, LinearSoftmaxPolicy(features), θ, τs=Trajectories(s, a, r))
-    # the same where these scores are 0 to the last digit
-    features[1] = 0
-    expected = gradient(M, LinearSoftmaxPolicy(features), θ, τs=Trajectories(s, a, r))
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
-
-
-def tabular_problem(γ):
-    return MDP.from_arrays(np.full((2, 2, 2), 0.5), np.zeros((2, 2)), γ)

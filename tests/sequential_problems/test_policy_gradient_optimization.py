@@ -614,21 +614,3 @@ def test_huge_damping_does_not_overflow_on_its_way():
     """Damping times the number of rows was inf, and the step NaN."""
     found = natural_update(np.zeros(2), np.eye(2), np.ones(2), 0.1, 1e308)
     assert np.isfinite(found).all()
-
-
-def test_clipping_by_numbers_of_numpy_keeps_float32():
-    """np.float64 bounds, as from an array, made the gradient float64."""
-    g = np.array([1.0, -2.0, 0.5], np.float32)
-    found = clip_gradient(g, np.float64(-1.0), np.float64(0.75))
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, np.array([0.75, -1.0, 0.5], np.float32))
-
-
-def test_gradient_of_no_parameters_is_scaled_to_itself():
-    assert scale_gradient(np.zeros(0), 1.0).shape == (0,)
-
-
-def test_huge_damping_does_not_overflow_on_its_way():
-    """Damping times the number of rows was inf, and the step NaN."""
-    found = natural_update(np.zeros(2), np.eye(2), np.ones(2), 0.1, 1e308)
-    assert np.isfinite(found).all()
