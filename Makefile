@@ -51,6 +51,7 @@ bench-games: $(READY)  ## games beside nashpy, quantecon and pygambit, where the
 
 bench-growth: $(READY)  ## time and memory against m, d, n and the number of environments; pictures; large cases
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -W ignore -m benchmarks.growth_of_chapters
 
 bench-scaling: $(SLOW)  ## sweeps and rollouts on two processes, and a Dask cluster: efficiency, overhead, bytes
 	$(BIN)/python -m benchmarks.scaling
@@ -84,7 +85,7 @@ chromium:               ## the browser in which test-slow looks at the site
 	install the package chromium (as root: apt-get install chromium)" >&2; exit 1; }
 
 clean:
-	rm -rf $(VENV) $(PEERS) .venv-agreement figures notebooks docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) $(PEERS) .venv-agreement figures notebooks docs/_build docs/chapters .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

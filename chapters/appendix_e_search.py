@@ -145,6 +145,45 @@ def fifteen_tiles(shuffles: int = 30, seed: int = 3) -> dict[str, Any]:
 show(fifteen_tiles)
 
 # %% [markdown]
+# ## Exercise: a smaller box
+#
+# Five tiles in a box of two rows. How many boards are there that can be brought into order? How far is the hardest?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def smaller_box() -> list[int]:
+    """Half of the 6! orders, 360; breadth first the hardest is found 21 moves away."""
+    small = SlidingTilePuzzle(2, 3)
+    found = dm.reachable(small, np.array([small.T(small.solved, a) for a in (0, 3)]))
+    return [len(found.s), int(np.where(small.is_solved(found.s), 0, found.steps + 1).max())]
+
+
+show(smaller_box)
+
+# %% [markdown]
+# ## Exercise: what a bound knows
+#
+# The number of tiles that are not in their places is a bound as well. How much of the distance does it know on the
+# average over all boards, and how much the Manhattan distance? Is either ever too large?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def what_bounds_know() -> dict[str, float]:
+    """A tile is as often in each cell, so 8 · 8/9 tiles are wrong and 14 rows and columns away, of 22 moves."""
+    found = boards_by_distance()
+    wrong = ((found["s"] != P.solved) & (found["s"] > 0)).sum(axis=1)
+    manhattan = P.manhattan(found["s"])
+    return {
+        "wrong tiles": float(wrong.mean()),
+        "Manhattan distance": float(manhattan.mean()),
+        "distance": float(found["steps"].mean()),
+        "too large": int(((wrong > manhattan) | (manhattan > found["steps"])).sum()),
+    }
+
+
+show(what_bounds_know)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *derived*: known results of others, or by other means than this library; *stated*: the book says it in words.

@@ -7,6 +7,8 @@ exponentially. A Bayesian network keeps only how each variable depends on a few 
 """
 
 # %%
+from itertools import pairwise
+
 import numpy as np
 
 import decision_making as dm
@@ -108,6 +110,47 @@ def conditional_independence() -> dict[str, bool]:
 
 
 show(conditional_independence)
+
+# %% [markdown]
+# ## Exercise: a chain
+#
+# Ten binary variables in a row, each depending on the one before it. How many parameters has the network, and how
+# many has the joint distribution?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def chain_of_ten() -> dict[str, int]:
+    """One parameter for the first variable and two for each other: 1 + 9 · 2, where the joint has 2¹⁰ - 1."""
+    vars = [dm.Variable(f"X{k}", 2) for k in range(10)]
+    follows = [dm.Factor([x, y], [[0.9, 0.1], [0.2, 0.8]]) for x, y in pairwise(vars)]
+    bn = dm.BayesianNetwork(vars, [dm.Factor(vars[:1], [0.5, 0.5]), *follows], list(pairwise(range(10))))
+    return {"of the network": bn.parameters, "of the joint": 2 ** len(bn.vars) - 1}
+
+
+show(chain_of_ten)
+
+# %% [markdown]
+# ## Exercise: explaining away, in numbers
+#
+# The electrical system of the satellite has failed. How likely is it that the battery did? And how likely once the
+# solar panel is known to have failed? Use the definition $P(b \mid e) = P(b, e) / P(e)$.
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def explaining_away() -> dict[str, float]:
+    """P(b¹), P(b¹ | e¹) and P(b¹ | e¹, s¹): the failure speaks for the battery, until the panel explains it as well."""
+    joint = dm.product(satellite().factors)
+    for name in "DC":
+        joint = dm.marginalize(joint, name)
+    without = dm.marginalize(joint, "S")
+    return {
+        "P(b1)": float(dm.marginalize(without, "E")(B=1)),
+        "P(b1 | e1)": float(dm.normalize(dm.condition(without, {"E": 1}))(B=1)),
+        "P(b1 | e1, s1)": float(dm.normalize(dm.condition(joint, {"E": 1, "S": 1}))(B=1)),
+    }
+
+
+show(explaining_away)
 
 # %% [markdown]
 # ## Every number beside the book's

@@ -79,7 +79,7 @@ show(posteriors_of_the_satellite, networks.posteriors)
 # What is the object of medium size that moves slowly? Arrays as evidence ask about many objects at once.
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_3_3() -> np.ndarray:
     """P(vehicle, pedestrian, ball | size, slow) for a small, a medium and a large object."""
     c = dm.Variable("class", 3, ("vehicle", "pedestrian", "ball"))

@@ -84,15 +84,16 @@ def beta_posteriors() -> dict[str, np.ndarray]:
 show(beta_posteriors, pictures.densities)
 
 # %% [markdown]
-# ## Section 4.1: other distributions
+# ## Exercises 4.3 and 4.4: other distributions
 #
-# The likeliest Gaussian has the mean and the mean square of the data, the Laplace distribution their median. Waiting
-# times that were cut short count in the denominator alone.
+# The likeliest Gaussian has the mean and the mean square of the data, the Laplace distribution their median. What is
+# the likeliest rate of failures, if three machines failed after 132, 42 and 89 hours, and two still ran after 200?
+# And which tables are the likeliest for ten data on the network $X_3 \to X_2 \leftarrow X_4 \leftarrow X_1$?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_4_3() -> float:
-    """The rate of failures from times 132, 42, 89 and two that had not ended at 200."""
+    """Three failures in all 663 hours: those that were cut short count in the denominator alone."""
     return dm.fit_exponential([132, 42, 89], [200, 200])
 
 
@@ -128,12 +129,14 @@ def kernel_densities() -> dict[str, np.ndarray]:
 show(kernel_densities, pictures.densities)
 
 # %% [markdown]
-# ## Section 4.4: what is missing
+# ## Exercises 4.6 and 4.7: what is missing
 #
 # A missing number may be filled in from its variable alone, from the nearest datum, or from a model of all of them.
+# What do the first two say of the pairs (0.5, 1.0), (?, 0.3), (-0.6, -0.3), (0.1, 0.2)? And which first number is the
+# likeliest beside 1.5, if pairs have mean (5, 2), variances 4 and 2, and covariance 1? How far do draws of it spread?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_4_6() -> dict[str, float]:
     """The missing number of four pairs."""
     D = [[0.5, NAN, -0.6, 0.1], [1.0, 0.3, -0.3, 0.2]]
@@ -141,7 +144,7 @@ def exercise_4_6() -> dict[str, float]:
 
 
 def exercise_4_7() -> dict[str, float]:
-    """From a Gaussian: the likeliest value, and the spread of many that are drawn."""
+    """The likeliest is 5 + (1.5 - 2) / 2 = 4.75; many that are drawn have variance 4 - 1/2."""
     P = dm.MultivariateGaussian([5, 2], [[4, 1], [1, 2]])
     D = np.array([[NAN], [1.5]])
     drawn = dm.posterior_imputation(P, D, 20_000, rng=0)[:, 0, 0]

@@ -163,6 +163,40 @@ def search_among_classes(m: int = 20_000) -> tuple[dict[str, list[tuple[str, str
 show(search_among_classes)
 
 # %% [markdown]
+# ## Exercise: two coins that always agree
+#
+# Two coins fall $2k$ times, always both heads or both tails, $k$ times each. By how much does the score of an edge
+# between them beat that of no edge, for $k = 1, 2, 3$? How many falls does it take to see the edge?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def coins_that_agree() -> list[float]:
+    """ln of (2k + 1)! / (k! k! (k + 1)²), which is 3/2, 10/3 and 35/4: two falls are enough."""
+    data = [np.repeat([[0, 1], [0, 1]], k, axis=1) for k in (1, 2, 3)]
+    edge, none = ([dm.bayesian_score([A, B], G, D) for D in data] for G in ([(0, 1)], []))
+    return [float(x - y) for x, y in zip(edge, none, strict=True)]
+
+
+show(coins_that_agree)
+
+# %% [markdown]
+# ## Exercise: how many graphs say the same
+#
+# How many directed graphs are equivalent to the chain $1 \to 2 \to 3 \to 4$, and how many to a graph on four nodes
+# with all six edges?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def sizes_of_two_classes() -> dict[str, int]:
+    """Any node of the chain may be its one source: 4. With all edges there is no v-structure, any order will do: 4!."""
+    graphs = {"chain": [(0, 1), (1, 2), (2, 3)], "all edges": [(i, j) for i in range(4) for j in range(i + 1, 4)]}
+    every = list(dm.directed_acyclic_graphs(4))
+    return {name: sum(dm.are_markov_equivalent(G, H) for H in every) for name, G in graphs.items()}
+
+
+show(sizes_of_two_classes)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *printed*: the book prints it; *derived*: from the book's formulas, by other means than this library; *stated*:

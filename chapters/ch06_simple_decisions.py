@@ -21,13 +21,14 @@ from decision_making.pictures.notebooks import show
 # %% [markdown]
 # ## Exercises 6.1 to 6.3: utilities of outcomes and lotteries
 #
-# Scaled and shifted utilities order all lotteries as before. Scaled to 0 and 1, a utility is the probability of the
-# best outcome in a lottery of best and worst that is as good as the outcome: that is how it is asked for.
+# Scaled to 0 and 1, a utility is the probability of the best outcome in a lottery of best and worst that is as good
+# as the outcome: that is how it is asked for. With $U(A) = 450$, $U(B) = -150$ and $U(C) = 60$, what is that
+# probability for C? And does $2U + 30$ order lotteries in another way than $U$ does?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercises_6_1_to_6_3() -> dict[str, Any]:
-    """The probability of A at which a lottery of A and B is as good as C, and lotteries under 2U + 30."""
+    """210/600 = 0.35; and no: scaled and shifted utilities order all lotteries as before."""
     U = np.array([5.0, 20.0, 0.0])
     even, certain = [0.0, 0.5, 0.5], [1.0, 0.0, 0.0]
     return {

@@ -215,12 +215,12 @@ show(example_7_4, values.linear_quadratic)
 # %% [markdown]
 # ## Exercise 7.2
 #
-# Ten is paid three sure steps away. For which discount is that worth 1 now, $10\gamma^3 = 1$?
+# Ten is paid three sure steps away. For which discount is that worth 1 now?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_7_2() -> float:
-    """The discount for which U*(s₁) = 1, by a root finder."""
+    """10 γ³ = 1, and the discount for which U*(s₁) = 1, by a root finder."""
     from scipy.optimize import brentq
 
     def excess(γ: float) -> float:
@@ -235,11 +235,11 @@ show(exercise_7_2)
 # %% [markdown]
 # ## Exercise 7.5
 #
-# One round of policy iteration by hand on three tiles, from the policy E, NE, SW: the model under the policy, its
-# utilities, and the action values that improve it.
+# Do one round of policy iteration by hand on three tiles, from the policy E, NE, SW. What is the model under the
+# policy, what are its utilities, and which action values improve it?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_7_5() -> dict[str, np.ndarray]:
     """T (4, 4), R (4,) and U (4,) under the policy, Q (2, 6) in the first two tiles, the greedy actions a (4,)."""
     line, π, s = StraightLineHexWorld(n=3), np.array([0, 1, 4, 0]), np.arange(4)
@@ -253,10 +253,11 @@ show(exercise_7_5)
 # %% [markdown]
 # ## Exercises 7.6 and 7.7
 #
-# Two synchronous sweeps of value iteration over three tiles, and one sweep in place from right to left.
+# What are the utilities of three tiles after two synchronous sweeps of value iteration? And what after one sweep in
+# place, from right to left?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_7_6() -> np.ndarray:
     """Utilities (3, 4) before and after each of two sweeps of value iteration."""
     return np.array(list(dm.sweeps(dm.ValueIteration(2), StraightLineHexWorld(n=3))))
@@ -277,13 +278,14 @@ show(exercise_7_7)
 # %% [markdown]
 # ## Exercise 7.9: ties
 #
-# Where several actions are best, policy iteration that picks one of them at random may go on for ever between
-# policies that are equally good. Keeping an action that is among the best ends it.
+# May policy iteration go on for ever where several actions are best? Take two states with two actions, all equally
+# good. How often does the policy change in 1000 rounds if ties are broken at random, and if an action that is among
+# the best is kept?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_7_9(rounds: int = 1000, seed: int = 0) -> dict[str, Any]:
-    """How often the policy changes in so many rounds, with ties broken at random and with a best action kept.
+    """How often the policy changes: for ever with ties broken at random, never with a best action kept.
 
     Both actions of both states are optimal; "spread" is that of the utilities of all four policies.
     """

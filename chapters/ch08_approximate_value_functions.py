@@ -328,22 +328,21 @@ show(interpolation_of_a_product)
 # %% [markdown]
 # ## Exercises 8.2 to 8.6
 #
-# 8.2: a table is linear regression with one indicator for each state. 8.3: six basis functions say of two numbers
-# what a grid says with hundreds of values. 8.4: which neighbours are near depends on the distance. 8.5: weights are
-# at least 0 and sum to 1, or they are divided by their sum. 8.6: bilinear interpolation does not care for the units
-# of its axes.
+# 8.2: when is linear regression the same as a table? 8.3: how many basis functions are the products of two numbers of
+# degree at most 2? 8.4: which two of three states are nearest to (1, 2), by each norm? 8.5: do the weights of all
+# local methods sum to 1? 8.6: does bilinear interpolation care for the units of its axes?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_8_2(k_max: int = 30) -> float:
-    """The largest difference between a table's sweeps and those of regression on indicators, on hex world."""
+    """With one indicator for each state: the largest difference between the sweeps of both, on hex world."""
     U = dm.LinearRegressionValueFunction(lambda s: np.eye(25)[s], np.zeros(25))
     found = dm.sweeps(dm.ApproximateValueIteration(U, WORLD.S, k_max), WORLD)
     return max(abs(u.θ - v).max() for u, v in zip(found, dm.sweeps(dm.ValueIteration(k_max), WORLD), strict=True))
 
 
 def exercise_8_3() -> int:
-    """The number of products of s and a of degree at most 2."""
+    """Six, where a grid has hundreds of values."""
     return len(dm.polynomial_bases(2, 2))
 
 
@@ -358,7 +357,7 @@ def exercise_8_4() -> dict[str, np.ndarray]:
 
 
 def exercise_8_5(seed: int = 0) -> np.ndarray:
-    """The least weight and the sums of the weights, smallest and largest, of all local kinds in 1000 states."""
+    """Yes, and none is below 0: the least weight, the smallest and the largest sum, in 1000 states."""
     s = np.random.default_rng(seed).uniform(LOW, HIGH, (1000, 2))
     weights = [U.weights(s) for U in local_value_functions(9).values()]
     sums = np.array([w.sum(axis=1) for w in weights])
@@ -366,7 +365,7 @@ def exercise_8_5(seed: int = 0) -> np.ndarray:
 
 
 def exercise_8_6(seed: int = 0) -> float:
-    """The largest change of bilinear interpolation when an axis and its states are multiplied by 7."""
+    """No: the largest change when an axis and its states are multiplied by 7."""
     rng = np.random.default_rng(seed)
     s, θ, c = rng.uniform(0, 4, (100, 2)), rng.normal(size=(5, 5)), np.array([7.0, 1.0])
     U, V = (dm.MultilinearValueFunction([0, 0], δ, θ) for δ in (np.ones(2), c))

@@ -219,10 +219,11 @@ def examples_9_3_to_9_7() -> dict[str, Any]:
 show(examples_9_3_to_9_7)
 
 # %% [markdown]
-# Exercise 9.9: the scores that choose the next action, for two values of the constant $c$.
+# Exercise 9.9: two actions have 27 and 4 visits and mean values 10 and −5 in one state, 32 and 18 visits and 12 and
+# 10 in another. Which scores choose the next action, for the constant $c$ = 10 and 20?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_9_9() -> dict[str, np.ndarray]:
     """The scores of both actions in both states, for c = 10 and 20, each (2, 2), from the statistics given."""
     N, Q = np.array([[27.0, 4.0], [32.0, 18.0]]), np.array([[10.0, -5.0], [12.0, 10.0]])
@@ -295,7 +296,7 @@ def snake(s: np.ndarray) -> np.ndarray:
     return np.max([(values * w).sum(axis=(-2, -1)) for w in ways], axis=0)
 
 
-def example_9_8(games: int = 40, simulations: tuple[int, ...] = (5, 10, 20, 50, 100)) -> dict[str, Any]:
+def example_9_8(games: int = 40, simulations: tuple[int, ...] = (5, 10, 20, 50)) -> dict[str, Any]:
     """Mean total reward and its standard error (K,) of games of 2048, for two leaf estimates."""
     leaves: dict[str, Any] = {"random rollouts": dm.RolloutEstimate(10), "snake weights": snake}
     data: dict[str, Any] = {"simulations": np.array(simulations), "games": games}
@@ -476,12 +477,14 @@ show(example_9_11)
 
 
 # %% [markdown]
-# ## Exercises
+# ## Exercises 9.4, 9.5 and 9.8
 #
-# 9.4, 9.5: how much smaller a problem must be for the same work; 9.8: why as many samples as states are not all states.
+# 9.4, 9.5: forward search looks one step ahead with nine states and four actions, or with eight and two. How much
+# smaller must a problem be for as many paths two steps ahead? 9.8: how likely is it that ten samples of ten equally
+# likely states meet all of them, for one action and for three?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercises_9_4_and_9_5() -> dict[str, Any]:
     """Paths of forward search for d = 1, and for d = 2 in smaller problems that should have as many, two pairs."""
     pairs = {"9.4": ((9, 4), (3, 2)), "9.5": ((8, 2), (2, 2))}  # (S, A): square roots of both; of S, then by √A

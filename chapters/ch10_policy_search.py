@@ -267,14 +267,16 @@ show(figure_10_8, searches.runs_side_by_side)
 # %% [markdown]
 # ## Exercise 10.1: the variance of an estimate
 #
-# $\operatorname{Var} \hat U = \operatorname{Var} R(\tau) / m$: $m$ times the variance of an estimate does not
-# depend on $m$. The regulator's states are normal, which gives $\operatorname{Var} R(\tau) = 2900.51$ at
-# $\theta = (0, 1)$.
+# How does the variance of an estimate of $U(\theta)$ depend on the number of rollouts $m$? Try $m$ = 1, 4 and 16 for
+# the regulator at $\theta = (0, 1)$.
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_10_1(sizes: tuple[int, ...] = (1, 4, 16), estimates: int = 20_000) -> dict[int, tuple[float, float]]:
-    """m -> m times the variance of the estimates of U(0, 1) from m rollouts, with its standard error."""
+    """m -> m times the variance of the estimates of U(0, 1) from m rollouts, with its standard error.
+
+    It is that of a single return, Var R(τ), whatever m: 2900.51, since the regulator's states are normal.
+    """
     data, θs = {}, np.tile([0.0, 1.0], (estimates, 1))
     for m in sizes:
         us = np.asarray(dm.MonteCarloPolicyEvaluation(P, P.b, D, m)(π, θs, rng=m))
@@ -288,13 +290,13 @@ show(exercise_10_1)
 # %% [markdown]
 # ## Exercise 10.3: the derivative by a variance
 #
-# $\partial \log \mathcal{N}(\theta \mid \mu, \nu) / \partial\nu = -\frac{1}{2\nu} + \frac{(\theta - \mu)^2}{2\nu^2}$
-# has no bound as $\nu \to 0$; here $\theta - \mu = 0.6$ and $\nu = 0.25, 0.01, 10^{-4}, 10^{-6}$.
+# What is $\partial \log \mathcal{N}(\theta \mid \mu, \nu) / \partial\nu$, and what becomes of it as $\nu \to 0$? Take
+# $\theta - \mu = 0.6$ and $\nu = 0.25, 0.01, 10^{-4}, 10^{-6}$.
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_10_3(variances: tuple[float, ...] = (0.25, 1e-2, 1e-4, 1e-6)) -> np.ndarray:
-    """∂ log N(0.7; 0.1, ν) / ∂ν for each of the variances ν, from the gradient by A = √ν: ∂ν = 2A ∂A."""
+    """-1 / 2ν + (θ - μ)² / 2ν², which has no bound; here from the gradient by A = √ν: ∂ν = 2A ∂A."""
     A = np.sqrt(np.array(variances))
     return np.array([N.grad_logp(np.array([0.1, a]), np.array([[0.7]]))[0, 1] / (2 * a) for a in A])
 
@@ -304,13 +306,13 @@ show(exercise_10_3)
 # %% [markdown]
 # ## Exercise 10.6: the first step of Hooke-Jeeves
 #
-# On $U = -3\theta^2 + 4\theta + 1$ from $\theta = 0$ a step is taken only if $U(\alpha) > U(0)$, that is for
-# $\alpha < 4/3$. The search ends at the maximum $2/3$.
+# On $U = -3\theta^2 + 4\theta + 1$ from $\theta = 0$, how large may the first step $\alpha$ be? Where does the search
+# end?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_10_6() -> dict[str, float]:
-    """The largest first step α from θ = 0 that Hooke-Jeeves takes on U = -3θ² + 4θ + 1, and where the search ends."""
+    """A step is taken if U(α) > U(0), for α < 4/3, here found by halving; the end is the maximum, 2/3."""
 
     def U(π: Any, θ: Any) -> float:
         return float(-3 * θ[0] ** 2 + 4 * θ[0] + 1)
@@ -332,13 +334,13 @@ show(exercise_10_6)
 # %% [markdown]
 # ## Exercises 10.7 and 10.8
 #
-# $\partial \log p(\theta \mid \psi) / \partial\psi$ of a Bernoulli distribution at $\psi = 0.25$, for
-# $\theta = 1$ and $\theta = 0$; and the weights of three samples.
+# What is $\partial \log p(\theta \mid \psi) / \partial\psi$ of a Bernoulli distribution at $\psi = 0.25$, for $\theta
+# = 1$ and $\theta = 0$? And what are the weights that an evolution strategy gives to three samples?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_10_7(ψ: float = 0.25) -> np.ndarray:
-    """∂ log p(θ | ψ) / ∂ψ of a Bernoulli distribution for θ = 1 and θ = 0, by autograd."""
+    """1 / ψ and -1 / (1 - ψ), by autograd."""
 
     def logp(ψ: Any, θ: float) -> Any:
         return θ * anp.log(ψ) + (1 - θ) * anp.log(1 - ψ)

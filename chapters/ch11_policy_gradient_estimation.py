@@ -242,13 +242,13 @@ show(spread_of_estimators, estimates.clouds)
 # %% [markdown]
 # ## Exercise 11.1: how many rollouts
 #
-# Finite differences with $n$ parameters take $(n + 1) m$ rollouts where $U(\theta)$ is used for all of them; the
-# book's code draws it again for each, $2nm$.
+# How many rollouts do finite differences with $n$ parameters take where $U(\theta)$ is used for all of them? And how
+# many where it is drawn again for each, as in the book's code?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_11_1(m: int = 10, d: int = 5) -> dict[str, int]:
-    """How many rollouts finite differences take with n = 2 parameters, counted in the simulator."""
+    """(n + 1) m and 2 n m, counted in the simulator for n = 2."""
     P, rollouts = SimpleRegulator(), {}
     for name, common in (("U(θ) once", True), ("U(θ) for each component", False)):
         counts: list[float] = []
@@ -269,15 +269,14 @@ show(exercise_11_1)
 # %% [markdown]
 # ## Exercise 11.3: what may stand beside the score
 #
-# $\nabla U = \mathbb{E}[\sum_k \psi_k \nabla \log \pi_\theta(a_k \mid s_k)]$ holds for several weights $\psi_k$.
-# All trajectories of a problem with two states and two actions are few enough to add up the expectation itself.
-#
-# See the largest error of each: 0 up to rounding but for the value of the state alone.
+# For which weights $\psi_k$ does $\nabla U = \mathbb{E}[\sum_k \psi_k \nabla \log \pi_\theta(a_k \mid s_k)]$ hold:
+# returns, rewards to go, values of states and actions, advantages, temporal differences, values of states? All
+# trajectories of a problem with two states and two actions are few enough to add up the expectation itself.
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_11_3(d: int = 3) -> dict[str, float]:
-    """Largest error of E[Σ_k ψ_k ∇log π(a_k | s_k)] against the exact gradient, for each weight ψ."""
+    """The largest error of each: 0 up to rounding but for the value of the state alone."""
     T, R = np.array([[[0.3, 0.7], [0.9, 0.1]], [[0.5, 0.5], [0.2, 0.8]]]), np.array([[1.0, -0.5], [0.3, 2.0]])
     γ, b, soft, θ = 0.8, [0.5, 0.5], dm.SoftmaxPolicy(2, 2), np.array([0.3, -0.2, 0.5, 0.1])
     P, p = dm.MDP.from_arrays(T, R, γ), np.exp(soft.log_probabilities(θ, np.arange(2)))
@@ -310,13 +309,13 @@ show(exercise_11_3)
 # %% [markdown]
 # ## Exercise 11.5: one base for all perturbations
 #
-# Regression subtracts $U(\theta)$ from each $U(\theta + \Delta)$. Estimated once, with as many rollouts as there
-# are perturbations, it adds less noise than drawn again for each.
+# Regression subtracts $U(\theta)$ from each $U(\theta + \Delta)$. Is it better drawn again for each, or estimated
+# once, with as many rollouts as there are perturbations?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_11_5(n: int = 400, m: int = 20) -> dict[str, np.ndarray]:
-    """Standard deviation of the regression gradient with U(θ) drawn again for each perturbation, and estimated once."""
+    """Once adds less noise: standard deviations of the gradient with U(θ) drawn again for each, and estimated once."""
     P = SimpleRegulator()
     Ms = {base: dm.RegressionGradient(P, P.b, D, m, 0.1, base=base) for base in ("fresh", "shared")}
     return {base: replicated(M, π, START, n, seed=5).std(axis=0, ddof=1) for base, M in Ms.items()}

@@ -422,14 +422,14 @@ show(sampled_against_exact)
 # %% [markdown]
 # ## Exercises 12.1 and 12.2
 #
-# On the rollouts of example 12.1. At $\theta' = \theta$ no ratio is clamped, and the gradient of the surrogate is
-# the reward-to-go gradient divided by the number of steps $d = 3$. And the natural update through the inverse of
-# $F$ is the one that `natural_update` makes without inverting anything.
+# On the rollouts of example 12.1: at $\theta' = \theta$, how is the gradient of the surrogate related to the
+# reward-to-go gradient? And is the natural update through the inverse of $F$ the one that `natural_update` makes
+# without inverting anything?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_12_1() -> dict[str, np.ndarray]:
-    """The gradient of the surrogate at θ' = θ beside the reward-to-go gradient."""
+    """No ratio is clamped there: it is the reward-to-go gradient divided by the number of steps, d = 3."""
     τs = two_rollouts()
     M = dm.ClampedSurrogateUpdate(ONE_STEP, at_one, 3, 2, 0.2, 1.0, 1)
     return {
@@ -439,7 +439,7 @@ def exercise_12_1() -> dict[str, np.ndarray]:
 
 
 def exercise_12_2() -> dict[str, np.ndarray]:
-    """The natural update of example 12.1 through the inverse of F, and without."""
+    """It is: the natural update of example 12.1 through the inverse of F, and without."""
     θ, τs = START, two_rollouts()
     G, R = π_exact.scores(θ, τs), dm.returns(τs, 1.0)
     F, grad_U = G.T @ G / 2, G.T @ R / 2
@@ -459,13 +459,13 @@ show(exercise_12_2)
 # %% [markdown]
 # ## Exercise 12.3
 #
-# The surrogate constraint of a tabular policy with two states and four actions: the mean of the divergences in
-# the states that were visited, here 1, 2, 1, 1, 2.
+# What is the surrogate constraint of a tabular policy with two states and four actions, if the states 1, 2, 1, 1, 2
+# were visited?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_12_3() -> dict[str, Any]:
-    """The divergence in each state, and the mean over the visited ones."""
+    """The divergence in each state, and the mean over the visited ones, with state 1 counted three times."""
     old = np.log([[0.1, 0.2, 0.3, 0.4], [0.1, 0.1, 0.6, 0.2]]).ravel()
     new = np.log([[0.4, 0.3, 0.2, 0.1], [0.1, 0.1, 0.5, 0.3]]).ravel()
     soft, states = dm.SoftmaxPolicy(2, 4), (0, 1, 0, 0, 1)

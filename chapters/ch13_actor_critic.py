@@ -199,13 +199,14 @@ show(example_13_2, critics.exploration)
 # %% [markdown]
 # ## Exercise 13.2: five forms of the advantage
 #
-# With the exact value function the expectation of each of these forms, given the first state and action, is
-# $Q(s, a) - U(s)$. All trajectories of a small problem are few enough to add it up; see by how much each is off.
+# The exact value function is known. Which of these have the expectation $Q(s, a) - U(s)$, given the first state and
+# action: the temporal difference residual, two steps and then the value, the full rollout, the sum of residuals, the
+# generalized advantage? All trajectories of a small problem are few enough to add it up.
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_13_2(d: int = 3) -> dict[str, float]:
-    """Five forms of the advantage: how far their expectation is from Q - U, at most."""
+    """All five: how far their expectation is from Q - U, at most."""
     T, R = np.array([[[0.3, 0.7], [0.9, 0.1]], [[0.5, 0.5], [0.2, 0.8]]]), np.array([[1.0, -0.5], [0.3, 2.0]])
     γ, soft, θ = 0.8, dm.SoftmaxPolicy(2, 2), np.array([0.3, -0.2, 0.5, 0.1])
     p = np.exp(soft.log_probabilities(θ, np.arange(2)))
@@ -239,13 +240,12 @@ show(exercise_13_2)
 # %% [markdown]
 # ## Exercise 13.4
 #
-# $\nabla_a Q$ and $\nabla_\phi Q$ of example 13.2's critic at one point, by automatic differentiation and by
-# hand: $2 \phi_4 (s + a)$ and $(1, s, s^2, (s + a)^2)$.
+# What are $\nabla_a Q$ and $\nabla_\phi Q$ of example 13.2's critic, by hand and by automatic differentiation?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_13_4(s: float = 0.7, a: float = -0.4) -> tuple[np.ndarray, np.ndarray]:
-    """(∇_a Q, ∇_φ Q) by autograd, and by the answer."""
+    """(∇_a Q, ∇_φ Q) by autograd, and by hand: 2 φ₄ (s + a) and (1, s, s², (s + a)²)."""
     φ = np.array([0.2, -0.3, 0.5, -1.1])
     traced = np.array([grad(Q, 2)(φ, s, a), *grad(Q, 0)(φ, s, a)])
     return traced, np.array([2 * φ[3] * (s + a), 1, s, s**2, (s + a) ** 2])

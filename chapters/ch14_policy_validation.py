@@ -129,10 +129,10 @@ show(exercise_14_2)
 # ## Exercise 14.1: the likelihood of a trajectory
 #
 # $p(\tau) = b(s_1) \prod_k T(s_{k+1} \mid s_k, a_k)$ (equation 14.2), here with $T(s' \mid s, a) = N(2s + a, 5^2)$
-# and $b = N(5, 6^2)$.
+# and $b = N(5, 6^2)$. What is its logarithm for $s = 6$, $a = 2.2$, $s = 1.4$, $a = 0.7$, $s = 6$?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_14_1() -> float:
     """The log-likelihood of s = 6, a = 2.2, s = 1.4, a = 0.7, s = 6."""
     τs = dm.Trajectories([[6.0, 1.4]], [[2.2, 0.7]], [[0.0, 0.0]], s_end=[6.0])
@@ -146,14 +146,14 @@ show(exercise_14_1)
 # %% [markdown]
 # ## Exercises 14.3 and 14.4: importance sampling
 #
-# What is rare under $p$ is drawn from a proposal $q$ that makes it frequent, and weighted by $w = p/q$
-# (equation 14.12). For $p$ uniform on $[0, 5]$ and the event $|x| \le 1$ the best proposal, $q^* \propto f p$
-# (equation 14.13), is uniform on $[0, 1]$: a single sample gives the exact answer.
+# What is rare under $p$ is drawn from a proposal $q$ that makes it frequent, and weighted by $w = p/q$ (equation
+# 14.12). For $p$ uniform on $[0, 5]$ and the event $|x| \le 1$, what is the best proposal, $q^* \propto f p$
+# (equation 14.13)? How good is a single sample?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercises_14_3_and_14_4() -> dict[str, float]:
-    """The weight of the sample 0.3 under the best proposal, the estimate from it alone, and the exact answer."""
+    """Uniform on [0, 1], where one sample, as 0.3, is exact: its weight, the estimate from it alone, the answer."""
     p, q, x = stats.uniform(0, 5), stats.uniform(0, 1), np.array([0.3])
     one = dm.importance_sampling(abs(x) <= 1, p.logpdf(x), q.logpdf(x))
     return {"weight": one.mean_weight, "estimate": one.mean, "exact": float(p.cdf(1))}
@@ -311,7 +311,7 @@ show(example_14_5, validation.trade_off)
 # Four policies, three metrics, more is better: which are dominated?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_14_5() -> np.ndarray:
     """Which of the four are on the front."""
     return dm.pareto_front([[2.7, 1.1, 2.8], [1.8, 2.8, 4.5], [9.0, 4.5, 2.3], [5.3, 6.0, 2.8]])

@@ -66,13 +66,13 @@ show(exercise_16_1)
 # %% [markdown]
 # ## Exercises 16.3 and 16.4, example 16.3: Dirichlet beliefs
 #
-# A Bayesian starts from pseudo-counts, one for each $(s, a, s')$, and adds what it sees: after counts $(1, 0, 4)$ a
-# uniform prior has become Dir(2, 1, 5).
+# A Bayesian starts from pseudo-counts, one for each $(s, a, s')$, and adds what it sees. What does a uniform prior
+# become after counts $(1, 0, 4)$? And what after the ten transitions above, and which utilities does its mean have?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_16_4() -> dict[str, np.ndarray]:
-    """The posterior (3, 2, 3) after the ten transitions, and the utilities of the posterior mean with R as fitted."""
+    """Dir(2, 1, 5); the posterior (3, 2, 3) after the ten transitions, and its utilities, with R as fitted."""
     R = exercise_16_1()["R"]
     model, U = fed(dm.BayesianMDP(3, 2, 1.0, R, 0.9, dm.FullUpdate()))
     five = dm.start(dm.BayesianMDP(3, 1, 1.0, np.zeros((3, 1)), 0.9, dm.RandomizedUpdate(0)))

@@ -57,10 +57,11 @@ show(example_17_1, learners.running_means)
 # %% [markdown]
 # ## Exercises 17.1 and 17.2: by hand
 #
-# Samples 1.0, 1.8, 2.0, 1.6, 2.2, the first being where the estimate starts; then one more, 1.72.
+# The estimate starts at the first of the samples 1.0, 1.8, 2.0, 1.6, 2.2; then comes one more, 1.72. What is it after
+# each, for $\alpha$ = 0.1 and 0.5?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercises_17_1_and_17_2() -> dict[float, np.ndarray]:
     """For α = 0.1 and 0.5 the estimates after each sample (5,)."""
     data = {}
@@ -161,11 +162,12 @@ show(learning_rates, learners.learning_curves)
 # %% [markdown]
 # ## Exercise 17.7: eligibility traces by hand
 #
-# $(s_1, R, 0), (s_2, R, 0), (s_3, L, 10), (s_2, R, 4), (s_1, R)$ with $\alpha = 0.5$, $\gamma = 0.9$. A step is learnt
-# from when the next action is known, so five updates learn from four steps.
+# $(s_1, R, 0), (s_2, R, 0), (s_3, L, 10), (s_2, R, 4), (s_1, R)$ with $\alpha = 0.5$, $\gamma = 0.9$. A step is
+# learnt from when the next action is known, so five updates learn from four steps. Which action values have been
+# learnt, for $\lambda$ = 1, 0.5 and 0?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_17_7() -> dict[str, np.ndarray]:
     """Q(s₁, R), Q(s₂, R), Q(s₃, L) for λ = 1, 0.5 and 0, and the traces of λ = 1 after the last decay."""
     steps = [(0, 1, 0.0), (1, 1, 0.0), (2, 0, 10.0), (1, 1, 4.0), (0, 1, 0.0)]

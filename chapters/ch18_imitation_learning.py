@@ -110,13 +110,16 @@ show(examples_18_2_and_18_3, imitation.rounds)
 # %% [markdown]
 # ## Exercise 18.2: not every mistake is as bad as another
 #
-# The cost of a mistake is $|a - a'|$. Where the expert took 0, 0, 0, 2, 2 the most frequent action is 0, but where
-# actions are rated by their distance 0 costs 0.8 and 1 costs 1, so that 0 remains best; squared, 1 is best.
+# The expert took 0, 0, 0, 2, 2 in the same state. Which action is best for one who counts, for one who pays $|a -
+# a'|$ for a mistake, and for one who pays its square?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercise_18_2() -> dict[str, np.ndarray]:
-    """Probabilities of the actions 0, 1, 2 after cloning, and by the costs |a - a'| and (a - a')²."""
+    """Probabilities of the actions 0, 1, 2 after cloning, and by the costs |a - a'| and (a - a')².
+
+    0 is the most frequent; by distance 0 costs 0.8 and 1 costs 1, so that 0 remains best; squared, 1 is best.
+    """
     D, table = [(0, a) for a in (0, 0, 0, 2, 2)], dm.SoftmaxPolicy(1, 3)
     methods = {
         "cloning": dm.BehavioralCloning(1.0, 500, table, ridge=1e-6),

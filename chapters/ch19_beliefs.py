@@ -178,6 +178,43 @@ def adaptive_injection() -> dict[str, object]:
 show(adaptive_injection, beliefs.injection)
 
 # %% [markdown]
+# ## Exercise: a quiet night
+#
+# The baby is never fed, and is never heard to cry. What does one come to believe? Set $b' = b$ in the discrete
+# filter.
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def quiet_night() -> float:
+    """Hunger h settles where 0.63 h² - 0.65 h + 0.02 = 0: at 2/63, and never at 0."""
+    b = np.array([0.5, 0.5])
+    for _ in range(100):
+        b = dm.update(b, BABY, ACTIONS.index("ignore"), HEARD.index("quiet"))
+    return float(b[1])
+
+
+show(quiet_night)
+
+# %% [markdown]
+# ## Exercise: a walk, seen through noise
+#
+# A number takes steps with variance 1 and is seen with noise of variance 2. How sure does the Kalman filter become of
+# it?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def walk_in_noise() -> float:
+    """The variance before an observation solves V = 2 V / (V + 2) + 1, so V = 2, and 1 after it."""
+    walk = dm.LinearGaussianModel([[1]], [[0]], [[1]], [[1]], [[2]])
+    b = dm.KalmanFilter([0], [[5]])
+    for _ in range(60):
+        b = dm.update(b, walk, [0], [0])
+    return float(b.Σb[0, 0])
+
+
+show(walk_in_noise)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *derived*: from the book's formulas, by other means than this library. `decision-making chapter 19` prints the same

@@ -159,6 +159,41 @@ show(catch)
 show(third_vector)
 
 # %% [markdown]
+# ## Exercise: how sure must one be
+#
+# With one step to go, at which beliefs about the tiger does it pay to open a door?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def sure_enough() -> np.ndarray:
+    """Opening is worth 10 p - 100 (1 - p), listening -1: one must be sure by p = 99/110 = 0.9, on either side."""
+    π = dm.solve(dm.ValueIteration(1), Tiger())
+    return switches(π.Γ[np.argsort(-π.Γ[:, 0])])
+
+
+show(sure_enough)
+
+# %% [markdown]
+# ## Exercise: three steps by hand
+#
+# From $(0.5, 0.5)$ with three steps to go the best is to listen twice, and to open a door only if the tiger was heard
+# on the same side twice. Each growl comes from the right side with probability 0.85. What is that worth?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def three_steps_of_the_tiger() -> dict[str, float]:
+    """-1 - γ + γ² (10 · 0.85² - 100 · 0.15² - 2 · 0.85 · 0.15), and what value iteration says."""
+    γ, p = Tiger().γ, 0.85
+    by_hand = -1 - γ + γ**2 * (10 * p**2 - 100 * (1 - p) ** 2 - 2 * p * (1 - p))
+    return {
+        "by hand": by_hand,
+        "value iteration": float(dm.utility(dm.solve(dm.ValueIteration(3), Tiger()), [0.5, 0.5])),
+    }
+
+
+show(three_steps_of_the_tiger)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *derived*: from the book's formulas, by other means than this library. `decision-making chapter 20` prints the same

@@ -68,13 +68,16 @@ show(bounds_over_beliefs, beliefs.bounds)
 # %% [markdown]
 # ## Exercises 21.1 and 21.2: four cells
 #
-# Cells in a row; leaving at either end pays 100, and nothing is ever seen. QMDP never sees that left or right must be
-# chosen blind.
+# Cells in a row; leaving at either end pays 100, and nothing is ever seen. Which vectors do QMDP, the fast informed
+# bound and the blind lower bound give to left and right? Which of them see that left or right must be chosen blind?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def exercises_21_1_and_21_2() -> dict[str, np.ndarray]:
-    """Vectors of left and right (2, 4) by QMDP, the fast informed bound and blind; values (2,) at a belief."""
+    """Vectors of left and right (2, 4) by QMDP, the fast informed bound and blind; values (2,) at a belief.
+
+    QMDP never sees it: it takes the state for known after the first step.
+    """
     T, R = np.zeros((5, 2, 5)), np.zeros((5, 2))
     for s in range(4):
         T[s, 0, s - 1 if s else 4] = T[s, 1, s + 1] = 1

@@ -156,6 +156,35 @@ def gap_search() -> dict[str, object]:
 show(gap_search)
 
 # %% [markdown]
+# ## Exercise: a hungry baby
+#
+# The baby is certainly hungry, and nothing counts after the last step. From how many steps on is it fed?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def hungry_for_sure(d_max: int = 3) -> dict[str, list[float]]:
+    """Being hungry costs 10, feeding 5: one step, -10, ignore. Two steps, -15 fed or -10 - 0.9 · 10 = -19 not: feed."""
+    found = [dm.plan(dm.ForwardSearch(BABY, d, nothing), np.array([0.0, 1.0])) for d in range(1, d_max + 1)]
+    return {"u": [x.u for x in found], "a": [int(x.a) for x in found]}
+
+
+show(hungry_for_sure)
+
+# %% [markdown]
+# ## Exercise: leaves that know
+#
+# Put the optimal utility at the leaves. How deep must the search look to find the optimal utility of $(0.5, 0.5)$?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def leaves_that_know() -> list[float]:
+    """One step: the Bellman equation U = max over a of R + γ E[U'] holds for the optimal utility, at any depth."""
+    return [dm.plan(dm.ForwardSearch(BABY, d, optimal), MIDDLE).u for d in (1, 2, 3)]
+
+
+show(leaves_that_know)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *derived*: from the book's formulas, by other means than this library. `decision-making chapter 22` prints the same

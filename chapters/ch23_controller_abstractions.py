@@ -132,6 +132,45 @@ def gradient_ascent(k: int = 200) -> dict[str, np.ndarray]:
 show(gradient_ascent)
 
 # %% [markdown]
+# ## Exercise: the best coin
+#
+# A controller with one node hears nothing: it feeds with some probability, and else ignores the baby. Which
+# probability is best from $(0.5, 0.5)$? Two linear equations, one derivative.
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def best_coin() -> dict[str, float]:
+    """With q the probability of ignoring, U = -50 (1 - q) - (9 q + 5) / (1 - 0.81 q); the best 1 - 0.81 q is √0.261."""
+    p = np.linspace(0, 1, 1001)
+    U = [utility_of_a_coin(x) for x in p]
+    q = (1 - 0.261**0.5) / 0.81
+    return {"best of 1001": float(p[np.argmax(U)]), "by hand": 1 - q, "utility": utility_of_a_coin(1 - q)}
+
+
+def utility_of_a_coin(p: float) -> float:
+    """What one node is worth that feeds with probability p."""
+    return float(dm.utility(dm.ControllerPolicy(BABY, [[p, 0, 1 - p]], np.ones((1, 3, 2, 1))), MIDDLE))
+
+
+show(best_coin)
+
+# %% [markdown]
+# ## Exercise: rash
+#
+# Listen once, then open the door where nothing was heard, for ever. What is that worth at the start?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def listen_once() -> float:
+    """U = -1 + γ (10 · 0.85 - 100 · 0.15 + γ U), so U = -7.175 / 0.0975: far worse than listening for ever, -20."""
+    left, right, listen = (ACTIONS.index(x) for x in ("open-left", "open-right", "listen"))
+    rash = dm.ControllerPolicy.from_nodes(TIGER, [listen, right, left], [[1, 2], [0, 0], [0, 0]])
+    return float(dm.utility(rash, MIDDLE))
+
+
+show(listen_once)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *derived*: from the book's formulas, by other means than this library. `decision-making chapter 23` prints the same

@@ -111,13 +111,18 @@ show(softmax_responses)
 # %% [markdown]
 # ## Exercise 24.7: iterated best response
 #
-# In the traveler's dilemma each round takes one dollar off, down to the only equilibrium. Where agents should
-# coordinate, changing both at once goes round for ever; changing one after the other comes to rest.
+# In the traveler's dilemma each answers the claim that the other made last. Where does that end, and after how many
+# rounds? Does it come to rest where agents should coordinate, if both change at once, and if one changes after the
+# other?
 
 
-# %%
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
 def iterated_best_response() -> dict[str, Any]:
-    """The first claims and the result; by game the cycle of both at once, and the result of one after the other."""
+    """The first claims and the result; by game the cycle of both at once, and the result of one after the other.
+
+    Each round takes one dollar off, down to the only equilibrium. Where agents should coordinate, changing both at once
+    goes round for ever; changing one after the other comes to rest.
+    """
     P = TravelersDilemma()
     claims = [dm.solve(dm.IteratedBestResponse(k), P).π[0].mode for k in (1, 2, 3, 94, 95, 96)]
     names = ("dinner or movie", "descend or climb", "rock, paper, scissors")

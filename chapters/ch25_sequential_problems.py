@@ -173,6 +173,45 @@ def learning(rounds: int = 16, seeds: int = 4) -> dict[str, dict[str, np.ndarray
 show(learning, drawn.gaps_while_learning)
 
 # %% [markdown]
+# ## Exercise: tit for tat
+#
+# Begin with cooperation, then do what the other one did last. Each patient agent who expects that of the other
+# cooperates. But is it an equilibrium from every state, also after somebody has defected? What could one gain for
+# $\gamma$ = 0.2, 1/3 and 0.9?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def tit_for_tat() -> dict[str, float]:
+    """Only for γ = 1/3: below it defecting pays, above it revenge does not, nor being the second to forgive.
+
+    For γ = 0.9 both would defect for ever after both did, -30, where one who forgives gets -4 - 0.9 · 10.
+    """
+    gaps = {}
+    for γ in (0.2, 1 / 3, 0.9):
+        P = dm.MG.remembering(PrisonersDilemma(), γ)
+        gaps[f"{γ:.3f}"] = float(dm.gap(P, [{s: s[1] for s in P.S}, {s: s[0] for s in P.S}]).max())
+    return gaps
+
+
+show(tit_for_tat)
+
+# %% [markdown]
+# ## Exercise: one state, again and again
+#
+# Agent 1 gets 2 if both show heads, 1 if both show tails, and pays 1 otherwise. The game is repeated with $\gamma =
+# 0.9$. What is it worth to agent 1?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def heads_or_tails() -> float:
+    """(2 · 1 - 1 · 1) / (2 + 1 + 1 + 1) = 1/5 each time, so 2 in all."""
+    R = np.array([[[2.0, -1.0], [-1.0, 1.0]]])
+    return float(dm.solve(dm.NashEquilibrium(), dm.MG.from_arrays(np.ones((1, 2, 2, 1)), [R, -R], 0.9)).U[0, 0])
+
+
+show(heads_or_tails)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # `decision-making chapter 25` prints the same table and writes the figures.

@@ -177,6 +177,43 @@ def answer() -> dict[str, float]:
 show(answer)
 
 # %% [markdown]
+# ## Exercise: who feeds how often
+#
+# In the game of two plans above each may feed with some probability, such that the other one does not mind either
+# way. How often does each feed? Feeding costs agent 1 half of what it costs agent 2: who does it more often?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def how_often_each_feeds() -> list[float]:
+    """7/27 and 17/27: what keeps agent 2 from caring is agent 1's probability, so the one who pays *more* feeds more.
+
+    Feeding gives -10 to agent 2, and not feeding -5 p - 11.75 (1 - p); for agent 1 the left side is -7.5.
+    """
+    mixed = next(x for x in dm.nash(the_game_of_plans(), all=True) if 0 < x.π[0].p[0] < 1)
+    return [float(x.p[0]) for x in mixed.π]
+
+
+show(how_often_each_feeds)
+
+# %% [markdown]
+# ## Exercise: both feed
+#
+# Both feed the baby in every step. What is that worth to each from a sated baby, and what could each gain by never
+# feeding?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def both_feed() -> dict[str, np.ndarray]:
+    """-2.5 and -5 for ever, -25 and -50; whoever stops pays nothing any more, since the other one goes on."""
+    feed, ignore = (dm.AgentController.from_nodes(3, [a], [[0, 0]]) for a in (FEED, IGNORE))
+    U = dm.evaluate_joint_controller(BABY, [feed, feed])[:, 0, 0, 0]
+    alone = [dm.evaluate_joint_controller(BABY, π)[i, 0, 0, 0] for i, π in enumerate([[ignore, feed], [feed, ignore]])]
+    return {"worth": U, "gain": np.array(alone) - U}
+
+
+show(both_feed)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *derived*: from the book's formulas, by other means than this library. `decision-making chapter 26` prints the same

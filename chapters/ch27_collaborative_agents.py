@@ -205,6 +205,41 @@ show(predators)
 show(caregivers)
 
 # %% [markdown]
+# ## Exercise: the famous number
+#
+# The best plan of three steps listens twice; each agent then opens a door if it heard the same side twice, and
+# listens else. One hears right with probability 0.85. Both right doors pay 20, both wrong ones -50, different doors
+# -100; a right door while the other one listens 9, a wrong one -101; listening together -2. What is the plan worth?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def famous_number() -> dict[str, float]:
+    """Each opens the right door with probability c, a wrong one w, and listens l, independently of the other."""
+    c, w, l = 0.85**2, 0.15**2, 2 * 0.85 * 0.15
+    last = 20 * c**2 - 50 * w**2 - 100 * 2 * c * w + 9 * 2 * c * l - 101 * 2 * w * l - 2 * l**2
+    return {"by hand": -2 - 2 + last, "search": dm.solve(dm.MultiagentAStar(None, 2), TIGER).value}
+
+
+show(famous_number)
+
+# %% [markdown]
+# ## Exercise: a telephone
+#
+# With two steps to go the team only listens, for -4. What would a telephone be worth over which they could share what
+# they heard after the first step?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def telephone() -> dict[str, float]:
+    """If both heard the same they open a door, -2 + 20 · 0.85² - 50 · 0.15², else they listen, -2 · 2 · 0.85 · 0.15."""
+    alone = dm.solve(dm.MultiagentAStar(None, 1), TIGER).value
+    shared = dm.team_bounds(TIGER, None, 1).mpomdp
+    return {"alone": alone, "shared": shared, "worth": shared - alone}
+
+
+show(telephone)
+
+# %% [markdown]
 # ## Every number beside the book's
 #
 # *printed*: from the published table of benchmarks. *derived*: from the book's formulas, by other means than this

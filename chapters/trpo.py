@@ -337,6 +337,44 @@ def solved(seeds: int = 3, steps: int = 120_000) -> list[Any]:
 show(solved, trust_regions.training_runs)
 
 # %% [markdown]
+# ## Exercise: how far is δ
+#
+# A policy draws actions with standard deviation 1. Every mean moves by the same amount. By how much may it, within
+# $\delta = 0.01$? And if the standard deviation is 0.1?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def how_far_is_delta() -> dict[float, float]:
+    """The KL divergence is Δμ² / 2σ², so Δμ = σ √(2δ), 0.14 standard deviations: sure policies move little."""
+    from scipy.optimize import brentq
+
+    def apart(Δμ: float, σ: float) -> float:
+        π = dm.LinearGaussianPolicy()
+        return float(np.mean(π.kl(np.array([0.0, σ]), np.array([Δμ, σ]), np.ones(1)))) - Δ_MEAN
+
+    return {σ: float(brentq(apart, 1e-6, 1, args=(σ,), xtol=1e-12)) for σ in (1.0, 0.1)}
+
+
+show(how_far_is_delta)
+
+# %% [markdown]
+# ## Exercise: ten iterations
+#
+# Conjugate gradients solve a system of six equations whose matrix has three different eigenvalues. How many
+# iterations does it take? Why are ten enough for networks with thousands of weights?
+
+
+# %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]
+def three_eigenvalues() -> list[float]:
+    """Three: each iteration deals with one eigenvalue. Of a Fisher matrix few are large, and many nearly the same."""
+    λ, g = np.array([1.0, 1.0, 1.0, 4.0, 4.0, 9.0]), np.arange(1.0, 7.0)
+    xs = conjugate_gradients(lambda v: λ * v, g, 3)
+    return [float(np.linalg.norm(λ * x - g) / np.linalg.norm(g)) for x in xs]
+
+
+show(three_eigenvalues)
+
+# %% [markdown]
 # ## Every number beside the paper's
 #
 # *stated*: the paper says it in words; *derived*: it follows from the paper's formulas.

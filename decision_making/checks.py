@@ -51,7 +51,11 @@ def brief(x: object) -> str:
     ('array([0., 1., 2.])', 'array([0., ..., 0.], (1000000,) float64)', 'array((3, 4) float64)')
     >>> brief(list(range(9))), brief(brief)
     ('list of 9: 0, ..., 8', 'brief')
+    >>> brief(np.float64(0.5))
+    '0.5'
     """
+    if isinstance(x, np.generic):
+        x = x.item()
     if isinstance(x, list | tuple) and len(x) > 6:
         return f"{type(x).__name__} of {len(x)}: {x[0]!r}, ..., {x[-1]!r}"
     if not isinstance(x, np.ndarray):

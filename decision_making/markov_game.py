@@ -12,11 +12,12 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, discount, numbers, optional, refuse
+from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
+from decision_making.checks import Array, discount, numbers, optional, refuse, rounding
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, is_sparse
 from decision_making.sampling import ROW_SUM_TOLERANCE, indices, start_distribution
-from decision_making.simple_game import SimpleGame, different, different_of_each, labels, lists_of_labels, position
+from decision_making.simple_game import NO_GAIN, SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -80,7 +81,7 @@ def check_markov_game(P: object) -> None:
 
 
 @struct(repr=False)
-class MG:
+class MG(Agents):
     """A Markov game: in every state each agent chooses an action, gets a reward of its own, and all move on together.
 
     T(s, a, s_next) is the probability of s_next after the joint action a, R(s, a) gives one reward an agent (algorithm
@@ -112,16 +113,6 @@ class MG:
             check_size("transitions to tabulate", self._rows * len(self.S), "give T as a sparse matrix", LARGEST)
         object.__setattr__(self, "R", StateReward(self._rewards(self.R), self.S, self.A))
         object.__setattr__(self, "T", JointTransition(self._transitions(self.T), self.S, self.A))
-
-    @property
-    def n(self) -> int:
-        """The number of agents."""
-        return len(self.I)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The number of actions of each agent."""
-        return tuple(map(len, self.A))
 
     @property
     def _rows(self) -> int:
@@ -245,16 +236,21 @@ class MG:
         return s_next, np.moveaxis(self.R.array[(slice(None), s, *columns)], 0, -1)
 
     @property
-    def span(self) -> float:
-        """Largest less smallest discounted sum of rewards that there could be: the scale of what is no difference."""
-        R = self.R.array
-        return float(R.max() - R.min()) / (1 - self.γ if self.γ < 1 else 1.0)
+    def spans(self) -> Array:
+        """Largest less smallest discounted sum of rewards of each agent that there could be (n,)."""
+        R = self.R.array.reshape(self.n, -1)
+        return np.asarray((R.max(axis=1) - R.min(axis=1)) / (1 - self.γ if self.γ < 1 else 1.0))
 
-    def position(self, i: Any) -> int:
-        """The place of agent i among the agents. KeyError, with the agents, for another."""
-        return position(i, self.I)
+    @property
+    def span(self) -> float:
+        """The largest of the agents' spans."""
+        return float(self.spans.max())
+
+    @property
+    def no_gain(self) -> Array:
+        """What each agent may gain in an equilibrium (n,): 1e-9 of its span, and the rounding of its utilities."""
+        largest = abs(self.R.array.reshape(self.n, -1)).max(axis=1) / (1 - self.γ if self.γ < 1 else 1.0)
+        return np.asarray(NO_GAIN * self.spans + rounding(largest, self._rows))
 
     def __repr__(self) -> str:
-        agents = f"{self.n} agent" + ("s" if self.n > 1 else "")
-        shown = " x ".join(map(str, self.sizes[:8])) + (" x ..." if self.n > 8 else "")
-        return f"MG(γ={self.γ:g}, {agents}, {len(self.S)} states, {shown} actions)"
+        return f"MG(γ={self.γ:g}, {self.told_agents}, {len(self.S)} states, {self.told_actions})"

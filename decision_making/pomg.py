@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 import numpy as np
 from attrs import evolve, field
 
+from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
 from decision_making.checks import Array, discount, numbers, refuse, shortened
 from decision_making.dispatching import load_all
 from decision_making.pomdp import POMDP, Belief, belief
 from decision_making.sampling import ROW_SUM_TOLERANCE
-from decision_making.simple_game import different, different_of_each, labels, lists_of_labels, position
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -75,7 +75,7 @@ def _optional_numbers(b: Any) -> Any:
 
 
 @struct(repr=False)
-class HiddenStateGame:
+class HiddenStateGame(Agents):
     """What both models share. Rewards are `rewards` (k, S, |A|): k = n agents of a game, 1 for a team."""
 
     γ: float = field(validator=discount)  # discount factor
@@ -181,16 +181,6 @@ class HiddenStateGame:
         )
 
     @property
-    def n(self) -> int:
-        """The number of agents."""
-        return len(self.I)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The number of actions of each agent."""
-        return tuple(map(len, self.A))
-
-    @property
     def n_observations(self) -> tuple[int, ...]:
         """The number of observations of each agent."""
         return tuple(map(len, self.Ω))
@@ -216,10 +206,6 @@ class HiddenStateGame:
         T, O = self.joint_transitions.transpose(1, 0, 2), self.joint_observations.transpose(0, 2, 1)
         check_size("products T O", O.size * len(self.S), "use fewer states, observations or agents", MOST)
         return np.asarray(T[:, None] * O[:, :, None])
-
-    def position(self, i: Any) -> int:
-        """The place of agent i among the agents. KeyError, with the agents, for another."""
-        return position(i, self.I)
 
     def start(self, b: Belief | None = None) -> Array:
         """The belief b, or the model's own (S,). ValueError where there is none."""

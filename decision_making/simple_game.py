@@ -11,11 +11,13 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, discount, numbers, refuse
+from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
+from decision_making.checks import Array, discount, numbers, refuse, rounding
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
+NO_GAIN = 1e-9  # largest gap of an equilibrium, relative to the span of the agent's payoffs
 LARGEST = 1 << 24  # joint actions of a function that is tabulated; payoffs of an array are there already
 
 
@@ -40,52 +42,14 @@ class JointReward:
         return f"JointReward{self.array.shape}"
 
 
-def position(label: Any, labels: Sequence[Any]) -> int:
-    """The place of a label in a list. KeyError, with the list, where it is not there."""
-    for k, known in enumerate(labels):
-        if (type(known) is type(label) and known == label) or known is label:
-            return k
-    for k, known in enumerate(labels):
-        if np.isscalar(known) and np.isscalar(label) and known == label:
-            return k
-    shown = ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
-    raise KeyError(f"{label!r}: must be one of {shown}")
-
-
 def check_game(P: object) -> None:
     """TypeError, naming it, where P is no simple game."""
     if not isinstance(P, SimpleGame):
         refuse(None, "P", P, "a SimpleGame", TypeError)
 
 
-def labels(x: Any) -> Any:
-    """Attrs converter: a list of labels as a tuple; what is none is left for the validator."""
-    if isinstance(x, np.ndarray) and x.ndim == 1:
-        return tuple(x.tolist())
-    return tuple(x) if isinstance(x, list | tuple | range) else x
-
-
-def lists_of_labels(x: Any) -> Any:
-    """Attrs converter: such a tuple for each agent."""
-    return tuple(map(labels, x)) if isinstance(x, list | tuple) else x
-
-
-def different(M: object, field: Field, x: Any) -> None:
-    """Attrs validator: one or more labels, all different."""
-    if not isinstance(x, tuple) or not x or len({repr(label) for label in x}) < len(x):
-        refuse(M, field.name, x, "a list of one or more labels, all different")
-
-
-def different_of_each(M: Any, field: Field, x: Any) -> None:
-    """Attrs validator: such a list for each agent."""
-    if not isinstance(x, tuple) or len(x) != len(M.I):
-        refuse(M, field.name, x, f"a list of {len(M.I)} lists, one of each agent")
-    for actions in x:
-        different(M, field, actions)
-
-
 @struct(repr=False)
-class SimpleGame(Shown):
+class SimpleGame(Agents, Shown):
     """A simple game: each agent chooses an action, and each gets a reward of its own (algorithm 24.1).
 
     R is a function of the joint action that gives one reward an agent, as in the book, or the payoffs as an array
@@ -163,29 +127,26 @@ class SimpleGame(Shown):
         return cls.from_arrays(R, 0.0 - R, γ=γ, A=A)
 
     @property
-    def n(self) -> int:
-        """The number of agents."""
-        return len(self.I)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The number of actions of each agent."""
-        return tuple(map(len, self.A))
-
-    @property
     def batch(self) -> tuple[int, ...]:
         """The shape of the batch of games; () for a single one."""
         return tuple(self.R.array.shape[: -self.n - 1])
 
     @property
-    def span(self) -> Array:
-        """Largest less smallest payoff of any agent (…): the scale of what counts as no difference."""
-        R = self.R.array.reshape(*self.batch, -1)
+    def spans(self) -> Array:
+        """Largest less smallest payoff of each agent (…, n): the scale of what is no difference to it."""
+        R = self.R.array.reshape(*self.batch, self.n, -1)
         return np.asarray(R.max(axis=-1) - R.min(axis=-1))
 
-    def position(self, i: Any) -> int:
-        """The place of agent i among the agents. KeyError, with the agents, for another."""
-        return position(i, self.I)
+    @property
+    def span(self) -> Array:
+        """The largest of the agents' spans (…)."""
+        return np.asarray(self.spans.max(axis=-1))
+
+    @property
+    def no_gain(self) -> Array:
+        """What each agent may gain in an equilibrium (…, n): 1e-9 of its span, and the rounding of its payoffs."""
+        largest = abs(self.R.array.reshape(*self.batch, self.n, -1)).max(axis=-1)
+        return np.asarray(NO_GAIN * self.spans + rounding(largest, math.prod(self.sizes)))
 
     def __getitem__(self, k: Any) -> SimpleGame:
         """The game, or the batch of games, at index k of a batch."""
@@ -194,7 +155,5 @@ class SimpleGame(Shown):
         return SimpleGame(self.γ, self.I, self.A, self.R.array[k])
 
     def __repr__(self) -> str:
-        agents = f"{self.n} agent" + ("s" if self.n > 1 else "")
-        shown = " x ".join(map(str, self.sizes[:8])) + (" x ..." if self.n > 8 else "")
         many = f", batch {self.batch}" if self.batch else ""
-        return f"SimpleGame(γ={self.γ:g}, {agents}, {shown} actions{many})"
+        return f"SimpleGame(γ={self.γ:g}, {self.told_agents}, {self.told_actions}{many})"

@@ -1,11 +1,7 @@
 """The documentation site: sphinx, markdown by myst, mathematics by a MathJax that is part of the site."""
 
-import io
 import re
-import shutil
 import sys
-import warnings
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent))  # for the pages that are made of
 
 import decision_making
 from decision_making.structs import field_comments
-
-ROOT = Path(__file__).parents[1]
 
 project = "decision_making"
 author = "The decision_making developers"
@@ -58,36 +52,14 @@ add_module_names = False
 highlight_language = "none"
 
 
-# The gallery: every chapter script, run in its fast mode
+# The pages that are made of the code
 
 
-def gallery(app: Any) -> None:
-    """Run the chapters, and write a page of their figures and tables for `gallery.md` to include."""
-    import matplotlib
+def chapters(app: Any) -> None:
+    """Run the chapters, and write their pages, and what `gallery.md` includes."""
+    import lectures
 
-    matplotlib.use("Agg")
-    from decision_making import book
-
-    folder = Path(app.srcdir) / "_build" / "gallery"
-    made = folder / "gallery.md"
-    newest = max(p.stat().st_mtime for place in ("decision_making", "chapters") for p in (ROOT / place).rglob("*.py"))
-    if made.exists() and made.stat().st_mtime > newest:
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    page = []
-    for number in book.scripts():
-        out, table = folder / number, io.StringIO()
-        with redirect_stdout(table), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book.values(number).main(out=out, fast=True)
-        title, _, printed = table.getvalue().partition("\n")
-        page.append(f"## {title}\n\n`decision-making chapter {number}`\n")
-        for picture in sorted(out.rglob("*.png")):
-            source, caption = picture.relative_to(folder), picture.stem.replace("_", " ")
-            page.append(f"```{{figure}} /_build/gallery/{source}\n:alt: {caption}\n\n`{picture.name}`\n```\n")
-        page += comparison(printed.splitlines())
-    folder.mkdir(parents=True, exist_ok=True)
-    made.write_text("\n".join(page), encoding="utf-8")
+    lectures.build(Path(app.srcdir))
 
 
 def pages(app: Any) -> None:
@@ -98,26 +70,6 @@ def pages(app: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("commands", "settings"):
         (folder / f"{name}.md").write_text(getattr(reference_pages, name)(), encoding="utf-8")
-
-
-def comparison(lines: list[str]) -> list[str]:
-    """The plain table that a chapter prints, as markdown."""
-    ruler = next(i for i, line in enumerate(lines) if line.startswith("--"))
-    starts = [found.start() for found in re.finditer("-+", lines[ruler])]
-    rows = []
-    for line in lines[ruler + 1 :]:
-        if not line.strip():
-            break
-        cells = [line[i:j].strip() for i, j in zip(starts, [*starts[1:], None], strict=True)]
-        whole = not line.startswith(" ")  # the name of an example or a figure
-        rows.append([f"**{cell(line)}**", "", "", "", ""] if whole else [cell(text) for text in cells])
-    table = [["", "book", "computed", "agrees", "compared"], ["---"] * 5, *rows]
-    return ["\n".join("| " + " | ".join(row) + " |" for row in table) + "\n"]
-
-
-def cell(text: str) -> str:
-    """Text in a cell of a markdown table."""
-    return re.sub(r"([*|_\\`<\[$])", r"\\\1", text)
 
 
 # Docstrings: plain text with names in single backticks, and one comment after each field of a struct
@@ -183,7 +135,7 @@ def skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> 
 
 def setup(app: Any) -> None:
     """Connect the above to the build."""
-    app.connect("builder-inited", gallery)
+    app.connect("builder-inited", chapters)
     app.connect("builder-inited", pages)
     app.connect("autodoc-process-docstring", docstring)
     app.connect("autodoc-process-signature", signature)

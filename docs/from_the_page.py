@@ -47,7 +47,7 @@ HEAD = """# From the page to the code
 This page is made from the code: a name stands beside what its docstring cites. Of the book's 195 blocks of code {count}
 are numbered algorithms; the others are helpers that these contain, and the searches of appendix E. Names link to their
 reference, and from there to the source. Numbers in parentheses are equations. Sources are in `decision_making/`, tests
-in `tests/`, scripts in `chapters/`; `decision-making chapter N` runs one, the [gallery](gallery.md) has its figures.
+in `tests/`, scripts in `chapters/`. Each chapter is a page as well; the [gallery](gallery.md) has all figures.
 """
 
 
@@ -169,7 +169,8 @@ def page() -> str:
             continue
         title = re.search(rf"^# Chapter {chapter}\. (.+)$", script.read_text(encoding="utf-8"), re.MULTILINE)
         lines += [f"## Chapter {chapter}: {title[1] if title else ''}", ""]
-        lines += [f"Script: `{script.name}`. `decision-making chapter {chapter}`", ""]
+        read, run = f"{{doc}}`chapters/{chapter:02}`", f"`decision-making chapter {chapter}`"
+        lines += [f"Read it: {read}; run it: {run}; script: `{script.name}`", ""]
         lines += ["| book | name | source | test |", "| --- | --- | --- | --- |"]
         here = [x for x in cited if x.number.split(".")[0] == str(chapter)]
         numbered = {f"{chapter}.{k}" for k in range(1, count + 1)}

@@ -41,11 +41,29 @@ def test_code_of_a_page_prints_what_the_page_says(page, tmp_path, monkeypatch, c
 
 def test_every_python_block_of_the_docs_is_run():
     for page in DOCS.rglob("*.md"):
-        if "_build" in page.parts:
-            continue
+        if not {"_build", "chapters"}.isdisjoint(page.relative_to(DOCS).parts):
+            continue  # what the build writes
         text = page.read_text(encoding="utf-8")
         found = len(re.findall(r"^ *[`:~]{3,}\s*(?:\{[^}]*\}\s*)?(?:py\b|python)", text, re.MULTILINE))
         assert found == (len(BLOCK.findall(text)) if page in PAGES else 0), page.name
+
+
+@pytest.mark.parametrize("number", book.scripts())
+def test_a_script_becomes_a_page_with_folded_solutions(number):
+    """Text as text, code as code, what is shown below it; all but the last cell, in whose place the table stands."""
+    lectures = import_module("lectures")
+    script = book.scripts()[number].read_text(encoding="utf-8")
+    cells = list(lectures.cells(script))
+    shown = dict.fromkeys(re.findall(r"(?m)^show\((\w+),", script), "figure")
+    data = dict.fromkeys(re.findall(r"(?m)^show\((\w+)\)", script), 0.5)
+    page = "".join(part for cell in cells for part in lectures.rendered(cell, number, shown, data))
+    assert page.startswith("# ")
+    assert page.count('<details class="solution">') == page.count("</details>") == script.count('tags=["solution"]')
+    assert page.count("```python\n") == sum(kind != "text" for kind, _ in cells) - 1
+    assert page.count("```{figure}") == len(shown)
+    assert page.count("```text\n0.5\n") == len(data)
+    assert "book.compare(" not in page
+    assert not re.search("(?m)^# %%", page)
 
 
 QUOTES = [

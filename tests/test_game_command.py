@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 import decision_making as dm
 from decision_making.cli import app
+from decision_making.cli.games import game
 from decision_making.formats import write_nfg
 from decision_making.problems import TravelersDilemma
 
@@ -23,11 +24,29 @@ def test_all_equilibria_of_two_agents_are_printed(tmp_path):
     assert "2 agents: 0, 1; 2 x 2 actions" in found.output
     assert found.output.count("equilibrium") == 3
     assert found.output.count("exploitability") == 3
-    assert "0  yield 0.666667, go on 0.333333; utility 4.66667" in found.output
+    assert "0  yield: 0.666667, go on: 0.333333; utility 4.66667" in found.output
     assert found.output.isascii()
     assert "\x1b" not in found.output
     one = run(tmp_path / "a.nfg", "--one").output
     assert one.count("exploitability") == 1
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_terminal_has_lines_that_fit(columns, tmp_path, monkeypatch, capsys):
+    """Names stay whole; in a pipe, above, a policy is one line."""
+    R = np.random.default_rng(0).normal(size=(2, 6, 6))
+    P = dm.SimpleGame.from_arrays(*R, A=[[f"a rather long name of action {k}" for k in range(6)]] * 2)
+    write_nfg(P, tmp_path / "a.nfg")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    game(tmp_path / "a.nfg")
+    said = capsys.readouterr().out
+    assert max(map(len, said.splitlines())) <= columns
+    whole = " ".join(said.split())
+    for x in dm.nash(P, all=True):
+        for πi, u in zip(x.π, x.U, strict=True):
+            parts = [f"{a}: {q:.6g}" for a, q in zip(πi.A, πi.p, strict=True) if q]
+            assert f"{', '.join(parts)}; utility {u:.6g}" in whole
 
 
 def test_of_three_agents_one_is_printed(tmp_path):
@@ -43,7 +62,7 @@ def test_of_many_actions_one_is_printed_and_so_is_why(tmp_path):
     found = run(tmp_path / "a.nfg")
     assert found.exit_code == 0
     assert "too many pairs of supports" in found.output
-    assert "0  2 1; utility 2" in found.output
+    assert "0  2: 1; utility 2" in found.output
 
 
 def test_a_stranger_s_names_do_nothing_to_the_terminal(tmp_path):

@@ -1,7 +1,10 @@
 """The README's code runs and prints what the README says; its links lead to files that exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -37,3 +40,32 @@ def test_readme_links_lead_to_files():
 )
 def test_readme_quotes_the_benchmark_tables_as_they_were_written(name, quoted):
     assert quoted.strip() == (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+RULE_OF_YOUR_OWN = """
+import numpy as np
+from decision_making import LinearGaussianPolicy, exact, step
+from decision_making.problems import SimpleRegulator
+
+P, π, θ = SimpleRegulator(γ=0.9), LinearGaussianPolicy(), np.array([0.0, 1.0])
+M = CautiousUpdate(P, P.b, d=5, m=50, α=0.1)
+for taken in (step(M, π, θ, rng=0), exact.step(M, π, θ)):
+    assert taken.accepted
+    assert 0.09 < np.linalg.norm(taken.θ - θ) < 0.1
+try:
+    CautiousUpdate(P, P.b, 5, 50, -1.0)
+except ValueError as error:
+    assert "CautiousUpdate.α" in str(error) or "α = -1.0" in str(error), error
+else:
+    raise AssertionError("a negative step is taken")
+"""
+
+
+def test_rule_of_the_contributing_page_steps_wherever_it_should():
+    """In a process of its own: the rule is not to stay with the others."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    rules = "decision_making.sequential_problems.policy_gradient_optimization.rules"
+    program = f"from {rules} import *\nfrom {rules} import field, np\n{dedent(code)}{RULE_OF_YOUR_OWN}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -70,6 +70,17 @@ def compare_fifteen_tiles(report: Report, data: dict[str, Any]) -> None:
     report.holds("the last board", "in order", "yes" if solved else "no", solved)
 
 
+def compare_smaller_box(report: Report, data: list[int]) -> None:
+    """Known results."""
+    report.compare("boards, moves of the hardest", "360, 21", data, "derived")
+
+
+def compare_what_bounds_know(report: Report, data: dict[str, float]) -> None:
+    """64/9, the mean distance of cells summed over tiles, and the known mean of the 8-puzzle."""
+    text = "7.111111, 14.000000, 21.97, 0"
+    report.compare("means, and boards where a bound is too large", text, [*data.values()], "derived")
+
+
 ITEMS = [
     Item("A board and its moves", chapter.a_board_and_its_moves, compare_a_board),
     Item(
@@ -83,6 +94,8 @@ ITEMS = [
     Item("All boards at once", chapter.all_boards, compare_all_boards),
     Item("A solution", chapter.a_solution, compare_a_solution, sliding_tiles.solution, "puzzle_solution"),
     Item("Fifteen tiles", chapter.fifteen_tiles, compare_fifteen_tiles),
+    Item("Exercise: a smaller box", chapter.smaller_box, compare_smaller_box),
+    Item("Exercise: what a bound knows", chapter.what_bounds_know, compare_what_bounds_know),
 ]
 
 

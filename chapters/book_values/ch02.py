@@ -54,6 +54,16 @@ def compare_conditional_independence(report: Report, data: dict[str, bool]) -> N
     report.compare("B⊥S, given E, given D; D⊥C, given E; B⊥D given E", "1, 0, 0; 0, 1; 1", [*data.values()], "derived")
 
 
+def compare_chain_of_ten(report: Report, data: dict[str, int]) -> None:
+    """Counted by hand."""
+    report.compare("parameters of network and joint", "19, 1023", [*data.values()], "derived")
+
+
+def compare_explaining_away(report: Report, data: dict[str, float]) -> None:
+    """0.009508 / 0.125536 and 0.000198 / 0.019206, from the tables of the example."""
+    report.compare("P(b1), P(b1 | e1), P(b1 | e1, s1)", "0.01, 0.075739, 0.010309", [*data.values()], "derived")
+
+
 ITEMS = [
     Item("Table 2.1", chapter.table_2_1, compare_table_2_1),
     Item("Example 2.3", chapter.marginals_of_table_2_1, compare_marginals_of_table_2_1),
@@ -67,6 +77,8 @@ ITEMS = [
         "satellite",
     ),
     Item("Section 2.6", chapter.conditional_independence, compare_conditional_independence),
+    Item("Exercise: a chain", chapter.chain_of_ten, compare_chain_of_ten),
+    Item("Exercise: explaining away, in numbers", chapter.explaining_away, compare_explaining_away),
 ]
 
 

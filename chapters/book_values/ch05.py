@@ -87,6 +87,16 @@ def compare_search_among_classes(report: Report, data: tuple[Any, bool]) -> None
     report.holds("class that is found", "that of the true graph", "the same" if data[1] else "another", data[1])
 
 
+def compare_coins_that_agree(report: Report, data: list[float]) -> None:
+    """Logarithms of 3/2, 10/3 and 35/4, by the formula of the score with factorials."""
+    report.compare("edge beside no edge, k = 1, 2, 3", "0.405465, 1.203973, 2.169054", data, "derived")
+
+
+def compare_sizes_of_two_classes(report: Report, data: dict[str, int]) -> None:
+    """Counted by hand."""
+    report.compare("members: chain, all edges", "4, 24", [*data.values()], "derived")
+
+
 ITEMS = [
     Item("Data of example 4.1", chapter.scores_of_example_4_1, compare_scores_of_example_4_1),
     Item("Two variables", chapter.scores_of_two_variables, compare_scores_of_two_variables),
@@ -110,6 +120,8 @@ ITEMS = [
         "class_and_members",
     ),
     Item("Section 5.4", chapter.search_among_classes, compare_search_among_classes),
+    Item("Exercise: two coins that always agree", chapter.coins_that_agree, compare_coins_that_agree),
+    Item("Exercise: how many graphs say the same", chapter.sizes_of_two_classes, compare_sizes_of_two_classes),
 ]
 
 

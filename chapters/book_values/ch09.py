@@ -230,5 +230,5 @@ ITEMS = [
 
 
 def main(out: Path | str | None = "figures", fast: bool = False, progress: bool | None = None, **one: Any) -> int:
-    """Print the table, write the figures into `out`; 0 if every row agrees. A minute or two; with `fast` seconds."""
+    """Print the table, write the figures into `out`; 0 if every row agrees. A few minutes; with `fast` seconds."""
     return run("Chapter 9. Online planning", ITEMS, out, fast, progress, **one)

@@ -76,6 +76,16 @@ def compare_adaptive_injection(report: Report, data: dict[str, Any]) -> None:
         report.compare(f"share injected, ν = {ν:g}", text, data["shares"][ν], "derived")
 
 
+def compare_quiet_night(report: Report, data: float) -> None:
+    """The smaller root of the quadratic equation."""
+    report.compare("P(hungry)", "0.031746", data, "derived")
+
+
+def compare_walk_in_noise(report: Report, data: float) -> None:
+    """The positive root of V² - V - 2 = 0, and what an observation makes of it."""
+    report.compare("steady variance", "1.000000", data, "derived")
+
+
 ITEMS = [
     Item("Crying baby", chapter.crying_baby, compare_crying_baby, beliefs.over_time, "crying_baby_beliefs"),
     Item("Kalman filter", chapter.kalman_filter, compare_kalman_filter),
@@ -90,6 +100,8 @@ ITEMS = [
         beliefs.injection,
         "adaptive_injection",
     ),
+    Item("Exercise: a quiet night", chapter.quiet_night, compare_quiet_night),
+    Item("Exercise: a walk, seen through noise", chapter.walk_in_noise, compare_walk_in_noise),
 ]
 
 

@@ -102,6 +102,16 @@ def compare_third_vector(report: Report, data: dict[float, bool]) -> None:
     report.holds("(θ, θ)", "needed if and only if θ > 1/2", computed, all(x == (θ > 0.5) for θ, x in data.items()))
 
 
+def compare_sure_enough(report: Report, data: np.ndarray) -> None:
+    """99/110 on either side."""
+    report.compare("switches", "0.100000, 0.900000", np.sort(data), "derived")
+
+
+def compare_three_steps_of_the_tiger(report: Report, data: dict[str, float]) -> None:
+    """Twice the same number."""
+    report.compare("by hand, by value iteration", "2.3098, 2.3098", [*data.values()], "derived")
+
+
 ITEMS = [
     Item("Conditional plans", chapter.plans, compare_plans),
     Item("Two vectors", chapter.two_vectors, compare_two_vectors),
@@ -112,6 +122,8 @@ ITEMS = [
     Item("Machine replacement", chapter.machine, compare_machine, fast={"h_max": 8}),
     Item("Catch", chapter.catch, compare_catch, fast={"h_max": 2}),
     Item("A third vector", chapter.third_vector, compare_third_vector),
+    Item("Exercise: how sure must one be", chapter.sure_enough, compare_sure_enough),
+    Item("Exercise: three steps by hand", chapter.three_steps_of_the_tiger, compare_three_steps_of_the_tiger),
 ]
 
 

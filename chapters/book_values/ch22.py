@@ -73,6 +73,17 @@ def compare_gap_search(report: Report, data: dict[str, Any]) -> None:
     report.holds("action", "feed", data["action"], data["action"] == "feed", "derived")
 
 
+def compare_hungry_for_sure(report: Report, data: dict[str, list[float]]) -> None:
+    """Feeding is action 0, ignoring 2; three steps: fed at once, and it may be hungry again by the last, 0.81."""
+    report.compare("u with 1, 2, 3 steps", "-10, -15, -15.81", data["u"], "derived")
+    report.compare("actions", "2, 0, 0", data["a"], "derived")
+
+
+def compare_leaves_that_know(report: Report, data: list[float]) -> None:
+    """The utility at (0.5, 0.5) of the vectors of chapter 20."""
+    report.compare("u of depths 1, 2, 3", "-24.6749, -24.6749, -24.6749", data, "derived")
+
+
 ITEMS = [
     Item("Forward search", chapter.forward_search, compare_forward_search, fast={"d_max": 3}),
     Item(
@@ -93,6 +104,8 @@ ITEMS = [
     ),
     Item("Tiger", chapter.tiger, compare_tiger, fast={"m": 30, "simulations": 200, "steps": 8}),
     Item("Gap heuristic search", chapter.gap_search, compare_gap_search),
+    Item("Exercise: a hungry baby", chapter.hungry_for_sure, compare_hungry_for_sure),
+    Item("Exercise: leaves that know", chapter.leaves_that_know, compare_leaves_that_know),
 ]
 
 

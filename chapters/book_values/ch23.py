@@ -60,6 +60,17 @@ def compare_gradient_ascent(report: Report, data: dict[str, np.ndarray]) -> None
     report.holds("a step", "never lowers the utility", f"{data['fall']:.1e}", bool(data["fall"] <= 0), "derived")
 
 
+def compare_best_coin(report: Report, data: dict[str, float]) -> None:
+    """The root of the derivative, and the utility there."""
+    report.compare("best probability of feeding", "0.396", data["best of 1001"], "derived")
+    report.compare("by hand, and its utility", "0.396150, -40.2323", [data["by hand"], data["utility"]], "derived")
+
+
+def compare_listen_once(report: Report, data: float) -> None:
+    """One linear equation."""
+    report.compare("utility", "-73.5897", data, "derived")
+
+
 ITEMS = [
     Item("Crying baby", chapter.crying_baby, compare_crying_baby),
     Item(
@@ -73,6 +84,8 @@ ITEMS = [
     Item("Nonlinear programming", chapter.programs, compare_programs),
     Item("Catch", chapter.catch, compare_catch),
     Item("Gradient ascent", chapter.gradient_ascent, compare_gradient_ascent),
+    Item("Exercise: the best coin", chapter.best_coin, compare_best_coin),
+    Item("Exercise: rash", chapter.listen_once, compare_listen_once),
 ]
 
 

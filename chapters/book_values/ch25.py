@@ -90,6 +90,16 @@ def compare_learning(report: Report, data: dict[str, Any]) -> None:
             report.holds(name, "the gap falls", said, last < first / 2, "derived")
 
 
+def compare_tit_for_tat(report: Report, data: dict[str, float]) -> None:
+    """-0.75 for -1.25 after cooperation; nothing; and -13 for -30 after defection."""
+    report.compare("gap for γ = 0.2, 1/3, 0.9", "0.5, 0.0, 17.0", [*data.values()], "derived")
+
+
+def compare_heads_or_tails(report: Report, data: float) -> None:
+    """The value of the matrix game, by the discount."""
+    report.compare("value", "2.000000", data, "derived")
+
+
 ITEMS = [
     Item("Predator and prey, uniform play", chapter.uniform_play, compare_uniform_play),
     Item(
@@ -109,6 +119,8 @@ ITEMS = [
         "learning",
         fast={"rounds": 12, "seeds": 3},
     ),
+    Item("Exercise: tit for tat", chapter.tit_for_tat, compare_tit_for_tat),
+    Item("Exercise: one state, again and again", chapter.heads_or_tails, compare_heads_or_tails),
 ]
 
 

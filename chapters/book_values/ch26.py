@@ -91,6 +91,17 @@ def compare_answer(report: Report, data: dict[str, float]) -> None:
     report.holds("the best of two nodes", "no worse", f"{data['best of two nodes']:.6f}", gain >= -1e-9, "derived")
 
 
+def compare_how_often_each_feeds(report: Report, data: list[float]) -> None:
+    """7/27 and 17/27."""
+    report.compare("agents 1 and 2", "0.259259, 0.629630", data, "derived")
+
+
+def compare_both_feed(report: Report, data: dict[str, np.ndarray]) -> None:
+    """Geometric series."""
+    report.compare("worth to agents 1 and 2", "-25.0, -50.0", data["worth"], "derived")
+    report.compare("gain of the one who stops", "25.0, 50.0", data["gain"], "derived")
+
+
 ITEMS = [
     Item("Numbers of plans", chapter.numbers_of_plans, compare_numbers_of_plans),
     Item("A joint plan", chapter.plan_values, compare_plan_values),
@@ -100,6 +111,8 @@ ITEMS = [
     Item("Three steps", chapter.three_steps, compare_three_steps),
     Item("Controllers", chapter.controllers, compare_controllers),
     Item("The best answer", chapter.answer, compare_answer),
+    Item("Exercise: who feeds how often", chapter.how_often_each_feeds, compare_how_often_each_feeds),
+    Item("Exercise: both feed", chapter.both_feed, compare_both_feed),
 ]
 
 

@@ -111,6 +111,16 @@ def compare_caregivers(report: Report, data: list[Any]) -> None:
     report.holds("certificates", "all optimal", str([x.status for x in data]), proved, "derived")
 
 
+def compare_famous_number(report: Report, data: dict[str, float]) -> None:
+    """The published value."""
+    report.compare("by hand, by search", "5.190812, 5.190812", [*data.values()], "printed")
+
+
+def compare_telephone(report: Report, data: dict[str, float]) -> None:
+    """-2 + 14.45 - 1.125 - 0.51 = 10.815."""
+    report.compare("alone, shared, worth", "-4, 10.815, 14.815", [*data.values()], "derived")
+
+
 ITEMS = [
     Item(
         "Three steps of the tiger",
@@ -135,6 +145,8 @@ ITEMS = [
     Item("Nonlinear programming", chapter.programs, compare_programs),
     Item("Collaborative predators", chapter.predators, compare_predators),
     Item("Caregivers as a team", chapter.caregivers, compare_caregivers),
+    Item("Exercise: the famous number", chapter.famous_number, compare_famous_number),
+    Item("Exercise: a telephone", chapter.telephone, compare_telephone),
 ]
 
 

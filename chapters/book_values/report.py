@@ -75,7 +75,7 @@ class Report:
         if IN_A_NOTEBOOK:
             from IPython.display import Markdown, display
 
-            display(Markdown("\n".join(self._markdown())))
+            display(Markdown("\n".join(self.markdown())))
         elif sys.stdout.isatty() and find_spec("rich") is not None:
             self._print_rich()
         else:
@@ -109,7 +109,8 @@ class Report:
             yield line(cell)
         yield from ("", self._summary(), *LEGEND)
 
-    def _markdown(self) -> Iterator[str]:
+    def markdown(self) -> Iterator[str]:
+        """The table in markdown, line by line."""
         yield from (f"**{self.title}**\n", "| " + " | ".join(HEADER) + " |", "|---" * len(HEADER) + "|")
         section = ""
         for row in self.rows:

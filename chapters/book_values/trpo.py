@@ -168,7 +168,24 @@ CART_POLE = [
         {"seeds": 1},
     ),
 ]
-ITEMS = [*THEORY, *CART_POLE]
+
+
+def compare_how_far_is_delta(report: Report, data: dict[float, float]) -> None:
+    """σ √0.02; the policy adds 1e-5 to σ."""
+    report.compare("σ = 1, 0.1", "0.14142, 0.01414", [*data.values()], "derived")
+
+
+def compare_three_eigenvalues(report: Report, data: list[float]) -> None:
+    """Nothing is left after the third, something after the second."""
+    report.compare("what is left after three iterations", "0.000000000", data[-1], "derived")
+    report.holds("after two", "something", f"{data[-2]:.2f}", data[-2] > 1e-3, "derived")
+
+
+EXERCISES = [
+    Item("Exercise: how far is δ", chapter.how_far_is_delta, compare_how_far_is_delta),
+    Item("Exercise: ten iterations", chapter.three_eigenvalues, compare_three_eigenvalues),
+]
+ITEMS = [*THEORY, *CART_POLE, *EXERCISES]
 
 
 def main(out: Path | str | None = "figures", fast: bool = False, progress: bool | None = None, **one: Any) -> int:

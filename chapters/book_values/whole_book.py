@@ -67,7 +67,7 @@ def listing(out: Path | str) -> None:
         [x.number, x.title, str(x.items), f"{x.drawn} of {x.figures}" if x.figures else "none"] for x in chapters(out)
     ]
     print_table(["", "chapter", "items", f"figures in {out}"], rows)
-    print("\nOne of them: decision-making chapter 7. The whole book, quickly: decision-making chapter all --fast")
+    print("\nOne of them: decision-making chapter 7\nThe whole book, quickly: decision-making chapter all --fast")
 
 
 def main(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from decision_making.checks import Array
+from decision_making.checks import Array, printable
 from decision_making.cli.messages import fail, one_line_errors, say
 from decision_making.formats import read_nfg
 from decision_making.multiagent_systems.multiagent_reasoning import Equilibrium, nash
@@ -34,7 +37,8 @@ def game(
             say("")
             say(f"equilibrium {k} of {len(found)}" if len(found) > 1 else x.status)
             for line in _lines(P, x):
-                say(line)
+                for part in _wrapped(line):
+                    say(part)
         if any(x.status != "equilibrium" for x in found):
             fail("no equilibrium was found; the closest joint policy is printed, with what agents could gain")
 
@@ -59,7 +63,17 @@ def _lines(P: SimpleGame, x: Equilibrium) -> list[str]:
     return [*lines, f"  exploitability {x.gap.max():.1e}"]
 
 
+def _wrapped(line: str) -> list[str]:
+    """The line in as many as a terminal needs, what follows further in; in a pipe as it is."""
+    if not sys.stdout.isatty():
+        return [line]
+    width = shutil.get_terminal_size().columns
+    return textwrap.wrap(
+        printable(line), width, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _mixed(p: Array, A: tuple[object, ...]) -> str:
     played = [(a, q) for a, q in zip(A, p.tolist(), strict=True) if q > 0]
     more = f", and {len(played) - SHOWN} more" if len(played) > SHOWN else ""
-    return ", ".join(f"{a} {q:.6g}" for a, q in played[:SHOWN]) + more
+    return ", ".join(f"{a}: {q:.6g}" for a, q in played[:SHOWN]) + more

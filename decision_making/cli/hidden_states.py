@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
-from rich.console import Console, Group
-from rich.live import Live
 from rich.text import Text
 
 from decision_making import problems
 from decision_making.checks import Array, printable
 from decision_making.cli.messages import fail, one_line_errors, say
+from decision_making.cli.options import at_least
+from decision_making.cli.watching import Watched
 from decision_making.formats import read_pomdp
 from decision_making.pomdp import POMDP, filtered
 from decision_making.sampling import cumulative, inverse_transform
@@ -43,15 +42,14 @@ ROUNDS = 1_000_000  # more than anybody waits for
 SHOWN = 8  # states of a belief that are shown
 BAR = 30  # columns of a bar that is a probability of 1
 
-Problem = Annotated[str, typer.Argument(metavar="PROBLEM", help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
+Problem = Annotated[str, typer.Argument(help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
 
 
 def solve_alone(problem: str, seconds: float, gap: float, width: int, every: float, out: Path | None) -> None:
     """Lines of proved bounds, and the policy's file, of one agent's problem; see the command `solve`."""
     with one_line_errors():
         P = problem_named(problem)
-        if not every >= 0:
-            raise ValueError(f"--every {every}: must be at least 0")
+        at_least("--every", every, 0)
         M = SawtoothHeuristicSearch(start_belief(P), gap, DEPTH, ROUNDS, ROUNDS, width=width)
         path = out or Path(f"{Path(problem).stem}.alpha")
         π: LookaheadAlphaVectorPolicy | None = None
@@ -67,17 +65,20 @@ def solve_alone(problem: str, seconds: float, gap: float, width: int, every: flo
         assert π is not None
         write_alpha(π.direct(), path)
         word = "stopped; " if stopped else "gap closed; " if π.found.gap <= gap else ""
-        say(f"{word}{path}: {len(π.Γ)} vectors; play them with: decision-making simulate {problem} {path}")
+        say(f"{word}{path}: {_vectors(π.Γ)}")
+        say(f"play them with: decision-making simulate {problem} {path}")
     if stopped:
         raise typer.Exit(130)
 
 
 def _bounds(π: LookaheadAlphaVectorPolicy, seconds: float) -> str:
     found = π.found
-    return (
-        f"{seconds:8.2f} s  lower {found.lower:12.6f}  upper {found.upper:12.6f}  gap {found.gap:.3g}  "
-        f"({len(π.Γ)} vectors)"
-    )
+    bounds = f"{found.lower:.6f} to {found.upper:.6f}  gap {found.gap:.3g}"
+    return f"{seconds:7.2f} s  {bounds}  {_vectors(π.Γ)}"
+
+
+def _vectors(Γ: Array) -> str:
+    return f"{len(Γ)} vector{'s' if len(Γ) != 1 else ''}"
 
 
 def simulate(
@@ -94,9 +95,9 @@ def simulate(
     reward, the state that is hidden from the policy, and the belief after it. Ctrl-C stops with exit status 130.
     """
     with one_line_errors():
-        for option, x, least in (("--steps", steps, 1), ("--seed", seed, 0), ("--pause", pause, 0)):
-            if not x >= least:
-                raise ValueError(f"{option} {x}: must be at least {least}")
+        at_least("--steps", steps, 1)
+        at_least("--seed", seed, 0)
+        at_least("--pause", pause, 0)
         P = problem_named(problem)
         π, names, rng = read_alpha(policy, P), Names(P), np.random.default_rng(seed)
         b, total = start_belief(P)[None], 0.0
@@ -165,23 +166,13 @@ class Played(NamedTuple):
     s: int  # hidden state in which the action was taken
 
 
-class Stage:
+class Stage(Watched):
     """What is shown while a policy plays: bars in place on a terminal, a line for each step elsewhere."""
 
     def __init__(self, P: POMDP, names: Names, pause: float, secret: bool) -> None:
-        self.P, self.names, self.pause, self.secret = P, names, pause, secret
-        self.console = Console(highlight=False)
-        self.live = Live(console=self.console, auto_refresh=False) if sys.stdout.isatty() else None
+        super().__init__(pause)
+        self.P, self.names, self.secret = P, names, secret
         self.width = max(len(self.names.state(int(s))) for s in P.S)
-
-    def __enter__(self) -> Stage:
-        if self.live is not None:
-            self.live.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self.live is not None:
-            self.live.__exit__(*error)
 
     def show(self, played: Played | None, b: Array, total: float) -> None:
         """What happened, None at the beginning, and the belief after it."""
@@ -194,8 +185,7 @@ class Stage:
         bars = [self.bar(s, float(b[s])) for s in likeliest(b)]
         more = np.count_nonzero(b) - len(bars)
         rest = [Text(f"and {more} more states", style="dim")] if more > 0 else []
-        self.live.update(Group(Text(f"discounted return {total:g}; belief:", style="bold"), *bars, *rest), refresh=True)
-        time.sleep(self.pause)
+        self.put(Text(f"discounted return {total:g}; belief:", style="bold"), *bars, *rest)
 
     def line(self, played: Played) -> str:
         """A step in words."""

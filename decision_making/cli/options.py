@@ -23,6 +23,12 @@ def among(names: Iterable[str]) -> Callable[[str], list[str]]:
     return lambda incomplete: [name for name in names if name.startswith(incomplete)]
 
 
+def at_least(option: str, x: float, least: float) -> None:
+    """ValueError, naming the option, for a number below the least one; also for NaN."""
+    if not x >= least:
+        raise ValueError(f"{option} {x}: must be at least {least}")
+
+
 def whole_number(text: str) -> int:
     """A whole number, as in 100000 or 1e5. ValueError for any other text."""
     try:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from decision_making import mdp, problems, verbs
 from decision_making.checks import Array, brief
 from decision_making.cli.messages import fail, one_line_errors, say
-from decision_making.cli.options import among
+from decision_making.cli.options import among, at_least
+from decision_making.cli.watching import Watched
 from decision_making.problem import HasTerminal, offers
 from decision_making.sampling import sample_start
 from decision_making.sequential_problems import online_planning as planning
@@ -67,10 +64,9 @@ def plan(
     Prints the return and the number of actions. Ctrl-C stops it with exit status 130.
     """
     with one_line_errors():
-        if steps < 1:
-            raise ValueError(f"--steps {steps}: must be at least 1")
-        if seed < 0:
-            raise ValueError(f"--seed {seed}: must be at least 0")
+        at_least("--steps", steps, 1)
+        at_least("--seed", seed, 0)
+        at_least("--pause", pause, 0)
         P = problem_named(problem)
         M = search(P, method, simulations, depth, c if c is not None else 100.0 if problem == "2048" else 5.0, trees)
         rng = np.random.default_rng(seed)
@@ -127,23 +123,12 @@ def ended(P: Any, s: Array) -> bool:
     return bool(model_of(P, None, exact=False).ended(s)[0])
 
 
-class Screen:
+class Screen(Watched):
     """What is shown of a game while it is played: the state and the search's table, in place on a terminal."""
 
     def __init__(self, name: str, P: Any, M: Any, watch: bool, pause: float, explain: bool) -> None:
-        self.name, self.P, self.M, self.watch, self.pause, self.explain = name, P, M, watch, pause, explain
-        self.console = Console(highlight=False)
-        on = watch and sys.stdout.isatty()
-        self.live = Live(console=self.console, auto_refresh=False) if on else None
-
-    def __enter__(self) -> Screen:
-        if self.live is not None:
-            self.live.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        if self.live is not None:
-            self.live.__exit__(*error)
+        super().__init__(pause, moving=watch)
+        self.name, self.P, self.M, self.watch, self.explain = name, P, M, watch, explain
 
     def show(self, found: planning.Plan, total: float, k: int) -> None:
         """One state and the choice made in it."""
@@ -154,11 +139,7 @@ class Screen:
             lines += [self.state(found.s), self.choice(found)]
         if self.explain:
             lines.append(Text(explain(found)))
-        if self.live is not None:
-            self.live.update(Group(*lines), refresh=True)
-        else:
-            self.console.print(*lines, sep="\n")
-        time.sleep(self.pause)
+        self.put(*lines)
 
     def state(self, s: Any) -> Text:
         """A board of 2048, a tile, or the state as it is."""

@@ -11,6 +11,7 @@ from decision_making import verbs
 from decision_making.checks import Array
 from decision_making.cli import hidden_states
 from decision_making.cli.messages import one_line_errors, say
+from decision_making.cli.options import at_least
 from decision_making.formats import read_dpomdp
 from decision_making.multiagent_systems import collaborative_agents as teams
 from decision_making.pomg import DecPOMDP
@@ -59,8 +60,7 @@ def solve(
 def solve_together(file: Path, horizon: int, discount: float | None, method: str, seed: int, plans: bool) -> None:
     """Plans for a team."""
     with one_line_errors():
-        if horizon < 1:
-            raise ValueError(f"--horizon {horizon}: must be at least 1")
+        at_least("--horizon", horizon, 1)
         P = read_dpomdp(file)
         if discount is not None:
             P = P.discounted(discount)

@@ -105,7 +105,7 @@ def map_of_vectors(figure: Figure, data: Mapping[str, Any]) -> None:
         ax.set_yticks(range(len(Γ)), data["a"])
     if Γ.shape[1] <= FEW:
         ax.set_xticks(range(Γ.shape[1]), data["S"], rotation=90)
-    figure.colorbar(image, label="expected utility").outline.set_visible(False)
+    figure.colorbar(image, label="expected utility")
 
 
 @picture(7, 4, "Upper bounds (solid) and lower bounds (dashed) on the utility of each belief")

@@ -26,7 +26,7 @@ def draw_table(ax: Axes, P: SimpleGame, title: str) -> None:
     for (k, j), stays in np.ndenumerate(pure):
         if stays:
             ax.fill([j, j + 1, j + 1, j], [k, k, k + 1, k + 1], color="#d9ead3", lw=0)
-        ax.plot([j, j + 1], [k + 1, k], color="#dddddd", lw=0.8)
+        ax.plot([j, j + 1], [k, k + 1], color="#dddddd", lw=0.8)
         for i, (dx, dy, color) in enumerate([(0.27, 0.7, BLUE), (0.73, 0.3, VERMILION)]):
             weight = "bold" if best[i][k, j] else "normal"
             ax.text(j + dx, k + dy, f"{R[i, k, j]:g}", color=color, weight=weight, ha="center", va="center")

@@ -58,8 +58,7 @@ def maps_of_a_seed(figure: Figure, data: Mapping[str, Any]) -> None:
     for (name, maps), column in zip(columns.items(), axes.T, strict=True):
         for (title, U, a), ax in zip(maps, column, strict=True):
             colours = draw_hex_world(ax, data["P"], U, a, f"{name}, {title}", 10.0)
-    bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=50, label=data["label"])
-    bar.outline.set_visible(False)
+    figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=50, label=data["label"])
 
 
 @picture(9.5, 3.8, "Incremental estimates of a mean, one run and where eight of ten are")
@@ -111,7 +110,7 @@ def mountain_car_policy(figure: Figure, data: Mapping[str, Any]) -> None:
     """U = max_a Q and the greedy action over position "x" and speed "v", "U" and "a" being (len(v), len(x))."""
     left, right = figure.subplots(1, 2, sharey=True)
     image = left.pcolormesh(data["x"], data["v"], data["U"], cmap="viridis", shading="nearest", rasterized=True)
-    figure.colorbar(image, ax=left, label="max_a Q(θ, s, a)").outline.set_visible(False)
+    figure.colorbar(image, ax=left, label="max_a Q(θ, s, a)")
     right.pcolormesh(data["x"], data["v"], data["a"], cmap="coolwarm", vmin=0, vmax=2, shading="nearest")
     right.set(xlabel="position", title="greedily: blue left, grey coasting, red right")
     left.set(xlabel="position", ylabel="speed", title=data["title"])

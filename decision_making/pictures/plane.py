@@ -29,8 +29,7 @@ def draw_utility_map(figure: Figure, ax: Axes, grid: Grid, magnitudes: Array = M
     levels = -magnitudes
     filled = ax.contourf(x, y, U, levels=levels, cmap="Greys_r", alpha=0.6, extend="both", norm="symlog")
     if bar:
-        drawn = figure.colorbar(filled, ax=ax, label="exact utility U(θ)", ticks=levels[::3], format="%.3g")
-        drawn.outline.set_visible(False)
+        figure.colorbar(filled, ax=ax, label="exact utility U(θ)", ticks=levels[::3], format="%.3g")
     ax.set(xlabel=GAIN, ylabel=DEVIATION, xlim=x[[0, -1]], ylim=y[[0, -1]])
 
 

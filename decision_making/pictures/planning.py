@@ -58,7 +58,7 @@ def bounds_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
             i, j = P.tiles[s]
             axes[-1].plot(i + j / 2 - 0.33, j * 3**0.5 / 2 - 0.05, "o", color=GREEN, mec="white", ms=6)
     axes[-1].set_title(f"{data['maps'][-1][0]}; green: solved")
-    figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U").outline.set_visible(False)
+    figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U")
 
 
 @picture(5.8, 3.8, "The more simulations a move has, the more reward a game brings")

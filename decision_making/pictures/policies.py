@@ -114,7 +114,7 @@ def utility_map(
         rows, columns = (np.ptp([tile[k] + (1 - k) * tile[1] / 2 for tile in P.tiles]) + 1.3 for k in (1, 0))
         figure = new_figure(min(0.72 * columns + 0.4, 9), min(0.72 * rows, 8) + 1.0)
         shown = draw_hex_world(figure.add_subplot(), P, U, π, title)
-        figure.colorbar(shown, location="bottom", shrink=0.6, aspect=40, label=label).outline.set_visible(False)
+        figure.colorbar(shown, location="bottom", shrink=0.6, aspect=40, label=label)
     return figure
 
 
@@ -150,7 +150,7 @@ def probability_table(p: Array, U: Array | None, title: str) -> Figure:
         left.set_xticks(range(n_actions))
     if n_states <= FEW:
         left.set_yticks(range(n_states))
-    figure.colorbar(image, ax=left).outline.set_visible(False)
+    figure.colorbar(image, ax=left)
     for ax in more:
         ax.barh(np.arange(n_states), U, height=0.8, color=CHOICES[0])
         ax.axvline(0, color="0.6", lw=0.8)

@@ -189,7 +189,7 @@ def plane_map(
             _draw_actions(figure, ax, (x, y), component, sure, name, actions)
         if value is not None:
             shades = axes[-1].pcolormesh(x, y, value(grid).reshape(points, points), cmap="viridis", shading="nearest")
-            figure.colorbar(shades, ax=axes[-1], label="value").outline.set_visible(False)
+            figure.colorbar(shades, ax=axes[-1], label="value")
             axes[-1].set_title("value by the critic")
         for ax in axes:
             if visited is not None and len(visited):
@@ -223,7 +223,7 @@ def _draw_actions(
     x, y = box
     if a.dtype.kind not in "iu" or a.max() >= len(CHOICES):
         shades = ax.pcolormesh(x, y, a, cmap="PuOr", shading="nearest")
-        figure.colorbar(shades, ax=ax, label=name).outline.set_visible(False)
+        figure.colorbar(shades, ax=ax, label=name)
         ax.set_title(f"mean {name}" if a.dtype.kind == "f" else name)
         return
     colours = np.array([to_rgb(c) for c in CHOICES])[a]

@@ -45,7 +45,7 @@ def _surfaces(figure: Figure, data: Mapping[str, Any], panels: Sequence[tuple[st
         lower.set_xlabel(AXES[0])
     for row in axes:
         row[0].set_ylabel(AXES[1])
-    figure.colorbar(image, ax=axes[0], label="U", aspect=20).outline.set_visible(False)
+    figure.colorbar(image, ax=axes[0], label="U", aspect=20)
     names = ("push left", "coast", "push right")
     key = [Patch(color=colour, label=name) for colour, name in zip(ACTIONS, names, strict=True)]
     figure.legend(handles=key, loc="outside lower center", ncols=3)
@@ -80,8 +80,7 @@ def kernel_on_hex_world(figure: Figure, data: Mapping[str, Any]) -> None:
             i, j = world.tiles[s]
             centre = (i + j / 2, j * 3**0.5 / 2)
             ax.add_patch(RegularPolygon(centre, 6, radius=0.94 / 3**0.5, fill=False, ec=INK, lw=2))
-    bar = figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U, greedy action")
-    bar.outline.set_visible(False)
+    figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label="U, greedy action")
 
 
 @picture(9, 3.4, "Finer grids: what interpolation promises, and what its greedy policy takes")

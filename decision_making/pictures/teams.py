@@ -84,7 +84,7 @@ def end_values(figure: Figure, data: Mapping[str, Any]) -> None:
         best = max(values)
         colours = [GREEN if v == best else MUTED for v in values]
         ax.barh(np.arange(len(values)), shares, color=colours, height=0.7)
-        ax.set_yticks(np.arange(len(values)), [f"{v:.4g}" for v in values])
+        ax.set_yticks(np.arange(len(values)), [f"{v:.5g}" for v in values])
         ax.set(xlabel="share of the starts", title=name)
         ax.grid(True, axis="x")
     figure.axes[0].set_ylabel("value at the end")

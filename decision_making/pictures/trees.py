@@ -36,8 +36,8 @@ def search_tree(figure: Figure, found: Plan) -> None:
     tree = branches(found)
     _draw(ax, found, tree, 0.0, 0.0, float(tree.leaves), tree.visits)
     ax.set(xlim=(-0.35, 3.35), ylim=(tree.leaves, -0.2))
-    visits = "states" if found.visits != 1 else "state"
-    ax.set_title(f"{found.M.m:,} simulations, {found.visits:,} {visits}; line width: share of the tries; Q (N)")
+    made = f"{found.M.m:,} simulation{'s' * (found.M.m != 1)} met {found.visits:,} state{'s' * (found.visits != 1)}"
+    ax.set_title(f"{made}; a line is as wide as its action was tried often, beside it stands Q (N)")
 
 
 def _draw(ax: Axes, found: Plan, branch: Branch, x: float, top: float, height: float, total: float) -> None:

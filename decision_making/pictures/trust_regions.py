@@ -70,7 +70,7 @@ def two_parametrisations(figure: Figure, data: Mapping[str, Any]) -> None:
     plane, along = figure.subplots(1, 2, width_ratios=(1, 1.25))
     x, η = data["grid"]
     filled = plane.contourf(x, x, η, levels=14, cmap="Greys_r", alpha=0.6)
-    figure.colorbar(filled, ax=plane, label="exact performance η").outline.set_visible(False)
+    figure.colorbar(filled, ax=plane, label="exact performance η")
     for name in ("gradient", "natural", "trust region"):
         for scale, parameters in (("θ", "θ"), ("D ψ", "ψ, θ = (ψ₁, 100 ψ₂)")):
             style: dict[str, Any] = {"lw": 2.6, "alpha": 0.55}

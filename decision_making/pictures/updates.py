@@ -106,7 +106,7 @@ def draw_line_search(figure: Figure, ax: Axes, seen: Mapping[str, Any]) -> None:
     """
     x, y, f = seen["objective"]
     filled = ax.contourf(x, y, f, levels=14, cmap="Greys_r", alpha=0.6)
-    figure.colorbar(filled, ax=ax, label="surrogate objective f").outline.set_visible(False)
+    figure.colorbar(filled, ax=ax, label="surrogate objective f")
     ax.contour(*seen["constraint"], levels=[seen["ε"]], colors=BLUE, linewidths=1.6)
     ax.plot([], [], color=BLUE, lw=1.6, label="edge of the trust region, constraint = ε")
     if not seen["constraint"][2][0, -1] <= seen["ε"]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLLISION = 50.0  # m
 
 
-@picture(9, 3.4, "How close aircraft come under three policies; collisions are red")
+@picture(9, 3.4, "How close aircraft come under three policies; collisions are orange")
 def miss_distances(figure: Figure, data: Mapping[str, Array]) -> None:
     """Distances at the closest approach (m,), a panel for each policy; what collides is in another colour."""
     axes = figure.subplots(1, len(data), sharey=True)
@@ -91,12 +91,16 @@ def trade_off(figure: Figure, data: Mapping[str, Any]) -> None:
     ax.plot(*ordered[np.argsort(ordered[:, 0])].T, color=GREEN, lw=1.0, ls=":")
     for λ, (x, y) in zip(data["λ"], data["optimal"], strict=True):
         if y:
-            ax.annotate(f"λ = {λ:g}", (x, y), (5, 3), textcoords="offset points", fontsize=7, color=MUTED)
+            ax.annotate(f"λ {λ:g}", (x, y), (5, 3), textcoords="offset points", fontsize=7, color=MUTED)
     ax.set(xlabel="probability of a collision", ylabel="probability of an advisory")
     legend_below(ax, 2)
 
 
-@picture(6.8, 4, "The most likely way into a collision under each policy; triangles are advisories")
+@picture(
+    6.8,
+    4,
+    "The most likely way into a collision under each policy; triangles are advisories, shaded ends are collisions",
+)
 def likeliest_collisions(figure: Figure, data: Mapping[str, Any]) -> None:
     """Altitudes over time of the most likely collision under each policy; advisories are marked."""
     ax = figure.add_subplot()

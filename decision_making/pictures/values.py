@@ -27,7 +27,7 @@ def _maps(figure: Figure, world: HexWorld, maps: Sequence[tuple[str, Array, Arra
         ax.axis("off")
     for ax, (title, U, a) in zip(axes, maps, strict=False):
         colours = draw_hex_world(ax, world, U, a, title, 10.0)
-    figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label=label).outline.set_visible(False)
+    figure.colorbar(colours, ax=axes, location="bottom", shrink=0.5, aspect=40, label=label)
 
 
 @picture(9.5, 6.2, "Policy iteration on the hex world: each policy with its own utilities")
@@ -81,7 +81,7 @@ def _sweeps(figure: Figure, runs: Mapping[str, Array]) -> None:
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
     axes[0].set_ylabel("sweeps")
-    figure.colorbar(image, ax=axes, label="U", aspect=30).outline.set_visible(False)
+    figure.colorbar(image, ax=axes, label="U", aspect=30)
 
 
 @picture(8, 3.4, "Values travel one tile a sweep, and less far with a smaller discount")
@@ -111,8 +111,7 @@ def linear_quadratic(figure: Figure, data: Mapping[str, Array]) -> None:
     levels = -np.geomspace(1200, 4, 11)
     filled = right.contourf(x, v, U, levels=levels, cmap="Greys_r", alpha=0.6, extend="both", norm="symlog")
     label = f"utility with {len(data['K'])} steps to go"
-    bar = figure.colorbar(filled, ax=right, label=label, ticks=levels[::2], format="%.0f")
-    bar.outline.set_visible(False)
+    figure.colorbar(filled, ax=right, label=label, ticks=levels[::2], format="%.0f")
     for runs, colour in zip(data["s"], (GREEN, VERMILION, BLUE), strict=True):
         right.plot(runs[:, :, 0].T, runs[:, :, 1].T, color=colour, lw=0.7, alpha=0.6)
         right.plot(*runs[0, 0], "o", color=colour, ms=6)

@@ -1,6 +1,7 @@
 """The `.dpomdp` format: what is written is read again, every form of the grammar, and files that are none."""
 
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -140,6 +141,33 @@ def test_rows_matrices_wildcards_and_what_overrides():
     np.testing.assert_allclose(P.O.array[0, 0].reshape(3, 4), [[0, 0, 0, 1]] * 3)
 
 
+def test_a_model_without_a_start_is_written_with_a_uniform_one():
+    P = dm.DecPOMDP.from_arrays(np.full((4, 2, 2, 4), 0.25), np.zeros((4, 2, 2)), np.full((2, 2, 4, 2, 2), 0.25), 0.5)
+    assert P.b is None
+    np.testing.assert_array_equal(parse_dpomdp(dpomdp_text(P)).b, np.full(4, 0.25))
+    for other in (dm.POMG.from_arrays(P.T.array, np.zeros((2, 4, 2, 2)), P.O.array, 0.5), None, "agents: 2"):
+        with pytest.raises(TypeError, match="must be a DecPOMDP"):
+            dpomdp_text(other)
+
+
+def test_the_last_colon_may_be_missing_where_the_numbers_stand_below():
+    P = parse_dpomdp(HEAD + REST + "T: b 1 : s : s\n0.25\nT: b 1 : s : t\n0.75\n")
+    np.testing.assert_array_equal(P.T.array[0, 1, 1], [0.25, 0.75, 0])
+
+
+def test_rewards_of_what_follows_are_refused_by_their_number(monkeypatch):
+    """Four joint actions, three states before and after, four joint observations: 144 rewards."""
+    module = import_module("decision_making.formats.dpomdp")
+    text = HEAD + REST + "R: a 0 : s : t : * : 1\n"
+    monkeypatch.setattr(module, "MOST", 144)
+    assert parse_dpomdp(text).R("s", ("a", 0)) == 0
+    monkeypatch.setattr(module, "MOST", 143)
+    with pytest.raises(
+        ValueError, match=r"text:\d+:1: 144 rewards of next states and observations: must be at most 143"
+    ):
+        parse_dpomdp(text)
+
+
 def test_rewards_of_next_states_and_observations_are_expected():
     rewards = (
         "R: b 1 : t : * : * : 1\nR: b 1 : t : u : * : 3\nR: b 1 : t : u : 1 no : 5\nR: a 0 : s : s :\n2 4 6 8\n"
@@ -191,6 +219,10 @@ def test_rows_that_nearly_sum_to_1_are_divided_by_their_sum():
             HEAD.replace("states: s t u\nstart: uniform\n", "start: uniform\nstates: s t u\n"),
             "4:1: 'states:' must come",
         ),
+        (HEAD.replace("start: uniform", "start: uniform t u"), "5:8: 'uniform' stands where a number is expected"),
+        (HEAD.replace("a b\n2\n", "a b\n2 up\n"), "8:1: actions: '2': names must differ, and be no numbers"),
+        (HEAD + "T: a 0 : s : uniform 1 0", f"{LINES}:14: 'uniform' stands where a number is expected"),
+        (HEAD + "T: a 0 : s : t : uniform", f"{LINES}:18: 'uniform' stands where a number is expected"),
         (HEAD + "T: a 7 :\nidentity", f"{LINES}:6: '7' is none of the 2 actions"),
         (HEAD + "T: a :\nidentity", f"{LINES}:4: 'a' is none of the 4 joint actions"),
         (HEAD + "T: a 0 1 :\nidentity", f"{LINES}:8: 3 actions: must be 2, one of each agent"),

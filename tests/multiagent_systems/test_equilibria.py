@@ -1,5 +1,7 @@
 """Nash and correlated equilibria: against brute force over supports, closed forms and linear programs."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -107,6 +109,41 @@ def test_zero_sum_games_have_the_value_of_the_columns_linear_program(shape, scal
     assert found.exact
 
 
+@pytest.mark.parametrize("kind", range(4))
+def test_pivots_of_zero_sum_games_end_with_ties_and_with_payoffs_that_nearly_tie(kind):
+    """A rounding that a small pivot multiplies must not lead astray: once the gap was a half of the span."""
+    rng = np.random.default_rng(kind)
+    for _ in range(60):
+        m, n = rng.integers(1, 25, 2)
+        places = np.subtract.outer(np.arange(m), np.arange(n))
+        A = (
+            rng.integers(-1, 2, (m, n)) * 1.0,
+            rng.integers(0, 2, (m, n)) + 1e-7 * rng.normal(size=(m, n)),
+            np.sign(places) * 1.0,
+            np.exp(8 * rng.normal(size=(m, n))),
+        )[kind]
+        found = dm.solve(dm.NashEquilibrium("zero_sum"), dm.SimpleGame.zero_sum(A))
+        assert found.gap.max() <= 1e-6 * np.ptp(A)
+        x, y = (q.p for q in found)
+        assert (A @ y).max() - (x @ A).min() == pytest.approx(found.gap.sum(), abs=1e-12 * abs(A).max())
+
+
+@pytest.mark.parametrize(("scale", "more"), [(1, 0), (1, 1e10), (1e10, 0)])
+def test_large_payoffs_of_one_agent_do_not_make_an_equilibrium_of_what_another_gains_by(scale, more):
+    """Matching pennies; agent 2 counts in other units. Best responses go round, and one gains 2 each time."""
+    B = np.array([[-1, 1], [1, -1]])
+    P = dm.SimpleGame.from_arrays(-B, scale * B + more)
+    assert dm.nash(P).status == "equilibrium"
+    np.testing.assert_allclose(dm.nash(P).π[0].p, [0.5, 0.5], atol=1e-5)
+    for game, π in ((P, [{0: 1}, {1: 1}]), (dm.MG.repeated(P, 0.5), [[[1.0, 0.0]], [[0.0, 1.0]]])):
+        found = dm.solve(dm.IteratedBestResponse(8, π), game)
+        assert found.status == "cycle"
+        assert found.gap[0].max() >= 2
+        assert dm.solve(dm.NashEquilibrium("nonlinear"), game).gap[0].max() <= 1e-5
+    unfair = dm.solve(dm.CorrelatedEquilibrium(), P)
+    assert unfair.gap[0] <= 1e-6
+
+
 def test_constant_sum_counts_as_zero_sum():
     P = dm.SimpleGame.from_arrays([[3, 1], [0, 2]], [[2, 4], [5, 3]])
     assert dm.nash(P).method == "zero_sum"
@@ -170,6 +207,42 @@ def test_derivatives_of_the_nonlinear_program_are_differences(sizes):
         )
         slope = (program.slack(z + h * e) - program.slack(z - h * e)) / (2 * h)
         assert program.slack_slope(z) @ e == pytest.approx(slope, abs=1e-8)
+
+
+@pytest.mark.parametrize("R", [[[3.0, -1.0], [7.0, 2.0]], [[0.03, -0.01], [0.07, 0.02]], [[5.0, 5.0], [5.0, 5.0]]])
+def test_the_nonlinear_program_is_of_payoffs_from_0_to_1(R):
+    """Of each agent, on a scale of its own: what one has in millions does not hide what another has in ones."""
+    program = NashProgram(dm.SimpleGame.from_arrays(R, np.multiply(R, 0.5) - 100))
+    np.testing.assert_allclose(program.R[0], (np.array(R) - np.min(R)) / (np.ptp(R) or 1))
+    np.testing.assert_allclose(program.R[1], program.R[0])
+
+
+def test_the_nonlinear_program_begins_at_a_feasible_point_and_takes_back_what_is_none(monkeypatch):
+    program, asked = NashProgram(random_game(2, 3, 2)), {}
+    start = [np.array([0.25, 0.75]), np.array([0.5, 0.25, 0.25]), np.array([0.0, 1.0])]
+
+    def minimize(objective, x0, *, constraints, bounds, **options):
+        asked.update(x0=x0, slack=constraints[0], sums=constraints[1], bounds=bounds)
+        return SimpleNamespace(x=asked["ends"], nit=3)
+
+    monkeypatch.setattr("scipy.optimize.minimize", minimize)
+    for ends, expected in (
+        (np.ones(10), [[0.5, 0.5], [1 / 3] * 3, [0.5, 0.5]]),
+        (np.zeros(10), start),  # no distribution
+        (np.append(np.nan, np.ones(9)), start),
+    ):
+        asked["ends"] = ends
+        found, iterations = program.solved(start)
+        assert iterations == 3
+        for q, r in zip(found, expected, strict=True):
+            np.testing.assert_allclose(q, r)
+    np.testing.assert_array_equal(asked["x0"][:7], np.concatenate(start))
+    slack = asked["slack"]["fun"](asked["x0"])
+    assert slack.min() >= 0
+    assert [part.min() for part in np.split(slack, [2, 5])] == pytest.approx([0, 0, 0])  # U is what the best gives
+    assert asked["sums"]["fun"](asked["x0"]).tolist() == [0, 0, 0]
+    assert (asked["sums"]["jac"](asked["x0"]) @ np.arange(10.0)).tolist() == [1, 9, 11]
+    assert asked["bounds"] == [(0, 1)] * 7 + [(None, None)] * 3
 
 
 def test_one_agent_takes_what_is_best():

@@ -244,3 +244,17 @@ def test_wrong_calls_are_named_errors():
         dm.FictitiousPlay("game", 0)
     with pytest.raises(ValueError, match="order"):
         dm.IteratedBestResponse(3, order="random")
+
+
+def test_before_the_first_round_any_action_is_as_likely():
+    """Then all is on the best response: paper, after three rounds of rock."""
+    learner = dm.FictitiousPlay(RockPaperScissors(), 0, batch=600)
+    assert (learner.policy == 1 / 3).all()
+    drawn = np.bincount(learner.act(np.random.default_rng(0)), minlength=3)
+    assert (abs(drawn - 200) < 5 * np.sqrt(600 * 2 / 9)).all()
+    for _ in range(3):
+        dm.update(learner, np.zeros((600, 2), int))
+    assert (learner.policy == [0, 1, 0]).all()
+    assert (learner.act(np.random.default_rng(0)) == 1).all()
+    assert repr(dm.FictitiousPlay(RockPaperScissors(), 0)).endswith("3 x 3 actions))")
+    assert repr(learner).endswith("batch (600,))")

@@ -233,3 +233,29 @@ def test_fictitious_play_of_one_agent_evaluates_its_own_frequencies():
     for s, a, s_next in steps(P, 400, 15):
         dm.update(model, s, a, None, s_next)
     np.testing.assert_allclose(model.U, dm.utility(P, [[0.5, 0.5]], 0), atol=1e-6)
+
+
+def test_few_actions_of_two_agents_are_looked_at_all_and_others_by_what_fits():
+    for sizes, method in (((2, 3), "supports"), ((7, 7), "auto"), ((2, 2, 2), "auto")):
+        P = dm.MG.from_arrays(np.ones((1, *sizes, 1)), np.zeros((len(sizes), 1, *sizes)), 0.9)
+        assert dm.NashQLearning(P, 0).method.method == method
+    asked = dm.NashEquilibrium("lemke_howson")
+    assert dm.NashQLearning(P, 0, M=asked).method is asked
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_replications_that_would_not_fit_are_refused_with_their_number(kind):
+    """Six joint actions in three states, for Nash Q-learning of both agents, 100 million times."""
+    P = random_game(0)
+    with pytest.raises(dm.TooLargeError, match="3,600,000,000" if kind is dm.NashQLearning else "1,800,000,000"):
+        dm.start(kind(P, 0), 10**8)
+
+
+def test_nash_q_learners_explore_less_the_more_they_saw_in_a_state():
+    """The share 1/ΣN(s, ·) is uniform: N begins at 1 for each of 4 joint actions, so a quarter at first."""
+    P = dm.MG.repeated(PrisonersDilemma(), 0.5)
+    model = dm.start(dm.NashQLearning(P, 0))
+    model.π[...] = [0.0, 1.0]
+    np.testing.assert_allclose(model.behavior(np.array(0)), [1 / 8, 7 / 8])
+    model.N[...] = 5
+    np.testing.assert_allclose(model.behavior(np.array(0)), [1 / 40, 39 / 40])

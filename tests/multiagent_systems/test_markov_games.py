@@ -2,11 +2,13 @@
 
 import math
 
+import attrs
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
 import decision_making as dm
+from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
     NashProgram,
@@ -284,6 +286,17 @@ def numerical(f, x):
     return np.stack([(f(x + 1e-6 * e) - f(x - 1e-6 * e)) / 2e-6 for e in np.eye(len(x))], axis=-1)
 
 
+@pytest.mark.parametrize("flat", [False, True])
+def test_the_programs_are_of_rewards_from_0_to_1(flat):
+    """Of each agent, on a scale of its own: what one has in millions does not hide what another has in ones."""
+    P = random_game(4)
+    R = np.full_like(P.R.array, 7.0) if flat else P.R.array * [[[[1.0]]], [[[3.0]]]]
+    R[1] -= 100 * (not flat)
+    program = NashProgram(dm.MG.from_arrays(P.T.array, R, P.γ))
+    least, span = R.min(axis=(1, 2, 3), keepdims=True), np.ptp(R, axis=(1, 2, 3), keepdims=True)
+    np.testing.assert_allclose(program.R, (R - least) / (1 if flat else span), atol=1e-12)
+
+
 @pytest.mark.parametrize("how", ["dense", "sparse"])
 def test_derivatives_of_the_programs_are_those_of_finite_differences(how):
     P = random_game(12, (2, 3, 2), 2)
@@ -299,16 +312,16 @@ def test_derivatives_of_the_programs_are_those_of_finite_differences(how):
 
 
 def test_points_of_the_path_are_logit_equilibria():
-    """With rewards on their own scale: what each agent plays is a softmax of what its actions are worth just now."""
+    """What each agent plays is a softmax of what its actions are worth just now, on the scale of its own rewards."""
     P = random_game(15, (2, 3), 2)
-    scale = np.ptp(P.R.array)
+    scale = np.ptp(P.R.array, axis=(1, 2, 3))
     for k, (p, λ) in enumerate(LogitPath(P).points(8)):
         if k < 2:
             continue
         U = dm.utility(P, p)
         for i in P.I:
             T, R = (x.array for x in (induced(P, p, i).T, induced(P, p, i).R))
-            weights = np.exp(λ / scale * (R + P.γ * T @ U[i]))
+            weights = np.exp(λ / scale[i] * (R + P.γ * T @ U[i]))
             np.testing.assert_allclose(p[i], weights / weights.sum(axis=1, keepdims=True), atol=1e-6)
 
 
@@ -370,6 +383,44 @@ def test_a_start_is_where_the_responses_begin():
     found = dm.solve(dm.IteratedBestResponse(1, p, order="cyclic"), P)
     new = [dm.best_response(P, p, 0), p[1]]
     np.testing.assert_array_equal(found.π[1].p, dm.best_response(P, new, 1).p)
+
+
+def test_what_never_changes_is_an_equilibrium_without_a_cycle():
+    """From both defect, a fixed point; from a mixed start it is met one round later."""
+    P = dm.MG.repeated(PrisonersDilemma(), 0.5)
+    for π, rounds in (([[[0.0, 1.0]]] * 2, 1), (None, 2), ([[[0.0, 1.0]], [[0.5, 0.5]]], 2)):
+        found = dm.solve(dm.IteratedBestResponse(9, π), P)
+        assert (found.status, found.cycle, found.iterations) == ("equilibrium", (), rounds)
+        assert [float(q.p[0, 1]) for q in found] == [1, 1]
+
+
+def test_a_cycle_begins_where_it_was_entered():
+    """Matching pennies from (heads, heads): four joint actions, the first of them the start."""
+    P = dm.MG.repeated(dm.SimpleGame.zero_sum([[1, -1], [-1, 1]]), 0.5)
+    found = dm.solve(dm.IteratedBestResponse(8, [[[1.0, 0.0]]] * 2), P)
+    assert found.status == "cycle"
+    assert found.cycle == (((0,), (0,)), ((0,), (1,)), ((1,), (1,)), ((1,), (0,)))
+    assert [q.p.argmax() for q in found] == [0, 0]  # eight rounds are twice around
+
+
+def test_results_say_what_their_policies_do():
+    """No difference of the rewards: all is an equilibrium. `exact` is for equilibria that solve their equations."""
+    flat = dm.MG.from_arrays(np.ones((1, 2, 2, 1)), np.ones((2, 1, 2, 2)), 0.5)
+    P = dm.MG.repeated(PrisonersDilemma(), 0.5)
+    cooperate, defect = [np.array([[1.0, 0.0]])] * 2, [np.array([[0.0, 1.0]])] * 2
+    assert certified(flat, defect, "x").status == "equilibrium"
+    for p, said, exact in ((cooperate, "local", False), (defect, "equilibrium", True)):
+        found = certified(P, p, "x", exact=True)
+        assert (found.status, found.exact) == (said, exact)
+        assert not certified(P, p, "x").exact
+
+
+def test_level_0_is_the_start():
+    P = random_game(3)
+    π = [np.full((3, 2), 0.5), np.tile([0.5, 0.25, 0.25], (3, 1))]
+    found = dm.solve(dm.HierarchicalSoftmax(1.0, 0, π), P)
+    for q, expected in zip(found, π, strict=True):
+        np.testing.assert_allclose(q.p, expected)
 
 
 def test_an_action_that_is_best_already_is_kept_in_turn():
@@ -441,8 +492,28 @@ def test_an_equilibrium_of_predator_and_prey_is_mixed_and_certified():
 # ---- sampling
 
 
+def test_a_game_keeps_its_labels_its_table_and_its_first_agent(monkeypatch):
+    T, R = np.full((2, 2, 2, 2), 0.5), np.random.default_rng(0).normal(size=(2, 2, 2, 2))
+    rows = csr_array(T.reshape(8, 2))
+    P = dm.MG.from_arrays(rows, R, 0.9, I=("x", "y"), S=("left", "right"), A=[("u", "d"), (0, 1)])
+    assert (P.I, P.S, P.A) == (("x", "y"), ("left", "right"), (("u", "d"), (0, 1)))
+    rows.data[:] = 7  # what is handed in may be changed later
+    assert P.T("left", ("d", 1), "right") == 0.5
+    np.testing.assert_array_equal(P.joint.R.array, R[0].reshape(2, 4))
+    monkeypatch.setattr("decision_making.markov_game.LARGEST", 1)
+    again = attrs.evolve(P, γ=0.5)  # tables are not asked for their entries
+    assert again.T.matrix is P.T.matrix
+    np.testing.assert_array_equal(again.R.array, R)
+    with pytest.raises(dm.TooLargeError, match="16 transitions to tabulate"):
+        dm.MG(0.9, ("a", "b"), (0, 1), [(0, 1)] * 2, lambda s, a, s_next: 0.5, R)
+    lists = dm.MG(0.9, ("a", "b"), (0, 1), [(0, 1)] * 2, T.tolist(), R.tolist())
+    np.testing.assert_array_equal(lists.R.array, R)
+    with pytest.raises(TypeError, match="must be one SimpleGame"):
+        dm.MG.repeated(dm.SimpleGame.zero_sum(np.zeros((3, 2, 2))))
+
+
 def test_the_span_is_that_of_discounted_sums():
-    assert ANCHOR.span == pytest.approx(6 / 0.1)
+    assert ANCHOR.span == pytest.approx(5 / 0.1)
     assert dm.MG.repeated(PrisonersDilemma(), 1.0).span == 4
 
 

@@ -1,5 +1,6 @@
 """Simple games, policies, responses, dominance: against sums over all joint actions."""
 
+import itertools
 import math
 import subprocess
 import sys
@@ -180,3 +181,47 @@ def test_projection_is_the_nearest_distribution(y):
 def test_projections_of_the_book_and_of_large_numbers(y, p):
     assert project_to_simplex(y) == pytest.approx(p, abs=1e-15)
     assert project_to_simplex([y, y[::-1]])[1] == pytest.approx(p[::-1], abs=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("p", "A", "said"),
+    [
+        (np.array(1.0), None, "must be weights of one or more actions"),
+        (np.zeros((2, 0)), None, "must be weights of one or more actions"),
+        (np.ones(2), "abc", r"p has shape \(2,\): must have a weight for each of the 3 actions"),
+        ([0.5, np.nan], None, "finite weights >= 0"),
+        ([0.5, np.inf], None, "finite weights >= 0"),
+        ([-1e-300, 1.0], None, "finite weights >= 0"),
+        ([[1.0, 0.0], [0.0, 0.0]], None, "not all of them 0"),
+    ],
+)
+def test_weights_that_are_none_are_refused(p, A, said):
+    with pytest.raises(ValueError, match=said):
+        dm.SimpleGamePolicy(p, A)
+
+
+def test_the_weights_given_are_not_changed():
+    p = np.array([1.0, 3.0])
+    assert dm.SimpleGamePolicy(p).p.tolist() == [0.25, 0.75]
+    assert p.tolist() == [1, 3]
+    assert dm.SimpleGamePolicy([1e308, 1e308]).p.tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_what_is_left_of_dominated_actions_is_what_loops_leave(n):
+    """In any order: an action goes where another is better whatever the others that are left do."""
+    rng = np.random.default_rng(n)
+    for _ in range(25):
+        sizes = rng.integers(1, 5, n)
+        R = rng.integers(-3, 4, (n, *sizes))
+        left = [list(range(k)) for k in sizes]
+
+        def beaten(i, a, b, left=left, R=R):
+            others = itertools.product(*(left[j] for j in range(len(left)) if j != i))
+            return all(R[(i, *o[:i], a, *o[i:])] < R[(i, *o[:i], b, *o[i:])] for o in others)
+
+        while goes := [(i, a) for i in range(n) for a in left[i] if any(beaten(i, a, b) for b in left[i])]:
+            i, a = goes[-1]
+            left[i].remove(a)
+        found = dm.undominated_actions(dm.SimpleGame.from_arrays(*R))
+        assert [np.flatnonzero(x).tolist() for x in found] == left

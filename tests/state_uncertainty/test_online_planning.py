@@ -313,7 +313,7 @@ def test_searches_of_beliefs_explain_themselves():
     searches = (
         (HistoryMonteCarloTreeSearch(TIGER, 10, 300, 50.0, U, rng=0), "made 300 simulations of up to 10 steps from"),
         (DeterminizedSparseTreeSearch(TIGER, 2, 1, U, rng=0), "compared all plans of 2 steps in 1 scenario from"),
-        (GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), "it ended as 3 descents were made."),
+        (GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), "it ended as it made 3 descents."),
         (GapHeuristicSearch(TIGER, *bounds(TIGER), 1000.0, 3, 10), "it ended as the gap is at most 1000."),
         (GapHeuristicSearch(TIGER, *bounds(TIGER), 1e-9, 300, 1), "it ended as nothing changes within 1 step."),
         (ForwardSearch(TIGER, 2, nothing), "ForwardSearch looked at every path of 2 steps"),

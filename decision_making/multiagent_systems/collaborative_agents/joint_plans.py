@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
+from decision_making.agents import Policies
 from decision_making.checks import Array, Named, count_or_zero, rounding
 from decision_making.multiagent_systems.state_uncertainty.belief_levels import backward, belief_levels
 from decision_making.multiagent_systems.state_uncertainty.evaluation import utility_of_a_joint_plan
@@ -20,7 +20,7 @@ STEPS = 100_000  # that bounds look ahead
 
 
 @struct(repr=False)
-class JointPlan:
+class JointPlan(Policies):
     """A conditional plan an agent; it is read like the list of them.
 
     `value` is computed from the plans. No joint plan of that length is worth more than `upper_bound`; `status` is
@@ -33,15 +33,6 @@ class JointPlan:
     status: str  # "optimal", "equilibrium" or "local"
     method: str  # how it was found
     iterations: int = 0  # nodes, rounds or joint plans looked at
-
-    def __len__(self) -> int:
-        return len(self.π)
-
-    def __getitem__(self, i: int) -> ConditionalPlan:
-        return self.π[i]
-
-    def __iter__(self) -> Iterator[ConditionalPlan]:
-        return iter(self.π)
 
     def __repr__(self) -> str:
         bound = "" if self.status == "optimal" else f", at most {self.upper_bound:.6g}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
+from decision_making.agents import position
 from decision_making.checks import Array, numbers, one_of, refuse
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
@@ -19,7 +20,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 )
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.simple_game import SimpleGame, position
+from decision_making.simple_game import SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve
@@ -139,7 +140,7 @@ def solve_correlated_equilibrium(M: CorrelatedEquilibrium, P: SimpleGame) -> Joi
     R = P.R.array.reshape(P.n, -1)
     span = float(P.span)
     R = (R - R.min()) / (span if span > 0 else 1.0)
-    incentives = _incentives(P, 1 / span if span > 0 else 1.0)
+    incentives = _incentives(P)
     if M.objective == "dictatorial":
         found = [_program(R[P.position(M.agent)], incentives)]
     elif M.objective == "plutocratic":
@@ -153,12 +154,13 @@ def solve_correlated_equilibrium(M: CorrelatedEquilibrium, P: SimpleGame) -> Joi
     return JointCorrelatedPolicy(p, P.A, U=π.expected(P), gap=π.gains(P))
 
 
-def _incentives(P: SimpleGame, scale: float) -> Any:
+def _incentives(P: SimpleGame) -> Any:
     """The sparse matrix G with one row for each agent and pair of its actions a != a': G π <= 0."""
     from scipy.sparse import csr_array, vstack
 
     places, blocks = np.arange(math.prod(P.sizes)).reshape(P.sizes), []
     for i, k in enumerate(P.sizes):
+        scale = 1 / P.spans[i] if P.spans[i] > 0 else 1.0  # of its own: all its rows may be multiplied
         if k == 1:
             continue
         R = np.moveaxis(of_agent(P, i), i, 0).reshape(k, -1) * scale

@@ -39,24 +39,30 @@ def undominated_actions(P: SimpleGame) -> list[Array]:
     """
     P = one_game(P, "undominated_actions")
     left = [np.ones(k, dtype=bool) for k in P.sizes]
-    changed = True
-    while changed:
-        changed = False
-        for i in range(P.n):
-            R = of_agent(P, i)[np.ix_(*left)].swapaxes(0, i)
-            V = R.reshape(len(R), -1)  # (Ai, what the others do)
-            ever_best = (V.max(axis=0) <= V).any(axis=1)  # such an action is not always beaten
-            beaten = [k for k in np.flatnonzero(~ever_best) if (V[k] < V).all(axis=1).any()]
-            if beaten:
-                left[i][np.flatnonzero(left[i])[beaten]] = False
-                changed = True
+    R = [of_agent(P, i).swapaxes(0, i) for i in range(P.n)]  # the actions of its agent come first in each
+    looked, i = 0, 0  # agents in turn that had nothing to take out
+    while looked < P.n:
+        V = R[i].reshape(len(R[i]), -1)  # (Ai, what the others do)
+        ever_best = (V.max(axis=0) <= V).any(axis=1)  # such an action is not always beaten
+        beaten = [] if ever_best.all() else [k for k in np.flatnonzero(~ever_best) if (V[k] < V).all(axis=1).any()]
+        if beaten:
+            left[i][np.flatnonzero(left[i])[beaten]] = False
+            R = [np.delete(r, beaten, axis=0 if j == i else i or j) for j, r in enumerate(R)]
+        looked, i = 0 if beaten else looked + 1, (i + 1) % P.n
     return left
+
+
+def payoffs_of(P: SimpleGame, left: list[Array]) -> Array:
+    """The payoffs of these actions only."""
+    return P.R.array if all(s.all() for s in left) else P.R.array[(slice(None), *np.ix_(*left))]
 
 
 def reduced(P: SimpleGame, left: list[Array]) -> SimpleGame:
     """The game with these actions only."""
+    if all(s.all() for s in left):
+        return P
     A = [[a for a, stays in zip(Ai, s, strict=True) if stays] for Ai, s in zip(P.A, left, strict=True)]
-    return SimpleGame(P.γ, P.I, A, P.R.array[(slice(None), *np.ix_(*left))])
+    return SimpleGame(P.γ, P.I, A, payoffs_of(P, left))
 
 
 def pure_equilibria(P: SimpleGame) -> Array:

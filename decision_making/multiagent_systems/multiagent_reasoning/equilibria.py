@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from decision_making.agents import Policies
 from decision_making.checks import Array
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
@@ -17,16 +18,14 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 
-TOLERANCE = 1e-9  # largest gap of an equilibrium, relative to the span of the payoffs
-
 
 @struct(repr=False)
-class Equilibrium:
+class Equilibrium(Policies):
     """A joint policy, and how far it is from an equilibrium: it is read like the list of its policies.
 
-    U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the
-    largest gap is at most 1e-9 of the span of the payoffs, else "cycle", "k_max" or "local": a method of steps came
-    back to an earlier joint policy, ended before it came to rest, or no start led further.
+    U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the gap
+    of each agent is at most 1e-9 of the span of its own payoffs, and rounding, else "cycle", "k_max" or "local": a
+    method of steps came back to an earlier joint policy, ended before it came to rest, or no start led further.
     """
 
     π: list[Any]  # one policy an agent, SimpleGamePolicy or MGPolicy
@@ -37,15 +36,6 @@ class Equilibrium:
     iterations: int = 0  # steps, pivots or linear systems
     exact: bool = False  # whether the probabilities solve the linear equations of their support
     cycle: tuple[Any, ...] = ()  # the joint actions, by position, that a method of steps goes round
-
-    def __len__(self) -> int:
-        return len(self.π)
-
-    def __getitem__(self, i: int) -> Any:
-        return self.π[i]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.π)
 
     def __repr__(self) -> str:
         by = f" by {self.method}" if self.method else ""
@@ -66,9 +56,35 @@ def certified(
     exact: bool = False,
 ) -> Equilibrium:
     """The result of policies that are arrays: `otherwise` is its status where the gap is too large."""
+    return _equilibrium(P, p, *gains(P, p), method, iterations, otherwise, exact)
+
+
+def certified_each(
+    P: SimpleGame, p: Sequence[Array], method: str, iterations: int, *, exact: bool
+) -> list[Equilibrium]:
+    """The results of N joint policies of one game, arrays (N, Aⁱ): what all are worth is computed at once."""
+    U, gaps = gains(P, p)
+    return [
+        _equilibrium(P, [q[k] for q in p], U[k], gaps[k], method, iterations, "local", exact) for k in range(len(U))
+    ]
+
+
+def gains(P: SimpleGame, p: Sequence[Array]) -> tuple[Array, Array]:
+    """Utilities (…, n) of policies that are arrays, and what each agent could gain alone, likewise."""
     V, U = values(P, p)
-    gaps = np.maximum(np.stack([v.max(axis=-1) for v in V], axis=-1) - U, 0)
-    within = bool((gaps.max(axis=-1) <= TOLERANCE * P.span).all())
+    return U, np.maximum(np.stack([v.max(axis=-1) for v in V], axis=-1) - U, 0)
+
+
+def excess(P: Any, gaps: Array) -> float:
+    """How many times what is no gain the agent gains that gains most by it, of gaps (n,); up to 1 in an equilibrium."""
+    most = P.no_gain
+    return float((gaps / np.where(most > 0, most, 1)).max())
+
+
+def _equilibrium(
+    P: SimpleGame, p: Sequence[Array], U: Array, gaps: Array, method: str, iterations: int, otherwise: str, exact: bool
+) -> Equilibrium:
+    within = bool((gaps <= P.no_gain).all())
     π = [SimpleGamePolicy(q, Ai) for q, Ai in zip(p, P.A, strict=True)]
     return Equilibrium(π, U, gaps, "equilibrium" if within else otherwise, method, iterations, exact and within)
 
@@ -133,6 +149,5 @@ def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Arra
     if better is None:
         return list(p), False
     better = [np.maximum(q, 0) / np.maximum(q, 0).sum() for q in better]
-    gaps = [certified(P, q, "").gap.max() for q in (better, p)]
-    worth = gaps[0] <= gaps[1] or gaps[0] <= TOLERANCE * float(P.span)
+    worth = excess(P, gains(P, better)[1]) <= max(excess(P, gains(P, p)[1]), 1)
     return (better, True) if worth else (list(p), False)

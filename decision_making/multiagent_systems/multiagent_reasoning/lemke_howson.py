@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decision_making.checks import Array
-
-ZERO = 1e-10  # entries of a tableau that are no larger are 0
+from decision_making.multiagent_systems.multiagent_reasoning.pivots import leaving, pivot, positive
 
 
 def lemke_howson(A: Array, B: Array, label: int = 0, k_max: int = 10_000) -> tuple[Array, Array, int] | None:
@@ -22,7 +21,7 @@ def lemke_howson(A: Array, B: Array, label: int = 0, k_max: int = 10_000) -> tup
     (array([0., 1.]), array([0., 1.]))
     """
     m, n = A.shape
-    A, B = _positive(A), _positive(B)
+    A, B = positive(A), positive(B)
     # rows of a tableau: [coefficients of the labels | right side]; the basis names the label of each row
     tableaux = [
         np.hstack([B.T, np.eye(n), np.ones((n, 1))]),  # x enters here, the slacks of agent 2's actions are basic
@@ -33,44 +32,15 @@ def lemke_howson(A: Array, B: Array, label: int = 0, k_max: int = 10_000) -> tup
     side, entering = int(label >= m), label
     for pivots in range(1, k_max + 1):
         T, basis = tableaux[side], bases[side]
-        row = _leaving(T, entering, slacks[side])
+        row = leaving(T, entering, slacks[side])
         if row is None:
             return None
-        _pivot(T, row, entering)
+        pivot(T, row, entering)
         entering, basis[row] = int(basis[row]), entering
         if entering == label:
             return _strategy(tableaux[0], bases[0], 0, m), _strategy(tableaux[1], bases[1], m, n), pivots
         side = 1 - side
     return None
-
-
-def _positive(A: Array) -> Array:
-    """The payoffs moved and scaled into [1, 2]: equilibria stay what they are."""
-    span = A.max() - A.min()
-    return np.asarray((A - A.min()) / (span if span > 0 else 1.0) + 1.0)
-
-
-def _leaving(T: Array, entering: int, slacks: slice) -> int | None:
-    """The row of the lexicographically least ratio; None where nothing bounds the entering label."""
-    rows = np.flatnonzero(T[:, entering] > ZERO)
-    if not rows.size:
-        return None
-    ratio = T[rows, -1] / T[rows, entering]
-    rows = rows[ratio <= ratio.min() + ZERO]
-    for column in range(slacks.start, slacks.stop):
-        if len(rows) == 1:
-            break
-        ratio = T[rows, column] / T[rows, entering]
-        rows = rows[ratio <= ratio.min() + ZERO]
-    return int(rows[0])
-
-
-def _pivot(T: Array, row: int, column: int) -> None:
-    """The column becomes a unit vector with its 1 in the row."""
-    T[row] /= T[row, column]
-    factors = T[:, column].copy()
-    factors[row] = 0
-    T -= factors[:, None] * T[row]
 
 
 def _strategy(T: Array, basis: Array, first: int, size: int) -> Array:

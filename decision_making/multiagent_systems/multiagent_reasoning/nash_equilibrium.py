@@ -11,14 +11,17 @@ from attrs import field
 
 from decision_making.checks import Array, count, one_of
 from decision_making.multiagent_systems.multiagent_reasoning.dominance import (
+    payoffs_of,
     pure_equilibria,
     reduced,
     undominated_actions,
 )
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import (
-    TOLERANCE,
     Equilibrium,
     certified,
+    certified_each,
+    excess,
+    gains,
     one_game,
     polished,
 )
@@ -82,10 +85,15 @@ def nash_equilibrium_of(P: Any, M: NashEquilibrium) -> Equilibrium:
     left = undominated_actions(P)
     method, game = _fitting(G := reduced(P, left)), G
     p, iterations, exact = METHODS[method](M, game)
-    whole = [np.zeros(k) for k in P.sizes]
-    for q, stays, small in zip(whole, left, p, strict=True):
-        q[stays] = small
-    return certified(P, whole, method, iterations, exact=exact)
+    p = [_among_all(q, stays) for q, stays in zip(p, left, strict=True)]
+    return certified(P, p, method, iterations, exact=exact)
+
+
+def _among_all(p: Array, left: Array) -> Array:
+    """Probabilities (…, k) of the actions that are left, with a 0 for each of the others."""
+    whole = np.zeros((*p.shape[:-1], len(left)))
+    whole[..., left] = p
+    return whole
 
 
 def _fitting(P: SimpleGame) -> str:
@@ -119,8 +127,8 @@ def _zero_sum(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool
 
 
 def _supports(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
-    x, y = extreme_equilibria(*_two_agents(P, "supports"))[0]
-    return [x, y], number_of_systems(*P.sizes), True
+    x, y = extreme_equilibria(*_two_agents(P, "supports"))
+    return [x[0], y[0]], number_of_systems(*P.sizes), True
 
 
 def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
@@ -135,10 +143,10 @@ def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, 
             continue
         taken += found[2]
         p = polished(P, found[:2], 1e-9)
-        gap = float(certified(P, p[0], "").gap.max())
+        gap = excess(P, gains(P, p[0])[1])
         if gap < least:
             best, least = p, gap
-        if least <= TOLERANCE * float(P.span):
+        if least <= 1:
             break
     return best[0], taken, best[1]
 
@@ -154,10 +162,10 @@ def _nonlinear(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, boo
         taken += iterations
         for support in (1e-2, 1e-4, 1e-6):
             found = polished(P, p, support)
-            gap = float(certified(P, found[0], "").gap.max())
+            gap = excess(P, gains(P, found[0])[1])
             if gap < least:
                 best, least = found, gap
-        if least <= TOLERANCE * float(P.span):
+        if least <= 1:
             break
     return best[0], taken, best[1]
 
@@ -200,11 +208,6 @@ def nash(P: SimpleGame, *, all: bool = False) -> Equilibrium | list[Equilibrium]
         (best,) = np.nonzero(pure_equilibria(P))
         return [certified(P, [np.eye(P.sizes[0])[a]], "pure", exact=True) for a in best]
     left = undominated_actions(P)
-    pairs = extreme_equilibria(*(P.R.array[i][np.ix_(*left)] for i in range(2)))
-    made = []
-    for pair in pairs:
-        p = [np.zeros(k) for k in P.sizes]
-        for q, stays, small in zip(p, left, pair, strict=True):
-            q[stays] = small
-        made.append(certified(P, p, "supports", number_of_systems(*map(len, pair)), exact=True))
-    return made
+    pair = extreme_equilibria(*payoffs_of(P, left))
+    p = [_among_all(x, stays) for x, stays in zip(pair, left, strict=True)]
+    return certified_each(P, p, "supports", number_of_systems(*(int(stays.sum()) for stays in left)), exact=True)

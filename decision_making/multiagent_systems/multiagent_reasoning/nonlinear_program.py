@@ -13,13 +13,14 @@ class NashProgram:
     """min over π, U of Σ_i (Uⁱ - Uⁱ(π)) subject to Uⁱ >= Uⁱ(aⁱ, π^-i) for all i and aⁱ, each πⁱ a distribution.
 
     The objective is at least 0 where the constraints hold, and 0 exactly at equilibria. The unknowns are one vector:
-    the probabilities of all agents, then the utilities, in payoffs scaled to a span of 1.
+    the probabilities of all agents, then the utilities, in payoffs of which each agent's are scaled to a
+    span of 1.
     """
 
     def __init__(self, P: SimpleGame):
         R = P.R.array.reshape(P.n, -1)
-        least, span = R.min(axis=1, keepdims=True), float(P.span)
-        self.R = ((R - least) / (span if span > 0 else 1.0)).reshape(P.R.array.shape)
+        least, span = R.min(axis=1, keepdims=True), P.spans[:, None]
+        self.R = ((R - least) / np.where(span > 0, span, 1.0)).reshape(P.R.array.shape)
         self.n, self.ends = P.n, np.cumsum([0, *P.sizes])
 
     def split(self, z: Array) -> tuple[list[Array], Array]:

@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from decision_making.agents import position
 from decision_making.checks import Array, Named, is_number, numbers, refuse, rounding, shortened
 from decision_making.problem import RNG
 from decision_making.sampling import ROW_SUM_TOLERANCE, cumulative, default_rng, inverse_transform
-from decision_making.simple_game import SimpleGame, check_game, position
+from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
 
@@ -50,9 +51,10 @@ class SimpleGamePolicy:
         A = tuple(range(p.shape[-1])) if A is None else tuple(A)
         if len(A) != p.shape[-1]:
             raise ValueError(f"p has shape {p.shape}: must have a weight for each of the {len(A)} actions")
-        if not (np.isfinite(p).all() and (p >= 0).all() and (p.max(axis=-1) > 0).all()):
+        largest = p.max(axis=-1, keepdims=True)
+        if not ((p.min(axis=-1) >= 0).all() and (largest > 0).all() and (largest < math.inf).all()):
             refuse(self, "p", self.p, "finite weights >= 0, not all of them 0")
-        p = p / p.max(axis=-1, keepdims=True)  # the sum of large weights may be no float
+        p /= largest  # the sum of large weights may be no float
         p /= p.sum(axis=-1, keepdims=True)
         p.setflags(write=False)
         object.__setattr__(self, "p", p)
@@ -144,7 +146,7 @@ def contracted(x: Array, p: Sequence[Array], keep: Sequence[int]) -> Array:
     for j in reversed(range(len(p))):
         if j not in keep:
             after = sum(k > j for k in keep)  # axes that are still there behind that of j
-            x, q = np.moveaxis(x, -1 - after, -1), p[j]
+            x, q = np.moveaxis(x, -1 - after, -1) if after else x, p[j]
             x = (x @ q.reshape(*q.shape[:-1], *(1,) * (j + after - 1), -1, 1))[..., 0]
     return x
 

@@ -9,6 +9,7 @@ a mixture of such pairs; without degeneracy they are all there are, an odd numbe
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -31,62 +32,83 @@ def number_of_systems(m: int, n: int) -> int:
     return math.comb(m + n, m) - 1
 
 
-def extreme_equilibria(A: Array, B: Array) -> list[tuple[Array, Array]]:
-    """The extreme equilibria (x, y) of the payoffs A, B (m, n): pure ones first, then by size of the supports.
+def extreme_equilibria(A: Array, B: Array) -> tuple[Array, Array]:
+    """The extreme equilibria x (N, m), y (N, n) of the payoffs A, B (m, n): pure ones first, then by size of supports.
 
     Raises `TooLargeError` above 200,000 pairs of supports, before anything is computed.
     """
     m, n = A.shape
     check_size("pairs of supports", number_of_systems(m, n), "ask for one equilibrium by Lemke-Howson", SYSTEMS)
-    Y, played_2, best_1 = vertices(A)
-    X, played_1, best_2 = vertices(B.T)
+    (Y, played_2, best_1), (X, played_1, best_2) = vertices(A, B)
     # each agent plays what is best against the other: no action is played and not best
-    wrong = played_1.astype(np.int32) @ (~best_1).T.astype(np.int32)
-    wrong += (~best_2).astype(np.int32) @ played_2.T.astype(np.int32)
-    pairs = [(X[k], Y[j]) for k, j in np.argwhere(wrong == 0)]
-    return sorted(pairs, key=_order)
+    wrong = played_1.astype(np.float32) @ (~best_1).T.astype(np.float32)
+    wrong += (~best_2).astype(np.float32) @ played_2.T.astype(np.float32)
+    k, j = np.nonzero(wrong == 0)
+    idle = ~np.hstack([played_1[k], played_2[j]])
+    fewest = idle.sum(axis=1)
+    order = sorted(range(len(k)), key=lambda e: (-fewest[e], idle[e].tobytes()))  # of equally many the first actions
+    return X[k[order]], Y[j[order]]
 
 
-def _order(pair: tuple[Array, Array]) -> tuple[int, tuple[int, ...]]:
-    x, y = pair
-    played = [*np.flatnonzero(x).tolist(), *np.flatnonzero(y).tolist()]
-    return len(played), tuple(played)
+def vertices(A: Array, B: Array) -> list[tuple[Array, Array, Array]]:
+    """The vertices y (N, n) of {(y, u): A y <= u, y a distribution}, and x (N, m) of {(x, u): Bᵀx <= u, ...}.
+
+    With each which actions it plays (N, n) and which are best to it (N, m). Both have the same pairs of supports, so
+    that the systems of one size are solved all at once: for small games this is half of the time.
+    """
+    payoffs = [_scaled(A), _scaled(B.T)]
+    sizes = [R.shape[1] for R in payoffs]
+    found = [[np.eye(n)] for n in sizes]  # an action alone is a vertex
+    for k in range(2, min(sizes) + 1):
+        for Y, more in zip(found, _of_size(payoffs, k), strict=True):
+            Y.extend(more)
+    return [_different(R, np.concatenate(Y)) for R, Y in zip(payoffs, found, strict=True)]
 
 
-def vertices(A: Array) -> tuple[Array, Array, Array]:
-    """The vertices y (N, n) of {(y, u): A y <= u, y a distribution}; which actions each plays (N, n), which are best to
-    it (N, m)."""
-    m, n = A.shape
+def _scaled(A: Array) -> Array:
+    """The payoffs moved and scaled into [0, 1]."""
     span = A.max() - A.min()
-    A = (A - A.min()) / (span if span > 0 else 1.0)
-    found = [_of_size(A, k) for k in range(1, min(m, n) + 1)]
-    Y = np.concatenate(found)
+    return np.asarray((A - A.min()) / (span if span > 0 else 1.0))
+
+
+def _different(A: Array, Y: Array) -> tuple[Array, Array, Array]:
+    """Vertices y, what they play and what is best to them: a vertex is where which bounds meet, and is listed once."""
     V = Y @ A.T
     played, best = Y > EQUAL, V.max(axis=1, keepdims=True) - V <= EQUAL
-    _, first = np.unique(np.hstack([played, best]), axis=0, return_index=True)  # a vertex is where which bounds meet
-    first.sort()
+    bounds = np.hstack([played, best])
+    first = list({bound.tobytes(): k for k, bound in reversed(list(enumerate(bounds)))}.values())[::-1]
     return Y[first], played[first], best[first]
 
 
-def _of_size(A: Array, k: int) -> Array:
-    """The vertices (N, n) that k actions of each agent make, in blocks of systems."""
-    m, n = A.shape
-    rows, columns = (np.array(list(combinations(range(size), k))) for size in (m, n))
-    pairs, step, found = len(rows) * len(columns), max(1, BLOCK // ((k + 1) ** 2 + m)), []
+@lru_cache(maxsize=64)
+def _subsets(n: int, k: int) -> Array:
+    """All choices (C(n, k), k) of k of the numbers 0, …, n-1."""
+    return np.array(list(combinations(range(n), k)))
+
+
+def _of_size(payoffs: list[Array], k: int) -> list[list[Array]]:
+    """The vertices (N, n) of both agents that k actions of each make, in blocks of systems."""
+    m, n = payoffs[0].shape
+    rows, columns = _subsets(m, k), _subsets(n, k)
+    pairs, step = len(rows) * len(columns), max(1, BLOCK // ((k + 1) ** 2 + m + n))
+    found: list[list[Array]] = [[], []]
     for first in range(0, pairs, step):
         at = np.arange(first, min(first + step, pairs))
         I, J = rows[at // len(columns)], columns[at % len(columns)]
-        M = np.empty((len(at), k + 1, k + 1))
-        M[:, :k, :k], M[:, :k, k], M[:, k, :k], M[:, k, k] = A[I[:, :, None], J[:, None, :]], -1.0, 1.0, 0.0
-        lengths = np.prod(np.sqrt((M * M).sum(axis=2)), axis=1)
+        M = np.empty((2, len(at), k + 1, k + 1))
+        M[0, :, :k, :k] = payoffs[0][I[:, :, None], J[:, None, :]]
+        M[1, :, :k, :k] = payoffs[1][J[:, :, None], I[:, None, :]]
+        M[..., :k, k], M[..., k, :k], M[..., k, k] = -1.0, 1.0, 0.0
+        lengths = np.sqrt(np.einsum("...ij,...ij->...i", M, M)).prod(axis=-1)
         regular = abs(np.linalg.det(M)) > SINGULAR * lengths
-        b = np.zeros((k + 1, 1))
-        b[k] = 1.0
-        z = np.linalg.solve(M[regular], np.broadcast_to(b, (int(regular.sum()), k + 1, 1)))[..., 0]
+        z = np.linalg.solve(M[regular], np.eye(k + 1)[None, :, k:])[..., 0]
         fits = (z[:, :k] >= -EQUAL).all(axis=1)
-        y = np.zeros((int(fits.sum()), n))
-        np.put_along_axis(y, J[regular][fits], np.maximum(z[fits, :k], 0), axis=1)
-        y[y <= EQUAL] = 0
-        y /= y.sum(axis=1, keepdims=True)
-        found.append(y[((y @ A.T) <= z[fits, k:] + EQUAL).all(axis=1)])
-    return np.concatenate(found)
+        agent, pair = (x[fits] for x in regular.nonzero())
+        z = z[fits]
+        for Y, R, own, support in zip(found, payoffs, (agent == 0, agent == 1), (J, I), strict=True):
+            y = np.zeros((int(own.sum()), R.shape[1]))
+            weights = z[own, :k]
+            y[np.arange(len(y))[:, None], support[pair[own]]] = np.where(weights > EQUAL, weights, 0)
+            y /= y.sum(axis=1, keepdims=True)
+            Y.append(y[(y @ R.T <= z[own, k:] + EQUAL).all(axis=1)])
+    return found

@@ -1,12 +1,15 @@
-"""Games of two agents whose payoffs add up to a constant: one linear program."""
+"""Games of two agents whose payoffs add up to a constant: one linear program, by the simplex method."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from decision_making.checks import Array, rounding
+from decision_making.multiagent_systems.multiagent_reasoning.pivots import ZERO, leaving, pivot, positive
 from decision_making.multiagent_systems.multiagent_reasoning.policies import distribution
 from decision_making.simple_game import SimpleGame
+
+PIVOTS = 100  # times the number of actions: steps at most; a few times that number are usual
 
 
 def constant_sum(P: SimpleGame) -> bool:
@@ -20,23 +23,30 @@ def constant_sum(P: SimpleGame) -> bool:
 def solve_matrix_game(A: Array) -> tuple[Array, Array]:
     """Optimal mixed actions (x, y) of the matrix game A (m, n), in which agent 1 gets x·A y from agent 2.
 
-    x solves: max v subject to Aᵀx >= v, x a distribution; y are the prices of these inequalities. By HiGHS, of payoffs
-    scaled to a span of 1.
-    """
-    from scipy.optimize import linprog
+    Of payoffs moved and scaled to be positive w = y / (x·A y) solves: max Σ w subject to A w <= 1, w >= 0, and x is
+    made of the prices of these inequalities. This is the simplex method, from w = 0, with lexicographic pivots, so that
+    it ends; the variable with the largest gain enters. It does what little a small game needs: to ask a general solver
+    of linear programs takes several times as long.
 
+    >>> x, y = solve_matrix_game(np.array([[3.0, -1.0], [-2.0, 1.0]]))
+    >>> x.round(6), y.round(6)
+    (array([0.428571, 0.571429]), array([0.285714, 0.714286]))
+    """
     m, n = A.shape
-    span = A.max() - A.min()
-    A = (A - A.min()) / (span if span > 0 else 1.0)
-    found = linprog(
-        np.append(np.zeros(m), -1.0),
-        A_ub=np.hstack([-A.T, np.ones((n, 1))]),
-        b_ub=np.zeros(n),
-        A_eq=np.append(np.ones(m), 0.0)[None],
-        b_eq=[1.0],
-        bounds=[(0, None)] * m + [(None, None)],
-        method="highs-ds",
-    )
-    if found.x is None:
-        raise ValueError(f"the linear program of the game was not solved: {found.message}")
-    return distribution(found.x[:m]), distribution(-found.ineqlin.marginals)
+    if m > n:  # agent 2's program has fewer rows
+        y, x = solve_matrix_game(-A.T)
+        return x, y
+    # variables: w of agent 2's actions, then the slacks of agent 1's; the last row is Σ w and its prices
+    T, basis, slacks = np.zeros((m + 1, n + m + 1)), np.arange(n, n + m), slice(n, n + m)
+    T[:m, :n], T[:m, slacks], T[:m, -1], T[m, :n] = positive(A), np.eye(m), 1.0, -1.0
+    for _ in range(PIVOTS * (m + n)):
+        entering = int(T[m, :-1].argmin())
+        row = leaving(T[:m], entering, slacks)
+        if row is None or T[m, entering] >= -ZERO:
+            break
+        pivot(T, row, entering)
+        basis[row] = entering
+        np.maximum(T[:m, -1], 0, out=T[:m, -1])  # below 0 is rounding, which a small pivot would multiply
+    w = np.zeros(n + m)
+    w[basis] = T[:m, -1]
+    return distribution(T[m, slacks]), distribution(w[:n])

@@ -10,7 +10,7 @@ import numpy as np
 
 from decision_making.checks import Array
 from decision_making.markov_game import MG
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import TOLERANCE, Equilibrium
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium, excess
 from decision_making.multiagent_systems.multiagent_reasoning.iterated_responses import (
     HierarchicalSoftmax,
     IteratedBestResponse,
@@ -37,7 +37,7 @@ def certified(
     q = [πi.p for πi in π]
     U = joint_utility(P, q)
     found = gaps(P, q, U)
-    within = bool(found.max() <= TOLERANCE * P.span)
+    within = excess(P, found.max(axis=1)) <= 1
     return Equilibrium(π, U, found, "equilibrium" if within else otherwise, method, iterations, exact and within)
 
 

@@ -1,8 +1,9 @@
 """The path of logit equilibria from uniform play to a Nash equilibrium (McKelvey and Palfrey 1995; Turocy 2005).
 
 At a logit equilibrium of precision λ every agent plays the softmax response πⁱ(aⁱ | s) ∝ exp(λ qⁱ(s, aⁱ)) to all the
-others, qⁱ being what its actions are worth if everybody goes on as now. Precision 0 is uniform play; as λ grows without
-bound the path ends at a Nash equilibrium. It may turn back in λ, so it is followed by its length.
+others, qⁱ being what its actions are worth if everybody goes on as now, on the scale of its own rewards. Precision 0 is
+uniform play; as λ grows without bound the path ends at a Nash equilibrium. It may turn back in λ, so it is followed by
+its length.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array
 from decision_making.markov_game import MG
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import TOLERANCE, Equilibrium
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
 from decision_making.multiagent_systems.multiagent_reasoning.iterated_responses import IteratedBestResponse
 from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import (
     NashEquilibrium,
@@ -78,7 +78,7 @@ def _logit(M: NashEquilibrium, P: MG) -> Found:
             gap = largest_gap(P, found[0])
             if gap < least:
                 closest, least = found, gap
-            if least <= TOLERANCE * P.span:
+            if least <= 1:
                 break
     return closest[0], "logit", k, closest[1]
 
@@ -97,7 +97,7 @@ def _nonlinear(M: NashEquilibrium, P: MG) -> Found:
             gap = largest_gap(P, found[0])
             if gap < least:
                 closest, least = found, gap
-        if least <= TOLERANCE * P.span:
+        if least <= 1:
             break
     return closest[0], "nonlinear", taken, closest[1]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array
 from decision_making.markov_game import MG
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import TOLERANCE
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import excess
 from decision_making.multiagent_systems.multiagent_reasoning.policies import contracted, distribution
 from decision_making.multiagent_systems.sequential_problems.policies import (
     continuation,
@@ -22,14 +22,14 @@ from decision_making.multiagent_systems.sequential_problems.policies import (
 class ActionValues:
     """qⁱ(s, aⁱ) = Qⁱ(s, aⁱ, π^-i(s)) of all agents as functions of policies and utilities, and their derivatives.
 
-    Q^i(s, a) = Rⁱ(s, a) + γ Σ T(s' | s, a) Uⁱ(s'). Rewards are scaled to a span of 1. A point is one vector z: the
-    probabilities of all agents, then the utilities (n, S).
+    Q^i(s, a) = Rⁱ(s, a) + γ Σ T(s' | s, a) Uⁱ(s'). Each agent's rewards are scaled to a span of 1. A point is one
+    vector z: the probabilities of all agents, then the utilities (n, S).
     """
 
     def __init__(self, P: MG):
         R = P.R.array.reshape(P.n, -1)
-        least, span = R.min(axis=1, keepdims=True), float(R.max() - R.min())
-        self.R = ((R - least) / (span if span > 0 else 1.0)).reshape(P.R.array.shape)
+        least, span = R.min(axis=1, keepdims=True), np.ptp(R, axis=1, keepdims=True)
+        self.R = ((R - least) / np.where(span > 0, span, 1.0)).reshape(P.R.array.shape)
         self.P, self.S = P, len(P.S)
         self.scaled = MG(P.γ, P.I, P.S, P.A, P.T, self.R)
         self.ends = np.cumsum([0, *(self.S * k for k in P.sizes)])
@@ -174,8 +174,8 @@ def solved_on_support(P: MG, supports: Sequence[Array], p: Sequence[Array]) -> l
 
 
 def largest_gap(P: MG, p: Sequence[Array]) -> float:
-    """The largest gain of any agent from any state."""
-    return float(gaps(P, p, joint_utility(P, p)).max())
+    """The largest gain of any agent from any state, in units of what is no gain to it."""
+    return excess(P, gaps(P, p, joint_utility(P, p)).max(axis=1))
 
 
 def polished(P: MG, p: Sequence[Array], least: float) -> tuple[list[Array], bool]:
@@ -187,4 +187,4 @@ def polished(P: MG, p: Sequence[Array], least: float) -> tuple[list[Array], bool
     if better is None:
         return list(p), False
     found, given = largest_gap(P, better), largest_gap(P, p)
-    return (better, True) if found <= given or found <= TOLERANCE * P.span else (list(p), False)
+    return (better, True) if found <= max(given, 1) else (list(p), False)

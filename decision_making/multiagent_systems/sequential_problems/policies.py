@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from decision_making.agents import position
 from decision_making.checks import Array, brief, is_number, numbers, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.mdp import MDP
@@ -15,7 +16,6 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import Sim
 from decision_making.problem import RNG
 from decision_making.sequential_problems.exact_solution_methods import TIE, PolicyIteration, policy_evaluation
 from decision_making.sequential_problems.exact_solution_methods.tables import action_values, tables
-from decision_making.simple_game import position
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, randstep, softmax_response, solve, utility
 

@@ -10,12 +10,13 @@ one linear system whatever the number of agents and of rewards.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from attrs import field
 
+from decision_making.agents import Policies
 from decision_making.checks import Array, are_probabilities, brief, refuse
 from decision_making.multiagent_systems.state_uncertainty.evaluation import joint_plan
 from decision_making.pomdp import POMDP
@@ -97,7 +98,7 @@ def _as_tuple(π: Any) -> tuple[AgentController, ...]:
 
 
 @struct(repr=False)
-class JointController:
+class JointController(Policies):
     """A controller an agent; it is read like the list of them. All begin in node 0.
 
     `utility(P, b, π)` is what it is worth for ever after. `found` is what a method says of its end.
@@ -105,15 +106,6 @@ class JointController:
 
     π: tuple[AgentController, ...] = field(converter=_as_tuple)  # one an agent
     found: Any = field(default=None, kw_only=True)  # what a method says of its end, if one made it
-
-    def __len__(self) -> int:
-        return len(self.π)
-
-    def __getitem__(self, i: int) -> AgentController:
-        return self.π[i]
-
-    def __iter__(self) -> Iterator[AgentController]:
-        return iter(self.π)
 
     def __repr__(self) -> str:
         return f"JointController({' x '.join(str(len(x)) for x in self.π)} nodes)"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from attrs import field
 
+from decision_making.agents import Policies
 from decision_making.checks import Array, count_or_zero, numbers, refuse
 from decision_making.multiagent_systems.multiagent_reasoning import NashEquilibrium, SimpleGamePolicy
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import TOLERANCE, Equilibrium
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
 from decision_making.multiagent_systems.state_uncertainty.best_responses import answer
 from decision_making.multiagent_systems.state_uncertainty.plans import (
     AgentPlans,
@@ -24,7 +25,7 @@ from decision_making.multiagent_systems.state_uncertainty.plans import (
 from decision_making.multiagent_systems.state_uncertainty.pruning import pruned
 from decision_making.pomdp import Belief
 from decision_making.pomg import POMG, HiddenStateGame, check_model
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import NO_GAIN, SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve
@@ -77,7 +78,7 @@ class POMGDynamicProgramming(FinitePlanning):
 
 
 @struct(repr=False)
-class PlanEquilibrium:
+class PlanEquilibrium(Policies):
     """Mixtures of conditional plans, one an agent, and how far they are from an equilibrium; read like a list.
 
     Each policy is a `SimpleGamePolicy` whose actions are plans; `modes` are the most probable ones. `gap` is what each
@@ -101,15 +102,6 @@ class PlanEquilibrium:
     def pure(self) -> bool:
         """Whether each agent has one certain plan."""
         return all(bool(πi.p.max() == 1) for πi in self.π)
-
-    def __len__(self) -> int:
-        return len(self.π)
-
-    def __getitem__(self, i: int) -> SimpleGamePolicy:
-        return self.π[i]
-
-    def __iter__(self) -> Iterator[SimpleGamePolicy]:
-        return iter(self.π)
 
     def __repr__(self) -> str:
         plans, U = " x ".join(map(str, self.game.sizes)), ", ".join(f"{u:.6g}" for u in self.U)
@@ -195,6 +187,6 @@ def plan_equilibrium(
         trees = plans[kept].tree()
         π.append(SimpleGamePolicy(πi.p[kept], trees))
     gaps = np.maximum([answer(P, π, i, b).u - found.U[i] for i in range(P.n)], 0)
-    scale = float(max(game.span, abs(P.rewards).max()))
-    status = "equilibrium" if gaps.max() <= TOLERANCE * scale else "local"
+    none = game.no_gain + NO_GAIN * np.ptp(P.rewards, axis=(1, 2))
+    status = "equilibrium" if (gaps <= none).all() else "local"
     return PlanEquilibrium(π, found.U, gaps, status, method, list(Π), game)

@@ -11,7 +11,7 @@ from decision_making.checks import Array, Named, count, count_or_zero, flag
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
 from decision_making.sequential_problems.online_planning.models import Model, entries
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, planned
 from decision_making.structs import struct
 from decision_making.verbs import branch_and_bound, plan
 
@@ -36,6 +36,11 @@ class BranchAndBound(OnlinePlanner):
     Qhi: Any  # upper bound of the utility of an action: an array (S, A), or a function of one state and one action
     memo: bool = field(default=False, kw_only=True, validator=flag)  # search equal states once for each depth
     check: bool = field(default=False, kw_only=True, validator=flag)  # compare bounds with values
+
+    def did(self, found: Plan) -> str:
+        """What was not cut off."""
+        paths = f"the paths of {counted(self.d, 'step')} from {self.origin(found)}"
+        return f"looked at {paths} that the bounds did not cut off: {counted(found.visits, 'visit')}."
 
 
 @define(eq=False)

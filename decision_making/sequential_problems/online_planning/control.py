@@ -234,8 +234,13 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
             cost = float(program.cost(end))
         if np.isfinite(cost) and violation <= FEASIBLE:
             found.append((cost, end))
-        elif np.isfinite(violation):
+        elif np.isfinite(cost) and np.isfinite(violation):
             nearest = min(nearest, violation)
+    if not found and np.isinf(nearest):
+        raise ValueError(
+            f"the return of every plan from {program.s.tolist()} is not a number, or not finite: T, R and R_end must "
+            "give finite numbers for actions within low and high"
+        )
     if not found:
         raise ValueError(
             f"no plan from {program.s.tolist()} keeps the constraints: {program.M.starts} starts, the nearest violates "

@@ -24,7 +24,7 @@ DENSE = 100_000  # most entries of T as a full array (S, A, S)
 class Dense(NamedTuple):
     """A small problem as full arrays, actions first. Nothing follows terminal states."""
 
-    T: Array  # probabilities (A S, S)
+    T: Array  # probabilities times γ (A S, S)
     R: Array  # expected rewards (A, S)
     ways: Array  # how many actions lead from a state to another, (S, S)
 
@@ -70,16 +70,17 @@ class FiniteModel(Model):
 
     @cached_property
     def dense(self) -> Dense | None:
-        """All of it as full arrays; None where they would be large, or a state has no action."""
+        """All of it as full arrays; None where they would be large."""
         S, A = self.R.shape
-        if S * A * S > DENSE or np.isneginf(self.R).all(axis=1).any():
+        if S * A * S > DENSE:
             return None
         pair = np.repeat(np.arange(S * A), np.diff(self.first))
         live = np.ones(S, bool) if self.final is None else ~self.final
         T, ways = np.zeros((A, S, S)), np.zeros((S, S))
         np.add.at(T, (pair % A, pair // A, self.columns), self.p)
         np.add.at(ways, (pair // A, self.columns), 1.0)
-        return Dense((T * live[:, None]).reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
+        T *= self.γ * live[:, None]
+        return Dense(T.reshape(A * S, S), np.ascontiguousarray(self.R.T), ways * live[:, None])
 
     @cached_property
     def sampler(self) -> GuideTable:
@@ -112,6 +113,8 @@ class FiniteModel(Model):
         """Positions in P.S."""
         if is_tabular(self.P):
             found = indices("s", s, len(self.R))
+            if found.ndim > 1:
+                raise ValueError(f"s has shape {found.shape}: must be one state, or a batch (B,)")
             return found.reshape(-1), found.ndim == 0
         try:
             single, many = s in self.positions, None

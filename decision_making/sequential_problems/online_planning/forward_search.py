@@ -22,7 +22,7 @@ from decision_making.sequential_problems.exact_solution_methods.policies import 
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.finite_model import Dense, FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
@@ -39,6 +39,13 @@ class ForwardSearch(OnlinePlanner):
 
     d: int = field(validator=count)  # depth, steps
     U: Any  # leaf value: an array over the states, a function of a batch of states, or a RolloutEstimate
+
+    def did(self, found: Plan) -> str:
+        """Every path."""
+        return (
+            f"looked at every path of {counted(self.d, 'step')} from {self.origin(found)}: "
+            f"{counted(found.visits, 'visit')}, of {max(map(len, found.tree)):,} different states at most in a level."
+        )
 
 
 class Level(NamedTuple):
@@ -83,7 +90,7 @@ def listed_leaves(U: Any, model: FiniteModel) -> Array | None:
     return u.astype(np.float64) if model.final is None else np.where(model.final, 0.0, u)
 
 
-def swept(model: FiniteModel, table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[Array]]:
+def swept(table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[Array]]:
     """Q (n, A), visits (n,) and levels from states s (n,) by d sweeps over all states, from leaf values u (S,).
 
     For a small table that is quicker than to find out which states are reached (benchmarks/planning_search.md).
@@ -95,7 +102,6 @@ def swept(model: FiniteModel, table: Dense, s: Array, d: int, u: Array) -> tuple
     levels = [here.nonzero()[0]]
     for _ in range(d):
         Q = (T @ u).reshape(R.shape)
-        Q *= model.γ
         Q += R
         u, visits = Q.max(axis=0), 1 + ways @ visits
         here = np.minimum(here @ ways, 1)
@@ -109,7 +115,7 @@ def plan_by_forward_search(M: ForwardSearch, s: State, *, rng: RNG = None) -> Pl
     model, rng = M._model, generator(M, rng)
     s, single = model.rows(s)
     if isinstance(model, FiniteModel) and model.dense is not None and (u := listed_leaves(M.U, model)) is not None:
-        Q, visits, tree = swept(model, model.dense, s, M.d, u)
+        Q, visits, tree = swept(model.dense, s, M.d, u)
         return planned(M, s, Q, single, visits=visits, tree=tree)
     roots, place = model.merged(s)
     Q, visits, levels, leaves = search_levels(model, roots, M.d, M.U, draws_of(rng, len(roots)))

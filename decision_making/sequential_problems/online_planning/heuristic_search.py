@@ -12,7 +12,14 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import ValueFunctionPolicy
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.one_tree import Uniforms
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import (
+    OnlinePlanner,
+    Plan,
+    counted,
+    generator,
+    planned,
+    simulated,
+)
 from decision_making.sequential_problems.online_planning.utilities import Utilities
 from decision_making.sizes import ROWS, check_size
 from decision_making.structs import struct
@@ -35,6 +42,11 @@ class HeuristicSearch(OnlinePlanner):
     d: int = field(validator=count)  # depth, steps of a simulation
     m: int = field(validator=count)  # simulations
     zero_at_end: bool = field(default=True, kw_only=True, validator=flag)  # absorbing states are worth 0
+
+    def did(self, found: Plan) -> str:
+        """Backups of the bound."""
+        way = simulated(self, found, "greedy simulation")
+        return f"backed up its upper bound along {way}, and met {counted(found.visits, 'state')}."
 
 
 @plan.register

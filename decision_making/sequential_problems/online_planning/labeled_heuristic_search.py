@@ -11,7 +11,7 @@ from decision_making.checks import Array, count, flag, positive
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import ValueFunctionPolicy
 from decision_making.sequential_problems.online_planning.one_tree import Uniforms
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sequential_problems.online_planning.utilities import Utilities
 from decision_making.structs import struct
 from decision_making.verbs import plan
@@ -35,6 +35,12 @@ class LabeledHeuristicSearch(OnlinePlanner):
     δ: float = field(validator=positive)  # gap threshold: largest residual of a solved state
     zero_at_end: bool = field(default=True, kw_only=True, validator=flag)  # absorbing states are worth 0
     max_simulations: int = field(default=100_000, kw_only=True, validator=count)  # after which it gives up
+
+    def did(self, found: Plan) -> str:
+        """Until the state is solved."""
+        needed = counted(found.tree.simulations, "simulation")
+        met = f"{len(found.tree.solved):,} of the {counted(found.visits, 'state')} it met are solved"
+        return f"needed {needed} to solve {self.origin(found)} to within δ = {self.δ:g}: {met}."
 
 
 class Labels(Utilities):

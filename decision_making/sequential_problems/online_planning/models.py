@@ -92,8 +92,8 @@ class Model:
             values = np.broadcast_to(values, (len(s),))
         except ValueError as error:
             raise ValueError(f"U gave an array {values.shape} for {len(s)} states: must be {(len(s),)}") from error
-        if np.isnan(values).any() or np.isposinf(values).any():
-            i = int(np.argmax(np.isnan(values) | np.isposinf(values)))
+        if not (values < np.inf).all():  # also where one is NaN
+            i = int(np.argmin(values < np.inf))
             raise ValueError(f"U of state {brief(self.state(s)[i])} is {values[i]}: must be a number")
         return values
 

@@ -15,7 +15,14 @@ from decision_making.sequential_problems.online_planning.finite_model import Fin
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.one_tree import OneTree, one_state
 from decision_making.sequential_problems.online_planning.packed import compact
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import (
+    OnlinePlanner,
+    Plan,
+    counted,
+    generator,
+    planned,
+    simulated,
+)
 from decision_making.sequential_problems.online_planning.trees import Given, Trees
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -74,6 +81,11 @@ class MonteCarloTreeSearch(OnlinePlanner):
         if set(self.N or ()) != set(self.Q or ()):
             refuse(self, "Q", self.Q, "a dictionary with the keys of N")
 
+    def did(self, found: Plan) -> str:
+        """Simulations, and the nodes that they made."""
+        trees = "" if self.trees == 1 else f" in each of {self.trees} trees"
+        return f"made {simulated(self, found)}{trees}, and kept statistics of {counted(found.visits, 'state')}."
+
 
 @plan.register
 def plan_by_tree_search(M: MonteCarloTreeSearch, s: State, *, rng: RNG = None) -> Plan:
@@ -98,7 +110,7 @@ def plan_by_tree_search(M: MonteCarloTreeSearch, s: State, *, rng: RNG = None) -
         N, Q = (x[None] for x in _root(model, tree, 0, many))
         nodes = tree.nodes()
     else:
-        parts = [_searched(M, model, many[i : i + BLOCK], rng) for i in range(0, len(many), BLOCK)]
+        parts = [_searched(M, model, many[i : i + BLOCK], rng) for i in range(0, max(len(many), 1), BLOCK)]
         found = parts[0][0]
         N, Q, nodes = (np.concatenate([x[i] for x in parts]) for i in (1, 2, 3))
     N, Q, nodes = merged_roots(N, Q, nodes, M.trees)

@@ -15,7 +15,7 @@ from decision_making.checks import Array, count, one_of
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.batch_model import BatchModel
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, planned
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan
@@ -33,6 +33,12 @@ class OpenLoopPlanning(OnlinePlanner):
 
     d: int = field(validator=count)  # number of actions
     outcome: str = field(default="mean", kw_only=True, validator=one_of("mean", "worst"))  # what a sequence is worth
+
+    def did(self, found: Plan) -> str:
+        """All sequences."""
+        worth = "expected" if self.outcome == "mean" else "least possible"
+        sequences = f"{counted(found.visits, 'sequence')} of {counted(self.d, 'action')} from {self.origin(found)}"
+        return f"compared the {worth} returns of {sequences}; the best is {', '.join(map(str, found.tree))}."
 
 
 def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array:
@@ -59,7 +65,7 @@ def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array
         known = np.stack(nexts, axis=1).reshape(-1, S)
         value = np.stack(values, axis=1).ravel() if mean else value
         factor *= model.γ
-    return (value if mean else known.min(axis=1)).reshape(len(s), -1)
+    return (value if mean else known.min(axis=1)).reshape(len(s), A**d)
 
 
 def _least(known: Array, move: Any, over: Array) -> Array:
@@ -84,6 +90,6 @@ def plan_open_loop(M: OpenLoopPlanning, s: State, *, rng: RNG = None) -> Plan:
     U = sequence_values(model, s, M.d, M.outcome)
     first = U.argmax(axis=1)
     sequences = first[:, None] // A ** np.arange(M.d - 1, -1, -1) % A
-    Q = U.reshape(len(s), A, -1).max(axis=2)
+    Q = U.reshape(len(s), A, A ** (M.d - 1)).max(axis=2)
     named = model.action(sequences)
     return planned(M, s, Q, single, tree=named[0] if single else named, a=sequences[:, 0], visits=U.shape[1])

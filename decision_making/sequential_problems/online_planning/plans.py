@@ -61,6 +61,34 @@ class OnlinePlanner:
         """The action in s, or an array of actions for a batch of states; rng replaces the search's own generator."""
         return plan(self, s, rng=rng).a
 
+    def did(self, found: Plan) -> str:
+        """What it did, the rest of a sentence that begins with its name."""
+        return f"looked ahead from {self.origin(found)}."
+
+    def origin(self, found: Plan) -> str:
+        """The state that it began in, if that is short to say."""
+        s = found.s
+        return "the state" if np.ndim(s) > 1 else f"state {s if np.ndim(s) == 0 else brief(s)}"
+
+    def action_name(self, found: Plan, i: int | None) -> str:
+        """What the problem calls the action of index i; None: the chosen one."""
+        return str(found.a if i is None else self._model.action(np.array([i]))[0])
+
+
+def counted(n: float, what: str, many: str | None = None) -> str:
+    """A number of things, which may be huge; `many` is their plural where it is not that with an s.
+
+    >>> counted(1, "step"), counted(2000, "visit")
+    ('1 step', '2,000 visits')
+    """
+    things = what if n == 1 else many or what + "s"
+    return f"{n:,.0f} {things}" if n < 1e15 else f"{n:.3g} {things}"
+
+
+def simulated(M: Any, found: Plan, what: str = "simulation") -> str:
+    """How many simulations of how many steps a search made, and from where."""
+    return f"{counted(M.m, what)} of up to {counted(M.d, 'step')} from {M.origin(found)}"
+
 
 def generator(M: OnlinePlanner, rng: RNG) -> np.random.Generator:
     """rng as a generator, that of M where it is None."""

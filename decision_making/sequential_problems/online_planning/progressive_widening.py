@@ -12,7 +12,7 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.packed import compact
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, simulated
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -56,6 +56,18 @@ class ProgressiveWidening(OnlinePlanner):
     def listed(self) -> bool:
         """Whether the actions are those of a list."""
         return self.propose is None
+
+    def did(self, found: Plan) -> str:
+        """The same as of any tree search, and how many actions were considered."""
+        tried = counted(int(np.count_nonzero(np.asarray(found.N))), "action")
+        return f"made {simulated(self, found)}: {counted(found.visits, 'node')}, {tried} tried at the root."
+
+    def action_name(self, found: Plan, i: int | None) -> str:
+        """A proposed action has no name but what it is."""
+        if self.propose is None:
+            return OnlinePlanner.action_name(self, found, i)
+        a = found.a if i is None else found.tree.a[0, i]
+        return f"{a:.3g}" if isinstance(a, np.floating) else str(a)
 
 
 def limit(widening: tuple[float, float], N: Any) -> Any:

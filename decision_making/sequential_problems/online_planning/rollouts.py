@@ -15,7 +15,7 @@ from decision_making.sampling import default_rng
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Model
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan, randstep
@@ -117,6 +117,14 @@ class RolloutLookahead(OnlinePlanner):
     common: bool = field(default=False, kw_only=True, validator=flag)  # the same random numbers for every action
 
     exact = False
+
+    def did(self, found: Plan) -> str:
+        """A rollout from each successor."""
+        each = "one rollout" if self.m == 1 else counted(self.m, "rollout")
+        policy = "random actions" if self.π is None else "the rollout policy"
+        return (
+            f"followed {each} of {counted(self.d, 'step')} with {policy} from every successor of {self.origin(found)}."
+        )
 
 
 @plan.register

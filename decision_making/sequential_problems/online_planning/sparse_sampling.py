@@ -12,7 +12,7 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.models import Model
-from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, generator, planned
+from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -38,6 +38,11 @@ class SparseSampling(OnlinePlanner):
 
     exact = False
 
+    def did(self, found: Plan) -> str:
+        """Samples of each action."""
+        samples = f"{counted(self.m, 'successor')} of every action from {self.origin(found)} on"
+        return f"drew {samples}, {counted(self.d, 'step')} deep: {counted(found.visits, 'state')}."
+
 
 def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, Array, Array]:
     """m samples of every action of the n live rows: s_next (n A m, ...); r (N, A, m), -inf if not available; rows."""
@@ -45,17 +50,21 @@ def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, 
     live = np.flatnonzero(~model.terminal(s))
     available = model.available(s[live])
     many = np.repeat(live, A * m)
-    a = np.tile(np.repeat(np.arange(A), m), len(live))
-    r = np.zeros((N, A, m))
+    a = np.repeat(np.tile(np.arange(A), len(live)), m)
     if available is None:
         s_next, rewards = model.step(s[many], a, draws, many)
-        r[live] = rewards.reshape(len(live), A, m)
-        return s_next, r, live
-    there = np.repeat(available.ravel(), m)
-    s_next, rewards = s[many], np.full(len(many), -np.inf)
-    s_next[there], rewards[there] = model.step(s[many[there]], a[there], draws, many[there])
-    r[live] = rewards.reshape(len(live), A, m)
-    return s_next, r, live
+    else:
+        there = np.repeat(available.ravel(), m)
+        s_next, rewards = s[many], np.full(len(many), -np.inf)
+        s_next[there], rewards[there] = model.step(s[many[there]], a[there], draws, many[there])
+    r = np.zeros((N, A, m))
+    return s_next, _plus(r, live, rewards), live
+
+
+def _plus(r: Array, live: Array, u: Array) -> Array:
+    """r (N, A, m) with u (n A m,) added to the n live rows, in place; quicker where all are."""
+    r[slice(None) if len(live) == len(r) else live] += u.reshape(len(live), *r.shape[1:])
+    return r
 
 
 def sampled_values(model: Model, s: Array, d: int, m: int, U: Any, draws: Draws) -> Array:
@@ -69,17 +78,15 @@ def sampled_values(model: Model, s: Array, d: int, m: int, U: Any, draws: Draws)
     parts = [_last_level(model, s[i : i + step], m, U, draws) for i in range(0, len(s), step)]
     Q = np.concatenate(parts) if parts else np.zeros((0, A))
     for r, live in reversed(levels):
-        u = r
-        u[live] += model.γ * Q.max(axis=1).reshape(len(live), A, m)
-        Q = u.mean(axis=2)
+        Q = _plus(r, live, model.γ * Q.max(axis=1)).mean(axis=2)
     return Q
 
 
 def _last_level(model: Model, s: Array, m: int, U: Any, draws: Draws) -> Array:
-    s_next, u, live = sampled_level(model, s, m, draws)
+    s_next, r, live = sampled_level(model, s, m, draws)
     if model.γ > 0 and len(live):
-        u[live] += model.γ * leaf_values(U, model, s_next, draws).reshape(len(live), model.n_actions, m)
-    return np.asarray(u.mean(axis=2))
+        r = _plus(r, live, model.γ * leaf_values(U, model, s_next, draws))
+    return np.asarray(r.mean(axis=2))
 
 
 @plan.register

@@ -185,7 +185,7 @@ class Trees:
 
     def nodes(self) -> Array:
         """How many nodes each tree has, (B,)."""
-        return (self.Ns.reshape(self.B, -1) >= 0).sum(axis=1)
+        return (self.Ns.reshape(self.B, len(self.Ns) // max(self.B, 1)) >= 0).sum(axis=1)
 
 
 def exploration(c: float, most: int) -> Array:

@@ -126,6 +126,8 @@ def tail_mean(x: ArrayLike, α: float = 0.05, axis: int = -1) -> Any:
     2.0
     """
     x = numbers(x, "x")
+    if x.ndim == 0 or not x.size:
+        refuse(None, "x", x, "an array of at least one number")
     if not 0 < α <= 1:
         refuse(None, "α", α, "a number > 0 and at most 1")
     worst = x <= np.quantile(x, α, axis=axis, keepdims=True)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from decision_making.checks import Array, Named, function, refuse
-from decision_making.sampling import indices, is_vector, start_distribution
+from decision_making.sampling import indices, start_distribution
 from decision_making.trajectories import Trajectories, check_trajectories
 
 LogTransition: TypeAlias = Callable[[Array, Array, Array], Array]
@@ -110,7 +110,7 @@ def _log_start(b: Any) -> Callable[[Array], Array]:
     for name in ("logpdf", "logpmf"):
         if hasattr(getattr(b, "dist", b), name) and hasattr(b, name):
             return getattr(b, name)
-    if not is_vector(b):
+    if np.ndim(b) != 1:
         refuse(None, "log_b", b, "a function s -> ln b(s), a probability vector or a frozen distribution", TypeError)
     start_distribution(None, Named("log_b"), b)
     p = np.asarray(b, dtype=np.float64)

@@ -5,10 +5,10 @@ in beliefs. The searches here are of this chapter alone. Each is called with a b
 gives a `Plan` with what else was found.
 """
 
+from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import explain_belief_search
 from decision_making.state_uncertainty.online_belief_state_planning.determinized_sparse_tree_search import (
     DeterminizedSparseTreeSearch,
 )
-from decision_making.state_uncertainty.online_belief_state_planning.explanation import explain_belief_search
 from decision_making.state_uncertainty.online_belief_state_planning.gap_heuristic_search import (
     BeliefTree,
     GapHeuristicSearch,

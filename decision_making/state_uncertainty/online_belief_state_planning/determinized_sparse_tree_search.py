@@ -14,6 +14,7 @@ from decision_making.sampling import cumulative, default_rng, inverse_transform
 from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.draws import draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
+from decision_making.sequential_problems.online_planning.plans import counted
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.sizes import check_size
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import (
@@ -56,6 +57,11 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
     def __attrs_post_init__(self) -> None:
         if self.λ > 0 and self.weights != "scenarios":
             refuse(self, "weights", self.weights, "'scenarios' with λ > 0")
+
+    def did(self, found: Plan) -> str:
+        """Scenarios, and the nodes of the tree that they reach."""
+        scenarios = f"{counted(self.m, 'scenario')} from {self.origin(found)}"
+        return f"compared all plans of {counted(self.d, 'step')} in {scenarios}: {counted(found.visits, 'node')}."
 
 
 @plan.register

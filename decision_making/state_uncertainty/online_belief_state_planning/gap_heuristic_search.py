@@ -11,6 +11,7 @@ from decision_making.checks import Array, brief, count, flag, function, not_nega
 from decision_making.pomdp import POMDP, Belief, next_beliefs
 from decision_making.problem import RNG
 from decision_making.sequential_problems.online_planning import Plan
+from decision_making.sequential_problems.online_planning.plans import counted
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import (
     BeliefPlanner,
     beliefs_of,
@@ -41,6 +42,18 @@ class GapHeuristicSearch(BeliefPlanner):
     k_max: int = field(validator=count)  # number of descents at most
     d_max: int = field(validator=count)  # depth of a descent at most
     weighted: bool = field(default=True, kw_only=True, validator=flag)  # whether a gap is weighted by its probability
+
+    def did(self, found: Plan) -> str:
+        """The bounds at the root, and why the search ended."""
+        tree = found.tree
+        why = {
+            "gap closed": f"the gap is at most {self.δ:g}",
+            "k_max": f"it made {counted(self.k_max, 'descent')}",
+            "d_max": f"nothing changes within {counted(self.d_max, 'step')}",
+        }[tree.reason]
+        worth = f"the best plan is worth between {tree.lower[0]:.4g} and {tree.upper[0]:.4g}"
+        met = counted(found.visits, "belief")
+        return f"met {met} from {self.origin(found)}, and found that {worth}; it ended as {why}."
 
 
 @struct(repr=False, frozen=False)

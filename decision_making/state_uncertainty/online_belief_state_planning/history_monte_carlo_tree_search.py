@@ -15,6 +15,7 @@ from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Model
+from decision_making.sequential_problems.online_planning.plans import counted, simulated
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import (
     BeliefPlanner,
@@ -51,6 +52,11 @@ class HistoryMonteCarloTreeSearch(BeliefPlanner):
     by: Literal["utility", "visits"] = field(
         default="utility", kw_only=True, validator=one_of("utility", "visits")
     )  # what the chosen action has the most of
+
+    def did(self, found: Plan) -> str:
+        """Simulations, and the histories that they made nodes of."""
+        histories = counted(found.visits, "history", "histories")
+        return f"made {simulated(self, found)}, and kept statistics of {histories}."
 
 
 @plan.register

@@ -398,3 +398,29 @@ def test_what_would_not_fit_is_refused_with_its_number():
         RulesInOrder(np.zeros((18, 18, 3, 3)))
     with pytest.raises(TooLargeError, match="histories of an agent"):
         dm.solve(dm.DecPOMDPIteratedBestResponse(None, 30, 1), DecTiger())
+
+
+def test_explored_beliefs_follow_the_actions_they_are_told():
+    """Action a moves on by a of 3 places, seen by nobody: with two steps to go 1 is best, with one 2, if asked."""
+    T = np.zeros((3, 3, 3))
+    for s, a in np.ndindex(3, 3):
+        T[s, a, (s + a) % 3] = 1
+    P = dm.DecPOMDP.from_arrays(T, np.zeros((3, 3)), np.ones((3, 3, 1)), 1.0)
+    b, Q = np.eye(3)[0], [np.tile(np.eye(3)[2], (3, 1)), np.tile(np.eye(3)[1], (3, 1))]
+    for t, place in ((0, 0), (1, 1), (2, 0)):
+        assert explore(P, b, t, np.random.default_rng(0), Q).tolist() == np.eye(3)[place].tolist()
+    places = [int(explore(P, b, 1, np.random.default_rng(k)).argmax()) for k in range(300)]
+    assert (abs(np.bincount(places, minlength=3) - 100) < 5 * np.sqrt(300 * 2 / 9)).all()
+
+
+def test_explored_actions_are_best_in_a_state_drawn_from_the_belief():
+    """Where the state is 0 stay, where it is 1 go to 2: from an even belief both happen."""
+    T = np.zeros((3, 2, 3))
+    T[:, 0] = np.eye(3)
+    T[:, 1, 2] = 1
+    P = dm.DecPOMDP.from_arrays(T, np.zeros((3, 2)), np.ones((2, 3, 1)), 1.0)
+    Q = [np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])]
+    b = np.array([0.5, 0.5, 0])
+    found = [explore(P, b, 1, np.random.default_rng(k), Q).tolist() for k in range(200)]
+    assert {tuple(x) for x in found} == {(0.5, 0.5, 0.0), (0.0, 0.0, 1.0)}
+    assert abs(found.count([0.0, 0.0, 1.0]) - 100) < 5 * np.sqrt(50)

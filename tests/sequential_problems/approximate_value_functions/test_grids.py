@@ -308,3 +308,35 @@ def test_multilinear_interpolation_on_many_axes_is_refused_and_simplexes_are_not
 def test_a_state_of_the_wrong_length_is_refused(kind):
     with pytest.raises(ValueError, match="shape"):
         kind([0, 0], [1, 1], np.zeros((2, 2)))([1, 2, 3])
+
+
+def test_a_grid_is_kept_as_it_was_given():
+    o, δ, θ = np.array([0.0, 1.0]), np.array([1.0, 2.0]), np.arange(6.0).reshape(2, 3)
+    U = MultilinearValueFunction(o, δ, θ)
+    for x in (U.o, U.δ, U.θ):
+        with pytest.raises(ValueError, match="read-only"):
+            x.flat[0] = 9.0
+    o[0] = δ[0] = θ[0, 0] = 7.0
+    assert (U.o[0], U.δ[0], U.θ[0, 0]) == (0.0, 1.0, 0.0)
+
+
+def test_over_begins_with_zeros_and_takes_corners_of_one_shape():
+    U = SimplexValueFunction.over([-3.0, 0.0], [-1.0, 1.0], [3, 2])  # high + low is below 0 here, high - low is not
+    assert U.θ.tolist() == [[0.0, 0.0]] * 3
+    for high in ([1.0, 1.0, 1.0], 1.0):
+        with pytest.raises(ValueError, match="high = "):
+            SimplexValueFunction.over([0.0, 0.0], high, 3)
+
+
+def test_what_is_refused_outside_is_named_with_the_corners():
+    U = MultilinearValueFunction([0.0], [0.5], np.zeros(5), outside="refuse")
+    assert U([[2.0], [0.0]]).tolist() == [0.0, 0.0]
+    for s in (2.001, -0.001):
+        with pytest.raises(ValueError, match=r"must lie in the grid, \[0\.\] to \[2\.\]"):
+            U([[1.0], [s]])
+
+
+def test_sixteen_axes_are_not_too_many():
+    assert MultilinearValueFunction(np.zeros(16), 1.0, np.ones((1,) * 15 + (2,)))(np.zeros(16)) == 1.0
+    with pytest.raises(ValueError, match="17 axes"):
+        MultilinearValueFunction(np.zeros(17), 1.0, np.ones((1,) * 17))

@@ -183,3 +183,37 @@ def test_bad_widths_of_kernels_are_named(bad):
         inverse_distance_kernel(2, bad)
     with pytest.raises(ValueError, match="σ ="):
         gaussian_kernel(bad)
+
+
+def test_states_and_values_are_kept_and_not_changed():
+    S, θ = np.array([[0.0], [1.0]]), np.array([1.0, 2.0])
+    U = NearestNeighborValueFunction(1, 2, S, θ)
+    for x in (U.S, U.θ):
+        with pytest.raises(ValueError, match="read-only"):
+            x[0] = 7.0
+    S[0], θ[0] = 5.0, 5.0
+    assert (U.S[0, 0], U.θ[0]) == (0.0, 1.0)
+    with pytest.raises((TypeError, ValueError), match="S"):
+        NearestNeighborValueFunction(1, 2, [["a"], ["b"]], θ)
+
+
+def test_a_distance_of_one_s_own_is_asked_also_of_many_states():
+    S = np.random.default_rng(0).normal(size=(neighbors.FEW + 5, 2))
+    own = NearestNeighborValueFunction(3, lambda s, t: abs(s - t).sum(axis=-1), S, S[:, 0])
+    np.testing.assert_array_equal(own.neighbors(S[:9]), by_sorting(3, 1, S, S[:9]))
+    assert own.weights(S[:9]).shape == (9, len(S))
+
+
+@pytest.mark.parametrize("k", [1, 2, 203])
+def test_a_tree_with_equal_states_takes_those_listed_first(k):
+    """Every state is stored twice or more, and asked for where it stands: distances of 0."""
+    S = np.repeat(np.arange(41.0), 5)[np.random.default_rng(1).permutation(205), None]
+    s = np.arange(41.0)[:, None]
+    U = NearestNeighborValueFunction(k, 2, S, np.arange(205.0))
+    np.testing.assert_array_equal(U.neighbors(s), by_sorting(k, 2, S, s))
+
+
+def test_one_wrong_pair_is_named():
+    U = LocallyWeightedValueFunction(lambda s, t: (s * t)[..., 0] + 1, [[1.0], [2.0]], [1, 2])
+    with pytest.raises(ValueError, match=r"k\(s, s'\) = -1\.0 for s = \[-1\.\] and s' = \[2\.\]: must be at least 0"):
+        U([[-1.0]])

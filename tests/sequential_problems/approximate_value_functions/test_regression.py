@@ -211,3 +211,17 @@ def test_a_network_refuses_states_that_are_not_finite():
     U = NeuralRegressionValueFunction.start(NeuralCritic((1, 2)), rng=0)
     with pytest.raises(ValueError, match="not finite"):
         U([[np.nan]])
+
+
+def test_waves_of_a_box_below_0_and_of_order_0():
+    β = sinusoidal_bases(1, [-5.0], [-3.0])  # b + a is below 0, the period is 2
+    np.testing.assert_allclose(β([[-4.5]]), [[0.5, np.sin(-4.5 * np.pi), np.cos(-4.5 * np.pi)]])
+    assert sinusoidal_bases(0, [0.0, 0.0], [1.0, 1.0])([[0.3, 0.4]]).tolist() == [[0.25]]
+
+
+def test_a_list_in_which_one_is_no_function_is_refused_and_parameters_are_kept():
+    with pytest.raises(TypeError, match="β = "):
+        LinearRegressionValueFunction([np.ones_like, 3], [0.0, 0.0])
+    U = LinearRegressionValueFunction(polynomial_bases(1, 1), [1.0, 2.0])
+    with pytest.raises(ValueError, match="read-only"):
+        U.θ[0] = 3.0

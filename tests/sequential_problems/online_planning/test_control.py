@@ -127,3 +127,9 @@ def test_what_cannot_be_kept_is_said():
         dm.MultiforecastControl(drift, effort, 2, [0.0], [1.0], ε=np.zeros((3, 1)))
     with pytest.raises(ValueError, match="must be a finite state"):
         M([np.nan])
+
+
+def test_returns_that_are_no_numbers_are_said():
+    M = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: (a**2).sum(-1) * np.nan, 2, [-1.0], [1.0])
+    with pytest.raises(ValueError, match=r"return of every plan from \[0\.0\] is not a number"):
+        dm.plan(M, [0.0])

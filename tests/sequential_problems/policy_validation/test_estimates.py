@@ -139,7 +139,14 @@ def test_tail_mean_by_hand():
         (lambda: dm.estimate([1.0], interval="skewed"), "n - 1 = 0"),
         (lambda: dm.estimate([1.0], confidence=1.0), "confidence = 1.0"),
         (lambda: dm.estimate([1.0], interval="exact", statistic=np.var), "'bootstrap' for a statistic"),
+        (lambda: dm.estimate([1.0, 2, 3, 4], ddof=2), "ddof = 2"),
+        (lambda: dm.estimate([1.0, 2, 3], ddof=-1), "ddof = -1"),
+        (lambda: dm.estimate([1.0, 2.0], interval="skewed", confidence=0), "confidence = 0"),
+        (lambda: dm.estimate([1.0], statistic=np.var, confidence=2), "confidence = 2"),
+        (lambda: dm.tail_mean([]), "at least one number"),
+        (lambda: dm.tail_mean(1.0), "at least one number"),
         (lambda: dm.tail_mean([1.0], 0), "α = 0"),
+        (lambda: dm.tail_mean([1.0], 1.5), "α = 1.5"),
         (lambda: proportion_interval(3, 2), "k = 3"),
         (lambda: proportion_interval(0, 0), "k = 0"),
         (lambda: proportion_interval(0.5, 2), "k = 0.5"),
@@ -151,3 +158,28 @@ def test_tail_mean_by_hand():
 def test_wrong_input_is_an_error_that_says_what(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_an_estimate_says_what_weights_leave_of_the_samples():
+    x = [0.0, 1.0, 1.0, 0.0]
+    plain = dm.estimate(x)
+    assert plain.effective_n == plain.n == 4
+    assert "effective" not in repr(plain)
+    assert repr(plain).endswith("relative error 0.5, n = 4)")
+    weighted = dm.importance_sampling(x, np.log([0.5, 1.0, 1.0, 1.5]), np.zeros(4))
+    assert weighted.effective_n == pytest.approx(16 / 4.5)
+    assert repr(weighted).endswith("n = 4, effective n = 3.556)")
+    assert weighted.mean_weight == pytest.approx(1.0)
+
+
+def test_the_numbers_of_an_estimate_are_plain_numbers():
+    x = np.array([0.0, 1.0, 1.0, 0.0])
+    for found in (
+        dm.estimate(x),
+        dm.estimate(x, interval="exact"),
+        dm.estimate(x, statistic=np.var, rng=0),
+        dm.importance_sampling(x, x, x - 1),
+        dm.importance_sampling(x, x, x - 1, self_normalized=True),
+    ):
+        numbers = (found.mean, found.standard_error, found.low, found.high, found.effective_n, found.mean_weight)
+        assert {type(number) for number in numbers} == {float}

@@ -197,16 +197,18 @@ def test_a_refit_counts_rows_as_their_weights_say():
 
 p1 = dm.GaussianSearchDistribution([0.0], [1.0])
 step = dm.Trajectories([[0]], [[0]], [[0.0]])
+two = dm.Trajectories([[0], [1]], [[0], [0]], [[0.0], [0.0]])
 
 
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
         (lambda: dm.importance_sampling([1.0, 1], [0.0], [0.0, 0]), ValueError, "log_p has shape"),
-        (lambda: dm.importance_sampling([1.0], [0.0], [-np.inf]), ValueError, r"log_q\[0\] = -inf"),
-        (lambda: dm.importance_sampling([1.0], [np.nan], [0.0]), ValueError, r"log_p\[0\] = nan"),
+        (lambda: dm.importance_sampling([1.0], [0.0], [-np.inf]), ValueError, r"log_q\[0\] = -inf: must be finite"),
+        (lambda: dm.importance_sampling([1.0], [np.nan], [0.0]), ValueError, r"log_p\[0\] = nan: .* or -inf"),
         (lambda: dm.importance_sampling([1.0], [np.inf], [0.0]), ValueError, r"log_p\[0\] = inf"),
         (lambda: dm.importance_sampling([1.0], [0.0], [-800.0]), ValueError, "far too small"),
+        (lambda: dm.importance_sampling([1.0], [0.0], [-709.1]), ValueError, "far too small"),
         (
             lambda: dm.importance_sampling([1.0], [-np.inf], [0.0], self_normalized=True),
             ValueError,
@@ -216,7 +218,11 @@ step = dm.Trajectories([[0]], [[0]], [[0.0]])
         (lambda: dm.log_likelihood(step, P), ValueError, "s_end is None"),
         (lambda: dm.log_likelihood(step, None, [0.5, 0.2]), ValueError, "sum to 1"),
         (lambda: dm.log_likelihood(step, None, lambda s: s * np.nan), ValueError, "trajectory 0 is NaN"),
+        (lambda: dm.log_likelihood(two, None, lambda s: np.where(s == 1, np.nan, 0.0)), ValueError, "trajectory 1 is"),
         (lambda: dm.log_likelihood(3), TypeError, "must be Trajectories"),
+        (lambda: dm.log_likelihood(step, None, 3), TypeError, "log_b = 3: must be a function"),
+        (lambda: dm.log_likelihood(step, None, "b"), TypeError, "log_b = 'b': must be a function"),
+        (lambda: dm.over_states(3, abs), TypeError, "must be Trajectories"),
         (lambda: dm.log_likelihood(dm.Trajectories([[0]], [[0]], [[0.0]], s_end=[0]), 3), TypeError, "log_T = 3"),
         (lambda: dm.ever(step, lambda s: True), ValueError, "f\\(s\\) has shape"),
         (lambda: dm.over_states(step, 3), TypeError, "f = 3"),
@@ -245,3 +251,17 @@ def test_failure_probability_is_that_of_all_trajectories(P, d, seed):
         assert U[s] == pytest.approx(found.expectation(dm.ever(found.trajectories(), lambda x: x == n - 1)))
     assert dm.failure_probability(P, policy, [], d).tolist() == [0] * n
     assert dm.failure_probability(P, policy, np.arange(n) == 0, 0).tolist() == np.eye(n)[0].tolist()
+
+
+def test_the_largest_weights_that_fit_are_kept():
+    found = dm.importance_sampling([1.0, -1.0], [0.0, -np.inf], [-709.0, 0.0])
+    assert found.mean == pytest.approx(np.exp(709.0) / 2)
+    assert dm.importance_sampling([-1.0], [0.0], [-709.0]).mean == pytest.approx(-np.exp(709.0))
+
+
+def test_points_at_the_level_are_elites_too():
+    """Severity 1 for half of all points: the level is 1 at once, and every elite stands exactly on it."""
+    found = dm.cross_entropy_proposal(p1, lambda x: (x[:, 0] > 0) * 1.0, 1.0, 100, 10, 5, rng=0)
+    assert found.reached
+    assert found.levels.tolist() == [1.0]
+    assert found.q.mode()[0] == pytest.approx((2 / np.pi) ** 0.5, abs=0.3)  # of all points above 0

@@ -97,6 +97,26 @@ def test_an_action_that_one_model_lacks_is_not_taken():
         dm.ModelSet([one, other])
 
 
+FALLING = dm.MDP.from_arrays([[[1.0, 0.0]], [[0.0, 1.0]]], [[-1.0], [-2.0]], 0.5)
+HALF, OTHER_HALF = (
+    dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), R, 0.5)
+    for R in ([[0.0, 0.0], [0.0, -math.inf]], [[0.0, 0.0], [-math.inf, 0.0]])
+)
+
+
+def test_utilities_that_fall_are_swept_until_they_rest():
+    found = list(dm.sweeps(dm.RobustValueIteration(99, δ=0.2), dm.ModelSet([FALLING])))
+    assert [u.tolist() for u in found] == [
+        [0, 0],
+        [-1, -2],
+        [-1.5, -3],
+        [-1.75, -3.5],
+        [-1.875, -3.75],
+        [-1.9375, -3.875],
+    ]
+    assert dm.ModelSet([FALLING]).γ == 0.5
+
+
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
@@ -113,6 +133,8 @@ def test_an_action_that_one_model_lacks_is_not_taken():
         (lambda: dm.solve(M, pair().models[0]), TypeError, "a ModelSet"),
         (lambda: dm.greedy(pair(), [1.0, 2.0], 0), ValueError, "U has shape"),
         (lambda: dm.greedy(pair(), [math.nan], 0), ValueError, "finite"),
+        (lambda: dm.greedy(dm.ModelSet([FALLING]), [0.0, math.nan], 0), ValueError, "finite"),
+        (lambda: dm.ModelSet([HALF, OTHER_HALF]), ValueError, "state 1: no action is available in every model"),
         (lambda: dm.lookahead(pair(), [1.0], 0, 2), ValueError, "a runs from 2"),
     ],
 )
@@ -177,9 +199,20 @@ def test_no_policy_is_an_empty_front():
         ([1.0, 2.0], True, "x has shape"),
         ([[]], True, "x has shape"),
         ([[1.0, math.nan]], True, r"x\[0, 1\] is NaN"),
+        ([[1.0, 2.0], [math.nan, 1.0], [3.0, math.nan]], True, r"x\[1, 0\] is NaN"),
         ([[1.0, 2.0]], [True], "maximize has shape"),
     ],
 )
 def test_wrong_metrics_are_errors_that_say_what(x, maximize, said):
     with pytest.raises(ValueError, match=said):
         dm.pareto_front(x, maximize)
+
+
+def test_fronts_by_hand():
+    two = [[1.0, 3.0], [2.0, 2.0], [2.0, 2.0], [2.0, 1.0], [1.0, 4.0], [0.0, 4.0], [3.0, 0.0]]
+    assert dm.pareto_front(two).tolist() == [False, True, True, False, True, False, True]
+    assert dm.pareto_front([[x, y, 0.0] for x, y in two]).tolist() == dm.pareto_front(two).tolist()
+    assert dm.pareto_front(two, maximize=False).tolist() == front(-np.array(two))
+    assert dm.pareto_front(two, [True, False]).tolist() == front(np.array(two) * [1, -1])
+    assert dm.pareto_front([[2.0], [3.0], [3.0]]).tolist() == [False, True, True]
+    assert dm.pareto_front([[2.0], [3.0]], [False]).tolist() == [True, False]

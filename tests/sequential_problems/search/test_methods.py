@@ -271,3 +271,90 @@ def test_functions_of_one_state_become_tables():
     assert dm.forward_search(P, 0, 9, zero) == (0, -5.0)
     assert repr(P) == "Search(4 states, 2 actions)"
     assert repr(chain()) == "Search(<lambda>, <lambda>, <lambda>)"
+
+
+def counting(T, R, seen):
+    """The problem of these tables as functions; `seen` gets the number of paths that are extended each time."""
+    valid = np.isfinite(R)
+    return dm.Search(None, lambda s: valid[s], lambda s, a: seen.append(len(s)) or T[s, a], lambda s, a: R[s, a])
+
+
+def test_without_a_bound_every_path_is_extended_once():
+    seen = []
+    P = counting(np.array([[0, 1], [1, 0]]), np.array([[1.0, 0.0], [0.0, 2.0]]), seen)
+    assert dm.forward_search(P, 0, 4, zero).u == 4
+    assert seen == [2, 4, 8, 16]
+    seen.clear()
+    assert dm.dynamic_programming(P, 0, 4, zero).u == 4
+    assert seen == [2, 4, 4, 4]  # two states at every level
+
+
+def test_a_bound_that_is_exact_leaves_nothing_after_the_dive():
+    seen = []
+    T, R = np.array([[1, 2], [3, 3], [3, 3], [3, 3]]), np.array([[0.0, 0], [5, 4], [1, 1], [0, 0]])
+    best = np.array([5.0, 5.0, 1.0, 0.0])
+    P = counting(T, R, seen)
+    assert dm.heuristic_search(P, 0, 2, lambda s: best[s], zero, beam=1) == (0, 5.0)
+    assert seen == [2, 2, 2]  # the dive, and one level in which nothing may be better
+
+
+def test_merging_lets_deep_problems_through():
+    P = counting(np.array([[0, 0]]), np.array([[1.0, 1.0]]), [])
+    assert dm.dynamic_programming(P, 0, 60, zero).u == 60
+    with pytest.raises(ValueError, match="more than max_rows"):
+        dm.forward_search(P, 0, 60, zero, max_rows=1000)
+
+
+def test_no_states_are_asked_of_no_one():
+    def A(s):
+        assert len(s) > 0
+        return np.ones((len(s), 1), bool)
+
+    P = dm.Search(None, A, lambda s, a: s + 1, lambda s, a: 1.0)
+    assert dm.forward_search(P, np.zeros(2, int), 3, zero).u.tolist() == [3.0, 3.0]
+    nothing = dm.forward_search(P, np.zeros(2, int), 0, lambda s: np.full(len(s), -np.inf))
+    assert (nothing.a.tolist(), nothing.u.tolist()) == ([-1, -1], [-np.inf, -np.inf])
+
+
+def test_paths_of_several_starts_are_told_apart():
+    """From 0 the way is worth 3, from 1 it is worth 7, and both come through 2."""
+    T, R = np.array([[2, 2], [2, 3], [4, 4], [4, 4], [4, 4]]), np.array([[1.0, 0], [0, 2], [2, 1], [5, 5], [0, 0]])
+    for P, states, _ in problems(T, R):
+        for verb in (dm.forward_search, dm.dynamic_programming):
+            found = verb(P, states[[0, 1, 0]], 2, lambda s: np.zeros(len(s)))
+            assert (found.a.tolist(), found.u.tolist()) == ([0, 1, 0], [3.0, 7.0, 3.0])
+    P = list(problems(T, R))[1][0]
+    high = np.array([3.0, 7.0, 2.0, 5.0, 0.0])
+    found = dm.heuristic_search(P, np.array([0, 1, 0]), 2, lambda s: high[s], zero, beam=1)
+    assert (found.a.tolist(), found.u.tolist()) == ([0, 1, 0], [3.0, 7.0, 3.0])
+    assert dm.plan(P, 1, 2, zero).tolist() == [1, 0]
+
+
+def test_bounds_are_compared_up_to_rounding_of_their_size():
+    """A bound that is too low by less than 1e-9 of the utilities is not blamed, and one that is by more is."""
+    T, R = np.array([[1, 2], [1, 1], [2, 2]]), np.array([[1e6, 0.0], [0.0, 0.0], [1e6, 0.0]])
+    P = dm.Search(None, lambda s: np.ones((*s.shape, 2), bool), lambda s, a: T[s, a], lambda s, a: R[s, a])
+    leaf = lambda s: np.where(s == 2, 5e-4, 0.0)  # noqa: E731
+    low = lambda s: np.where(s == 2, 1e6, 0.0)  # noqa: E731
+    assert dm.heuristic_search(P, 0, 2, low, leaf, beam=1, check=True).u == 1e6
+    with pytest.raises(ValueError, match=r"leaves out the utility 1e\+06, and 1e\+06 is left"):
+        dm.heuristic_search(P, 0, 2, low, lambda s: 10 * leaf(s), beam=1, check=True)
+    small = lambda s: np.where(s == 2, 1e-3, 0.0)  # noqa: E731
+    tiny = dm.Search(None, P.A, P.T, lambda s, a: 0.0 * s)
+    with pytest.raises(ValueError, match=r"leaves out the utility 0\.001, and 0 is left"):
+        dm.heuristic_search(tiny, 0, 2, lambda s: 0.0 * s, small, beam=1, check=True)
+
+
+def test_what_is_said_of_functions_of_a_wrong_shape():
+    flat = dm.Search(None, lambda s: np.ones(2, bool), lambda s, a: s, lambda s, a: 0.0)
+    with pytest.raises(TypeError, match=r"A\(s\) has shape \(2,\) for 1 states \(3,\): must be \(1, K\)"):
+        dm.forward_search(flat, np.zeros(3), 1, zero)
+    with pytest.raises(TypeError, match="must be a mask"):
+        dm.forward_search(dm.Search(None, lambda s: np.True_, flat.T, flat.R), 0, 1, zero)
+    many = dm.Search(None, chain().A, chain().T, lambda s, a: np.where(s == 1, math.nan, 0.0))
+    with pytest.raises(ValueError, match="R = nan"):
+        dm.forward_search(many, np.arange(2), 1, zero)
+    with pytest.raises(ValueError, match="U = inf"):
+        dm.forward_search(chain(), np.arange(2), 1, lambda s: np.where(s == 1, math.inf, 0.0))
+    with pytest.raises(ValueError, match="upper bound is NaN"):
+        dm.heuristic_search(chain(), np.arange(2), 2, lambda s: np.where(s == 1, math.nan, 9.0), zero)

@@ -64,3 +64,16 @@ def test_all_boards_of_the_puzzle_against_breadth_first_search_and_dynamic_progr
     found_again = dm.heuristic_search(P, found.s[some], 31, P.Uhi, P.U)
     np.testing.assert_array_equal(found_again.u, -moves[some])
     assert len(dm.plan(P, found.s[some[0]], 31, P.U, P.Uhi)) == moves[some[0]]
+
+
+def test_reachable_states_of_a_small_problem_by_hand():
+    T, R = np.array([[1, 2], [3, 0], [3, 3], [3, 3]]), np.array([[1.0, 0], [2, 3], [4, -np.inf], [-np.inf, -np.inf]])
+    for P, states, number in problems(T, R):
+        found = dm.reachable(P, states[[0, 0]])
+        assert number(found.s).tolist() == [0, 1, 2, 3]
+        assert found.steps.tolist() == [0, 1, 1, 2]
+        assert repr(found) == "Reachable(4 states, the farthest 2 steps away)"
+        assert found.P.R.array.tolist() == R.tolist()
+        assert dm.reachable(P, states[0], max_rows=4).steps.max() == 2
+        with pytest.raises(ValueError, match="more than max_rows = 3 states"):
+            dm.reachable(P, states[0], max_rows=3)

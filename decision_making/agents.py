@@ -1,0 +1,96 @@
+"""Many agents: their labels and those of their actions, and a result that is read like the list of their policies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from decision_making.checks import Field, refuse
+
+
+def position(label: Any, labels: Sequence[Any]) -> int:
+    """The place of a label in a list. KeyError, with the list, where it is not there."""
+    for k, known in enumerate(labels):
+        if (type(known) is type(label) and known == label) or known is label:
+            return k
+    for k, known in enumerate(labels):
+        if np.isscalar(known) and np.isscalar(label) and known == label:
+            return k
+    shown = ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
+    raise KeyError(f"{label!r}: must be one of {shown}")
+
+
+def labels(x: Any) -> Any:
+    """Attrs converter: a list of labels as a tuple; what is none is left for the validator."""
+    if isinstance(x, np.ndarray) and x.ndim == 1:
+        return tuple(x.tolist())
+    return tuple(x) if isinstance(x, list | tuple | range) else x
+
+
+def lists_of_labels(x: Any) -> Any:
+    """Attrs converter: such a tuple for each agent."""
+    return tuple(map(labels, x)) if isinstance(x, list | tuple) else x
+
+
+def different(M: object, field: Field, x: Any) -> None:
+    """Attrs validator: one or more labels, all different."""
+    if not isinstance(x, tuple) or not x or len({repr(label) for label in x}) < len(x):
+        refuse(M, field.name, x, "a list of one or more labels, all different")
+
+
+def different_of_each(M: Any, field: Field, x: Any) -> None:
+    """Attrs validator: such a list for each agent."""
+    if not isinstance(x, tuple) or len(x) != len(M.I):
+        refuse(M, field.name, x, f"a list of {len(M.I)} lists, one of each agent")
+    for actions in x:
+        different(M, field, actions)
+
+
+class Agents:
+    """Base of a game: it has agents I, and a list of actions A for each."""
+
+    __slots__ = ()
+    I: Any
+    A: Any
+
+    @property
+    def n(self) -> int:
+        """The number of agents."""
+        return len(self.I)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of actions of each agent."""
+        return tuple(map(len, self.A))
+
+    def position(self, i: Any) -> int:
+        """The place of agent i among the agents. KeyError, with the agents, for another."""
+        return position(i, self.I)
+
+    @property
+    def told_agents(self) -> str:
+        """How many agents, for a repr."""
+        return f"{self.n} agent" + ("s" if self.n > 1 else "")
+
+    @property
+    def told_actions(self) -> str:
+        """How many actions each has, for a repr."""
+        return " x ".join(map(str, self.sizes[:8])) + (" x ..." if self.n > 8 else "") + " actions"
+
+
+class Policies:
+    """Base of a result with a policy for each agent: it is read like the list of them."""
+
+    __slots__ = ()
+    π: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.π)
+
+    def __getitem__(self, i: int) -> Any:
+        return self.π[i]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.π)
