@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, numbers, refuse
+from decision_making.checks import Array, Field, Named, made_array, numbers, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.speed import are_indices
 from decision_making.structs import struct
@@ -87,7 +87,7 @@ def indices(name: str, x: Any, n: int) -> Array:
 
     Raises TypeError for any other type or value that is not whole, ValueError for an index outside 0..n-1.
     """
-    x = np.asarray(x)
+    x = made_array(x, name)
     if x.dtype.kind not in "iu":
         if x.dtype.kind not in "fb" or not (np.isfinite(x).all() and np.array_equal(x, np.floor(x))):
             raise TypeError(

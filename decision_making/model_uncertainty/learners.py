@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import attrs
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, all_finite, count, numbers, refuse, shortened
+from decision_making.checks import Array, Field, Named, all_finite, count, made_array, numbers, refuse, shortened
 from decision_making.dispatching import unknown
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng, indices
@@ -27,6 +27,7 @@ from decision_making.structs import struct
 from decision_making.verbs import action_values, backup, end, greedy, lookahead, update
 
 Model = TypeVar("Model", bound="Learner")
+LARGEST = 1e200  # size of a reward, and of what a model begins with: so that no sum of them overflows
 
 
 @struct(frozen=False)
@@ -39,6 +40,10 @@ class Learner:
     bounds: ClassVar[Mapping[str, tuple[float, float]]] = {}  # of the numbers in an array, for files
     growing: ClassVar[frozenset[str]] = frozenset()  # arrays (E,) that get longer as the model learns
 
+    def __attrs_post_init__(self) -> None:
+        for name, x in self.arrays().items():  # they are written to through flat views, which others do not have
+            setattr(self, name, np.asarray(x, order="C"))
+
     @property
     def batch(self) -> tuple[int, ...]:
         """The shape of the replications; () for a single one."""
@@ -46,7 +51,10 @@ class Learner:
 
     def arrays(self) -> dict[str, Array]:
         """The arrays by name, not copied."""
-        return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.name != "M"}
+        return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.init and a.name != "M"}
+
+    def changed(self) -> None:
+        """Forget what is kept beside the arrays: they were written to."""
 
     def check_contents(self, arrays: Mapping[str, Array]) -> None:
         """ValueError where arrays of a file, of the right shapes, cannot be those of such a model."""
@@ -131,19 +139,25 @@ def own_rate(M: Any, name: str, batch: tuple[int, ...]) -> Any:
 def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], least: float = -math.inf) -> Array:
     """x as a fresh float array (*batch, *shape), the same for each replication unless it has their axes.
 
-    Raises ValueError, naming it, where it has another shape, or a number that is not finite or below `least`;
+    Raises ValueError, naming it, where it has another shape, or a number that is not finite, huge or below `least`;
     TooLargeError, before anything is allocated, where it would not fit.
     """
     instead = "begin with fewer replications, or fewer states; MaximumLikelihoodMDP has `sparse` for many states"
     check_size(f"numbers in {name}", math.prod(batch + shape), instead, NUMBERS)
     try:
-        found = np.array(np.broadcast_to(numbers(x, name), batch + shape))
+        found = np.array(np.broadcast_to(numbers(x, name), batch + shape), order="C")
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} has shape {np.shape(x)}: must be of numbers {shape}, or {batch + shape}") from error
-    if not (np.isfinite(found) & (found >= least)).all():
-        bad = found[~(np.isfinite(found) & (found >= least))][0]
-        refuse(None, name, float(bad), "finite" if least == -math.inf else f"finite and at least {least:g}")
+    good = moderate(found) & (found >= least)
+    if not good.all():
+        allowed = f"finite, of size at most {LARGEST:g}" + (f", and at least {least:g}" if least > -math.inf else "")
+        refuse(None, name, float(found[~good][0]), allowed)
     return found
+
+
+def moderate(x: Any) -> Array:
+    """Which numbers are finite, and not so large that a sum of many of them would not be."""
+    return np.asarray(np.abs(x) <= LARGEST)
 
 
 # ---- models as arrays
@@ -176,7 +190,7 @@ def part(model: Model, i: Any) -> Model:
     known_model(model)
     try:
         replications(model.batch)[i]
-    except IndexError as error:
+    except (IndexError, ValueError) as error:
         raise IndexError(f"i = {shortened(i)}: must be among the replications {model.batch} ({error})") from error
     own = {name: getattr(model.M, name)[i] for name in rate_names(model.M)}
     M = attrs.evolve(model.M, **own) if own else model.M
@@ -187,6 +201,7 @@ def put(model: Learner, i: Any, some: Learner) -> None:
     """Write the replications of `some` back to the places i of the model."""
     for name, x in some.arrays().items():
         getattr(model, name)[i] = x
+    model.changed()
 
 
 # ---- what is handed in
@@ -206,7 +221,7 @@ def known_states(model: Learner, name: str, s: Any, more: bool = False) -> Array
     With `more` there may be several for each replication, on axes of their own, or one for all.
     """
     n, batch = getattr(model.M, "S", None), model.batch
-    s = np.asarray(s)
+    s = made_array(s, name)
     if n is not None:
         s = indices(name, s, n)
         if s.shape != batch and not (more and (s.ndim == 0 or s.shape[: len(batch)] == batch)):
@@ -229,7 +244,7 @@ def known_actions(model: Learner, a: Any) -> Array:
 
 def listed_or_index(model: Learner, a: Any) -> Array:
     """Actions of any shape: indices, or members of a list M.A of numbers."""
-    A, a = model.M.A, np.asarray(a)
+    A, a = model.M.A, made_array(a, "a")
     if isinstance(A, int):
         return indices("a", a, A)
     if a.dtype.kind not in "fiu" or not np.isin(a, A).all():
@@ -238,21 +253,23 @@ def listed_or_index(model: Learner, a: Any) -> Array:
 
 
 def rewards(model: Learner, r: Any) -> Array:
-    """Rewards of the replications (…), finite."""
+    """Rewards of the replications (…), finite and not huge."""
     r = r if isinstance(r, np.ndarray) and r.dtype == np.float64 else numbers(r, "r")
     if r.shape != model.batch:
         r = np.broadcast_to(r, model.batch) if r.ndim == 0 else r
         if r.shape != model.batch:
             raise ValueError(f"r has shape {r.shape}: must be {model.batch}, a reward for each replication")
-    if np.count_nonzero(np.isfinite(r)) != r.size:
-        i = int(np.argmin(np.isfinite(r)))
-        raise ValueError(f"r = {r.ravel()[i]} of replication {i}: every reward must be finite")
+    if np.count_nonzero(moderate(r)) != r.size:
+        i = int(np.argmin(moderate(r)))
+        raise ValueError(
+            f"r = {r.ravel()[i]} of replication {i}: every reward must be finite, of size at most {LARGEST:g}"
+        )
     return r
 
 
 def flags(model: Learner, name: str, x: Any) -> Array:
     """Truth values of the replications (…), or one for all."""
-    x = np.asarray(x)
+    x = made_array(x, name)
     if x.dtype.kind != "b" and not (x.dtype.kind in "fiu" and np.isin(x, (0, 1)).all()):
         refuse(None, name, x.tolist(), "True or False, one for each replication")
     if x.shape not in ((), model.batch):

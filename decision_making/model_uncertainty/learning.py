@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, function, refuse
+from decision_making.checks import Array, Named, count, function, made_array, refuse
 from decision_making.model_uncertainty.experience import Experience, Recorder
 from decision_making.model_uncertainty.learners import (
     Exploration,
@@ -104,7 +104,7 @@ def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
 def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
     """A function (n, rng, which=None) that gives start states of n of the m replications, those of the mask `which`."""
     if s is not None:
-        s = np.asarray(s)
+        s = made_array(s, "s")
         given = s.reshape(m, *s.shape[len(batch) :]) if s.shape[: len(batch)] == batch and batch else None
         given = np.repeat(s[None], m, axis=0) if given is None else given
         return lambda n, rng, which=None: given if which is None else given[which]

@@ -12,6 +12,8 @@ import numpy as np
 from decision_making.model_uncertainty.learners import Learner, known_model, rate_names
 from decision_making.verbs import start
 
+BEYOND = 1e250  # no number of a model comes so far
+
 
 def save_model(path: Path | str, model: Learner) -> None:
     """Write the arrays of a learnt model to one `.npz` file, whole or not. The settings are not in it.
@@ -46,7 +48,7 @@ def load_model(path: Path | str, M: Any) -> Any:
         raise ValueError(f"{path} has model = {meta.get('model')!r}: must be {type(fresh).__name__!r}, as M makes it")
     checks = {}
     for name, x in fresh.arrays().items():
-        least, most = (0, 2.0**62) if name == "k" else type(fresh).bounds.get(name, (-math.inf, math.inf))
+        least, most = (0, 2.0**62) if name == "k" else type(fresh).bounds.get(name, (-BEYOND, BEYOND))
         shape = (None,) if name in fresh.growing else k.shape + x.shape[k.ndim :]
         checks[name] = plain_array(shape, x.dtype, least, most)
     try:

@@ -112,5 +112,5 @@ def mountain_car_policy(figure: Figure, data: Mapping[str, Any]) -> None:
     image = left.pcolormesh(data["x"], data["v"], data["U"], cmap="viridis", shading="nearest", rasterized=True)
     figure.colorbar(image, ax=left, label="max_a Q(θ, s, a)")
     right.pcolormesh(data["x"], data["v"], data["a"], cmap="coolwarm", vmin=0, vmax=2, shading="nearest")
-    right.set(xlabel="position", title="greedy action: push left (blue), coast (grey), push right (red)")
+    right.set(xlabel="position", title="greedily: blue left, grey coasting, red right")
     left.set(xlabel="position", ylabel="speed", title=data["title"])

@@ -7,6 +7,7 @@ import pytest
 import decision_making as dm
 
 x = "x"
+UPDATE = dm.TrustRegionUpdate(dm.MDP.from_arrays([[[1.0]] * 2], [[0.0, 1.0]], 0.9), [1.0], 3, 2, 0.1, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +27,22 @@ x = "x"
         (lambda: dm.InverseReinforcementLearning(x, x, x, x, x, x, x, x, x), TypeError, "μE = 'x'"),
         (lambda: dm.MaximumEntropyIRL(x, x, x, x, x, x), TypeError, "MaximumEntropyIRL.P = 'x': must be a problem"),
         (lambda: dm.OptimalPolicy(x), TypeError, "OptimalPolicy.P = 'x': must be a problem"),
-        (lambda: dm.PolicyUpdates(x, x, x), ValueError, "PolicyUpdates.k = 'x'"),
+        (lambda: dm.PolicyUpdates(x, x, x), TypeError, "PolicyUpdates.M = 'x': must be one of"),
+        (lambda: dm.PolicyUpdates(UPDATE, x, 1), TypeError, "PolicyUpdates.π = 'x': must be a policy"),
+        (lambda: dm.PolicyUpdates(UPDATE, dm.SoftmaxPolicy(2, 2), x), ValueError, "PolicyUpdates.k = 'x'"),
+        (
+            lambda: dm.PolicyUpdates(dm.TrustRegionUpdate.rule(0.1, 0.5), dm.SoftmaxPolicy(2, 2), 1),
+            TypeError,
+            "must be an update with its problem P",
+        ),
+        (
+            lambda: dm.CostSensitiveMultiClassifier([[1, 2], [3]], 0.1, max, 1, dm.SoftmaxPolicy(2, 2)),
+            TypeError,
+            "A = [[1, 2], [3]]: must have rows of one length",
+        ),
+        (lambda: dm.action_frequencies([(0, 0)], x, 2), ValueError, "n_states = 'x'"),
+        (lambda: dm.action_frequencies([(0, 0)], 2, 1.5), ValueError, "n_actions = 1.5"),
+        (lambda: dm.action_frequencies([(0, 0)], 0, 2), ValueError, "n_states = 0"),
         (lambda: dm.action_frequencies(x, 2, 2), TypeError, "D = 'x': must be Demonstrations"),
         (lambda: dm.expected_cost(x, x, x), TypeError, "D = 'x': must be Demonstrations"),
         (lambda: dm.mean_log_likelihood(x, x, x), TypeError, "D = 'x': must be Demonstrations"),

@@ -1,6 +1,7 @@
 """A catalogue of wrong calls of chapters 15 to 17: what is no model, no state or no rate is named."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -177,6 +178,8 @@ def test_replications_that_are_not_there_are_named():
             dm.part(model, i)
 
 
+BELIEF = dm.start(dm.BayesianMDP(25, 6, 1.0, P.R.array, 0.9, dm.PosteriorSamplingUpdate()))
+CERTAIN = dm.start(dm.BayesianMDP(1, 1, 1.0, [[1.0]], 0.9, dm.PosteriorSamplingUpdate()))
 RATES = [
     ("QLearning.α", lambda x: dm.start(dm.QLearning(2, 2, 0.9, x), 3)),
     ("QLearning.γ", lambda x: dm.start(dm.QLearning(2, 2, x, 0.1), 3)),
@@ -261,11 +264,113 @@ def test_a_rate_that_gives_no_rate_is_named_and_changes_nothing(rate):
             "1,000,000,000,000 numbers in the buffer",
         ),
         (lambda: dm.learn(P, table, dm.EpsilonGreedyExploration(0.1), 10**12), "1,000,000,000,000 steps"),
+        (lambda: dm.bayes_adaptive_values(BELIEF, 0, 10**400), "more than 1e300 steps of a tree of beliefs"),
+        (lambda: dm.bayes_adaptive_values(BELIEF, 0, 4), "506,250,000 nodes in a tree of 4 steps: must be at most 2,"),
+        (lambda: dm.bayes_adaptive_values(CERTAIN, 0, 501), "501 steps of a tree of beliefs: must be at most 500"),
+        (lambda: dm.OptimalExploration(dm.BetaPrior(2), 10**40), "beliefs in h = 1000000"),
+        (lambda: dm.OptimalExploration(dm.BetaPrior(10**9), 10**9), "beliefs in h = 1000000000 pulls of 1000000000"),
+        (lambda: dm.OptimalExploration(dm.BetaPrior(40), 1), "80 bits of a belief: must be at most 62"),
+        (lambda: dm.gittins_index(1, 1, 1 - 1e-12), "pulls: must be at most 100,000; give fewer"),
+        (lambda: dm.gittins_index(1, 1, 0.9, 10**6), "1,000,000 pulls"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_size(call, named):
     with pytest.raises(TooLargeError, match=re.escape(named)):
         call()
+
+
+def test_trees_and_beliefs_of_the_largest_size_are_computed():
+    """The limits are what is still allowed."""
+    assert dm.bayes_adaptive_values(CERTAIN, 0, 500) == pytest.approx((1 - 0.9**500) / 0.1)
+    assert dm.bayes_adaptive_values(CERTAIN, 0, 500).shape == (1,)
+    assert dm.OptimalExploration(dm.BetaPrior(31), 1).U == 0.5
+
+
+HUGE = (1.1e200, -1.1e200, 1.7e308, -np.inf, np.nan)
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("r", HUGE)
+def test_rewards_whose_sum_might_overflow_are_named_and_change_nothing(name, r):
+    """Two rewards of 1e308 made a warning and infinite counts."""
+    model = copied(MODELS[name])
+    with pytest.raises(
+        ValueError, match=r"r = .* of replication 0: every reward must be finite, of size at most 1e\+200"
+    ):
+        dm.update(model, 0, 0, r, 1)
+    assert all(
+        np.array_equal(x, y) for x, y in zip(model.arrays().values(), MODELS[name].arrays().values(), strict=True)
+    )
+
+
+@pytest.mark.parametrize("x", HUGE)
+def test_what_a_model_would_begin_with_is_not_huge(x):
+    for call in (
+        lambda: dm.start(dm.QLearning(2, 2, 0.9, 0.1), Q=x),
+        lambda: dm.start(dm.MaximumLikelihoodMDP(2, 2, 0.9, dm.FullUpdate()), U=x),
+        lambda: dm.start(dm.MaximumLikelihoodMDP(2, 2, 0.9, dm.FullUpdate()), N=x),
+        lambda: dm.RmaxMDP(2, 2, 0.9, dm.FullUpdate(), 1, x),
+        lambda: dm.BayesianMDP(2, 2, 1.0, np.full((2, 2), x), 0.9, dm.FullUpdate()),
+    ):
+        with pytest.raises(ValueError, match=r"(Q|U|N|r_max|R) = .*: must be (a )?(finite|of size)"):
+            call()
+    dm.start(dm.QLearning(2, 2, 0.9, 0.1), Q=1e200)
+    dm.RmaxMDP(2, 2, 0.9, dm.FullUpdate(), 1, -1e200)
+
+
+def test_the_largest_rewards_overflow_nowhere():
+    for given in MODELS.values():
+        model = copied(given)
+        for r in (1e200, -1e200) * 4:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                warnings.filterwarnings("ignore", "r = .* is above r_max")
+                dm.update(model, 0, 0, r, 0, rng=0)
+        assert np.isfinite(dm.action_values(model)).all()
+
+
+def test_an_estimate_that_would_overflow_is_named_and_stays():
+    estimate = dm.IncrementalEstimate(-1e308, 0.5)
+    with pytest.raises(ValueError, match=r"x = 1e\+308: is too far from μ = -1e\+308"):
+        dm.update(estimate, 1e308)
+    assert (float(estimate.μ), estimate.m) == (-1e308, 0)
+
+
+@pytest.mark.parametrize("shape", [0, -1, 1.5, None, "x", np.nan, {}, (2, 0), (2, None), 10**400])
+def test_shapes_of_states_that_are_none_are_named(shape):
+    made = lambda: dm.ReplayGradientQLearning(2, 0.9, max, None, [0.0], 0.1, 3, 1, 1, state_shape=shape)  # noqa: E731
+    with pytest.raises(ValueError, match=r"state_shape = |buffer"):
+        dm.start(made())
+
+
+RAGGED = [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: dm.update(copied(table), RAGGED, 0, 0.0, 0), "s = [[1, 2], [3]]: must have rows of one length"),
+        (lambda: dm.update(copied(table), 0, RAGGED, 0.0, 0), "a = [[1, 2], [3]]: must have rows of one length"),
+        (lambda: dm.update(copied(linear), RAGGED, 0.0, 0.0, 0.0), "s = [[1, 2], [3]]: must have rows of one length"),
+        (lambda: dm.learn(P, table, dm.EpsilonGreedyExploration(0.1), 3, RAGGED), "s = [[1, 2], [3]]: must have rows"),
+        (lambda: dm.end(copied(table), RAGGED), "which = [[1, 2], [3]]: must have rows of one length"),
+        (lambda: dm.BanditProblem([0.5]).R(RAGGED), "a = [[1, 2], [3]]: must have rows of one length"),
+        (lambda: dm.OptimalExploration(dm.BetaPrior(2), 3).action_values(RAGGED, [0, 0]), "w = [[1, 2], [3]]"),
+    ],
+)
+def test_rows_of_unequal_length_are_named(call, named):
+    with pytest.raises(TypeError, match=re.escape(named)):
+        call()
+    with pytest.raises(IndexError, match=r"i = \[\[1, 2\], \[3\]\]: must be among the replications"):
+        dm.part(bandit, RAGGED)
+
+
+@pytest.mark.parametrize(
+    ("w", "losses"), [([], []), (0, 0), ([0], [0]), ([0, 0, 0], [0, 0, 0]), ("ab", [0, 0]), ([0, np.nan], [0, 0])]
+)
+def test_wins_and_losses_of_other_arms_are_named(w, losses):
+    with pytest.raises(ValueError, match=r"wins \(.*\) and losses \(.*\): must be numbers \(…, n\) of 2 arms"):
+        dm.OptimalExploration(dm.BetaPrior(2), 3).action_values(w, losses)
 
 
 def test_the_values_of_all_states_are_those_of_each():

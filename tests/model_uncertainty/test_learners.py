@@ -54,6 +54,40 @@ def test_learn_then_replay_gives_the_same_bits_and_leaves_its_argument_alone(nam
     assert bits(again, found)
 
 
+BEGINNINGS = {
+    "Q-learning": {"Q": np.arange(150.0).reshape(25, 6)},
+    "Sarsa(λ)": {"Q": np.arange(150.0).reshape(25, 6)},
+    "prioritised": {"U": np.arange(25.0), "N": np.ones((25, 6, 25)), "ρ": np.arange(150.0).reshape(25, 6)},
+    "R-MAX": {"U": np.arange(25.0), "N": np.ones((25, 6, 25)), "ρ": np.arange(150.0).reshape(25, 6)},
+    "Bayes": {"U": np.arange(25.0)},
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+@pytest.mark.parametrize("batch", [3, (2, 2)])
+def test_what_all_replications_begin_with_is_changed_by_update(name, batch):
+    """One array for all replications becomes one for each, which `update` writes to; NumPy may lay it out otherwise."""
+    model, one = dm.start(SETTINGS[name], batch, **BEGINNINGS[name]), dm.start(SETTINGS[name], **BEGINNINGS[name])
+    full = np.full(model.batch, 1)
+    for s, a, r, s_next in ((3, 2, 4.0, 5), (5, 1, -1.0, 3), (3, 2, 2.0, 5)):
+        dm.update(model, full * s, full * a, full * r, full * s_next)
+        dm.update(one, s, a, r, s_next)
+    for found, x in zip(model.arrays().values(), one.arrays().values(), strict=True):
+        np.testing.assert_allclose(found, np.broadcast_to(x, found.shape), rtol=1e-12, atol=1e-12)
+
+
+@every
+def test_arrays_laid_out_otherwise_are_written_to(name):
+    """Such as a file may hold: columns first."""
+    model, _ = dm.learn(P, dm.start(SETTINGS[name], (2, 3)), explore, 10, rng=0)
+    other = attrs.evolve(model, **{key: np.asfortranarray(x) for key, x in model.arrays().items()})
+    s, a, r = np.full((2, 3), 4), np.full((2, 3), 1), np.full((2, 3), 2.5)
+    for x in (model, other):
+        dm.update(x, s, a, r, s + 1, rng=3)
+        dm.update(x, s + 1, a, r, s, rng=4)
+    assert bits(model, other)
+
+
 @every
 def test_learning_goes_on_from_where_it_was(name):
     """Recorded steps fed in two parts are the same as fed at once."""

@@ -247,7 +247,7 @@ def test_planning_with_beliefs_is_the_best_over_all_histories(seed, d):
 
 def test_trees_of_beliefs_that_are_too_large_are_refused():
     model = dm.start(dm.BayesianMDP(25, 6, 1.0, np.zeros((25, 6)), 0.9, dm.RandomizedUpdate(0)))
-    with pytest.raises(ValueError, match=r"d = 4: the tree would have 506,250,000 nodes"):
+    with pytest.raises(ValueError, match="506,250,000 nodes in a tree of 4 steps"):
         dm.bayes_adaptive_values(model, 0, 4)
     with pytest.raises(ValueError, match="single"):
         dm.bayes_adaptive_values(dm.start(model.M, 2), 0, 1)

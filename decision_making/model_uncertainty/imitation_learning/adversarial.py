@@ -27,9 +27,9 @@ from decision_making.checks import (
     refuse,
     widths,
 )
-from decision_making.dispatching import known
 from decision_making.model_uncertainty.imitation_learning.cloning import climbed, policy
 from decision_making.model_uncertainty.imitation_learning.demonstrations import Demonstrations, demonstrations
+from decision_making.model_uncertainty.imitation_learning.rewards import policy_step
 from decision_making.policies import Policy
 from decision_making.policies.network import ForwardPass, orthogonal, size, values
 from decision_making.problem import RNG
@@ -150,12 +150,6 @@ def sigmoid(z: Array) -> Array:
     return np.exp(-softplus(-z))
 
 
-def _policy_step(M: object, attribute: Any, update: Any) -> None:
-    """Attrs validator: a struct of chapter 12 or TRPO."""
-    if step.dispatch(type(update)) is step.dispatch(object):
-        refuse(M, attribute.name, update, f"one of {known(step)}", TypeError)
-
-
 @struct
 class GenerativeAdversarialImitation:
     """Let a policy be taken for the expert by a discriminator that learns beside it (18.19).
@@ -172,7 +166,7 @@ class GenerativeAdversarialImitation:
     `Adversarial`. D and θ are not modified.
     """
 
-    update: Any = field(validator=_policy_step)  # a struct of chapter 12 with its evidence, or TRPO
+    update: Any = field(validator=policy_step)  # a struct of chapter 12 with its evidence, or TRPO
     π: Policy = field(validator=policy)  # policy
     C: Discriminator = field(validator=attrs.validators.instance_of(Discriminator))  # discriminator
     k_max: int = field(validator=count)  # number of rounds

@@ -14,6 +14,7 @@ from decision_making.checks import (
     all_finite,
     count,
     function,
+    made_array,
     not_negative,
     numbers,
     one_of,
@@ -63,6 +64,11 @@ class BehavioralCloning:
     ridge: float = field(default=0.0, kw_only=True, validator=not_negative)  # c, against parameters without bound
 
 
+def _actions(A: Any) -> Array:
+    """Attrs converter of A."""
+    return made_array(A, "A")
+
+
 @struct
 class CostSensitiveMultiClassifier:
     """θ ← θ - α mean_D Σ_a' C(s, a, a') ∇π_θ(a' | s), k_max times (exercise 18.2): the least expected cost.
@@ -73,7 +79,7 @@ class CostSensitiveMultiClassifier:
     `optimize(M, D, θ)` gives θ_new (n,).
     """
 
-    A: Array = field(converter=np.asarray)  # the actions, all that there are
+    A: Array = field(converter=_actions)  # the actions, all that there are
     α: float = field(validator=positive)  # step factor
     C: Callable[[Array, Array, Array], Array] = field(validator=function)  # cost C(s, a_true, a_pred)
     k_max: int = field(validator=count)  # number of iterations

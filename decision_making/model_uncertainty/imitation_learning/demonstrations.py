@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, all_finite, refuse, shortened
+from decision_making.checks import Array, Named, all_finite, count, refuse, shortened
 from decision_making.policies import Policy
 from decision_making.problem import Action, State
 from decision_making.sampling import indices
@@ -118,6 +118,8 @@ def action_frequencies(D: Any, n_states: int, n_actions: int) -> Array:
     >>> action_frequencies([(0, 1), (0, 1), (0, 0)], 2, 2).round(3).tolist()
     [[0.333, 0.667], [0.5, 0.5]]
     """
+    count(None, Named("n_states"), n_states)
+    count(None, Named("n_actions"), n_actions)
     D = demonstrations(D)
     s, a = indices("s", D.s, n_states), indices("a", D.a, n_actions)
     N = np.zeros((n_states, n_actions))

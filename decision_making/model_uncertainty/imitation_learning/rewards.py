@@ -9,18 +9,20 @@ import attrs
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, function, problem
+from decision_making.checks import Array, count, function, problem, refuse
+from decision_making.dispatching import known
 from decision_making.mdp import MDP
+from decision_making.model_uncertainty.imitation_learning.cloning import policy
 from decision_making.model_uncertainty.imitation_learning.demonstrations import check_state_actions
 from decision_making.model_uncertainty.imitation_learning.occupancies import tabular
 from decision_making.policies import Policy
-from decision_making.problem import RNG, Action, HasTerminal, State, offers
+from decision_making.problem import RNG, Action, HasTerminal, Simulable, State, offers
 from decision_making.sampling import default_rng
 from decision_making.sequential_problems.exact_solution_methods import ValueIteration, solve
 from decision_making.sequential_problems.exact_solution_methods.policies import action_indices
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.structs import struct
-from decision_making.verbs import update
+from decision_making.verbs import step, update
 
 SURE = 700.0  # difference of logits at which a softmax takes one action alone
 
@@ -93,13 +95,23 @@ class OptimalPolicy:
         return np.where(best[:, None] == P.A, SURE, 0.0).ravel()
 
 
+def policy_step(M: object, attribute: Any, update: Any) -> None:
+    """Attrs validator: a struct of chapter 12 or TRPO."""
+    if step.dispatch(type(update)) is step.dispatch(object):
+        refuse(M, attribute.name, update, f"one of {known(step)}", TypeError)
+
+
 @struct
 class PolicyUpdates:
     """RL for any problem: k updates of the policy by M, a struct of chapter 12 with evidence of its own."""
 
-    M: Any  # such as TrustRegionUpdate(P, b, d, m, ε, α); its problem pays R instead
-    π: Policy  # policy
+    M: Any = field(validator=policy_step)  # such as TrustRegionUpdate(P, b, d, m, ε, α); its problem pays R instead
+    π: Policy = field(validator=policy)  # policy
     k: int = field(validator=count)  # number of updates
+
+    def __attrs_post_init__(self) -> None:
+        if not offers(getattr(self.M, "P", None), Simulable):
+            refuse(self, "M", self.M, "an update with its problem P, such as TrustRegionUpdate", TypeError)
 
     def __call__(self, R: Callable[[State, Action], Array], θ: Array, rng: RNG = None) -> Array:
         """Parameters θ (n,), from the given ones on."""

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, all_finite, count, discount, numbers, refuse
+from decision_making.checks import Array, Named, count, discount, numbers, refuse
 from decision_making.model_uncertainty.learners import (
     batch_shape,
     how_many,
     initial,
     known_model,
+    moderate,
     of_which,
     replications,
     revise,
@@ -28,6 +29,7 @@ from decision_making.model_uncertainty.model_based_methods.planners import (
 )
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng, indices
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import end, start
 
@@ -53,8 +55,8 @@ class BayesianMDP:
 
     def __attrs_post_init__(self) -> None:
         check_planner(self, PLANNERS)
-        if self.R.shape != (self.S, self.A) or not all_finite(self.R):
-            refuse(self, "R", self.R.tolist(), f"finite rewards of shape {(self.S, self.A)}")
+        if self.R.shape != (self.S, self.A) or not moderate(self.R).all():
+            refuse(self, "R", self.R.tolist(), f"finite rewards, not huge, of shape {(self.S, self.A)}")
         D = numbers(self.D, "D")
         good = D.shape in ((), (self.S, self.A, self.S)) and np.isfinite(D).all() and (D >= 0).all()
         if not good or (D.sum(axis=-1) if D.ndim else D).min() <= 0:
@@ -149,7 +151,7 @@ def end_bayesian(model: BayesianModel, which: Any = None) -> BayesianModel:
     return model
 
 
-MOST_NODES = 2_000_000  # beliefs that a tree may have
+MOST_NODES, MOST_STEPS = 2_000_000, 500  # beliefs that a tree may have, and its depth
 
 
 def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -> Array:
@@ -157,8 +159,8 @@ def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -
 
         U*(s, b) = max_a R(s, a) + γ Σ P(s' | s, b, a) U*(s', b'),    b' being b with one more count of (s, a, s')
 
-    The tree of all beliefs within d steps; beyond them the utilities U (S,), 0 by default. Its size
-    grows as (A·S)^d: ValueError, before anything is allocated, for more than 2,000,000 nodes, and for a model of
+    The tree of all beliefs within d steps; beyond them the utilities U (S,), 0 by default. Its size grows as (A·S)^d:
+    TooLargeError, before anything is allocated, for more than 2,000,000 nodes or 500 steps. ValueError for a model of
     several replications; TypeError for one without a posterior.
     """
     known_model(model, BayesianModel)
@@ -166,8 +168,8 @@ def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -
     M = model.M
     if model.batch != ():
         raise ValueError(f"model has replications {model.batch}: must be a single one")
-    if (M.A * M.S) ** d > MOST_NODES:
-        raise ValueError(f"d = {d}: the tree would have {(M.A * M.S) ** d:,} nodes, must be at most {MOST_NODES:,}")
+    check_size("steps of a tree of beliefs", d, "take a smaller d", MOST_STEPS)
+    check_size(f"nodes in a tree of {d} steps", (M.A * M.S) ** int(d), "take a smaller d", MOST_NODES)
     s = int(indices("s", s, M.S))
     leaf = np.zeros(M.S) if U is None else numbers(U, "U")
     if leaf.shape != (M.S,) or not np.isfinite(leaf).all():

@@ -10,7 +10,16 @@ from attrs import field
 
 from decision_making.checks import Array, count, discount, finite, flag, one_of, refuse
 from decision_making.mdp import MDP
-from decision_making.model_uncertainty.learners import batch_shape, how_many, initial, known_model, revise, rows_of
+from decision_making.model_uncertainty.learners import (
+    LARGEST,
+    batch_shape,
+    how_many,
+    initial,
+    known_model,
+    moderate,
+    revise,
+    rows_of,
+)
 from decision_making.model_uncertainty.model_based_methods.planners import EXACT, PLANNERS, ModelBased, plan
 from decision_making.model_uncertainty.model_based_methods.sparse_counts import SparseCountedModel, start_sparse
 from decision_making.structs import struct
@@ -71,6 +80,8 @@ class RmaxMDP:
         check_planner(self, tuple(p for p in PLANNERS if p.__name__ != "PosteriorSamplingUpdate"))
         if not self.γ < 1:
             refuse(self, "γ", self.γ, "below 1: what is not known would be worth r_max / 0")
+        if not moderate(self.r_max):
+            refuse(self, "r_max", self.r_max, f"of size at most {LARGEST:g}")
 
 
 @struct(frozen=False, repr=False)

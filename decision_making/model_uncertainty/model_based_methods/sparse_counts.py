@@ -52,9 +52,9 @@ class SparseCountedModel(Learner):
         **dict.fromkeys(("first_of_pair", "first_to", "next_of_pair", "next_to"), (-1, 2.0**53)),
     }
 
-    def arrays(self) -> dict[str, Array]:
-        """The arrays by name, not copied."""
-        return {name: x for name, x in Learner.arrays(self).items() if not name.startswith("_")}
+    def changed(self) -> None:
+        """The heap is made anew."""
+        self._heap = None
 
     def views(self, *names: str) -> list[Any]:
         """Arrays as memory that Python reads and writes number by number, three times as fast as arrays."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, all_finite, count_or_zero, numbers, refuse
+from decision_making.checks import Array, all_finite, count_or_zero, numbers, refuse, shortened
 from decision_making.structs import struct
 from decision_making.verbs import update
 
@@ -69,7 +70,10 @@ def update_estimate(estimate: IncrementalEstimate, x: Any) -> IncrementalEstimat
     if x.shape not in ((), estimate.μ.shape):
         raise ValueError(f"x has shape {x.shape}: must be {estimate.μ.shape}, a sample for each estimate")
     α = rate_of(estimate, estimate.α(estimate.m + 1) if callable(estimate.α) else estimate.α)
-    change = α * (x - estimate.μ)
+    with np.errstate(over="ignore"):
+        change = α * (x - estimate.μ)
+    if not all_finite(change):
+        raise ValueError(f"x = {shortened(x.tolist())}: is too far from μ = {shortened(estimate.μ.tolist())}")
     estimate.m += 1
     estimate.μ += change
     return estimate

@@ -27,8 +27,13 @@ from decision_making.structs import struct
 from decision_making.verbs import start
 
 
-def _shape(x: Any) -> Any:
-    return tuple(int(n) for n in x) if isinstance(x, tuple | list) else (x,)
+def _tuple(x: Any) -> Any:
+    return tuple(x) if isinstance(x, tuple | list) else (x,)
+
+
+def _shape(M: object, field: Any, shape: tuple[Any, ...]) -> None:
+    for n in shape:
+        count(M, field, n)
 
 
 @struct
@@ -51,7 +56,7 @@ class ReplayGradientQLearning:
     m: int = field(validator=count)  # oldest steps that leave it after a move of θ
     m_grad: int = field(validator=count)  # steps drawn for a move of θ
     limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
-    state_shape: tuple[int, ...] = field(default=(), kw_only=True, converter=_shape)  # of one state
+    state_shape: tuple[int, ...] = field(default=(), kw_only=True, converter=_tuple, validator=_shape)  # of one state
     as_listed: bool = field(default=False, kw_only=True, validator=flag)  # whether the new step is lost
 
     def __attrs_post_init__(self) -> None:

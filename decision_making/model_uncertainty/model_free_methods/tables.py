@@ -23,6 +23,7 @@ from decision_making.model_uncertainty.learners import (
     rows_of,
     values,
 )
+from decision_making.model_uncertainty.model_free_methods.trails import Trail
 from decision_making.structs import struct
 from decision_making.verbs import end, start
 
@@ -107,8 +108,19 @@ class TracesTable(SarsaTable):
     """The table of Sarsa(λ), with its eligibility traces."""
 
     N: Array  # traces (…, S, A)
+    _trail: Trail | None = field(init=False, default=None)  # where they are; made when needed
 
     bounds: ClassVar = {**SarsaTable.bounds, "N": (0, 2.0**53)}
+
+    def trail(self) -> Trail:
+        """Where the traces are."""
+        if self._trail is None:
+            self._trail = Trail(self.N)
+        return self._trail
+
+    def changed(self) -> None:
+        """Where the traces are is not known any more."""
+        self._trail = None
 
 
 @start.register
@@ -185,10 +197,11 @@ def _keep(model: SarsaTable, s: Array, a: Array, r: Array, terminated: Any) -> N
 def revise_sarsa_lambda(
     model: TracesTable, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any
 ) -> None:
-    """Algorithm 17.4, whole tables at a time."""
+    """Algorithm 17.4."""
     M, Q = model.M, model.Q.reshape(-1)
     if not model.has_last.all():
         model.N[~model.has_last] = 0
+        model.trail().clear(~model.has_last)
     k, last = rows_of(model, s) * M.A + a, rows_of(model, model.last_s) * M.A + model.last_a
     δ = np.where(model.has_last, model.last_r + M.γ * Q.take(k) - Q.take(last), 0.0)
     _trace(model, last, model.has_last, δ)
@@ -199,11 +212,17 @@ def revise_sarsa_lambda(
 
 def _trace(model: TracesTable, k: Array, some: Array, δ: Array) -> None:
     """Raise the traces k where `some` is true, move all values by them, and let them decay there."""
-    M, N = model.M, model.N
-    flat = N.reshape(-1)
-    flat[k] = np.where(some, 1.0 if M.replacing else flat.take(k) + 1, flat.take(k))
-    model.Q += (M.α * δ)[..., None, None] * N
-    N *= np.where(some, M.γ * M.λ, 1.0)[..., None, None]
+    M, Q, N = model.M, model.Q.reshape(-1), model.N.reshape(-1)
+    N[k] = np.where(some, 1.0 if M.replacing else N.take(k) + 1, N.take(k))
+    change, decay = (M.α * δ)[..., None], np.where(some, M.γ * M.λ, 1.0)[..., None]
+    i = model.trail().noted(k, some)
+    if i is None:
+        model.Q += change[..., None] * model.N
+        model.N *= decay[..., None]
+    else:
+        n = N.take(i)
+        Q[i] = Q.take(i) + change * n
+        N[i] = n * decay
 
 
 @end.register
