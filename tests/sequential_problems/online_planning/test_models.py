@@ -532,3 +532,45 @@ def test_pairs_of_a_tree_search_are_counted_before_they_are_made(monkeypatch):
     asked = sizes_asked(monkeypatch, module)
     dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 9, 1.0, np.zeros(25), trees=2, rng=0), [0, 1, 2])
     assert asked[0][0] == 6 * (9 + 1) * 6
+
+
+def test_sizes_of_a_batch_count_all_its_states(monkeypatch):
+    U, s = np.zeros(25), [0, 1, 2]
+    wide = {"actions": (2.0, 0.5), "successors": (3.0, 0.5)}
+    some = dict(wide, propose=lambda s, rng: rng.integers(6, size=len(s)), actions=(5.0, 0.5))
+    for M, size in (
+        (dm.SparseSampling(P, 2, 2, U, rng=0), 3 * (6 * 2) ** 2),
+        (dm.RolloutLookahead(P, None, 2, m=4, rng=0), 3 * 6 * 4),
+        (dm.OpenLoopPlanning(P, 2), 3 * 6**2 * 25),
+        (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **wide), 3 * (9 + 1) * 9),  # 3 · √9 successors
+        (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **some), 3 * (9 + 1) * 15),  # 5 · √9 actions
+    ):
+        asked = sizes_asked(monkeypatch, import_module(type(M).__module__))
+        dm.plan(M, s)
+        assert asked[0][0] == size
+
+
+def test_packed_boards_have_the_successors_and_samples_of_the_game():
+    game = TwentyFortyEight(γ=0.9)
+    boards = game.b(3, np.random.default_rng(4))
+    plain = BatchModel(game, 2)
+    model, words = compact(plain, boards)
+    assert (model.γ, model.n_actions) == (0.9, 4)
+    found, right = model.edges(words), plain.edges(boards)
+    np.testing.assert_array_equal(found.s_next, packed_boards.pack(right.s_next))
+    for name in ("r", "pair", "p"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(right, name))
+    np.testing.assert_array_equal(model.key(words), words)
+    a, u = np.array([0, 3, 2]), np.random.default_rng(5).random(3)
+    s_next, r = model.step(words, a, SharedStream(np.random.default_rng(5)), np.arange(3))
+    expected = packed_boards.step(words, a, u, game.p_two)
+    np.testing.assert_array_equal(s_next, expected[0])
+    np.testing.assert_array_equal(r, expected[1])
+    assert model.terminal(words).tolist() == [False] * 3
+    s = np.array([3, 4])
+    same, given = compact(BatchModel(Stairs(), 0), s)
+    assert isinstance(same, BatchModel)
+    assert given is s
+    huge = boards.copy()
+    huge[1, 0, 0] = 16
+    assert compact(plain, huge)[0] is plain  # one board that does not fit: all stay as they are
