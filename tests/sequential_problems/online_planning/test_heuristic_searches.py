@@ -203,3 +203,18 @@ def test_large_tables_are_searched_one_state_after_the_other(monkeypatch):
     assert isinstance(dm.plan(M, [0, 1]).tree, np.ndarray)
     monkeypatch.setattr(module, "ROWS", size - 1)
     assert [x.meet(np.array([i])) for i, x in enumerate(dm.plan(M, [0, 1]).tree)] == [0, 1]
+
+
+@pytest.mark.parametrize(("δ", "simulations", "U"), [(0.5, 2, [-3, -2, -1, 0]), (1.0, 1, [-1, -1, -1, 0])])
+def test_simulations_of_a_corridor_by_hand(δ, simulations, U):
+    """Three steps that cost 1, and an end; the bound is 0.
+
+    The first walk backs up every state to -1. From the end on, state 2 is solved; the residual of state 1 is 1: with
+    δ = 1 it is solved, and so is state 0; with δ = 0.5 it is backed up again, and the labels end there.
+    """
+    T = np.eye(4)[[[1], [2], [3], [3]]]
+    P = dm.MDP.from_arrays(T, [[-1.0], [-1.0], [-1.0], [0.0]], 1.0)
+    tree = dm.plan(dm.LabeledHeuristicSearch(P, np.zeros(4), 6, δ, rng=0), 0).tree
+    assert tree.simulations == simulations
+    assert tree.solved == {0, 1, 2, 3}
+    assert [tree.U[s] for s in range(4)] == U

@@ -15,7 +15,7 @@ from decision_making.sequential_problems.online_planning.finite_model import Fin
 from decision_making.sequential_problems.online_planning.models import Model, entries, some_action
 from decision_making.sequential_problems.online_planning.one_tree import OneState, OneTree, Uniforms, one_state
 from decision_making.sequential_problems.online_planning.packed import PackedModel, compact
-from decision_making.sequential_problems.online_planning.plans import counted
+from decision_making.sequential_problems.online_planning.plans import best, counted
 from decision_making.sequential_problems.online_planning.trees import HashTable, Trees, exploration
 
 INF = np.inf
@@ -542,6 +542,7 @@ def test_sizes_of_a_batch_count_all_its_states(monkeypatch):
         (dm.SparseSampling(P, 2, 2, U, rng=0), 3 * (6 * 2) ** 2),
         (dm.RolloutLookahead(P, None, 2, m=4, rng=0), 3 * 6 * 4),
         (dm.OpenLoopPlanning(P, 2), 3 * 6**2 * 25),
+        (dm.HeuristicSearch(P, np.full(25, 10.0), 2, 2, rng=0), 3 * 25),
         (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **wide), 3 * (9 + 1) * 9),  # 3 · √9 successors
         (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **some), 3 * (9 + 1) * 15),  # 5 · √9 actions
     ):
@@ -574,3 +575,24 @@ def test_packed_boards_have_the_successors_and_samples_of_the_game():
     huge = boards.copy()
     huge[1, 0, 0] = 16
     assert compact(plain, huge)[0] is plain  # one board that does not fit: all stay as they are
+
+
+def test_a_table_too_large_to_be_kept_whole_is_searched_level_by_level(monkeypatch):
+    whole = dm.plan(dm.ForwardSearch(P, 3, np.arange(25.0)), [0, 24])
+    monkeypatch.setattr(import_module(FiniteModel.__module__), "DENSE", 0)
+    found = dm.plan(dm.ForwardSearch(P, 3, np.arange(25.0)), [0, 24])
+    np.testing.assert_allclose(found.Q, whole.Q)
+    assert found.visits.tolist() == whole.visits.tolist()
+
+
+def test_the_first_best_action_is_taken_and_nan_is_named():
+    assert best(np.array([[1.0, 3.0, 3.0], [-INF, -INF, -INF], [2.0, 1.0, 0.0]])).tolist() == [1, 0, 0]
+    with pytest.raises(ValueError, match="the utility of action 1 in state 2 of the batch is nan"):
+        best(np.array([[1.0, 3.0], [1.0, 2.0], [0.0, np.nan], [np.nan, np.nan]]))
+
+
+def test_a_search_draws_from_its_own_generator_unless_one_is_given():
+    first, again = (dm.SparseSampling(P, 2, 2, np.zeros(25), rng=3) for _ in range(2))
+    assert dm.plan(first, 0).Q.tolist() == dm.plan(again, 0).Q.tolist()
+    assert dm.plan(first, 0, rng=5).Q.tolist() == dm.plan(again, 0, rng=5).Q.tolist()
+    assert dm.plan(first, 0).Q.tolist() == dm.plan(again, 0).Q.tolist()  # the one given took nothing from it
