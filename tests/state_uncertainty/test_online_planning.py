@@ -414,3 +414,79 @@ def test_batches_are_searched_one_by_one_and_trees_print():
     assert "gap closed" in repr(found.tree[0])
     assert repr(HistoryTrees.empty(2, 3, 4, 5)) == "HistoryTrees(2 trees, 2 nodes)"
     assert policy_evaluation(BABY.mdp, [FEED, FEED])[1] == pytest.approx(-60)
+
+
+@given(st.integers(0, 10**6), SMALL, st.integers(1, 3), st.integers(1, 6))
+@settings(max_examples=12)
+def test_plans_weighted_by_the_model_are_those_of_the_recursion(seed, sizes, d, m):
+    """An observation weighs by its probability after the particles of a node; one that no scenario made counts as 0."""
+    P, rng = random_pomdp(seed, sizes), np.random.default_rng(seed)
+    s, Φ, U = rng.integers(sizes[0], size=m), rng.random((m, d)), rng.normal(size=sizes[0])
+    seen = np.einsum("sax,axo->sao", P.T.array, P.O.array)  # p(o | s, a)
+
+    def value(particles, a, j):
+        after, states = {}, [x for x, _ in particles]
+        for x, i in particles:
+            both = (P.T.array[x, a] * P.O.array[a].T).ravel()  # states change fastest
+            o, s_next = divmod(int(np.searchsorted(np.cumsum(both), Φ[i, j] * both.sum(), side="right")), sizes[0])
+            after.setdefault(o, []).append((s_next, i))
+        return P.R.array[states, a].mean() + P.γ * sum(
+            seen[states, a, o].mean() * best(q, j + 1) for o, q in after.items()
+        )
+
+    def best(particles, j):
+        if j == d:
+            return np.mean([U[x] for x, _ in particles])
+        return max(value(particles, a, j) for a in range(sizes[1]))
+
+    found, _ = values_in_scenarios(DeterminizedSparseTreeSearch(P, d, m, U, weights="model"), s, Φ, rng)
+    expected = [value([(x, i) for i, x in enumerate(s.tolist())], a, 0) for a in range(sizes[1])]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_bounds_that_cross_by_rounding_are_taken_to_meet():
+    def over(Δ):
+        return plan(GapHeuristicSearch(BABY, lambda b: optimal(b) + Δ, optimal, 0.0, 5, 5), MIDDLE)
+
+    found = over(1e-5)  # of 25: a millionth of 26 is allowed
+    assert (found.tree.gap, found.tree.reason) == (0.0, "gap closed")
+    with pytest.raises(ValueError, match="must be a lower and an upper bound"):
+        over(1e-4)
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="must be a lower and an upper bound"):
+            plan(GapHeuristicSearch(BABY, optimal, lambda b, x=wrong: 0 * b[:, 0] + x, 0.1, 5, 5), MIDDLE)
+
+
+def test_leaf_values_are_the_same_as_an_array_a_function_and_a_certain_rollout():
+    """Where nothing is random a rollout of a policy is worth its return; a batch of one is the single search."""
+    P = POMDP.from_arrays(
+        np.eye(3)[[[1, 2], [2, 0], [0, 0]]], [[1.0, 0.0], [-2.0, 3.0], [0.5, 2.0]], np.ones((2, 3, 1)), 0.5
+    )
+
+    def paid(s, k):
+        return 0.0 if k == 0 else P.R.array[s, 0] + 0.5 * paid(int(P.T.array[s, 0].argmax()), k - 1)
+
+    U = np.array([paid(s, 4) for s in range(3)])
+    found = [
+        plan(HistoryMonteCarloTreeSearch(P, 3, 30, 2.0, leaf), np.eye(3)[0], rng=1)
+        for leaf in (U, lambda s: U[s], RolloutEstimate(4, lambda s: 0 * s), RolloutEstimate(4, lambda s: 0 * s, m=3))
+    ]
+    for x in found:
+        np.testing.assert_array_equal(x.N, found[0].N)
+        np.testing.assert_allclose(x.Q, found[0].Q, rtol=1e-12)
+        assert x.visits == found[0].visits
+
+
+def test_to_go_on_with_a_tree_leaves_it_as_it_was():
+    M = HistoryMonteCarloTreeSearch(TIGER, 4, 60, 50.0, np.full(2, -20.0), rng=0)
+    tree = plan(M, MIDDLE).tree
+    before = [x.copy() for x in (tree.N, tree.sums, tree.child, tree.used)]
+    found = plan(M, MIDDLE, tree=tree)
+    for x, y in zip((tree.N, tree.sums, tree.child, tree.used), before, strict=True):
+        np.testing.assert_array_equal(x, y)
+    assert found.N.sum() == 120
+    n = int(tree.used[0])
+    kept = tree.child[0, :n] > 0
+    np.testing.assert_array_equal(found.tree.child[0, :n][kept], tree.child[0, :n][kept])
+    assert (found.tree.N[0, :n] >= tree.N[0, :n]).all()
+    assert (found.tree.N[0] > 0).any(axis=1).sum() > (tree.N[0] > 0).any(axis=1).sum()

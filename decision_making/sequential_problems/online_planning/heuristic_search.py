@@ -56,7 +56,8 @@ def plan_by_heuristic_search(M: HeuristicSearch, s: State, *, rng: RNG = None) -
     s, single = model.rows(s)
     if len(s) > 1 and isinstance(model, FiniteModel) and largest_support(model) * len(model.R) <= ROWS:
         U = searched_tables(M, model, s, rng.spawn(1)[0])
-        Q = np.stack([lookahead_in_rows(model, U, np.arange(len(s)), s)])[0]
+        Q = lookahead_in_rows(model, U, np.arange(len(s)), s)
+        Q[over(M, model, s)] = 0.0
         return planned(M, s, Q, single, tree=U)
     known = [searched(M, s[i : i + 1], rng.spawn(1)[0]) for i in range(len(s))]
     Q = np.array([x.Q(x.meet(s[i : i + 1])) for i, x in enumerate(known)]).reshape(len(s), model.n_actions)
@@ -76,6 +77,11 @@ def searched(M: HeuristicSearch, s: Array, rng: np.random.Generator) -> Utilitie
             a, known.U[x] = known.greedy(x)
             x = known.draw(x, a, uniforms.one())
     return known
+
+
+def over(M: HeuristicSearch, model: FiniteModel, s: Array) -> Array:
+    """Which of the states s (n,) are worth 0 whatever the bound says."""
+    return np.asarray(model.terminal(s) | (M.zero_at_end & model.ended(s)))
 
 
 def largest_support(model: FiniteModel) -> int:
@@ -106,13 +112,13 @@ def searched_tables(M: HeuristicSearch, model: FiniteModel, s: Array, rng: np.ra
     """Utilities (B, S) after the simulations of B searches side by side."""
     check_size("utilities", len(s) * len(model.R), "use fewer states at a time")
     all_states, rows = np.arange(len(model.R)), np.arange(len(s))
-    over = model.terminal(all_states) | (M.zero_at_end & model.ended(all_states))
-    U = np.tile(np.where(over, 0.0, model.leaf(M.Uhi, all_states)), (len(s), 1))
+    ends = over(M, model, all_states)
+    U = np.tile(np.where(ends, 0.0, model.leaf(M.Uhi, all_states)), (len(s), 1))
     tables, sampler = padded(model), model.sampler
     for _ in range(M.m):
         here, going = s, rows
         for _ in range(M.d):
-            kept = np.flatnonzero(~over[here])
+            kept = np.flatnonzero(~ends[here])
             going, here = going[kept], here[kept]
             if not len(going):
                 break

@@ -57,11 +57,12 @@ def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array
         for a in range(A):
             r = factor * model.R[:, a] if factor > 0 else np.where(np.isneginf(model.R[:, a]), -np.inf, 0.0)
             if mean:
-                values.append(value + np.where(known > 0, known * r, 0.0).sum(axis=1))
+                values.append(value + np.multiply(known, r, out=np.zeros_like(known), where=known > 0).sum(axis=1))
                 stays = np.where(over, known, 0.0)
                 nexts.append((moves[a].T @ np.where(over, 0.0, known).T).T + stays)
             else:
-                nexts.append(_least(known + r, moves[a], over))
+                least = np.add(known, r, out=np.full_like(known, np.inf), where=known < np.inf)
+                nexts.append(_least(least, moves[a], over))
         known = np.stack(nexts, axis=1).reshape(-1, S)
         value = np.stack(values, axis=1).ravel() if mean else value
         factor *= model.γ

@@ -63,10 +63,11 @@ class ProgressiveWidening(OnlinePlanner):
         return f"made {simulated(self, found)}: {counted(found.visits, 'node')}, {tried} tried at the root."
 
     def action_name(self, found: Plan, i: int | None) -> str:
-        """A proposed action has no name but what it is."""
-        if self.propose is None:
-            return OnlinePlanner.action_name(self, found, i)
-        a = found.a if i is None else found.tree.a[0, i]
+        """The i-th action that was considered at the root; a proposed one has no name but what it is."""
+        tried = found.tree.a  # None where the root has ended
+        a = found.a if i is None else i if tried is None else tried[0, i]
+        if i is not None and self.propose is None:
+            return OnlinePlanner.action_name(self, found, int(a))
         return f"{a:.3g}" if isinstance(a, np.floating) else str(a)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
+from scipy.sparse import csr_array
 
 import decision_making as dm
 from decision_making import (
@@ -28,7 +29,7 @@ from decision_making import (
     sweeps,
 )
 from decision_making.problems import CartPole, HexWorld, MountainCar, SimpleRegulator
-from decision_making.sequential_problems.approximate_value_functions.outcomes import outcomes
+from decision_making.sequential_problems.approximate_value_functions.outcomes import absorbing, outcomes, positions
 from tests.strategies import tabular_mdps
 
 
@@ -540,3 +541,25 @@ def test_what_is_printed_says_what_was_solved():
         repr(M) == "InterpolatedMDP of MountainCar(γ=1.0): 25 states of MultilinearValueFunction and the end, 3 actions"
     )
     assert "5 x 5 nodes" in repr(M.policy(np.zeros(25)))
+
+
+def test_absorbing_states_of_sparse_tables_are_those_of_dense_ones():
+    """0 stays and pays nothing, 1 is paid, 2 has one action which stays, 3 may leave, 4 is terminal."""
+    T = np.eye(5)[[[0, 0], [1, 1], [2, 1], [3, 3], [0, 1]]]
+    T[3, 1] = [0.5, 0, 0, 0.5, 0]
+    R = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, -np.inf], [0.0, 0.0], [5.0, 5.0]])
+    for tables in (T, csr_array(T.reshape(10, 5))):
+        P = MDP.from_arrays(tables, R, 0.9, terminal=lambda s: np.asarray(s) == 4)
+        assert absorbing(P).tolist() == [True, False, True, False, True]
+        U = NearestNeighborValueFunction(1, lambda s, t: abs(s - t), [0, 1, 2, 3, 4], [7, 1, 7, 3, 7])
+        π = ApproximateValueFunctionPolicy(P, U)
+        assert π.U(np.arange(5)).tolist() == [0, 1, 0, 3, 0]
+        np.testing.assert_allclose(π.Q([1, 3, 4]), [[0.9, 1.9], [2.7, 1.35], [0, 0]])
+
+
+def test_states_of_another_shape_than_the_problem_s_are_refused():
+    with pytest.raises(ValueError, match=r"S has shape \(2, 3\): the states of P have shape \(\)"):
+        positions(np.arange(4), np.zeros((2, 3)))
+    assert positions(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([[2, 0], [0, 1], [2, 0]])).tolist() == [1, 0, 1]
+    with pytest.raises(ValueError, match=r"S has the state 7: must be states of P"):
+        positions(np.arange(4), np.array([1, 7]))

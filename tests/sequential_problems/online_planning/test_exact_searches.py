@@ -337,3 +337,25 @@ def test_actions_that_are_not_available_are_not_taken():
         assert np.isfinite(found.u).all()
     none = dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 1, 1.0, [0.0, 0.0], rng=0), [0, 1])
     assert none.a.tolist() == [1, 0]
+
+
+def test_the_widest_level_is_said():
+    levels = [{0}]
+    for _ in range(3):
+        levels.append({int(x) for s in levels[-1] for x in np.flatnonzero(P.T.array[s].sum(axis=0))})
+    widest = max(map(len, levels))
+    assert widest > 1
+    said = dm.explain(dm.ForwardSearch(P, 3, np.zeros(25)), 0)
+    assert f"of {widest} different states at most in a level." in said
+
+
+@pytest.mark.parametrize("γ", [0.0, 0.5])
+def test_sequences_with_an_action_that_is_not_available_on_the_way_are_worth_minus_infinity(γ):
+    """Action 0 is not available in state 0, which both actions lead to half of the time; also where γ = 0."""
+    P = dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), [[-np.inf, 1.0], [0.0, 3.0]], γ)
+    mean, worst = (dm.plan(dm.OpenLoopPlanning(P, 2, outcome=x), [0, 1]) for x in ("mean", "worst"))
+    np.testing.assert_allclose(mean.Q, [[-np.inf, 1 + 2 * γ], [2 * γ, 3 + 2 * γ]])
+    np.testing.assert_allclose(worst.Q, [[-np.inf, 1 + γ], [γ, 3 + γ]])
+    assert mean.tree.tolist() == worst.tree.tolist() == [[1, 1], [1, 1]]
+    assert mean.visits.tolist() == [4, 4]
+    assert dm.explain(dm.OpenLoopPlanning(P, 2), 1).count("; the best is 1, 1.") == 1

@@ -98,3 +98,25 @@ def test_branches_need_a_tree_of_one_state():
         branches(dm.plan(dm.ForwardSearch(P, 1, np.zeros(25)), 0))
     with pytest.raises(ValueError, match="must be of one state"):
         branches(dm.plan(dm.MonteCarloTreeSearch(P, None, None, 5, 9, 5.0, ROLLOUT), [0, 1]))
+
+
+@pytest.mark.parametrize(("n", "more"), [(8, ""), (10, ", and 2 more")])
+def test_at_most_eight_actions_are_listed(n, more):
+    P = dm.MDP.from_arrays(np.ones((1, n, 1)), np.arange(float(n))[None], 0.0)
+    listed = ", ".join(f"{a}: {a}" for a in range(n - 1, n - 9, -1))
+    assert dm.explain(dm.ForwardSearch(P, 1, [0.0]), 0).endswith(f" In order: {listed}{more}.")
+
+
+@pytest.mark.parametrize(("k", "said"), [(1, "1 action was"), (2, "2 actions were")])
+def test_actions_that_were_not_tried_are_counted(k, said):
+    P = dm.MDP.from_arrays(np.ones((1, 4, 1)), [[-np.inf] * k + [1.0] * (4 - k)], 0.5)
+    assert dm.explain(dm.ForwardSearch(P, 1, [0.0]), 0).endswith(f" {said} not tried or cut off.")
+
+
+def test_labels_say_how_many_states_are_solved():
+    found = dm.plan(dm.LabeledHeuristicSearch(P, np.full(25, 10.0), 5, 0.1, rng=0), 0)
+    tree = found.tree
+    assert found.visits == len(tree.U)
+    text = dm.explain(found)
+    assert f"needed {tree.simulations} simulations to solve" in text
+    assert f": {len(tree.solved)} of the {len(tree.U)} states it met are solved." in text

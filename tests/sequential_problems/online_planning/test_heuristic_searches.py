@@ -1,5 +1,7 @@
 """Heuristic and labelled heuristic search against recursions, the optimum, and their promises."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -174,3 +176,45 @@ def test_states_that_are_not_listed_are_kept_by_their_bytes():
 def test_nan_bounds_are_refused():
     with pytest.raises(ValueError, match="is nan: must be a number"):
         dm.HeuristicSearch(P, np.full(25, np.nan), 3, 3)(0)
+
+
+@pytest.mark.parametrize("zero_at_end", [False, True])
+def test_a_batch_where_nothing_is_random_is_its_single_searches(zero_at_end):
+    """With a state that absorbs and one that is terminal; a search that has ended waits for the others."""
+    T = np.eye(6)[[[1, 2], [3, 4], [5, 0], [1, 3], [4, 4], [0, 1]]]
+    R = [[1.0, 0.5], [2.0, -1.0], [0.0, 3.0], [0.5, 1.0], [0.0, 0.0], [7.0, 7.0]]
+    P = dm.MDP.from_arrays(T, R, 0.9, terminal=lambda s: np.asarray(s) == 5)
+    Uhi = np.array([20.0, 30.0, 25.0, 22.0, 28.0, 40.0])
+    for d, m in ((1, 1), (2, 3), (5, 4), (9, 30)):
+        M = dm.HeuristicSearch(P, Uhi, d, m, zero_at_end=zero_at_end, rng=0)
+        many = dm.plan(M, P.S)
+        for s in range(6):
+            one = dm.plan(M, s)
+            np.testing.assert_allclose(many.tree[s], one.tree.table(), rtol=1e-12)
+            np.testing.assert_allclose(many.Q[s], one.Q, rtol=1e-12)
+            assert many.a[s] == one.a
+
+
+def test_large_tables_are_searched_one_state_after_the_other(monkeypatch):
+    module = import_module(dm.HeuristicSearch.__module__)
+    size = int((P.T.array > 0).sum(axis=2).max()) * 6 * 25  # successors of all states and actions, with equal room
+    M = dm.HeuristicSearch(P, TEN, 3, 3, rng=0)
+    monkeypatch.setattr(module, "ROWS", size)
+    assert isinstance(dm.plan(M, [0, 1]).tree, np.ndarray)
+    monkeypatch.setattr(module, "ROWS", size - 1)
+    assert [x.meet(np.array([i])) for i, x in enumerate(dm.plan(M, [0, 1]).tree)] == [0, 1]
+
+
+@pytest.mark.parametrize(("δ", "simulations", "U"), [(0.5, 2, [-3, -2, -1, 0]), (1.0, 1, [-1, -1, -1, 0])])
+def test_simulations_of_a_corridor_by_hand(δ, simulations, U):
+    """Three steps that cost 1, and an end; the bound is 0.
+
+    The first walk backs up every state to -1. From the end on, state 2 is solved; the residual of state 1 is 1: with
+    δ = 1 it is solved, and so is state 0; with δ = 0.5 it is backed up again, and the labels end there.
+    """
+    T = np.eye(4)[[[1], [2], [3], [3]]]
+    P = dm.MDP.from_arrays(T, [[-1.0], [-1.0], [-1.0], [0.0]], 1.0)
+    tree = dm.plan(dm.LabeledHeuristicSearch(P, np.zeros(4), 6, δ, rng=0), 0).tree
+    assert tree.simulations == simulations
+    assert tree.solved == {0, 1, 2, 3}
+    assert [tree.U[s] for s in range(4)] == U

@@ -15,7 +15,7 @@ from decision_making.sequential_problems.online_planning.finite_model import Fin
 from decision_making.sequential_problems.online_planning.models import Model, entries, some_action
 from decision_making.sequential_problems.online_planning.one_tree import OneState, OneTree, Uniforms, one_state
 from decision_making.sequential_problems.online_planning.packed import PackedModel, compact
-from decision_making.sequential_problems.online_planning.plans import counted
+from decision_making.sequential_problems.online_planning.plans import best, counted
 from decision_making.sequential_problems.online_planning.trees import HashTable, Trees, exploration
 
 INF = np.inf
@@ -532,3 +532,67 @@ def test_pairs_of_a_tree_search_are_counted_before_they_are_made(monkeypatch):
     asked = sizes_asked(monkeypatch, module)
     dm.plan(dm.MonteCarloTreeSearch(P, None, None, 3, 9, 1.0, np.zeros(25), trees=2, rng=0), [0, 1, 2])
     assert asked[0][0] == 6 * (9 + 1) * 6
+
+
+def test_sizes_of_a_batch_count_all_its_states(monkeypatch):
+    U, s = np.zeros(25), [0, 1, 2]
+    wide = {"actions": (2.0, 0.5), "successors": (3.0, 0.5)}
+    some = dict(wide, propose=lambda s, rng: rng.integers(6, size=len(s)), actions=(5.0, 0.5))
+    for M, size in (
+        (dm.SparseSampling(P, 2, 2, U, rng=0), 3 * (6 * 2) ** 2),
+        (dm.RolloutLookahead(P, None, 2, m=4, rng=0), 3 * 6 * 4),
+        (dm.OpenLoopPlanning(P, 2), 3 * 6**2 * 25),
+        (dm.HeuristicSearch(P, np.full(25, 10.0), 2, 2, rng=0), 3 * 25),
+        (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **wide), 3 * (9 + 1) * 9),  # 3 · √9 successors
+        (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **some), 3 * (9 + 1) * 15),  # 5 · √9 actions
+    ):
+        asked = sizes_asked(monkeypatch, import_module(type(M).__module__))
+        dm.plan(M, s)
+        assert asked[0][0] == size
+
+
+def test_packed_boards_have_the_successors_and_samples_of_the_game():
+    game = TwentyFortyEight(γ=0.9)
+    boards = game.b(3, np.random.default_rng(4))
+    plain = BatchModel(game, 2)
+    model, words = compact(plain, boards)
+    assert (model.γ, model.n_actions) == (0.9, 4)
+    found, right = model.edges(words), plain.edges(boards)
+    np.testing.assert_array_equal(found.s_next, packed_boards.pack(right.s_next))
+    for name in ("r", "pair", "p"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(right, name))
+    np.testing.assert_array_equal(model.key(words), words)
+    a, u = np.array([0, 3, 2]), np.random.default_rng(5).random(3)
+    s_next, r = model.step(words, a, SharedStream(np.random.default_rng(5)), np.arange(3))
+    expected = packed_boards.step(words, a, u, game.p_two)
+    np.testing.assert_array_equal(s_next, expected[0])
+    np.testing.assert_array_equal(r, expected[1])
+    assert model.terminal(words).tolist() == [False] * 3
+    s = np.array([3, 4])
+    same, given = compact(BatchModel(Stairs(), 0), s)
+    assert isinstance(same, BatchModel)
+    assert given is s
+    huge = boards.copy()
+    huge[1, 0, 0] = 16
+    assert compact(plain, huge)[0] is plain  # one board that does not fit: all stay as they are
+
+
+def test_a_table_too_large_to_be_kept_whole_is_searched_level_by_level(monkeypatch):
+    whole = dm.plan(dm.ForwardSearch(P, 3, np.arange(25.0)), [0, 24])
+    monkeypatch.setattr(import_module(FiniteModel.__module__), "DENSE", 0)
+    found = dm.plan(dm.ForwardSearch(P, 3, np.arange(25.0)), [0, 24])
+    np.testing.assert_allclose(found.Q, whole.Q)
+    assert found.visits.tolist() == whole.visits.tolist()
+
+
+def test_the_first_best_action_is_taken_and_nan_is_named():
+    assert best(np.array([[1.0, 3.0, 3.0], [-INF, -INF, -INF], [2.0, 1.0, 0.0]])).tolist() == [1, 0, 0]
+    with pytest.raises(ValueError, match="the utility of action 1 in state 2 of the batch is nan"):
+        best(np.array([[1.0, 3.0], [1.0, 2.0], [0.0, np.nan], [np.nan, np.nan]]))
+
+
+def test_a_search_draws_from_its_own_generator_unless_one_is_given():
+    first, again = (dm.SparseSampling(P, 2, 2, np.zeros(25), rng=3) for _ in range(2))
+    assert dm.plan(first, 0).Q.tolist() == dm.plan(again, 0).Q.tolist()
+    assert dm.plan(first, 0, rng=5).Q.tolist() == dm.plan(again, 0, rng=5).Q.tolist()
+    assert dm.plan(first, 0).Q.tolist() == dm.plan(again, 0).Q.tolist()  # the one given took nothing from it

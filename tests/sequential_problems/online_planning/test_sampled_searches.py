@@ -1,6 +1,7 @@
 """Rollouts, sparse sampling and tree search: against recursions on the same random numbers, and expectations."""
 
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -107,6 +108,46 @@ def test_one_rollout_for_each_successor_of_positive_probability():
 
     dm.RolloutLookahead(P, π, 1)(0)
     assert rows == [int((P.T.array[0] > 0).sum())]
+
+
+def certain_walk():
+    """Four states, the last one terminal; each action leads to one state."""
+    T = np.eye(4)[[[1, 2], [2, 0], [3, 1], [0, 1]]]
+    return dm.MDP.from_arrays(T, [[1.0, -2.0], [4.0, 0.5], [3.0, -1.0], [9.0, 9.0]], 0.5, terminal=lambda s: s == 3)
+
+
+@pytest.mark.parametrize("m", [1, 3])
+@pytest.mark.parametrize("common", [False, True])
+def test_lookahead_where_nothing_is_random_is_a_step_and_the_return_of_the_policy(m, common):
+    table = certain_walk()
+    free = dm.MDP(0.5, None, [0, 1], None, None, table.TR, terminal=table.terminal)
+    R, after = table.R.array, table.T.array.argmax(axis=2)
+
+    def paid(s, d):
+        """What the policy s % 2 collects in d steps."""
+        return 0.0 if d == 0 or s == 3 else R[s, s % 2] + 0.5 * paid(after[s, s % 2], d - 1)
+
+    expected = [[0.0 if s == 3 else R[s, a] + 0.5 * paid(after[s, a], 3) for a in range(2)] for s in range(4)]
+    for problem in (table, free):
+        M = dm.RolloutLookahead(problem, lambda s: s % 2, 3, m=m, common=common, rng=0)
+        np.testing.assert_allclose(dm.plan(M, np.arange(4)).Q, expected)
+        np.testing.assert_allclose(dm.plan(M, 0).Q, expected[0])
+
+
+def test_lookahead_tries_only_the_moves_that_are_legal():
+    """Whole numbers, of which an even one may only be left by a step of 2; no model, only samples."""
+    problem = SimpleNamespace(
+        γ=0.5,
+        A=np.array([1, 2]),
+        TR=lambda s, a, rng: (s + a, 1.0 * s),
+        legal_actions=lambda s: np.stack([s % 2 == 1, s >= 0], axis=-1),
+    )
+    found = dm.plan(dm.RolloutLookahead(problem, lambda s: 2 + 0 * s, 1, m=2), np.array([2, 3]))
+    np.testing.assert_allclose(found.Q, [[-np.inf, 2 + 0.5 * 4], [3 + 0.5 * 4, 3 + 0.5 * 5]])
+    for d, u in ((1, 3 + 0.5 * 7.0), (2, 3 + 0.5 * 5 + 0.25 * 7.0)):
+        sampled = dm.plan(dm.SparseSampling(problem, d, 2, lambda s: 7.0 + 0 * s), np.array([2, 3]))
+        assert np.isneginf(sampled.Q[0, 0])
+        assert sampled.u[1] == pytest.approx(u)
 
 
 # sparse sampling
@@ -522,3 +563,79 @@ def test_words_are_stirred_as_by_splitmix64():
     """The first numbers of that generator from the seeds 0 and 1234567, as its authors and others print them."""
     stirred = mixed(np.array([0, 1234567], np.uint64))
     assert [int(x) for x in stirred] == [0xE220A8397B1DCDAF, 6457827717110365317]
+
+
+def plain_widening(P, s, d, m, c, U, rule):
+    """Double progressive widening as a recursion, for a problem in which each action leads to one state."""
+    R, after = P.R.array, P.T.array.argmax(axis=2)
+    over = lambda s: bool(P.terminal(s))  # noqa: E731
+    leaf = lambda s: 0.0 if over(s) else U[s]  # noqa: E731
+
+    def node(s):
+        return {"s": s, "a": [], "N": [], "sum": [], "child": []}
+
+    def simulate(x, left):
+        s, A = x["s"], [a for a in range(R.shape[1]) if np.isfinite(R[x["s"], a])]
+        if left == 0 or over(s):
+            return leaf(s)
+        n = sum(x["N"])
+        if len(x["a"]) < max(1.0, rule[0] * n ** rule[1]) and len(x["a"]) < len(A):
+            for name, new in (("a", A[len(x["a"])]), ("N", 0), ("sum", 0.0), ("child", None)):
+                x[name].append(new)
+        score = [
+            np.inf if k == 0 else q / k + c * (np.sqrt(np.log(n)) / np.sqrt(k))
+            for k, q in zip(x["N"], x["sum"], strict=True)
+        ]
+        j = score.index(max(score))
+        r, s_next = R[s, x["a"][j]], int(after[s, x["a"][j]])
+        if x["child"][j] is None:
+            x["child"][j] = node(s_next)
+            q = r + P.γ * leaf(s_next)
+        else:
+            q = r + P.γ * simulate(x["child"][j], left - 1)
+        x["N"][j] += 1
+        x["sum"][j] += q
+        return q
+
+    root = node(s)
+    for _ in range(m):
+        simulate(root, d)
+    return root
+
+
+@pytest.mark.parametrize("rule", [(1.5, 0.5), (10.0, 0.5), (0.6, 0.9)])
+@pytest.mark.parametrize("c", [0.0, 2.0])
+def test_widening_is_its_recursion_where_nothing_is_random(rule, c):
+    """Also where some actions are not available, and where a walk ends; searches of a batch are apart."""
+    T = np.eye(5)[[[1, 2, 3], [2, 4, 0], [0, 3, 1], [4, 4, 2], [0, 0, 0]]]
+    R = [[1.0, -np.inf, 2.0], [0.5, 3.0, -1.0], [-np.inf, 4.0, 0.0], [2.0, 2.5, 1.0], [9.0, 9.0, 9.0]]
+    P, U = dm.MDP.from_arrays(T, R, 0.8, terminal=lambda s: np.asarray(s) == 4), np.array([1.0, -2.0, 0.5, 3.0, 50.0])
+    for d, m in ((1, 7), (3, 40), (6, 90)):
+        M = dm.ProgressiveWidening(P, d, m, c, U, actions=rule, successors=(1.0, 0.0), rng=0)
+        found = dm.plan(M, P.S)
+        for s in range(4):
+            root = plain_widening(P, s, d, m, c, U, rule)
+            k = len(root["a"])
+            assert found.N[s, :k].tolist() == root["N"]
+            assert not found.N[s, k:].any()
+            Q = [q / n for q, n in zip(root["sum"], root["N"], strict=True)]
+            np.testing.assert_allclose(found.Q[s, :k], Q)
+            assert found.a[s] == root["a"][int(np.argmax(Q))]
+            assert found.u[s] == pytest.approx(max(Q))
+        assert found.visits[4] == 1
+        assert found.Q[4].tolist() == [0.0] * found.Q.shape[1]
+        one = dm.plan(M, 0)
+        np.testing.assert_array_equal(one.N, found.N[0])
+        assert (one.a, one.u, one.visits) == (found.a[0], found.u[0], found.visits[0])
+
+
+def test_widening_calls_actions_by_their_names_also_where_some_are_missing():
+    """The first action considered is not the first of the list where that is not available."""
+    P = dm.MDP.from_arrays(np.ones((1, 4, 1)), [[-np.inf, 1.0, -np.inf, 3.0]], 0.0)
+    M = dm.ProgressiveWidening(P, 1, 9, 0.0, np.zeros(1), rng=0)
+    said = dm.explain(M, 0)
+    assert "Action 3 is chosen: it is worth 3, 2 more than action 1. In order: 3: 3 (8 visits), 1: 1 (1 visits)" in said
+    over = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[1.0, 3.0]], 0.5, terminal=lambda s: np.asarray(s) == 0)
+    for propose in (None, lambda s, rng: rng.integers(2, size=len(s))):
+        M = dm.ProgressiveWidening(over, 1, 9, 0.0, np.zeros(1), propose=propose, rng=0)
+        assert "it is worth 0, as much as action 1" in dm.explain(M, 0)

@@ -26,6 +26,8 @@ from decision_making import (
     value_iteration,
 )
 from decision_making.problems import CryingBaby, MachineReplacement, Tiger
+from decision_making.state_uncertainty.offline_belief_state_planning import point_based_value_iteration
+from decision_making.state_uncertainty.offline_belief_state_planning.belief_expansion import distinct
 from tests.test_pomdp import random_pomdp
 
 SMALL = st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2))
@@ -245,3 +247,65 @@ def test_bounds_of_a_problem_given_by_functions_are_those_of_its_arrays():
         np.testing.assert_array_equal(solve(M, Q).Γ, solve(M, P).Γ)
         np.testing.assert_array_equal(update(Q, M, np.zeros((3, 2))), update(P, M, np.zeros((3, 2))))
         np.testing.assert_array_equal(alphavector_iteration(Q, M, np.zeros((3, 2))), solve(M, P).Γ)
+
+
+@given(st.integers(0, 10**6), SMALL, st.booleans())
+@settings(max_examples=20)
+def test_no_vector_promises_more_than_its_action_allows(seed, sizes, random):
+    """A plan that begins with a is worth at most what a is where the state is seen ever after; a vector has its own."""
+    P, B = random_pomdp(seed, sizes, 0.5), beliefs(sizes[0], 4)
+    Q = P.R.array + P.γ * P.T.array @ solve(ValueIteration(200), P.mdp).U
+    for k in (1, 2, 6):
+        M = RandomizedPointBasedValueIteration(B, k, rng=seed) if random else PointBasedValueIteration(B, k)
+        π = solve(M, P)
+        assert (Q.T[π.a] >= π.Γ - 1e-9).all()
+
+
+@given(st.integers(0, 10**6), SMALL)
+@settings(max_examples=20)
+def test_without_keeping_a_sweep_is_a_backup_at_every_belief(seed, sizes):
+    """The listing's sweeps: all vectors are new ones, one step longer."""
+    P, B = random_pomdp(seed, sizes, 0.5), beliefs(sizes[0], 4)
+    Γ = baws_lowerbound(P)[None]
+    for k in range(1, 4):
+        Γ = np.unique(backup(P, Γ, np.unique(B, axis=0)).α, axis=0)
+        np.testing.assert_allclose(solve(PointBasedValueIteration(B, k, keep=False), P).Γ, Γ, atol=1e-12)
+
+
+def test_iterations_go_on_while_any_entry_changes():
+    """State 1 absorbs and pays nothing: its entries never change, those of state 0 do."""
+    P = POMDP.from_arrays([[[0.5, 0.5]], [[0.0, 1.0]]], [[1.0], [0.0]], np.ones((1, 2, 1)), 0.8)
+    for kind in (QMDP, FastInformedBound):
+        np.testing.assert_allclose(solve(kind(1000, δ=1e-9), P).Γ, [[1 / 0.6, 0]], atol=1e-8)
+        assert solve(kind(1000, δ=0.5), P).Γ[0, 0] == pytest.approx(1.4)  # changes of 1, then 0.4
+
+
+def test_exploring_measures_to_the_nearest_of_all_beliefs_so_far():
+    P, B = random_pomdp(5, (3, 3, 2)), np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.1, 0.8, 0.1]])
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        drawn = [randstep(P, B, np.full(3, a), rng=rng)[0] for a in range(3)]
+        found = list(B)
+        for k in range(3):
+            far = [min(sum(abs(drawn[a][k] - b)) for b in found) for a in range(3)]
+            found.append(drawn[int(np.argmax(far))][k])
+        expected = [b for i, b in enumerate(found) if all(abs(b - c).max() > 1e-9 for c in found[:i])]
+        np.testing.assert_array_equal(exploratory_belief_expansion(P, B, rng=seed), expected)
+
+
+def test_beliefs_that_differ_by_rounding_are_one_and_keep_their_order():
+    B = np.array([[0.5, 0.5], [0.2, 0.8], [0.5 + 1e-11, 0.5 - 1e-11], [0.5 + 1e-7, 0.5 - 1e-7], [0.2, 0.8]])
+    np.testing.assert_array_equal(distinct(B), B[[0, 1, 3]])
+
+
+def test_beliefs_backed_up_in_blocks_have_the_same_vectors(monkeypatch):
+    P, rng = random_pomdp(2, (3, 2, 2)), np.random.default_rng(0)
+    Γ, B = rng.normal(size=(4, 3)), beliefs(3, 10)
+    whole = backup(P, Γ, B)
+    monkeypatch.setattr(point_based_value_iteration, "BLOCK", 3 * 2 * 2 * 3)
+    parts = backup(P, Γ, B)
+    np.testing.assert_allclose(parts.α, whole.α, atol=1e-14)
+    np.testing.assert_array_equal(parts.a, whole.a)
+    monkeypatch.setattr(point_based_value_iteration, "SMALL", 0)
+    monkeypatch.setattr(point_based_value_iteration, "FEW", 1.0)
+    np.testing.assert_allclose(backup(P, Γ, B).α, whole.α, atol=1e-14)  # by sparse products

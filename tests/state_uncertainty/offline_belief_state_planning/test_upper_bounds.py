@@ -29,6 +29,7 @@ from decision_making import (
     utility,
 )
 from decision_making.problems import CryingBaby, MachineReplacement, Tiger
+from decision_making.state_uncertainty.offline_belief_state_planning import sawtooth_heuristic_search
 from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth import Teeth
 from tests.state_uncertainty.offline_belief_state_planning.test_bounds import SMALL, beliefs, bracket
 from tests.test_pomdp import random_pomdp
@@ -318,3 +319,96 @@ def test_a_search_for_seconds_gives_policies_as_they_improve():
     assert [π.found.backups for π in few] == [0, found[-1].backups]
     assert next(iter(search_for_seconds(M, P, 1e-9))).found.rounds == 0
     assert len(list(search_for_seconds(M, P, 1e-9))) <= 2
+
+
+def test_teeth_in_blocks_and_after_more_points_are_those_of_all(monkeypatch):
+    rng, n = np.random.default_rng(0), 6
+    B = rng.dirichlet(np.ones(n), 9) * (rng.random((9, n)) < 0.5) + 0.1 * np.eye(n)[rng.integers(n, size=9)]
+    B /= B.sum(axis=1, keepdims=True)
+    V = rng.normal(size=n)
+    U = B @ V - rng.random(9)
+    right = Teeth(B, V, U)(B)
+    grown = Teeth(B[:4], V, U[:4])
+    grown._of_few_states(B)  # what is prepared for the points so far is prepared anew for more
+    grown.add(B[4:])
+    grown.set(V, U)
+    np.testing.assert_allclose(grown._of_few_states(B), right, atol=1e-14)
+    monkeypatch.setattr(f"{SAWTOOTH}.BLOCK", 2 * len(grown.states))
+    np.testing.assert_array_equal(grown(B), right)
+    monkeypatch.setattr(f"{SAWTOOTH}.BLOCK", 1)
+    np.testing.assert_array_equal(grown(B), right)
+
+
+@pytest.mark.parametrize(
+    ("least", "which"), [(1, [3, 1]), (2, [3, 1]), (3, [3, 1, 2]), (6, [3, 1, 2, 0, 5, 4]), (99, [3, 1, 2, 0, 5, 4])]
+)
+def test_a_batch_is_filled_from_below_and_then_with_the_latest(least, which, monkeypatch):
+    monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.BATCH", least)
+    assert sawtooth_heuristic_search._batch([[3, 1], [1, 2], [0]], 5).tolist() == which
+
+
+def test_so_many_sweeps_shrink_a_distance_of_1():
+    for γ, accuracy in ((0.9, 0.1), (0.5, 0.25), (0.99, 0.999)):
+        k = sawtooth_heuristic_search._sweeps(γ, accuracy)
+        assert γ**k <= accuracy * (1 + 1e-12)
+        assert k == 1 or γ ** (k - 1) > accuracy
+    assert sawtooth_heuristic_search._sweeps(0.0, 0.1) == sawtooth_heuristic_search._sweeps(0.9, 1.0) == 1
+
+
+def some_bounds(seed=1, n=5):
+    P = random_pomdp(seed, (n, 2, 2))
+    bounds = sawtooth_heuristic_search._Bounds(P, np.full(n, 1 / n), 100, 1e-3)
+    return P, bounds, np.random.default_rng(seed).dirichlet(np.ones(n), 8)
+
+
+def test_points_are_numbered_once_and_the_oldest_but_the_start_are_forgotten(monkeypatch):
+    _, bounds, B = some_bounds()
+    assert bounds.met(B).tolist() == list(range(1, 9))
+    assert bounds.met(np.vstack([B[2], bounds.B[0], B[2] + 1e-12])).tolist() == [3, 0, 3]
+    bounds.back_up(np.array([0, 2, 7, 8]))
+    monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.MOST_POINTS", 9)
+    bounds.forget()
+    assert len(bounds.B) == 9
+    monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.MOST_POINTS", 3)
+    U = bounds.U.copy()
+    bounds.forget()
+    np.testing.assert_array_equal(bounds.B, np.vstack([np.full(5, 0.2), B[6:]]))
+    np.testing.assert_array_equal(bounds.U, U[[0, 7, 8]])
+    assert bounds.met(B[[7, 6, 0]]).tolist() == [2, 1, 3]  # the forgotten one is new again
+    assert (bounds.upper(bounds.B) <= bounds.U + 1e-12).all()
+
+
+def test_backups_at_beliefs_and_corners_are_lookaheads_to_the_bounds(monkeypatch):
+    """Both bounds at a belief, and the upper one at corners, by the sum over actions and observations written out."""
+    for few, block in ((64, 256), (4, 2)):
+        monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.FEW_STATES", few)
+        monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.BLOCK", block)
+        P, bounds, B = some_bounds()
+        bounds.met(B)
+        for _ in range(3):
+            lower, upper = ([ahead(P, bound, b) for b in bounds.B] for bound in (bounds.lower, bounds.upper))
+            corners = [ahead(P, bounds.upper, e) for e in np.eye(5)]
+            low, high, V = bounds.lower(bounds.B), bounds.upper(bounds.B), bounds.V.copy()
+            bounds.back_up(np.arange(9))
+            if few < 5:
+                np.testing.assert_array_equal(bounds.V, V)
+                corners = [ahead(P, bounds.upper, e) for e in np.eye(5)]
+                bounds.tighten_corners()
+            np.testing.assert_allclose(bounds.V, np.minimum(V, corners), atol=1e-12)
+            np.testing.assert_allclose(bounds.U, np.minimum(high, upper), atol=1e-12)
+            np.testing.assert_allclose(bounds.lower(bounds.B), np.maximum(low, lower), atol=1e-9)
+        assert bounds.backups == 27
+        before = bounds.lower(np.vstack([bounds.B, np.eye(5)]))
+        k = len(bounds.Γ)
+        bounds.prune()
+        assert len(bounds.Γ) <= min(k, 9 + 5)
+        np.testing.assert_array_equal(bounds.lower(np.vstack([bounds.B, np.eye(5)])), before)
+
+
+def ahead(P, bound, b):
+    """max_a R(b, a) + γ Σ_o bound of what follows, which grows in proportion."""
+    M = P.T.array.transpose(1, 0, 2)[:, None] * P.O.array.transpose(0, 2, 1)[:, :, None]  # (A, Ω, S, S)
+    return max(
+        b @ P.R.array[:, a] + P.γ * sum(float(bound((b @ M[a, o])[None])[0]) for o in range(M.shape[1]))
+        for a in range(M.shape[0])
+    )
