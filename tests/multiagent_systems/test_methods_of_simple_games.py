@@ -94,7 +94,9 @@ def test_equations_of_a_support_give_the_policies_that_the_game_was_made_for(siz
         R = game_made_for(p, rng)
         for i in range(len(sizes)):
             R = np.insert(R, 0, rng.normal(size=R.shape[:1] + R.shape[1 : i + 1] + R.shape[i + 2 :]), axis=i + 1)
-            R[i] = np.where(np.arange(R.shape[i + 1]).reshape([-1 if j == i else 1 for j in range(len(sizes))]), R[i], -9)
+            R[i] = np.where(
+                np.arange(R.shape[i + 1]).reshape([-1 if j == i else 1 for j in range(len(sizes))]), R[i], -9
+            )
         factor = np.reshape(10.0 ** np.arange(len(sizes)), (-1, *(1,) * len(sizes)))
         P = dm.SimpleGame.from_arrays(*(R * factor + 3))
         p = [np.append(0, q) for q in p]
@@ -178,7 +180,9 @@ def test_of_the_starts_of_the_nonlinear_program_the_one_with_the_least_gap_is_ke
         starts.append(p)
         return p, 7
 
-    monkeypatch.setattr("decision_making.multiagent_systems.multiagent_reasoning.nonlinear_program.NashProgram.solved", solved)
+    monkeypatch.setattr(
+        "decision_making.multiagent_systems.multiagent_reasoning.nonlinear_program.NashProgram.solved", solved
+    )
     found = dm.solve(dm.NashEquilibrium("nonlinear", restarts=6, rng=3), P)
     assert (found.status, found.iterations, found.exact) == ("local", 42, False)
     assert [q.tolist() for q in starts[0]] == [[0.5, 0.5]] * 2
@@ -208,7 +212,9 @@ def test_supports_in_blocks_are_supports_at_once(monkeypatch):
 @pytest.mark.parametrize("seed", range(4))
 def test_equilibria_come_by_the_size_of_their_supports_and_then_by_first_actions(seed):
     R = np.random.default_rng(seed).integers(-1, 2, (2, 3, 4))
-    listed = [tuple((np.concatenate([q.p for q in x]) > 0).tolist()) for x in dm.nash(dm.SimpleGame.from_arrays(*R), all=True)]
+    listed = [
+        tuple((np.concatenate([q.p for q in x]) > 0).tolist()) for x in dm.nash(dm.SimpleGame.from_arrays(*R), all=True)
+    ]
     keys = [(sum(played), [not stays for stays in played]) for played in listed]
     assert keys == sorted(keys)
 
@@ -367,7 +373,10 @@ def test_reprs_tell_the_likeliest_four_in_the_order_of_the_list():
     assert repr(dm.JointCorrelatedPolicy([[1, 5, 0], [2, 4, 3]])) == (
         "JointCorrelatedPolicy((0, 1): 0.3333, (1, 1): 0.2667, (1, 2): 0.2, (1, 0): 0.1333, ...)"
     )
-    assert repr(dm.JointCorrelatedPolicy({("a", 0): 1, ("b", 0): 3})) == "JointCorrelatedPolicy(('b', 0): 0.75, ('a', 0): 0.25)"
+    assert (
+        repr(dm.JointCorrelatedPolicy({("a", 0): 1, ("b", 0): 3}))
+        == "JointCorrelatedPolicy(('b', 0): 0.75, ('a', 0): 0.25)"
+    )
 
 
 def test_a_batch_of_policies_draws_and_has_modes_of_its_own():
@@ -382,7 +391,9 @@ def test_a_batch_of_policies_draws_and_has_modes_of_its_own():
 
 @pytest.mark.parametrize("i", range(3))
 def test_payoffs_against_a_joint_action_are_entries_of_the_table(i):
-    P = dm.SimpleGame(1.0, range(3), [range(2), range(4), range(3)], np.random.default_rng(0).normal(size=(5, 3, 2, 4, 3)))
+    P = dm.SimpleGame(
+        1.0, range(3), [range(2), range(4), range(3)], np.random.default_rng(0).normal(size=(5, 3, 2, 4, 3))
+    )
     a = np.random.default_rng(1).integers(0, [2, 4, 3], size=(6, 5, 3))
     found = dm.FictitiousPlay(P, i, batch=6).payoffs_against(a)
     for seed, k in np.ndindex(6, 5):
