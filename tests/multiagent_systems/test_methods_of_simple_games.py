@@ -354,7 +354,7 @@ def test_labels_of_another_type_are_other_labels_and_equal_numbers_are_not():
     P = dm.SimpleGame(1.0, ("x",), [(1, True, "1", 2.5)], np.array([[10.0, 20.0, 30.0, 40.0]]))
     assert [float(P.R((a,))[0]) for a in (1, True, "1", np.float64(2.5), 1.0, np.int64(1))] == [10, 20, 30, 40, 10, 10]
     many = dm.SimpleGame(1.0, (0,), [range(9)], np.zeros((1, 9)))
-    with pytest.raises(KeyError, match="9: must be one of 0, 1, 2, 3, 4, 5, [.]{3}"):
+    with pytest.raises(KeyError, match=r"9: must be one of 0, 1, 2, 3, 4, 5, [.]{3}"):
         many.R((9,))
     six = dm.SimpleGame(1.0, np.arange(6), [(0,)] * 6, np.zeros((6, *(1,) * 6)))
     with pytest.raises(KeyError, match=r"6: must be one of 0, 1, 2, 3, 4, 5[^,]*$"):
