@@ -15,7 +15,7 @@ from decision_making.multiagent_systems.multiagent_reasoning import (
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import excess, polished, solved_on_support
 from decision_making.multiagent_systems.multiagent_reasoning.lemke_howson import lemke_howson
 from decision_making.multiagent_systems.multiagent_reasoning.pivots import leaving, pivot, positive
-from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import solve_matrix_game
+from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum, solve_matrix_game
 from decision_making.problems import PrisonersDilemma, RockPaperScissors
 from tests.oracles import games as oracle
 
@@ -80,6 +80,25 @@ def test_the_simplex_method_alone_leaves_no_duality_gap(shape):
         assert y.sum() == pytest.approx(1)
         assert min(x.min(), y.min()) >= 0
         assert (A @ y).max() - (x @ A).min() <= 1e-10 * max(np.ptp(A), abs(A).max() * 1e-4)
+
+
+@pytest.mark.parametrize("shape", [(10, 10), (30, 50), (50, 30)])
+def test_payoffs_of_very_different_sizes_leave_no_duality_gap(shape):
+    """From 1e-9 to 1e9 in one game: pivots alone left gaps of a thousandth of the span, and of all of it."""
+    for seed in range(6):
+        A = 10.0 ** np.random.default_rng(seed).integers(-9, 10, shape)
+        x, y = solve_matrix_game(A)
+        assert (A @ y).max() - (x @ A).min() <= 2e-9 * np.ptp(A)
+        assert (x.sum(), y.sum()) == pytest.approx((1, 1))
+
+
+def test_the_sum_of_two_agents_payoffs_is_constant_but_for_rounding():
+    A = np.append(0, np.random.default_rng(0).normal(size=9)).reshape(2, 5)
+    B = 0.3 - A
+    assert np.ptp(A + B) > 0
+    assert constant_sum(dm.SimpleGame.from_arrays(A, B))
+    assert not constant_sum(dm.SimpleGame.from_arrays(A, B + 1e-12 * np.arange(5)))
+    assert not constant_sum(dm.SimpleGame.from_arrays(*np.zeros((3, 2, 2, 2))))
 
 
 # ---- equations of a support
