@@ -82,13 +82,13 @@ def test_the_simplex_method_alone_leaves_no_duality_gap(shape):
         assert (A @ y).max() - (x @ A).min() <= 1e-10 * max(np.ptp(A), abs(A).max() * 1e-4)
 
 
-@pytest.mark.parametrize("shape", [(10, 10), (30, 50), (50, 30)])
-def test_payoffs_of_very_different_sizes_leave_no_duality_gap(shape):
-    """From 1e-9 to 1e9 in one game: pivots alone left gaps of a thousandth of the span, and of all of it."""
-    for seed in range(6):
-        A = 10.0 ** np.random.default_rng(seed).integers(-9, 10, shape)
-        x, y = solve_matrix_game(A)
-        assert (A @ y).max() - (x @ A).min() <= 2e-9 * np.ptp(A)
+@pytest.mark.parametrize(("m", "n", "seed"), [(10, 10, 134), (20, 20, 47), (30, 50, 14), (60, 60, 9)])
+def test_payoffs_of_very_different_sizes_leave_no_duality_gap(m, n, seed):
+    """From 1e-9 to 1e9 in one game: pivots alone leave gaps of 1e-6 to 3e-5 of the span in these."""
+    A = 10.0 ** np.random.default_rng(seed).integers(-9, 10, (m, n))
+    for G in (A, -A.T):
+        x, y = solve_matrix_game(G)
+        assert (G @ y).max() - (x @ G).min() <= 1e-9 * np.ptp(G)
         assert (x.sum(), y.sum()) == pytest.approx((1, 1))
 
 
