@@ -1,6 +1,6 @@
 # %% [markdown]
 """
-# Chapter 4. Parameter Learning
+# Chapter 4. Parameter learning
 
 The structure of a network is known, its numbers are learnt from data. Data D are an array with a row for each variable
 and a column for each datum. They are counted; what was believed before is counted too; and what is missing counts as

@@ -1,6 +1,6 @@
 # %% [markdown]
 """
-# Chapter 5. Structure Learning
+# Chapter 5. Structure learning
 
 Which graph explains data best? The Bayesian score weighs how well it fits against how much it could fit. There are far
 too many graphs to try them all, so one searches.

@@ -124,7 +124,7 @@ def fit(M: object, *given: object, **options: object) -> Any:
         A value function like Uθ, with parameters such that its values at the states S (n, ...) are near U (n,). A local
         one, such as a grid, takes the values of its own states; None stands for these.
     fit(M, vars, D, *, rng=None)
-        vars are n `Variable`s and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
+        vars are n variables and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
         whose result is an `EMEstimate`, or a search for a structure (chapter 5), whose result is a networkx DiGraph on
         0..n-1: `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, `ExactGraphSearch`,
         `PartiallyDirectedGraphSearch`.

@@ -143,4 +143,4 @@ ITEMS = [
 
 def main(out: Path | str | None = "figures", fast: bool = False, progress: bool | None = None, **one: Any) -> int:
     """Print the table, write the figures into `out`; 0 if every row agrees. A few seconds."""
-    return run("Chapter 4. Parameter Learning", ITEMS, out, fast, progress, **one)
+    return run("Chapter 4. Parameter learning", ITEMS, out, fast, progress, **one)

@@ -127,4 +127,4 @@ ITEMS = [
 
 def main(out: Path | str | None = "figures", fast: bool = False, progress: bool | None = None, **one: Any) -> int:
     """Print the table, write the figures into `out`; 0 if every row agrees. Half a minute, with --fast seconds."""
-    return run("Chapter 5. Structure Learning", ITEMS, out, fast, progress, **one)
+    return run("Chapter 5. Structure learning", ITEMS, out, fast, progress, **one)

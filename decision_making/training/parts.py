@@ -98,14 +98,12 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
 
 
 def first_log_σ(k: int) -> float:
-    """The first log σ of k real actions: σ = √(2/k), so that their noise has variance 2, but at most 1.
+    """The first log σ of k real actions: σ = √6 / k, but at most 1, which is half the range of an action with bounds.
 
-    An action with bounds has a range of 2.
-
-    >>> [round(first_log_σ(k), 3) for k in (1, 2, 3, 8)]
-    [0.0, 0.0, -0.203, -0.693]
+    >>> [round(first_log_σ(k), 3) for k in (1, 2, 3, 6)]
+    [0.0, 0.0, -0.203, -0.896]
     """
-    return min(0.0, math.log(2 / k) / 2)
+    return min(0.0, math.log(6) / 2 - math.log(k))
 
 
 def _critic(c: Settings, width: int) -> Any:

@@ -141,7 +141,7 @@ GYMNASIUM: dict[str, Setting] = {
     "critic_iterations": _of(NeuralCritic, "iterations", 15),
     "critic_learning_rate": _of(NeuralCritic, "learning_rate", 1e-3, "step factor of the critic's Adam"),
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
-    "log_sigma": Setting(None, optional(finite), "first log σ of k real actions; not given: σ = √(2 / k), at most 1"),
+    "log_sigma": Setting(None, optional(finite), "first log σ of k real actions; not given: σ = √6 / k, at most 1"),
     "noise_correlation": Setting(0.0, discount, "correlation in time of the noise, in a quarter of the copies"),
     "rescale_actions": Setting(True, flag, "-1 and 1 of the policy are the bounds of real actions"),
     "stagger": Setting(True, flag, "let the copies' episodes end in turn, where a time limit ends them"),

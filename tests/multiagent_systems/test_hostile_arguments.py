@@ -59,8 +59,11 @@ def test_pseudo_counts_and_utilities_are_named():
     for α in (HUGE, "x"):
         with pytest.raises(TypeError, match="α = "):
             dm.posterior_mean(v, [], [[0, 1]], α)
-    for utilities in (None, [], "x", 3):
+    for utilities in ([], "x", 3):
         with pytest.raises(TypeError, match=r"utilities = .*must be a mapping"):
+            dm.SimpleProblem.from_tables(v, [dm.Variable("d", 2)], [dm.Factor(v, [0.5, 0.5])], utilities)
+    for utilities in (None, {}):
+        with pytest.raises(ValueError, match="utility_vars: must have one or more"):
             dm.SimpleProblem.from_tables(v, [dm.Variable("d", 2)], [dm.Factor(v, [0.5, 0.5])], utilities)
 
 

@@ -26,7 +26,7 @@ def _logarithms(x: Any) -> Any:
 
 @struct
 class ParticleBeliefs:
-    """K beliefs of m weighted particles each, `update`d together.
+    """K beliefs of m weighted particles each, which `update` moves together.
 
     Actions and observations are arrays with one for each belief, (K, ...), or one number for all.
     Each particle is moved and weighted by the probability of the observation, w ← w O(a, s', o). A belief whose
