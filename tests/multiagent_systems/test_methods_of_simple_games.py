@@ -43,7 +43,8 @@ def test_the_row_that_leaves_is_the_lexicographically_least_in_fractions():
     rng = np.random.default_rng(0)
     for _ in range(200):
         m, n = rng.integers(1, 6, 2)
-        T = np.hstack([rng.integers(-2, 3, (m, n)), np.eye(m), rng.integers(0, 2, (m, 1))])
+        slacks = np.tril(rng.integers(-1, 2, (m, m)), -1) + np.eye(m)  # no two rows are multiples of each other
+        T = np.hstack([rng.integers(-2, 3, (m, n)), slacks, rng.integers(0, 2, (m, 1))])
         entering = int(rng.integers(n))
         order = [-1, *range(n, n + m)]  # the right side, then the slacks
         among = {
@@ -175,6 +176,31 @@ def test_pivots_are_counted_and_limited(sizes):
         assert lemke_howson(A, B, label, k_max=pivots - 1) is None
         assert max((A @ y).max() - x @ A @ y, (x @ B).max() - x @ B @ y) <= 1e-12
     assert lemke_howson(A[:1, :1], B[:1, :1])[2] == 2
+
+
+def test_all_slacks_decide_which_of_the_rows_that_tie_leaves(monkeypatch):
+    asked = []
+
+    def first(T, entering, slacks):
+        asked.append(T[:, slacks].copy())
+        return leaving(T, entering, slacks)
+
+    monkeypatch.setattr("decision_making.multiagent_systems.multiagent_reasoning.lemke_howson.leaving", first)
+    for label, sizes in ((0, (4, 3)), (3, (3, 4))):  # agent 1's label enters the rows of agent 2's actions
+        asked.clear()
+        assert lemke_howson(*game(3, 4).R.array, label) is not None
+        for slacks, size in zip(asked[:2], sizes, strict=True):
+            np.testing.assert_array_equal(slacks, np.eye(size))
+
+
+@pytest.mark.parametrize(("scale", "more"), [(1e-12, 0), (1e9, 0), (1e-3, 1e3)])
+def test_all_equilibria_stay_what_they_are_in_other_units(scale, more):
+    R = np.random.default_rng(5).integers(-5, 6, (2, 3, 4))
+    expected, found = (
+        [np.concatenate([q.p for q in x]) for x in dm.nash(dm.SimpleGame.from_arrays(*G), all=True)]
+        for G in (R, scale * R + more)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
 def test_labels_are_tried_in_turn_with_more_and_more_pivots(monkeypatch):
