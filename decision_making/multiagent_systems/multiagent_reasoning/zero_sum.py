@@ -7,9 +7,10 @@ import numpy as np
 from decision_making.checks import Array, rounding
 from decision_making.multiagent_systems.multiagent_reasoning.pivots import ZERO, leaving, pivot, positive
 from decision_making.multiagent_systems.multiagent_reasoning.policies import distribution
-from decision_making.simple_game import SimpleGame
+from decision_making.simple_game import NO_GAIN, SimpleGame
 
 PIVOTS = 100  # times the number of actions: steps at most; a few times that number are usual
+TOLERANCE = 1e-10  # of the linear program, the least that its solver takes
 
 
 def constant_sum(P: SimpleGame) -> bool:
@@ -26,7 +27,8 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
     Of payoffs moved and scaled to be positive w = y / (x·A y) solves: max Σ w subject to A w <= 1, w >= 0, and x is
     made of the prices of these inequalities. This is the simplex method, from w = 0, with lexicographic pivots, so that
     it ends; the variable with the largest gain enters. It does what little a small game needs: to ask a general solver
-    of linear programs takes several times as long.
+    of linear programs takes several times as long. That is asked where the agents could still gain, as where payoffs
+    are of very different sizes: rounding then decides what is a pivot.
 
     >>> x, y = solve_matrix_game(np.array([[3.0, -1.0], [-2.0, 1.0]]))
     >>> x.round(6), y.round(6)
@@ -49,4 +51,31 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
         np.maximum(T[:m, -1], 0, out=T[:m, -1])  # below 0 is rounding, which a small pivot would multiply
     w = np.zeros(n + m)
     w[basis] = T[:m, -1]
-    return distribution(T[m, slacks]), distribution(w[:n])
+    x, y = distribution(T[m, slacks]), distribution(w[:n])
+    if duality_gap(A, x, y) > NO_GAIN * np.ptp(A):
+        x, y = min((x, y), _by_highs(A), key=lambda pair: duality_gap(A, *pair))
+    return x, y
+
+
+def duality_gap(A: Array, x: Array, y: Array) -> float:
+    """What both agents together could gain alone, max A y - min x·A."""
+    return float((A @ y).max() - (x @ A).min())
+
+
+def _by_highs(A: Array) -> tuple[Array, Array]:
+    """The same by scipy's linear program of agent 2: min u subject to A y <= u, y a distribution; x are its prices."""
+    from scipy.optimize import linprog
+
+    m, n = A.shape
+    found = linprog(
+        np.append(np.zeros(n), 1.0),
+        A_ub=np.column_stack([positive(A), -np.ones(m)]),
+        b_ub=np.zeros(m),
+        A_eq=np.append(np.ones(n), 0.0)[None],
+        b_eq=[1.0],
+        method="highs-ds",
+        options={"primal_feasibility_tolerance": TOLERANCE, "dual_feasibility_tolerance": TOLERANCE},
+    )
+    if found.x is None:
+        raise ValueError(f"the linear program of the matrix game was not solved: {found.message}")
+    return distribution(-found.ineqlin.marginals), distribution(found.x[:n])
