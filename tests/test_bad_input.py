@@ -889,6 +889,8 @@ CALLS = {
         *(ValueError, r"targets has shape \(3,\)"),
     ),
     "advantages, λ": (lambda: advantages.generalized_advantages(np.ones((1, 2)), 0.9, 2), ValueError, "λ = 2"),
+    "advantages, δ": (lambda: advantages.generalized_advantages([[1.0, NAN]], 0.9, 0.9), ValueError, "^δ = .* finite"),
+    "advantages, A": (lambda: advantages.normalized([[1.0, math.inf]]), ValueError, "^A = .* finite"),
     "advantages, γ": (lambda: advantages.temporal_differences(τs, np.ones((2, 3)), -1), ValueError, "γ = -1"),
     "advantages, U": (
         lambda: advantages.temporal_differences(τs, np.ones((2, 2)), 0.9),

@@ -106,7 +106,7 @@ def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
     δ (m, d) are the temporal differences, 0 on padding. λ = 0 gives δ, λ = 1 the whole rollout:
     local reward-to-go + γ^(steps left) U(s_end) - U(s_k). O(d) steps, each on all trajectories.
 
-    Raises ValueError if γ or λ is outside [0, 1].
+    Raises ValueError if γ or λ is outside [0, 1], and for a δ that is not finite.
 
     >>> generalized_advantages(np.array([[1.4, 0.1, 5.8]]), 0.9, 0.8).round(6)
     array([[4.47872, 4.276  , 5.8    ]])
@@ -116,6 +116,8 @@ def generalized_advantages(δ: Array, γ: float, λ: float) -> Array:
     A = numbers(δ, "δ").T.copy()
     if A.ndim != 2:
         refuse(None, "δ", A.shape[::-1], "an array (m, d)")
+    if not all_finite(A):
+        refuse(None, "δ", δ, "finite numbers")
     for k in range(len(A) - 2, -1, -1):
         A[k] += γ * λ * A[k + 1]
     return A.T
@@ -125,7 +127,7 @@ def normalized(A: Array, mask: Array | None = None) -> Array:
     """A (m, d), shifted and scaled to mean 0 and standard deviation 1 over the real steps; 0 on padding.
 
     The mask (m, d) is True on real steps; None: on all. Constant advantages prefer no action and become 0. Raises
-    ValueError if the shapes differ.
+    ValueError if the shapes differ, and where a real step has one that is not finite.
 
     >>> normalized(np.array([[1.0, 3.0]])), normalized(np.array([[2.0, 2.0]]))
     (array([[-1.,  1.]]), array([[0., 0.]]))
@@ -137,6 +139,8 @@ def normalized(A: Array, mask: Array | None = None) -> Array:
     if not mask.any():
         return np.zeros(A.shape)
     real = A[mask]
+    if not all_finite(real):
+        refuse(None, "A", A, "finite numbers")
     scale = float(np.max(abs(real)))
     scale = scale if scale > 0 else 1.0
     centred = real / scale - (real / scale).mean()
