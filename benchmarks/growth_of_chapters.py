@@ -167,6 +167,7 @@ def draw(found: list[tuple[Family, list[float], list[int]]], path: Path) -> None
         cell.grid(alpha=0.3)
     for row in cells:
         row[0].set_ylabel("seconds")
+    figure.suptitle("How processor time grows with the size of the problem", x=0.01, ha="left", fontsize=10)
     figure.savefig(path, metadata={"Date": None})
 
 
