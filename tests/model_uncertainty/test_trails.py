@@ -133,3 +133,22 @@ def test_a_saved_table_has_no_trail_in_it(tmp_path):
         dm.update(x, [0, 1], [1, 2], [1.0, 2.0], [2, 3])
     np.testing.assert_array_equal(model.Q, again.Q)
     np.testing.assert_array_equal(model.N, again.N)
+
+
+@pytest.mark.parametrize("replacing", [False, True])
+def test_the_end_of_one_replication_leaves_the_traces_of_the_others_alone(replacing):
+    rng = np.random.default_rng(3)
+    M = dm.SarsaLambda(4, 2, 0.9, 0.3, 0.7, replacing=replacing)
+    both, alone = dm.start(M, 2), [dm.start(M), dm.start(M)]
+    ended = 0
+    for _ in range(60):
+        s, a, s_next = rng.integers(4, size=2), rng.integers(2, size=2), rng.integers(4, size=2)
+        r, terminated = rng.normal(size=2), rng.random(2) < 0.3
+        ended += terminated[0] != terminated[1]
+        dm.update(both, s, a, r, s_next, terminated=terminated)
+        for i, model in enumerate(alone):
+            dm.update(model, s[i], a[i], r[i], s_next[i], terminated=terminated[i])
+    assert ended > 10
+    for i, model in enumerate(alone):
+        np.testing.assert_allclose(both.Q[i], model.Q, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(both.N[i], model.N, rtol=1e-12, atol=1e-14)
