@@ -459,8 +459,9 @@ show(exercise_12_2)
 # %% [markdown]
 # ## Exercise 12.3
 #
-# What is the surrogate constraint of a tabular policy with two states and four actions, if the states 1, 2, 1, 1, 2
-# were visited?
+# A policy takes four actions with probabilities 0.1, 0.2, 0.3, 0.4 in state 1 and 0.1, 0.1, 0.6, 0.2 in state 2; a new
+# one with 0.4, 0.3, 0.2, 0.1 and 0.1, 0.1, 0.5, 0.3. What is the surrogate constraint if the states 1, 2, 1, 1, 2 were
+# visited?
 
 
 # %% jupyter={"outputs_hidden": true, "source_hidden": true} tags=["solution"]

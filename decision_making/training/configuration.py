@@ -29,6 +29,17 @@ from decision_making.training.settings import COMMON, UPDATES, Setting, all_sett
 LARGEST = 2**63 - 1  # of whole numbers
 LONGEST = 8192  # bytes of settings in TOML; those of a run are about a thousand
 
+ELSEWHERE: dict[object, str] = {  # what settings are called in Stable-Baselines3
+    "n_steps": "steps_per_update",
+    "target_kl": "delta",
+    "gae_lambda": "lambda",
+    "net_arch": "hidden",
+    "learning_rate": "critic_learning_rate",
+    "n_critic_updates": "critic_iterations",
+    "cg_max_steps": "cg_iterations",
+    "total_timesteps": "steps",
+}
+
 
 @struct
 class Configuration:
@@ -110,6 +121,7 @@ def _check_preset(preset: str | None, env: str, update: object) -> None:
 def _elsewhere(name: object, lines: Mapping[str, Setting]) -> str:
     """The end of an error about an unknown setting: those that are near, and the command that lists all."""
     near = difflib.get_close_matches(name, lines, n=3) if isinstance(name, str) else []
+    near = [ELSEWHERE[name]] if ELSEWHERE.get(name) in lines else near
     update = lines["update"].default
     option = "" if update == COMMON["update"].default else f" --update {update}"
     said = f"; did you mean {' or '.join(near)}? All" if near else "; all"

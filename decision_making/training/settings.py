@@ -76,7 +76,7 @@ def _widths(M: Any, field: Any, x: Any) -> None:
     """Validator: a list of layer widths."""
     whole = isinstance(x, list | tuple) and all(isinstance(k, int) and not isinstance(k, bool) for k in x)
     if not (whole and all(0 < k <= WIDEST for k in x)):
-        refuse(M, field.name, x, f"a list of whole numbers in 1..{WIDEST}")
+        refuse(M, field.name, x, f"a list of whole numbers in 1..{WIDEST}, such as [64, 64]")
 
 
 def _environment(M: Any, field: Any, x: Any) -> None:

@@ -206,3 +206,11 @@ def test_problems_of_the_book_bring_defaults_of_their_own():
         "env": "HexWorld",
         "update": "natural",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("n_steps", "steps_per_update"), ("target_kl", "delta"), ("net_arch", "hidden")]
+)
+def test_a_setting_by_the_name_of_a_peer_is_answered_with_ours(name, ours):
+    with pytest.raises(ValueError, match=rf"^{name}: unknown setting; did you mean {ours}\? All are listed by"):
+        Configuration({"env": "CartPole-v1", name: 3})
