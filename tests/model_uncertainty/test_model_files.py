@@ -114,3 +114,20 @@ def test_files_that_are_no_models_of_these_settings(tmp_path):
         dm.load_model(tmp_path / "nothing.npz", SETTINGS["Q-learning"])
     with pytest.raises(TypeError, match="model = 3"):
         dm.save_model(path, 3)
+
+
+@pytest.mark.parametrize(("name", "size"), [("last_s", 3), ("last_a", 2)])
+def test_a_saved_step_of_a_state_or_action_that_the_table_has_not_is_refused(name, size, tmp_path):
+    path = tmp_path / "sarsa.npz"
+    M = dm.Sarsa(3, 2, 0.9, 0.1)
+    dm.save_model(path, dm.start(M))
+    with np.load(path) as file:
+        arrays = dict(file)
+    for value, said in ((size - 1, None), (size, f"{name} holds {size}: must be below {size}")):
+        arrays[name] = np.full_like(arrays[name], value)
+        np.savez(path, **arrays)
+        if said is None:
+            assert getattr(dm.load_model(path, M), name) == value
+        else:
+            with pytest.raises(ValueError, match=said):
+                dm.load_model(path, M)

@@ -152,20 +152,3 @@ def test_the_end_of_one_replication_leaves_the_traces_of_the_others_alone(replac
     for i, model in enumerate(alone):
         np.testing.assert_allclose(both.Q[i], model.Q, rtol=1e-12, atol=1e-14)
         np.testing.assert_allclose(both.N[i], model.N, rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize(("name", "size"), [("last_s", 3), ("last_a", 2)])
-def test_a_saved_step_of_a_state_or_action_that_the_table_has_not_is_refused(name, size, tmp_path):
-    path = tmp_path / "sarsa.npz"
-    M = dm.Sarsa(3, 2, 0.9, 0.1)
-    dm.save_model(path, dm.start(M))
-    with np.load(path) as file:
-        arrays = dict(file)
-    for value, said in ((size - 1, None), (size, f"{name} holds {size}: must be below {size}")):
-        arrays[name] = np.full_like(arrays[name], value)
-        np.savez(path, **arrays)
-        if said is None:
-            assert getattr(dm.load_model(path, M), name) == value
-        else:
-            with pytest.raises(ValueError, match=said):
-                dm.load_model(path, M)
