@@ -76,7 +76,7 @@ class ModelPredictiveControl:
     rng: np.random.Generator = field(default=None, kw_only=True, converter=default_rng, repr=False)  # of the guesses
 
     def __attrs_post_init__(self) -> None:
-        if self.low.ndim != 1 or self.low.shape != self.high.shape or np.isnan(self.low + self.high).any():
+        if self.low.ndim != 1 or self.low.shape != self.high.shape or np.isnan([self.low, self.high]).any():
             refuse(self, "low", self.low, f"a bound for each component, as high = {self.high}")
         if (self.low > self.high).any():
             refuse(self, "low", self.low, f"at most high = {self.high}")

@@ -390,6 +390,16 @@ def test_branches_by_hand():
         assert [(int(a), below) for a, _, _, below in one.actions] == [(order[0], [])]
 
 
+def test_branches_are_no_deeper_than_the_search():
+    """States that lead to themselves: the nodes of a tree by state have branches for ever."""
+    loop = dm.MDP.from_arrays([[[1.0], [1.0]]], [[1.0, 0.0]], 0.9)
+    deep = branches(dm.plan(dm.MonteCarloTreeSearch(loop, None, None, 2, 20, 1.0, [0.0], rng=0), 0), levels=9)
+    levels = 0
+    while deep.actions:
+        levels, deep = levels + 1, deep.actions[0][3][0]
+    assert levels == 2
+
+
 def test_branches_end_where_no_step_is_left():
     found = chain_tree("depth")
     deep = branches(found, levels=9, widest=1)
