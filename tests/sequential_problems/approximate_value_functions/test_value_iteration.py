@@ -448,6 +448,18 @@ def test_what_does_not_diverge_goes_on():
     assert np.isfinite(solve(ApproximateValueIteration(U, S, 300), P).U(S)).all()
 
 
+def test_growth_for_a_while_is_not_taken_for_divergence():
+    """Values go from one parameter to the next, the last time a hundredfold, and out; one stays with factor γ."""
+    β = np.zeros((15, 5))
+    β[:5] = np.eye(5)
+    β[[10, 11, 12, 14], [1, 2, 3, 4]] = 100.0, 1.0, 1.0, 1.0
+    P = SimpleNamespace(γ=0.5, A=[0], successors=lambda s, a: (s[None] + 10, np.ones(1)), R=lambda s, a: 0.0 * s)
+    U = LinearRegressionValueFunction(lambda s: β[np.asarray(s, int)], [0.0, 0.0, 0.0, 1.0, 1e-3])
+    θ = [u.θ.round(9).tolist() for u in sweeps(ApproximateValueIteration(U, np.arange(5.0), 4), P)]
+    assert θ[1:4] == [[0, 0, 0.5, 0, 5e-4], [0, 0.25, 0, 0, 2.5e-4], [12.5, 0, 0, 0, 1.25e-4]]
+    assert θ[4] == [0, 0, 0, 0, 6.25e-5]
+
+
 def test_a_local_representation_is_never_said_to_diverge():
     """γ = 1 and a reward in every step for ever: the values grow without bound, as they should."""
     P = SimpleNamespace(γ=1.0, A=[0], successors=lambda s, a: (s[None], np.ones(1)), R=lambda s, a: np.ones(len(s)))

@@ -88,6 +88,8 @@ def test_own_sequences_share_the_first_action():
     assert found.a[0] == pytest.approx(-0.75, abs=1e-3)
     np.testing.assert_allclose(found.actions[:, 1, 0], [-(0.5 - 0.75 + x) for x in (-1.0, 3.0)], atol=1e-3)
     assert (found.actions[:, 0] == found.actions[0, 0]).all()
+    np.testing.assert_array_equal(found.a, found.actions[0, 0])
+    assert found.u == pytest.approx(-(0.75**2) - (1.25**2 + 2.75**2) / 2, abs=1e-2)
     one = dm.MultiforecastControl(drift, cost, 2, -9, 9, R_end=lambda s: 1e4 * miss(s), ε=ε, starts=3, rng=0)
     assert dm.plan(one, [0.5]).u < found.u
 
@@ -129,9 +131,16 @@ def test_what_cannot_be_kept_is_said():
         M([np.nan])
 
 
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_constraints_that_are_no_numbers_are_not_kept(bad):
+    M = dm.ModelPredictiveControl(drift, lambda s, a: miss(a), 1, -1, 1, constraint=lambda s: 0 * s + bad, starts=2)
+    with pytest.raises(ValueError, match=r"the return or a constraint of every plan from \[0\.0\] is not a number"):
+        dm.plan(M, [0.0])
+
+
 def test_returns_that_are_no_numbers_are_said():
     M = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: (a**2).sum(-1) * np.nan, 2, [-1.0], [1.0])
-    with pytest.raises(ValueError, match=r"return of every plan from \[0\.0\] is not a number"):
+    with pytest.raises(ValueError, match=r"the return or a constraint of every plan from \[0\.0\] is not a number"):
         dm.plan(M, [0.0])
 
 
