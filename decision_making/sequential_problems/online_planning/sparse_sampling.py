@@ -54,7 +54,7 @@ def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, 
     if available is None:
         s_next, rewards = model.step(s[many], a, draws, many)
     else:
-        there = np.repeat(available.ravel(), m)
+        there = np.repeat(available, m)
         s_next, rewards = s[many], np.full(len(many), -np.inf)
         s_next[there], rewards[there] = model.step(s[many[there]], a[there], draws, many[there])
     r = np.zeros((N, A, m))

@@ -196,6 +196,28 @@ def test_wandering_takes_each_available_action_equally_often():
     np.testing.assert_allclose(np.diff(table.c[:3], prepend=0), [0.125, 0.375, 0.5])
 
 
+def test_actions_count_alike_also_where_some_are_missing_elsewhere():
+    """In state 0 the second and third action, in state 1 the first and second: half each, whatever others lack."""
+    R = np.array([[-INF, 2.0, 4.0], [5.0, 6.0, -INF]])
+    table, _, _, rewards = FiniteModel(dm.MDP.from_arrays(np.tile([1.0, 0.0], (2, 3, 1)), R, 0.9)).wandering
+    assert rewards.tolist() == [2.0, 4.0, 5.0, 6.0]
+    np.testing.assert_allclose(table.c, [0.5, 1.0, 0.5, 1.0])
+
+
+def test_random_walks_of_a_table_end_where_the_problem_ends():
+    """From 0 half of the steps lead to the end, which the table would leave again: 1 + 1/2 + 1/4 + ... is paid."""
+    T, R = np.full((2, 2, 2), 0.5), np.array([[1.0, 1.0], [7.0, 7.0]])
+    model = FiniteModel(dm.MDP.from_arrays(T, R, 1.0, terminal=lambda s: np.asarray(s) == 1))
+    s, one = np.zeros(4000, int), one_state(model)
+    found = model.wander(s, 60, SharedStream(np.random.default_rng(0)), s)
+    assert abs(found.mean() - 2.0) <= 5 * found.std() / 4000**0.5
+    uniforms = np.random.default_rng(0).random((60, 4000))
+    assert [one.wander(0, u) for u in uniforms[:, :50].T.tolist()] == found[:50].tolist()
+    assert model.wander(s[:1] + 1, 9, SharedStream(np.random.default_rng(0)), s[:1])[0] == 0
+    assert model.terminal(np.array([0, 1])).tolist() == [False, True]
+    assert FiniteModel(P).terminal(np.array([0, 24])).tolist() == [False, False]
+
+
 def test_names_of_states_are_found_one_or_many():
     named = dm.MDP(0.9, ["a", "b"], ["x"], lambda s, a, s_next: 0.5, lambda s, a: 1.0, None)
     model = FiniteModel(named)

@@ -83,6 +83,34 @@ def test_nothing_is_paid_after_a_terminal_state():
         assert dm.plan(tree_search(problem, 5, 20, 1.0, dm.RolloutEstimate(5), rng=0), [1, 0]).u[0] == 0
 
 
+def test_policies_are_asked_no_more_when_all_walks_have_ended():
+    """From 0, 1 and 2 to 3, where it ends: three steps; and no one is asked where a walk begins at the end."""
+    line = dm.MDP.from_arrays(np.eye(4)[[[1], [2], [3], [3]]], np.ones((4, 1)), 1.0, terminal=lambda s: s == 3)
+    asked = []
+
+    def π(s):
+        assert len(s) > 0
+        asked.append(len(s))
+        return 0 * s
+
+    assert dm.rollout(line, np.arange(4), π, 9).tolist() == [3.0, 2.0, 1.0, 0.0]
+    assert asked == [4, 4, 4]
+    asked.clear()
+    model, draws = dm.RolloutLookahead(line, None, 1)._model, SharedStream(np.random.default_rng(0))
+    estimate = dm.RolloutEstimate(9, π, 2)
+    assert estimate.values(model, np.arange(4), draws, np.arange(4)).tolist() == [3.0, 2.0, 1.0, 0.0]
+    assert asked == [3] * 6
+    assert estimate.values(model, np.array([3, 3]), draws, np.arange(2)).tolist() == [0.0, 0.0]
+    with pytest.raises(TypeError, match=r"P = 3: must be a problem with a sampler TR\(s, a, rng\)"):
+        dm.randstep(3, np.zeros(1), np.zeros(1))
+
+
+def test_a_leaf_that_is_terminal_is_worth_0_whatever_u_says():
+    over = dm.MDP.from_arrays([[[0.0, 1.0]], [[0.0, 1.0]]], [[2.0], [7.0]], 0.5, terminal=lambda s: np.asarray(s) == 1)
+    for U in ([50.0, 60.0], lambda s: 50.0 + 10 * s):
+        assert dm.plan(dm.SparseSampling(over, 1, 3, U, rng=0), [0, 1]).u.tolist() == [2.0, 0.0]
+
+
 def test_lookahead_by_rollouts_near_the_goal():
     one = dm.RolloutLookahead(P, None, 10, rng=0)(np.full(2000, tile(8, 1)))
     within((one == 5).mean(), 0.8, 0.02)
@@ -91,11 +119,12 @@ def test_lookahead_by_rollouts_near_the_goal():
 
 
 def test_common_random_numbers_make_equal_actions_equal():
-    T = np.full((3, 2, 3), 1 / 3)
-    same = dm.MDP.from_arrays(T, np.array([[0.0, 0.0], [1.0, 1.0], [5.0, 5.0]]), 0.9)
-    for problem in (same, dm.MDP(0.9, None, [0, 1], None, None, same.TR)):
+    T = np.full((3, 3, 3), 1 / 3)
+    same = dm.MDP.from_arrays(T, np.repeat([[0.0], [1.0], [5.0]], 3, axis=1), 0.9)
+    for problem in (same, dm.MDP(0.9, None, [0, 1, 2], None, None, same.TR)):
         found = dm.plan(dm.RolloutLookahead(problem, None, 5, common=True, rng=0), [0, 1, 2])
         np.testing.assert_array_equal(found.Q[:, 0], found.Q[:, 1])
+        np.testing.assert_array_equal(found.Q[:, 0], found.Q[:, 2])
         assert (np.ptp(dm.plan(dm.RolloutLookahead(problem, None, 5, rng=0), [0, 1, 2]).Q, axis=1) > 0).all()
 
 
@@ -189,8 +218,23 @@ def test_the_last_level_comes_in_blocks(monkeypatch):
     assert drawn == [60] + [24] * 30
     assert found.u.shape == (5,)
     assert found.visits.tolist() == [1 + 12 + 144] * 5
-    assert dm.sparse_sampling(free, 0, 0, 2, lambda s: OPTIMUM[s])[0] is None
+    monkeypatch.setattr(module, "BLOCK", 1)  # less than the samples of one state
+    drawn.clear()
+    dm.plan(dm.SparseSampling(free, 2, 2, lambda s: OPTIMUM[s], rng=0), 0)
+    assert drawn == [12] + [12] * 12
+    one, many = (dm.sparse_sampling(free, s, 0, 2, lambda s: OPTIMUM[s]) for s in (3, [3, 4]))
+    assert one == (None, OPTIMUM[3])
+    assert type(one.u) is float
+    assert many.a is None
+    assert many.u.tolist() == OPTIMUM[[3, 4]].tolist()
     assert dm.sparse_sampling(free, 0, 1, 2, lambda s: OPTIMUM[s], rng=1).a in range(6)
+
+
+def test_without_a_future_leaves_of_minus_infinity_do_not_matter():
+    now = dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), [[1.0, 2.0], [3.0, -1.0]], 0.0)
+    for d in (1, 2):
+        found = dm.plan(dm.SparseSampling(now, d, 3, np.full(2, -np.inf), rng=0), [0, 1])
+        assert found.u.tolist() == [2.0, 3.0]
 
 
 def test_samples_are_refused_before_they_are_drawn():
