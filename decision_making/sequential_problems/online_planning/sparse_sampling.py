@@ -50,7 +50,7 @@ def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, 
     live = np.flatnonzero(~model.terminal(s))
     available = model.available(s[live])
     many = np.repeat(live, A * m)
-    a = np.repeat(np.tile(np.arange(A), len(live)), m)
+    a = np.broadcast_to(np.arange(A)[:, None], (len(live), A, m)).ravel()
     if available is None:
         s_next, rewards = model.step(s[many], a, draws, many)
     else:

@@ -662,6 +662,7 @@ def test_widening_is_its_recursion_where_nothing_is_random(rule, c):
             k = len(root["a"])
             assert found.N[s, :k].tolist() == root["N"]
             assert not found.N[s, k:].any()
+            assert np.isneginf(found.Q[s, k:]).all()
             Q = [q / n for q, n in zip(root["sum"], root["N"], strict=True)]
             np.testing.assert_allclose(found.Q[s, :k], Q)
             assert found.a[s] == root["a"][int(np.argmax(Q))]
@@ -683,3 +684,27 @@ def test_widening_calls_actions_by_their_names_also_where_some_are_missing():
     for propose in (None, lambda s, rng: rng.integers(2, size=len(s))):
         M = dm.ProgressiveWidening(over, 1, 9, 0.0, np.zeros(1), propose=propose, rng=0)
         assert "it is worth 0, as much as action 1" in dm.explain(M, 0)
+
+
+def test_widening_says_the_names_that_the_problem_has_for_actions():
+    P = dm.MDP(0.5, ["here"], ["wait", "work"], lambda s, a, s_next: 1.0, lambda s, a: 2.0 * (a == "work"), None)
+    M = dm.ProgressiveWidening(P, 1, 9, 0.0, [0.0], actions=np.array([10.0, 0.5]), successors=[1.0, 0.0], rng=0)
+    assert M.actions == (10.0, 0.5)
+    assert M.successors == (1.0, 0.0)
+    assert "Action work is chosen: it is worth 2, 2 more than action wait." in dm.explain(M, "here")
+
+
+def test_proposed_actions_may_be_more_than_those_that_are_available():
+    """Of two actions one is not available; the other is proposed three times, and counts as three."""
+    P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[-np.inf, 1.0]], 0.5)
+    M = dm.ProgressiveWidening(
+        P, 1, 9, 1.0, [0.0], propose=lambda s, rng: np.ones(len(s), int), actions=(3.0, 0.0), rng=0
+    )
+    assert dm.plan(M, 0).N.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_widening_from_whole_numbers_to_real_ones_loses_nothing():
+    half = SimpleNamespace(γ=0.5, A=[0], TR=lambda s, a, rng: (s + 0.5, 1.0 * s))
+    for s, right in (([0, 3], [0 + 0.25, 3 + 1.75]), ([0.0, 3.0], [0.25, 4.75])):
+        M = dm.ProgressiveWidening(half, 1, 4, 1.0, lambda s: s, rng=0)
+        assert dm.plan(M, np.array(s)).u.tolist() == right
