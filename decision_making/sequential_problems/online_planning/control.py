@@ -232,8 +232,8 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
             cost = float(program.cost(end))
         if np.isfinite(cost) and violation <= FEASIBLE:
             found.append((cost, end))
-        elif np.isfinite(cost) and np.isfinite(violation):
-            nearest = min(nearest, violation)
+        elif np.isfinite(cost):
+            nearest = min(nearest, violation)  # a NaN is not less
     if not found and np.isinf(nearest):
         raise ValueError(
             f"the return or a constraint of every plan from {program.s.tolist()} is not a number, or not finite: T, R, "

@@ -332,6 +332,9 @@ def test_packed_boards_end_step_and_wander_as_the_game_does():
     assert isinstance(model, PackedModel)
     assert model.ended(words).tolist() == [True, False, False]
     assert model.ended(packed_boards.pack(np.zeros((1, 4, 4), int))).tolist() == [True]  # there is nothing to move
+    sideways = np.array([[1, 1, 2, 3], [2, 3, 4, 5], [1, 2, 3, 4], [2, 3, 4, 5]])
+    assert game.legal_actions(sideways).tolist() == [True, False, True, False]
+    assert model.ended(packed_boards.pack(sideways[None])).tolist() == [False]
     assert model.available(words[1:]).tolist() == game.legal_actions(boards[1:]).tolist()
     assert model.index([3, 0]).tolist() == [3, 0]
     np.testing.assert_array_equal(model.state(words), boards)
