@@ -95,6 +95,18 @@ def test_successors_are_sorted_by_state_and_action_and_possible():
     assert edges.expect(np.array([1, 2, 4, 8, 16, 32.0])).tolist() == [[1, 2.5], [8, 20]]
 
 
+def test_what_follows_a_state_is_asked_once():
+    """Of states 0 to 3, each by three calls: how many there are, and for each of two actions. Two climbs are worth 15."""
+    for M in (
+        dm.HeuristicSearch(problem := Stairs(), lambda s: 40.0 + 0 * s, 5, 50, rng=0),
+        dm.LabeledHeuristicSearch(problem, lambda s: 40.0 + 0 * s, 5, 1e-6, rng=0),
+    ):
+        problem.calls = 0
+        found = dm.plan(M, 0)
+        assert problem.calls <= 4 * 3
+        assert found.u == pytest.approx(10 + 0.5 * 10, abs=1e-6)
+
+
 def test_successors_of_no_state_are_none():
     _, model = stairs()
     edges = model.edges(np.array([], int))
