@@ -96,7 +96,7 @@ def test_successors_are_sorted_by_state_and_action_and_possible():
 
 
 def test_what_follows_a_state_is_asked_once():
-    """Of states 0 to 3, each by three calls: how many there are, and for each of two actions. Two climbs are worth 15."""
+    """Of states 0 to 3, each by three calls: how many there are, and for each of two actions. Two steps up pay 15."""
     for M in (
         dm.HeuristicSearch(problem := Stairs(), lambda s: 40.0 + 0 * s, 5, 50, rng=0),
         dm.LabeledHeuristicSearch(problem, lambda s: 40.0 + 0 * s, 5, 1e-6, rng=0),
