@@ -35,7 +35,7 @@ def evaluate(
     """
     with one_line_errors():
         among: dict[str, Any] = {"mode": not sampled, "seed": seed, "allow_imports": allow_imports, "best": best}
-        limits = None if bounds is None else tuple(numbers_in("--bounds", bounds))
+        limits: Any = None if bounds is None else tuple(numbers_in("--bounds", bounds))  # a pair, as `evaluate` checks
         if render or video is not None:  # first: an environment may have no pictures
             film(run, video, window=render, **among)
         found = runs.evaluate_run(run, episodes, bounds=limits, **among)
