@@ -301,7 +301,9 @@ def training_and_resuming(rng, folder):
     try:
         whole = dm.train(update(P), π, θ, φ, rng=seed, updates=updates, folder=folder / "whole", checkpoint_every=every)
     except ValueError as error:  # steps along a plain gradient may diverge, and say so
-        if isinstance(update(P), dm.ActorCriticUpdate) and any(x in str(error) for x in ("overflow", "density")):
+        if isinstance(update(P), dm.ActorCriticUpdate) and any(
+            x in str(error) for x in ("overflow", "density", "action of")
+        ):
             return
         raise
     steps = sum(x["what"] == "step" for env in envs for x in env.log)
