@@ -401,6 +401,6 @@ def test_sparse_counts_as_a_problem_are_the_dense_ones():
 def test_actions_that_are_no_numbers_are_refused_as_such(A):
     for made in (dm.GradientQLearning, lambda *x: dm.ReplayGradientQLearning(*x, 3, 1, 1)):
         with pytest.raises(
-            ValueError, match="A = .*: must be a number of actions, or a list of different finite numbers"
+            ValueError, match=r"A = .*: must be a number of actions, or a list of different finite numbers"
         ):
             made(A, 0.9, lambda θ, s, a: θ[0], None, [0.0], 0.1)
