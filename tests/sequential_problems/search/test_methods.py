@@ -305,6 +305,8 @@ def test_merging_lets_deep_problems_through():
     assert len(dm.plan(P, 0, 60, zero)) == 60
     with pytest.raises(ValueError, match="more than max_rows"):
         dm.forward_search(P, 0, 60, zero, max_rows=1000)
+    with pytest.raises(ValueError, match="more than max_rows"):
+        dm.branch_and_bound(P, 0, 60, zero, lambda s, a: math.inf, max_rows=1000)
 
 
 def test_tables_are_swept_without_paths():
@@ -336,6 +338,15 @@ def test_paths_of_several_starts_are_told_apart():
     found = dm.heuristic_search(P, np.array([0, 1, 0]), 2, lambda s: high[s], zero, beam=1)
     assert (found.a.tolist(), found.u.tolist()) == ([0, 1, 0], [3.0, 7.0, 3.0])
     assert dm.plan(P, 1, 2, zero).tolist() == [1, 0]
+
+
+def test_the_best_of_each_start_is_found_whatever_order_their_states_are_in():
+    """Both starts lead to 2, which pays 5, and to 3, which pays 1: merged, the paths of each start stay together."""
+    T, R = np.array([[2, 3], [3, 2], [4, 4], [4, 4], [4, 4]]), np.array([[0.0, 0], [0, 0], [5, 5], [1, 1], [0, 0]])
+    P = list(problems(T, R))[1][0]
+    for s in ([0, 1], [1, 0]):
+        found = dm.dynamic_programming(P, np.array(s), 2, zero)
+        assert (found.a.tolist(), found.u.tolist()) == (s, [5.0, 5.0])
 
 
 def test_bounds_are_compared_up_to_rounding_of_their_size():
