@@ -464,6 +464,13 @@ def test_boards_that_do_not_fit_are_searched_unpacked():
     assert M(np.stack([big, P.b(1, np.random.default_rng(0))[0]])).shape == (2,)
 
 
+def test_a_large_tile_in_every_corner_is_searched():
+    """A board is a word of 64 bits, of which the highest may be 1."""
+    P, board = TwentyFortyEight(), np.array([[9, 1, 2, 9], [0, 0, 1, 0], [0, 0, 0, 0], [9, 0, 0, 9]])
+    M = tree_search(P, 3, 12, 100.0, lambda s: P.score(s).astype(float), rng=0)
+    assert dm.plan(M, board).N.sum() == 11
+
+
 def test_real_valued_states_are_searched():
     found = dm.plan(tree_search(MountainCar(), 5, 20, 1.0, dm.RolloutEstimate(5), rng=0), np.array([-0.5, 0.0]))
     assert found.visits > 3
