@@ -410,6 +410,19 @@ def test_statistics_go_on_or_begin_anew():
     assert dm.plan(depth, [0, 0], rng=0).N.sum(axis=1).tolist() == [61, 61]
 
 
+def test_statistics_of_more_states_than_simulations_have_room():
+    """A ring of 200 states, of which 50 are known from before: as arrays and as lists."""
+    T = np.zeros((200, 2, 200))
+    T[np.arange(200), 0, (np.arange(200) + 1) % 200] = T[np.arange(200), 1, np.arange(200) - 1] = 1
+    ring = dm.MDP.from_arrays(T, np.tile([1.0, 0.0], (200, 1)), 0.9)
+    N = {(s, a): 1.0 + a for s in range(50) for a in range(2)}
+    M = dm.MonteCarloTreeSearch(ring, N, {pair: 0.5 * pair[1] for pair in N}, 3, 4, 0.0, np.zeros(200), rng=0)
+    for s in (7, [7, 7]):
+        found = dm.plan(M, s)
+        assert np.atleast_2d(found.N).sum(axis=1)[0] == 3 + 4
+        assert np.atleast_1d(found.visits)[0] == 50
+
+
 def test_exercise_9_9_chooses_by_the_statistics_given():
     T = np.eye(4)[[[2, 3], [2, 3], [2, 2], [3, 3]]]
     P = dm.MDP.from_arrays(T, np.zeros((4, 2)), 0.9)
