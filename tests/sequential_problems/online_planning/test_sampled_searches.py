@@ -410,6 +410,26 @@ def test_statistics_go_on_or_begin_anew():
     assert dm.plan(depth, [0, 0], rng=0).N.sum(axis=1).tolist() == [61, 61]
 
 
+@pytest.mark.parametrize("by", ["state", "depth"])
+def test_what_a_row_knows_of_a_state_is_what_a_single_search_knows(by):
+    """Also of a state that was met once, where nothing has been tried yet."""
+    U, left = np.zeros(25), {"state": [5], "depth": range(1, 6)}[by]
+    many = dm.plan(tree_search(P, 5, 30, 5.0, U, by=by, streams="row"), [0, 3], rng=2)
+    rng, untried = np.random.default_rng(2), 0
+    for row, s in enumerate((0, 3)):
+        one = dm.plan(tree_search(P, 5, 30, 5.0, U, by=by), s, rng=rng)
+        for x in range(25):
+            for k in left:
+                found, right = (y.look(i, np.array([x]), k) for y, i in ((many.tree, row), (one.tree, 0)))
+                assert (found is None) == (right is None)
+                if right is not None:
+                    np.testing.assert_array_equal(found, right)
+                    untried += right[0].sum() == 0
+        if by == "state":
+            assert dm.statistics(many, row) == dm.statistics(one)
+    assert untried > 0
+
+
 def test_statistics_of_more_states_than_simulations_have_room():
     """A ring of 200 states, of which 50 are known from before: as arrays and as lists."""
     T = np.zeros((200, 2, 200))
