@@ -430,6 +430,19 @@ def test_what_a_row_knows_of_a_state_is_what_a_single_search_knows(by):
     assert untried > 0
 
 
+@pytest.mark.parametrize("by", ["state", "depth"])
+@pytest.mark.parametrize("s", [0, [0, 0]])
+def test_given_means_count_as_often_as_they_were_tried(s, by):
+    """One state; action 0 pays 2 and was tried three times for 6 on average, action 1 pays 1 and was not tried."""
+    P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[2.0, 1.0]], 0.0)
+    M = dm.MonteCarloTreeSearch(
+        P, {(0, 0): 3.0, (0, 1): 0.0}, {(0, 0): 6.0, (0, 1): 9.0}, 1, 3, 0.0, [0.0], by=by, rng=0
+    )
+    found = dm.plan(M, s)
+    assert np.atleast_2d(found.N)[0].tolist() == [5.0, 1.0]
+    np.testing.assert_allclose(np.atleast_2d(found.Q)[0], [(3 * 6 + 2 * 2) / 5, 1.0])
+
+
 def test_statistics_of_more_states_than_simulations_have_room():
     """A ring of 200 states, of which 50 are known from before: as arrays and as lists."""
     T = np.zeros((200, 2, 200))
