@@ -86,22 +86,20 @@ class EliminationPlan:
         r = [v.r for v in bn.vars]
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
         self.order = elimination(neighbours(free), r, q.free, ordering)
-        self.width = max((len(near) for _, near in self.order), default=0)
-        for v, near in self.order:
-            check_elimination(bn, v, near, self.width, limit)
+        self.entries = check_elimination(bn, self.order, limit)
         check_size("entries of the answer", sizes(bn, q.free), "ask for fewer variables at once", limit)
-        live = dict(enumerate(scopes))
+        live, entries = dict(enumerate(scopes)), [sizes(bn, s) for s in free]
         self.batched = [BATCH in s for s in scopes]
         self.steps: list[Stage] = []
         for v, _ in self.order:
-            used = sorted((k for k, s in live.items() if v in s), key=lambda k: sizes(bn, live[k][BATCH in live[k] :]))
+            used = sorted([k for k, s in live.items() if v in s], key=entries.__getitem__)
             stage = Stage(used, [live.pop(k) for k in used], v)
+            entries.append(sizes(bn, stage.scope[BATCH in stage.scope :]))
             live[len(scopes) + len(self.steps)] = stage.scope
             self.steps.append(stage)
         batch = () if q.cases is None else (BATCH,)
         self.last = Stage([*live, *(-1 for _ in batch)], [*live.values(), *((label,) for label in batch)], None)
         self.output = Product([self.last.scope], (*batch, *q.free))
-        self.entries = max((sizes(bn, (v, *near)) for v, near in self.order), default=1)
         self.quick = QuickPlan(self, q) if q.cases is None else None
 
     def run(self, arrays: Sequence[Array], cases: int | None) -> tuple[Array, Array]:
@@ -176,14 +174,14 @@ class QuickPlan:
         return p if self.fits and SURE < p.max() < LARGE else None
 
 
-def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: int, limit: int) -> None:
-    """Raise TooLargeError where eliminating v needs a table larger than the limit."""
-    check_size(
-        f"entries of the table in which {bn.vars[v].name} is summed out (width {width})",
-        sizes(bn, (v, *near)),
-        "use LikelihoodWeightedSampling or GibbsSampling, or observe more",
-        limit,
-    )
+def check_elimination(bn: BayesianNetwork, order: Sequence[tuple[int, Labels]], limit: int) -> int:
+    """The entries of the largest table in which a variable is summed out. TooLargeError where it is above the limit."""
+    entries, v = max([(sizes(bn, (v, *near)), v) for v, near in order], default=(1, 0))
+    if entries > limit:
+        width = max(len(near) for _, near in order)
+        what = f"entries of the table in which {bn.vars[v].name} is summed out (width {width})"
+        check_size(what, entries, "use LikelihoodWeightedSampling or GibbsSampling, or observe more", limit)
+    return entries
 
 
 def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:

@@ -52,10 +52,7 @@ class Tree:
         scopes = scopes_of(q, self.members)
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
         order = elimination(neighbours(free), [v.r for v in bn.vars])
-        width = max((len(near) for _, near in order), default=0)
-        for v, near in order:
-            check_elimination(bn, v, near, width, limit)
-        self.entries = max((sizes(bn, (v, *near)) for v, near in order), default=1)
+        self.entries = check_elimination(bn, order, limit)
         self.place = {v: k for k, (v, _) in enumerate(order)}
         self.constants = [k for k, s in enumerate(free) if not s]
         inputs: list[list[tuple[int, Labels]]] = [[] for _ in order]
