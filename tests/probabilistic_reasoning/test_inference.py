@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import decision_making as dm
-from decision_making.probabilistic_reasoning.inference.evidence import CASE
+from decision_making.probabilistic_reasoning.inference import cases
+from decision_making.probabilistic_reasoning.inference.cases import by_kind, different
+from decision_making.probabilistic_reasoning.inference.evidence import CASE, Question
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from tests.oracles.networks import as_array, posterior, random_network, satellite
 
@@ -92,6 +94,46 @@ def test_soft_evidence_is_a_factor_more(seed):
     for name in query:
         right = as_array(bn, [name], posterior(bn, [name], evidence, soft)[0])
         assert np.allclose(dm.infer(TREE, bn, name, known)[name].values, right, atol=1e-12)
+
+
+@pytest.mark.parametrize(("entries", "blocks"), [(4, [3, 3, 1]), (12, [1] * 7), (100, [1] * 7), (1, [7])])
+def test_cases_are_asked_in_blocks_that_fit_in_memory(entries, blocks, monkeypatch):
+    monkeypatch.setattr(cases, "AT_A_TIME", 12)
+    q, asked = Question(satellite(), "B", {"D": dm.Likelihood(np.arange(1.0, 15).reshape(7, 2))}), []
+
+    def ask(some):
+        asked.append(some.cases)
+        return some.soft[3], some.soft[3].sum(axis=1)
+
+    p, logs = by_kind(q, ask, entries)
+    assert asked == blocks
+    assert (p == q.soft[3]).all()
+    assert (logs == q.soft[3].sum(axis=1)).all()
+
+
+def test_equal_cases_are_asked_once():
+    """But not where a likelihood of each tells them apart, nor where there are too many kinds to be numbered."""
+    bn, soft = satellite(), {"E": dm.Likelihood([0.5, 0.7])}
+    for known, kinds in (
+        ({"D": [0, 1, 1, 0, 1], "C": [0, 1, 1, 1, 1]}, 3),
+        ({"D": [0, 1, 1, 0, 1]} | soft, 2),
+        ({"D": [0, 1, 1, 0, 1], "B": dm.Likelihood(np.full((5, 2), 0.5))} | soft, 5),
+    ):
+        first, inverse = different(Question(bn, "S", known))
+        assert len(first) == kinds
+        assert {*inverse.tolist()} == {*range(kinds)}
+        assert (np.asarray(known["D"])[first][inverse] == known["D"]).all()
+
+
+@pytest.mark.parametrize("n", [62, 63, 70])
+def test_cases_of_more_kinds_than_can_be_numbered(n):
+    c, o = dm.Variable("c", 2), [dm.Variable(f"o{k}", 2) for k in range(n)]
+    rows = np.array([[0.5, 0.5], [0.4, 0.6]])
+    bn = dm.naive_bayes(dm.Factor([c], [0.5, 0.5]), [dm.Factor([c, v], rows) for v in o])
+    D = np.random.default_rng(0).integers(0, 2, (n, 4))
+    found = dm.infer(ELIMINATION, bn, "c", {v.name: x for v, x in zip(o, D, strict=True)}).values
+    right = np.prod(rows[:, D], axis=1).T
+    assert np.allclose(found, right / right.sum(axis=1, keepdims=True), atol=1e-12)
 
 
 def test_soft_evidence_of_many_cases():
@@ -362,6 +404,7 @@ def test_gaussian_network_is_its_linear_equations():
         (lambda D: dm.MultivariateGaussian([0, 0], [[1, 2], [2, 1]]), "eigenvalue"),
         (lambda D: dm.MultivariateGaussian([0], [[1, 2], [2, 1]]), "shape"),
         (lambda D: dm.MultivariateGaussian([np.nan], [[1]]), "μ"),
+        (lambda D: dm.MultivariateGaussian([[0.0]], [[1]]), "μ"),
         (lambda D: dm.infer(dm.MultivariateGaussian([0, 0, 0], np.ones((3, 3))), [0], [1, 2], [0, 0]), "singular"),
         (lambda D: dm.GaussianNetwork([[0, 1], [1, 0]], [0, 0], [1, 1]), "without a cycle"),
         (lambda D: dm.GaussianNetwork([[1]], [0], [1]), "without a cycle"),
@@ -372,3 +415,19 @@ def test_gaussian_network_is_its_linear_equations():
 def test_bad_gaussians_are_named(call, said):
     with pytest.raises(ValueError, match=said):
         call(dm.MultivariateGaussian([0, 1], [[3, 1], [1, 2]]))
+
+
+@pytest.mark.parametrize("weights", [[1, np.inf], [1, -0.5], [np.nan, 1], [], 1.0, [[[1, 2]]]])
+def test_a_likelihood_is_of_finite_numbers_that_are_not_negative(weights):
+    with pytest.raises(ValueError, match=r"Likelihood\.weights = .*: must be finite numbers >= 0"):
+        dm.Likelihood(weights)
+
+
+def test_a_gaussian_may_have_no_spread_and_its_arrays_are_read_only():
+    D = dm.MultivariateGaussian([1.0, 2.0], np.zeros((2, 2)))
+    assert dm.infer(D, [1]).μ.tolist() == [2.0]
+    N = dm.GaussianNetwork([[0, 0], [2, 0]], [1, 0], [0, 0])
+    assert N.joint.μ.tolist() == [1, 2]
+    for x in (D.μ, D.Σ, N.W, N.b, N.σ):
+        with pytest.raises(ValueError, match="read-only"):
+            x[0] = 3

@@ -76,6 +76,8 @@ def test_factor_samples_are_in_proportion():
     assert seen[[1, 3, 4]].sum() == 0
     assert stats.chisquare(seen[[0, 2, 5]], [5000, 15000, 20000]).pvalue > 1e-6
     assert dm.sample(dm.Factor([], 1.0), 3, 0).shape == (3, 0)
+    assert dm.sample(dm.Factor([x], [1e308, 1e308]), 100, 0).mean() == pytest.approx(0.5, abs=0.2)
+    assert not dm.sample(dm.Factor([x], [5e-324, 0]), 100, 0).any()
     with pytest.raises(dm.ImpossibleEvidenceError):
         dm.sample(dm.Factor([x], [0, 0]), 3)
     with pytest.raises(TypeError, match="sample knows"):
@@ -292,3 +294,12 @@ def test_chains_tell_their_error_by_how_far_they_differ(counts, kept, error, eff
     assert found.standard_error == pytest.approx(error)
     assert found.effective_size == pytest.approx(effective)
     assert found.r_hat == (None if r_hat is None else pytest.approx(r_hat))
+
+
+@pytest.mark.parametrize(("n", "numbers"), [(0, 2**60), (1, 2**60), (3, 3 * 2**60)])
+def test_too_many_samples_are_refused_with_how_many_numbers_they_are(n, numbers):
+    vars = [dm.Variable(f"x{k}", 2) for k in range(n)]
+    bn = dm.BayesianNetwork(vars, [dm.Factor([v], [0.5, 0.5]) for v in vars])
+    for x in (bn, dm.joint(bn)):
+        with pytest.raises(dm.TooLargeError, match=f"{numbers:.3g}".replace("+", r"\+") + " numbers of samples"):
+            dm.sample(x, 2**60)
