@@ -99,10 +99,14 @@ def test_soft_evidence_is_a_factor_more(seed):
 @pytest.mark.parametrize(("entries", "blocks"), [(4, [3, 3, 1]), (12, [1] * 7), (100, [1] * 7), (1, [7])])
 def test_cases_are_asked_in_blocks_that_fit_in_memory(entries, blocks, monkeypatch):
     monkeypatch.setattr(cases, "AT_A_TIME", 12)
-    q, asked = Question(satellite(), "B", {"D": dm.Likelihood(np.arange(1.0, 15).reshape(7, 2))}), []
+    each, every = dm.Likelihood(np.arange(1.0, 15).reshape(7, 2)), dm.Likelihood([0.5, 0.7])
+    q, asked = Question(satellite(), "B", {"D": each, "E": every, "C": np.arange(7) % 2, "S": 1}), []
 
     def ask(some):
         asked.append(some.cases)
+        assert len(some.soft[3]) == len(some.hard[4]) == some.cases
+        assert some.hard[1] == 1
+        assert some.soft[2].tolist() == [0.5, 0.7]
         return some.soft[3], some.soft[3].sum(axis=1)
 
     p, logs = by_kind(q, ask, entries)
@@ -131,6 +135,9 @@ def test_cases_of_more_kinds_than_can_be_numbered(n):
     rows = np.array([[0.5, 0.5], [0.4, 0.6]])
     bn = dm.naive_bayes(dm.Factor([c], [0.5, 0.5]), [dm.Factor([c, v], rows) for v in o])
     D = np.random.default_rng(0).integers(0, 2, (n, 4))
+    D[:, 3] = D[:, 1]
+    first, _ = different(Question(bn, "c", {v.name: x for v, x in zip(o, D, strict=True)}))
+    assert len(first) == (3 if n <= 62 else 4)  # 2⁶³ is no number of the machine
     found = dm.infer(ELIMINATION, bn, "c", {v.name: x for v, x in zip(o, D, strict=True)}).values
     right = np.prod(rows[:, D], axis=1).T
     assert np.allclose(found, right / right.sum(axis=1, keepdims=True), atol=1e-12)
@@ -339,8 +346,14 @@ def test_exercise_3_3_naive_bayes():
     assert found == pytest.approx([0.0195956, 0.9695724, 0.0108320], abs=1e-7)
     with pytest.raises(ValueError, match="a factor of the class alone"):
         dm.naive_bayes(dm.Factor([c, size], np.ones((3, 3)) / 3), [])
-    with pytest.raises(ValueError, match="features"):
-        dm.naive_bayes(dm.Factor([c], [1, 0, 0]), [dm.Factor([size], [1, 0, 0])])
+    prior = dm.Factor([c], [1, 0, 0])
+    for scope in ([size], [c], [size, speed], [c, size, speed], []):
+        with pytest.raises(ValueError, match=r"features: .* must be a factor of a feature and of class"):
+            dm.naive_bayes(prior, [dm.Factor(scope, np.ones([3] * len(scope)))])
+    with pytest.raises(TypeError, match=r"features = .*: must be a list of Factors"):
+        dm.naive_bayes(prior, [3])
+    one = (dm.Factor([c, v], np.full((3, 3), 1 / 3)) for v in (size, speed))
+    assert len(dm.naive_bayes(prior, one).vars) == 3  # they may come one by one
 
 
 def test_a_foreign_method_is_told_what_there_is():
