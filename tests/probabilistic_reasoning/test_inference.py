@@ -149,6 +149,9 @@ def test_soft_evidence_of_many_cases():
     for M in (EXACT, ELIMINATION):
         assert np.allclose(dm.infer(M, bn, "B", {"D": dm.Likelihood(w), "C": 1}).values, right)
     assert np.allclose(dm.infer(TREE, bn, "B", {"D": dm.Likelihood(w), "C": [1, 1, 1]})["B"].values, right)
+    for given in ([0, 1], (0, 1), np.array([0, 1])):
+        found = dm.infer(ELIMINATION, bn, "B", {"D": given}).values
+        assert np.allclose(found, [dm.infer(EXACT, bn, "B", {"D": k}).values for k in range(2)])
     hard = dm.infer(EXACT, bn, "B", {"D": dm.Likelihood([0, 3])}).values
     assert np.allclose(hard, dm.infer(EXACT, bn, "B", {"D": 1}).values)
 
@@ -186,9 +189,9 @@ def test_posteriors_of_the_satellite(query, evidence, p, p_evidence):
 def test_evidence_of_probability_0_is_one_named_error(M):
     a, b = dm.Variable("a", 2), dm.Variable("b", 2)
     bn = dm.BayesianNetwork([a, b], [dm.Factor([a], [0.5, 0.5]), dm.Factor([a, b], [[1, 0], [1, 0]])])
-    with pytest.raises(dm.ImpossibleEvidenceError, match="the evidence b = 1 has probability 0"):
-        dm.infer(M, bn, "a", {"b": 1})
-    with pytest.raises(dm.ImpossibleEvidenceError):
+    with pytest.raises(dm.ImpossibleEvidenceError, match=r"^the evidence b = 1, a likelihood of a has probability 0"):
+        dm.infer(M, bn, "a", {"b": 1, "a": dm.Likelihood([0.5, 0.7])})
+    with pytest.raises(dm.ImpossibleEvidenceError, match=r"^the evidence b = 1 has probability 0"):
         dm.infer(M, bn, [], {"b": 1}) if M is not TREE else dm.infer(M, bn, ["b"], {"b": 1})
 
 
@@ -226,6 +229,10 @@ def test_query_that_is_observed_is_a_point_mass_of_the_same_shape(M):
         ("B", {"D": 1, 3: 1}, "D is there twice"),
         ("B", {"D": dm.Likelihood([1, 2, 3])}, "3 weights"),
         ("B", {"D": [[1]]}, "shape"),
+        ("B", {"D": [0.5, 1]}, "D = .*0.5"),
+        ("B", {"D": [0, 2]}, "D = .*2"),
+        ("B", {"D": [-1, 1]}, "D = .*-1"),
+        ("B", {"D": []}, "shape"),
         ("B", {"D": [0, 1], "C": [1, 1, 1]}, "2, 3 cases"),
     ],
 )
@@ -418,7 +425,14 @@ def test_gaussian_network_is_its_linear_equations():
         (lambda D: dm.MultivariateGaussian([0], [[1, 2], [2, 1]]), "shape"),
         (lambda D: dm.MultivariateGaussian([np.nan], [[1]]), "μ"),
         (lambda D: dm.MultivariateGaussian([[0.0]], [[1]]), "μ"),
-        (lambda D: dm.infer(dm.MultivariateGaussian([0, 0, 0], np.ones((3, 3))), [0], [1, 2], [0, 0]), "singular"),
+        (
+            lambda D: dm.infer(dm.MultivariateGaussian([0, 0, 0], np.ones((3, 3))), [0], [1, 2], [0, 0]),
+            r"\[1, 2\]: their covariance",
+        ),
+        (lambda D: dm.MultivariateGaussian([0, 0], [[1, np.nan], [np.nan, 1]]), "Σ = .*finite"),
+        (lambda D: dm.MultivariateGaussian([0, 0], [[1, 0.5], [0.5 + 1.5e-9, 1]]), "symmetric"),
+        (lambda D: dm.GaussianNetwork([[0, np.inf], [0, 0]], [0, 0], [1, 1]), "W = .*finite"),
+        (lambda D: dm.GaussianNetwork([[0]], [0], [np.inf]), "σ"),
         (lambda D: dm.GaussianNetwork([[0, 1], [1, 0]], [0, 0], [1, 1]), "without a cycle"),
         (lambda D: dm.GaussianNetwork([[1]], [0], [1]), "without a cycle"),
         (lambda D: dm.GaussianNetwork([[0]], [0], [-1]), "σ"),
@@ -439,6 +453,9 @@ def test_a_likelihood_is_of_finite_numbers_that_are_not_negative(weights):
 def test_a_gaussian_may_have_no_spread_and_its_arrays_are_read_only():
     D = dm.MultivariateGaussian([1.0, 2.0], np.zeros((2, 2)))
     assert dm.infer(D, [1]).μ.tolist() == [2.0]
+    rounded = dm.MultivariateGaussian([0, 0], [[1, 0.5], [0.5 + 5e-10, 1]])
+    assert rounded.Σ[0, 1] == rounded.Σ[1, 0]
+    assert dm.GaussianNetwork(np.zeros((0, 0)), [], []).joint.μ.shape == (0,)
     N = dm.GaussianNetwork([[0, 0], [2, 0]], [1, 0], [0, 0])
     assert N.joint.μ.tolist() == [1, 2]
     for x in (D.μ, D.Σ, N.W, N.b, N.σ):
