@@ -140,4 +140,4 @@ def log_prior(θ: list[Array], α: float) -> float:
     if α == 1:
         return 0.0
     with np.errstate(divide="ignore"):
-        return math.fsum(float((α - 1) * np.log(x).sum()) for x in θ)
+        return math.fsum((α - 1) * np.log(x).sum() for x in θ)
