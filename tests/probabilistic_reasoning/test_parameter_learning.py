@@ -628,3 +628,14 @@ def test_pseudo_counts_have_limits_and_a_belief_has_values():
     for α in ([], [[]], 1.0, [9e-101, 1], [1, 1.1e100], [1, np.nan], [0, 1]):
         with pytest.raises(ValueError, match=r"Dirichlet\.α = .*: must be numbers > 0"):
             dm.Dirichlet(α)
+
+
+def test_of_equally_likely_completions_the_first_is_taken():
+    x, y = dm.Variable("x", 2), dm.Variable("y", 3)
+    bn = dm.BayesianNetwork([x, y], [dm.Factor([x], [0.5, 0.5]), dm.Factor([y], [0.2, 0.4, 0.4])])
+    assert dm.posterior_imputation(bn, [[NAN, 1, NAN], [NAN, NAN, 2]]).tolist() == [[0, 1, 0], [1, 1, 2]]
+
+
+def test_data_that_lack_nothing_stay_as_they_are_whatever_the_gaussian():
+    certain = dm.MultivariateGaussian([0, 0], [[1, 1], [1, 1]])
+    assert dm.posterior_imputation(certain, [[1.0, NAN], [2.0, 3.0]]).tolist() == [[1, 3], [2, 3]]
