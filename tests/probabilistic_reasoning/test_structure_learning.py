@@ -16,6 +16,7 @@ from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     reachability,
     reaches,
 )
+from decision_making.probabilistic_reasoning.structure_learning.hill_climbing import Neighbours
 from decision_making.probabilistic_reasoning.structure_learning.scores import FamilyScores
 from tests.oracles import learning_networks as oracle
 from tests.oracles.networks import random_network
@@ -563,3 +564,56 @@ def test_searches_take_variables_that_come_one_by_one(M):
     found = dm.fit(M, iter([A, B]), [D, D])
     assert found.has_edge(0, 1) or found.has_edge(1, 0)
     assert set(found.nodes) == {0, 1}
+
+
+@settings(max_examples=15)
+@given(seeds, st.sampled_from([1, 2, 3, None]), st.booleans())
+def test_a_move_gains_what_the_score_of_the_graph_after_it_does_and_closes_no_cycle(seed, most, reversal):
+    rng = np.random.default_rng(seed)
+    vars, D = [dm.Variable(f"x{k}", 2) for k in range(5)], rng.integers(0, 2, (5, 20))
+    scores, pa = FamilyScores(tuple(vars), D, dm.K2Score()), random_dag(5, rng, most)
+    here = Neighbours(pa, scores, most)
+    toggled, turned = here.moves(reversal)
+    for j, i in itertools.permutations(range(5), 2):
+        for gains, reverse in ((toggled, False), (turned, True)):
+            after = list(here.after(j, i, reverse))
+            fits = is_acyclic(after) and all(x.bit_count() <= (most or 5) for x in after)
+            if reverse and not (reversal and pa[i] >> j & 1):
+                assert gains.shape == (1, 1) or gains[j, i] == -np.inf
+            elif fits:
+                assert gains[j, i] == pytest.approx(scores.total(after) - scores.total(pa), abs=1e-9)
+            else:
+                assert gains[j, i] == -np.inf
+            if fits:
+                there = Neighbours(pa, scores, most)
+                there.turn(j, i, reverse)
+                assert there.pa == after
+                assert (there.change == Neighbours(after, scores, most).change).all()
+
+
+@pytest.mark.parametrize("tabu", [1, 2, 5])
+def test_a_tabu_search_goes_on_for_so_many_steps_and_never_back(tabu, monkeypatch):
+    D = np.random.default_rng(0).integers(0, 2, 60)
+    steps, turn = [], Neighbours.turn
+
+    def seen(here, j, i, reverse):
+        turn(here, j, i, reverse)
+        steps.append(tuple(here.pa))
+
+    monkeypatch.setattr(Neighbours, "turn", seen)
+    dm.fit(dm.HillClimbing(tabu=tabu, score=lambda *counted: 0.0), [A, B, C], [D, D, D])
+    assert len({*steps, (0, 0, 0)}) == len(steps) + 1 == tabu + 1
+    steps.clear()
+    found = dm.fit(dm.HillClimbing(tabu=tabu), [A, B], [D, D])  # one edge is better than none, either way
+    assert len(found.edges) == 1
+    assert len(steps) == min(tabu, 1) + 1  # then there is one graph left that it has not been at
+    steps.clear()
+    found = dm.fit(dm.HillClimbing(tabu=tabu), [A, B, C], [D, D, 1 - D])
+    rises = sum(scored > before for before, scored in itertools.pairwise(totals([A, B, C], [D, D, 1 - D], steps)))
+    assert len(steps) == rises + tabu
+
+
+def totals(vars, D, steps):
+    """The best score so far, at the start and after each step."""
+    scores = FamilyScores(tuple(vars), D, dm.K2Score())
+    return list(itertools.accumulate([scores.total([0] * len(vars)), *map(scores.total, steps)], max))
