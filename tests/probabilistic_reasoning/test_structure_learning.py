@@ -167,6 +167,7 @@ def test_a_family_is_scored_once_and_changing_one_changes_no_other():
     assert len(calls) == 5
     assert [x == y for x, y in zip(before, after, strict=True)].count(False) <= 1
     assert scores.added(2, 1, 0b1010) == {1: before[2], 3: scores(2, 9)}
+    assert len(calls) == 6
 
 
 # ---- K2
@@ -204,9 +205,8 @@ def test_k2_is_the_search_by_scores_of_whole_networks(seed, order):
 def test_k2_sees_the_variable_right_before():
     """The hazard of an index shifted by one: a copied pair has an edge."""
     x = np.random.default_rng(0).integers(0, 2, 50)
-    for order in ([0, 1], ["B", "A"]):
-        G = dm.fit(dm.K2Search(order), [A, B], [x, x])
-        assert set(G.edges) == {(0, 1) if order == [0, 1] else (1, 0)}
+    for order, edge in (([0, 1], (0, 1)), (["B", "A"], (1, 0)), (np.array([1, 0]), (1, 0))):
+        assert set(dm.fit(dm.K2Search(order), [A, B], [x, x]).edges) == {edge}
 
 
 def test_k2_keeps_to_its_limit_of_parents():
@@ -216,6 +216,14 @@ def test_k2_keeps_to_its_limit_of_parents():
         G = dm.fit(dm.K2Search(order, max_parents=most), vars, D)
         assert set(G.edges) == k2_by_scores_of_whole_networks(vars, order, D, most)
         assert max(d for _, d in G.in_degree) <= most
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, None])
+def test_k2_takes_as_many_parents_as_it_may_where_each_says_something(most):
+    x = np.random.default_rng(0).integers(0, 2, (3, 300))
+    vars = [A, B, C, dm.Variable("sum", 8)]
+    G = dm.fit(dm.K2Search(range(4), max_parents=most), vars, [*x, x[0] + 2 * x[1] + 4 * x[2]])
+    assert G.in_degree(3) == (most or 3)
 
 
 def test_of_equal_scores_k2_takes_the_first_of_the_ordering():
@@ -566,6 +574,16 @@ def test_searches_take_variables_that_come_one_by_one(M):
     assert set(found.nodes) == {0, 1}
 
 
+@pytest.mark.parametrize("n", [0, 1])
+def test_searches_among_no_edges_end_with_none(n):
+    vars, D = [dm.Variable("A", 2)][:n], np.zeros((n, 3), int)
+    searches = [dm.ExactGraphSearch(), dm.HillClimbing(tabu=2, restarts=1), dm.K2Search(range(n))]
+    for M in (*searches, dm.LocalDirectedGraphSearch(None, 5, restarts=1), dm.PartiallyDirectedGraphSearch()):
+        G = dm.fit(M, vars, D)
+        assert len(G.nodes) == n
+        assert not G.edges
+
+
 @settings(max_examples=15)
 @given(seeds, st.sampled_from([1, 2, 3, None]), st.booleans())
 def test_a_move_gains_what_the_score_of_the_graph_after_it_does_and_closes_no_cycle(seed, most, reversal):
@@ -617,3 +635,35 @@ def totals(vars, D, steps):
     """The best score so far, at the start and after each step."""
     scores = FamilyScores(tuple(vars), D, dm.K2Score())
     return list(itertools.accumulate([scores.total([0] * len(vars)), *map(scores.total, steps)], max))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, None])
+def test_local_search_keeps_to_its_limit_of_parents_and_gives_up_those_above_it(most):
+    x = np.random.default_rng(0).integers(0, 2, (3, 300))
+    vars, D = [A, B, C, dm.Variable("sum", 8)], [*x, x[0] + 2 * x[1] + 4 * x[2]]
+    forced = dm.BDeuScore(1e-9)  # of which independent variables have no edges
+    M = dm.LocalDirectedGraphSearch(None, 300, max_parents=most, score=forced)
+    found = [dm.fit(M, vars, D, rng=seed) for seed in range(4)]
+    assert max(d for G in found for _, d in G.in_degree) == (most or 3)
+    noise = np.random.default_rng(1).integers(0, 2, (4, 300))
+    full = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    M = dm.LocalDirectedGraphSearch(full, 400, max_parents=most, score=forced)
+    assert not dm.fit(M, [A, B, C, dm.Variable("D", 2)], noise, rng=0).edges
+
+
+def test_of_two_nodes_the_neighbour_has_one_edge_more_or_less():
+    for seed in range(6):
+        assert len(dm.rand_graph_neighbor([(0, 1)], rng=seed).edges) in (0, 2)
+        G = networkx.empty_graph(2, networkx.DiGraph)
+        assert len(dm.rand_graph_neighbor(G, rng=seed).edges) == 1
+        assert len(dm.rand_graph_neighbor(networkx.empty_graph(1, networkx.DiGraph)).edges) == 0
+
+
+def test_pseudo_counts_of_scores_have_limits():
+    for made in (dm.K2Score, dm.BDeuScore):
+        assert all(np.isfinite(dm.bayesian_score([A, B], [(0, 1)], TWO, made(α))) for α in (1e-100, 1e100))
+        found = dm.bayesian_score([A, B], [(0, 1)], TWO, made(np.int8(100)))
+        assert found == dm.bayesian_score([A, B], [(0, 1)], TWO, made(100.0))
+        for α in (9e-101, 1.1e100, 0, -1, np.nan, "1", None):
+            with pytest.raises(ValueError, match="a number > 0, from 1e-100 to 1e"):
+                made(α)
