@@ -244,6 +244,9 @@ def test_unknown_names_and_values_are_errors(M, query, evidence, said):
 def test_empty_query_is_the_number_1():
     assert dm.infer(ELIMINATION, satellite(), [], {"D": 1}).values.tolist() == 1
     assert dm.infer(EXACT, satellite(), [], {"D": 1}).values.tolist() == 1
+    for M in (ELIMINATION, EXACT):
+        assert dm.infer(M, satellite(), [], {}).values.tolist() == 1
+        assert dm.evidence_log_probability(M, satellite(), {}) == pytest.approx(0, abs=1e-15)
 
 
 def test_ordering_may_lack_variables_and_must_not_repeat_them():

@@ -197,3 +197,44 @@ def test_a_stage_is_the_same_in_one_call_and_two_at_a_time(r):
     assert np.allclose(three.quick(r, (2, 0))(x, y, z), right.T)
     φ, log = three([x, y, z], careful=True)
     assert np.allclose(φ * np.exp(log), right)
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_each_case_of_a_stage_has_a_scale_of_its_own(careful):
+    """Numbers that are tiny in one case and huge in another: the largest of each becomes 1."""
+    rng, B, sizes = np.random.default_rng(5), contraction.BATCH, np.array([1e-150, 1.0, 1e150])
+    x, y = sizes[:, None, None] * rng.random((3, 2, 4)), rng.random((4, 5))
+    right = np.einsum("kab,bc->kac", x / sizes[:, None, None], y)
+    for scopes, arrays in (([(B, 0, 1), (1, 2)], [x, y]), ([(1, 2), (B, 0, 1)], [y, x])):
+        stage = contraction.Stage([0, 1], scopes, 1)
+        assert stage.scope[0] == B
+        assert {*stage.scope} == {B, 0, 2}
+        φ, logs = stage(arrays, careful)
+        assert φ.max(axis=(1, 2)).tolist() == [1, 1, 1]
+        found = φ if stage.scope == (B, 0, 2) else φ.transpose(0, 2, 1)
+        assert np.allclose(found * np.exp(logs - np.log(sizes))[:, None, None], right)
+    φ, logs = contraction.Stage([0], [(B, 0, 1)], 0)([x], careful)
+    assert np.allclose(φ * np.exp(logs - np.log(sizes))[:, None], (x / sizes[:, None, None]).sum(axis=1))
+    nothing, log = contraction.scaled(np.zeros((2, 3)), True)
+    assert not nothing.any()
+    assert log.tolist() == [0, 0]
+
+
+def test_numbers_whose_product_is_too_small_for_floating_point_are_scaled_before():
+    """A table and a likelihood whose product is 1e-400, alone and as one case of two."""
+    x, y = dm.Variable("x", 3), dm.Variable("y", 2)
+    rows = dm.Factor([x, y], [[0.5, 0.5], [0.25, 0.75], [1, 0]])
+    for tiny in (1e-160, 1e-200):
+        bn = dm.BayesianNetwork([x, y], [dm.Factor([x], [tiny, 2 * tiny, 1]), rows])
+        one = np.array([tiny, tiny, 0])
+        two = np.array([one, [0, 0, 1]])
+        for query, right in (("x", [1 / 3, 2 / 3, 0]), ("y", [1 / 3, 2 / 3])):
+            alone = dm.Likelihood(one)
+            assert dm.infer(ELIMINATION, bn, query, {"x": alone}).values == pytest.approx(right, rel=1e-12)
+            assert dm.infer(TREE, bn, [query], {"x": alone})[query].values == pytest.approx(right, rel=1e-12)
+            found = dm.infer(ELIMINATION, bn, query, {"x": dm.Likelihood(two)}).values
+            assert found[0] == pytest.approx(right, rel=1e-12)
+        log_p = np.log(3) + 2 * np.log(tiny)
+        assert dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(one)}) == pytest.approx(log_p)
+        found = dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(two)})
+        assert found.tolist() == pytest.approx([log_p, 0])

@@ -45,7 +45,7 @@ def union(scopes: Iterable[Labels], out: int | None = None) -> Labels:
 
 def pairwise(scopes: Sequence[Labels], out: int | None) -> list[Product]:
     """The products, two factors at a time, that end in a factor without the variable `out`."""
-    if len(scopes) == 1 and out is not None:
+    if len(scopes) == 1:
         return [Product(scopes, union(scopes, out))]
     scope, products = scopes[0], []
     for k, other in enumerate(scopes[1:], 2):
@@ -78,11 +78,7 @@ class Stage:
 
     def __call__(self, arrays: Sequence[Array], careful: bool) -> tuple[Array, Any]:
         """The result, scaled, and the logarithm of the scale."""
-        if not arrays:
-            return np.ones(()), 0.0
-        φ, logs = arrays[0], 0.0
-        if len(arrays) == 1 and self.products:
-            φ = self.products[0](φ)
+        φ, logs = arrays[0] if len(arrays) > 1 else self.products[0](arrays[0]), 0.0
         for f, other in zip(self.products, arrays[1:], strict=False):
             φ = f(φ, other)
             if careful:
@@ -102,10 +98,8 @@ class Stage:
         last = None if kept == self.scope else Product([self.scope], kept)
 
         def one_after_the_other(*arrays: Array) -> Array:
-            φ, others = arrays[0], arrays[1:]
-            if not others and self.products:
-                φ = self.products[0](φ)
-            for f, other in zip(self.products, others, strict=False):
+            φ = arrays[0] if len(arrays) > 1 else self.products[0](arrays[0])
+            for f, other in zip(self.products, arrays[1:], strict=False):
                 φ = f(φ, other)
             return φ if last is None else last(φ)
 

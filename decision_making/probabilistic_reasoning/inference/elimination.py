@@ -127,7 +127,7 @@ class EliminationPlan:
             fine = fine and smallest > TINY
             logs = logs + log
             if stage is self.last:
-                return self.output(φ), logs, fine and bool((φ != 0).any())
+                return self.output(φ), logs, fine
             values[k] = φ
         raise AssertionError("a plan has a last stage")
 
