@@ -283,6 +283,16 @@ def test_a_treewidth_that_does_not_fit_is_refused_before_allocation():
         dm.infer(ELIMINATION, bn, [f"x0_{j}" for j in range(31)], {})
 
 
+def test_the_joint_distribution_of_many_cases_is_refused_by_its_size():
+    bn, known = satellite(), {"D": [0, 1, 1]}
+    assert dm.infer(dm.ExactInference(max_entries=48), bn, "B", known).values.shape == (3, 2)
+    with pytest.raises(dm.TooLargeError, match=r"^48 entries of the joint distribution: must be at most 47"):
+        dm.infer(dm.ExactInference(max_entries=47), bn, "B", known)
+    assert dm.infer(dm.VariableElimination(max_entries=4), bn, ["B", "S"], {"E": 1}).values.shape == (2, 2)
+    with pytest.raises(dm.TooLargeError, match=r"^4 entries of the answer: must be at most 3"):
+        dm.infer(dm.VariableElimination(max_entries=3), bn, ["B", "S"], {"E": 1})
+
+
 def chain(n, p=0.9):
     vars = [dm.Variable(f"x{i}", 2) for i in range(n)]
     step = np.array([[p, 1 - p], [0.3, 0.7]])
@@ -325,9 +335,10 @@ def test_a_thousand_features_do_not_underflow():
 def test_plan_is_kept_and_values_are_not():
     bn = satellite()
     first = dm.infer(ELIMINATION, bn, "B", {"D": 1}).values
-    kept = len(bn.plans)
+    kept, (plan,) = len(bn.plans), bn.plans.values()
     second = dm.infer(ELIMINATION, bn, "B", {"D": 0}).values
     assert len(bn.plans) == kept == 1
+    assert next(iter(bn.plans.values())) is plan
     assert abs(first - second).max() > 0.01
 
 

@@ -232,8 +232,9 @@ def test_numbers_whose_product_is_too_small_for_floating_point_are_scaled_before
             alone = dm.Likelihood(one)
             assert dm.infer(ELIMINATION, bn, query, {"x": alone}).values == pytest.approx(right, rel=1e-12)
             assert dm.infer(TREE, bn, [query], {"x": alone})[query].values == pytest.approx(right, rel=1e-12)
-            found = dm.infer(ELIMINATION, bn, query, {"x": dm.Likelihood(two)}).values
-            assert found[0] == pytest.approx(right, rel=1e-12)
+            both = {"x": dm.Likelihood(two)}
+            assert dm.infer(ELIMINATION, bn, query, both).values[0] == pytest.approx(right, rel=1e-12)
+            assert dm.infer(TREE, bn, [query], both)[query].values[0] == pytest.approx(right, rel=1e-12)
         log_p = np.log(3) + 2 * np.log(tiny)
         assert dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(one)}) == pytest.approx(log_p)
         found = dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(two)})

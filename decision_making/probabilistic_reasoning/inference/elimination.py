@@ -123,8 +123,8 @@ class EliminationPlan:
         for k, stage in enumerate([*self.steps, self.last], len(arrays)):
             used = [values[i] for i in stage.used if i >= 0] + [np.ones(cases or 1) for i in stage.used if i < 0]
             φ, log = stage(used, careful)
-            smallest = float(np.min(log)) if φ.size and (φ != 0).any() else -np.inf
-            fine = fine and smallest > TINY
+            each = φ.reshape(len(φ) if BATCH in stage.scope else 1, -1)
+            fine = fine and bool(each.any(axis=1).all()) and float(np.min(log)) > TINY
             logs = logs + log
             if stage is self.last:
                 return self.output(φ), logs, fine
@@ -217,21 +217,20 @@ def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
     """The joint distribution of the query and the evidence, divided by a number, and the logarithm of that number."""
     bn, members = q.bn, range(len(q.bn.vars))
     hidden = [i for i in members if i not in q.hard]
-    instead = "use VariableElimination"
-    check_size("entries of the joint distribution", sizes(bn, hidden) * (q.cases or 1), instead, M.max_entries)
+    lead = () if q.cases is None else (q.cases,)
+    size = sizes(bn, hidden) * math.prod(lead)
+    check_size("entries of the joint distribution", size, "use VariableElimination", M.max_entries)
     scopes, arrays = scopes_of(q, members), arrays_of(q, members)
-    batch = () if q.cases is None else (BATCH,)
-    axis = {label: k for k, label in enumerate((*batch, *hidden))}
-    total = np.ones([q.cases or 1 for _ in batch] + [bn.vars[i].r for i in hidden])
-    logs = np.zeros(total.shape[: len(batch)])
+    axis = {label: k for k, label in enumerate((*(BATCH for _ in lead), *hidden))}
+    total, logs = np.ones((*lead, *(bn.vars[i].r for i in hidden))), np.zeros(lead)
     for scope, x in zip(scopes, arrays, strict=True):
         total = total * aligned(scaled(x, BATCH in scope)[0], [axis[label] for label in scope], total.ndim)
         logs = logs + scaled(x, BATCH in scope)[1]
-        total, log = scaled(total, bool(batch))
+        total, log = scaled(total, bool(lead))
         logs = logs + log
     p = total.sum(axis=tuple(axis[i] for i in hidden if i not in q.free))
-    order = np.argsort(np.argsort([axis[i] for i in q.free])) + len(batch)
-    return p.transpose((*range(len(batch)), *order)), logs
+    order = np.argsort(np.argsort([axis[i] for i in q.free])) + len(lead)
+    return p.transpose((*range(len(lead)), *order)), logs
 
 
 @verbs.infer.register

@@ -55,6 +55,7 @@ class Tree:
         self.entries = check_elimination(bn, order, limit)
         self.place = {v: k for k, (v, _) in enumerate(order)}
         self.constants = [k for k, s in enumerate(free) if not s]
+        self.batched = [BATCH in s for s in scopes]
         inputs: list[list[tuple[int, Labels]]] = [[] for _ in order]
         for k, s in enumerate(scopes):
             if free[k]:
@@ -96,7 +97,8 @@ class Tree:
         possible = np.ones(()) if q.cases is None else np.ones(q.cases)
         for k in self.constants:
             possible = possible * (arrays[k] > 0)
-        values: list[Any] = [*arrays, *([np.empty(0)] * len(self.tables))]
+        values: list[Any] = [scaled(x, batched)[0] for x, batched in zip(arrays, self.batched, strict=True)]
+        values += [np.empty(0)] * len(self.tables)  # their messages
         beliefs: list[Array] = []
         for k, table in enumerate(self.tables):
             φ, _ = table([values[i] for i in table.used], careful=True)
