@@ -215,9 +215,10 @@ def test_each_case_of_a_stage_has_a_scale_of_its_own(careful):
         assert np.allclose(found * np.exp(logs - np.log(sizes))[:, None, None], right)
     φ, logs = contraction.Stage([0], [(B, 0, 1)], 0)([x], careful)
     assert np.allclose(φ * np.exp(logs - np.log(sizes))[:, None], (x / sizes[:, None, None]).sum(axis=1))
-    nothing, log = contraction.scaled(np.zeros((2, 3)), True)
-    assert not nothing.any()
-    assert log.tolist() == [0, 0]
+    for batched, logs in ((True, [0, 0]), (False, 0)):
+        nothing, log = contraction.scaled(np.zeros((2, 3)), batched)
+        assert not nothing.any()
+        assert np.asarray(log).tolist() == logs
 
 
 def test_numbers_whose_product_is_too_small_for_floating_point_are_scaled_before():
