@@ -191,6 +191,7 @@ def test_a_stage_is_the_same_in_one_call_and_two_at_a_time(r):
     one = contraction.Stage([0], [(0, 1)], 1)
     assert np.allclose(one.quick(r)(x), x.sum(axis=1))
     assert np.allclose(contraction.Stage([0], [(0, 1)], None).quick(r, (1, 0))(x), x.T)
+    assert np.allclose(contraction.Stage([0, 1], [(0, 1), (1, 2)], 1).quick(r)(x, y), x @ y)
     three = contraction.Stage([0, 1, 2], [(0, 1), (1, 2), (2,)], 1)
     right = np.einsum("ab,bc,c->ac", x, y, z)
     assert np.allclose(three.quick(r)(x, y, z), right)
@@ -240,3 +241,20 @@ def test_numbers_whose_product_is_too_small_for_floating_point_are_scaled_before
         assert dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(one)}) == pytest.approx(log_p)
         found = dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(two)})
         assert found.tolist() == pytest.approx([log_p, 0])
+
+
+def test_hundreds_of_features_that_hardly_ever_occur_and_contradict_each_other():
+    """Each is too rare for the product of two of them, and all together, even scaled, for the product of all."""
+    c, o = dm.Variable("c", 2), [dm.Variable(f"o{i}", 2) for i in range(301)]
+    rare = np.array([[1, 1e-200], [1, 1e-203]])
+    features = [dm.Factor([c, v], rare[:: 1 - 2 * (k % 2)]) for k, v in enumerate(o)]
+    bn = dm.naive_bayes(dm.Factor([c], [0.2, 0.8]), features)
+    right = np.array([0.2, 0.8e-3]) / 0.2008  # the odd one decides
+    assert dm.infer(ELIMINATION, bn, "c", {v.name: 1 for v in o}).values == pytest.approx(right, rel=1e-9)
+    assert dm.infer(TREE, bn, ["c"], {v.name: 1 for v in o})["c"].values == pytest.approx(right, rel=1e-9)
+    found = dm.infer(ELIMINATION, bn, "c", {v.name: [1, 0] for v in o}).values
+    assert found[0] == pytest.approx(right, rel=1e-9)
+    assert found[1] == pytest.approx([0.2, 0.8])
+    log_p = np.log(0.2008) - 200 * 301 * np.log(10) - 150 * 3 * np.log(10)
+    found = dm.evidence_log_probability(ELIMINATION, bn, {v.name: 1 for v in o})
+    assert found == pytest.approx(log_p, rel=1e-12)

@@ -95,12 +95,12 @@ class Stage:
         kept = self.scope if kept is None else kept
         if len(self.scopes) <= AT_ONCE and math.prod([r[label] for label in union(self.scopes)]) <= FUSED:
             return Product(self.scopes, kept) if self.scopes else lambda: np.ones(())
-        last = None if kept == self.scope else Product([self.scope], kept)
+        last = Product([self.scope], kept)
 
         def one_after_the_other(*arrays: Array) -> Array:
             φ = arrays[0] if len(arrays) > 1 else self.products[0](arrays[0])
             for f, other in zip(self.products, arrays[1:], strict=False):
                 φ = f(φ, other)
-            return φ if last is None else last(φ)
+            return last(φ)
 
         return one_after_the_other
