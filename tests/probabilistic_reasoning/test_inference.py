@@ -196,6 +196,18 @@ def test_evidence_of_probability_0_is_one_named_error(M):
 
 
 @pytest.mark.parametrize("M", [EXACT, ELIMINATION, TREE])
+def test_impossible_evidence_beside_the_query_is_seen(M):
+    """All of a table is observed, at a 0, and the query has nothing to do with it."""
+    a, b, c = (dm.Variable(n, 2) for n in "abc")
+    bn = dm.BayesianNetwork(
+        [a, b, c], [dm.Factor([a], [0.5, 0.5]), dm.Factor([a, b], [[1, 0], [1, 0]]), dm.Factor([c], [0.3, 0.7])]
+    )
+    for known in ({"a": 0, "b": 1}, {"a": [0, 1], "b": [0, 1]}):
+        with pytest.raises(dm.ImpossibleEvidenceError):
+            dm.infer(M, bn, ["c"], known)
+
+
+@pytest.mark.parametrize("M", [EXACT, ELIMINATION, TREE])
 def test_an_impossible_case_among_many_is_named(M):
     a, b = dm.Variable("a", 2), dm.Variable("b", 2)
     bn = dm.BayesianNetwork([a, b], [dm.Factor([a], [0.5, 0.5]), dm.Factor([a, b], [[1, 0], [1, 0]])])
@@ -247,6 +259,7 @@ def test_empty_query_is_the_number_1():
     for M in (ELIMINATION, EXACT):
         assert dm.infer(M, satellite(), [], {}).values.tolist() == 1
         assert dm.evidence_log_probability(M, satellite(), {}) == pytest.approx(0, abs=1e-15)
+        assert type(dm.evidence_log_probability(M, satellite(), {"D": 1})) is float
 
 
 def test_ordering_may_lack_variables_and_must_not_repeat_them():
@@ -347,6 +360,33 @@ def test_min_fill_finds_the_width_of_chordal_graphs(seed):
     graph = networkx.complete_to_chordal_graph(networkx.gnp_random_graph(9, 0.35, seed=seed))[0]
     order = elimination(neighbours([*graph.edges(), *((v,) for v in graph)]), [2] * 9)
     assert max(len(near) for _, near in order) == max(len(c) for c in networkx.chordal_graph_cliques(graph)) - 1
+
+
+def plain_min_fill(graph, r, keep, first):
+    """The rule word for word, on a networkx graph."""
+    graph, order = graph.copy(), []
+    forced = [v for v in first if v in graph and v not in keep]
+
+    def cost(v):
+        near = list(graph[v])
+        missing = sum(not graph.has_edge(a, b) for a, b in itertools.combinations(near, 2))
+        return missing, r[v] * np.prod([r[u] for u in near], dtype=int), v
+
+    while left := [v for v in graph if v not in keep]:
+        v = forced.pop(0) if forced else min(left, key=cost)
+        order.append((v, tuple(sorted(graph[v]))))
+        graph.add_edges_from(itertools.combinations(order[-1][1], 2))
+        graph.remove_node(v)
+    return order
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_min_fill_takes_the_fewest_new_edges_then_the_smallest_table(seed):
+    rng = np.random.default_rng(seed)
+    graph, r = networkx.gnp_random_graph(9, 0.4, seed=seed), rng.integers(2, 5, 9).tolist()
+    keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
+    near = neighbours([*graph.edges(), *((v,) for v in graph)])
+    assert elimination(near, r, keep, first) == plain_min_fill(graph, r, keep, first)
 
 
 def test_min_fill_of_a_tree_has_width_1():
