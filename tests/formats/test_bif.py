@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import decision_making as dm
 from decision_making.cli import app
-from decision_making.formats import read_bif, write_bif
+from decision_making.formats import bif, read_bif, write_bif
 from decision_making.formats.bif import bif_text, parse_bif
 from tests.oracles.networks import random_network
 
@@ -121,7 +121,7 @@ WIDE = " ".join(f"variable v{i} {{ type discrete [ 2 ] {{ x, y }}; }}" for i in 
         (PAIR + A.replace("0.3", "1e308").replace("0.7", "1e308") + B, "sums to inf; must be 1"),
         (PAIR + A.replace("0.3", "x") + B, "'x' where a finite number"),
         (PAIR.replace("[ 2 ]", "[ 3 ]") + A + B, "'3' where the number of states, 2"),
-        (PAIR.replace("x, y", "x, x") + A + B, "different states of a"),
+        (PAIR.replace("x, y", "x, x") + A + B, "'x, x' where one or more different states of a"),
         (PAIR.replace("discrete", "continuous"), "'continuous' where 'discrete'"),
         (PAIR + "probability ( a", "the end where the name of a parent"),
         (PAIR + "\n\nprobability ( a ) { table 0.3", "line 3: the end where a number"),
@@ -144,6 +144,17 @@ def test_damaged_archives_are_named(tmp_path):
     (tmp_path / "a.bif.gz").write_bytes(gzip.compress(ASIA.encode())[:100])
     with pytest.raises(ValueError, match="not a whole gzip file"):
         read_bif(tmp_path / "a.bif.gz")
+
+
+def test_files_longer_than_the_limit_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "a.bif").write_text(ASIA)
+    (tmp_path / "a.bif.gz").write_bytes(gzip.compress(ASIA.encode()))
+    monkeypatch.setattr(bif, "LONGEST", len(ASIA.encode()) - 1)
+    for name in ("a.bif", "a.bif.gz"):
+        with pytest.raises(ValueError, match=rf"{name}: is longer than {bif.LONGEST} bytes"):
+            read_bif(tmp_path / name)
+    monkeypatch.setattr(bif, "LONGEST", len(ASIA.encode()))
+    assert len(read_bif(tmp_path / "a.bif").vars) == 8
 
 
 @pytest.mark.parametrize("seed", range(40))

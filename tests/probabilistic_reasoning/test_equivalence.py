@@ -50,6 +50,18 @@ def test_every_completed_graph_has_an_extension_in_its_class_and_is_not_changed(
         assert set(P.edges) == before
 
 
+@pytest.mark.parametrize("pa", [[0, 1, 19, 7, 2], [0, 1, 19, 7, 1], [16, 1, 19, 7, 0]])
+def test_a_direction_that_follows_makes_others_follow(pa):
+    """Graphs on five nodes where a rule needs an edge that another rule has directed."""
+    edges = [(j, i) for i, mask in enumerate(pa) for j in range(5) if mask >> j & 1]
+    ways = itertools.product(*([e, e[::-1]] for e in edges))
+    members = [
+        w for w in ways if networkx.is_directed_acyclic_graph(on(5, w)) and oracle.looks(w) == oracle.looks(edges)
+    ]
+    assert len(members) > 1
+    assert frozenset(dm.cpdag(on(5, edges)).edges) == common(members)
+
+
 def test_equivalence_of_all_pairs_on_three_nodes():
     looks = {edges: key for key, members in CLASSES[3].items() for edges in members}
     for G, H in itertools.product(looks, repeat=2):

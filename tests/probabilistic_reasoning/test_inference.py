@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import decision_making as dm
-from decision_making.probabilistic_reasoning.inference.evidence import CASE
+from decision_making.probabilistic_reasoning.inference import cases
+from decision_making.probabilistic_reasoning.inference.cases import by_kind, different
+from decision_making.probabilistic_reasoning.inference.evidence import CASE, Question
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from tests.oracles.networks import as_array, posterior, random_network, satellite
 
@@ -94,12 +96,62 @@ def test_soft_evidence_is_a_factor_more(seed):
         assert np.allclose(dm.infer(TREE, bn, name, known)[name].values, right, atol=1e-12)
 
 
+@pytest.mark.parametrize(("entries", "blocks"), [(4, [3, 3, 1]), (12, [1] * 7), (100, [1] * 7), (1, [7])])
+def test_cases_are_asked_in_blocks_that_fit_in_memory(entries, blocks, monkeypatch):
+    monkeypatch.setattr(cases, "AT_A_TIME", 12)
+    each, every = dm.Likelihood(np.arange(1.0, 15).reshape(7, 2)), dm.Likelihood([0.5, 0.7])
+    q, asked = Question(satellite(), "B", {"D": each, "E": every, "C": np.arange(7) % 2, "S": 1}), []
+
+    def ask(some):
+        asked.append(some.cases)
+        assert len(some.soft[3]) == len(some.hard[4]) == some.cases
+        assert some.hard[1] == 1
+        assert some.soft[2].tolist() == [0.5, 0.7]
+        return some.soft[3], some.soft[3].sum(axis=1)
+
+    p, logs = by_kind(q, ask, entries)
+    assert asked == blocks
+    assert (p == q.soft[3]).all()
+    assert (logs == q.soft[3].sum(axis=1)).all()
+
+
+def test_equal_cases_are_asked_once():
+    """But not where a likelihood of each tells them apart, nor where there are too many kinds to be numbered."""
+    bn, soft = satellite(), {"E": dm.Likelihood([0.5, 0.7])}
+    for known, kinds in (
+        ({"D": [0, 1, 1, 0, 1], "C": [0, 1, 1, 1, 1]}, 3),
+        ({"D": [0, 1, 1, 0, 1]} | soft, 2),
+        ({"D": [0, 1, 1, 0, 1], "B": dm.Likelihood(np.full((5, 2), 0.5))} | soft, 5),
+    ):
+        first, inverse = different(Question(bn, "S", known))
+        assert len(first) == kinds
+        assert {*inverse.tolist()} == {*range(kinds)}
+        assert (np.asarray(known["D"])[first][inverse] == known["D"]).all()
+
+
+@pytest.mark.parametrize("n", [62, 63, 70])
+def test_cases_of_more_kinds_than_can_be_numbered(n):
+    c, o = dm.Variable("c", 2), [dm.Variable(f"o{k}", 2) for k in range(n)]
+    rows = np.array([[0.5, 0.5], [0.4, 0.6]])
+    bn = dm.naive_bayes(dm.Factor([c], [0.5, 0.5]), [dm.Factor([c, v], rows) for v in o])
+    D = np.random.default_rng(0).integers(0, 2, (n, 4))
+    D[:, 3] = D[:, 1]
+    first, _ = different(Question(bn, "c", {v.name: x for v, x in zip(o, D, strict=True)}))
+    assert len(first) == (3 if n <= 62 else 4)  # 2⁶³ is no number of the machine
+    found = dm.infer(ELIMINATION, bn, "c", {v.name: x for v, x in zip(o, D, strict=True)}).values
+    right = np.prod(rows[:, D], axis=1).T
+    assert np.allclose(found, right / right.sum(axis=1, keepdims=True), atol=1e-12)
+
+
 def test_soft_evidence_of_many_cases():
     bn, w = satellite(), np.array([[0.2, 0.8], [1.0, 0.0], [0.5, 0.5]])
     right = [dm.infer(EXACT, bn, "B", {"D": dm.Likelihood(x), "C": 1}).values for x in w]
     for M in (EXACT, ELIMINATION):
         assert np.allclose(dm.infer(M, bn, "B", {"D": dm.Likelihood(w), "C": 1}).values, right)
     assert np.allclose(dm.infer(TREE, bn, "B", {"D": dm.Likelihood(w), "C": [1, 1, 1]})["B"].values, right)
+    for given in ([0, 1], (0, 1), np.array([0, 1])):
+        found = dm.infer(ELIMINATION, bn, "B", {"D": given}).values
+        assert np.allclose(found, [dm.infer(EXACT, bn, "B", {"D": k}).values for k in range(2)])
     hard = dm.infer(EXACT, bn, "B", {"D": dm.Likelihood([0, 3])}).values
     assert np.allclose(hard, dm.infer(EXACT, bn, "B", {"D": 1}).values)
 
@@ -137,10 +189,22 @@ def test_posteriors_of_the_satellite(query, evidence, p, p_evidence):
 def test_evidence_of_probability_0_is_one_named_error(M):
     a, b = dm.Variable("a", 2), dm.Variable("b", 2)
     bn = dm.BayesianNetwork([a, b], [dm.Factor([a], [0.5, 0.5]), dm.Factor([a, b], [[1, 0], [1, 0]])])
-    with pytest.raises(dm.ImpossibleEvidenceError, match="the evidence b = 1 has probability 0"):
-        dm.infer(M, bn, "a", {"b": 1})
-    with pytest.raises(dm.ImpossibleEvidenceError):
+    with pytest.raises(dm.ImpossibleEvidenceError, match=r"^the evidence b = 1, a likelihood of a has probability 0"):
+        dm.infer(M, bn, "a", {"b": 1, "a": dm.Likelihood([0.5, 0.7])})
+    with pytest.raises(dm.ImpossibleEvidenceError, match=r"^the evidence b = 1 has probability 0"):
         dm.infer(M, bn, [], {"b": 1}) if M is not TREE else dm.infer(M, bn, ["b"], {"b": 1})
+
+
+@pytest.mark.parametrize("M", [EXACT, ELIMINATION, TREE])
+def test_impossible_evidence_beside_the_query_is_seen(M):
+    """All of a table is observed, at a 0, and the query has nothing to do with it."""
+    a, b, c = (dm.Variable(n, 2) for n in "abc")
+    bn = dm.BayesianNetwork(
+        [a, b, c], [dm.Factor([a], [0.5, 0.5]), dm.Factor([a, b], [[1, 0], [1, 0]]), dm.Factor([c], [0.3, 0.7])]
+    )
+    for known in ({"a": 0, "b": 1}, {"a": [0, 1], "b": [0, 1]}):
+        with pytest.raises(dm.ImpossibleEvidenceError):
+            dm.infer(M, bn, ["c"], known)
 
 
 @pytest.mark.parametrize("M", [EXACT, ELIMINATION, TREE])
@@ -177,6 +241,10 @@ def test_query_that_is_observed_is_a_point_mass_of_the_same_shape(M):
         ("B", {"D": 1, 3: 1}, "D is there twice"),
         ("B", {"D": dm.Likelihood([1, 2, 3])}, "3 weights"),
         ("B", {"D": [[1]]}, "shape"),
+        ("B", {"D": [0.5, 1]}, "D = .*0.5"),
+        ("B", {"D": [0, 2]}, "D = .*2"),
+        ("B", {"D": [-1, 1]}, "D = .*-1"),
+        ("B", {"D": []}, "shape"),
         ("B", {"D": [0, 1], "C": [1, 1, 1]}, "2, 3 cases"),
     ],
 )
@@ -188,6 +256,10 @@ def test_unknown_names_and_values_are_errors(M, query, evidence, said):
 def test_empty_query_is_the_number_1():
     assert dm.infer(ELIMINATION, satellite(), [], {"D": 1}).values.tolist() == 1
     assert dm.infer(EXACT, satellite(), [], {"D": 1}).values.tolist() == 1
+    for M in (ELIMINATION, EXACT):
+        assert dm.infer(M, satellite(), [], {}).values.tolist() == 1
+        assert dm.evidence_log_probability(M, satellite(), {}) == pytest.approx(0, abs=1e-15)
+        assert type(dm.evidence_log_probability(M, satellite(), {"D": 1})) is float
 
 
 def test_ordering_may_lack_variables_and_must_not_repeat_them():
@@ -222,6 +294,16 @@ def test_a_treewidth_that_does_not_fit_is_refused_before_allocation():
         dm.infer(EXACT, wide(6), "x0_0", {})
     with pytest.raises(dm.TooLargeError, match="entries of the answer"):
         dm.infer(ELIMINATION, bn, [f"x0_{j}" for j in range(31)], {})
+
+
+def test_the_joint_distribution_of_many_cases_is_refused_by_its_size():
+    bn, known = satellite(), {"D": [0, 1, 1]}
+    assert dm.infer(dm.ExactInference(max_entries=48), bn, "B", known).values.shape == (3, 2)
+    with pytest.raises(dm.TooLargeError, match=r"^48 entries of the joint distribution: must be at most 47"):
+        dm.infer(dm.ExactInference(max_entries=47), bn, "B", known)
+    assert dm.infer(dm.VariableElimination(max_entries=4), bn, ["B", "S"], {"E": 1}).values.shape == (2, 2)
+    with pytest.raises(dm.TooLargeError, match=r"^4 entries of the answer: must be at most 3"):
+        dm.infer(dm.VariableElimination(max_entries=3), bn, ["B", "S"], {"E": 1})
 
 
 def chain(n, p=0.9):
@@ -266,9 +348,10 @@ def test_a_thousand_features_do_not_underflow():
 def test_plan_is_kept_and_values_are_not():
     bn = satellite()
     first = dm.infer(ELIMINATION, bn, "B", {"D": 1}).values
-    kept = len(bn.plans)
+    kept, (plan,) = len(bn.plans), bn.plans.values()
     second = dm.infer(ELIMINATION, bn, "B", {"D": 0}).values
     assert len(bn.plans) == kept == 1
+    assert next(iter(bn.plans.values())) is plan
     assert abs(first - second).max() > 0.01
 
 
@@ -277,6 +360,33 @@ def test_min_fill_finds_the_width_of_chordal_graphs(seed):
     graph = networkx.complete_to_chordal_graph(networkx.gnp_random_graph(9, 0.35, seed=seed))[0]
     order = elimination(neighbours([*graph.edges(), *((v,) for v in graph)]), [2] * 9)
     assert max(len(near) for _, near in order) == max(len(c) for c in networkx.chordal_graph_cliques(graph)) - 1
+
+
+def plain_min_fill(graph, r, keep, first):
+    """The rule word for word, on a networkx graph."""
+    graph, order = graph.copy(), []
+    forced = [v for v in first if v in graph and v not in keep]
+
+    def cost(v):
+        near = list(graph[v])
+        missing = sum(not graph.has_edge(a, b) for a, b in itertools.combinations(near, 2))
+        return missing, r[v] * np.prod([r[u] for u in near], dtype=int), v
+
+    while left := [v for v in graph if v not in keep]:
+        v = forced.pop(0) if forced else min(left, key=cost)
+        order.append((v, tuple(sorted(graph[v]))))
+        graph.add_edges_from(itertools.combinations(order[-1][1], 2))
+        graph.remove_node(v)
+    return order
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_min_fill_takes_the_fewest_new_edges_then_the_smallest_table(seed):
+    rng = np.random.default_rng(seed)
+    graph, r = networkx.gnp_random_graph(9, 0.4, seed=seed), rng.integers(2, 5, 9).tolist()
+    keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
+    near = neighbours([*graph.edges(), *((v,) for v in graph)])
+    assert elimination(near, r, keep, first) == plain_min_fill(graph, r, keep, first)
 
 
 def test_min_fill_of_a_tree_has_width_1():
@@ -297,8 +407,14 @@ def test_exercise_3_3_naive_bayes():
     assert found == pytest.approx([0.0195956, 0.9695724, 0.0108320], abs=1e-7)
     with pytest.raises(ValueError, match="a factor of the class alone"):
         dm.naive_bayes(dm.Factor([c, size], np.ones((3, 3)) / 3), [])
-    with pytest.raises(ValueError, match="features"):
-        dm.naive_bayes(dm.Factor([c], [1, 0, 0]), [dm.Factor([size], [1, 0, 0])])
+    prior = dm.Factor([c], [1, 0, 0])
+    for scope in ([size], [c], [size, speed], [c, size, speed], []):
+        with pytest.raises(ValueError, match=r"features: .* must be a factor of a feature and of class"):
+            dm.naive_bayes(prior, [dm.Factor(scope, np.ones([3] * len(scope)))])
+    with pytest.raises(TypeError, match=r"features = .*: must be a list of Factors"):
+        dm.naive_bayes(prior, [3])
+    one = (dm.Factor([c, v], np.full((3, 3), 1 / 3)) for v in (size, speed))
+    assert len(dm.naive_bayes(prior, one).vars) == 3  # they may come one by one
 
 
 def test_a_foreign_method_is_told_what_there_is():
@@ -362,7 +478,15 @@ def test_gaussian_network_is_its_linear_equations():
         (lambda D: dm.MultivariateGaussian([0, 0], [[1, 2], [2, 1]]), "eigenvalue"),
         (lambda D: dm.MultivariateGaussian([0], [[1, 2], [2, 1]]), "shape"),
         (lambda D: dm.MultivariateGaussian([np.nan], [[1]]), "μ"),
-        (lambda D: dm.infer(dm.MultivariateGaussian([0, 0, 0], np.ones((3, 3))), [0], [1, 2], [0, 0]), "singular"),
+        (lambda D: dm.MultivariateGaussian([[0.0]], [[1]]), "μ"),
+        (
+            lambda D: dm.infer(dm.MultivariateGaussian([0, 0, 0], np.ones((3, 3))), [0], [1, 2], [0, 0]),
+            r"\[1, 2\]: their covariance",
+        ),
+        (lambda D: dm.MultivariateGaussian([0, 0], [[1, np.nan], [np.nan, 1]]), "Σ = .*finite"),
+        (lambda D: dm.MultivariateGaussian([0, 0], [[1, 0.5], [0.5 + 1.5e-9, 1]]), "symmetric"),
+        (lambda D: dm.GaussianNetwork([[0, np.inf], [0, 0]], [0, 0], [1, 1]), "W = .*finite"),
+        (lambda D: dm.GaussianNetwork([[0]], [0], [np.inf]), "σ"),
         (lambda D: dm.GaussianNetwork([[0, 1], [1, 0]], [0, 0], [1, 1]), "without a cycle"),
         (lambda D: dm.GaussianNetwork([[1]], [0], [1]), "without a cycle"),
         (lambda D: dm.GaussianNetwork([[0]], [0], [-1]), "σ"),
@@ -372,3 +496,22 @@ def test_gaussian_network_is_its_linear_equations():
 def test_bad_gaussians_are_named(call, said):
     with pytest.raises(ValueError, match=said):
         call(dm.MultivariateGaussian([0, 1], [[3, 1], [1, 2]]))
+
+
+@pytest.mark.parametrize("weights", [[1, np.inf], [1, -0.5], [np.nan, 1], [], 1.0, [[[1, 2]]]])
+def test_a_likelihood_is_of_finite_numbers_that_are_not_negative(weights):
+    with pytest.raises(ValueError, match=r"Likelihood\.weights = .*: must be finite numbers >= 0"):
+        dm.Likelihood(weights)
+
+
+def test_a_gaussian_may_have_no_spread_and_its_arrays_are_read_only():
+    D = dm.MultivariateGaussian([1.0, 2.0], np.zeros((2, 2)))
+    assert dm.infer(D, [1]).μ.tolist() == [2.0]
+    rounded = dm.MultivariateGaussian([0, 0], [[1, 0.5], [0.5 + 5e-10, 1]])
+    assert rounded.Σ[0, 1] == rounded.Σ[1, 0]
+    assert dm.GaussianNetwork(np.zeros((0, 0)), [], []).joint.μ.shape == (0,)
+    N = dm.GaussianNetwork([[0, 0], [2, 0]], [1, 0], [0, 0])
+    assert N.joint.μ.tolist() == [1, 2]
+    for x in (D.μ, D.Σ, N.W, N.b, N.σ):
+        with pytest.raises(ValueError, match="read-only"):
+            x[0] = 3

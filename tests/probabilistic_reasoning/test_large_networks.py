@@ -191,9 +191,70 @@ def test_a_stage_is_the_same_in_one_call_and_two_at_a_time(r):
     one = contraction.Stage([0], [(0, 1)], 1)
     assert np.allclose(one.quick(r)(x), x.sum(axis=1))
     assert np.allclose(contraction.Stage([0], [(0, 1)], None).quick(r, (1, 0))(x), x.T)
+    assert np.allclose(contraction.Stage([0, 1], [(0, 1), (1, 2)], 1).quick(r)(x, y), x @ y)
     three = contraction.Stage([0, 1, 2], [(0, 1), (1, 2), (2,)], 1)
     right = np.einsum("ab,bc,c->ac", x, y, z)
     assert np.allclose(three.quick(r)(x, y, z), right)
     assert np.allclose(three.quick(r, (2, 0))(x, y, z), right.T)
     φ, log = three([x, y, z], careful=True)
     assert np.allclose(φ * np.exp(log), right)
+
+
+@pytest.mark.parametrize("careful", [False, True])
+def test_each_case_of_a_stage_has_a_scale_of_its_own(careful):
+    """Numbers that are tiny in one case and huge in another: the largest of each becomes 1."""
+    rng, B, sizes = np.random.default_rng(5), contraction.BATCH, np.array([1e-150, 1.0, 1e150])
+    x, y = sizes[:, None, None] * rng.random((3, 2, 4)), rng.random((4, 5))
+    right = np.einsum("kab,bc->kac", x / sizes[:, None, None], y)
+    for scopes, arrays in (([(B, 0, 1), (1, 2)], [x, y]), ([(1, 2), (B, 0, 1)], [y, x])):
+        stage = contraction.Stage([0, 1], scopes, 1)
+        assert stage.scope[0] == B
+        assert {*stage.scope} == {B, 0, 2}
+        φ, logs = stage(arrays, careful)
+        assert φ.max(axis=(1, 2)).tolist() == [1, 1, 1]
+        found = φ if stage.scope == (B, 0, 2) else φ.transpose(0, 2, 1)
+        assert np.allclose(found * np.exp(logs - np.log(sizes))[:, None, None], right)
+    φ, logs = contraction.Stage([0], [(B, 0, 1)], 0)([x], careful)
+    assert np.allclose(φ * np.exp(logs - np.log(sizes))[:, None], (x / sizes[:, None, None]).sum(axis=1))
+    for batched, logs in ((True, [0, 0]), (False, 0)):
+        nothing, log = contraction.scaled(np.zeros((2, 3)), batched)
+        assert not nothing.any()
+        assert np.asarray(log).tolist() == logs
+
+
+def test_numbers_whose_product_is_too_small_for_floating_point_are_scaled_before():
+    """A table and a likelihood whose product is 1e-400, alone and as one case of two."""
+    x, y = dm.Variable("x", 3), dm.Variable("y", 2)
+    rows = dm.Factor([x, y], [[0.5, 0.5], [0.25, 0.75], [1, 0]])
+    for tiny in (1e-160, 1e-200):
+        bn = dm.BayesianNetwork([x, y], [dm.Factor([x], [tiny, 2 * tiny, 1]), rows])
+        one = np.array([tiny, tiny, 0])
+        two = np.array([one, [0, 0, 1]])
+        for query, right in (("x", [1 / 3, 2 / 3, 0]), ("y", [1 / 3, 2 / 3])):
+            alone = dm.Likelihood(one)
+            assert dm.infer(ELIMINATION, bn, query, {"x": alone}).values == pytest.approx(right, rel=1e-12)
+            assert dm.infer(TREE, bn, [query], {"x": alone})[query].values == pytest.approx(right, rel=1e-12)
+            both = {"x": dm.Likelihood(two)}
+            assert dm.infer(ELIMINATION, bn, query, both).values[0] == pytest.approx(right, rel=1e-12)
+            assert dm.infer(TREE, bn, [query], both)[query].values[0] == pytest.approx(right, rel=1e-12)
+        log_p = np.log(3) + 2 * np.log(tiny)
+        assert dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(one)}) == pytest.approx(log_p)
+        found = dm.evidence_log_probability(ELIMINATION, bn, {"x": dm.Likelihood(two)})
+        assert found.tolist() == pytest.approx([log_p, 0])
+
+
+def test_hundreds_of_features_that_hardly_ever_occur_and_contradict_each_other():
+    """Each is too rare for the product of two of them, and all together, even scaled, for the product of all."""
+    c, o = dm.Variable("c", 2), [dm.Variable(f"o{i}", 2) for i in range(301)]
+    rare = np.array([[1, 1e-200], [1, 1e-203]])
+    features = [dm.Factor([c, v], rare[:: 1 - 2 * (k % 2)]) for k, v in enumerate(o)]
+    bn = dm.naive_bayes(dm.Factor([c], [0.2, 0.8]), features)
+    right = np.array([0.2, 0.8e-3]) / 0.2008  # the odd one decides
+    assert dm.infer(ELIMINATION, bn, "c", {v.name: 1 for v in o}).values == pytest.approx(right, rel=1e-9)
+    assert dm.infer(TREE, bn, ["c"], {v.name: 1 for v in o})["c"].values == pytest.approx(right, rel=1e-9)
+    found = dm.infer(ELIMINATION, bn, "c", {v.name: [1, 0] for v in o}).values
+    assert found[0] == pytest.approx(right, rel=1e-9)
+    assert found[1] == pytest.approx([0.2, 0.8])
+    log_p = np.log(0.2008) - 200 * 301 * np.log(10) - 150 * 3 * np.log(10)
+    found = dm.evidence_log_probability(ELIMINATION, bn, {v.name: 1 for v in o})
+    assert found == pytest.approx(log_p, rel=1e-12)

@@ -494,8 +494,8 @@ def test_data_of_probability_0_in_the_start_are_named():
 
 def test_too_many_completions_are_refused_before_they_are_made():
     vars = [dm.Variable(f"x{k}", 4) for k in range(20)]
-    with pytest.raises(dm.TooLargeError, match="entries of all completions of D"):
-        dm.fit(dm.ExpectationMaximization([]), vars, np.full((20, 2), NAN))
+    with pytest.raises(dm.TooLargeError, match=r"^21,990,232,555,520 entries of all completions of D"):
+        dm.fit(dm.ExpectationMaximization([]), vars, np.full((20, 2), NAN))  # 4²⁰ of 20 values
 
 
 def test_completions_are_all_there_once():
@@ -532,6 +532,19 @@ def test_gaps_of_a_masked_array_are_missing_and_what_lies_under_the_mask_does_no
 def test_closed_forms_are_plain_numbers_and_times_may_be_0():
     assert {type(x) for x in dm.fit_laplace([1.0, 2.0])} == {float}
     assert dm.fit_exponential([0, 2], [0]) == 1
+    assert type(dm.fit_exponential([0, 2])) is float
+    assert dm.fit_exponential([1e100]) == pytest.approx(1e-100)
+
+
+def test_the_covariance_of_data_far_from_0_is_as_exact_as_of_others():
+    D = 1e8 + np.random.default_rng(0).normal(size=(2, 50))
+    assert np.allclose(dm.fit_gaussian(D).Σ, np.cov(D, bias=True), rtol=1e-10)
+
+
+def test_a_missing_number_is_filled_in_with_the_mean_of_those_that_are_there():
+    assert dm.marginal_imputation([[1.0, NAN, 2.0, 6.0], [NAN, 4.0, NAN, NAN]]).tolist() == [[1, 3, 2, 6], [4] * 4]
+    x = iter([dm.Variable("x", 3)])  # which can be gone through once only
+    assert dm.marginal_imputation([[2, None, 0, 2]], x).tolist() == [[2, 2, 0, 2]]
 
 
 def test_restarts_leave_a_start_that_stays_where_it_is():
@@ -542,7 +555,9 @@ def test_restarts_leave_a_start_that_stays_where_it_is():
     even = dm.Factor([hidden], [0.5, 0.5])
     start = dm.BayesianNetwork(vars, [even, *(dm.Factor([hidden, v], np.full((2, 2), 0.5)) for v in (x, y))], edges)
     M = dm.ExpectationMaximization(edges, 30, start=start, restarts=1)
-    stuck, moved = dm.fit(M, vars, D, rng=0).starts
+    found = dm.fit(M, vars, D, rng=0)
+    stuck, moved = found.starts
+    assert found.objectives[-1] == moved
     assert stuck == pytest.approx(16 * np.log(0.5))
     assert moved > stuck + 0.5
 
@@ -565,3 +580,62 @@ def test_expectation_maximisation_ends_at_once_where_it_starts_at_its_end():
     found = dm.fit(dm.ExpectationMaximization([], start=start), [x], [[0, 0, 1]])
     assert len(found.objectives) == 2
     assert found.converged
+
+
+def test_completions_of_a_datum_come_in_the_order_of_their_values():
+    from decision_making.probabilistic_reasoning.parameter_learning.completions import Completions
+
+    every = Completions((dm.Variable("x", 2), dm.Variable("y", 3)), np.array([[-1, 0], [0, -1]]))
+    assert every.owner.tolist() == [0, 0, 1, 1, 1]
+    assert every.x.T.tolist() == [[0, 0], [1, 0], [0, 0], [0, 1], [0, 2]]
+
+
+def test_only_data_that_are_turned_round_are_to_be_transposed():
+    vars = [dm.Variable("x", 2), dm.Variable("y", 2)]
+    for D, turned in ((np.zeros((3, 2), int), True), (np.zeros((3, 4), int), False), (np.zeros(2, int), False)):
+        with pytest.raises(ValueError, match="row for each variable") as raised:
+            dm.statistics(vars, [], D)
+        assert ("transpose" in str(raised.value)) is turned
+
+
+def test_a_kernel_density_keeps_its_observations_as_an_array_that_does_not_change():
+    o = np.array([1.0, 2.0])
+    for some in (o, [1, 2], 3.0):
+        p = dm.KernelDensity(dm.NormalKernel(1), some)
+        with pytest.raises(ValueError, match="read-only"):
+            p.O[0] = 7
+    assert o.flags.writeable
+    with pytest.raises(ValueError, match=r"O = .*: must be at least one finite number"):
+        dm.KernelDensity(dm.NormalKernel(1), [[1.0, 2.0]])
+
+
+def test_a_density_takes_at_least_one_point_at_a_time(monkeypatch):
+    from decision_making.probabilistic_reasoning.parameter_learning import densities
+
+    shapes = []
+
+    def kernel(d):
+        shapes.append(d.shape)
+        return np.exp(-abs(d)) / 2
+
+    monkeypatch.setattr(densities, "AT_A_TIME", 3)
+    dm.KernelDensity(kernel, np.arange(5.0))([0.0, 1.0, 2.0])
+    assert shapes == [(1, 5)] * 3
+
+
+def test_pseudo_counts_have_limits_and_a_belief_has_values():
+    assert dm.Dirichlet([1e-100, 1e100]).α.tolist() == [1e-100, 1e100]
+    for α in ([], [[]], 1.0, [9e-101, 1], [1, 1.1e100], [1, np.nan], [0, 1]):
+        with pytest.raises(ValueError, match=r"Dirichlet\.α = .*: must be numbers > 0"):
+            dm.Dirichlet(α)
+
+
+def test_of_equally_likely_completions_the_first_is_taken():
+    x, y = dm.Variable("x", 2), dm.Variable("y", 3)
+    bn = dm.BayesianNetwork([x, y], [dm.Factor([x], [0.5, 0.5]), dm.Factor([y], [0.2, 0.4, 0.4])])
+    assert dm.posterior_imputation(bn, [[NAN, 1, NAN], [NAN, NAN, 2]]).tolist() == [[0, 1, 0], [1, 1, 2]]
+
+
+def test_data_that_lack_nothing_stay_as_they_are_whatever_the_gaussian():
+    certain = dm.MultivariateGaussian([0, 0], [[1, 1], [1, 1]])
+    assert dm.posterior_imputation(certain, [[1.0, NAN], [2.0, 3.0]]).tolist() == [[1, 3], [2, 3]]

@@ -103,11 +103,14 @@ def test_normalize_does_not_change_its_argument_nor_overflow():
     ("call", "error", "said"),
     [
         (lambda: dm.Variable("", 2), ValueError, "name"),
+        (lambda: dm.Variable(3, 2), ValueError, "name = 3: must be a text"),
         (lambda: dm.Variable("x", 0), ValueError, "r = 0"),
         (lambda: dm.Variable("x", 2, ("a", "a")), ValueError, "2 different names"),
         (lambda: dm.Variable("x", 2, "ab"), ValueError, "states"),
         (lambda: dm.Factor([X], [1, 2, 3]), ValueError, r"shape \(3,\): must be \(2,\)"),
         (lambda: dm.Factor([X], [1, -2]), ValueError, "-2.* at x = 1"),
+        (lambda: dm.Factor([X], [1, -1e-300]), ValueError, "-1e-300 at x = 1"),
+        (lambda: dm.product([φ, 3]), TypeError, "factors = .*: must be a list of Factors"),
         (lambda: dm.Factor([X], [1, np.nan]), ValueError, "nan at x = 1"),
         (lambda: dm.Factor([X, X], np.ones((2, 2))), ValueError, "x is there twice"),
         (lambda: dm.Factor([3], [1]), TypeError, "list of Variables"),
@@ -259,3 +262,24 @@ def test_what_is_printed_of_a_factor_and_of_unknown_names_is_short():
     with pytest.raises(ValueError, match=r"variables x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, \.\.\."):
         bn.number("y")
     assert bn.numbers("x3", "query") == bn.numbers(np.int64(3), "query") == bn.numbers(["x3"], "query") == (3,)
+    with pytest.raises(ValueError, match=r"x9, x10, x11; did you mean"):
+        dm.BayesianNetwork(vars[:12], bn.factors[:12]).number("x")
+
+
+@pytest.mark.parametrize("name", [-1, 5, True, 1.0, None])
+def test_a_variable_is_known_by_a_number_from_0_to_n_less_1_or_by_name(name):
+    with pytest.raises(ValueError, match=f"{name}: must be one of the network's variables"):
+        satellite().number(name)
+
+
+def test_a_graph_of_networkx_is_the_list_of_its_edges():
+    bn = satellite()
+    for edges in ([("B", "E"), ("S", "E"), ("E", "D"), ("E", "C")], [(0, 2), (1, 2), (2, 3), (2, 4)]):
+        for graph in (edges, networkx.DiGraph(edges)):
+            assert dm.BayesianNetwork(bn.vars, bn.factors, graph).parents == ((), (), (0, 1), (2,), (2,))
+
+
+def test_the_probability_of_one_assignment_is_a_plain_number():
+    whole = dict.fromkeys("BSEDC", 0)
+    assert type(dm.log_probability(satellite(), whole)) is type(dm.probability(satellite(), whole)) is float
+    assert type(dm.probability(satellite(), [[0] * 5])) is np.ndarray

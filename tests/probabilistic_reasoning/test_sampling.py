@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 import decision_making as dm
-from decision_making.probabilistic_reasoning.inference import ancestral, gibbs, sampling
+from decision_making.probabilistic_reasoning.inference import ancestral, estimates, gibbs, sampling
 from decision_making.probabilistic_reasoning.inference.evidence import Question
 from decision_making.probabilistic_reasoning.inference.sampling import log_weights
 from tests.oracles.networks import random_network, satellite
@@ -76,6 +76,8 @@ def test_factor_samples_are_in_proportion():
     assert seen[[1, 3, 4]].sum() == 0
     assert stats.chisquare(seen[[0, 2, 5]], [5000, 15000, 20000]).pvalue > 1e-6
     assert dm.sample(dm.Factor([], 1.0), 3, 0).shape == (3, 0)
+    assert dm.sample(dm.Factor([x], [1e308, 1e308]), 100, 0).mean() == pytest.approx(0.5, abs=0.2)
+    assert not dm.sample(dm.Factor([x], [5e-324, 0]), 100, 0).any()
     with pytest.raises(dm.ImpossibleEvidenceError):
         dm.sample(dm.Factor([x], [0, 0]), 3)
     with pytest.raises(TypeError, match="sample knows"):
@@ -126,11 +128,37 @@ def test_samples_come_in_blocks_that_do_not_change_them(monkeypatch):
     assert dm.sample(bn, 1000, 0).shape == (1000, 5)
 
 
-def test_no_sample_agrees_is_not_the_same_as_impossible():
+def test_no_sample_agrees_is_not_the_same_as_impossible(monkeypatch):
     x = dm.Variable("x", 2)
     bn = dm.BayesianNetwork([x], [dm.Factor([x], [1 - 1e-9, 1e-9])])
     with pytest.raises(dm.NoSampleAgreesError, match=r"none of 100 samples .* exp\(-20\.7233\)"):
         dm.infer(dm.DirectSampling(100), bn, [], {"x": 1}, rng=0)
+    monkeypatch.setattr(estimates, "CHEAP", 1)  # too large for an exact answer
+    y = dm.Variable("y", 2)
+    bn = dm.BayesianNetwork([x, y], [*bn.factors, dm.Factor([x, y], [[1, 0], [0, 1]])])
+    with pytest.raises(dm.NoSampleAgreesError, match=r"none of 100 samples agrees with y = 1, which may be impossible"):
+        dm.infer(dm.DirectSampling(100), bn, [], {"y": 1}, rng=0)
+    for chains, tried in ((1, 64 * 1024), (300, 64 * 1200), (20_000, 64 * 2**16)):
+        with pytest.raises(dm.NoSampleAgreesError, match=f"none of {tried} samples"):
+            first_states_of_a_rare_cause(chains)
+
+
+def first_states_of_a_rare_cause(chains):
+    """Where no weighted sample has a weight: an effect of a cause that is never drawn."""
+    x, y = dm.Variable("x", 2), dm.Variable("y", 2)
+    rare = dm.Factor([x], [1 - 1e-15, 1e-15])
+    bn = dm.BayesianNetwork([x, y], [rare, dm.Factor([x, y], [[1, 0], [0, 1]])])
+    return gibbs.first_states(Question(bn, "x", {"y": 1}), chains, np.random.default_rng(0))
+
+
+def test_a_warning_of_zeros_names_at_most_six_tables_and_the_line_that_asked():
+    for n in (6, 7):
+        vars = [dm.Variable(f"x{k}", 2) for k in range(n)]
+        bn = dm.BayesianNetwork(vars, [dm.Factor([v], [0, 1]) for v in vars])
+        end = "x5" if n == 6 else r"x5, \.\.\."
+        with pytest.warns(dm.ZerosInTablesWarning, match=f"the tables of x0, x1, x2, x3, x4, {end} hold zeros") as seen:
+            dm.infer(dm.GibbsSampling(2), bn, "x0", {})
+        assert seen[0].filename == __file__
 
 
 @pytest.mark.parametrize(
@@ -249,6 +277,9 @@ def test_a_tally_of_blocks_is_that_of_all_samples_at_once():
         assert found.factor.values == pytest.approx(p)
         assert found.effective_size == pytest.approx(w.sum() ** 2 / (w**2).sum())
         assert found.probability == pytest.approx(w.mean())
+        assert type(found.probability) is type(found.effective_size) is float
+        off = [np.sqrt((w**2 * ((x[0] == k) - p[k]) ** 2).sum()) / w.sum() for k in range(2)]
+        assert found.standard_error == pytest.approx(off)
 
 
 def test_one_sample_alone_has_no_standard_error():
@@ -292,3 +323,12 @@ def test_chains_tell_their_error_by_how_far_they_differ(counts, kept, error, eff
     assert found.standard_error == pytest.approx(error)
     assert found.effective_size == pytest.approx(effective)
     assert found.r_hat == (None if r_hat is None else pytest.approx(r_hat))
+
+
+@pytest.mark.parametrize(("n", "numbers"), [(0, 2**60), (1, 2**60), (3, 3 * 2**60)])
+def test_too_many_samples_are_refused_with_how_many_numbers_they_are(n, numbers):
+    vars = [dm.Variable(f"x{k}", 2) for k in range(n)]
+    bn = dm.BayesianNetwork(vars, [dm.Factor([v], [0.5, 0.5]) for v in vars])
+    for x in (bn, dm.joint(bn)):
+        with pytest.raises(dm.TooLargeError, match=f"{numbers:.3g}".replace("+", r"\+") + " numbers of samples"):
+            dm.sample(x, 2**60)

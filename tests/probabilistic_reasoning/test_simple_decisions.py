@@ -351,3 +351,46 @@ def test_the_value_of_information_by_sampling_follows_from_its_seed():
 def test_answers_about_one_case_are_plain_numbers():
     P = oracle.diagnosis()
     assert type(dm.solve(P)[1]) is type(dm.value_of_information(P, "O1")) is float
+
+
+def choice(worth, states=None):
+    """A problem of one decision, and nothing else."""
+    d = dm.Variable("d", len(worth), states)
+    return dm.SimpleProblem.from_tables([], [d], [], {"U": (["d"], worth)})
+
+
+@pytest.mark.parametrize("utilities", [["U"], "U", 3, None, {}, {"U": [0, -10, -1], "V": [1]}])
+def test_utilities_are_a_mapping_from_each_utility_variable(utilities):
+    P = oracle.diagnosis()
+    with pytest.raises(ValueError, match=r"SimpleProblem\.utilities = .*: must be a mapping from each of \['U'\]"):
+        dm.SimpleProblem(P.bn, P.chance_vars, P.decision_vars, P.utility_vars, utilities)
+
+
+def test_differences_are_rounding_by_the_size_of_the_utilities_whatever_their_sign():
+    sizes = [
+        Situation(choice(np.array(x)), None, None, None).rounding() for x in ([-8.0, 0, -1], [8.0, 0, 1], [4.0, 0, 1])
+    ]
+    assert sizes[0] == sizes[1] == 2 * sizes[2] > 0
+    assert dm.best_decisions(choice([0.0, 0.0])) == [{"d": 0}, {"d": 1}]
+    assert dm.best_decisions(choice([-1.0, -1 - 1e-9, -1 - 1e-16])) == [{"d": 0}, {"d": 2}]
+
+
+def test_a_decision_that_is_fixed_by_the_name_of_its_value_is_told_by_its_number():
+    P = choice([3.0, 1.0, 2.0], ("a", "b", "c"))
+    assert dm.solve(P, {"d": "b"}) == ({"d": 1}, 1.0)
+    decided, worth = dm.solve(P, {"d": ["c", "a"]})
+    assert decided["d"].tolist() == [2, 0]
+    assert worth.tolist() == [2, 3]
+
+
+def test_a_plan_is_of_one_case_and_says_where_to_decide():
+    P = oracle.diagnosis()
+    for seen in ([0, 1], (0, 1), np.array([0, 1])):
+        with pytest.raises(ValueError, match="evidence: has arrays of cases; must be that of one case"):
+            dm.plan_observations(P, {"O1": 0.1}, {"O2": seen})
+    plan = dm.plan_observations(P, {"O1": 9.0, "O2": 9.0})
+    assert (plan.chosen == -1).all()
+    assert type(plan.value) is type(plan.expected_utility) is float
+    for observe in (dm.value_of_information, lambda P, query: dm.plan_observations(P, dict.fromkeys(query, 0.1))):
+        with pytest.raises(ValueError, match="query: O1 is asked for twice"):
+            observe(P, ["O1", P.bn.number("O1")])

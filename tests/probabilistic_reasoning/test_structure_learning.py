@@ -16,6 +16,7 @@ from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     reachability,
     reaches,
 )
+from decision_making.probabilistic_reasoning.structure_learning.hill_climbing import Neighbours
 from decision_making.probabilistic_reasoning.structure_learning.scores import FamilyScores
 from tests.oracles import learning_networks as oracle
 from tests.oracles.networks import random_network
@@ -166,6 +167,7 @@ def test_a_family_is_scored_once_and_changing_one_changes_no_other():
     assert len(calls) == 5
     assert [x == y for x, y in zip(before, after, strict=True)].count(False) <= 1
     assert scores.added(2, 1, 0b1010) == {1: before[2], 3: scores(2, 9)}
+    assert len(calls) == 6
 
 
 # ---- K2
@@ -203,9 +205,8 @@ def test_k2_is_the_search_by_scores_of_whole_networks(seed, order):
 def test_k2_sees_the_variable_right_before():
     """The hazard of an index shifted by one: a copied pair has an edge."""
     x = np.random.default_rng(0).integers(0, 2, 50)
-    for order in ([0, 1], ["B", "A"]):
-        G = dm.fit(dm.K2Search(order), [A, B], [x, x])
-        assert set(G.edges) == {(0, 1) if order == [0, 1] else (1, 0)}
+    for order, edge in (([0, 1], (0, 1)), (["B", "A"], (1, 0)), (np.array([1, 0]), (1, 0))):
+        assert set(dm.fit(dm.K2Search(order), [A, B], [x, x]).edges) == {edge}
 
 
 def test_k2_keeps_to_its_limit_of_parents():
@@ -215,6 +216,17 @@ def test_k2_keeps_to_its_limit_of_parents():
         G = dm.fit(dm.K2Search(order, max_parents=most), vars, D)
         assert set(G.edges) == k2_by_scores_of_whole_networks(vars, order, D, most)
         assert max(d for _, d in G.in_degree) <= most
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, None])
+def test_k2_takes_as_many_parents_as_it_may_where_each_says_something(most):
+    x = np.random.default_rng(0).integers(0, 2, (3, 300))
+    vars = [A, B, C, dm.Variable("sum", 8)]
+    G = dm.fit(dm.K2Search(range(4), max_parents=most), vars, [*x, x[0] + 2 * x[1] + 4 * x[2]])
+    assert G.in_degree(3) == (most or 3)
+    parity = [A, B, C, dm.Variable("parity", 2)]  # of which only three parents together say anything
+    G = dm.fit(dm.ExactGraphSearch(max_parents=most, score=dm.BDeuScore(1e-9)), parity, [*x, x.sum(axis=0) % 2])
+    assert max(d for _, d in G.in_degree) == (3 if most in (3, None) else 0)
 
 
 def test_of_equal_scores_k2_takes_the_first_of_the_ordering():
@@ -273,7 +285,7 @@ def test_exact_search_with_a_limit_of_parents_is_the_best_of_those():
 
 def test_exact_search_refuses_what_would_not_end():
     vars = [dm.Variable(f"x{k}", 2) for k in range(30)]
-    with pytest.raises(dm.TooLargeError, match="families to score"):
+    with pytest.raises(dm.TooLargeError, match=r"^16,106,127,360 families to score"):  # 30 · 2²⁹
         dm.fit(dm.ExactGraphSearch(), vars, np.zeros((30, 1), int))
 
 
@@ -545,3 +557,116 @@ def test_hill_climbing_removes_and_turns_edges():
     assert set(dm.fit(M, vars, D).edges) == {(0, 2), (1, 2)}
     assert set(dm.fit(dm.HillClimbing([(0, 1)]), vars[:2], TWO).edges) == {(1, 0)}
     assert set(dm.fit(dm.HillClimbing([(0, 1)], reversal=False), vars[:2], TWO).edges) == {(0, 1)}
+
+
+@pytest.mark.parametrize(
+    "M",
+    [
+        dm.ExactGraphSearch(),
+        dm.HillClimbing(),
+        dm.K2Search(["A", "B"]),
+        dm.LocalDirectedGraphSearch(None, 50),
+        dm.PartiallyDirectedGraphSearch(),
+    ],
+    ids=lambda M: type(M).__name__,
+)
+def test_searches_take_variables_that_come_one_by_one(M):
+    D = np.random.default_rng(0).integers(0, 2, 50)
+    found = dm.fit(M, iter([A, B]), [D, D])
+    assert found.has_edge(0, 1) or found.has_edge(1, 0)
+    assert set(found.nodes) == {0, 1}
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_searches_among_no_edges_end_with_none(n):
+    vars, D = [dm.Variable("A", 2)][:n], np.zeros((n, 3), int)
+    searches = [dm.ExactGraphSearch(), dm.HillClimbing(tabu=2, restarts=1), dm.K2Search(range(n))]
+    for M in (*searches, dm.LocalDirectedGraphSearch(None, 5, restarts=1), dm.PartiallyDirectedGraphSearch()):
+        G = dm.fit(M, vars, D)
+        assert len(G.nodes) == n
+        assert not G.edges
+
+
+@settings(max_examples=15)
+@given(seeds, st.sampled_from([1, 2, 3, None]), st.booleans())
+def test_a_move_gains_what_the_score_of_the_graph_after_it_does_and_closes_no_cycle(seed, most, reversal):
+    rng = np.random.default_rng(seed)
+    vars, D = [dm.Variable(f"x{k}", 2) for k in range(5)], rng.integers(0, 2, (5, 20))
+    scores, pa = FamilyScores(tuple(vars), D, dm.K2Score()), random_dag(5, rng, most)
+    here = Neighbours(pa, scores, most)
+    toggled, turned = here.moves(reversal)
+    for j, i in itertools.permutations(range(5), 2):
+        for gains, reverse in ((toggled, False), (turned, True)):
+            after = list(here.after(j, i, reverse))
+            fits = is_acyclic(after) and all(x.bit_count() <= (most or 5) for x in after)
+            if reverse and not (reversal and pa[i] >> j & 1):
+                assert gains.shape == (1, 1) or gains[j, i] == -np.inf
+            elif fits:
+                assert gains[j, i] == pytest.approx(scores.total(after) - scores.total(pa), abs=1e-9)
+            else:
+                assert gains[j, i] == -np.inf
+            if fits:
+                there = Neighbours(pa, scores, most)
+                there.turn(j, i, reverse)
+                assert there.pa == after
+                assert (there.change == Neighbours(after, scores, most).change).all()
+
+
+@pytest.mark.parametrize("tabu", [1, 2, 5])
+def test_a_tabu_search_goes_on_for_so_many_steps_and_never_back(tabu, monkeypatch):
+    D = np.random.default_rng(0).integers(0, 2, 60)
+    steps, turn = [], Neighbours.turn
+
+    def seen(here, j, i, reverse):
+        turn(here, j, i, reverse)
+        steps.append(tuple(here.pa))
+
+    monkeypatch.setattr(Neighbours, "turn", seen)
+    dm.fit(dm.HillClimbing(tabu=tabu, score=lambda *counted: 0.0), [A, B, C], [D, D, D])
+    assert len({*steps, (0, 0, 0)}) == len(steps) + 1 == tabu + 1
+    steps.clear()
+    found = dm.fit(dm.HillClimbing(tabu=tabu), [A, B], [D, D])  # one edge is better than none, either way
+    assert len(found.edges) == 1
+    assert len(steps) == min(tabu, 1) + 1  # then there is one graph left that it has not been at
+    steps.clear()
+    found = dm.fit(dm.HillClimbing(tabu=tabu), [A, B, C], [D, D, 1 - D])
+    rises = sum(scored > before for before, scored in itertools.pairwise(totals([A, B, C], [D, D, 1 - D], steps)))
+    assert len(steps) == rises + tabu
+
+
+def totals(vars, D, steps):
+    """The best score so far, at the start and after each step."""
+    scores = FamilyScores(tuple(vars), D, dm.K2Score())
+    return list(itertools.accumulate([scores.total([0] * len(vars)), *map(scores.total, steps)], max))
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, None])
+def test_local_search_keeps_to_its_limit_of_parents_and_gives_up_those_above_it(most):
+    x = np.random.default_rng(0).integers(0, 2, (3, 300))
+    vars, D = [A, B, C, dm.Variable("sum", 8)], [*x, x[0] + 2 * x[1] + 4 * x[2]]
+    forced = dm.BDeuScore(1e-9)  # of which independent variables have no edges
+    M = dm.LocalDirectedGraphSearch(None, 300, max_parents=most, score=forced)
+    found = [dm.fit(M, vars, D, rng=seed) for seed in range(4)]
+    assert max(d for G in found for _, d in G.in_degree) == (most or 3)
+    noise = np.random.default_rng(1).integers(0, 2, (4, 300))
+    full = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+    M = dm.LocalDirectedGraphSearch(full, 400, max_parents=most, score=forced)
+    assert not dm.fit(M, [A, B, C, dm.Variable("D", 2)], noise, rng=0).edges
+
+
+def test_of_two_nodes_the_neighbour_has_one_edge_more_or_less():
+    for seed in range(6):
+        assert len(dm.rand_graph_neighbor([(0, 1)], rng=seed).edges) in (0, 2)
+        G = networkx.empty_graph(2, networkx.DiGraph)
+        assert len(dm.rand_graph_neighbor(G, rng=seed).edges) == 1
+        assert len(dm.rand_graph_neighbor(networkx.empty_graph(1, networkx.DiGraph)).edges) == 0
+
+
+def test_pseudo_counts_of_scores_have_limits():
+    for made in (dm.K2Score, dm.BDeuScore):
+        assert all(np.isfinite(dm.bayesian_score([A, B], [(0, 1)], TWO, made(α))) for α in (1e-100, 1e100))
+        found = dm.bayesian_score([A, B], [(0, 1)], TWO, made(np.int8(100)))
+        assert found == dm.bayesian_score([A, B], [(0, 1)], TWO, made(100.0))
+        for α in (9e-101, 1.1e100, 0, -1, np.nan, "1", None):
+            with pytest.raises(ValueError, match="a number > 0, from 1e-100 to 1e"):
+                made(α)

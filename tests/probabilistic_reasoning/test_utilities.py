@@ -149,3 +149,24 @@ def test_a_quadratic_certainty_equivalent_is_right_for_a_large_and_a_small_λ():
 def test_a_utility_may_be_flat_in_places_and_answers_are_plain_numbers():
     assert dm.certainty_equivalent(lambda x: min(x, 1.5), [1, 2, 3], [0.5, 0.25, 0.25]) == pytest.approx(1.25)
     assert type(dm.PowerUtility(1)(2.0)) is float
+
+
+@by_utility
+def test_rounding_takes_no_certainty_equivalent_out_of_what_can_come(U):
+    for x in np.random.default_rng(0).uniform(1, 100, 100):
+        assert dm.certainty_equivalent(U, [x, 150.0], [1, 0]) <= x <= dm.certainty_equivalent(U, [x, 0.5], [1, 0])
+
+
+def test_amounts_that_cannot_come_need_no_utility():
+    assert dm.certainty_equivalent(np.sqrt, [-1, 4, 16], [0, 0.5, 0.5]) == pytest.approx(9)
+    with pytest.raises(ValueError, match=r"U\(-1\) = .*: must be a finite number"):
+        dm.certainty_equivalent(np.sqrt, [-1, 4, 16], [0.1, 0.4, 0.5])
+
+
+def test_premiums_of_two_lotteries_of_three_outcomes():
+    x, p = np.array([[50, 100, 100], [7, 7, 7]]), [0.5, 0.25, 0.25]
+    found = dm.risk_premium(dm.PowerUtility(1), x, p)
+    assert found.tolist() == pytest.approx([75 - np.sqrt(5000), 0])
+    assert found[1] == 0
+    with pytest.raises(ValueError, match=r"U = .*: must be one or more finite numbers"):
+        dm.normalized_utilities([])

@@ -25,7 +25,8 @@ def by_kind(q: Question, ask: Callable[[Question], tuple[Array, Array]], entries
 
 def different(q: Question) -> tuple[Array, Array]:
     """The numbers of cases that are all different, and for each case which of these it equals."""
-    cases = q.cases or 0
+    cases = q.cases
+    assert cases is not None
     observed = {i: x for i, x in q.hard.items() if isinstance(x, np.ndarray)}
     r = [q.bn.vars[i].r for i in observed]
     if any(x.ndim == 2 for x in q.soft.values()) or math.prod(r) > 2**62:

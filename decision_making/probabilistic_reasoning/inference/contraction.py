@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,33 +22,36 @@ class Product:
     """One multiplication of labelled arrays, summed over all labels but those kept: an einsum with its own letters."""
 
     def __init__(self, scopes: Sequence[Labels], kept: Labels) -> None:
-        letters: dict[int, str] = {}
-        for label in (label for scope in scopes for label in scope):
-            letters.setdefault(label, string.ascii_letters[len(letters)])
-        self.subscripts = (
-            ",".join("".join(letters[x] for x in s) for s in scopes) + "->" + "".join(letters[x] for x in kept)
-        )
+        self.scopes, self.kept = scopes, kept
+
+    @cached_property
+    def subscripts(self) -> str:
+        """What einsum calls the axes."""
+        letters = dict(zip(dict.fromkeys(itertools.chain(*self.scopes)), string.ascii_letters, strict=False))
+        *given, kept = ["".join([letters[x] for x in scope]) for scope in (*self.scopes, self.kept)]
+        return f"{','.join(given)}->{kept}"
 
     def __call__(self, *arrays: Array) -> Array:
         """The product, axes in the order of the labels kept."""
         return np.einsum(self.subscripts, *arrays)
 
 
-def pairwise(scopes: Sequence[Labels], out: int | None) -> tuple[list[Product], Labels]:
+def union(scopes: Iterable[Labels], out: int | None = None) -> Labels:
+    """All labels but `out` as they first occur, the label of cases before them."""
+    labels = dict.fromkeys(itertools.chain.from_iterable(scopes))
+    batch = (BATCH,) if BATCH in labels else ()
+    return (*batch, *[x for x in labels if x not in (BATCH, out)])
+
+
+def pairwise(scopes: Sequence[Labels], out: int | None) -> list[Product]:
     """The products, two factors at a time, that end in a factor without the variable `out`."""
+    if len(scopes) == 1:
+        return [Product(scopes, union(scopes, out))]
     scope, products = scopes[0], []
-    for k, other in enumerate(scopes[1:]):
-        union = tuple(dict.fromkeys((*scope, *other)))
-        if BATCH in union:
-            union = (BATCH, *(x for x in union if x != BATCH))
-        last = k == len(scopes) - 2
-        kept = tuple(x for x in union if not (last and x == out))
-        products.append(Product((scope, other), kept))
-        scope = kept
-    if len(scopes) == 1 and out is not None:
-        kept = tuple(x for x in scope if x != out)
-        products, scope = [Product((scope,), kept)], kept
-    return products, scope
+    for k, other in enumerate(scopes[1:], 2):
+        products.append(Product((scope, other), union((scope, other), out if k == len(scopes) else None)))
+        scope = products[-1].kept
+    return products
 
 
 def scaled(φ: Array, batched: bool) -> tuple[Array, Any]:
@@ -64,28 +68,23 @@ class Stage:
     """Some factors, multiplied two at a time, and summed over a variable that no other factor has."""
 
     def __init__(self, used: Sequence[int], scopes: Sequence[Labels], out: int | None) -> None:
-        self.used, self.scopes = list(used), list(scopes)
-        self.products, self.scope = pairwise(scopes, out) if scopes else ([], ())
-        self.batched = BATCH in self.scope
-        self.each = list(
-            itertools.accumulate(
-                (BATCH in s for s in scopes[1:]), lambda x, y: x or y, initial=bool(scopes and BATCH in scopes[0])
-            )
-        )[1:]
+        self.used, self.scopes, self.out = list(used), list(scopes), out
+        self.scope = union(scopes, out)
+
+    @cached_property
+    def products(self) -> list[Product]:
+        """The steps, where not all is done in one call."""
+        return pairwise(self.scopes, self.out)
 
     def __call__(self, arrays: Sequence[Array], careful: bool) -> tuple[Array, Any]:
         """The result, scaled, and the logarithm of the scale."""
-        if not arrays:
-            return np.ones(()), 0.0
-        φ, logs = arrays[0], 0.0
-        if len(arrays) == 1 and self.products:
-            φ = self.products[0](φ)
-        for f, other, batched in zip(self.products, arrays[1:], self.each, strict=False):
+        φ, logs = arrays[0] if len(arrays) > 1 else self.products[0](arrays[0]), 0.0
+        for f, other in zip(self.products, arrays[1:], strict=False):
             φ = f(φ, other)
             if careful:
-                φ, log = scaled(φ, batched)
+                φ, log = scaled(φ, BATCH in f.kept)
                 logs = logs + log
-        φ, log = scaled(φ, self.batched)
+        φ, log = scaled(φ, any(BATCH in scope for scope in self.scopes))
         return φ, logs + log
 
     def quick(self, r: Sequence[int], kept: Labels | None = None) -> Callable[..., Array]:
@@ -94,17 +93,14 @@ class Stage:
         r: the number of values of each label; kept: the order of the result's axes, None for that of `scope`.
         """
         kept = self.scope if kept is None else kept
-        union = {label for scope in self.scopes for label in scope}
-        if len(self.scopes) <= AT_ONCE and math.prod(r[label] for label in union) <= FUSED:
+        if len(self.scopes) <= AT_ONCE and math.prod([r[label] for label in union(self.scopes)]) <= FUSED:
             return Product(self.scopes, kept) if self.scopes else lambda: np.ones(())
-        last = None if kept == self.scope else Product([self.scope], kept)
+        last = Product([self.scope], kept)
 
         def one_after_the_other(*arrays: Array) -> Array:
-            φ, others = arrays[0], arrays[1:]
-            if not others and self.products:
-                φ = self.products[0](φ)
-            for f, other in zip(self.products, others, strict=False):
+            φ = arrays[0] if len(arrays) > 1 else self.products[0](arrays[0])
+            for f, other in zip(self.products, arrays[1:], strict=False):
                 φ = f(φ, other)
-            return φ if last is None else last(φ)
+            return last(φ)
 
         return one_after_the_other

@@ -86,22 +86,20 @@ class EliminationPlan:
         r = [v.r for v in bn.vars]
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
         self.order = elimination(neighbours(free), r, q.free, ordering)
-        self.width = max((len(near) for _, near in self.order), default=0)
-        for v, near in self.order:
-            check_elimination(bn, v, near, self.width, limit)
+        self.entries = check_elimination(bn, self.order, limit)
         check_size("entries of the answer", sizes(bn, q.free), "ask for fewer variables at once", limit)
-        live = dict(enumerate(scopes))
+        live, entries = dict(enumerate(scopes)), [sizes(bn, s) for s in free]
         self.batched = [BATCH in s for s in scopes]
         self.steps: list[Stage] = []
         for v, _ in self.order:
-            used = sorted((k for k, s in live.items() if v in s), key=lambda k: sizes(bn, live[k][BATCH in live[k] :]))
+            used = sorted([k for k, s in live.items() if v in s], key=entries.__getitem__)
             stage = Stage(used, [live.pop(k) for k in used], v)
+            entries.append(sizes(bn, stage.scope[BATCH in stage.scope :]))
             live[len(scopes) + len(self.steps)] = stage.scope
             self.steps.append(stage)
         batch = () if q.cases is None else (BATCH,)
         self.last = Stage([*live, *(-1 for _ in batch)], [*live.values(), *((label,) for label in batch)], None)
         self.output = Product([self.last.scope], (*batch, *q.free))
-        self.entries = max((sizes(bn, (v, *near)) for v, near in self.order), default=1)
         self.quick = QuickPlan(self, q) if q.cases is None else None
 
     def run(self, arrays: Sequence[Array], cases: int | None) -> tuple[Array, Array]:
@@ -125,11 +123,11 @@ class EliminationPlan:
         for k, stage in enumerate([*self.steps, self.last], len(arrays)):
             used = [values[i] for i in stage.used if i >= 0] + [np.ones(cases or 1) for i in stage.used if i < 0]
             φ, log = stage(used, careful)
-            smallest = float(np.min(log)) if φ.size and (φ != 0).any() else -np.inf
-            fine = fine and smallest > TINY
+            each = φ.reshape(len(φ) if BATCH in stage.scope else 1, -1)
+            fine = fine and bool(each.any(axis=1).all()) and float(np.min(log)) > TINY
             logs = logs + log
             if stage is self.last:
-                return self.output(φ), logs, fine and bool((φ != 0).any())
+                return self.output(φ), logs, fine
             values[k] = φ
         raise AssertionError("a plan has a last stage")
 
@@ -176,14 +174,14 @@ class QuickPlan:
         return p if self.fits and SURE < p.max() < LARGE else None
 
 
-def check_elimination(bn: BayesianNetwork, v: int, near: Sequence[int], width: int, limit: int) -> None:
-    """Raise TooLargeError where eliminating v needs a table larger than the limit."""
-    check_size(
-        f"entries of the table in which {bn.vars[v].name} is summed out (width {width})",
-        sizes(bn, (v, *near)),
-        "use LikelihoodWeightedSampling or GibbsSampling, or observe more",
-        limit,
-    )
+def check_elimination(bn: BayesianNetwork, order: Sequence[tuple[int, Labels]], limit: int) -> int:
+    """The entries of the largest table in which a variable is summed out. TooLargeError where it is above the limit."""
+    entries, v = max([(sizes(bn, (v, *near)), v) for v, near in order], default=(1, 0))
+    if entries > limit:
+        width = max(len(near) for _, near in order)
+        what = f"entries of the table in which {bn.vars[v].name} is summed out (width {width})"
+        check_size(what, entries, "use LikelihoodWeightedSampling or GibbsSampling, or observe more", limit)
+    return entries
 
 
 def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:
@@ -219,21 +217,20 @@ def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
     """The joint distribution of the query and the evidence, divided by a number, and the logarithm of that number."""
     bn, members = q.bn, range(len(q.bn.vars))
     hidden = [i for i in members if i not in q.hard]
-    instead = "use VariableElimination"
-    check_size("entries of the joint distribution", sizes(bn, hidden) * (q.cases or 1), instead, M.max_entries)
+    lead = () if q.cases is None else (q.cases,)
+    size = sizes(bn, hidden) * math.prod(lead)
+    check_size("entries of the joint distribution", size, "use VariableElimination", M.max_entries)
     scopes, arrays = scopes_of(q, members), arrays_of(q, members)
-    batch = () if q.cases is None else (BATCH,)
-    axis = {label: k for k, label in enumerate((*batch, *hidden))}
-    total = np.ones([q.cases or 1 for _ in batch] + [bn.vars[i].r for i in hidden])
-    logs = np.zeros(total.shape[: len(batch)])
+    axis = {label: k for k, label in enumerate((*(BATCH for _ in lead), *hidden))}
+    total, logs = np.ones((*lead, *(bn.vars[i].r for i in hidden))), np.zeros(lead)
     for scope, x in zip(scopes, arrays, strict=True):
         total = total * aligned(scaled(x, BATCH in scope)[0], [axis[label] for label in scope], total.ndim)
         logs = logs + scaled(x, BATCH in scope)[1]
-        total, log = scaled(total, bool(batch))
+        total, log = scaled(total, bool(lead))
         logs = logs + log
     p = total.sum(axis=tuple(axis[i] for i in hidden if i not in q.free))
-    order = np.argsort(np.argsort([axis[i] for i in q.free])) + len(batch)
-    return p.transpose((*range(len(batch)), *order)), logs
+    order = np.argsort(np.argsort([axis[i] for i in q.free])) + len(lead)
+    return p.transpose((*range(len(lead)), *order)), logs
 
 
 @verbs.infer.register

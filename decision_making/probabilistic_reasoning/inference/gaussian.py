@@ -64,8 +64,7 @@ class GaussianNetwork:
             refuse(self, "W", self.W, f"a matrix of finite numbers of shape {(n, n)}")
         if σ.shape != (n,) or not (np.isfinite(σ).all() and (σ >= 0).all()):
             refuse(self, "σ", self.σ, f"{n} finite numbers >= 0")
-        reached = np.linalg.matrix_power((W != 0).astype(float), n) if n else np.zeros((0, 0))
-        if reached.any():
+        if np.linalg.matrix_power((W != 0).astype(float), n).any():
             refuse(self, "W", self.W, "without a cycle")
         for name, x in (("W", W), ("b", b), ("σ", σ)):
             x.setflags(write=False)

@@ -145,13 +145,15 @@ def _estimate(q: Question, counts: Array, parts: Array, kept: int) -> PosteriorE
 
 def first_states(q: Question, m: int, rng: np.random.Generator) -> Array:
     """Possible states (n, m) that agree with the evidence: weighted samples, drawn again in proportion to weight."""
+    tried = 0
     for _ in range(TRIES):
         x, log_w = next(weighted(q, max(4 * m, 1024), rng))
+        tried += x.shape[1]
         top = log_w.max()
         if top > -np.inf:
             w = np.exp(log_w - top)
             return x[:, inverse_transform(cumulative(w[None]), np.zeros(m, dtype=np.intp), rng.random(m))]
-    raise nothing_agrees(q, TRIES * max(4 * m, 1024))
+    raise nothing_agrees(q, tried)
 
 
 def _order(M: GibbsSampling, q: Question) -> list[int]:

@@ -52,12 +52,10 @@ class Tree:
         scopes = scopes_of(q, self.members)
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
         order = elimination(neighbours(free), [v.r for v in bn.vars])
-        width = max((len(near) for _, near in order), default=0)
-        for v, near in order:
-            check_elimination(bn, v, near, width, limit)
-        self.entries = max((sizes(bn, (v, *near)) for v, near in order), default=1)
+        self.entries = check_elimination(bn, order, limit)
         self.place = {v: k for k, (v, _) in enumerate(order)}
         self.constants = [k for k, s in enumerate(free) if not s]
+        self.batched = [BATCH in s for s in scopes]
         inputs: list[list[tuple[int, Labels]]] = [[] for _ in order]
         for k, s in enumerate(scopes):
             if free[k]:
@@ -99,7 +97,8 @@ class Tree:
         possible = np.ones(()) if q.cases is None else np.ones(q.cases)
         for k in self.constants:
             possible = possible * (arrays[k] > 0)
-        values: list[Any] = [*arrays, *([np.empty(0)] * len(self.tables))]
+        values: list[Any] = [scaled(x, batched)[0] for x, batched in zip(arrays, self.batched, strict=True)]
+        values += [np.empty(0)] * len(self.tables)  # their messages
         beliefs: list[Array] = []
         for k, table in enumerate(self.tables):
             φ, _ = table([values[i] for i in table.used], careful=True)

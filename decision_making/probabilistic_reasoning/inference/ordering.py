@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
@@ -41,12 +40,16 @@ def elimination(
     """
     graph = dict(near)
     kept = set(keep)
-    logs = [math.log(x) for x in r]
 
-    def score(v: int) -> tuple[int, float, int]:
-        around = graph[v]
-        missing = sum((around & ~graph[u]).bit_count() - 1 for u in bits(around))
-        return missing, logs[v] + sum(logs[u] for u in bits(around)), v
+    def score(v: int) -> tuple[int, int, int]:
+        around = left = graph[v]
+        missing, entries = 0, r[v]
+        while left:
+            u = left.bit_length() - 1
+            left ^= 1 << u
+            missing += (around & ~graph[u]).bit_count() - 1
+            entries *= r[u]
+        return missing, entries, v
 
     forced = [v for v in first if v in graph and v not in kept]
     scores = {v: score(v) for v in graph if v not in kept and v not in forced}
@@ -57,7 +60,7 @@ def elimination(
         around = graph.pop(v)
         done.append((v, tuple(bits(around))))
         changed = around
-        for u in bits(around):
+        for u in done[-1][1]:
             if around & ~graph[u] & ~(1 << u):  # an edge is added: whoever sees both its ends may lack one less
                 changed |= graph[u]
             graph[u] = (graph[u] | around) & ~(1 << u) & ~(1 << v)

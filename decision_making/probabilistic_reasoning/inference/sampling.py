@@ -86,7 +86,7 @@ class Tally:
 def estimate_directly(M: DirectSampling, q: Question, rng: RNG) -> PosteriorEstimate:
     """The estimate by direct sampling."""
     generator, tally = default_rng(rng), Tally(q)
-    log_scale = sum(float(np.log(weights.max())) for weights in q.soft.values())  # of P(evidence), with likelihoods
+    log_scale = sum(np.log(weights.max()) for weights in q.soft.values())  # of P(evidence), with likelihoods
     for x in blocks(Ancestral(q.bn), M.m, generator, {}):
         agrees = np.ones(x.shape[1], dtype=bool)
         for i, value in q.hard.items():

@@ -60,8 +60,5 @@ class Completions:
 
 def log_probabilities(codes: list[Array], tables: list[Array]) -> Array:
     """ln P(x) = Σ_i ln θ_i of each completion (C,), from its positions in tables (q_i, r_i)."""
-    log_p = np.zeros(len(codes[0]) if codes else 0)
     with np.errstate(divide="ignore"):
-        for c, θ in zip(codes, tables, strict=True):
-            log_p += np.log(θ).ravel()[c]
-    return log_p
+        return sum((np.log(θ).ravel()[c] for c, θ in zip(codes, tables, strict=True)), np.zeros(()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,14 @@ def statistics_of_data(vars: Any, G: Any, D: Any) -> list[Array]:
            [0., 1.]])
     """
     vars = variables(vars)
-    parents, X = parents_of(vars, G), complete(vars, D)
-    shapes = [table_shape(vars, parents[i], i) for i in range(len(vars))]
-    codes = (family_codes(X, vars, parents[i], i) for i in range(len(vars)))
+    return counts_of(vars, parents_of(vars, G), D)
+
+
+def counts_of(vars: tuple[Variable, ...], parents: Sequence[tuple[int, ...]], D: Any) -> list[Array]:
+    """The counts of `statistics`, from the parents of each variable."""
+    X = complete(vars, D)
+    shapes = [table_shape(vars, p, i) for i, p in enumerate(parents)]
+    codes = (family_codes(X, vars, p, i) for i, p in enumerate(parents))
     return [
         np.bincount(c, minlength=q * r).reshape(q, r).astype(float) for c, (q, r) in zip(codes, shapes, strict=True)
     ]

@@ -9,15 +9,16 @@ import numpy as np
 
 from decision_making.checks import Array, Named, as_tuple, numbers, one_of
 from decision_making.probabilistic_reasoning.inference import GaussianNetwork, MultivariateGaussian
-from decision_making.probabilistic_reasoning.parameter_learning.counting import prior, statistics_of_data
+from decision_making.probabilistic_reasoning.parameter_learning.counting import counts_of
 from decision_making.probabilistic_reasoning.parameter_learning.data import MOST, parents_of, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
 
 
-def network_of(vars: tuple[Variable, ...], G: Any, tables: Sequence[Array]) -> BayesianNetwork:
-    """The network of a graph and tables (q_i, r_i), whose rows sum to 1."""
-    parents = parents_of(vars, G)
+def network_of(
+    vars: tuple[Variable, ...], parents: Sequence[tuple[int, ...]], tables: Sequence[Array]
+) -> BayesianNetwork:
+    """The network of the parents of each variable and tables (q_i, r_i), whose rows sum to 1."""
     families = [[vars[j] for j in (*parents[i], i)] for i in range(len(vars))]
     factors = [Factor(f, θ.reshape([v.r for v in f])) for f, θ in zip(families, tables, strict=True)]
     edges = [(j, i) for i, p in enumerate(parents) for j in p]
@@ -37,8 +38,8 @@ def maximum_likelihood(vars: Any, G: Any, D: Any, unseen: str = "raise") -> Baye
     """
     one_of("raise", "uniform")(None, Named("unseen"), unseen)
     vars = variables(vars)
-    counts = statistics_of_data(vars, G, D)
     parents = parents_of(vars, G)
+    counts = counts_of(vars, parents, D)
     tables = []
     for v, pa, m in zip(vars, parents, counts, strict=True):
         empty = m.sum(axis=1) == 0
@@ -48,7 +49,7 @@ def maximum_likelihood(vars: Any, G: Any, D: Any, unseen: str = "raise") -> Baye
             raise ValueError(f"D: says nothing of {v.name} at {at}; use posterior_mean, or unseen='uniform'")
         m[empty] = 1
         tables.append(m / m.sum(axis=1, keepdims=True))
-    return network_of(vars, G, tables)
+    return network_of(vars, parents, tables)
 
 
 def posterior_mean(vars: Any, G: Any, D: Any, α: Any = None) -> BayesianNetwork:
@@ -63,20 +64,20 @@ def posterior_mean(vars: Any, G: Any, D: Any, α: Any = None) -> BayesianNetwork
     array([0.8, 0.2])
     """
     vars = variables(vars)
-    priors = pseudo_counts(vars, G, α)
-    counts = statistics_of_data(vars, G, D)
-    return network_of(vars, G, [Dirichlet(a + m).mean for a, m in zip(priors, counts, strict=True)])
+    parents = parents_of(vars, G)
+    counts = counts_of(vars, parents, D)
+    totals = [a + m for a, m in zip(pseudo_counts(α, [m.shape for m in counts]), counts, strict=True)]
+    return network_of(vars, parents, [x / x.sum(axis=1, keepdims=True) for x in totals])
 
 
-def pseudo_counts(vars: tuple[Variable, ...], G: Any, α: Any) -> list[Array]:
-    """α_ijk as arrays (q_i, r_i), each above 0, from None (1), one number, or a list of such arrays."""
-    ones = prior(vars, G)
+def pseudo_counts(α: Any, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """α_ijk for arrays of these shapes, each above 0, from None (1), one number, or a list of such arrays."""
     if α is None or np.isscalar(α):
-        return [np.array(Dirichlet((1.0 if α is None else numbers(α, "α")) * x).α) for x in ones]
+        return [Dirichlet([1.0 if α is None else α]).α] * len(shapes)
     given = [numbers(a, "α") for a in α] if isinstance(as_tuple(α), tuple) else []
-    if [a.shape for a in given] != [x.shape for x in ones]:
-        raise ValueError(f"α: must be a number, or arrays of shapes {', '.join(str(x.shape) for x in ones)}")
-    return [np.array(Dirichlet(a).α) for a in given]
+    if [a.shape for a in given] != [*shapes]:
+        raise ValueError(f"α: must be a number, or arrays of shapes {', '.join(map(str, shapes))}")
+    return [Dirichlet(a).α for a in given]
 
 
 def fit_gaussian(D: Any) -> MultivariateGaussian:

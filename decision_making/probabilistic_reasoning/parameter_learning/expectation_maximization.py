@@ -103,7 +103,7 @@ def fit_by_expectation_maximization(M: ExpectationMaximization, vars: Any, D: An
         runs.append(_run(M, every, codes, θ))
     objectives, log_likelihood, counts, θ, converged = max(runs, key=lambda run: run[0][-1])
     ends = np.array([run[0][-1] for run in runs])
-    bn = network_of(vars, M.G, θ)
+    bn = network_of(vars, parents, θ)
     return EMEstimate(bn, np.array(objectives), log_likelihood, counts, converged, ends)
 
 
@@ -140,4 +140,4 @@ def log_prior(θ: list[Array], α: float) -> float:
     if α == 1:
         return 0.0
     with np.errstate(divide="ignore"):
-        return math.fsum(float((α - 1) * np.log(x).sum()) for x in θ)
+        return math.fsum((α - 1) * np.log(x).sum() for x in θ)

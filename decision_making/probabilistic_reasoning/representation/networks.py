@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, as_tuple, instance, made_array, refuse, shortened, suggestion
-from decision_making.probabilistic_reasoning.representation.factors import Factor, factor_list, product
+from decision_making.probabilistic_reasoning.representation.factors import Factor, checked_factor, factor_list, product
 from decision_making.probabilistic_reasoning.representation.variables import Variable, checked_variables
 from decision_making.sampling import indices
 from decision_making.shown import Shown
@@ -95,7 +95,7 @@ class BayesianNetwork(Shown):
             at = ", ".join(f"{v.name} = {v.labels[j]}" for v, j in zip(family[:-1], k, strict=True))
             said = f"P({names[-1]}{' | ' + at if at else ''}) sums to {sums[k]:.9g}"
             raise ValueError(f"BayesianNetwork.factors: {said}; must be 1")
-        return Factor(family, values / sums[..., None])
+        return checked_factor(tuple(family), values / sums[..., None])
 
     def __repr__(self) -> str:
         n, k = len(self.vars), self.graph.number_of_edges()

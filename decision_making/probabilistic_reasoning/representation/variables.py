@@ -54,7 +54,7 @@ class Variable:
         """The number of a value, given as such or by its name. ValueError where it is none of the variable's."""
         if isinstance(value, str) and self.states is not None and value in self.states:
             return self.states.index(value)
-        if isinstance(value, Integral) and not isinstance(value, bool | np.bool_) and 0 <= int(value) < self.r:
+        if isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) < self.r:
             return int(value)
         known = self.states or ()
         named = f" or one of {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}" if known else ""

@@ -294,8 +294,7 @@ def best_decisions(P: SimpleProblem, evidence: Known = None, M: object = None) -
     worth = now.expected_utilities()
     if worth.ndim > len(now.free):
         raise ValueError("evidence: has arrays of cases; must be that of one case")
-    flat = worth.ravel()
-    best = np.flatnonzero(flat >= flat.max() - now.rounding())
+    best = np.flatnonzero(worth >= worth.max() - now.rounding())
     return [Assignment({name: int(x) for name, x in now.assignment(int(k)).items()}) for k in best]
 
 

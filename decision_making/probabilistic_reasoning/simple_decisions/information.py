@@ -61,8 +61,6 @@ def observable(now: Situation, query: str | Iterable[str]) -> list[str]:
     for name in names:
         if name not in chance:
             raise ValueError(f"query: {name} must be a chance variable, one of {', '.join(sorted(chance))}")
-        if names.count(name) > 1:
-            raise ValueError(f"query: {name} is asked for twice")
     for name in names:
         if name not in now.evidence and not _undecided(now, name):
             free = ", ".join(v.name for v in now.free)

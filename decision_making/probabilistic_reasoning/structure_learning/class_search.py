@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ def fit_class(M: PartiallyDirectedGraphSearch, vars: Any, D: Any) -> networkx.Di
     pa = masks_of(M.G, vars, "PartiallyDirectedGraphSearch.G")
     scores = FamilyScores(vars, D, M.score)
     best = scores.total(pa)
-    for _ in range(M.k_max or 10**9):
+    for _ in range(M.k_max or sys.maxsize):
         members = {tuple(x) for x in (extension(*P) for P in changes(*essential(pa))) if x is not None}
         found = max(sorted(members), key=scores.total, default=None)
         if found is None or not scores.rises(scores.total(found), best):

@@ -39,10 +39,10 @@ def fit_exactly(M: ExactGraphSearch, vars: Any, D: Any) -> networkx.DiGraph[int]
     """A graph of highest score, on 0..n-1. TooLargeError for too many variables; the errors of `bayesian_score`."""
     vars = variables(vars)
     n = len(vars)
-    check_size("families to score", n * 2.0 ** max(n - 1, 0), "use HillClimbing with restarts", FAMILIES)
+    check_size("families to score", n * 2.0 ** (n - 1), "use HillClimbing with restarts", FAMILIES)
     scores, sets = FamilyScores(vars, D, M.score), np.arange(1 << n)
-    best = np.full((n, 1 << n), -np.inf)  # the score of variable i with its best parents in a set
-    chosen = np.tile(sets, (n, 1))  # and these parents
+    chosen = np.tile(sets, (n, 1))  # the best parents of variable i in a set
+    best = np.full(chosen.shape, -np.inf)  # and its score with them
     for i in range(n):
         for S in range(1 << n):
             if not S >> i & 1 and (M.max_parents is None or S.bit_count() <= M.max_parents):
@@ -54,11 +54,11 @@ def fit_exactly(M: ExactGraphSearch, vars: Any, D: Any) -> networkx.DiGraph[int]
                 table[i, larger] = np.where(better, table[i, larger ^ 1 << j], table[i, larger])
     total, last = [0.0], [-1]  # the score of a best graph on a set, and a variable without children in it
     for S in range(1, 1 << n):
-        last.append(max(bits(S), key=lambda i: total[S ^ 1 << i] + best[i, S ^ 1 << i]))
-        total.append(total[S ^ 1 << last[S]] + float(best[last[S], S ^ 1 << last[S]]))
+        last.append(max(bits(S), key=lambda i: total[S ^ 1 << i] + best[i, S]))
+        total.append(total[S ^ 1 << last[S]] + float(best[last[S], S]))
     pa, S = [0] * n, (1 << n) - 1
     while S:
         i = last[S]
-        S ^= 1 << i
         pa[i] = int(chosen[i, S])
+        S ^= 1 << i
     return graph_of(pa)

@@ -122,7 +122,7 @@ def random_dag(n: int, rng: RNG = None, max_parents: int | None = None) -> Paren
     generator = default_rng(rng)
     order = generator.permutation(n)
     pa = [0] * n
-    for k in range(1, n):
+    for k in range(n):
         before = generator.permutation(order[:k][generator.random(k) < 2 / n])[:max_parents]
         pa[int(order[k])] = sum(1 << int(j) for j in before)
     return pa

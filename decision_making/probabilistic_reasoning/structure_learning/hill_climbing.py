@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,8 +114,8 @@ def climbed(pa: Parents, scores: FamilyScores, M: HillClimbing) -> Parents:
     here = Neighbours(pa, scores, M.max_parents)
     best, best_score, without = list(pa), scores.total(pa), 0
     seen = {tuple(pa)}
-    for _ in range(M.k_max or 10**9):
-        move = best_move(here, M, seen if M.tabu else set())
+    for _ in range(M.k_max or sys.maxsize):
+        move = best_move(here, M, seen)
         if move is None:
             break
         gain, j, i, reverse = move

@@ -81,9 +81,8 @@ def searched(pa: Parents, scores: FamilyScores, M: LocalDirectedGraphSearch, rng
     for _ in range(M.k_max if len(pa) > 1 else 0):
         i, j = _random_pair(len(pa), rng)
         changed = pa[j] ^ 1 << i
-        added = changed > pa[j]
-        if added and changed.bit_count() > most:
+        if changed.bit_count() > max(most, pa[j].bit_count()):
             continue
-        if scores.rises(scores(j, changed), scores(j, pa[j])) and not (added and reaches(pa, j, i)):
+        if scores.rises(scores(j, changed), scores(j, pa[j])) and not reaches(pa, j, i):
             pa[j] = changed
     return pa
