@@ -36,9 +36,7 @@ def game(
         kind = "equilibrium"
         if _mixtures_are_equilibria(found):
             kind = "extreme equilibrium"
-            _say_wrapped(
-                "infinitely many equilibria: where two of these differ in one agent's policy only, so are all their mixtures"
-            )
+            _say_wrapped("infinitely many equilibria: any mixture of two that differ in one agent's policy only is one")
         for k, x in enumerate(found, 1):
             say("")
             say(f"{kind} {k} of {len(found)}" if len(found) > 1 else x.status)

@@ -70,6 +70,12 @@ WRONG = {
     ),
     "JointCorrelatedPolicy": (lambda: dm.JointCorrelatedPolicy([[0.0, NAN]]), "JointCorrelatedPolicy.p"),
     "claims": (lambda: TravelersDilemma(low=5, high=4), "high = 4"),
+    "least claim": (lambda: TravelersDilemma(low=0), "low = 0"),
+    "largest claim": (lambda: TravelersDilemma(high=9.5), "high = 9.5"),
+    "bonus": (lambda: TravelersDilemma(bonus=NAN), "bonus = nan"),
+    "agents": (lambda: dm.SimpleGame(1, 5, [(0,)], [[0.0]]), "SimpleGame.I = 5"),
+    "actions": (lambda: dm.SimpleGame(1, (0,), 5, [[0.0]]), "SimpleGame.A = 5"),
+    "actions of one": (lambda: dm.SimpleGame(1, (0,), [5], [[0.0]]), "SimpleGame.A = 5"),
 }
 
 

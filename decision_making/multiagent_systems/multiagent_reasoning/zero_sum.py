@@ -48,7 +48,6 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
             break
         pivot(T, row, entering)
         basis[row] = entering
-        np.maximum(T[:m, -1], 0, out=T[:m, -1])  # below 0 is rounding, which a small pivot would multiply
     w = np.zeros(n + m)
     w[basis] = T[:m, -1]
     x, y = distribution(T[m, slacks]), distribution(w[:n])
