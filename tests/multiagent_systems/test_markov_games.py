@@ -8,6 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import decision_making as dm
+from decision_making.multiagent_systems.sequential_problems import nash_equilibrium
 from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
@@ -323,6 +324,67 @@ def test_points_of_the_path_are_logit_equilibria():
             T, R = (x.array for x in (induced(P, p, i).T, induced(P, p, i).R))
             weights = np.exp(λ / scale[i] * (R + P.γ * T @ U[i]))
             np.testing.assert_allclose(p[i], weights / weights.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_the_path_begins_at_uniform_play():
+    path = LogitPath(random_game(15, (2, 3), 2))
+    x = path.start()
+    assert abs(path.equations(x)[0]).max() <= 1e-12
+    assert x[-1] == 0
+    np.testing.assert_allclose(np.exp(x[:10]), [0.5] * 4 + [1 / 3] * 6)
+
+
+def test_every_fifth_point_of_the_path_is_looked_at(monkeypatch):
+    P = dm.MG.repeated(PrisonersDilemma(), 0.5)
+    cooperate, looked = [np.array([[1.0, 0.0]])] * 2, []
+    monkeypatch.setattr(nash_equilibrium, "polished", lambda P, p, least: looked.append(p) or (p, True))
+    for k, looks in ((0, 0), (7, 1), (12, 2)):
+        monkeypatch.setattr(LogitPath, "points", lambda path, k_max, k=k: iter([(cooperate, 1.0)] * k))
+        looked.clear()
+        found = dm.solve(dm.NashEquilibrium("logit"), P)
+        assert (found.iterations, len(looked), found.status, found.exact) == (k, looks, "local", False)
+        assert found.π[0].p.tolist() == [[1.0, 0.0] if looks else [0.5, 0.5]]
+
+
+def test_unknowns_of_the_path_and_of_the_program_are_counted(monkeypatch):
+    P = random_game(1, (2, 3), 3)  # 3·(2 + 3) probabilities, 3·2 utilities
+    for method, limit in (("logit", "PATH"), ("nonlinear", "UNKNOWNS")):
+        monkeypatch.setattr(nash_equilibrium, limit, 20)
+        with pytest.raises(dm.TooLargeError, match="21 unknowns"):
+            dm.solve(dm.NashEquilibrium(method), P)
+        monkeypatch.setattr(nash_equilibrium, limit, 21)
+        assert dm.solve(dm.NashEquilibrium(method, restarts=1), P).method == method
+
+
+@pytest.mark.parametrize("method", ["auto", "zero_sum", "logit", "nonlinear"])
+def test_a_game_without_discounting_may_have_no_equilibrium_to_look_for(method):
+    P = dm.MG.repeated(RockPaperScissors(), 1.0)
+    with pytest.raises(ValueError, match=r"γ = 1.0: must be below 1, else a joint policy may have no finite utility"):
+        dm.solve(dm.NashEquilibrium(method), P)
+
+
+def test_units_of_the_rewards_do_not_change_how_a_zero_sum_game_is_solved():
+    P = random_game(4, (3, 3), 3, zero_sum=True)
+    found = [
+        dm.solve(dm.NashEquilibrium("zero_sum"), dm.MG.from_arrays(P.T.array, x * P.R.array, P.γ))
+        for x in (1.0, 2.0**40, 2.0**-40)
+    ]
+    assert len({x.iterations for x in found}) == 1
+    assert all(x.exact and x.status == "equilibrium" for x in found)
+    flat = dm.MG.from_arrays(np.ones((1, 2, 2, 1)), np.ones((2, 1, 2, 2)), 0.5)
+    assert dm.solve(dm.NashEquilibrium("zero_sum"), flat).status == "equilibrium"
+
+
+def test_best_responses_that_come_to_rest_are_exact():
+    found = dm.solve(dm.NashEquilibrium(), dm.MG.repeated(PrisonersDilemma(), 0.5))
+    assert (found.method, found.exact, found.gap.max()) == ("iterated best response", True, 0)
+
+
+def test_an_equilibrium_is_what_nobody_gains_more_by_than_is_no_gain():
+    P = dm.MG.repeated(dm.SimpleGame.from_arrays([1.0, 0.0]), 0.5)
+    for times, status in ((0.9, "equilibrium"), (1.1, "local"), (1.9, "local")):
+        ε = times * float(P.no_gain[0]) / 2
+        assert certified(P, [np.array([[1 - ε, ε]])], "x").status == status
 
 
 def test_what_is_best_for_all_is_an_equilibrium():

@@ -59,16 +59,17 @@ def certified(
     exact: bool = False,
 ) -> Equilibrium:
     """The result of policies that are arrays: `otherwise` is its status where the gap is too large."""
-    return _equilibrium(P, p, *gains(P, p), method, iterations, otherwise, exact)
+    return _equilibrium(P, p, *gains(P, p), P.no_gain, method, iterations, otherwise, exact)
 
 
 def certified_each(
     P: SimpleGame, p: Sequence[Array], method: str, iterations: int, *, exact: bool
 ) -> list[Equilibrium]:
     """The results of N joint policies of one game, arrays (N, Aⁱ): what all are worth is computed at once."""
-    U, gaps = gains(P, p)
+    (U, gaps), most = gains(P, p), P.no_gain
     return [
-        _equilibrium(P, [q[k] for q in p], U[k], gaps[k], method, iterations, "local", exact) for k in range(len(U))
+        _equilibrium(P, [q[k] for q in p], U[k], gaps[k], most, method, iterations, "local", exact)
+        for k in range(len(U))
     ]
 
 
@@ -90,9 +91,17 @@ def largest_gain(P: SimpleGame, p: Sequence[Array]) -> float:
 
 
 def _equilibrium(
-    P: SimpleGame, p: Sequence[Array], U: Array, gaps: Array, method: str, iterations: int, otherwise: str, exact: bool
+    P: SimpleGame,
+    p: Sequence[Array],
+    U: Array,
+    gaps: Array,
+    most: Array,
+    method: str,
+    iterations: int,
+    otherwise: str,
+    exact: bool,
 ) -> Equilibrium:
-    within = bool((gaps <= P.no_gain).all())
+    within = bool((gaps <= most).all())
     π = [SimpleGamePolicy(q, Ai) for q, Ai in zip(p, P.A, strict=True)]
     return Equilibrium(π, U, gaps, "equilibrium" if within else otherwise, method, iterations, exact and within)
 

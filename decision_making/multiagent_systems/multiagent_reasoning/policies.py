@@ -52,7 +52,7 @@ class SimpleGamePolicy:
         if len(A) != p.shape[-1]:
             raise ValueError(f"p has shape {p.shape}: must have a weight for each of the {len(A)} actions")
         largest = p.max(axis=-1, keepdims=True)
-        if not ((p.min(axis=-1) >= 0).all() and (largest > 0).all() and (largest < math.inf).all()):
+        if p.size and not (p.min() >= 0 and largest.min() > 0 and largest.max() < math.inf):
             refuse(self, "p", self.p, "finite weights >= 0, not all of them 0")
         p /= largest  # the sum of large weights may be no float
         p /= p.sum(axis=-1, keepdims=True)
