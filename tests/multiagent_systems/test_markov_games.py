@@ -1,6 +1,7 @@
 """Markov games: utilities, responses and equilibria against loops, chapter 7, chapter 24 and closed forms."""
 
 import math
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -20,6 +21,7 @@ from decision_making.multiagent_systems.sequential_problems.policies import indu
 from decision_making.multiagent_systems.sequential_problems.zero_sum import matrix_games
 from decision_making.problems import PredatorPreyHexWorld, PrisonersDilemma, RockPaperScissors
 from decision_making.problems.predator_prey import TWELVE_TILES
+from tests.multiagent_systems.test_methods_of_simple_games import game_made_for
 from tests.oracles.markov_games import Game
 
 
@@ -324,6 +326,50 @@ def test_points_of_the_path_are_logit_equilibria():
             T, R = (x.array for x in (induced(P, p, i).T, induced(P, p, i).R))
             weights = np.exp(λ / scale[i] * (R + P.γ * T @ U[i]))
             np.testing.assert_allclose(p[i], weights / weights.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_of_the_starts_of_the_nonlinear_program_the_one_with_the_least_gap_is_kept(monkeypatch):
+    P, starts = dm.MG.repeated(PrisonersDilemma(), 0.5), []
+    monkeypatch.setattr(NashProgram, "solved", lambda program, p: (starts.append(p) or p, 7))
+    found = dm.solve(dm.NashEquilibrium("nonlinear", restarts=6, rng=3), P)
+    assert (found.status, found.iterations, found.exact, found.method) == ("local", 42, False, "nonlinear")
+    assert [q.tolist() for q in starts[0]] == [[[0.5, 0.5]]] * 2
+    gaps = [dm.gap(P, p).max() for p in starts]
+    assert len(set(gaps)) == 6
+    assert found.gap.max() == pytest.approx(min(gaps))
+    monkeypatch.setattr(NashProgram, "solved", lambda program, p: ([np.array([[0.0, 1.0]])] * 2, 7))
+    assert dm.solve(dm.NashEquilibrium("nonlinear"), P).iterations == 7
+
+
+@pytest.mark.parametrize("least", [1e-1, 1e-3, 1e-5])
+def test_what_the_nonlinear_program_finds_is_solved_on_supports_of_three_sizes(least, monkeypatch):
+    """An action is played with so small a probability, and another, that is not, comes out of the program near it."""
+    p = [np.array([1 - least, least, 0.0]), np.array([0.7, 0.3, 0.0])]
+    R = game_made_for(p, np.random.default_rng(1))
+    R[0][2], R[1][:, 2] = -9, -9  # nobody plays the last action
+    ends = [((q + e) / (q + e).sum())[None] for q, e in zip(p, [np.array([0, 0, least / 30])] * 2, strict=True)]
+    monkeypatch.setattr(NashProgram, "solved", lambda program, p: (ends, 1))
+    found = dm.solve(dm.NashEquilibrium("nonlinear"), dm.MG.repeated(dm.SimpleGame.from_arrays(*R), 0.5))
+    assert (found.status, found.exact, found.iterations) == ("equilibrium", True, 1)
+    for q, r in zip(found, p, strict=True):
+        np.testing.assert_allclose(q.p[0], r, atol=1e-10)
+
+
+def test_the_nonlinear_program_takes_back_what_is_no_joint_policy(monkeypatch):
+    program = NashProgram(random_game(2, (2, 3), 2))
+    start = [np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])]
+    no_policy_in_a_state = np.append([0.0, 0.0], np.ones(12))
+    for ends, expected in (
+        (np.full(14, 0.7), [np.full((2, 2), 1 / 2), np.full((2, 3), 1 / 3)]),
+        (np.zeros(14), start),
+        (no_policy_in_a_state, start),
+        (np.append(np.nan, np.ones(13)), start),
+    ):
+        monkeypatch.setattr("scipy.optimize.minimize", lambda *_, x=ends, **__: SimpleNamespace(x=x, nit=3))
+        found, iterations = program.solved(start)
+        assert iterations == 3
+        for q, r in zip(found, expected, strict=True):
+            np.testing.assert_allclose(q, r)
 
 
 def test_the_path_begins_at_uniform_play():
