@@ -170,6 +170,15 @@ def test_a_batch_of_joint_policies_is_each_of_them(how):
     np.testing.assert_allclose(gaps[1, 4], dm.gap(P, [p[0][1, 0], p[1][4]]), atol=1e-12)
 
 
+def test_reprs_of_policies_tell_sizes_and_the_batch():
+    assert repr(dm.MGPolicy(np.ones((2, 3)))) == "MGPolicy(2 states, 3 actions)"
+    assert repr(dm.MGPolicy(np.ones((4, 2, 3)))) == "MGPolicy((4,) policies of 2 states, 3 actions)"
+    P = random_game(1)
+    for one in ({0: 0, 1: 0}, uniform(P)[0], "ab", dm.SimpleGamePolicy([1.0, 1.0])):
+        with pytest.raises(ValueError, match="2 policies, one of each agent"):
+            dm.utility(P, one)
+
+
 def test_policies_may_be_written_in_many_ways():
     P = dm.MG(
         0.5, ["a", "b"], ("x", "y"), [("l", "r"), ("u",)], lambda s, a, z: 0.5, lambda s, a: [s == "x", a[0] == "r"]

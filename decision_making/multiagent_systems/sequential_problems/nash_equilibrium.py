@@ -14,6 +14,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium im
     NashEquilibrium,
     nash_equilibrium_of,
 )
+from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum
 from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
@@ -22,7 +23,7 @@ from decision_making.multiagent_systems.sequential_problems.nonlinear_program im
     polished,
 )
 from decision_making.multiagent_systems.sequential_problems.policies import probabilities, uniform
-from decision_making.multiagent_systems.sequential_problems.zero_sum import ShapleyIteration, constant_sum
+from decision_making.multiagent_systems.sequential_problems.zero_sum import ShapleyIteration
 from decision_making.sampling import default_rng
 from decision_making.sizes import check_size
 from decision_making.verbs import solve
