@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 import decision_making as dm
-from decision_making.multiagent_systems.sequential_problems import nash_equilibrium
+from decision_making.multiagent_systems.sequential_problems import nash_equilibrium, zero_sum
 from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
@@ -17,7 +17,7 @@ from decision_making.multiagent_systems.sequential_problems.nonlinear_program im
     polished,
     solved_on_support,
 )
-from decision_making.multiagent_systems.sequential_problems.policies import induced, uniform
+from decision_making.multiagent_systems.sequential_problems.policies import induced, probabilities, uniform
 from decision_making.multiagent_systems.sequential_problems.zero_sum import matrix_games
 from decision_making.problems import PredatorPreyHexWorld, PrisonersDilemma, RockPaperScissors
 from decision_making.problems.predator_prey import TWELVE_TILES
@@ -257,6 +257,50 @@ def test_many_matrix_games_are_one_linear_program():
         assert v[s] == pytest.approx(dm.nash(dm.SimpleGame.zero_sum(R[s])).U[0], rel=1e-9, abs=1e-12)
         span = R[s].max() - R[s].min()
         assert (R[s] @ y[s]).max() - (x[s] @ R[s]).min() <= 1e-9 * span
+
+
+def test_games_that_change_little_are_linear_systems(monkeypatch):
+    """The supports of the games before are those of the games now; no linear program is asked."""
+    rng = np.random.default_rng(3)
+    R = rng.normal(size=(12, 3, 3))
+    _, *near = matrix_games(R)
+    monkeypatch.setattr(zero_sum, "_linear_program", None)
+    for change in (0, 1e-6 * rng.normal(size=R.shape)):
+        v, x, y = matrix_games(R + change, tuple(near))
+        assert abs((x[:, None] @ (R + change))[:, 0].min(axis=1) - v).max() <= 1e-10
+        assert abs(((R + change) @ y[:, :, None])[:, :, 0].max(axis=1) - v).max() <= 1e-10
+
+
+@pytest.mark.parametrize("scale", [1e-9, -1e-9, 1e9])
+def test_units_of_matrix_games_do_not_matter(scale):
+    R = scale * np.random.default_rng(4).random((5, 3, 3))
+    v, x, y = matrix_games(R)
+    assert ((R @ y[:, :, None]).max(axis=(1, 2)) - v).max() <= 1e-10 * abs(scale)
+    assert (v - (x[:, None] @ R).min(axis=(1, 2))).max() <= 1e-10 * abs(scale)
+
+
+def test_nobody_gains_less_than_nothing():
+    for seed in range(30):
+        P = random_game(seed, (3,), 4)
+        assert dm.gap(P, [dm.best_response(P, uniform(P), 0)]).min() >= 0
+
+
+def test_probabilities_that_nearly_sum_to_1_are_divided_by_their_sum():
+    P = random_game(1)
+    p = [(1 + 5e-9) * q for q in random_policies(P, 2)]
+    for q in probabilities(P, p):
+        np.testing.assert_allclose(q.sum(axis=-1), 1, atol=1e-15)
+
+
+def test_newtons_steps_begin_at_the_given_policies():
+    """A support may have several solutions; from one of them the steps end there."""
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        p = [rng.dirichlet(np.full(2, 2.0)) for _ in range(3)]
+        P = dm.MG.repeated(dm.SimpleGame.from_arrays(*game_made_for(p, rng)), 0.5)
+        found = solved_on_support(P, [np.ones((1, 2), bool)] * 3, [q[None] for q in p])
+        for q, r in zip(found, p, strict=True):
+            np.testing.assert_allclose(q[0], r, atol=1e-7)
 
 
 @pytest.mark.parametrize("seed", range(6))
