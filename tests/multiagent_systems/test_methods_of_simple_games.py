@@ -1,6 +1,7 @@
 """The steps inside the methods for simple games: against fractions, systems of equations, and games made for them."""
 
 from fractions import Fraction
+from itertools import combinations, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -382,6 +383,28 @@ def test_supports_in_blocks_are_supports_at_once(monkeypatch):
     at_once = [np.concatenate([q.p for q in x]) for x in dm.nash(P, all=True)]
     monkeypatch.setattr(supports, "BLOCK", 100)
     np.testing.assert_array_equal([np.concatenate([q.p for q in x]) for x in dm.nash(P, all=True)], at_once)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (4, 3), (2, 5), (5, 5)])
+def test_pairs_that_are_not_solved_make_no_equilibrium(sizes, monkeypatch):
+    """Actions that another one beats on the other agent's support are left out where there are many pairs."""
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        P = dm.SimpleGame.from_arrays(*(rng.normal(size=(2, *sizes)) if k % 2 else rng.integers(-2, 3, (2, *sizes))))
+        found = []
+        for few in (0, 10**9):
+            monkeypatch.setattr(supports, "FEW", few)
+            found.append([np.concatenate([q.p for q in x]) for x in dm.nash(P, all=True)])
+        np.testing.assert_allclose(*found, atol=1e-12)
+    A, sets = rng.normal(size=(5, 5)), np.array(list(combinations(range(5), 2)))
+    monkeypatch.setattr(supports, "FEW", 0)
+    left = np.column_stack(supports._may_be_best(A, sets, sets)).tolist()
+    assert left == [
+        [i, j]
+        for (i, mine), (j, other) in product(enumerate(sets), repeat=2)
+        if not any((A[b, other] > A[a, other]).all() for a in mine for b in range(5))
+    ]
+    assert 0 < len(left) < 50
 
 
 @pytest.mark.parametrize("seed", range(4))
