@@ -95,8 +95,9 @@ def _may_be_best(R: Array, actions: Array, support: Array) -> tuple[Array, Array
     """
     if len(actions) * len(support) <= FEW:
         return np.divmod(np.arange(len(actions) * len(support)), len(support))
-    beaten = (R[:, None, support] + EQUAL < R[None, :, support]).all(axis=-1).any(axis=1)  # (actions, supports)
-    return (~beaten[actions].any(axis=1)).nonzero()
+    beaten = np.all(R[:, None, support] + EQUAL < R[None, :, support], axis=-1).any(axis=1)  # (actions, supports)
+    i, j = np.nonzero(~np.any(beaten[actions], axis=1))
+    return i, j
 
 
 def _of_size(payoffs: list[Array], k: int) -> list[list[Array]]:
