@@ -9,10 +9,11 @@ from hypothesis import given, settings, strategies as st
 import decision_making as dm
 from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan
 from decision_making.multiagent_systems.collaborative_agents.heuristic_search import explore
-from decision_making.multiagent_systems.collaborative_agents.joint_plans import quick_bound
+from decision_making.multiagent_systems.collaborative_agents.joint_plans import found_plan, quick_bound
 from decision_making.multiagent_systems.collaborative_agents.joint_rules import RulesInOrder, best_rules, falling
 from decision_making.multiagent_systems.collaborative_agents.multiagent_a_star import merged
 from decision_making.multiagent_systems.multiagent_reasoning import pure_equilibria
+from decision_making.multiagent_systems.state_uncertainty import belief_levels
 from decision_making.problems import BroadcastChannel, DecTiger, MeetingOnAGrid, RecyclingRobots, TwoGenerals
 from decision_making.sizes import TooLargeError
 from tests.oracles import teams as oracle
@@ -424,3 +425,86 @@ def test_explored_actions_are_best_in_a_state_drawn_from_the_belief():
     found = [explore(P, b, 1, np.random.default_rng(k), Q).tolist() for k in range(200)]
     assert {tuple(x) for x in found} == {(0.5, 0.5, 0.0), (0.0, 0.0, 1.0)}
     assert abs(found.count([0.0, 0.0, 1.0]) - 100) < 5 * np.sqrt(50)
+
+
+METHODS = (
+    lambda d: dm.DecPOMDPDynamicProgramming(None, d),
+    lambda d: dm.MultiagentAStar(None, d),
+    lambda d: dm.DecPOMDPIteratedBestResponse(None, d, 20, restarts=20, rng=0),
+    lambda d: dm.DecPOMDPHeuristicSearch(None, d, 4, rng=0),
+)
+
+
+@pytest.mark.parametrize("M", METHODS)
+def test_one_step_is_the_best_joint_action_and_only_teams_are_solved(M):
+    P = oracle.random_model(5, team=True, S=3, sizes=(2, 3))
+    found = dm.solve(M(0), P)
+    u = P.start(None) @ P.rewards[0]
+    assert found.value == pytest.approx(u.max())
+    assert np.ravel_multi_index([x.a for x in found], P.sizes) == u.argmax()
+    assert [x.subplans for x in found] == [{}, {}]
+    assert found.status in ("optimal", "equilibrium")
+    with pytest.raises(TypeError, match="P = POMG"):
+        dm.solve(M(1), oracle.random_model(5))
+
+
+@pytest.mark.parametrize("M", METHODS)
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_team_of_one_gets_what_its_own_problem_is_worth(M, d):
+    """One agent alone shares all it sees with itself: the value is that of its beliefs."""
+    P = oracle.random_model(9, n=1, team=True, S=2, sizes=(3,))
+    best = dm.team_bounds(P, None, d).mpomdp
+    found = dm.solve(M(d), P)
+    assert found.value <= best + 1e-9
+    assert found.upper_bound >= best - 1e-9
+    if M not in METHODS[3:]:
+        assert (found.value, found.status) == (pytest.approx(best), "optimal")
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_bounds_see_the_state_where_beliefs_are_too_many(level, monkeypatch):
+    """After so many levels the rest is what a team gets that sees the state; the search still finds the optimum."""
+    P = oracle.random_model(3, S=3, team=True)
+    b, T, R = P.start(None), P.joint_transitions, P.rewards[0]
+    seen = [R]
+    for _ in range(2):
+        seen.append(R + P.γ * np.einsum("saz,z->sa", T, seen[-1].max(axis=1)))
+
+    def worth(b, k):
+        """Sharing what is seen for the first levels, then seeing the state."""
+        if k == level:
+            return float((b @ seen[2 - k]).max())
+        found = []
+        for a in range(4):
+            after = np.einsum("s,ost->ot", b, P.M[a])
+            found.append(b @ R[:, a] + P.γ * sum(p.sum() * worth(p / p.sum(), k + 1) for p in after))
+        return float(max(found))
+
+    exact = dm.solve(dm.MultiagentAStar(None, 2), P)
+    assert exact.status == "optimal"
+    size = 4 * 4 * 3
+    monkeypatch.setattr(belief_levels, "NUMBERS", size * (1 if level else 0.5))
+    assert quick_bound(P, b, 2) == pytest.approx(worth(b, 0))
+    assert quick_bound(P, b, 2) >= exact.value - 1e-12
+    again = dm.solve(dm.MultiagentAStar(None, 2), P)
+    assert (again.value, again.status) == (pytest.approx(exact.value), "optimal")
+    assert again.iterations >= exact.iterations
+
+
+def test_a_joint_plan_says_its_value_and_its_bound():
+    P = DecTiger()
+    best = dm.solve(dm.MultiagentAStar(None, 1), P)
+    assert repr(best) == f"JointPlan(optimal by multiagent A*: value -4, {best.iterations} iterations)"
+    short = found_plan(P, P.start(None), best.π, 2.5, "x", 7)
+    assert repr(short) == "JointPlan(local by x: value -4, at most 2.5, 7 iterations)"
+    assert (short.status, short.upper_bound) == ("local", 2.5)
+    for bound, status in ((-4 + 1e-9, "optimal"), (-4 + 1e-7, "equilibrium"), (-9.0, "optimal")):
+        found = found_plan(P, P.start(None), best.π, bound, "x", 7, otherwise="equilibrium")
+        assert found.status == status
+        assert found.upper_bound == max(bound, found.value)
+
+
+def test_joint_plans_that_heuristic_search_looks_at_are_counted():
+    """3 x 3 of one action, of which 2 stay; then 3·2² of each agent."""
+    for d, number in ((1, 9), (2, 9 + 12 * 12)):
+        assert dm.solve(dm.DecPOMDPHeuristicSearch(None, d, 2, rng=0), DecTiger()).iterations == number
