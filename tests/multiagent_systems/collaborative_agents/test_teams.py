@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import decision_making as dm
+from decision_making.multiagent_systems.collaborative_agents import heuristic_search
 from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan
 from decision_making.multiagent_systems.collaborative_agents.heuristic_search import explore
 from decision_making.multiagent_systems.collaborative_agents.joint_plans import found_plan, quick_bound
@@ -508,3 +509,15 @@ def test_joint_plans_that_heuristic_search_looks_at_are_counted():
     """3 x 3 of one action, of which 2 stay; then 3·2² of each agent."""
     for d, number in ((1, 9), (2, 9 + 12 * 12)):
         assert dm.solve(dm.DecPOMDPHeuristicSearch(None, d, 2, rng=0), DecTiger()).iterations == number
+
+
+@pytest.mark.parametrize(
+    ("how", "informed"), [("random", [0, 0, 0, 0]), ("state", [1, 1, 1, 1]), ("both", [0, 1, 0, 1])]
+)
+def test_beliefs_are_explored_for_the_steps_before_by_actions_in_turn(how, informed, monkeypatch):
+    """Plans of 1 action are followed after 2 steps, those of 2 after 1; of 2 actions of agent 1 no more than 2 stay."""
+    P, asked = oracle.random_model(5, team=True, sizes=(3, 2)), []
+    monkeypatch.setattr(heuristic_search, "explore", lambda P, b, t, rng, Q: asked.append((t, int(Q is not None))) or b)
+    found = dm.solve(dm.DecPOMDPHeuristicSearch(None, 2, 4, explore=how, rng=0), P)
+    assert asked == [(2, x) for x in informed[:2]] + [(1, x) for x in informed]
+    assert found.iterations == 3 * 2 + 3 * 2**2 * 2 * 2**2
