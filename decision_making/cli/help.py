@@ -7,7 +7,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
+
+from decision_making.training.settings import all_settings
+
+UsageError: Any = typer.BadParameter.__base__  # whichever click it is of
 
 
 def _without_types(parameters: list[Any]) -> list[Any]:
@@ -19,7 +24,18 @@ def _without_types(parameters: list[Any]) -> list[Any]:
 
 
 class Command(TyperCommand):
-    """A command whose help shows flags as flags."""
+    """A command whose help shows flags as flags, and whose errors say where a setting is given."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As of any command; an unknown option that is a setting is one for --set."""
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            name = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+            if name in all_settings() and any("--set" in one.opts for one in self.params):
+                error.message += f". {name} is a setting: --set {name}=…"
+                error.possibilities = None
+            raise
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, the flag --help among them."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from decision_making.cli import app
+from decision_making.cli import app, looking
 from decision_making.pictures import films
 from decision_making.training import Configuration, run, runs
 
@@ -87,3 +87,13 @@ def test_film_that_cannot_be_written_is_refused_before_an_episode_is_played(name
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"decision-making: {said}\n")
     with pytest.raises((ValueError, OSError)):
         films.film(folder, name)
+
+
+def test_an_environment_without_pictures_is_known_before_the_episodes_are_played(folder, tmp_path, monkeypatch):
+    def no_pictures(*given, **options):
+        raise ValueError("it draws nothing")
+
+    monkeypatch.setattr(looking, "film", no_pictures)
+    monkeypatch.setattr(runs, "evaluate", lambda *x, **y: pytest.fail("played"))
+    done = CliRunner().invoke(app, ["evaluate", str(folder), "--video", str(tmp_path / "a.gif")])
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", "decision-making: it draws nothing\n")
