@@ -1,13 +1,18 @@
 """Joint plans and controllers of teams against enumeration of all of them, and the published values."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
 import decision_making as dm
-from decision_making.multiagent_systems.collaborative_agents import heuristic_search
+from decision_making.multiagent_systems.collaborative_agents import (
+    heuristic_search,
+    multiagent_a_star,
+    nonlinear_programming,
+)
 from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan
 from decision_making.multiagent_systems.collaborative_agents.heuristic_search import explore
 from decision_making.multiagent_systems.collaborative_agents.joint_plans import found_plan, quick_bound
@@ -369,8 +374,6 @@ def test_the_last_step_of_dynamic_programming_is_that_of_enumeration():
 
 @pytest.mark.parametrize("seed", [7, 8])
 def test_a_search_that_meets_too_many_rules_keeps_its_plan_and_its_bound(seed, monkeypatch):
-    from decision_making.multiagent_systems.collaborative_agents import multiagent_a_star
-
     P, statuses = oracle.random_model(seed, team=True), []
     for first in range(2, 6):  # the rules of the first step are listed twice, then those of one node are too many
 
@@ -505,8 +508,11 @@ def test_a_joint_plan_says_its_value_and_its_bound():
         assert found.upper_bound == max(bound, found.value)
 
 
-def test_joint_plans_that_heuristic_search_looks_at_are_counted():
-    """3 x 3 of one action, of which 2 stay; then 3·2² of each agent."""
+def test_what_a_search_looks_at_is_counted():
+    """3 x 3 plans of one action, of which 2 stay; then 3·2² of each agent. A node is a way to a step."""
+    assert dm.solve(dm.MultiagentAStar(None, 0), DecTiger()).iterations in (0, 1)
+    assert dm.solve(dm.MultiagentAStar(None, 2, max_nodes=1), DecTiger()).iterations == 1
+    assert dm.solve(dm.MultiagentAStar(None, 2), DecTiger()).iterations == 3
     for d, number in ((1, 9), (2, 9 + 12 * 12)):
         assert dm.solve(dm.DecPOMDPHeuristicSearch(None, d, 2, rng=0), DecTiger()).iterations == number
 
@@ -521,3 +527,72 @@ def test_beliefs_are_explored_for_the_steps_before_by_actions_in_turn(how, infor
     found = dm.solve(dm.DecPOMDPHeuristicSearch(None, 2, 4, explore=how, rng=0), P)
     assert asked == [(2, x) for x in informed[:2]] + [(1, x) for x in informed]
     assert found.iterations == 3 * 2 + 3 * 2**2 * 2 * 2**2
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_no_controller_exceeds_the_bound_that_is_what_the_state_seen_is_worth(sign):
+    """By policy iteration on the transitions of the team."""
+    P = oracle.random_model(3, team=True, S=3)
+    P = dm.DecPOMDP.from_arrays(P.T.array, sign * abs(P.R.array), P.O.array, 0.9, b=P.b)
+    T, R, a = P.joint_transitions, P.rewards[0], np.zeros(3, int)
+    for _ in range(20):
+        U = np.linalg.solve(np.eye(3) - 0.9 * T[np.arange(3), a], R[np.arange(3), a])
+        a = (R + 0.9 * T @ U).argmax(axis=1)
+    bound = nonlinear_programming.seen_state_bound(P, P.b)
+    assert P.b @ U <= bound + 1e-12
+    assert bound == pytest.approx(P.b @ U, abs=1e-7)
+
+
+def test_climbing_begins_near_the_given_controller_once_and_then_anywhere(monkeypatch):
+    """Where L-BFGS does not move, the first end is the start but for a little; the start itself is an end, too."""
+    P, starts = oracle.random_model(4, team=True), []
+    given = dm.JointController([dm.AgentController.from_nodes(2, [k], [[0, 0]]) for k in (1, 0)])
+    monkeypatch.setattr(
+        "scipy.optimize.minimize", lambda f, z, **_: starts.append(f(z)[0]) or SimpleNamespace(x=z, fun=f(z)[0])
+    )
+    found = dm.solve(dm.DecPOMDPNonlinearProgramming(None, 2, restarts=4, start=given, rng=0), P)
+    u = dm.utility(P, None, given)
+    assert found.found.us[0] == pytest.approx(u)
+    assert len(found.found.us) == 5
+    assert abs(-starts[0] - u) < 0.05
+    assert min(abs(-x - u) for x in starts[1:]) > 0.05
+    assert (found.found.us[1:] >= -np.array(starts) - 1e-9).all()  # what is nearly certain may be made so
+    assert found.found.u == found.found.us.max()
+    assert dm.utility(P, None, found) == pytest.approx(found.found.u)
+    climb = nonlinear_programming._Climb(P, P.b, 3)
+    p = climb.begun([x for part in given for x in (part.ψ, part.η)], np.random.default_rng(0))
+    for x, q in zip(p, (x for part in given for x in (part.ψ, part.η)), strict=True):
+        np.testing.assert_allclose(x.sum(axis=-1), 1)
+        assert x.min() > 0
+        near = x[:1, ..., : q.shape[-1]]
+        assert abs(near - q).max() <= nonlinear_programming.MIXED
+        assert x[1:].max() < 1 - nonlinear_programming.MIXED
+
+
+def test_probabilities_near_1_are_made_certain_where_that_is_no_worse():
+    P = oracle.random_model(4, team=True)
+    nothing = dm.DecPOMDP.from_arrays(P.T.array, np.zeros(P.R.array.shape), P.O.array, 0.9, b=P.b)
+    p = [np.array([[1 - 1e-7, 1e-7]]), np.ones((1, 2, 2, 1))] * 2
+    u, made = nonlinear_programming._Climb(nothing, P.b, 1).sure(p)
+    assert u == 0
+    assert made[0].tolist() == [[1, 0]]
+    for _ in range(2):
+        P = dm.DecPOMDP.from_arrays(
+            P.T.array, -P.R.array, P.O.array, 0.9, b=P.b
+        )  # one of the two is worse when certain
+        climb = nonlinear_programming._Climb(P, P.b, 1)
+        u, made = climb.sure(p)
+        assert u == max(climb.utility(p), climb.utility([q.round() for q in p]))
+        assert u == climb.utility(made)
+
+
+def test_a_search_with_a_looser_bound_finds_the_same(monkeypatch):
+    """Where sharing one step late would take too many numbers, sharing at once is the bound."""
+    for seed in range(3):
+        P = oracle.random_model(seed, team=True)
+        exact = dm.solve(dm.MultiagentAStar(None, 2), P)
+        for few in (0, 50, 300, 3000):
+            monkeypatch.setattr(multiagent_a_star, "DELAYED", few)
+            again = dm.solve(dm.MultiagentAStar(None, 2), P)
+            assert (again.value, again.status) == (pytest.approx(exact.value), "optimal")
+        monkeypatch.undo()
