@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 import decision_making as dm
 from decision_making.multiagent_systems.collaborative_agents import (
     heuristic_search,
+    joint_rules,
     multiagent_a_star,
     nonlinear_programming,
 )
@@ -596,3 +597,29 @@ def test_a_search_with_a_looser_bound_finds_the_same(monkeypatch):
             again = dm.solve(dm.MultiagentAStar(None, 2), P)
             assert (again.value, again.status) == (pytest.approx(exact.value), "optimal")
         monkeypatch.undo()
+
+
+@pytest.mark.parametrize("seed", [33, 68, 134])
+def test_the_rules_that_promise_most_are_not_always_the_best(seed):
+    P = oracle.random_model(seed, team=True)
+    found = [dm.solve(M(None, 2), P) for M in (dm.MultiagentAStar, dm.DecPOMDPDynamicProgramming)]
+    assert found[0].value == pytest.approx(found[1].value, abs=1e-9)
+    assert found[0].status == "optimal"
+
+
+def test_rules_that_are_extended_a_few_at_a_time_are_the_best_of_all(monkeypatch):
+    rng = np.random.default_rng(5)
+    for front in (1, 2, 5):
+        monkeypatch.setattr(joint_rules, "FRONT", front)
+        for _ in range(15):
+            x = rng.integers(-5, 6, (3, 2, 2, 3)).astype(float)
+            best = max(
+                sum(x[c, d, r[c], q[d]] for c in range(3) for d in range(2))
+                for r in product(range(2), repeat=3)
+                for q in product(range(3), repeat=2)
+            )
+            value, rules = best_rules(x)
+            assert value == pytest.approx(best)
+            assert sum(x[c, d, rules[0][c], rules[1][d]] for c in range(3) for d in range(2)) == pytest.approx(best)
+            assert best_rules(x, best) is None
+            assert best_rules(x, best - 0.5)[0] == pytest.approx(best)
