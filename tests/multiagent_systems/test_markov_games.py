@@ -689,3 +689,20 @@ def test_sampled_steps_follow_the_game():
     one, r = dm.verbs.randstep(P, 1, (0, 0), 3)
     assert np.shape(one) == ()
     np.testing.assert_array_equal(r, P.R(1, (0, 0)))
+
+
+def test_tiles_and_rewards_of_predator_and_prey_may_be_lists():
+    tiles = [[0, 0], [1, 0], [0, 1]]
+    P = PredatorPreyHexWorld(tiles=tiles, predator=[1.0, -2.0])
+    assert P.S[1] == ((0, 0), (1, 0))
+    assert sorted(set(P.R.array[0].ravel().tolist())) == [-2, 1]
+    for wrong in ((1.0,), (1.0, 2.0, 3.0), 5.0):
+        with pytest.raises(ValueError, match=r"prey = .*: must be two rewards"):
+            PredatorPreyHexWorld(prey=wrong)
+
+
+def test_tables_of_a_markov_game_are_not_changed():
+    P = random_game(1)
+    for table in (P.R.array, P.T.matrix):
+        with pytest.raises(ValueError, match="read-only"):
+            table[0] = 1
