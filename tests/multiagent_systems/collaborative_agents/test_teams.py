@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 import decision_making as dm
 from decision_making.multiagent_systems.collaborative_agents import (
     heuristic_search,
+    iterated_best_response,
     joint_rules,
     multiagent_a_star,
     nonlinear_programming,
@@ -644,3 +645,13 @@ def test_rules_that_are_extended_a_few_at_a_time_are_the_best_of_all(monkeypatch
             assert sum(x[c, d, rules[0][c], rules[1][d]] for c in range(3) for d in range(2)) == pytest.approx(best)
             assert best_rules(x, best) is None
             assert best_rules(x, best - 0.5)[0] == pytest.approx(best)
+
+
+def test_histories_of_random_plans_are_counted(monkeypatch):
+    """Of three steps with two observations: 1 + 2 + 4."""
+    monkeypatch.setattr(iterated_best_response, "HISTORIES", 7)
+    plan = iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
+    assert plan.subplans[1].subplans[0].subplans == {}
+    monkeypatch.setattr(iterated_best_response, "HISTORIES", 6)
+    with pytest.raises(TooLargeError, match="7 histories of an agent"):
+        iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
