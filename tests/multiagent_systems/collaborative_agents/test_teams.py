@@ -651,7 +651,9 @@ def test_histories_of_random_plans_are_counted(monkeypatch):
     """Of three steps with two observations: 1 + 2 + 4."""
     monkeypatch.setattr(iterated_best_response, "HISTORIES", 7)
     plan = iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
-    assert plan.subplans[1].subplans[0].subplans == {}
+    ends = [x for below in plan.subplans.values() for x in below.subplans.values()]
+    assert len({id(x) for x in ends}) == 4  # each history has an action of its own
+    assert all(x.subplans == {} for x in ends)
     monkeypatch.setattr(iterated_best_response, "HISTORIES", 6)
     with pytest.raises(TooLargeError, match="7 histories of an agent"):
         iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
