@@ -657,3 +657,13 @@ def test_histories_of_random_plans_are_counted(monkeypatch):
     monkeypatch.setattr(iterated_best_response, "HISTORIES", 6)
     with pytest.raises(TooLargeError, match="7 histories of an agent"):
         iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
+
+
+def test_rounds_of_best_responses_are_counted():
+    """Where nothing is paid the first round changes nothing."""
+    P = oracle.random_model(2, team=True)
+    flat = dm.DecPOMDP.from_arrays(P.T.array, np.zeros(P.R.array.shape), P.O.array, 0.9, b=P.b)
+    for restarts in (1, 3):
+        found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 9, restarts=restarts, rng=0), flat)
+        assert found.iterations == restarts
+    assert dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 1, rng=0), P).iterations == 1
