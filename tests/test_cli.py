@@ -81,9 +81,10 @@ def test_train_evaluate_resume_plot(tmp_path):
 def test_an_option_that_is_a_setting_is_told_where_it_is_given():
     done = run("train", "CartPole-v1", "--steps-per-update", "64")
     assert done.returncode == 2
-    assert "steps_per_update is a setting: --set steps_per_update=" in " ".join(done.stderr.replace("│", " ").split())
-    assert "is a setting" not in run("train", "CartPole-v1", "--nothing", "64").stderr
-    assert "is a setting" not in run("plot", "run", "--gamma", "1").stderr  # which takes none
+    assert "Settings are given as in --set steps_per_update=" in " ".join(done.stderr.replace("│", " ").split())
+    assert "Settings" in run("sweep", "CartPole-v1", "--learning-rate", "64").stderr  # a peer's name
+    assert "Settings" not in run("train", "CartPole-v1", "--nothing", "64").stderr
+    assert "Settings" not in run("plot", "run", "--gamma", "1").stderr  # which takes none
 
 
 def test_a_checkpoint_of_train_is_no_run_and_the_error_says_what_it_is(tmp_path):

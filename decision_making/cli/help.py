@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from decision_making.training.configuration import ELSEWHERE, OF_ASCENT
 from decision_making.training.settings import all_settings
 
 UsageError: Any = typer.BadParameter.__base__  # whichever click it is of
@@ -32,8 +33,8 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
         except UsageError as error:
             name = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
-            if name in all_settings() and any("--set" in one.opts for one in self.params):
-                error.message += f". {name} is a setting: --set {name}=…"
+            if name in {*all_settings(), *ELSEWHERE, *OF_ASCENT} and any("--set" in one.opts for one in self.params):
+                error.message += f". Settings are given as in --set {name}=…"
                 error.possibilities = None
             raise
 

@@ -86,13 +86,7 @@ class TrainedPolicy(Shown):
         It is the action to give to the environment. Observations that are not flat are flattened first, with
         gymnasium.spaces.flatten, as they were in training. ValueError for those that a network does not take.
         """
-        s = np.asarray(observation)
-        if isinstance(self.π, NeuralPolicy):
-            width = self.π.sizes[0]
-            if s.shape[-1:] != (width,) or s.dtype.kind not in "biuf" or not np.isfinite(s).all():
-                allowed = f"{width} finite numbers, or a batch of such rows; gymnasium.spaces.flatten gives them"
-                refuse(None, "observation", observation, allowed)
-        return self.sent(self.choose(s, mode=mode, rng=rng))
+        return self.sent(self.choose(np.asarray(observation), mode=mode, rng=rng))
 
     def sent(self, a: Array) -> Any:
         """An action in the policy's own terms, or a batch of them, as the environment takes it."""
@@ -118,8 +112,17 @@ class TrainedPolicy(Shown):
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
         """The action in the policy's own terms: whole numbers count from 0, and there are no bounds."""
+        self._check(observation)
         s = self.observe(observation)
         return np.asarray(self.π.mode(self.θ, s) if mode else self.π(self.θ, s, default_rng(rng)))
+
+    def _check(self, s: Array) -> None:
+        """ValueError for observations that a network does not take."""
+        if isinstance(self.π, NeuralPolicy):
+            width = self.π.sizes[0]
+            if s.shape[-1:] != (width,) or s.dtype.kind not in "biuf" or not np.isfinite(s).all():
+                allowed = f"{width} finite numbers, or a batch of such rows; gymnasium.spaces.flatten gives them"
+                refuse(None, "observation", s.tolist(), allowed)
 
     def observe(self, observation: Array) -> Array:
         """Observations as the policy sees them: centred and scaled by the statistics it was trained with."""

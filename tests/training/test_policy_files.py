@@ -192,6 +192,12 @@ def test_what_a_network_cannot_see_is_refused_by_name(wrong):
     assert policy.act([[0.0, 0.0, 0.0]]).shape == (1,)
 
 
+def test_a_policy_of_another_environment_is_told_by_what_it_cannot_see():
+    π = NeuralPolicy((4, 4), Categorical(2))
+    with pytest.raises(ValueError, match=r"observation = .*: must be 4 finite numbers"):
+        evaluate(TrainedPolicy(π, π.init(rng=0), {}, {}), "MountainCar-v0", 2)
+
+
 @pytest.mark.parametrize("bounds", [(0.0, 5.0), (7, 9), (2, 1), 3, (0, np.nan)])
 def test_bounds_that_are_not_around_all_returns_are_refused(bounds):
     with pytest.raises(ValueError, match="bounds = "):
