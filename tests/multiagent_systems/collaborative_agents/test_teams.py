@@ -667,3 +667,10 @@ def test_rounds_of_best_responses_are_counted():
         found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 9, restarts=restarts, rng=0), flat)
         assert found.iterations == restarts
     assert dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 1, rng=0), P).iterations == 1
+
+
+def test_the_best_of_all_starts_is_kept():
+    P = oracle.random_model(11, team=True)
+    values = [dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 1, restarts=k, rng=0), P).value for k in range(1, 8)]
+    assert (np.diff(values) >= 0).all()
+    assert len(set(values)) > 1
