@@ -674,3 +674,13 @@ def test_the_best_of_all_starts_is_kept():
     values = [dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 1, restarts=k, rng=0), P).value for k in range(1, 8)]
     assert (np.diff(values) >= 0).all()
     assert len(set(values)) > 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_plan_of_one_more_step_of_one_agent(seed):
+    P = oracle.random_model(seed, n=1, team=True, sizes=(3,), Ω=(3,))
+    V = dm.joint_values(P, dm.create_conditional_plans(P, 0))[0]
+    value, a, (after,) = best_joint_plan(P, V, P.b)
+    assert value == pytest.approx(dm.team_bounds(P, None, 1).mpomdp)
+    plan = dm.ConditionalPlan(int(a[0]), {o: dm.ConditionalPlan(int(k)) for o, k in enumerate(after)})
+    assert dm.utility(P, None, [plan]) == pytest.approx(value)
