@@ -564,6 +564,19 @@ def test_distributions_are_made_row_by_row():
     np.testing.assert_allclose(distribution([[1.0, -1.0, 3.0], [2.0, 2.0, 0.0]]), [[0.25, 0, 0.75], [0.5, 0.5, 0]])
 
 
+def test_what_solves_no_equations_is_not_called_exact():
+    stays = [np.array([1.0, 0.0])] * 2
+    assert certified(DINNER, stays, "x").exact is False
+    assert certified(DINNER, stays, "x", exact=True).exact is True
+    assert certified(DINNER, [stays[0], stays[0][::-1]], "x", exact=True).exact is False
+
+
+@pytest.mark.parametrize("p", [[[np.inf, 1.0]], [[-0.5, 1.0]], [[0.0, 0.0]], [[np.nan, 1.0]]])
+def test_weights_of_joint_actions_are_finite_and_not_negative(p):
+    with pytest.raises(ValueError, match="finite weights >= 0, not all of them 0"):
+        dm.JointCorrelatedPolicy(p)
+
+
 def test_reprs_of_equilibria_fit_a_line():
     found = dm.nash(DINNER)
     assert repr(found) == "Equilibrium(equilibrium by supports: (0: 1), (0: 1), U = [2. 1.], gap 0.0e+00)"
