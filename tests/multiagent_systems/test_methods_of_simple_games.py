@@ -564,6 +564,20 @@ def test_distributions_are_made_row_by_row():
     np.testing.assert_allclose(distribution([[1.0, -1.0, 3.0], [2.0, 2.0, 0.0]]), [[0.25, 0, 0.75], [0.5, 0.5, 0]])
 
 
+@pytest.mark.parametrize("sizes", [(3, 3), (2, 3, 2)])
+def test_rounding_below_0_is_cut_off_and_what_is_solved_already_stays_so(sizes):
+    """Each agent is indifferent about an action that it does not play, and that its support has."""
+    rng = np.random.default_rng(len(sizes))
+    for _ in range(20):
+        p = [np.append(rng.dirichlet(np.full(k - 1, 5.0)), 0) if k > 2 else np.array([0.4, 0.6]) for k in sizes]
+        P = dm.SimpleGame.from_arrays(*game_made_for(p, rng))
+        near = [(q + 1e-6) / (q + 1e-6).sum() for q in p]
+        found, exact = polished(P, near, 1e-9)
+        assert exact
+        assert min(q.min() for q in found) >= 0
+        assert polished(P, found, 1e-9)[1]
+
+
 def test_what_solves_no_equations_is_not_called_exact():
     stays = [np.array([1.0, 0.0])] * 2
     assert certified(DINNER, stays, "x").exact is False
