@@ -474,6 +474,11 @@ def test_units_of_the_rewards_do_not_change_how_a_zero_sum_game_is_solved():
     assert dm.solve(dm.NashEquilibrium("zero_sum"), flat).status == "equilibrium"
 
 
+def test_what_fits_the_game_is_chosen():
+    assert dm.solve(dm.NashEquilibrium(), ANCHOR).method == "Shapley iteration"
+    assert dm.solve(dm.NashEquilibrium(), random_game(102)).method in ("iterated best response", "logit")
+
+
 def test_best_responses_that_come_to_rest_are_exact():
     found = dm.solve(dm.NashEquilibrium(), dm.MG.repeated(PrisonersDilemma(), 0.5))
     assert (found.method, found.exact, found.gap.max()) == ("iterated best response", True, 0)
