@@ -14,6 +14,7 @@ from decision_making.multiagent_systems.sequential_problems.equilibria import ce
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
     NashProgram,
+    largest_gain,
     polished,
     solved_on_support,
 )
@@ -289,7 +290,7 @@ def test_probabilities_that_nearly_sum_to_1_are_divided_by_their_sum():
     P = random_game(1)
     p = [(1 + 5e-9) * q for q in random_policies(P, 2)]
     for q in probabilities(P, p):
-        np.testing.assert_allclose(q.sum(axis=-1), 1, atol=1e-15)
+        np.testing.assert_allclose(q.sum(axis=-1), 1, rtol=1e-14)
 
 
 def test_newtons_steps_begin_at_the_given_policies():
@@ -472,6 +473,27 @@ def test_units_of_the_rewards_do_not_change_how_a_zero_sum_game_is_solved():
     assert all(x.exact and x.status == "equilibrium" for x in found)
     flat = dm.MG.from_arrays(np.ones((1, 2, 2, 1)), np.ones((2, 1, 2, 2)), 0.5)
     assert dm.solve(dm.NashEquilibrium("zero_sum"), flat).status == "equilibrium"
+
+
+def test_policies_that_solve_their_equations_and_are_worse_are_not_taken():
+    """Of matching pennies the first action of both: solved at once, and one of them gains."""
+    P = dm.MG.repeated(dm.SimpleGame.zero_sum([[1, -1], [-1, 1]]), 0.5)
+    p = [np.array([[0.6, 0.4]])] * 2
+    found, exact = polished(P, p, 0.9)
+    assert not exact
+    assert [q.tolist() for q in found] == [[[0.6, 0.4]]] * 2
+    assert polished(P, p, 0.1)[1]
+
+
+def test_the_largest_gain_is_that_of_any_agent_from_any_state():
+    """Two states that never change: in the first one agent 0 could gain 1 a step, for ever."""
+    T = np.broadcast_to(np.eye(2)[:, None, None], (2, 2, 1, 2))
+    R = np.zeros((2, 2, 2, 1))
+    R[0, 0, 1] = 1
+    P = dm.MG.from_arrays(T, R, 0.5)
+    p = [np.tile([1.0, 0.0], (2, 1)), np.ones((2, 1))]
+    assert largest_gain(P, p) == pytest.approx(2 / P.no_gain[0])
+    assert dm.gap(P, p).tolist() == [[2, 0], [0, 0]]
 
 
 def test_what_fits_the_game_is_chosen():
