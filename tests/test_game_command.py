@@ -49,6 +49,25 @@ def test_a_terminal_has_lines_that_fit(columns, tmp_path, monkeypatch, capsys):
             assert f"{', '.join(parts)}; utility {u:.6g}" in whole
 
 
+@pytest.mark.parametrize(
+    ("R", "extreme"),
+    [
+        (([[1, 0], [0, 1]], [[0, 0], [0, 0]]), 4),  # agent 2 does not care
+        (([[0, 0], [0, 0]], [[1, 0], [0, 1]]), 4),
+        (([1, 3, 3],), 2),  # one agent, two best actions
+        (([[1, 0], [0, 0]], [[1, 0], [0, 0]]), 0),  # degenerate, with two equilibria apart
+        ((CHICKEN.R.array[0], CHICKEN.R.array[1]), 0),
+        (([3, 1],), 0),
+    ],
+)
+def test_that_there_are_infinitely_many_is_said(R, extreme, tmp_path):
+    write_nfg(dm.SimpleGame.from_arrays(*R), tmp_path / "a.nfg")
+    found = run(tmp_path / "a.nfg").output
+    assert found.count("infinitely many equilibria") == bool(extreme)
+    assert found.count("extreme equilibrium") == extreme
+    assert "infinitely" not in run(tmp_path / "a.nfg", "--one").output
+
+
 def test_of_three_agents_one_is_printed(tmp_path):
     R = np.random.default_rng(3).normal(size=(3, 2, 2, 2))
     write_nfg(dm.SimpleGame.from_arrays(*R), tmp_path / "a.nfg", outcomes=True)

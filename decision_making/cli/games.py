@@ -33,12 +33,15 @@ def game(
         P = read_nfg(file)
         say(f"{P.n} agents: {', '.join(map(str, P.I))}; {' x '.join(map(str, P.sizes))} actions")
         found = _equilibria(P, one)
+        kind = "equilibrium"
+        if _mixtures_are_equilibria(found):
+            kind = "extreme equilibrium"
+            _say_wrapped("infinitely many equilibria: any mixture of two that differ in one agent's policy only is one")
         for k, x in enumerate(found, 1):
             say("")
-            say(f"equilibrium {k} of {len(found)}" if len(found) > 1 else x.status)
+            say(f"{kind} {k} of {len(found)}" if len(found) > 1 else x.status)
             for line in _lines(P, x):
-                for part in _wrapped(line):
-                    say(part)
+                _say_wrapped(line)
         if any(x.status != "equilibrium" for x in found):
             fail("no equilibrium was found; the closest joint policy is printed, with what agents could gain")
 
@@ -54,6 +57,15 @@ def _equilibria(P: SimpleGame, one: bool) -> list[Equilibrium]:
         return [nash(P)]
 
 
+def _mixtures_are_equilibria(found: list[Equilibrium]) -> bool:
+    """Whether two of the equilibria listed differ in the policy of one agent only: any mixture of the two is one, too.
+
+    If no two do, those of one agent or of two are all that there are.
+    """
+    rest = [{tuple(πj.p.tobytes() for j, πj in enumerate(x) if j != i) for x in found} for i in range(len(found[0]))]
+    return any(len(others) < len(found) for others in rest)
+
+
 def _lines(P: SimpleGame, x: Equilibrium) -> list[str]:
     width = max(len(str(i)) for i in P.I)
     lines = [
@@ -63,14 +75,13 @@ def _lines(P: SimpleGame, x: Equilibrium) -> list[str]:
     return [*lines, f"  exploitability {x.gap.max():.1e}"]
 
 
-def _wrapped(line: str) -> list[str]:
+def _say_wrapped(line: str) -> None:
     """The line in as many as a terminal needs, what follows further in; in a pipe as it is."""
     if not sys.stdout.isatty():
-        return [line]
-    width = shutil.get_terminal_size().columns
-    return textwrap.wrap(
-        printable(line), width, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False
-    )
+        return say(line)
+    width, line = shutil.get_terminal_size().columns, printable(line)
+    for part in textwrap.wrap(line, width, subsequent_indent=" " * 6, break_long_words=False, break_on_hyphens=False):
+        say(part)
 
 
 def _mixed(p: Array, A: tuple[object, ...]) -> str:

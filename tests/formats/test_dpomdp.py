@@ -281,3 +281,33 @@ def test_a_damaged_file_is_read_or_refused_by_name(data):
         found, said = DecTiger(), str(error)
     assert not said or re.match(r"text:\d+:\d+: ", said) or "DecPOMDP" in said, said
     assert np.isfinite(found.R.array).all()
+
+
+@pytest.mark.parametrize(
+    ("labels", "written"),
+    [
+        (("tiger left", "tiger_right"), "tiger-left tiger_right"),
+        (("a b", "a-b"), "2"),  # would be alike
+        (("start", "b"), "2"),  # a word of the format
+        (("b", "start"), "2"),
+        (("1st", "b"), "2"),  # no name
+        (("b", "1st"), "2"),
+        ((7, 8), "2"),
+        (("b", 8), "2"),
+    ],
+)
+def test_labels_that_the_format_can_have_stay(labels, written):
+    P = oracle.random_model(0, team=True)
+    P = dm.DecPOMDP(P.γ, P.I, labels, P.A, P.Ω, P.T.array, P.O.array, P.R.array, b=P.b)
+    assert f"\nstates: {written}\n" in dpomdp_text(P)
+    same(P, parse_dpomdp(dpomdp_text(P)))
+
+
+def test_headers_without_a_colon_or_with_nothing_after_it_are_named():
+    for line, said in (
+        ("discount", "a:3:9: agents: '2': names must differ"),  # a line below the agents, it seems
+        ("discount:", "a:4:1: discount: "),
+        ("discount: 1 0.5", "a:4:13: discount: "),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            parse_dpomdp(TIGER.replace("discount: 1", line), "a")

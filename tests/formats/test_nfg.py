@@ -52,6 +52,7 @@ def test_three_agents():
 def test_names_that_are_missing_or_alike_are_numbers():
     P = parse_nfg('NFG 1 R "" { "" "" } { { "x" "x" } { "u" "v" } } 1 2 3 4 5 6 7 8')
     assert (P.I, P.A) == (("1", "2"), (("1", "2"), ("u", "v")))
+    assert parse_nfg('NFG 1 R "" { "" "b" } { { "x" } { "u" } } 1 2').I == ("1", "2")
 
 
 @pytest.mark.parametrize("outcomes", [False, True])

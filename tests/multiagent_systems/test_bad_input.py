@@ -38,6 +38,8 @@ WRONG = {
     "weights negative": (lambda: dm.SimpleGamePolicy({"a": -1, "b": 3}), "SimpleGamePolicy.p"),
     "weights inf": (lambda: dm.SimpleGamePolicy([INF, 1]), "SimpleGamePolicy.p"),
     "λ": (lambda: dm.softmax_response(P, [[1, 0]] * 2, 0, -1), "λ = -1"),
+    "λ of levels": (lambda: dm.HierarchicalSoftmax(-1, 1), "HierarchicalSoftmax.λ"),
+    "λ that is no number": (lambda: dm.HierarchicalSoftmax("x", 1), "HierarchicalSoftmax.λ"),
     "λ NaN": (lambda: dm.HierarchicalSoftmax(NAN, 1), "HierarchicalSoftmax.λ"),
     "no batch": (lambda: P[0], "only a batch"),
     "projection": (lambda: project_to_simplex([NAN, 1]), "y"),
@@ -70,6 +72,12 @@ WRONG = {
     ),
     "JointCorrelatedPolicy": (lambda: dm.JointCorrelatedPolicy([[0.0, NAN]]), "JointCorrelatedPolicy.p"),
     "claims": (lambda: TravelersDilemma(low=5, high=4), "high = 4"),
+    "least claim": (lambda: TravelersDilemma(low=0), "low = 0"),
+    "largest claim": (lambda: TravelersDilemma(high=9.5), "high = 9.5"),
+    "bonus": (lambda: TravelersDilemma(bonus=NAN), "bonus = nan"),
+    "agents": (lambda: dm.SimpleGame(1, 5, [(0,)], [[0.0]]), "SimpleGame.I = 5"),
+    "actions": (lambda: dm.SimpleGame(1, (0,), 5, [[0.0]]), "SimpleGame.A = 5"),
+    "actions of one": (lambda: dm.SimpleGame(1, (0,), [5], [[0.0]]), "SimpleGame.A = 5"),
 }
 
 

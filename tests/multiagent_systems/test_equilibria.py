@@ -85,6 +85,7 @@ def test_all_payoffs_equal():
     assert len(dm.nash(P, all=True)) == 6
     for M in ("auto", "zero_sum", "supports", "lemke_howson", "nonlinear"):
         assert dm.solve(dm.NashEquilibrium(M), P).gap.max() == 0
+        assert dm.solve(dm.NashEquilibrium(M), P).status == "equilibrium"
     assert dm.solve(dm.CorrelatedEquilibrium(), P).gap.max() == 0
 
 
@@ -229,6 +230,7 @@ def test_the_nonlinear_program_begins_at_a_feasible_point_and_takes_back_what_is
     for ends, expected in (
         (np.ones(10), [[0.5, 0.5], [1 / 3] * 3, [0.5, 0.5]]),
         (np.zeros(10), start),  # no distribution
+        (np.append(np.zeros(2), np.ones(8)), start),  # of one agent
         (np.append(np.nan, np.ones(9)), start),
     ):
         asked["ends"] = ends

@@ -90,3 +90,15 @@ def test_the_caregivers_hear_the_same_and_feeding_sates():
             assert P.O(("ignore", "ignore"), s, ("crying", "quiet")) == 0
         assert P.O(("ignore", "sing"), "hungry", ("crying", "crying")) == pytest.approx(0.9)
         assert P.O(("feed", "sing"), "sated", ("quiet", "quiet")) == 1
+
+
+def test_arrays_may_have_labels_and_what_does_not_fit_is_named():
+    T, R, O = np.full((2, 2, 2, 2), 0.5), np.zeros((2, 2, 2, 2)), np.full((2, 2, 2, 2, 2), 0.25)
+    P = dm.POMG.from_arrays(T, R, O, 0.9, S=("dry", "wet"))
+    assert P.S == ("dry", "wet")
+    with pytest.raises(ValueError, match=r"T has shape \(2, 2\) and O \(2,\): must be \(S, A1"):
+        dm.POMG.from_arrays(np.eye(2), R, [0.5, 0.5], 0.9)
+    too_much = T.copy()
+    too_much[1, 0, 0] = 0.75
+    with pytest.raises(ValueError, match=r"POMG.T = 1.5: must be probabilities that sum to 1 in each row"):
+        dm.POMG.from_arrays(too_much, R, O, 0.9)

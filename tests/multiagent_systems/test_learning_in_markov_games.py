@@ -171,6 +171,55 @@ def test_learners_may_be_told_what_to_do_and_begin_where_they_are_told():
     assert τs.s[:, 0].tolist() == [2, 2]
 
 
+def test_an_episode_begins_where_the_game_does_once_and_after_so_many_steps():
+    """Three states in a ring, that begins in state 2."""
+    ring = np.broadcast_to(np.eye(3)[[1, 2, 0]][:, None, None], (3, 2, 1, 3))
+    P = dm.MG.from_arrays(ring, np.zeros((2, 3, 2, 1)), 0.5, b=[0, 0, 1.0])
+    models, drawn = tuple(dm.start(dm.MGFictitiousPlay(P, i)) for i in P.I), []
+    for episode, expected in ((None, [2, 0, 1, 2, 0]), (2, [2, 0, 2, 0, 2]), (5, [2, 0, 1, 2, 0])):
+        assert dm.learn(P, models, None, 5, rng=0, episode=episode)[1].s.tolist() == expected
+    dm.learn(P, models, None, 5, b=lambda m, rng: drawn.append(m) or np.zeros(m, int), episode=2)
+    assert drawn == [1, 1, 1]
+
+
+def test_numbers_to_keep_are_counted():
+    """States before and after, actions and rewards of two agents, of 4 replications."""
+    P = random_game(1)
+    models = [dm.start(dm.MGGradientAscent(P, i), 4) for i in P.I]
+    with pytest.raises(dm.TooLargeError, match="24,000,000,000 numbers to keep"):
+        dm.learn(P, models, None, 10**9)
+
+
+@pytest.mark.parametrize("other", ["γ", "states", "actions", "transitions", "rewards"])
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_learners_of_another_game_are_refused_and_of_an_equal_one_taken(kind, other):
+    P = random_game(1)
+    made = {"dense": lambda P: P, "sparse": sparse}[kind]
+    changed = {
+        "γ": lambda: dm.MG(0.1, P.I, P.S, P.A, P.T, P.R),
+        "states": lambda: dm.MG(P.γ, P.I, ("a", "b", "c"), P.A, P.T.array, P.R.array),
+        "actions": lambda: dm.MG(P.γ, P.I, P.S, [("x", "y"), P.A[1]], P.T.array, P.R.array),
+        "transitions": lambda: dm.MG(P.γ, P.I, P.S, P.A, P.T.array[::-1], P.R),
+        "rewards": lambda: dm.MG(P.γ, P.I, P.S, P.A, P.T, 2 * P.R.array),
+    }[other]()
+    models = [dm.start(dm.MGGradientAscent(G, i)) for i, G in enumerate((P, changed))]
+    with pytest.raises(ValueError, match="learners of this game"):
+        dm.learn(P, models, None, 1)
+    equal = dm.MG(P.γ, P.I, P.S, P.A, P.T.array, P.R.array)
+    models = [dm.start(dm.MGGradientAscent(made(G), i)) for i, G in enumerate((P, equal))]
+    assert dm.learn(P, models, None, 2)[1].s.shape == (2,)
+
+
+def test_replications_of_a_sparse_game_are_those_of_a_dense_one():
+    P, found = random_game(3, (2, 3), 3), []
+    for G in (P, sparse(P)):
+        model = dm.start(dm.MGFictitiousPlay(G, 0), (2, 2))
+        for s, a, s_next in steps(P, 12, 5, (2, 2)):
+            dm.update(model, s, a, None, s_next)
+        found.append(model.Q)
+    np.testing.assert_allclose(*found, atol=1e-12)
+
+
 def test_where_an_episode_ends_nothing_is_expected():
     T = random_game(12, (2, 2), 2).T.array
     P = dm.MG.from_arrays(T, np.ones((2, 2, 2, 2)), 0.9)  # wherever it goes, there is more to come

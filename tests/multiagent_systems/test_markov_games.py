@@ -1,6 +1,7 @@
 """Markov games: utilities, responses and equilibria against loops, chapter 7, chapter 24 and closed forms."""
 
 import math
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -8,17 +9,20 @@ import pytest
 from scipy.sparse import csr_array
 
 import decision_making as dm
+from decision_making.multiagent_systems.sequential_problems import nash_equilibrium, zero_sum
 from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
     NashProgram,
+    largest_gain,
     polished,
     solved_on_support,
 )
-from decision_making.multiagent_systems.sequential_problems.policies import induced, uniform
+from decision_making.multiagent_systems.sequential_problems.policies import induced, probabilities, uniform
 from decision_making.multiagent_systems.sequential_problems.zero_sum import matrix_games
 from decision_making.problems import PredatorPreyHexWorld, PrisonersDilemma, RockPaperScissors
 from decision_making.problems.predator_prey import TWELVE_TILES
+from tests.multiagent_systems.test_methods_of_simple_games import game_made_for
 from tests.oracles.markov_games import Game
 
 
@@ -167,6 +171,15 @@ def test_a_batch_of_joint_policies_is_each_of_them(how):
     np.testing.assert_allclose(gaps[1, 4], dm.gap(P, [p[0][1, 0], p[1][4]]), atol=1e-12)
 
 
+def test_reprs_of_policies_tell_sizes_and_the_batch():
+    assert repr(dm.MGPolicy(np.ones((2, 3)))) == "MGPolicy(2 states, 3 actions)"
+    assert repr(dm.MGPolicy(np.ones((4, 2, 3)))) == "MGPolicy((4,) policies of 2 states, 3 actions)"
+    P = random_game(1)
+    for one in ({0: 0, 1: 0}, uniform(P)[0], "ab", dm.SimpleGamePolicy([1.0, 1.0])):
+        with pytest.raises(ValueError, match="2 policies, one of each agent"):
+            dm.utility(P, one)
+
+
 def test_policies_may_be_written_in_many_ways():
     P = dm.MG(
         0.5, ["a", "b"], ("x", "y"), [("l", "r"), ("u",)], lambda s, a, z: 0.5, lambda s, a: [s == "x", a[0] == "r"]
@@ -247,6 +260,50 @@ def test_many_matrix_games_are_one_linear_program():
         assert (R[s] @ y[s]).max() - (x[s] @ R[s]).min() <= 1e-9 * span
 
 
+def test_games_that_change_little_are_linear_systems(monkeypatch):
+    """The supports of the games before are those of the games now; no linear program is asked."""
+    rng = np.random.default_rng(3)
+    R = rng.normal(size=(12, 3, 3))
+    _, *near = matrix_games(R)
+    monkeypatch.setattr(zero_sum, "_linear_program", None)
+    for change in (0, 1e-6 * rng.normal(size=R.shape)):
+        v, x, y = matrix_games(R + change, tuple(near))
+        assert abs((x[:, None] @ (R + change))[:, 0].min(axis=1) - v).max() <= 1e-10
+        assert abs(((R + change) @ y[:, :, None])[:, :, 0].max(axis=1) - v).max() <= 1e-10
+
+
+@pytest.mark.parametrize("scale", [1e-9, -1e-9, 1e9])
+def test_units_of_matrix_games_do_not_matter(scale):
+    R = scale * np.random.default_rng(4).random((5, 3, 3))
+    v, x, y = matrix_games(R)
+    assert ((R @ y[:, :, None]).max(axis=(1, 2)) - v).max() <= 1e-10 * abs(scale)
+    assert (v - (x[:, None] @ R).min(axis=(1, 2))).max() <= 1e-10 * abs(scale)
+
+
+def test_nobody_gains_less_than_nothing():
+    for seed in range(30):
+        P = random_game(seed, (3,), 4)
+        assert dm.gap(P, [dm.best_response(P, uniform(P), 0)]).min() >= 0
+
+
+def test_probabilities_that_nearly_sum_to_1_are_divided_by_their_sum():
+    P = random_game(1)
+    p = [(1 + 5e-9) * q for q in random_policies(P, 2)]
+    for q in probabilities(P, p):
+        np.testing.assert_allclose(q.sum(axis=-1), 1, rtol=1e-14)
+
+
+def test_newtons_steps_begin_at_the_given_policies():
+    """A support may have several solutions; from one of them the steps end there."""
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        p = [rng.dirichlet(np.full(2, 2.0)) for _ in range(3)]
+        P = dm.MG.repeated(dm.SimpleGame.from_arrays(*game_made_for(p, rng)), 0.5)
+        found = solved_on_support(P, [np.ones((1, 2), bool)] * 3, [q[None] for q in p])
+        for q, r in zip(found, p, strict=True):
+            np.testing.assert_allclose(q[0], r, atol=1e-7)
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize(("sizes", "n_states"), [((2, 2), 2), ((3, 2), 3), ((2, 2, 2), 2)])
 def test_general_games_have_an_equilibrium_that_is_certified(seed, sizes, n_states):
@@ -323,6 +380,137 @@ def test_points_of_the_path_are_logit_equilibria():
             T, R = (x.array for x in (induced(P, p, i).T, induced(P, p, i).R))
             weights = np.exp(λ / scale[i] * (R + P.γ * T @ U[i]))
             np.testing.assert_allclose(p[i], weights / weights.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+def test_of_the_starts_of_the_nonlinear_program_the_one_with_the_least_gap_is_kept(monkeypatch):
+    P, starts = dm.MG.repeated(PrisonersDilemma(), 0.5), []
+    monkeypatch.setattr(NashProgram, "solved", lambda program, p: (starts.append(p) or p, 7))
+    found = dm.solve(dm.NashEquilibrium("nonlinear", restarts=6, rng=3), P)
+    assert (found.status, found.iterations, found.exact, found.method) == ("local", 42, False, "nonlinear")
+    assert [q.tolist() for q in starts[0]] == [[[0.5, 0.5]]] * 2
+    gaps = [dm.gap(P, p).max() for p in starts]
+    assert len(set(gaps)) == 6
+    assert found.gap.max() == pytest.approx(min(gaps))
+    monkeypatch.setattr(NashProgram, "solved", lambda program, p: ([np.array([[0.0, 1.0]])] * 2, 7))
+    assert dm.solve(dm.NashEquilibrium("nonlinear"), P).iterations == 7
+
+
+@pytest.mark.parametrize("least", [1e-1, 1e-3, 1e-5])
+def test_what_the_nonlinear_program_finds_is_solved_on_supports_of_three_sizes(least, monkeypatch):
+    """An action is played with so small a probability, and another, that is not, comes out of the program near it."""
+    p = [np.array([1 - least, least, 0.0]), np.array([0.7, 0.3, 0.0])]
+    R = game_made_for(p, np.random.default_rng(1))
+    R[0][2], R[1][:, 2] = -9, -9  # nobody plays the last action
+    ends = [((q + e) / (q + e).sum())[None] for q, e in zip(p, [np.array([0, 0, least / 30])] * 2, strict=True)]
+    monkeypatch.setattr(NashProgram, "solved", lambda program, p: (ends, 1))
+    found = dm.solve(dm.NashEquilibrium("nonlinear"), dm.MG.repeated(dm.SimpleGame.from_arrays(*R), 0.5))
+    assert (found.status, found.exact, found.iterations) == ("equilibrium", True, 1)
+    for q, r in zip(found, p, strict=True):
+        np.testing.assert_allclose(q.p[0], r, atol=1e-10)
+
+
+def test_the_nonlinear_program_takes_back_what_is_no_joint_policy(monkeypatch):
+    program = NashProgram(random_game(2, (2, 3), 2))
+    start = [np.array([[0.25, 0.75], [0.5, 0.5]]), np.array([[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]])]
+    no_policy_in_a_state = np.append([0.0, 0.0], np.ones(12))
+    for ends, expected in (
+        (np.full(14, 0.7), [np.full((2, 2), 1 / 2), np.full((2, 3), 1 / 3)]),
+        (np.zeros(14), start),
+        (no_policy_in_a_state, start),
+        (np.append(np.nan, np.ones(13)), start),
+    ):
+        monkeypatch.setattr("scipy.optimize.minimize", lambda *_, x=ends, **__: SimpleNamespace(x=x, nit=3))
+        found, iterations = program.solved(start)
+        assert iterations == 3
+        for q, r in zip(found, expected, strict=True):
+            np.testing.assert_allclose(q, r)
+
+
+def test_the_path_begins_at_uniform_play():
+    path = LogitPath(random_game(15, (2, 3), 2))
+    x = path.start()
+    assert abs(path.equations(x)[0]).max() <= 1e-12
+    assert x[-1] == 0
+    np.testing.assert_allclose(np.exp(x[:10]), [0.5] * 4 + [1 / 3] * 6)
+
+
+def test_every_fifth_point_of_the_path_is_looked_at(monkeypatch):
+    P = dm.MG.repeated(PrisonersDilemma(), 0.5)
+    cooperate, looked = [np.array([[1.0, 0.0]])] * 2, []
+    monkeypatch.setattr(nash_equilibrium, "polished", lambda P, p, least: looked.append(p) or (p, True))
+    for k, looks in ((0, 0), (7, 1), (12, 2)):
+        monkeypatch.setattr(LogitPath, "points", lambda path, k_max, k=k: iter([(cooperate, 1.0)] * k))
+        looked.clear()
+        found = dm.solve(dm.NashEquilibrium("logit"), P)
+        assert (found.iterations, len(looked), found.status, found.exact) == (k, looks, "local", False)
+        assert found.π[0].p.tolist() == [[1.0, 0.0] if looks else [0.5, 0.5]]
+
+
+def test_unknowns_of_the_path_and_of_the_program_are_counted(monkeypatch):
+    P = random_game(1, (2, 3), 3)  # 3·(2 + 3) probabilities, 3·2 utilities
+    for method, limit in (("logit", "PATH"), ("nonlinear", "UNKNOWNS")):
+        monkeypatch.setattr(nash_equilibrium, limit, 20)
+        with pytest.raises(dm.TooLargeError, match="21 unknowns"):
+            dm.solve(dm.NashEquilibrium(method), P)
+        monkeypatch.setattr(nash_equilibrium, limit, 21)
+        assert dm.solve(dm.NashEquilibrium(method, restarts=1), P).method == method
+
+
+@pytest.mark.parametrize("method", ["auto", "zero_sum", "logit", "nonlinear"])
+def test_a_game_without_discounting_may_have_no_equilibrium_to_look_for(method):
+    P = dm.MG.repeated(RockPaperScissors(), 1.0)
+    with pytest.raises(ValueError, match=r"γ = 1.0: must be below 1, else a joint policy may have no finite utility"):
+        dm.solve(dm.NashEquilibrium(method), P)
+
+
+def test_units_of_the_rewards_do_not_change_how_a_zero_sum_game_is_solved():
+    P = random_game(4, (3, 3), 3, zero_sum=True)
+    found = [
+        dm.solve(dm.NashEquilibrium("zero_sum"), dm.MG.from_arrays(P.T.array, x * P.R.array, P.γ))
+        for x in (1.0, 2.0**40, 2.0**-40)
+    ]
+    assert len({x.iterations for x in found}) == 1
+    assert all(x.exact and x.status == "equilibrium" for x in found)
+    flat = dm.MG.from_arrays(np.ones((1, 2, 2, 1)), np.ones((2, 1, 2, 2)), 0.5)
+    assert dm.solve(dm.NashEquilibrium("zero_sum"), flat).status == "equilibrium"
+
+
+def test_policies_that_solve_their_equations_and_are_worse_are_not_taken():
+    """Of matching pennies the first action of both: solved at once, and one of them gains."""
+    P = dm.MG.repeated(dm.SimpleGame.zero_sum([[1, -1], [-1, 1]]), 0.5)
+    p = [np.array([[0.6, 0.4]])] * 2
+    found, exact = polished(P, p, 0.9)
+    assert not exact
+    assert [q.tolist() for q in found] == [[[0.6, 0.4]]] * 2
+    assert polished(P, p, 0.1)[1]
+
+
+def test_the_largest_gain_is_that_of_any_agent_from_any_state():
+    """Two states that never change: in the first one agent 0 could gain 1 a step, for ever."""
+    T = np.broadcast_to(np.eye(2)[:, None, None], (2, 2, 1, 2))
+    R = np.zeros((2, 2, 2, 1))
+    R[0, 0, 1] = 1
+    P = dm.MG.from_arrays(T, R, 0.5)
+    p = [np.tile([1.0, 0.0], (2, 1)), np.ones((2, 1))]
+    assert largest_gain(P, p) == pytest.approx(2 / P.no_gain[0])
+    assert dm.gap(P, p).tolist() == [[2, 0], [0, 0]]
+
+
+def test_what_fits_the_game_is_chosen():
+    assert dm.solve(dm.NashEquilibrium(), ANCHOR).method == "Shapley iteration"
+    assert dm.solve(dm.NashEquilibrium(), random_game(102)).method in ("iterated best response", "logit")
+
+
+def test_best_responses_that_come_to_rest_are_exact():
+    found = dm.solve(dm.NashEquilibrium(), dm.MG.repeated(PrisonersDilemma(), 0.5))
+    assert (found.method, found.exact, found.gap.max()) == ("iterated best response", True, 0)
+
+
+def test_an_equilibrium_is_what_nobody_gains_more_by_than_is_no_gain():
+    P = dm.MG.repeated(dm.SimpleGame.from_arrays([1.0, 0.0]), 0.5)
+    for times, status in ((0.9, "equilibrium"), (1.1, "local"), (1.9, "local")):
+        ε = times * float(P.no_gain[0]) / 2
+        assert certified(P, [np.array([[1 - ε, ε]])], "x").status == status
 
 
 def test_what_is_best_for_all_is_an_equilibrium():
@@ -528,3 +716,20 @@ def test_sampled_steps_follow_the_game():
     one, r = dm.verbs.randstep(P, 1, (0, 0), 3)
     assert np.shape(one) == ()
     np.testing.assert_array_equal(r, P.R(1, (0, 0)))
+
+
+def test_tiles_and_rewards_of_predator_and_prey_may_be_lists():
+    tiles = [[0, 0], [1, 0], [0, 1]]
+    P = PredatorPreyHexWorld(tiles=tiles, predator=[1.0, -2.0])
+    assert P.S[1] == ((0, 0), (1, 0))
+    assert sorted(set(P.R.array[0].ravel().tolist())) == [-2, 1]
+    for wrong in ((1.0,), (1.0, 2.0, 3.0), 5.0):
+        with pytest.raises(ValueError, match=r"prey = .*: must be two rewards"):
+            PredatorPreyHexWorld(prey=wrong)
+
+
+def test_tables_of_a_markov_game_are_not_changed():
+    P = random_game(1)
+    for table in (P.R.array, P.T.matrix):
+        with pytest.raises(ValueError, match="read-only"):
+            table[0] = 1

@@ -1,20 +1,31 @@
 """The steps inside the methods for simple games: against fractions, systems of equations, and games made for them."""
 
 from fractions import Fraction
+from itertools import combinations, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import decision_making as dm
+from decision_making.agents import position
 from decision_making.multiagent_systems.multiagent_reasoning import (
     correlated_equilibrium,
     iterated_responses,
     nash_equilibrium,
     supports,
+    zero_sum,
 )
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import excess, polished, solved_on_support
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import (
+    Closest,
+    certified,
+    excess,
+    polished,
+    solved_on_support,
+)
 from decision_making.multiagent_systems.multiagent_reasoning.lemke_howson import lemke_howson
 from decision_making.multiagent_systems.multiagent_reasoning.pivots import leaving, pivot, positive
+from decision_making.multiagent_systems.multiagent_reasoning.policies import distribution
 from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum, solve_matrix_game
 from decision_making.problems import PrisonersDilemma, RockPaperScissors
 from tests.oracles import games as oracle
@@ -55,6 +66,12 @@ def test_the_row_that_leaves_is_the_lexicographically_least_in_fractions():
         assert leaving(T, entering, slice(n, n + m)) == (among[min(among)] if among else None)
 
 
+def test_ratios_that_are_large_tie_and_are_least_as_small_ones():
+    """1e-14 more than 1e6 is 1e6."""
+    assert leaving(np.array([[1e-6, 1.0, 0.0, 1.0], [1e-6, 0.0, 1.0, 2.0]]), 0, slice(1, 3)) == 0
+    assert leaving(np.array([[1e-6, 1.0, 0.0, 1.0], [1e-6, 0.5, 1.0, 1.0]]), 0, slice(1, 3)) == 1
+
+
 def test_a_pivot_multiplies_by_the_inverse_of_the_basis():
     rng = np.random.default_rng(1)
     for row in range(4):
@@ -73,9 +90,10 @@ def test_payoffs_of_pivots_lie_from_1_to_2():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (4, 4), (5, 9), (9, 5), (20, 20)])
-def test_the_simplex_method_alone_leaves_no_duality_gap(shape):
+def test_the_simplex_method_alone_leaves_no_duality_gap(shape, monkeypatch):
     rng = np.random.default_rng(sum(shape))
     for A in (rng.normal(size=shape), rng.integers(-1, 2, shape) * 1e9, np.full(shape, 3.0), np.eye(*shape) * 1e-9):
+        monkeypatch.setattr(zero_sum, "_by_highs", None if np.ptp(A) else zero_sum._by_highs)  # it is not asked
         x, y = solve_matrix_game(A)
         assert x.sum() == pytest.approx(1)
         assert y.sum() == pytest.approx(1)
@@ -98,8 +116,46 @@ def test_the_sum_of_two_agents_payoffs_is_constant_but_for_rounding():
     B = 0.3 - A
     assert np.ptp(A + B) > 0
     assert constant_sum(dm.SimpleGame.from_arrays(A, B))
+    assert constant_sum(dm.SimpleGame.from_arrays(A - 9, B - 9))
     assert not constant_sum(dm.SimpleGame.from_arrays(A, B + 1e-12 * np.arange(5)))
     assert not constant_sum(dm.SimpleGame.from_arrays(*np.zeros((3, 2, 2, 2))))
+
+
+@pytest.mark.parametrize(
+    "solved", [lambda: solve_matrix_game(np.diag([1.0, 2.0])), lambda: dm.solve(dm.CorrelatedEquilibrium(), DINNER)]
+)
+def test_a_linear_program_that_is_not_solved_is_an_error_with_its_message(solved, monkeypatch):
+    monkeypatch.setattr(zero_sum, "NO_GAIN", -1.0)  # so that the linear program is asked
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(x=None, message="out of luck"))
+    with pytest.raises(ValueError, match="was not solved: out of luck"):
+        solved()
+
+
+# ---- dominant actions
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_dominant_actions_of_a_batch_are_those_of_loops(strict):
+    rng = np.random.default_rng(8)
+    P = dm.SimpleGame(1.0, range(3), [range(2)] * 3, rng.integers(0, 3, (400, 3, 2, 2, 2)))
+    for i in P.I:
+        expected = np.ones((400, 2), bool)
+        for k, a in np.ndindex(400, 2):
+            for others in np.ndindex(2, 2):
+                mine = [P.R.array[(k, i, *others[:i], b, *others[i:])] for b in (0, 1)]
+                expected[k, a] &= mine[a] > mine[1 - a] if strict else mine[a] >= mine[1 - a]
+        assert 0 < expected.sum() < 800
+        np.testing.assert_array_equal(dm.dominant_actions(P, i, strict=strict), expected)
+
+
+def test_a_game_where_one_agent_alone_has_dominated_actions_is_solved():
+    """Agent 1's action 1 is beaten, and dinner or movie is left."""
+    A, B = [[2.0, 0.0], [-1.0, -1.0], [0.0, 1.0]], [[1.0, 0.0], [5.0, 0.0], [0.0, 2.0]]
+    for R, last in (((A, B), 1), ((np.transpose(B), np.transpose(A)), 0)):
+        found = dm.nash(dm.SimpleGame.from_arrays(*R))
+        assert found.status == "equilibrium"
+        assert found.π[1 - last].p.tolist() == [1, 0, 0]
+        assert found.π[last].p.tolist() == [1, 0]
 
 
 # ---- equations of a support
@@ -138,6 +194,33 @@ def test_no_policies_solve_the_equations_of_these_supports():
     ):
         assert solved_on_support(P, on, even) is None
     assert polished(outside, even, 1e-9)[1] is False
+
+
+def test_more_equations_than_actions_have_no_policies_whatever_rounding_does():
+    rng = np.random.default_rng(2)
+    for _ in range(100):
+        P = dm.SimpleGame.from_arrays(*rng.normal(size=(2, 3, 3)))
+        on = [np.arange(3) < k for k in rng.permutation([1, 2, 3])[:2]]
+        assert solved_on_support(P, on, [s / s.sum() for s in on]) is None
+
+
+def test_the_closest_joint_policy_is_kept_and_is_reached_where_nobody_gains():
+    asked = []
+
+    def polish(P, p, least):
+        asked.append(least)
+        return [2 * q for q in p], least < 0.5
+
+    start, far = [np.zeros(1)], lambda P, p: float(p[0][0]) if P == "game" else np.nan
+    closest = Closest("game", start, polish, far)
+    assert (closest.p, closest.exact) == (start, False)
+    for p, least in ((3.0, 6.0), (4.0, 6.0), (1.0, 2.0), (0.6, 1.2)):
+        assert not closest.reaches([np.array([p])], 0.1, 0.7)
+        assert (closest.p[0].tolist(), closest.exact) == ([least], True)
+    assert asked[:2] == [0.1, 0.7]
+    assert closest.reaches([np.array([0.5])], 0.7)
+    assert (closest.p[0].tolist(), closest.exact) == ([1.0], False)
+    assert closest.reaches([np.array([9.0])], 0.1)  # one before it did
 
 
 def test_policies_that_solve_their_equations_and_are_worse_are_not_taken():
@@ -236,6 +319,54 @@ def test_of_the_starts_of_the_nonlinear_program_the_one_with_the_least_gap_is_ke
     assert found.gap.max() == pytest.approx(min(gaps))
 
 
+@pytest.mark.parametrize("least", [1e-1, 1e-3, 1e-5])
+def test_what_the_nonlinear_program_finds_is_solved_on_supports_of_three_sizes(least, monkeypatch):
+    """An action is played with so small a probability, and another, that is not, comes out of the program near it."""
+    rng = np.random.default_rng(1)
+    p = [np.array([1 - least, least, 0.0]), np.array([0.7, 0.3, 0.0])]
+    R = game_made_for(p, rng)
+    R[0][2], R[1][:, 2] = -9, -9  # nobody plays the last action
+    P = dm.SimpleGame.from_arrays(*R)
+    noise = [np.array([0, 0, least / 30])] * 2
+    ends = [(q + e) / (q + e).sum() for q, e in zip(p, noise, strict=True)]
+    monkeypatch.setattr(nash_equilibrium.NashProgram, "solved", lambda program, p: (ends, 1))
+    found = dm.solve(dm.NashEquilibrium("nonlinear"), P)
+    assert (found.status, found.exact, found.iterations) == ("equilibrium", True, 1)
+    for q, r in zip(found, p, strict=True):
+        np.testing.assert_allclose(q.p, r, atol=1e-12)
+
+
+def test_labels_are_tried_until_one_leads_to_an_equilibrium(monkeypatch):
+    ends = [(np.array([1.0, 0.0]), np.array([0.0, 1.0]), 5), None, (np.array([1.0, 0.0]), np.array([1.0, 0.0]), 3)]
+    monkeypatch.setattr(nash_equilibrium, "lemke_howson", lambda A, B, label, k_max: ends[label])
+    found = dm.solve(dm.NashEquilibrium("lemke_howson"), DINNER)
+    assert (found.status, found.iterations) == ("equilibrium", 5 + 300 + 3)
+    assert [q.p.tolist() for q in found] == [[1, 0]] * 2
+
+
+def test_a_batch_is_no_game_to_list_the_equilibria_of():
+    for sizes in ((3,), (2, 2)):
+        with pytest.raises(ValueError, match="nash takes one, such as P"):
+            dm.nash(dm.SimpleGame.from_arrays(*np.zeros((len(sizes), 4, *sizes))), all=True)
+
+
+def test_actions_too_many_for_the_nonlinear_program_are_refused():
+    with pytest.raises(dm.TooLargeError, match="500 actions"):
+        dm.solve(dm.NashEquilibrium("nonlinear"), dm.SimpleGame.from_arrays(*np.zeros((2, 300, 200))))
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (2, 3), (3, 3)])
+def test_extreme_equilibria_are_the_pairs_of_vertices_degenerate_or_not(sizes):
+    rng = np.random.default_rng(sum(sizes))
+    for k in range(25):
+        R = rng.integers(-1, 2, (2, *sizes)) if k % 2 else rng.integers(-9, 10, (2, *sizes))
+        found = {
+            tuple(np.concatenate([q.p for q in x]).round(6) + 0.0)
+            for x in dm.nash(dm.SimpleGame.from_arrays(*R), all=True)
+        }
+        assert found == {tuple(np.concatenate(pair).round(6) + 0.0) for pair in oracle.extreme_equilibria(*R)}
+
+
 @pytest.mark.parametrize(("sizes", "method"), [((1, 1), "pure"), ((6, 6), "supports"), ((6, 7), "lemke_howson")])
 def test_few_pairs_of_supports_are_looked_at_and_many_are_not(sizes, method):
     """C(12, 6) - 1 = 923 pairs, and C(13, 6) - 1 = 1715."""
@@ -252,6 +383,28 @@ def test_supports_in_blocks_are_supports_at_once(monkeypatch):
     at_once = [np.concatenate([q.p for q in x]) for x in dm.nash(P, all=True)]
     monkeypatch.setattr(supports, "BLOCK", 100)
     np.testing.assert_array_equal([np.concatenate([q.p for q in x]) for x in dm.nash(P, all=True)], at_once)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (4, 3), (2, 5), (5, 5)])
+def test_pairs_that_are_not_solved_make_no_equilibrium(sizes, monkeypatch):
+    """Actions that another one beats on the other agent's support are left out where there are many pairs."""
+    rng = np.random.default_rng(0)
+    for k in range(12):
+        P = dm.SimpleGame.from_arrays(*(rng.normal(size=(2, *sizes)) if k % 2 else rng.integers(-2, 3, (2, *sizes))))
+        found = []
+        for few in (0, 10**9):
+            monkeypatch.setattr(supports, "FEW", few)
+            found.append([np.concatenate([q.p for q in x]) for x in dm.nash(P, all=True)])
+        np.testing.assert_allclose(*found, atol=1e-12)
+    A, sets = rng.normal(size=(5, 5)), np.array(list(combinations(range(5), 2)))
+    monkeypatch.setattr(supports, "FEW", 0)
+    left = np.column_stack(supports._may_be_best(A, sets, sets)).tolist()
+    assert left == [
+        [i, j]
+        for (i, mine), (j, other) in product(enumerate(sets), repeat=2)
+        if not any((A[b, other] > A[a, other]).all() for a in mine for b in range(5))
+    ]
+    assert 0 < len(left) < 50
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -278,6 +431,16 @@ def test_equilibria_of_what_is_left_are_told_in_all_actions():
 
 
 # ---- correlated equilibria
+
+
+@pytest.mark.parametrize(("scale", "more"), [(1e-9, 0), (1e9, 0), (1, 1e6)])
+def test_correlated_equilibria_stay_what_they_are_in_other_units(scale, more):
+    """Of chicken there is one of the largest sum; each agent counts in units of its own."""
+    R = np.array([[[6.0, 2.0], [7.0, 0.0]], [[6.0, 7.0], [2.0, 0.0]]])
+    π = dm.solve(dm.CorrelatedEquilibrium(), dm.SimpleGame.from_arrays(*(scale * R + more)))
+    np.testing.assert_allclose(π.p, [[0.5, 0.25], [0.25, 0]], atol=1e-6)
+    P = dm.SimpleGame.from_arrays(R[0], 1e-9 * R[1])
+    assert (dm.solve(dm.CorrelatedEquilibrium("egalitarian"), P).gap / P.spans).max() <= 1e-6
 
 
 def test_numbers_in_the_constraints_are_counted(monkeypatch):
@@ -348,10 +511,9 @@ def test_a_cycle_is_the_path_from_where_it_was_met_first(order):
             at = path[k_max] if k_max <= last else path[first + (k_max - first) % (last - first)]
             assert tuple(int(q.p.argmax()) for q in found) == at
             assert found.iterations == min(k_max, last)
-            rest = k_max >= last and last - first == 1
-            assert found.cycle == (() if k_max < last or rest else tuple(path[first:last]))
-            stays = at in oracle.pure_equilibria(P.R.array)  # of equally good actions the first is taken: even so
+            stays = at in oracle.pure_equilibria(P.R.array)  # even where the first of equally good actions leads away
             assert found.status == ("equilibrium" if stays else "k_max" if k_max < last else "cycle")
+            assert found.cycle == (tuple(path[first:last]) if found.status == "cycle" else ())
 
 
 def test_a_level_starts_at_the_given_policies_in_every_game_of_a_batch():
@@ -370,6 +532,75 @@ def test_a_level_starts_at_the_given_policies_in_every_game_of_a_batch():
 
 
 # ---- payoffs, policies, agents
+
+
+@pytest.mark.parametrize("scale", [1e-17, 1.0, 1e17])
+def test_best_responses_of_one_agent_do_not_depend_on_the_size_of_anothers_payoffs(scale):
+    P = dm.SimpleGame.from_arrays(PENNIES.R.array[0], scale * PENNIES.R.array[1])
+    for a in (0, 1):
+        π = [np.eye(2)[0], np.eye(2)[a]]
+        assert dm.best_response(P, π, 0).mode == a
+        assert dm.softmax_response(P, π, 0, np.inf).p.tolist() == np.eye(2)[a].tolist()
+        assert dm.solve(dm.IteratedBestResponse(1, π), P).π[0].mode == a
+    flat = dm.SimpleGame.from_arrays([[0.3, 0.0, 0.1 + 0.2]], [[0.0, 0.3, 0.1 + 0.2]])
+    assert dm.best_actions(flat, [[1.0], [1, 0, 0]], 1).tolist() == [False, True, True]
+
+
+def test_labels_that_are_tuples_stay_tuples_in_a_batch():
+    π = dm.SimpleGamePolicy([[0.0, 1.0], [1.0, 0.0]], [("up", 1), ("down", 2)])
+    for named in (π.mode, π(rng=0)):
+        assert named.shape == (2,)
+        assert named.tolist() == [("down", 2), ("up", 1)]
+
+
+def test_probabilities_are_an_array_and_one_of_them_is_a_number():
+    π = dm.SimpleGamePolicy([1.0, 3.0])
+    assert np.asarray(π).tolist() == [0.25, 0.75]
+    assert type(π(1)) is type(π(7)) is float
+    assert np.array(π, dtype=np.float32).dtype == np.float32
+
+
+def test_distributions_are_made_row_by_row():
+    np.testing.assert_allclose(distribution([[1.0, -1.0, 3.0], [2.0, 2.0, 0.0]]), [[0.25, 0, 0.75], [0.5, 0.5, 0]])
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (2, 3, 2)])
+def test_rounding_below_0_is_cut_off_and_what_is_solved_already_stays_so(sizes):
+    """Each agent is indifferent about an action that it does not play, and that its support has."""
+    rng = np.random.default_rng(len(sizes))
+    for _ in range(20):
+        p = [np.append(rng.dirichlet(np.full(k - 1, 5.0)), 0) if k > 2 else np.array([0.4, 0.6]) for k in sizes]
+        P = dm.SimpleGame.from_arrays(*game_made_for(p, rng))
+        near = [(q + 1e-6) / (q + 1e-6).sum() for q in p]
+        found, exact = polished(P, near, 1e-9)
+        assert exact
+        assert min(q.min() for q in found) >= 0
+        assert polished(P, found, 1e-9)[1]
+
+
+def test_what_solves_no_equations_is_not_called_exact():
+    stays = [np.array([1.0, 0.0])] * 2
+    assert certified(DINNER, stays, "x").exact is False
+    assert certified(DINNER, stays, "x", exact=True).exact is True
+    assert certified(DINNER, [stays[0], stays[0][::-1]], "x", exact=True).exact is False
+
+
+@pytest.mark.parametrize("p", [[[np.inf, 1.0]], [[-0.5, 1.0]], [[0.0, 0.0]], [[np.nan, 1.0]]])
+def test_weights_of_joint_actions_are_finite_and_not_negative(p):
+    with pytest.raises(ValueError, match="finite weights >= 0, not all of them 0"):
+        dm.JointCorrelatedPolicy(p)
+
+
+def test_reprs_of_equilibria_fit_a_line():
+    found = dm.nash(DINNER)
+    assert repr(found) == "Equilibrium(equilibrium by supports: (0: 1), (0: 1), U = [2. 1.], gap 0.0e+00)"
+    many = dm.SimpleGame(1.0, range(9), [(0,)] * 9, np.arange(9.0).reshape(9, *(1,) * 9) / 7)
+    assert repr(certified(many, [np.ones(1)] * 9, "")) == (
+        "Equilibrium(equilibrium: (0: 1), (0: 1), (0: 1), (0: 1), ..., "
+        "U = [0.     0.1429 0.2857 ... 0.8571 1.     1.1429], gap 0.0e+00)"
+    )
+    four = dm.SimpleGame(1.0, range(4), [(0,)] * 4, np.zeros((4, 1, 1, 1, 1)))
+    assert "(0: 1), (0: 1), (0: 1), (0: 1), U = " in repr(certified(four, [np.ones(1)] * 4, ""))
 
 
 def test_differences_that_are_rounding_in_one_game_are_none_in_another_of_the_batch():
@@ -393,6 +624,33 @@ def test_rewards_of_a_joint_action_are_copies_and_need_all_agents():
 def test_arrays_that_are_no_payoffs_of_so_many_agents_are_refused(R):
     with pytest.raises(ValueError, match="must be one an agent, all"):
         dm.SimpleGame.from_arrays(*R)
+
+
+def test_what_is_not_finite_is_named_by_agent_action_and_game():
+    R = np.zeros((2, 3, 2))
+    R[1, 2, 1] = R[1, 2, 0] = np.nan
+    for payoffs, where in ((R, ""), (np.stack([0 * np.nan_to_num(R), R]), r" of game \(1,\)")):
+        with pytest.raises(ValueError, match=rf"R = nan for agent 1 at the joint action \(2, 0\){where}: every payoff"):
+            dm.SimpleGame(1.0, (0, 1), [range(3), range(2)], payoffs)
+
+
+def test_a_game_shows_its_size_and_its_payoffs_are_not_changed():
+    P = dm.SimpleGame.from_arrays(*np.zeros((2, 5, 2, 3)))
+    assert repr(P) == "SimpleGame(γ=1, 2 agents, 2 x 3 actions, batch (5,))"
+    assert repr(P.R) == "JointReward(5, 2, 2, 3)"
+    with pytest.raises(ValueError, match="read-only"):
+        P.R.array[0] = 1
+    eight = dm.SimpleGame(1.0, range(8), [(0,)] * 8, np.zeros((8, *(1,) * 8)))
+    assert repr(eight) == f"SimpleGame(γ=1, 8 agents, {' x '.join('1' * 8)} actions)"
+
+
+def test_labels_are_found_by_what_they_are():
+    pairs, nan = [("a", 1), ("b", 2)], float("nan")
+    assert position(tuple(["b", 2]), pairs) == 1  # noqa: C409
+    assert position(nan, [0.0, nan]) == 1
+    assert position(2.0, [("a", 1), np.int64(2)]) == 1
+    with pytest.raises(KeyError, match=r"7: must be one of 0, 1, 2, 3, 4, 5, [.]{3}"):
+        position(7, range(7))
 
 
 def test_labels_of_another_type_are_other_labels_and_equal_numbers_are_not():

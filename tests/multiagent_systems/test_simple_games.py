@@ -86,6 +86,7 @@ def test_payoffs_of_the_problems():
     assert PrisonersDilemma().R.array.tolist() == [[[-1, -4], [0, -3]], [[-1, 0], [-4, -3]]]
     assert RockPaperScissors().R.array[0].tolist() == [[0, -1, 1], [1, 0, -1], [-1, 1, 0]]
     assert (RockPaperScissors().R.array.sum(axis=0) == 0).all()
+    assert TravelersDilemma(low=3, high=3).R.array.ravel().tolist() == [3, 3]
     P = TravelersDilemma()
     for a, b in ((2, 2), (2, 100), (100, 2), (57, 56), (56, 57)):
         mine = a if a == b else a + 2 if a < b else b - 2

@@ -52,6 +52,30 @@ def equilibria(A, B, tolerance=1e-9):
     return found
 
 
+def vertices(A):
+    """Vertices (y, u) of {A y <= u, y a distribution}, each by n of its m + n inequalities that hold with equality."""
+    m, n = A.shape
+    bounds = np.block([[A, -np.ones((m, 1))], [-np.eye(n), np.zeros((n, 1))]])  # bounds (y, u) <= 0
+    found = {}
+    for tight in combinations(range(m + n), n):
+        system = np.vstack([bounds[list(tight)], np.append(np.ones(n), 0)])
+        if np.linalg.matrix_rank(system) > n:
+            z = np.linalg.solve(system, np.append(np.zeros(n), 1.0))
+            if (bounds @ z <= 1e-9).all():
+                found[tuple(z.round(7))] = z
+    return list(found.values())
+
+
+def extreme_equilibria(A, B):
+    """Pairs of vertices, one an agent, of which each plays best responses to the other only; degenerate or not."""
+    return [
+        (x[:-1], y[:-1])
+        for x, y in product(vertices(np.asarray(B).T), vertices(np.asarray(A)))
+        if all(x[k] <= 1e-9 or A[k] @ y[:-1] >= y[-1] - 1e-9 for k in range(len(A)))
+        and all(y[k] <= 1e-9 or x[:-1] @ B[:, k] >= x[-1] - 1e-9 for k in range(B.shape[1]))
+    ]
+
+
 def indifferent(M, k):
     """The distribution against which all rows of M pay the same."""
     system = np.block([[M, -np.ones((k, 1))], [np.ones((1, k)), np.zeros((1, 1))]])

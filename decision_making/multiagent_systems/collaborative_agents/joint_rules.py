@@ -73,7 +73,7 @@ class RulesInOrder:
     def first(self, k: int) -> list[Array]:
         """The k-th rules of all agents but the last one."""
         numbers = [a**c for a, c in zip(self.A[:-1], self.C[:-1], strict=True)]
-        index = np.unravel_index(int(self.best_first[k]), numbers) if numbers else ()
+        index = np.unravel_index(int(self.best_first[k]), numbers)
         return [_rules(np.array([x]), a, c)[0] for x, a, c in zip(index, self.A[:-1], self.C[:-1], strict=True)]
 
     def last(self, k: int) -> Iterator[tuple[float, tuple[Array, ...]]]:

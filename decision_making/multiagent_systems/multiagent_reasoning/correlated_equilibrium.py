@@ -97,8 +97,8 @@ class JointCorrelatedPolicy:
             q = np.moveaxis(p, i, -1).reshape(-1, P.sizes[i])
             worth = np.swapaxes(R, -1, -2) @ q  # of doing a' where a is recommended (..., a', a)
             kept = np.diagonal(worth, axis1=-2, axis2=-1)
-            found.append((worth - kept[..., None, :]).max(axis=(-1, -2)))
-        return np.maximum(np.stack(found, axis=-1), 0)
+            found.append((worth - kept[..., None, :]).max(axis=(-1, -2)))  # 0 or more: that of a' = a is 0
+        return np.stack(found, axis=-1)
 
     def __repr__(self) -> str:
         likely = np.argsort(-self.p, axis=None, kind="stable")[:4]
@@ -142,13 +142,13 @@ def solve_correlated_equilibrium(M: CorrelatedEquilibrium, P: SimpleGame) -> Joi
     R = (R - R.min()) / (span if span > 0 else 1.0)
     incentives = _incentives(P)
     if M.objective == "dictatorial":
-        found = [_program(R[P.position(M.agent)], incentives)]
+        found = [_program(R[[P.position(M.agent)]], incentives)]
     elif M.objective == "plutocratic":
-        found = [_program(r, incentives) for r in R]
+        found = [_program(r[None], incentives) for r in R]
     elif M.objective == "egalitarian":
         found = [_program(R, incentives)]
     else:
-        found = [_program(R.sum(axis=0), incentives)]
+        found = [_program(R.sum(axis=0, keepdims=True), incentives)]
     p = max(found, key=lambda x: x[1])[0].reshape(P.sizes)
     π = JointCorrelatedPolicy(p, P.A)
     return JointCorrelatedPolicy(p, P.A, U=π.expected(P), gap=π.gains(P))
@@ -174,31 +174,24 @@ def _incentives(P: SimpleGame) -> Any:
 
 
 def _program(R: Array, incentives: Any) -> tuple[Array, float]:
-    """The distribution that maximises R·π, or the least of the rows R π, and that value."""
+    """The distribution that maximises the least of the rows R π, and that value."""
     from scipy.optimize import linprog
     from scipy.sparse import csr_array, hstack, vstack
 
-    size = R.shape[-1]
-    rows = np.atleast_2d(R)
-    if R.ndim == 1:
-        c, G = -R, incentives
-        bounds: list[Any] = [(0, None)] * size
-        sums: Any = csr_array(np.ones((1, size)))
-    else:  # one variable more: the least utility v, v - Rⁱ π <= 0
-        c, bounds = np.append(np.zeros(size), -1.0), [(0, None)] * size + [(None, None)]
-        least = hstack([csr_array(-rows), csr_array(np.ones((len(rows), 1)))])
-        G = vstack([hstack([incentives, csr_array((incentives.shape[0], 1))]), least], format="csr")
-        sums = csr_array(np.append(np.ones(size), 0.0)[None])
+    size = R.shape[1]
+    # one variable more: the least utility v, v - Rⁱ π <= 0
+    least = hstack([csr_array(-R), csr_array(np.ones((len(R), 1)))])
+    G = vstack([hstack([incentives, csr_array((incentives.shape[0], 1))]), least], format="csr")
     found = linprog(
-        c,
-        A_ub=G if G.shape[0] else None,
-        b_ub=np.zeros(G.shape[0]) if G.shape[0] else None,
-        A_eq=sums,
+        np.append(np.zeros(size), -1.0),
+        A_ub=G,
+        b_ub=np.zeros(G.shape[0]),
+        A_eq=csr_array(np.append(np.ones(size), 0.0)[None]),
         b_eq=[1.0],
-        bounds=bounds,
+        bounds=[(0, None)] * size + [(None, None)],
         method="highs",
     )
     if found.x is None:
         raise ValueError(f"the linear program of correlated equilibria was not solved: {found.message}")
     p = distribution(found.x[:size])
-    return p, float((rows @ p).min())
+    return p, float((R @ p).min())

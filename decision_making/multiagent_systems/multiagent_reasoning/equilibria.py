@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
 )
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
+
+Polished: TypeAlias = Callable[[Any, Sequence[Array], float], tuple[list[Array], bool]]
 
 
 @struct(repr=False)
@@ -56,16 +59,17 @@ def certified(
     exact: bool = False,
 ) -> Equilibrium:
     """The result of policies that are arrays: `otherwise` is its status where the gap is too large."""
-    return _equilibrium(P, p, *gains(P, p), method, iterations, otherwise, exact)
+    return _equilibrium(P, p, *gains(P, p), P.no_gain, method, iterations, otherwise, exact)
 
 
 def certified_each(
     P: SimpleGame, p: Sequence[Array], method: str, iterations: int, *, exact: bool
 ) -> list[Equilibrium]:
     """The results of N joint policies of one game, arrays (N, Aⁱ): what all are worth is computed at once."""
-    U, gaps = gains(P, p)
+    (U, gaps), most = gains(P, p), P.no_gain
     return [
-        _equilibrium(P, [q[k] for q in p], U[k], gaps[k], method, iterations, "local", exact) for k in range(len(U))
+        _equilibrium(P, [q[k] for q in p], U[k], gaps[k], most, method, iterations, "local", exact)
+        for k in range(len(U))
     ]
 
 
@@ -81,10 +85,23 @@ def excess(P: Any, gaps: Array) -> float:
     return float((gaps / np.where(most > 0, most, 1)).max())
 
 
+def largest_gain(P: SimpleGame, p: Sequence[Array]) -> float:
+    """The largest gain of any agent by another policy, in units of what is no gain to it."""
+    return excess(P, gains(P, p)[1])
+
+
 def _equilibrium(
-    P: SimpleGame, p: Sequence[Array], U: Array, gaps: Array, method: str, iterations: int, otherwise: str, exact: bool
+    P: SimpleGame,
+    p: Sequence[Array],
+    U: Array,
+    gaps: Array,
+    most: Array,
+    method: str,
+    iterations: int,
+    otherwise: str,
+    exact: bool,
 ) -> Equilibrium:
-    within = bool((gaps <= P.no_gain).all())
+    within = bool((gaps <= most).all())
     π = [SimpleGamePolicy(q, Ai) for q, Ai in zip(p, P.A, strict=True)]
     return Equilibrium(π, U, gaps, "equilibrium" if within else otherwise, method, iterations, exact and within)
 
@@ -149,5 +166,24 @@ def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Arra
     if better is None:
         return list(p), False
     better = [np.maximum(q, 0) / np.maximum(q, 0).sum() for q in better]
-    worth = excess(P, gains(P, better)[1]) <= max(excess(P, gains(P, p)[1]), 1)
+    worth = largest_gain(P, better) <= max(largest_gain(P, p), 1)
     return (better, True) if worth else (list(p), False)
+
+
+class Closest:
+    """Of the joint policies a method comes by, solved on their supports, the one whose largest gain is least.
+
+    It begins with p. `polished(P, p, least)` and `excess_of(P, p)` are those of the kind of game.
+    """
+
+    def __init__(self, P: Any, p: list[Array], polished: Polished, excess_of: Callable[[Any, list[Array]], float]):
+        self.P, self.polished, self.excess_of = P, polished, excess_of
+        self.p, self.exact, self.excess = p, False, math.inf
+
+    def reaches(self, p: Sequence[Array], *least: float) -> bool:
+        """Whether p, solved on its support (probabilities above each `least`), or one before it is an equilibrium."""
+        for found, exact in (self.polished(self.P, p, bound) for bound in least):
+            excess = self.excess_of(self.P, found)
+            if excess < self.excess:
+                self.p, self.exact, self.excess = found, exact, excess
+        return self.excess <= 1

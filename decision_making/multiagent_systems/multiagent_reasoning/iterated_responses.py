@@ -30,9 +30,10 @@ class IteratedBestResponse:
 
     The book's agents all change at once, against the old joint policy, and may go round for ever; with order="cyclic"
     one agent changes after the other, and keeps its action where that is best already. `solve(M, P)` is an
-    `Equilibrium` with the joint policy after k_max rounds. Its status is "equilibrium" where a round changes nothing,
-    "cycle" where a joint action comes back; `cycle` then lists the joint actions of the round trip, and `iterations` is
-    the round in which that was known. Each round takes the first of equally good actions.
+    `Equilibrium` with the joint policy after k_max rounds. Its status is "equilibrium" where nobody alone
+    gains by another policy, else "cycle" where a joint action came back, and `cycle` lists those of the round trip, or
+    "k_max". Once one came back the rest is known, and `iterations` is that round. Each round takes the first of equally
+    good actions, so that agents may go on from an equilibrium.
     """
 
     k_max: int = field(validator=count)  # rounds
@@ -62,7 +63,7 @@ def iterated_best_response_in(P: Any, M: IteratedBestResponse) -> Equilibrium:
             a = cycle[(M.k_max - seen[a]) % len(cycle)]
             p = [np.eye(size)[x] for size, x in zip(P.sizes, a, strict=True)]
             made = certified(P, p, "iterated best response", k, otherwise="cycle")
-            return made if len(cycle) == 1 else attrs.evolve(made, cycle=cycle)
+            return attrs.evolve(made, cycle=cycle) if made.status == "cycle" else made
         seen[a] = k
         path.append(a)
     return certified(P, p, "iterated best response", M.k_max, otherwise="k_max")
@@ -72,7 +73,7 @@ def _round(P: SimpleGame, p: list[Array], order: str) -> list[Array]:
     """The joint policy after one round."""
     new = list(p)
     for i in range(P.n):
-        among = best(P, contracted(of_agent(P, i), new if order == "cyclic" else p, (i,)))
+        among = best(P, contracted(of_agent(P, i), new if order == "cyclic" else p, (i,)), i)
         stays = order == "cyclic" and p[i].max() == 1 and among[p[i].argmax()]
         new[i] = p[i] if stays else np.eye(P.sizes[i])[among.argmax()]
     return new

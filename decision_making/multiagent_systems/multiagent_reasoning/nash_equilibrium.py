@@ -17,11 +17,11 @@ from decision_making.multiagent_systems.multiagent_reasoning.dominance import (
     undominated_actions,
 )
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import (
+    Closest,
     Equilibrium,
     certified,
     certified_each,
-    excess,
-    gains,
+    largest_gain,
     one_game,
     polished,
 )
@@ -111,6 +111,11 @@ def _two_agents(P: SimpleGame, method: str) -> tuple[Array, Array]:
     return P.R.array[0], P.R.array[1]
 
 
+def _closest(P: SimpleGame) -> Closest:
+    """To begin with, each agent chooses each action with equal probability."""
+    return Closest(P, [np.full(k, 1 / k) for k in P.sizes], polished, largest_gain)
+
+
 def _pure(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
     stays = np.argwhere(pure_equilibria(P))
     if not len(stays):
@@ -133,8 +138,7 @@ def _supports(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool
 
 def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
     A, B = _two_agents(P, "lemke_howson")
-    best, taken = ([np.full(k, 1 / k) for k in P.sizes], False), 0
-    least = np.inf
+    closest, taken = _closest(P), 0
     labels = range(min(sum(P.sizes), M.restarts))
     for k_max, label in product(PIVOTS, labels):  # some paths are very long, those of most other labels are not
         found = lemke_howson(A, B, label, k_max)
@@ -142,32 +146,22 @@ def _lemke_howson(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, 
             taken += k_max
             continue
         taken += found[2]
-        p = polished(P, found[:2], 1e-9)
-        gap = excess(P, gains(P, p[0])[1])
-        if gap < least:
-            best, least = p, gap
-        if least <= 1:
+        if closest.reaches(found[:2], 1e-9):
             break
-    return best[0], taken, best[1]
+    return closest.p, taken, closest.exact
 
 
 def _nonlinear(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
     check_size("payoffs", P.R.array.size, "the nonlinear program sums over all of them at every step", PAYOFFS)
     check_size("actions", sum(P.sizes), "the nonlinear program factors matrices of that size at every step", ACTIONS)
-    rng, program, taken = default_rng(M.rng), NashProgram(P), 0
-    best, least = ([np.full(k, 1 / k) for k in P.sizes], False), np.inf
+    rng, program, closest, taken = default_rng(M.rng), NashProgram(P), _closest(P), 0
     for start in range(M.restarts):
-        p = [np.full(k, 1 / k) if start == 0 else rng.dirichlet(np.ones(k)) for k in P.sizes]
+        p = closest.p if start == 0 else [rng.dirichlet(np.ones(k)) for k in P.sizes]
         p, iterations = program.solved(p)
         taken += iterations
-        for support in (1e-2, 1e-4, 1e-6):
-            found = polished(P, p, support)
-            gap = excess(P, gains(P, found[0])[1])
-            if gap < least:
-                best, least = found, gap
-        if least <= 1:
+        if closest.reaches(p, 1e-2, 1e-4, 1e-6):
             break
-    return best[0], taken, best[1]
+    return closest.p, taken, closest.exact
 
 
 METHODS: dict[str, Any] = {

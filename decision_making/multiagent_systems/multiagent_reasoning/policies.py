@@ -52,7 +52,7 @@ class SimpleGamePolicy:
         if len(A) != p.shape[-1]:
             raise ValueError(f"p has shape {p.shape}: must have a weight for each of the {len(A)} actions")
         largest = p.max(axis=-1, keepdims=True)
-        if not ((p.min(axis=-1) >= 0).all() and (largest > 0).all() and (largest < math.inf).all()):
+        if p.size and not (p.min() >= 0 and largest.min() > 0 and largest.max() < math.inf):
             refuse(self, "p", self.p, "finite weights >= 0, not all of them 0")
         p /= largest  # the sum of large weights may be no float
         p /= p.sum(axis=-1, keepdims=True)
@@ -63,8 +63,7 @@ class SimpleGamePolicy:
     def __call__(self, a: Any = None, *, rng: RNG = None) -> Any:
         """The probability (…) of action a, 0 for one that is not listed; without a, a random action, or a batch."""
         if a is None:
-            k = draw(self.p, default_rng(rng))
-            return self.A[int(k)] if k.ndim == 0 else np.asarray(self.A, dtype=object)[k]
+            return self._named(draw(self.p, default_rng(rng)))
         try:
             found = self.p[..., position(a, self.A)]
         except KeyError:
@@ -74,8 +73,11 @@ class SimpleGamePolicy:
     @property
     def mode(self) -> Any:
         """The most probable action, the first of several, or a batch of them."""
-        k = np.asarray(self.p.argmax(axis=-1))
-        return self.A[int(k)] if k.ndim == 0 else np.asarray(self.A, dtype=object)[k]
+        return self._named(np.asarray(self.p.argmax(axis=-1)))
+
+    def _named(self, k: Array) -> Any:
+        """The actions at positions k (…); a label that is a tuple stays one."""
+        return self.A[int(k)] if k.ndim == 0 else np.fromiter(self.A, dtype=object, count=len(self.A))[k]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.p, dtype=dtype, copy=copy)
@@ -193,12 +195,12 @@ def gap_in_a_game(P: SimpleGame, π: Any) -> Array:
 
 def best_actions(P: SimpleGame, π: JointPolicy, i: Any) -> Array:
     """Whether each action of agent i is a best response (…, Aⁱ): equal payoffs count as equal despite rounding."""
-    return best(P, payoffs(P, π, i))
+    return best(P, payoffs(P, π, i), P.position(i))
 
 
-def best(P: SimpleGame, V: Array) -> Array:
-    """Which entries of each row of V (…, A) are the largest, within the rounding of a sum over joint actions."""
-    largest = abs(P.R.array).max(axis=tuple(range(-P.n - 1, 0)))[..., None]
+def best(P: SimpleGame, V: Array, i: int) -> Array:
+    """Which payoffs V (…, Aⁱ) of the agent at position i are the largest, within the rounding of its rewards' sums."""
+    largest = abs(of_agent(P, i)).max(axis=tuple(range(-P.n, 0)))[..., None]
     return np.asarray(V.max(axis=-1, keepdims=True) - rounding(largest, math.prod(P.sizes)) <= V)
 
 
@@ -216,7 +218,7 @@ def softmax_response_in_a_game(P: SimpleGame, π: JointPolicy, i: Any, λ: float
         refuse(None, Named("λ").name, λ, "a number >= 0, or inf for the best responses alone")
     V, Ai = payoffs(P, π, i), P.A[P.position(i)]
     if λ == math.inf:
-        return SimpleGamePolicy(best(P, V).astype(float), Ai)
+        return SimpleGamePolicy(best(P, V, P.position(i)).astype(float), Ai)
     with np.errstate(over="ignore", under="ignore"):  # far below the largest the weight is 0
         return SimpleGamePolicy(np.exp(λ * (V - V.max(axis=-1, keepdims=True))), Ai)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from decision_making.checks import Array, rounding
+from decision_making.markov_game import MG
 from decision_making.multiagent_systems.multiagent_reasoning.pivots import ZERO, leaving, pivot, positive
 from decision_making.multiagent_systems.multiagent_reasoning.policies import distribution
 from decision_making.simple_game import NO_GAIN, SimpleGame
@@ -13,8 +14,8 @@ PIVOTS = 100  # times the number of actions: steps at most; a few times that num
 TOLERANCE = 1e-10  # of the linear program, the least that its solver takes
 
 
-def constant_sum(P: SimpleGame) -> bool:
-    """Whether what two agents get together does not depend on what they do."""
+def constant_sum(P: SimpleGame | MG) -> bool:
+    """Whether what two agents get together depends neither on what they do nor, in a Markov game, on the state."""
     if P.n != 2:
         return False
     together = P.R.array.sum(axis=0)
@@ -48,7 +49,6 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
             break
         pivot(T, row, entering)
         basis[row] = entering
-        np.maximum(T[:m, -1], 0, out=T[:m, -1])  # below 0 is rounding, which a small pivot would multiply
     w = np.zeros(n + m)
     w[basis] = T[:m, -1]
     x, y = distribution(T[m, slacks]), distribution(w[:n])

@@ -53,7 +53,7 @@ def iterated_best_response_in_a_markov_game(P: MG, M: IteratedBestResponse) -> E
             cycle = path[seen[a] :]
             p = cycle[(M.k_max - seen[a]) % len(cycle)]
             made = certified(P, p, "iterated best response", k, otherwise="cycle")
-            return made if len(cycle) == 1 else attrs.evolve(made, cycle=tuple(map(_actions, cycle)))
+            return attrs.evolve(made, cycle=tuple(map(_actions, cycle))) if made.status == "cycle" else made
         seen[a] = k
         path.append(p)
     return certified(P, p, "iterated best response", M.k_max, otherwise="k_max")

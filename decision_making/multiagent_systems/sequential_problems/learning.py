@@ -104,4 +104,6 @@ def _learns(x: Any, P: MG, j: int) -> bool:
 
 
 def _same(P: MG, other: MG) -> bool:
-    return P.γ == other.γ and P.A == other.A and P.S == other.S and np.array_equal(P.R.array, other.R.array)
+    """Whether two games are equal."""
+    told = P.γ == other.γ and P.A == other.A and P.S == other.S and np.array_equal(P.R.array, other.R.array)
+    return told and bool(np.sum(P.T.matrix != other.T.matrix) == 0)

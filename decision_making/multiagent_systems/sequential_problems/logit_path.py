@@ -37,14 +37,12 @@ class LogitPath(ActionValues):
         for i, (q, D) in enumerate(zip(values, slopes, strict=True)):
             k, s = self.P.sizes[i], np.arange(self.S)
             b = β[ends[i] : ends[i] + self.S * k].reshape(self.S, k)
-            D = D.copy()
             D[:, :, : self.ends[-1]] *= z[: self.ends[-1]]  # by β instead of π
             top = b.argmax(axis=1)
             E = b - b[s, top][:, None] - λ * (q - q[s, top][:, None])
             E[s, top] = p[i].sum(axis=1) - 1
             rows = first + np.arange(self.S * k).reshape(self.S, k)
             block = -λ * (D - D[s, top][:, None, :])
-            block[s, top] = 0
             J[rows, : self.size] = block
             J[rows, -1] = -(q - q[s, top][:, None])
             own = ends[i] + np.arange(self.S * k).reshape(self.S, k)

@@ -8,21 +8,22 @@ import numpy as np
 
 from decision_making.checks import Array
 from decision_making.markov_game import MG
-from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
+from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Closest, Equilibrium
 from decision_making.multiagent_systems.multiagent_reasoning.iterated_responses import IteratedBestResponse
 from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import (
     NashEquilibrium,
     nash_equilibrium_of,
 )
+from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum
 from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.logit_path import LogitPath
 from decision_making.multiagent_systems.sequential_problems.nonlinear_program import (
     NashProgram,
-    largest_gap,
+    largest_gain,
     polished,
 )
 from decision_making.multiagent_systems.sequential_problems.policies import probabilities, uniform
-from decision_making.multiagent_systems.sequential_problems.zero_sum import ShapleyIteration, constant_sum
+from decision_making.multiagent_systems.sequential_problems.zero_sum import ShapleyIteration
 from decision_making.sampling import default_rng
 from decision_making.sizes import check_size
 from decision_making.verbs import solve
@@ -68,38 +69,32 @@ def _zero_sum(M: NashEquilibrium, P: MG) -> Found:
     return p, found.method, found.iterations, exact
 
 
+def _closest(P: MG) -> Closest:
+    """To begin with, uniform policies."""
+    return Closest(P, [q.p for q in uniform(P)], polished, largest_gain)
+
+
 def _logit(M: NashEquilibrium, P: MG) -> Found:
     path = LogitPath(P)
     check_size("unknowns", path.size, "look for best responses in turn, or give fewer states", PATH)
-    closest, least, k = ([q.p for q in uniform(P)], False), np.inf, 0
+    closest, k = _closest(P), 0
     for k, (p, _) in enumerate(path.points(STEPS), 1):
-        if k % EVERY == 0:
-            found = polished(P, p, 1e-3)
-            gap = largest_gap(P, found[0])
-            if gap < least:
-                closest, least = found, gap
-            if least <= 1:
-                break
-    return closest[0], "logit", k, closest[1]
+        if k % EVERY == 0 and closest.reaches(p, 1e-3):
+            break
+    return closest.p, "logit", k, closest.exact
 
 
 def _nonlinear(M: NashEquilibrium, P: MG) -> Found:
     program = NashProgram(P)
     check_size("unknowns", program.size, "method='logit' solves larger games", UNKNOWNS)
-    rng, taken = default_rng(M.rng), 0
-    closest, least = ([q.p for q in uniform(P)], False), np.inf
+    rng, closest, taken = default_rng(M.rng), _closest(P), 0
     for start in range(M.restarts):
-        p = [np.full((len(P.S), k), 1 / k) if start == 0 else rng.dirichlet(np.ones(k), len(P.S)) for k in P.sizes]
+        p = closest.p if start == 0 else [rng.dirichlet(np.ones(k), len(P.S)) for k in P.sizes]
         p, iterations = program.solved(p)
         taken += iterations
-        for support in (1e-2, 1e-4, 1e-6):
-            found = polished(P, p, support)
-            gap = largest_gap(P, found[0])
-            if gap < least:
-                closest, least = found, gap
-        if least <= 1:
+        if closest.reaches(p, 1e-2, 1e-4, 1e-6):
             break
-    return closest[0], "nonlinear", taken, closest[1]
+    return closest.p, "nonlinear", taken, closest.exact
 
 
 METHODS: dict[str, Any] = {"auto": _auto, "zero_sum": _zero_sum, "logit": _logit, "nonlinear": _nonlinear}

@@ -173,7 +173,7 @@ def solved_on_support(P: MG, supports: Sequence[Array], p: Sequence[Array]) -> l
     return [distribution(x) for x in p] if z[: V.ends[-1]].min() >= -1e-11 else None
 
 
-def largest_gap(P: MG, p: Sequence[Array]) -> float:
+def largest_gain(P: MG, p: Sequence[Array]) -> float:
     """The largest gain of any agent from any state, in units of what is no gain to it."""
     return excess(P, gaps(P, p, joint_utility(P, p)).max(axis=1))
 
@@ -186,5 +186,5 @@ def polished(P: MG, p: Sequence[Array], least: float) -> tuple[list[Array], bool
     better = solved_on_support(P, [q > least * q.max(axis=-1, keepdims=True) for q in p], p)
     if better is None:
         return list(p), False
-    found, given = largest_gap(P, better), largest_gap(P, p)
+    found, given = largest_gain(P, better), largest_gain(P, p)
     return (better, True) if found <= max(given, 1) else (list(p), False)

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, flag, optional, positive, rounding
+from decision_making.checks import Array, count, flag, optional, positive
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
 from decision_making.multiagent_systems.multiagent_reasoning.policies import distribution
+from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum
 from decision_making.multiagent_systems.sequential_problems.equilibria import certified
 from decision_making.multiagent_systems.sequential_problems.policies import continuation, optimal_values
 from decision_making.structs import struct
@@ -37,14 +38,6 @@ class ShapleyIteration:
     k_max: int = field(default=1000, validator=count)  # number of sweeps
     δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # change that ends the sweeps
     evaluate: bool = field(default=False, kw_only=True, validator=flag)  # whether agent 2's policy is evaluated
-
-
-def constant_sum(P: MG) -> bool:
-    """Whether what two agents get together does not depend on what they do, nor on the state."""
-    if P.n != 2:
-        return False
-    together = P.R.array.sum(axis=0)
-    return bool(together.max() - together.min() <= rounding(float(abs(P.R.array).max()), 2))
 
 
 def matrix_games(R: Array, near: tuple[Array, Array] | None = None) -> tuple[Array, Array, Array]:
@@ -124,7 +117,7 @@ def _linear_program(A: Array) -> tuple[Array, Array]:
 def _iterated(M: ShapleyIteration, P: MG) -> Iterator[tuple[Array, Array, Array]]:
     """U (S,) after each sweep, and the policies x (S, A¹) and y (S, A²) of its matrix games."""
     check_markov_game(P)
-    if P.n != 2 or not constant_sum(P):
+    if not constant_sum(P):
         raise ValueError(f"P = {P!r}: ShapleyIteration is for 2 agents whose rewards add up to a constant")
     if not P.γ < 1:
         raise ValueError(f"γ = {P.γ}: must be below 1, else the sweeps need not come to rest")

@@ -117,8 +117,8 @@ def plan_game(P: HiddenStateGame, Π: Sequence[AgentPlans], b: Belief | None = N
 
     b = None is the model's own belief. Of a team every agent gets the same.
     """
-    P = check_model(P)
-    return _game(P, joint_values(P, Π) @ P.start(b))
+    U = joint_values(P, Π)
+    return _game(P, U @ P.start(b))
 
 
 def _game(P: HiddenStateGame, U: Array) -> SimpleGame:

@@ -38,7 +38,7 @@ def is_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans], i: Any, k: int) -
     Γ = of_agent(joint_values(check_model(P), Π), P.position(i))
     if not (is_number(k) and k == int(k) and 0 <= k < len(Γ)):
         refuse(None, "k", k, f"the number of a plan of agent {i!r}, 0 to {len(Γ) - 1}")
-    return len(Γ) > 1 and find_maximal_belief(Γ[k], np.delete(Γ, k, axis=0)) is None
+    return find_maximal_belief(Γ[k], np.delete(Γ, k, axis=0)) is None
 
 
 def prune_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> list[AgentPlans]:

@@ -1,18 +1,27 @@
 """Joint plans and controllers of teams against enumeration of all of them, and the published values."""
 
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
 import decision_making as dm
+from decision_making.multiagent_systems.collaborative_agents import (
+    heuristic_search,
+    iterated_best_response,
+    joint_rules,
+    multiagent_a_star,
+    nonlinear_programming,
+)
 from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import best_joint_plan
 from decision_making.multiagent_systems.collaborative_agents.heuristic_search import explore
-from decision_making.multiagent_systems.collaborative_agents.joint_plans import quick_bound
+from decision_making.multiagent_systems.collaborative_agents.joint_plans import found_plan, quick_bound
 from decision_making.multiagent_systems.collaborative_agents.joint_rules import RulesInOrder, best_rules, falling
 from decision_making.multiagent_systems.collaborative_agents.multiagent_a_star import merged
 from decision_making.multiagent_systems.multiagent_reasoning import pure_equilibria
+from decision_making.multiagent_systems.state_uncertainty import belief_levels
 from decision_making.problems import BroadcastChannel, DecTiger, MeetingOnAGrid, RecyclingRobots, TwoGenerals
 from decision_making.sizes import TooLargeError
 from tests.oracles import teams as oracle
@@ -367,8 +376,6 @@ def test_the_last_step_of_dynamic_programming_is_that_of_enumeration():
 
 @pytest.mark.parametrize("seed", [7, 8])
 def test_a_search_that_meets_too_many_rules_keeps_its_plan_and_its_bound(seed, monkeypatch):
-    from decision_making.multiagent_systems.collaborative_agents import multiagent_a_star
-
     P, statuses = oracle.random_model(seed, team=True), []
     for first in range(2, 6):  # the rules of the first step are listed twice, then those of one node are too many
 
@@ -424,3 +431,256 @@ def test_explored_actions_are_best_in_a_state_drawn_from_the_belief():
     found = [explore(P, b, 1, np.random.default_rng(k), Q).tolist() for k in range(200)]
     assert {tuple(x) for x in found} == {(0.5, 0.5, 0.0), (0.0, 0.0, 1.0)}
     assert abs(found.count([0.0, 0.0, 1.0]) - 100) < 5 * np.sqrt(50)
+
+
+METHODS = (
+    lambda d: dm.DecPOMDPDynamicProgramming(None, d),
+    lambda d: dm.MultiagentAStar(None, d),
+    lambda d: dm.DecPOMDPIteratedBestResponse(None, d, 20, restarts=20, rng=0),
+    lambda d: dm.DecPOMDPHeuristicSearch(None, d, 4, rng=0),
+)
+
+
+@pytest.mark.parametrize("M", METHODS)
+def test_one_step_is_the_best_joint_action_and_only_teams_are_solved(M):
+    P = oracle.random_model(5, team=True, S=3, sizes=(2, 3))
+    found = dm.solve(M(0), P)
+    u = P.start(None) @ P.rewards[0]
+    assert found.value == pytest.approx(u.max())
+    assert np.ravel_multi_index([x.a for x in found], P.sizes) == u.argmax()
+    assert [x.subplans for x in found] == [{}, {}]
+    assert found.status in ("optimal", "equilibrium")
+    with pytest.raises(TypeError, match="P = POMG"):
+        dm.solve(M(1), oracle.random_model(5))
+
+
+@pytest.mark.parametrize("M", METHODS)
+@pytest.mark.parametrize("d", [1, 2])
+def test_a_team_of_one_gets_what_its_own_problem_is_worth(M, d):
+    """One agent alone shares all it sees with itself: the value is that of its beliefs."""
+    P = oracle.random_model(9, n=1, team=True, S=2, sizes=(3,))
+    best = dm.team_bounds(P, None, d).mpomdp
+    found = dm.solve(M(d), P)
+    assert found.value <= best + 1e-9
+    assert found.upper_bound >= best - 1e-9
+    if M not in METHODS[3:]:
+        assert (found.value, found.status) == (pytest.approx(best), "optimal")
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_bounds_see_the_state_where_beliefs_are_too_many(level, monkeypatch):
+    """After so many levels the rest is what a team gets that sees the state; the search still finds the optimum."""
+    P = oracle.random_model(3, S=3, team=True)
+    b, T, R = P.start(None), P.joint_transitions, P.rewards[0]
+    seen = [R]
+    for _ in range(2):
+        seen.append(R + P.γ * np.einsum("saz,z->sa", T, seen[-1].max(axis=1)))
+
+    def worth(b, k):
+        """Sharing what is seen for the first levels, then seeing the state."""
+        if k == level:
+            return float((b @ seen[2 - k]).max())
+        found = []
+        for a in range(4):
+            after = np.einsum("s,ost->ot", b, P.M[a])
+            found.append(b @ R[:, a] + P.γ * sum(p.sum() * worth(p / p.sum(), k + 1) for p in after))
+        return float(max(found))
+
+    exact = dm.solve(dm.MultiagentAStar(None, 2), P)
+    assert exact.status == "optimal"
+    size = 4 * 4 * 3
+    monkeypatch.setattr(belief_levels, "NUMBERS", size * (1 if level else 0.5))
+    assert quick_bound(P, b, 2) == pytest.approx(worth(b, 0))
+    assert quick_bound(P, b, 2) >= exact.value - 1e-12
+    again = dm.solve(dm.MultiagentAStar(None, 2), P)
+    assert (again.value, again.status) == (pytest.approx(exact.value), "optimal")
+    assert again.iterations >= exact.iterations
+
+
+def test_a_joint_plan_says_its_value_and_its_bound():
+    P = DecTiger()
+    best = dm.solve(dm.MultiagentAStar(None, 1), P)
+    assert repr(best) == f"JointPlan(optimal by multiagent A*: value -4, {best.iterations} iterations)"
+    short = found_plan(P, P.start(None), best.π, 2.5, "x", 7)
+    assert repr(short) == "JointPlan(local by x: value -4, at most 2.5, 7 iterations)"
+    assert (short.status, short.upper_bound) == ("local", 2.5)
+    for bound, status in ((-4 + 1e-9, "optimal"), (-4 + 1e-7, "equilibrium"), (-9.0, "optimal")):
+        found = found_plan(P, P.start(None), best.π, bound, "x", 7, otherwise="equilibrium")
+        assert found.status == status
+        assert found.upper_bound == max(bound, found.value)
+
+
+def test_what_a_search_looks_at_is_counted():
+    """3 x 3 plans of one action, of which 2 stay; then 3·2² of each agent. A node is a way to a step."""
+    assert dm.solve(dm.MultiagentAStar(None, 0), DecTiger()).iterations in (0, 1)
+    assert dm.solve(dm.MultiagentAStar(None, 2, max_nodes=1), DecTiger()).iterations == 1
+    assert dm.solve(dm.MultiagentAStar(None, 2), DecTiger()).iterations == 3
+    for d, number in ((1, 9), (2, 9 + 12 * 12)):
+        assert dm.solve(dm.DecPOMDPHeuristicSearch(None, d, 2, rng=0), DecTiger()).iterations == number
+
+
+@pytest.mark.parametrize(
+    ("how", "informed"), [("random", [0, 0, 0, 0]), ("state", [1, 1, 1, 1]), ("both", [0, 1, 0, 1])]
+)
+def test_beliefs_are_explored_for_the_steps_before_by_actions_in_turn(how, informed, monkeypatch):
+    """Plans of 1 action are followed after 2 steps, those of 2 after 1; of 2 actions of agent 1 no more than 2 stay."""
+    P, asked = oracle.random_model(5, team=True, sizes=(3, 2)), []
+    monkeypatch.setattr(heuristic_search, "explore", lambda P, b, t, rng, Q: asked.append((t, int(Q is not None))) or b)
+    found = dm.solve(dm.DecPOMDPHeuristicSearch(None, 2, 4, explore=how, rng=0), P)
+    assert asked == [(2, x) for x in informed[:2]] + [(1, x) for x in informed]
+    assert found.iterations == 3 * 2 + 3 * 2**2 * 2 * 2**2
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_no_controller_exceeds_the_bound_that_is_what_the_state_seen_is_worth(sign):
+    """By policy iteration on the transitions of the team."""
+    P = oracle.random_model(3, team=True, S=3)
+    P = dm.DecPOMDP.from_arrays(P.T.array, sign * abs(P.R.array), P.O.array, 0.9, b=P.b)
+    T, R, a = P.joint_transitions, P.rewards[0], np.zeros(3, int)
+    for _ in range(20):
+        U = np.linalg.solve(np.eye(3) - 0.9 * T[np.arange(3), a], R[np.arange(3), a])
+        a = (R + 0.9 * T @ U).argmax(axis=1)
+    bound = nonlinear_programming.seen_state_bound(P, P.b)
+    assert P.b @ U <= bound + 1e-12
+    assert bound == pytest.approx(P.b @ U, abs=1e-7)
+
+
+def test_climbing_begins_near_the_given_controller_once_and_then_anywhere(monkeypatch):
+    """Where L-BFGS does not move, the first end is the start but for a little; the start itself is an end, too."""
+    P, starts = oracle.random_model(4, team=True), []
+    given = dm.JointController([dm.AgentController.from_nodes(2, [k], [[0, 0]]) for k in (1, 0)])
+    monkeypatch.setattr(
+        "scipy.optimize.minimize", lambda f, z, **_: starts.append(f(z)[0]) or SimpleNamespace(x=z, fun=f(z)[0])
+    )
+    found = dm.solve(dm.DecPOMDPNonlinearProgramming(None, 2, restarts=4, start=given, rng=0), P)
+    u = dm.utility(P, None, given)
+    assert found.found.us[0] == pytest.approx(u)
+    assert len(found.found.us) == 5
+    assert abs(-starts[0] - u) < 0.05
+    assert min(abs(-x - u) for x in starts[1:]) > 0.05
+    assert (found.found.us[1:] >= -np.array(starts) - 1e-9).all()  # what is nearly certain may be made so
+    assert found.found.u == found.found.us.max()
+    assert dm.utility(P, None, found) == pytest.approx(found.found.u)
+    climb = nonlinear_programming._Climb(P, P.b, 3)
+    p = climb.begun([x for part in given for x in (part.ψ, part.η)], np.random.default_rng(0))
+    for x, q in zip(p, (x for part in given for x in (part.ψ, part.η)), strict=True):
+        np.testing.assert_allclose(x.sum(axis=-1), 1)
+        assert x.min() > 0
+        near = x[:1, ..., : q.shape[-1]]
+        assert abs(near - q).max() <= nonlinear_programming.MIXED
+        assert x[1:].max() < 1 - nonlinear_programming.MIXED
+
+
+def test_probabilities_near_1_are_made_certain_where_that_is_no_worse():
+    P = oracle.random_model(4, team=True)
+    nothing = dm.DecPOMDP.from_arrays(P.T.array, np.zeros(P.R.array.shape), P.O.array, 0.9, b=P.b)
+    p = [np.array([[1 - 1e-7, 1e-7]]), np.ones((1, 2, 2, 1))] * 2
+    u, made = nonlinear_programming._Climb(nothing, P.b, 1).sure(p)
+    assert u == 0
+    assert made[0].tolist() == [[1, 0]]
+    for _ in range(2):
+        P = dm.DecPOMDP.from_arrays(
+            P.T.array, -P.R.array, P.O.array, 0.9, b=P.b
+        )  # one of the two is worse when certain
+        climb = nonlinear_programming._Climb(P, P.b, 1)
+        u, made = climb.sure(p)
+        assert u == max(climb.utility(p), climb.utility([q.round() for q in p]))
+        assert u == climb.utility(made)
+
+
+def test_a_search_with_a_looser_bound_finds_the_same(monkeypatch):
+    """Where sharing one step late would take too many numbers, sharing at once is the bound."""
+    for seed in (0, 33, 68, 89, 134):
+        P = oracle.random_model(seed, team=True)
+        exact = dm.solve(dm.MultiagentAStar(None, 2), P)
+        for few in (0, 50, 3000):
+            monkeypatch.setattr(multiagent_a_star, "DELAYED", few)
+            again = dm.solve(dm.MultiagentAStar(None, 2), P)
+            assert (again.value, again.status) == (pytest.approx(exact.value), "optimal")
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize("seed", [33, 68, 134])
+def test_the_rules_that_promise_most_are_not_always_the_best(seed):
+    P = oracle.random_model(seed, team=True)
+    found = [dm.solve(M(None, 2), P) for M in (dm.MultiagentAStar, dm.DecPOMDPDynamicProgramming)]
+    assert found[0].value == pytest.approx(found[1].value, abs=1e-9)
+    assert found[0].status == "optimal"
+
+
+@pytest.mark.parametrize("seed", [33, 51, 68, 89, 134])
+def test_a_search_that_is_cut_before_the_optimum_keeps_a_bound_above_it(seed):
+    P = oracle.random_model(seed, team=True)
+    best = dm.solve(dm.MultiagentAStar(None, 2), P).value
+    for nodes in (1, 2, 3):
+        found = dm.solve(dm.MultiagentAStar(None, 2, max_nodes=nodes), P)
+        assert found.value <= best + 1e-9 <= found.upper_bound + 2e-9
+        assert found.iterations <= nodes
+
+
+def test_tables_are_contracted_by_every_rule_of_three_agents():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 2, 1, 2, 2, 3, 2))  # two tables; 2, 1, 2 histories; 2, 3, 2 actions
+    found = joint_rules.contracted(x, (2, 1, 2), (2, 3, 2))
+    assert found.shape == (2, 4 * 3, 2, 2)
+    rules = list(product(product(range(2), repeat=2), product(range(3), repeat=1)))
+    for B, (k, (r, q)), c, a in product(range(2), enumerate(rules), range(2), range(2)):
+        expected = sum(x[B, h, g, c, r[h], q[g], a] for h in range(2) for g in range(1))
+        assert found[B, k, c, a] == pytest.approx(expected)
+
+
+def test_rules_that_are_extended_a_few_at_a_time_are_the_best_of_all(monkeypatch):
+    rng = np.random.default_rng(5)
+    for front in (1, 2, 5):
+        monkeypatch.setattr(joint_rules, "FRONT", front)
+        for _ in range(15):
+            x = rng.integers(-5, 6, (3, 2, 2, 3)).astype(float)
+            best = max(
+                sum(x[c, d, r[c], q[d]] for c in range(3) for d in range(2))
+                for r in product(range(2), repeat=3)
+                for q in product(range(3), repeat=2)
+            )
+            value, rules = best_rules(x)
+            assert value == pytest.approx(best)
+            assert sum(x[c, d, rules[0][c], rules[1][d]] for c in range(3) for d in range(2)) == pytest.approx(best)
+            assert best_rules(x, best) is None
+            assert best_rules(x, best - 0.5)[0] == pytest.approx(best)
+
+
+def test_histories_of_random_plans_are_counted(monkeypatch):
+    """Of three steps with two observations: 1 + 2 + 4."""
+    monkeypatch.setattr(iterated_best_response, "HISTORIES", 7)
+    plan = iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
+    ends = [x for below in plan.subplans.values() for x in below.subplans.values()]
+    assert len({id(x) for x in ends}) == 4  # each history has an action of its own
+    assert all(x.subplans == {} for x in ends)
+    monkeypatch.setattr(iterated_best_response, "HISTORIES", 6)
+    with pytest.raises(TooLargeError, match="7 histories of an agent"):
+        iterated_best_response.random_plan(3, 2, 2, np.random.default_rng(0))
+
+
+def test_rounds_of_best_responses_are_counted():
+    """Where nothing is paid the first round changes nothing."""
+    P = oracle.random_model(2, team=True)
+    flat = dm.DecPOMDP.from_arrays(P.T.array, np.zeros(P.R.array.shape), P.O.array, 0.9, b=P.b)
+    for restarts in (1, 3):
+        found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 9, restarts=restarts, rng=0), flat)
+        assert found.iterations == restarts
+    assert dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 1, rng=0), P).iterations == 1
+
+
+def test_the_best_of_all_starts_is_kept():
+    P = oracle.random_model(11, team=True)
+    values = [dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 1, restarts=k, rng=0), P).value for k in range(1, 8)]
+    assert (np.diff(values) >= 0).all()
+    assert len(set(values)) > 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_best_plan_of_one_more_step_of_one_agent(seed):
+    P = oracle.random_model(seed, n=1, team=True, sizes=(3,), Ω=(3,))
+    V = dm.joint_values(P, dm.create_conditional_plans(P, 0))[0]
+    value, a, (after,) = best_joint_plan(P, V, P.b)
+    assert value == pytest.approx(dm.team_bounds(P, None, 1).mpomdp)
+    plan = dm.ConditionalPlan(int(a[0]), {o: dm.ConditionalPlan(int(k)) for o, k in enumerate(after)})
+    assert dm.utility(P, None, [plan]) == pytest.approx(value)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import decision_making as dm
+from decision_making.multiagent_systems.state_uncertainty import plans
 from decision_making.multiagent_systems.state_uncertainty.plans import backed_up, one_step_plans
 from decision_making.multiagent_systems.state_uncertainty.pruning import of_agent, undominated
 from decision_making.problems import DecTiger, MultiCaregiverCryingBaby
@@ -172,10 +173,61 @@ def test_plans_that_would_not_fit_are_refused_with_their_number(d):
         dm.create_conditional_plans(DecTiger(), d)
 
 
+def test_numbers_of_plans_are_counted_by_their_arguments(monkeypatch):
+    for wrong in ((0, 2, 1), (2, 0, 1), (2, 2, -1), (1.5, 2, 1)):
+        with pytest.raises(ValueError, match=r"n_actions = |n_observations = |d = "):
+            dm.number_of_plans(*wrong)
+    with pytest.raises(TooLargeError, match="10,010,000 bits of the number of plans"):
+        dm.number_of_plans(2**1000, 1, 9_999)
+    P = DecTiger()
+    with pytest.raises(ValueError, match="d = -1"):
+        dm.create_conditional_plans(P, -1, open_loop=True)
+    assert len(dm.create_conditional_plans(P, 5, open_loop=True)[0]) == 3**6
+    one = oracle.random_model(0, sizes=(1, 1), Ω=(1, 1))
+    assert len(dm.create_conditional_plans(one, 45)[0]) == 1
+    Π = dm.create_conditional_plans(P, 1)
+    for open_loop, number in ((False, 3 * 27**2), (True, 3 * 27)):
+        monkeypatch.setattr(plans, "PLANS", number)
+        assert len(dm.expand_conditional_plans(P, tuple(Π), open_loop=open_loop)[0]) == number
+        monkeypatch.setattr(plans, "PLANS", number - 1)
+        with pytest.raises(TooLargeError, match=f"{number:,} plans of one agent"):
+            dm.expand_conditional_plans(P, Π, open_loop=open_loop)
+    with pytest.raises(TypeError, match="must be a list of AgentPlans"):
+        dm.joint_values(P, [Π[0], 3])
+
+
+def test_rows_that_are_best_in_a_small_region_only_stay_and_those_just_below_go():
+    """Between each two of six corners a row that is above both by ε near the middle, or below everywhere."""
+    needles = [np.where(np.isin(np.arange(6), pair), 0.5, -9.0) for pair in ((0, 1), (2, 3), (4, 5), (1, 4))]
+    for ε in ((1e-4, 1e-4, -1e-4, 1e-4), (-1e-4, 1e-4, 1e-4, -1e-4), (1e-4, -1e-4, -1e-4, -1e-4)):
+        Γ = np.vstack([*(x + e for x, e in zip(needles, ε, strict=True)), np.eye(6)])
+        assert undominated(Γ, 1e-9).tolist() == [e > 0 for e in ε] + [True] * 6
+
+
+def test_pruning_goes_on_until_nothing_may_go():
+    """One state, one step: column 1 is beaten by 3, then row 2, and only then column 2."""
+    R = np.array([[[4.0, 3.0, 2.0], [1.0, 5.0, 1.0]], [[3.0, 2.0, 4.0], [0.0, 4.0, 5.0]]])
+    P = dm.POMG.from_arrays(np.ones((1, 2, 3, 1)), R[:, None], np.ones((2, 3, 1, 1, 1)), 0.9, b=[1.0])
+    left = dm.prune_dominated(P, one_step_plans(P))
+    assert [x.a.tolist() for x in left] == [[0], [2]]
+    assert not dm.is_dominated(P, left, 0, 0)
+
+
+@given(SEEDS)
+@settings(max_examples=8)
+def test_of_the_plans_that_stay_none_is_dominated(seed):
+    rng = np.random.default_rng(seed)
+    R = rng.integers(-2, 3, (2, 2, 3, 3))
+    P = dm.POMG.from_arrays(rng.dirichlet([1, 1], (2, 3, 3)), R, np.ones((3, 3, 2, 1, 1)), 0.9, b=[0.5, 0.5])
+    left = dm.prune_dominated(P, one_step_plans(P))
+    for i, plans_left in enumerate(left):
+        assert not any(dm.is_dominated(P, left, i, k) for k in range(len(plans_left)))
+
+
 def test_values_that_would_not_fit_are_refused_before_they_are_made():
     P = DecTiger()
-    plans = dm.create_conditional_plans(P, 2)
-    many = [dm.expand_conditional_plans(P, [x[np.arange(300)] for x in plans])[0]] * 2
+    Π = dm.create_conditional_plans(P, 2)
+    many = [dm.expand_conditional_plans(P, [x[np.arange(300)] for x in Π])[0]] * 2
     with pytest.raises(TooLargeError, match=r"145,800,000,000 values|values of joint plans"):
         backed_up(P, many, None)
 
