@@ -86,7 +86,7 @@ class Teeth:
 
     def set(self, V: Array, U: Array) -> None:
         """New utilities V (S,) at the corners and U (K,) at the points."""
-        plane = np.add.reduceat(self.probabilities * V[self.states], self.starts[:-1]) if len(U) else U
+        plane = np.add.reduceat(self.probabilities * V[self.states], self.starts[:-1])
         self.depth = np.minimum(U - plane, 0.0)
 
     def add(self, B: Array) -> None:
