@@ -1,14 +1,18 @@
-"""A POMDP that is given by functions of named states is solved as its arrays are, by every method of part IV."""
+"""A POMDP that is given by functions of named states, or with sparse transitions, is solved as its arrays are."""
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import decision_making as dm
-from decision_making import ConditionalPlan, ControllerPolicy
+from decision_making import POMDP, ConditionalPlan, ControllerPolicy
 from tests.test_pomdp import by_functions, random_pomdp
 
 P = random_pomdp(11, (3, 2, 2), 0.6)
-Q = by_functions(P)
+OTHERS = {
+    "functions": by_functions(P),
+    "sparse": POMDP.from_arrays(csr_array(P.T.array.reshape(6, 3)), P.R.array, P.O.array, P.γ),
+}
 B = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0], [0.1, 0.8, 0.1]])
 Γ = np.array([[1.0, 0.0, -1.0], [-1.0, 0.5, 2.0]])
 V = np.array([9.0, 8.0, 7.0])
@@ -83,8 +87,9 @@ SAME = {
 }
 
 
+@pytest.mark.parametrize("Q", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("solved", SAME.values(), ids=SAME)
-def test_what_is_found_is_what_the_arrays_give(solved):
+def test_what_is_found_is_what_the_arrays_give(solved, Q):
     found, expected = solved(Q), solved(P)
     assert type(found) is type(expected)
     for x, y in zip(found, expected, strict=True):

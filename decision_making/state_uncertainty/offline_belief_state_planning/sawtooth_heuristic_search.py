@@ -282,8 +282,7 @@ def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
         row = pair % len(B)
         mine = np.flatnonzero(pair // len(B) == Q.argmax(axis=1)[row])
         row, x, p, u = row[mine], x[mine], p[mine], u[mine]
-        wanted = aim / P.γ**depth  # a gap that no longer matters at the start
-        matters = weight[row] * (u - bounds.lower(x) - p * wanted)
+        matters = weight[row] * (P.γ**depth * (u - bounds.lower(x)) - p * aim)  # to the start
         some = np.flatnonzero(matters > 0)
         some = some[np.argsort(-matters[some], kind="stable")[: M.width]]
         if not len(some):
