@@ -226,6 +226,7 @@ def test_no_exploration_and_a_single_simulation():
     one = plan(HistoryMonteCarloTreeSearch(BABY, 3, 1, 1.0, np.zeros(2), rng=0), MIDDLE)
     assert one.N.sum() == 1
     assert np.isfinite(one.u)
+    np.testing.assert_array_equal(np.isneginf(one.Q), one.N == 0)
 
 
 def test_leaf_values_by_rollouts_and_seeds():
@@ -602,3 +603,28 @@ def test_searches_show_their_settings():
     assert "rng" not in repr(M)
     with pytest.raises(NotImplementedError):
         BeliefPlanner(TIGER).did(None)
+
+
+def test_the_action_chosen_has_the_most_visits_or_the_highest_utility():
+    differ = 0
+    for seed in range(20):
+        N, Q = (
+            plan(HistoryMonteCarloTreeSearch(BABY, 3, 40, 20.0, np.zeros(2), rng=seed, by=by), MIDDLE)
+            for by in ("visits", "utility")
+        )
+        np.testing.assert_array_equal(N.N, Q.N)
+        assert (N.a, Q.a) == (N.N.argmax(), N.Q.argmax())
+        assert (N.u, Q.u) == (N.Q[N.a], N.Q[Q.a])
+        differ += N.a != Q.a
+    assert differ > 0
+
+
+def test_trees_have_room_for_a_node_of_every_simulation():
+    """Deep enough, each simulation makes one: in several trees at once, and where a full tree goes on."""
+    M = HistoryMonteCarloTreeSearch(TIGER, 50, 20, 50.0, np.zeros(2), rng=0)
+    for b in (MIDDLE, np.tile(MIDDLE, (3, 1))):
+        tree = plan(M, b).tree
+        assert (tree.used == 21).all()
+        more = plan(M, b, tree=tree).tree
+        assert (more.used == 41).all()
+        assert more.child.shape[1] == 41
