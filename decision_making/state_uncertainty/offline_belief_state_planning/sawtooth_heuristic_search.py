@@ -138,11 +138,27 @@ class _Bounds:
         return upper - lower
 
     def ahead(self, B: Array) -> tuple[Array, Successors, Array]:
-        """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case."""
+        """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case.
+
+        The sawtooth costs the most: it is asked of the action that is best without it, and then of those that are
+        better without it than that one with it. What the others have is no higher, if not the upper bound itself.
+        """
         following = possible_successors(self.P, B)
-        u = self.upper(following.x)
+        x, (a, row) = following.x, np.divmod(following.pair, len(B))
+        plane = x @ self.V
+        u = np.minimum(plane, (x @ self.informed.T).max(axis=1))
+        Q = self._after(B, following, u)
+        best = Q.argmax(axis=1)
+        for asked in (lambda: a == best[row], lambda: (a != best[row]) & (Q[row, a] > Q[row, best[row]])):
+            these = np.flatnonzero(asked())
+            u[these] = np.minimum(u[these], plane[these] + self.teeth(x[these]))
+            Q = self._after(B, following, u)
+        return Q, following, u
+
+    def _after(self, B: Array, following: Successors, u: Array) -> Array:
+        """`lookahead` of each action (N, A) to the values u of what may follow."""
         after = np.bincount(following.pair, u, len(B) * len(self.P.A)).reshape(-1, len(B)).T
-        return B @ self.P.R.array + self.P.γ * after, following, u
+        return B @ self.P.R.array + self.P.γ * after
 
     def back_up(self, which: Array) -> None:
         """Both bounds at the beliefs of these numbers; the upper one also at the corners, if they are few."""

@@ -519,6 +519,26 @@ def test_a_search_for_seconds_tells_of_tighter_bounds_by_the_clock(seconds, ever
     assert "".join(found) == told
 
 
+@given(st.integers(0, 10**6), SMALL, st.booleans())
+@settings(max_examples=15)
+def test_the_sawtooth_is_asked_of_the_actions_that_may_be_the_best(seed, sizes, few):
+    """The best action has what the sawtooth says of all that may follow it; no other has more, and none too little."""
+    P = random_pomdp(seed, sizes)
+    bounds = sawtooth_heuristic_search._Bounds(P, np.full(sizes[0], 1 / sizes[0]), 1 if few else 50, 1e-3)
+    B = beliefs(sizes[0], 8)
+    for _ in range(3):
+        bounds.back_up(bounds.met(B[:5]))
+    Q, following, u = bounds.ahead(B)
+    right = np.zeros_like(Q)
+    for (i, b), a in itertools.product(enumerate(B), range(sizes[1])):
+        x = [b @ (P.T.array[:, a] * P.O.array[a, :, o]) for o in range(sizes[2])]
+        right[i, a] = b @ P.R.array[:, a] + P.γ * bounds.upper(np.array(x)).sum()
+    np.testing.assert_allclose(Q.max(axis=1), right.max(axis=1), atol=1e-12)
+    assert (Q >= right - 1e-12).all()
+    best = following.pair // len(B) == Q.argmax(axis=1)[following.pair % len(B)]
+    np.testing.assert_allclose(u[best], bounds.upper(following.x[best]), atol=1e-12)
+
+
 def plain_descent(P, bounds, M):
     """The beliefs of a round by loops: for each the best upper action, and what may follow by how much it matters."""
     aim, level, levels = max(M.δ, 0.1 * bounds.gap), [(bounds.B[0], 1.0)], []
