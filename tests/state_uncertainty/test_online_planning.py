@@ -461,10 +461,13 @@ def test_bounds_that_cross_by_rounding_are_taken_to_meet():
     with pytest.raises(ValueError, match="must be a lower and an upper bound"):
         over(1e-4)
     for wrong in (np.nan, np.inf):
-        with pytest.raises(ValueError, match="must be a lower and an upper bound"):
-            plan(GapHeuristicSearch(BABY, optimal, lambda b, x=wrong: 0 * b[:, 0] + x, 0.1, 5, 5), MIDDLE)
-        with pytest.raises(ValueError, match="must be a lower and an upper bound"):
-            plan(GapHeuristicSearch(BABY, lambda b, x=wrong: np.where(b[:, 0] == 1, -x, -99), optimal, 0.1, 5, 5), MIDDLE)
+
+        def where_sated(b, x=wrong):
+            return np.where(b[:, 0] == 1, -x, -99)
+
+        for low, high in ((optimal, lambda b, x=wrong: 0 * b[:, 0] + x), (where_sated, optimal)):
+            with pytest.raises(ValueError, match="must be a lower and an upper bound"):
+                plan(GapHeuristicSearch(BABY, low, high, 0.1, 5, 5), MIDDLE)
     idle = POMDP.from_arrays(BABY.T.array, np.zeros((2, 3)), BABY.O.array, 0.9)
     assert plan(GapHeuristicSearch(idle, lambda b: 0.9e-6, lambda b: 0.0, 0.0, 5, 5), MIDDLE).tree.gap == 0
     with pytest.raises(ValueError, match="must be a lower and an upper bound"):
@@ -529,7 +532,7 @@ def plain_gap_search(P, low, high, δ, k_max, d_max, weighted, b):
         ]
 
     def back_up(h):
-        lower[h], upper[h] = max(lower[h], max(ahead(h, lower))), min(upper[h], max(ahead(h, upper)))
+        lower[h], upper[h] = max(lower[h], *ahead(h, lower)), min(upper[h], max(ahead(h, upper)))
 
     expand(())
     back_up(())

@@ -74,9 +74,7 @@ SAME = {
     "controller_rollouts": lambda P: paths(dm.controller_rollouts(P, B[0], controller(P), 3, 4, rng=0)),
     "improve_controller": lambda P: probabilities(dm.improve_controller(controller(P))),
     "from_plan": lambda P: probabilities(ControllerPolicy.from_plan(P, PLAN)),
-    "from_vectors": lambda P: probabilities(
-        ControllerPolicy.from_vectors(dm.AlphaVectorPolicy(P, Γ, [0, 1]), B[0])
-    ),
+    "from_vectors": lambda P: probabilities(ControllerPolicy.from_vectors(dm.AlphaVectorPolicy(P, Γ, [0, 1]), B[0])),
     "ControllerPolicyIteration": lambda P: probabilities(dm.solve(dm.ControllerPolicyIteration(2), P)),
     "NonlinearProgramming": lambda P: probabilities(dm.solve(dm.NonlinearProgramming(B[0], 2, restarts=1, rng=0), P)),
     "ControllerGradient": lambda P: probabilities(dm.solve(dm.ControllerGradient(B[0], 2, 1.0, 3, rng=0), P)),

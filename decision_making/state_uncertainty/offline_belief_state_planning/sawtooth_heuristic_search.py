@@ -149,10 +149,11 @@ class _Bounds:
         u = np.minimum(plane, (x @ self.informed.T).max(axis=1))
         Q = self._after(B, following, u)
         best = Q.argmax(axis=1)
-        for asked in (lambda: a == best[row], lambda: (a != best[row]) & (Q[row, a] > Q[row, best[row]])):
-            these = np.flatnonzero(asked())
+        these = a == best[row]
+        for _ in range(2):
             u[these] = np.minimum(u[these], plane[these] + self.teeth(x[these]))
             Q = self._after(B, following, u)
+            these = (a != best[row]) & (Q[row, a] > Q[row, best[row]])
         return Q, following, u
 
     def _after(self, B: Array, following: Successors, u: Array) -> Array:

@@ -96,7 +96,7 @@ def belief_simplex(T: FreudenthalTriangulation, b: Belief) -> tuple[Array, Array
     fractions = np.take_along_axis(x - base, order, axis=-1)  # the largest first; the last is 0, that of x_1
     weights = abs(np.diff(fractions, axis=-1, prepend=1))
     e = np.eye(T.n, dtype=np.int64)
-    corners = base[..., None, :] + e[order].cumsum(axis=-2) - e[order]  # in the j-th are raised those before it in order
+    corners = base[..., None, :] + e[order].cumsum(axis=-2) - e[order]  # the j-th is raised in those before it in order
     parts = -np.diff(corners, axis=-1, append=0)
     return T.rank(np.where(weights[..., None] > 0, parts, e[0] * T.m)), weights
 

@@ -244,7 +244,7 @@ def test_projections_of_a_batch_are_those_of_its_rows():
 
 
 def plain_ascent(P, b, ψ, η, α_max, k_max, enough):
-    """The utilities after each step of algorithm 23.6, with differences for the gradient and bisection for projections."""
+    """The utilities after each step of algorithm 23.6; the gradient by differences, projections by bisection."""
     n = ψ.size
 
     def parts(z):
@@ -310,10 +310,10 @@ def test_a_start_is_the_first_of_the_starts_and_nearly_itself():
     assert warm.us[1] == cold.us[1]
     climb = nonlinear_programming.Climb(Tiger(), np.array(MIDDLE), 6)
     ψ, η = climb.begun(five, np.random.default_rng(0))
-    for p, given in ((ψ, five.ψ), (η, np.pad(five.η, ((0, 0), (0, 0), (0, 0), (0, 1))))):
+    for p, right in ((ψ, five.ψ), (η, np.pad(five.η, ((0, 0), (0, 0), (0, 0), (0, 1))))):
         np.testing.assert_allclose(p.sum(axis=-1), 1)
         assert (p > 0).all()
-        assert abs(p[:5] - given).max() <= 1e-3
+        assert abs(p[:5] - right).max() <= 1e-3
 
 
 def test_probabilities_near_1_are_made_certain_where_that_is_no_worse():

@@ -121,6 +121,20 @@ def test_corners_that_are_not_backed_up_stall_the_bound():
     assert utility(solve(SawtoothIteration(V, B, 200), P), P.b) == pytest.approx(-24.674935, abs=0.002)
 
 
+def test_corners_among_the_points_count_once():
+    P, V = random_pomdp(4, (3, 2, 2)), np.full(3, 50.0)
+    inner = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
+    for corners in (True, False):
+        alone, with_corners = (
+            solve(SawtoothIteration(V, B, 3, corners=corners), P) for B in (inner, np.vstack([np.eye(3), inner]))
+        )
+        np.testing.assert_array_equal(with_corners.B, inner)
+        np.testing.assert_array_equal(with_corners.U, alone.U)
+        assert (alone.V < 50).all() == corners
+    only = solve(SawtoothIteration(V, np.eye(3), 1), P)
+    np.testing.assert_allclose(only.V, (P.R.array + 0.9 * 50).max(axis=1))
+
+
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 6))
 def test_a_simplex_holds_its_belief(seed, n, m):
     T = FreudenthalTriangulation(n, m)
@@ -402,6 +416,8 @@ def test_backups_at_beliefs_and_corners_are_lookaheads_to_the_bounds(monkeypatch
                 np.testing.assert_array_equal(bounds.V, V)
                 corners = [ahead(P, bounds.upper, e) for e in np.eye(5)]
                 bounds.tighten_corners()
+            teeth = Teeth(bounds.B, bounds.V, bounds.U)  # anew of what the bounds are now
+            np.testing.assert_allclose(bounds.teeth(bounds.B), teeth(bounds.B), atol=1e-12)
             np.testing.assert_allclose(bounds.V, np.minimum(V, corners), atol=1e-12)
             np.testing.assert_allclose(bounds.U, np.minimum(high, upper), atol=1e-12)
             np.testing.assert_allclose(bounds.lower(bounds.B), np.maximum(low, lower), atol=1e-9)
@@ -508,7 +524,10 @@ def test_a_search_for_seconds_tells_of_tighter_bounds_by_the_clock(seconds, ever
     bounds = [(0, 9), (0, 9), (1, 9), (1, 9), (1, 8), (2, 8), (2, 8), (2, 7)]
     moments = [
         SimpleNamespace(
-            bounds=SimpleNamespace(at_start=x), over=i in (0, 3, 7), rounds=(i + 1) // 4, policy=lambda δ, name=name: name
+            bounds=SimpleNamespace(at_start=x),
+            over=i in (0, 3, 7),
+            rounds=(i + 1) // 4,
+            policy=lambda δ, name=name: name,
         )
         for i, (name, x) in enumerate(zip("abcdefgh", bounds, strict=True))
     ]
@@ -534,7 +553,7 @@ def test_the_sawtooth_is_asked_of_the_actions_that_may_be_the_best(seed, sizes, 
         x = [b @ (P.T.array[:, a] * P.O.array[a, :, o]) for o in range(sizes[2])]
         right[i, a] = b @ P.R.array[:, a] + P.γ * bounds.upper(np.array(x)).sum()
     np.testing.assert_allclose(Q.max(axis=1), right.max(axis=1), atol=1e-12)
-    assert (Q >= right - 1e-12).all()
+    assert (Q - right >= -1e-12).all()
     best = following.pair // len(B) == Q.argmax(axis=1)[following.pair % len(B)]
     np.testing.assert_allclose(u[best], bounds.upper(following.x[best]), atol=1e-12)
 
