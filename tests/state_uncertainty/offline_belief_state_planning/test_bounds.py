@@ -10,6 +10,8 @@ from decision_making import (
     FastInformedBound,
     PointBasedValueIteration,
     RandomizedPointBasedValueIteration,
+    SawtoothIteration,
+    TriangulatedIteration,
     ValueIteration,
     alphavector_iteration,
     backup,
@@ -152,7 +154,13 @@ def test_iterations_end_where_nothing_changes():
     assert 0 < abs(ended.Γ - limit.Γ).max() <= 1e-3 * P.γ / (1 - P.γ)
 
 
-@pytest.mark.parametrize("M", [QMDP(5), FastInformedBound(5), PointBasedValueIteration([[1.0, 0, 0]], 5)])
+@pytest.mark.parametrize(
+    "M",
+    [
+        *(QMDP(5), FastInformedBound(5), PointBasedValueIteration([[1.0, 0, 0]], 5), TriangulatedIteration(2, 5)),
+        SawtoothIteration([9.0, 9.0, 9.0], [[1.0, 0, 0]], 5),
+    ],
+)
 def test_without_a_discount_there_is_no_bound_for_ever(M):
     with pytest.raises(ValueError, match=r"γ = 1\.0: .* needs a discount below 1"):
         solve(M, MachineReplacement())

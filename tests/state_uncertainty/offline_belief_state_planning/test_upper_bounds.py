@@ -250,12 +250,14 @@ def test_searches_of_random_problems_bracket_the_best_utility(seed, sizes):
     ("n", "m", "size"),
     [
         *((100, 4, "= 4421275 v"), (10**30, 2, "= 5"), (2, 10**30, "= 1000"), (1000, 1000, "= more than 2^60 v")),
+        (2, 200_000, "= 200001 v"),
         *((61, 60, f"= {math.comb(120, 60)} v"), (62, 61, "= more than 2^60 v")),
     ],
 )
 def test_a_grid_that_does_not_fit_is_refused_with_its_size(n, m, size):
     with pytest.raises(ValueError, match=re.escape(f"C(m + n - 1, n - 1) {size}") + ".*ertices are at most 200000"):
         FreudenthalTriangulation(n, m)
+    assert len(FreudenthalTriangulation(2, 199_999)) == 200_000
 
 
 def hidden_corridor(seed, cells=6, k=5):
