@@ -102,7 +102,7 @@ def values_in_scenarios(
             seen = rows.sum(axis=3)[a, np.tile(s, A)]  # p(o | s, a) of each particle
             p = np.stack([np.bincount(pairs, x) for x in seen.T], axis=1).ravel()[names] / n[names // (A * Ω)]
         levels.append((r, names // Ω, p, _default(M, node, n, s, j, rng)))
-        scenario, s, node = np.tile(scenario, A), s_next, following.ravel()
+        scenario, s, node = np.tile(scenario, A), s_next, following
         count_ += len(names)
     u = _leaf(M, node, np.bincount(node), s, rng)
     Q = np.zeros((1, A))
@@ -120,8 +120,8 @@ def _leaf(M: DeterminizedSparseTreeSearch, node: Array, n: Array, s: Array, rng:
 def _default(
     M: DeterminizedSparseTreeSearch, node: Array, n: Array, s: Array, j: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """What a plan pays in each node at depth j, and what is had there without one; the root has one in any case."""
-    if M.λ == 0 or j == 0:
+    """What a plan pays in each node at depth j, and what is had there without one."""
+    if M.λ == 0:
         return np.full(len(n), M.λ), np.full(len(n), -np.inf)
     discount = M.P.γ**j
     price = M.λ * M.m / (n * discount) if discount > 0 else np.full(len(n), np.inf)
