@@ -1,7 +1,7 @@
 """`struct`, the decorator of the library's structs: a frozen attrs class with two additions.
 
-Its constructor takes a Greek field by its ASCII name too, `epsilon=` for `ε`. Its `help` lists the fields, each with
-the comment that stands beside it in the source.
+Its constructor and its class methods take what is Greek by its ASCII name too, `epsilon=` for `ε`. Its `help` lists
+the fields, each with the comment that stands beside it in the source.
 """
 
 from __future__ import annotations
@@ -64,29 +64,33 @@ else:
 
 
 def _accept_ascii_names(cls: type) -> None:
-    """Let the constructor of an attrs class take the ASCII name of each field with a Greek one."""
-    init = vars(cls)["__init__"]
-    names = [a.alias for a in attrs.fields(cls) if a.init]
+    """Let the constructor of an attrs class, and its class methods, take the ASCII name of what has a Greek one."""
+    fields = [a.alias for a in attrs.fields(cls) if a.init]
+    setattr(cls, "__init__", _with_ascii_names(vars(cls)["__init__"], fields, cls.__name__))  # noqa: B010  for mypy
+    for name, method in list(vars(cls).items()):
+        if isinstance(method, classmethod):
+            made = method.__func__
+            taken = _with_ascii_names(made, list(inspect.signature(made).parameters), f"{cls.__name__}.{name}")
+            setattr(cls, name, classmethod(taken))
+
+
+def _with_ascii_names(call: Callable[..., object], names: list[str], where: str) -> Callable[..., object]:
+    """`call`, which takes `names`, taking those that are Greek by their ASCII name too; itself if none is Greek."""
     greek = {ascii_name(name): name for name in names if not name.isascii()}
     for name in greek.keys() & set(names):
-        raise TypeError(f"{cls.__name__}.{name}: is also the ASCII name of {greek[name]}")
-    if greek:
-        setattr(cls, "__init__", _with_ascii_names(init, greek))  # noqa: B010  mypy has no other way
+        raise TypeError(f"{where}.{name}: is also the ASCII name of {greek[name]}")
+    if not greek:
+        return call
 
+    @wraps(call)
+    def with_ascii_names(*args: object, **options: object) -> object:
+        for name in greek.keys() & options.keys():
+            if greek[name] in options:
+                raise TypeError(f"{where}: {name} is {greek[name]}; give one of them, not both")
+            options[greek[name]] = options.pop(name)
+        return call(*args, **options)
 
-def _with_ascii_names(init: Callable[..., None], greek: dict[str, str]) -> Callable[..., None]:
-    """The constructor `init`, taking keywords by ASCII name too; `greek` maps each ASCII name to the Greek one."""
-
-    @wraps(init)
-    def __init__(self: object, *args: object, **options: object) -> None:  # noqa: N807
-        for name in tuple(options):
-            if name in greek:
-                if greek[name] in options:
-                    raise TypeError(f"{type(self).__name__}: {name} is {greek[name]}; give one of them, not both")
-                options[greek[name]] = options.pop(name)
-        init(self, *args, **options)
-
-    return __init__
+    return with_ascii_names
 
 
 class _Documentation:

@@ -63,12 +63,12 @@ def chapters(app: Any) -> None:
 
 
 def pages(app: Any) -> None:
-    """Write what `commands.md` and `settings.md` include."""
+    """Write what `commands.md`, `settings.md` and `names.md` include."""
     import reference_pages
 
     folder = Path(app.srcdir) / "_build" / "pages"
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("commands", "settings"):
+    for name in ("commands", "settings", "names"):
         (folder / f"{name}.md").write_text(getattr(reference_pages, name)(), encoding="utf-8")
 
 

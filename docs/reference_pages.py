@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 import typer
 
+import decision_making
 from decision_making.cli import app
 from decision_making.training.presets import PRESETS
 from decision_making.training.settings import UPDATES, lines
@@ -61,3 +64,25 @@ def settings() -> str:
     page += ["## Presets", "", "`--preset` takes a peer's settings instead of the defaults.", ""]
     page += table(("preset", "what it is"), ([f"`{name}`", found.note] for name, found in PRESETS.items()))
     return "\n".join([*page, ""])
+
+
+def names() -> str:
+    """A table for each module that names are exported from: every public name, and what its docstring begins with."""
+    homes: dict[str, list[str]] = {}
+    for name, home in decision_making._HOME.items():
+        homes.setdefault(home, []).append(name)
+    page: list[str] = []
+    for home, found in homes.items():
+        rows = [[f"{{py:obj}}`~.{name}`", first_line(getattr(decision_making, name))] for name in found]
+        page += [
+            f"## {escaped([first_line(import_module(home)).rstrip('.')])[0]}",
+            "",
+            *table(("name", "what it is"), rows),
+            "",
+        ]
+    return "\n".join(page)
+
+
+def first_line(x: object) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(x) or "").partition("\n")[0]

@@ -63,6 +63,11 @@ def test_train_evaluate_resume_plot(tmp_path):
     played = run("evaluate", folder, "--episodes", "5", cwd=tmp_path)
     assert played.returncode == 0, played.stderr
     assert "5 episodes" in played.stdout
+    within = run("evaluate", folder, "--episodes", "5", "--bounds", "0,500", cwd=tmp_path)
+    assert within.stdout.split("(")[0] == played.stdout.split("(")[0]
+    outside = run("evaluate", folder, "--episodes", "5", "--bounds", "0,1", cwd=tmp_path)
+    assert (outside.returncode, outside.stdout) == (1, "")
+    assert "bounds = (0.0, 1.0): must be around all returns" in outside.stderr
     longer = run("resume", folder, "--updates", "5", cwd=tmp_path)
     assert "stopped by updates = 5 after 5 updates" in longer.stdout
     refused = run("plot", folder, "--policy", cwd=tmp_path)
@@ -71,6 +76,21 @@ def test_train_evaluate_resume_plot(tmp_path):
     drawn = run("plot", folder, "--out", "c.png", cwd=tmp_path)
     assert drawn.stdout.strip() == "c.png"
     assert (tmp_path / "c.png").stat().st_size > 5000
+
+
+def test_an_option_that_is_a_setting_is_told_where_it_is_given():
+    done = run("train", "CartPole-v1", "--steps-per-update", "64")
+    assert done.returncode == 2
+    assert "Settings are given as in --set steps_per_update=" in " ".join(done.stderr.replace("│", " ").split())
+    assert "Settings" in run("sweep", "CartPole-v1", "--learning-rate", "64").stderr  # a peer's name
+    assert "Settings" not in run("train", "CartPole-v1", "--nothing", "64").stderr
+    assert "Settings" not in run("plot", "run", "--gamma", "1").stderr  # which takes none
+
+
+def test_a_checkpoint_of_train_is_no_run_and_the_error_says_what_it_is(tmp_path):
+    assert "goes on" not in run("evaluate", str(tmp_path)).stderr
+    (tmp_path / "checkpoint.npz").touch()
+    assert "train(…, folder=…, resume=True) goes on from its checkpoint" in run("evaluate", str(tmp_path)).stderr
 
 
 def test_configuration_file_and_options_that_replace_it(tmp_path):

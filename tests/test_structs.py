@@ -34,6 +34,11 @@ class Ball:
     Σs: tuple[float, ...] = field(default=(), kw_only=True)
     _ε: float = field(default=0.25, kw_only=True)  # hidden
 
+    @classmethod
+    def dropped(cls, n, γ=0.5, *, σ_min=1.0, **options):
+        """A ball that was dropped."""
+        return cls(n, γ, σ_min=σ_min, **options)
+
 
 @struct(repr=False)
 class ColouredBall(Ball):
@@ -66,6 +71,31 @@ def test_both_names_of_a_field_are_refused():
         Ball(2, γ=0.5, gamma=0.5)
     with pytest.raises(TypeError, match="multiple values for argument 'γ'"):
         Ball(2, 0.5, gamma=0.5)
+
+
+def test_class_methods_take_a_greek_name_by_either_spelling():
+    made = [Ball.dropped(2, gamma=0.25, sigma_min=3), Ball.dropped(2, 0.25), Ball(2, 1).dropped(2, γ=0.25)]
+    assert [ball.γ for ball in made] == [0.25, 0.25, 0.25]
+    assert Ball.dropped(2, sigma_min=3).σ_min == 3
+    assert type(ColouredBall.dropped(2, gamma=0.25, colour="blue")) is ColouredBall
+    assert Ball.dropped.__doc__ == "A ball that was dropped."
+    assert "γ" in inspect.signature(Ball.dropped).parameters
+    with pytest.raises(TypeError, match=r"Ball\.dropped: gamma is γ; give one of them, not both"):
+        Ball.dropped(2, γ=0.5, gamma=0.5)
+    with pytest.raises(TypeError, match=r"Twice\.of\.gamma: is also the ASCII name of γ"):
+
+        @struct
+        class Twice:
+            @classmethod
+            def of(cls, γ, gamma):
+                return cls()
+
+
+def test_every_maker_of_a_public_class_takes_its_greek_names_spelt_out():
+    from decision_making import MDP, SimpleGame
+
+    assert MDP.from_arrays([[[1.0]]], [[0.0]], gamma=0.5).γ == 0.5
+    assert SimpleGame.zero_sum([[1.0]], gamma=0.5).γ == 0.5
 
 
 def test_names_that_are_neither_are_refused_as_by_attrs():

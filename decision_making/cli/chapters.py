@@ -9,6 +9,7 @@ import typer
 
 from decision_making import book
 from decision_making.cli.messages import debugging, fail
+from decision_making.cli.options import numbers_in
 from decision_making.extras import install
 
 
@@ -43,7 +44,7 @@ def chapter(
     if number not in (None, "all", *book.scripts()):
         fail(f"chapter {number}: must be one of {', '.join(book.scripts()) or 'none: reinstall the package'}, all", 2)
     one: dict[str, Any] = {} if figure is None else {"figure": figure}
-    one |= {} if theta is None else {"θ": _vector("--theta", theta)}
+    one |= {} if theta is None else {"θ": numbers_in("--theta", theta)}
     one |= {} if epsilon is None else {"ε": epsilon}
     if one and figure is None:
         fail("--theta and --epsilon: belong to a --figure", 2)
@@ -79,11 +80,3 @@ def _whole_book(number: str | None, out: Path, fast: bool) -> int:
     except KeyboardInterrupt:
         fail(f"stopped; the figures made so far are in {out}", 130)
     return status
-
-
-def _vector(option: str, text: str) -> list[float]:
-    """The numbers of an option, as in 0,1."""
-    try:
-        return [float(x) for x in text.split(",")]
-    except ValueError:
-        fail(f"{option} {text}: must be numbers with commas between them, as in 0,1", 2)

@@ -7,7 +7,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
+
+from decision_making.training.configuration import ELSEWHERE, OF_ASCENT
+from decision_making.training.settings import all_settings
+
+UsageError: Any = typer.BadParameter.__base__  # whichever click it is of
 
 
 def _without_types(parameters: list[Any]) -> list[Any]:
@@ -19,7 +25,18 @@ def _without_types(parameters: list[Any]) -> list[Any]:
 
 
 class Command(TyperCommand):
-    """A command whose help shows flags as flags."""
+    """A command whose help shows flags as flags, and whose errors say where a setting is given."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As of any command; an unknown option that is a setting is one for --set."""
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            name = getattr(error, "option_name", "").lstrip("-").replace("-", "_")
+            if name in {*all_settings(), *ELSEWHERE, *OF_ASCENT} and any("--set" in one.opts for one in self.params):
+                error.message += f". Settings are given as in --set {name}=…"
+                error.possibilities = None
+            raise
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, the flag --help among them."""

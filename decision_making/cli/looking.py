@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from decision_making.cli.messages import one_line_errors, say
-from decision_making.cli.options import Imports, Run
-from decision_making.pictures.films import check_film, film
+from decision_making.cli.options import Imports, Run, numbers_in
+from decision_making.pictures.films import film
 from decision_making.training import runs, sweeps
 from decision_making.training.onnx_files import check_onnx, export_onnx
 
@@ -23,6 +23,9 @@ def evaluate(
     best: Annotated[
         bool, typer.Option("--best", help="The best policy that --eval-every has kept, not the last one.")
     ] = False,
+    bounds: Annotated[
+        str | None, typer.Option(help="Least and greatest return of an episode, as in 0,500: a narrower interval.")
+    ] = None,
     video: Annotated[Path | None, typer.Option(help="A film of one episode: a .gif, or by ffmpeg an .mp4.")] = None,
     allow_imports: Imports = False,
 ) -> None:
@@ -31,14 +34,14 @@ def evaluate(
     Prints the mean return with a 95 % interval, which says little with fewer than 20 episodes.
     """
     with one_line_errors():
-        if video is not None:
-            check_film(video)
-        found = runs.evaluate_run(run, episodes, mode=not sampled, seed=seed, allow_imports=allow_imports, best=best)
+        among: dict[str, Any] = {"mode": not sampled, "seed": seed, "allow_imports": allow_imports, "best": best}
+        limits: Any = None if bounds is None else tuple(numbers_in("--bounds", bounds))  # a pair, as `evaluate` checks
+        if render or video is not None:  # first: an environment may have no pictures
+            film(run, video, window=render, **among)
+        found = runs.evaluate_run(run, episodes, bounds=limits, **among)
         say(f"return {found}, mean length {found.lengths.mean():.1f}")
-        if render or video is not None:
-            film(run, video, window=render, mode=not sampled, seed=seed, allow_imports=allow_imports, best=best)
-            if video is not None:
-                say(video)
+        if video is not None:
+            say(video)
 
 
 def plot(

@@ -125,3 +125,11 @@ def seed_list(text: str) -> list[int]:
         return list(seeds[: sweeps.MOST + 1])  # more are refused
     except ValueError:
         fail(f"--seeds {text}: must be as in 0:10 (0 to 9), or 1,4,7", 2)
+
+
+def numbers_in(option: str, text: str) -> list[float]:
+    """The numbers of an option, as in 0,1."""
+    try:
+        return [float(x) for x in text.split(",")]
+    except ValueError:
+        fail(f"{option} {text}: must be numbers with commas between them, as in 0,1", 2)

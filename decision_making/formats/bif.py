@@ -298,7 +298,7 @@ def _row(numbers: Sequence[float], r: int, wrong: object, line: int) -> Array:
     return np.asarray(numbers)
 
 
-def write_bif(path: Path | str, bn: BayesianNetwork, name: str = "unknown") -> None:
+def write_bif(bn: BayesianNetwork, path: Path | str, name: str = "unknown") -> None:
     """Write a network whole or not at all; numbers have all their digits, so `read_bif` gives the same tables.
 
     Raises ValueError for a name that the format cannot hold: one with a quote or a line break in it.

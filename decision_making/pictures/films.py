@@ -7,6 +7,7 @@ import importlib
 import shutil
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,15 @@ def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Arr
     register_environments()
     env = c["env"]
     check_imports(env, allow_imports)
-    made = gymnasium.make(gymnasium_id(env), render_mode="rgb_array")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a mode that it does not have: that is an error here
+            made = gymnasium.make(gymnasium_id(env), render_mode="rgb_array")
+    except TypeError as error:  # its class takes no render_mode
+        raise ValueError(f"{env}: draws no pictures: {error}") from error
+    if "rgb_array" not in made.metadata.get("render_modes", []):
+        made.close()
+        raise ValueError(f"{env}: draws no pictures: its render_modes have no 'rgb_array'")
     return gymnasium.wrappers.HumanRendering(made) if window else made
 
 

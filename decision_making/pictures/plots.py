@@ -47,8 +47,18 @@ def plot_hex_world(P: HexWorld, U: ArrayLike | None = None, π: StatePolicy | No
 
 
 @plot.register(MDP)
-def plot_mdp(P: MDP, U: ArrayLike, π: StatePolicy | None = None, *, shape: tuple[int, int]) -> Figure:
-    """U (S,) as a grid of `shape` rows and columns, the states row by row, and the action of π (S,) in each cell."""
+def plot_mdp(
+    P: MDP, U: ArrayLike | None = None, π: StatePolicy | None = None, *, shape: tuple[int, int] | None = None
+) -> Figure:
+    """U (S,) as a grid of `shape` rows and columns, the states row by row, and the action of π (S,) in each cell.
+
+    Without a shape it is a table of π, greedy for U where none is given, beside U.
+    """
+    if U is None:
+        refuse(None, "U", U, "utilities of the states (S,); an MDP has no picture without them", TypeError)
+    if shape is None:
+        values = _utilities(U, len(P.S))
+        return policy_map(P, ValueFunctionPolicy(P, values) if π is None else π, values)
     rows, columns = shape
     if not rows * columns <= len(P.S):
         refuse(None, "shape", shape, f"rows and columns of at most {len(P.S)} states")

@@ -213,9 +213,10 @@ class Gaussian:
         return self.perturbed(z, rng.standard_normal((*z.shape[:-1], self.k), dtype))
 
     def perturbed(self, z: Array, ε: Array) -> Array:
-        """μ + σ ε, for noise ε (..., k)."""
+        """μ + σ ε, for noise ε (..., k); infinite where σ overflows, which those who take actions refuse by name."""
         μ, log_σ = self._parts(z)
-        return np.asarray(μ + np.exp(log_σ) * ε.astype(z.dtype, copy=False))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(μ + np.exp(log_σ) * ε.astype(z.dtype, copy=False))
 
     def mode(self, z: Array) -> Array:
         """The means."""

@@ -71,6 +71,8 @@ def registered(id: str) -> EnvSpec:
         return gymnasium.spec(name)
     except (gymnasium.error.Error, ImportError) as error:
         near = suggestion(id, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
+        if not (colon or near):
+            near = f'; one that a module of yours registers is "module:{id}"'
         raise ValueError(f"env = {id!r}: no environment of that id ({error}){near}") from error
 
 

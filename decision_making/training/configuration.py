@@ -39,6 +39,7 @@ ELSEWHERE: dict[object, str] = {  # what settings are called in Stable-Baselines
     "cg_max_steps": "cg_iterations",
     "total_timesteps": "steps",
 }
+OF_ASCENT = {"learning_rate": "alpha", "clip_range": "epsilon", "n_epochs": "k_max", "batch_size": "minibatch"}
 
 
 @struct
@@ -121,8 +122,9 @@ def _check_preset(preset: str | None, env: str, update: object) -> None:
 def _elsewhere(name: object, lines: Mapping[str, Setting]) -> str:
     """The end of an error about an unknown setting: those that are near, and the command that lists all."""
     near = difflib.get_close_matches(name, lines, n=3) if isinstance(name, str) else []
-    near = [ELSEWHERE[name]] if ELSEWHERE.get(name) in lines else near
     update = lines["update"].default
+    elsewhere = ELSEWHERE | (OF_ASCENT if update in ("clamped", "penalized") else {})
+    near = [elsewhere[name]] if elsewhere.get(name) in lines else near
     option = "" if update == COMMON["update"].default else f" --update {update}"
     said = f"; did you mean {' or '.join(near)}? All" if near else "; all"
     return f"{said} are listed by: decision-making settings {lines['env'].default}{option}"

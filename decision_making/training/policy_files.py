@@ -84,7 +84,7 @@ class TrainedPolicy(Shown):
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
 
         It is the action to give to the environment. Observations that are not flat are flattened first, with
-        gymnasium.spaces.flatten, as they were in training.
+        gymnasium.spaces.flatten, as they were in training. ValueError for those that a network does not take.
         """
         return self.sent(self.choose(np.asarray(observation), mode=mode, rng=rng))
 
@@ -112,8 +112,17 @@ class TrainedPolicy(Shown):
 
     def choose(self, observation: Array, *, mode: bool = True, rng: RNG = None) -> Array:
         """The action in the policy's own terms: whole numbers count from 0, and there are no bounds."""
+        self._check(observation)
         s = self.observe(observation)
         return np.asarray(self.π.mode(self.θ, s) if mode else self.π(self.θ, s, default_rng(rng)))
+
+    def _check(self, s: Array) -> None:
+        """ValueError for observations that a network does not take."""
+        if isinstance(self.π, NeuralPolicy):
+            width = self.π.sizes[0]
+            if s.shape[-1:] != (width,) or s.dtype.kind not in "biuf" or not np.isfinite(s).all():
+                allowed = f"{width} finite numbers, or a batch of such rows; gymnasium.spaces.flatten gives them"
+                refuse(None, "observation", s.tolist(), allowed)
 
     def observe(self, observation: Array) -> Array:
         """Observations as the policy sees them: centred and scaled by the statistics it was trained with."""
@@ -256,6 +265,7 @@ class Evaluation:
     def __str__(self) -> str:
         n = len(self.returns)
         few = "" if n >= FEW else f"; with fewer than {FEW} the interval says little"
+        few += "; all alike, which leaves room for rare others" if (self.returns == self.returns[0]).all() else ""
         return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g}, {n} episodes{few})"
 
 

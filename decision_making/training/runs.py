@@ -89,15 +89,20 @@ def resume(
         if configuration["tensorboard"]:
             check_writer()
         parts = configuration.parts(allow_imports=allow_imports, workers=workers)
-        begun = (folder / CHECKPOINT).exists()  # else it was stopped before the first one
-        return _trained(configuration, parts, folder, callbacks, resume=begun)
+        return _trained(configuration, parts, folder, callbacks, resume=_begun(folder))
+
+
+def _begun(folder: Path | str) -> bool:
+    """Whether there is a checkpoint; a run may have been stopped before its first one."""
+    return (Path(folder) / CHECKPOINT).is_file()
 
 
 def read_configuration(folder: Path | str, **changes: object) -> Configuration:
     """The configuration of a run. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
     file = Path(folder) / CONFIG
     if not file.is_file():
-        raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing")
+        other = "; train(…, folder=…, resume=True) goes on from its checkpoint" if _begun(folder) else ""
+        raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing{other}")
     try:
         return Configuration.from_toml(short_text(file, LONGEST), **changes)
     except (ValueError, TypeError) as error:
@@ -129,6 +134,7 @@ def evaluate_run(
     seed: int = 0,
     allow_imports: bool = False,
     best: bool = False,
+    bounds: tuple[float, float] | None = None,
 ) -> Evaluation:
     """`evaluate` the policy of a run on its problem: the last one, or the best one that `eval_every` has kept.
 
@@ -137,7 +143,7 @@ def evaluate_run(
     configuration, policy = read_configuration(folder), read_policy(folder, best=best)
     problem = configuration.problem(allow_imports=allow_imports)
     d = configuration["depth"] if is_textbook(configuration["env"]) else None
-    return evaluate(policy, problem, episodes, mode=mode, seed=seed, d=d)
+    return evaluate(policy, problem, episodes, mode=mode, seed=seed, d=d, bounds=bounds)
 
 
 def read_policy(folder: Path | str, *, best: bool = False) -> TrainedPolicy:

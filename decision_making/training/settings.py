@@ -96,7 +96,7 @@ UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the
 # settings of every run
 COMMON: dict[str, Setting] = {
     "env": Setting("", _environment, "what to learn"),
-    "update": Setting("trust-region", one_of(*UPDATES), "rule of the update"),
+    "update": Setting("trust-region", one_of(*UPDATES), "rule of the update; clamped is PPO's"),
     "preset": Setting(None, optional(one_of(*PRESETS)), "a peer's settings, in place of the defaults"),
     "seed": Setting(0, count_or_zero, "what all random numbers follow from"),
     "steps": Setting(None, optional(count), "stop after so many environment steps"),

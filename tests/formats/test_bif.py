@@ -45,7 +45,7 @@ def test_asia_has_its_published_marginals():
 @pytest.mark.parametrize("seed", range(20))
 def test_written_and_read_again_is_the_same_network(seed, tmp_path):
     bn = random_network(seed, n=6, zeros=0.2, degree=3)
-    write_bif(tmp_path / "a.bif", bn)
+    write_bif(bn, tmp_path / "a.bif")
     again = read_bif(tmp_path / "a.bif")
     assert [v.labels for v in again.vars] == [v.labels for v in bn.vars]
     assert again.parents == bn.parents

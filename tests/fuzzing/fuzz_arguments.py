@@ -245,7 +245,7 @@ MAY_BE_INFINITE = {
     *("natural_update", "exact.utility", "generations", "standard_error", "exact.expected_kl", "linesearch"),
     *("exact.expected_surrogate", "exact.clamped_gradient", "surrogate_objective", "surrogate_constraint"),
     *("clamped_gradient", "optimize", "solve ", "sweeps"),
-    *(f"{name}." for name in ("SoftmaxPolicy", "LinearSoftmaxPolicy", "LinearGaussianPolicy", "NeuralPolicy")),
+    *("SoftmaxPolicy", "LinearSoftmaxPolicy", "LinearGaussianPolicy", "NeuralPolicy"),
 }
 
 

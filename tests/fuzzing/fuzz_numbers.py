@@ -285,7 +285,7 @@ def updates(rng, folder):
         G = np.array([plain.trajectory_score(τ, p.score, n) for τ in lists])
         R = np.array([plain.total_return(τ, γ) for τ in lists])
         damping = one_of(rng, 0.0, 0.0, 0.1)
-        expected = plain.natural(θ, G, R, ε, damping)
+        expected = plain.natural(θ, G, R, ε, damping) if clear else None  # where all scores are rounding it decides
         same(dm.NaturalPolicyUpdate(*given, ε, damping=damping, over_steps=over_steps), expected)
         if expected is not None:
             M = dm.TrustRegionUpdate(*given, ε, α, damping=damping, over_steps=over_steps, max_backtracks=8)

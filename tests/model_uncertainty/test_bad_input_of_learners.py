@@ -395,3 +395,12 @@ def test_sparse_counts_as_a_problem_are_the_dense_ones():
     np.testing.assert_allclose(dm.policy_evaluation(found, a), dm.policy_evaluation(dense, a), rtol=1e-10)
     with pytest.raises(TypeError, match="model = SparseCountedModel"):
         dm.estimated_mdp(sparse, "uniform")
+
+
+@pytest.mark.parametrize("A", [np.array(["a"]), np.array([1j]), ["a", "b"], [1.0, 1.0], [np.nan], [[1.0, 2.0]]])
+def test_actions_that_are_no_numbers_are_refused_as_such(A):
+    for made in (dm.GradientQLearning, lambda *x: dm.ReplayGradientQLearning(*x, 3, 1, 1)):
+        with pytest.raises(
+            ValueError, match=r"A = .*: must be a number of actions, or a list of different finite numbers"
+        ):
+            made(A, 0.9, lambda θ, s, a: θ[0], None, [0.0], 0.1)

@@ -87,7 +87,7 @@ def natural_direction(G, R, damping):
     largest = max(values[-1], 0.0)
     if largest == 0:
         return np.zeros(n), g
-    small = values < 1e-13 * largest
+    small = values < 1e-15 * largest
     if np.any((values < 1e-7 * largest) & ~small):
         return None
     inverse = np.where(small, 0.0, 1 / np.where(small, 1.0, values))

@@ -3,11 +3,12 @@
 import stat
 import sys
 
+import gymnasium
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from decision_making.cli import app
+from decision_making.cli import app, looking
 from decision_making.pictures import films
 from decision_making.training import Configuration, run, runs
 
@@ -87,3 +88,36 @@ def test_film_that_cannot_be_written_is_refused_before_an_episode_is_played(name
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"decision-making: {said}\n")
     with pytest.raises((ValueError, OSError)):
         films.film(folder, name)
+
+
+def test_an_environment_without_pictures_is_known_before_the_episodes_are_played(folder, tmp_path, monkeypatch):
+    def no_pictures(*given, **options):
+        raise ValueError("it draws nothing")
+
+    monkeypatch.setattr(looking, "film", no_pictures)
+    monkeypatch.setattr(runs, "evaluate", lambda *x, **y: pytest.fail("played"))
+    done = CliRunner().invoke(app, ["evaluate", str(folder), "--video", str(tmp_path / "a.gif")])
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", "decision-making: it draws nothing\n")
+
+
+class Blind(gymnasium.Env):
+    """An environment of someone's own that draws nothing; with `modes` its class takes a render_mode."""
+
+    observation_space = action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, modes=(), **options):
+        if not modes and options:
+            raise TypeError(f"unexpected {options}")
+        self.metadata = {"render_modes": list(modes)}
+        self.render_mode = None
+
+
+@pytest.mark.parametrize(("modes", "said"), [((), "unexpected {'render_mode': 'rgb_array'}"), (("ansi",), "have no")])
+def test_an_environment_that_draws_nothing_is_named(modes, said):
+    gymnasium.register("Blind-v0", Blind, kwargs={"modes": modes}, disable_env_checker=True)
+    try:
+        with pytest.raises(ValueError, match=r"Blind-v0: draws no pictures: .*") as error:
+            films._environment(Configuration({"env": "Blind-v0"}), False, False)
+        assert said in str(error.value)
+    finally:
+        gymnasium.registry.pop("Blind-v0")

@@ -104,6 +104,20 @@ def test_a_grid_has_its_states_row_by_row_with_the_names_of_likely_actions():
         P.plot(np.zeros(6), shape=(4, 2))
 
 
+def test_an_mdp_without_a_grid_is_a_table_of_the_policy_or_of_what_is_greedy():
+    P = MDP.from_arrays(np.tile(np.eye(3)[:, None], (1, 2, 1)), [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], 0.9)
+    U = np.array([1.0, 2.0, 3.0])
+    greedy, given = P.plot(U), P.plot(U, np.array([0, 0, 1]))
+    np.testing.assert_array_equal(greedy.axes[0].images[0].get_array(), [[0, 1], [1, 0], [0, 1]])
+    np.testing.assert_array_equal(given.axes[0].images[0].get_array(), [[1, 0], [1, 0], [0, 1]])
+    for figure in (greedy, given):
+        assert sorted(bar.get_width() for ax in figure.axes for bar in ax.patches) == [1.0, 2.0, 3.0]
+    with pytest.raises(TypeError, match="U = None: must be utilities of the states"):
+        P.plot()
+    with pytest.raises(ValueError, match=r"U has shape \(2,\): must be \(S,\) = \(3,\)"):
+        P.plot(U[:2])
+
+
 def test_a_network_shows_its_posteriors():
     rain, wet = Variable("rain", 2), Variable("wet", 2)
     bn = BayesianNetwork([rain, wet], [Factor([rain], [0.8, 0.2]), Factor([wet, rain], [[0.9, 0.1], [0.1, 0.9]])])

@@ -8,13 +8,14 @@ from autograd.test_util import check_grads
 from hypothesis import given, strategies as st
 from scipy import special, stats
 
-from decision_making import LinearGaussianPolicy, Trajectories
+from decision_making import LikelihoodRatioGradient, LinearGaussianPolicy, Trajectories, gradient
 from decision_making.policies import network as networks
 from decision_making.policies.base import At, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.policies.network import ForwardPass, network, orthogonal, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.policies.softmax import chosen_log_softmax, log_softmax, total
+from decision_making.problems import GymnasiumProblem
 from decision_making.training import TrainedPolicy, load_policy, save_policy
 
 HEADS = [Categorical(3), MultiCategorical((2, 3)), Bernoulli(2), Gaussian(2)]
@@ -386,3 +387,14 @@ def test_pullback_of_a_categorical_policy_refuses_actions_that_it_does_not_have(
     π, θ, s, _ = policy_and_batch(Categorical(3))
     with pytest.raises(ValueError, match="a runs from 3 to 3"):
         π.pullback(θ, np.full(len(s), 3), s)
+
+
+def test_a_deviation_beyond_all_numbers_makes_no_warning_and_is_refused_as_an_action():
+    """A run along a plain gradient may come there; the error names the action, and no warning goes before it."""
+    P = GymnasiumProblem("Pendulum-v1", 0.9, n_envs=1)
+    π = P.policy(())
+    θ = π.init(rng=0)
+    θ[-1] = 1e4  # log σ
+    M = LikelihoodRatioGradient(P, lambda m, rng: np.zeros(m), 4, 1)
+    with np.errstate(over="raise"), pytest.raises(ValueError, match="trajectory 0, step 0"):
+        gradient(M, π, θ, rng=0)

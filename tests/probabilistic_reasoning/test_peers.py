@@ -37,7 +37,7 @@ def named(bn):
 @pytest.fixture(params=NETWORKS)
 def network(request, tmp_path):
     bn = named(NETWORKS[request.param]())
-    write_bif(tmp_path / "a.bif", bn)
+    write_bif(bn, tmp_path / "a.bif")
     return bn, tmp_path / "a.bif"
 
 

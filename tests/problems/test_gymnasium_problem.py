@@ -286,6 +286,7 @@ def test_cart_pole_entry_point_matches_single_environments():
     ("env", "options", "error", "message"),
     [
         ("NoSuchEnvironment-v0", {}, ValueError, "env = 'NoSuchEnvironment-v0': no environment of that id"),
+        ("Not/Mine-v0", {}, ValueError, 'one that a module of yours registers is "module:Not/Mine-v0"'),
         ("CartPole-v1", {"γ": 1.5}, ValueError, r"GymnasiumProblem\.γ = 1.5"),
         ("CartPole-v1", {"γ": float("nan")}, ValueError, r"GymnasiumProblem\.γ = nan"),
         ("CartPole-v1", {"n_envs": 0}, ValueError, r"GymnasiumProblem\.n_envs = 0"),

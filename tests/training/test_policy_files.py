@@ -176,10 +176,26 @@ def test_every_copy_plays_its_share_so_that_short_episodes_are_not_favoured():
 def test_equal_returns_have_an_interval_with_a_width():
     found = evaluate(counting_policy(), lambda: Counting(3, 3), 8)
     assert found.low < found.mean == 6.0 < found.high
-    assert str(found) == "6 (3.977 to 8.023, 8 episodes; with fewer than 20 the interval says little)"
+    said = "with fewer than 20 the interval says little; all alike, which leaves room for rare others"
+    assert str(found) == f"6 (3.977 to 8.023, 8 episodes; {said})"
     within = evaluate(counting_policy(), lambda: Counting(3, 3), 8, bounds=(0, 6))
     assert 0 <= within.low < within.mean == within.high == 6.0
     assert str(evaluate(counting_policy(), Counting(), 20)).endswith(", 20 episodes)")
+
+
+@pytest.mark.parametrize("wrong", [3, "x", [0.0, 0.0], [[0.0]], [[0.0] * 4] * 2, [0.0, np.nan, 0.0], [0, 0, 1j]])
+def test_what_a_network_cannot_see_is_refused_by_name(wrong):
+    π = NeuralPolicy((3, 4), Categorical(2))
+    policy = TrainedPolicy(π, π.init(rng=0), {}, {})
+    with pytest.raises(ValueError, match=r"observation = .*: must be 3 finite numbers, or a batch of such rows"):
+        policy.act(wrong)
+    assert policy.act([[0.0, 0.0, 0.0]]).shape == (1,)
+
+
+def test_a_policy_of_another_environment_is_told_by_what_it_cannot_see():
+    π = NeuralPolicy((4, 4), Categorical(2))
+    with pytest.raises(ValueError, match=r"observation = .*: must be 4 finite numbers"):
+        evaluate(TrainedPolicy(π, π.init(rng=0), {}, {}), "MountainCar-v0", 2)
 
 
 @pytest.mark.parametrize("bounds", [(0.0, 5.0), (7, 9), (2, 1), 3, (0, np.nan)])

@@ -529,6 +529,13 @@ def test_wrong_shapes_and_probabilities_are_named(call, message):
         call()
 
 
+def test_an_action_that_is_not_available_has_no_advantage():
+    P = MDP.from_arrays(np.full((2, 2, 2), 0.5), [[0.0, -np.inf], [1.0, 0.0]], γ=0.5)
+    for call in (lambda: advantages(P, [0, 0]), lambda: improved(MonotonePolicyIteration(P, [1.0, 0.0], 1), [0, 0])):
+        with pytest.raises(ValueError, match="the advantage"):
+            call()
+
+
 def test_only_tabular_problems_and_start_vectors_will_do():
     with pytest.raises(TypeError, match=r"P = .*tabular"):
         MonotonePolicyIteration(MDP(0.9, None, None, None, None, lambda s, a, rng: (s, s)), [1.0], 1)

@@ -33,7 +33,8 @@ def listed_actions(A: Any) -> Any:
 
 def few_actions(M: object, field: Any, A: Any) -> None:
     """Attrs validator: a number of actions, or an array of different finite numbers."""
-    if isinstance(A, np.ndarray) and A.ndim == 1 and np.isfinite(A).all() and len(np.unique(A)) == len(A):
+    real = isinstance(A, np.ndarray) and A.ndim == 1 and A.dtype.kind == "f"  # not what `listed_actions` left as it was
+    if real and np.isfinite(A).all() and len(np.unique(A)) == len(A):
         return
     if isinstance(A, np.ndarray) or not isinstance(A, int):
         refuse(M, field.name, A, "a number of actions, or a list of different finite numbers")

@@ -51,14 +51,22 @@ def read_only(x: Array) -> Array:
     return x
 
 
+def start(x: ArrayLike, name: str) -> Array:
+    """x as a read-only flat array of finite numbers, one at least."""
+    found = parameters(x, name=name)
+    if not len(found):
+        raise ValueError(f"{name} has shape {found.shape}: must have one number at least")
+    return read_only(found)
+
+
 def start_θ(θ: ArrayLike) -> Array:
-    """Attrs converter: θ as a read-only flat array of finite numbers (n,)."""
-    return read_only(parameters(θ, name="θ"))
+    """Attrs converter: θ as a read-only flat array of finite numbers (n,), n >= 1."""
+    return start(θ, "θ")
 
 
 def start_ψ(ψ: ArrayLike) -> Array:
-    """Attrs converter: ψ as a read-only flat array of finite numbers (q,)."""
-    return read_only(parameters(ψ, name="ψ"))
+    """Attrs converter: ψ as a read-only flat array of finite numbers (q,), q >= 1."""
+    return start(ψ, "ψ")
 
 
 def start_θs(θs: ArrayLike) -> Array:

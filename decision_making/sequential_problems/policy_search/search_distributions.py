@@ -9,10 +9,10 @@ import numpy as np
 from attrs import evolve, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, all_finite, not_negative, numbers, parameters, refuse
+from decision_making.checks import Array, Field, all_finite, not_negative, numbers, refuse
 from decision_making.problem import RNG, offers
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_search.populations import population, read_only
+from decision_making.sequential_problems.policy_search.populations import population, read_only, start
 from decision_making.structs import struct
 
 SYMMETRY = 1e-8  # of a covariance, relative to its largest entry
@@ -60,7 +60,7 @@ def mode(p: SearchDistribution) -> Array | None:
 
 
 def _μ(μ: ArrayLike) -> Array:
-    return read_only(parameters(μ, name="μ"))
+    return start(μ, "μ")
 
 
 def _covariance(Σ: ArrayLike) -> Array:
@@ -201,7 +201,7 @@ def _shares(weights: ArrayLike, k: int) -> Array:
 
 
 def _mean_and_factor(ψ: ArrayLike) -> tuple[Array, Array]:
-    ψ = parameters(ψ, name="ψ")
+    ψ = start(ψ, "ψ")
     n = int((np.sqrt(1 + 4 * len(ψ)) - 1) / 2 + 0.5)
     if n * (n + 1) != len(ψ):
         raise ValueError(f"ψ has {len(ψ)} entries: must have n + n², a mean (n,) and a factor (n, n)")

@@ -9,6 +9,8 @@ from hypothesis import given, strategies as st
 
 from decision_making import (
     EvolutionStrategies,
+    GaussianSearchDistribution,
+    HookeJeevesPolicySearch,
     IsotropicEvolutionStrategies,
     PopulationUtility,
     evolution_strategy_weights,
@@ -33,6 +35,18 @@ WEIGHTS = {
     4: [0.4804, 0.0196, -0.25, -0.25],
     6: [0.4190, 0.1262, -0.0451, -0.1667, -0.1667, -0.1667],
 }
+
+
+def test_a_search_of_no_numbers_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"ψ has shape \(0,\): must have one number at least"):
+        IsotropicEvolutionStrategies([], 1.0, 4, 0.1, 2)
+    with pytest.raises(ValueError, match=r"ψ has shape \(0,\)"):
+        EvolutionStrategies(lambda ψ: None, [], lambda ψ, θs: θs, 4, 0.1, 2)
+    with pytest.raises(ValueError, match=r"θ has shape \(0,\)"):
+        HookeJeevesPolicySearch([], 1.0, 0.5, 0.1)
+    for made in (lambda: GaussianSearchDistribution([], []), lambda: GaussianSearchDistribution.from_factor([])):
+        with pytest.raises(ValueError, match=r"[μψ] has shape \(0,\)"):
+            made()
 
 
 @pytest.mark.parametrize("m", WEIGHTS)
