@@ -20,7 +20,7 @@ from decision_making import (
     sweeps,
     utility,
 )
-from decision_making.problems import Catch, CryingBaby, Tiger
+from decision_making.problems import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.state_uncertainty.controller_abstractions import (
     controller_gradient,
     nonlinear_programming,
@@ -123,6 +123,10 @@ def test_too_few_sweeps_stand_still():
     assert len(short) == len(long) == 6
     assert utility(long.at_best_node(MIDDLE), MIDDLE) == utility(short.at_best_node(MIDDLE), MIDDLE) < -25.1
     assert utility(solve(ControllerPolicyIteration(5), CryingBaby()), MIDDLE) > -25.1
+
+
+def test_sweeps_of_an_evaluation_need_no_discount():
+    assert len(solve(ControllerPolicyIteration(1, 5), MachineReplacement())) > 1
 
 
 def test_it_ends_when_a_round_changes_nothing():
@@ -295,7 +299,9 @@ def test_steps_along_the_gradient_are_those_of_the_algorithm_in_its_words(α, en
 
 def test_a_smaller_controller_can_be_improved_with_more_nodes():
     start = ControllerPolicy.from_nodes(CryingBaby(), [0], [[0, 0]])
-    found = solve(ControllerGradient(MIDDLE, 2, 1.0, 5, start=start, rng=0), CryingBaby()).found
+    π = solve(ControllerGradient(MIDDLE, 2, 1.0, 5, start=start, rng=0), CryingBaby())
+    assert len(π) == 2
+    found = π.found
     assert found.u > found.us[0] > utility(start, MIDDLE) - 1
 
 
