@@ -123,17 +123,23 @@ def citations() -> list[Citation]:
     return list(found.values())
 
 
-def tested_in(source: Path, name: str) -> Path | None:
-    """The test file of a name: that which mirrors its module, or else the nearest one in which it stands, as a word."""
-    word = re.compile(rf"\b{re.escape(name.rpartition('.')[2])}\b")
+def tested_in(x: Citation) -> Path | None:
+    """The test file of a name: that which mirrors its module, or else of the nearest the one that has it most often."""
+    word, source = re.compile(rf"\b{re.escape(x.name.rpartition('.')[2])}\b"), x.source
     mirror = TESTS / source.parent / f"test_{source.stem}.py"
     whole = TESTS / source.parent.parent / f"test_{source.parent.name}.py"
-    folders = [TESTS / folder for folder in source.parents]  # from the innermost outwards
-    near = (path for folder in folders if folder.is_dir() for path in sorted(folder.rglob("test_*.py")))
-    for path in (mirror, whole, *near):
-        if path.is_file() and not path.name.startswith(OF_ALL) and word.search(_text(path)):
-            return path.relative_to(TESTS)
+    of_part = [Path(part) for part, chapters in PARTS.items() if int(x.number.split(".")[0]) in chapters]
+    folders = [TESTS / folder for folder in (*source.parents[:-1], *of_part, Path())]  # from the innermost outwards
+    for paths in ([mirror], [whole], *(sorted(folder.rglob("test_*.py")) for folder in folders)):
+        often = {path: len(word.findall(_text(path))) for path in paths if path.is_file() and _of_one(path)}
+        if any(often.values()):
+            return max(often, key=lambda path: often[path]).relative_to(TESTS)
     return next((path.relative_to(TESTS) for path in (mirror, whole) if path.is_file()), None)
+
+
+def _of_one(path: Path) -> bool:
+    """Whether a test file is of something in particular."""
+    return not path.name.startswith(OF_ALL)
 
 
 @cache
@@ -154,7 +160,7 @@ def row(kind: str, number: str, group: list[Citation]) -> str:
     """A line of a table: what is cited, names, sources, tests."""
     names = dict.fromkeys(f"{{py:obj}}`{x.name} <{x.where}>`" for x in group)
     sources = dict.fromkeys(f"`{x.source.as_posix()}`" for x in group)
-    tests = dict.fromkeys(f"`{path.as_posix()}`" for x in group if (path := tested_in(x.source, x.name)) is not None)
+    tests = dict.fromkeys(f"`{path.as_posix()}`" for x in group if (path := tested_in(x)) is not None)
     cells = (LABELS[kind].format(number), ", ".join(names), ", ".join(sources), ", ".join(tests))
     return "| " + " | ".join(cells) + " |"
 

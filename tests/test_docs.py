@@ -126,9 +126,9 @@ def test_names_of_the_index_exist_and_have_a_test():
         value = module
         for part in x.where.removeprefix(f"{module.__name__}.").split("."):
             value = getattr(value, part)
-        tested += from_the_page.tested_in(x.source, x.name) is not None
+        tested += from_the_page.tested_in(x) is not None
         if x.name in decision_making.__all__:
-            assert from_the_page.tested_in(x.source, x.name) is not None, x.name
+            assert from_the_page.tested_in(x) is not None, x.name
     assert tested > 100
 
 

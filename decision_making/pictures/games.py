@@ -37,9 +37,9 @@ def draw_table(ax: Axes, P: SimpleGame, title: str) -> None:
     ax.xaxis.tick_top()
     ax.tick_params(length=0)
     for x in range(columns + 1):
-        ax.axvline(x, color=MUTED, lw=0.8)
+        ax.axvline(x, color=MUTED, lw=0.8, clip_on=False)
     for y in range(rows + 1):
-        ax.axhline(y, color=MUTED, lw=0.8)
+        ax.axhline(y, color=MUTED, lw=0.8, clip_on=False)
     said = [f"{', '.join(f'{u:.3g}' for u in x.U)}: {_said(x.π[0].p)} | {_said(x.π[1].p)}" for x in nash(P, all=True)]
     ax.set_xlabel("equilibria\n" + "\n".join(said), fontsize=8, color=INK)
 
