@@ -304,6 +304,12 @@ def are_probabilities(p: Array, tolerance: float) -> Array:
         return np.asarray((p >= 0).all(axis=-1) & (abs(p.sum(axis=-1) - 1) <= tolerance))
 
 
+def is_box(low: Array, high: Array) -> bool:
+    """Whether each high is finite and above its low, by a width that is finite too."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool((np.isfinite(high - low) & (high > low)).all())
+
+
 def all_finite(x: Array) -> bool:
     """Whether every entry is finite; one pass without a temporary unless something looks wrong."""
     if x.dtype.kind not in "fc":

@@ -59,7 +59,7 @@ class GuideTable:
         j = (u * self.cells).astype(np.intp)
         j += i * (self.cells + 1)
         k = self.guide.take(j)
-        late = np.flatnonzero(self.c.take(k) <= u)
+        late = (self.c.take(k) <= u).ravel().nonzero()[0]
         if late.size:
             low, high, v = k.ravel()[late] + 1, self.guide.take(j.ravel()[late] + 1), u.ravel()[late]
             while (low < high).any():

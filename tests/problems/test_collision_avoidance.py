@@ -134,6 +134,17 @@ def test_values_on_the_grid(s, U, Q, U_simple, optimal, simple):
     assert simple.utility(s) == pytest.approx(U_simple, abs=1e-6)
 
 
+def test_of_equally_good_advisories_none_is_given_before_the_others(optimal):
+    s = np.array([[0.0, 0, 0, 40], [0, 0, 0, 20], [0, 5, 0, 10], [100, -5, 0, 20], [5000, 0, 0, 40]])
+    Q = optimal.Q(s)
+    assert Q[1, CLIMB] == pytest.approx(Q[1, DESCEND], abs=1e-12)
+    assert optimal(s).tolist() == [NOTHING, int(np.argmax(Q[1])), NOTHING, CLIMB, NOTHING]
+    after = np.array([0.0, 0, 0, -1])
+    assert optimal.Q(after).tolist() == [0.0, 0.0, 0.0]
+    assert optimal(after) == NOTHING
+    assert repr(optimal) == f"GridSolution({P!r}, policy=None)"
+
+
 def test_the_package_s_bug_would_change_the_values():
     class WithBug(CollisionAvoidance):
         def successor(self, s, a, ν):

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, all_finite, numbers, one_of, refuse
+from decision_making.checks import Array, Field, all_finite, is_box, numbers, one_of, refuse
 from decision_making.sequential_problems.approximate_value_functions.representations import (
     LocalValueFunction,
     sparse_rows,
@@ -92,7 +92,7 @@ class GridValueFunction(LocalValueFunction):
         ((51, 51), [0.6, 0.07])
         """
         low, high = numbers(low, "low"), numbers(high, "high")
-        if low.shape != high.shape or low.ndim > 1 or not (np.isfinite(high - low) & (high > low)).all():
+        if low.shape != high.shape or low.ndim > 1 or not is_box(low, high):
             refuse(cls.__name__, "high", high, f"above low = {low} in every component, and finite")
         n = np.broadcast_to(sizes, max(low.size, 1))
         if n.dtype.kind not in "iu" or not (n >= 2).all():

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, brief, numbers, refuse
 from decision_making.mdp import MDP, SparseTable, Table
-from decision_making.problem import Enumerable, State, offers
+from decision_making.problem import Enumerable, offers
 from decision_making.sequential_problems.approximate_value_functions.outcomes import (
     absorbing,
     actions_of,
@@ -45,14 +45,13 @@ class Backups:
     weights: Any  # (n A, parameters), a CSR array or an array; row i A + a
 
 
-def backups(P: object, U: LinearValueFunction, S: State, samples: int | None = None, seed: int = 0) -> Backups:
+def backups(P: object, U: LinearValueFunction, S: Array, samples: int | None = None, seed: int = 0) -> Backups:
     """The backups of the states S of P, whose successors U values.
 
     Where P has to be sampled, the same random numbers are used for each action.
     """
     if offers(P, Enumerable):
-        return _tabular_backups(P, U, np.asarray(S))
-    S = np.asarray(S)
+        return _tabular_backups(P, U, S)
     n_actions = len(actions_of(P))
     step = max(1, ROWS // n_actions)
     parts = [_part(P, U, S[i : i + step], n_actions, samples, (seed, i)) for i in range(0, len(S), step)]
@@ -161,7 +160,7 @@ class InterpolatedMDP:
             refuse(self, "U", self.U, "a local value function, whose weights are probabilities", TypeError)
         if getattr(self.U, "outside", "clamp") == "extrapolate":
             refuse(self, "U", self.U, "one that does not extrapolate: its weights are no probabilities")
-        found = backups(self.P, self.U, self.U.S, self.samples, self.seed)
+        found = backups(self.P, self.U, np.asarray(self.U.S), self.samples, self.seed)
         n, n_actions = found.r.shape
         missing = np.maximum(1 - np.asarray(found.weights.sum(axis=1)), 0)
         missing[missing < 1e-12] = 0

@@ -19,6 +19,7 @@ from decision_making.checks import (
     brief,
     count,
     count_or_zero,
+    is_box,
     not_negative,
     numbers,
     parameters,
@@ -76,8 +77,8 @@ def polynomial_bases(n: int, k: int) -> ProductBasis:
     >>> len(β), β([2.0, 3.0]).tolist()
     (6, [1.0, 3.0, 2.0, 9.0, 6.0, 4.0])
     """
-    index = _orders(n, k, math.comb(n + k, n) if _whole(n, k) else 0)
-    return ProductBasis(lambda s: s[..., None] ** np.arange(k + 1), index)
+    _counts(n, k)
+    return ProductBasis(lambda s: s[..., None] ** np.arange(k + 1), _orders(n, k, math.comb(n + k, n)))
 
 
 def sinusoidal_bases(k: int, a: ArrayLike, b: ArrayLike) -> ProductBasis:
@@ -92,11 +93,11 @@ def sinusoidal_bases(k: int, a: ArrayLike, b: ArrayLike) -> ProductBasis:
     [0.5, 1.0, 0.0]
     """
     a, b = np.atleast_1d(numbers(a, "a")), np.atleast_1d(numbers(b, "b"))
-    if a.ndim != 1 or a.shape != b.shape or not (np.isfinite(b - a) & (b > a)).all():
+    if a.ndim != 1 or a.shape != b.shape or not is_box(a, b):
         refuse(None, "b", b, f"finite and above a = {a} in every component")
     n, T = len(a), b - a
-    size = sum(2**j * math.comb(n, j) * math.comb(k, j) for j in range(n + 1)) if _whole(n, k) else 0
-    orders = _orders(n, k, size)
+    _counts(n, k)
+    orders = _orders(n, k, sum(2**j * math.comb(n, j) * math.comb(k, j) for j in range(n + 1)))
     kinds = [product(*([2 * i - 1, 2 * i] if i else [0] for i in row)) for row in orders]
 
     def along(s: Array) -> Array:
@@ -107,10 +108,9 @@ def sinusoidal_bases(k: int, a: ArrayLike, b: ArrayLike) -> ProductBasis:
     return ProductBasis(along, np.array([row for rows in kinds for row in rows]))
 
 
-def _whole(n: int, k: int) -> bool:
+def _counts(n: int, k: int) -> None:
     count(None, Named("n"), n)
     count_or_zero(None, Named("k"), k)
-    return True
 
 
 def _orders(n: int, k: int, size: int) -> Array:
@@ -259,7 +259,7 @@ class NeuralRegressionValueFunction(ApproximateValueFunction):
             low, high = (numbers(x, "bounds") for x in self.bounds)
         except ValueError:
             refuse(self, "bounds", self.bounds, "a pair (lower, upper), or None")
-        if not (np.isfinite(high - low) & (high > low)).all():
+        if not is_box(low, high):
             refuse(self, "bounds", shortened(self.bounds), "finite, each upper one above the lower")
 
     @classmethod

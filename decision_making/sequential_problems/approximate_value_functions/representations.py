@@ -116,7 +116,7 @@ class LocalValueFunction(LinearValueFunction):
         """θ = U: the values at the states S, which must be this function's own; None stands for them."""
         if S is not None:
             given, own = np.asarray(S), np.asarray(self.S)
-            if given.shape != own.shape or not np.allclose(given, own, rtol=1e-9, atol=1e-9 * (1 + abs(own).max())):
+            if given.shape != own.shape or not np.allclose(given, own, rtol=0, atol=1e-9 * (1 + abs(own).max())):
                 raise ValueError(
                     f"S has shape {given.shape}: {type(self).__name__} is fitted at its own states S, which are "
                     f"{own.shape}; give these, or None"

@@ -54,7 +54,7 @@ class BatchModel(Model):
     def edges(self, s: Array) -> Edges:
         """Every action's successors, those of probability 0 left out."""
         N, A = len(s), self.n_actions
-        K = len(self.P.successors(s[:1], self.action(np.zeros(min(N, 1), np.intp)))[0]) if N else 0
+        K = len(self.P.successors(s[:1], self.action(np.zeros(min(N, 1), np.intp)))[0])
         size = A * K * N * int(np.prod(s.shape[1:]))
         check_size("numbers in the successors of one level", size, "use a smaller d, or SparseSampling")
         r, parts = np.empty((N, A)), []
@@ -105,7 +105,7 @@ class BatchModel(Model):
         Of n states two are mistaken for one another with probability about n² / 2⁶⁵.
         """
         size = int(np.prod(s.shape[1:]))
-        flat = np.ascontiguousarray((s + 0 if s.dtype.kind == "f" else s).reshape(len(s), size))
+        flat = np.ascontiguousarray((s + 0).reshape(len(s), size))
         words = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64).view(np.uint64)
         key = words[:, 0].copy()
         if words.shape[1] > 1:

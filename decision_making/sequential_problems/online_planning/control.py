@@ -76,7 +76,7 @@ class ModelPredictiveControl:
     rng: np.random.Generator = field(default=None, kw_only=True, converter=default_rng, repr=False)  # of the guesses
 
     def __attrs_post_init__(self) -> None:
-        if self.low.ndim != 1 or self.low.shape != self.high.shape or np.isnan(self.low + self.high).any():
+        if self.low.ndim != 1 or self.low.shape != self.high.shape or np.isnan([self.low, self.high]).any():
             refuse(self, "low", self.low, f"a bound for each component, as high = {self.high}")
         if (self.low > self.high).any():
             refuse(self, "low", self.low, f"at most high = {self.high}")
@@ -177,9 +177,7 @@ class _Program:
         parts = [self._returns(a) - x[..., -1:]] if self.worst else []
         if self.M.constraint is not None:
             for s in self.states(a):
-                found = self.M.constraint(s)
-                found = found if found.ndim > np.ndim(x) else found[..., None]  # one number, or several
-                parts.append(anp.reshape(found, (*np.shape(x)[:-1], -1)))
+                parts.append(anp.reshape(self.M.constraint(s), (*np.shape(x)[:-1], -1)))  # one number each, or several
         return anp.concatenate(parts, axis=-1)
 
     def slopes(self, x: Array) -> Array:
@@ -230,16 +228,16 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
                 options={"maxiter": 500, "ftol": 1e-10},
             ).x
             end = np.clip(end, *np.array(program.bounds()).T)
-            violation = max(0.0, -float(np.min(program.slack(end)))) if constrained else 0.0
+            violation = -float(np.min(program.slack(end), initial=0.0)) if constrained else 0.0  # NaN where one is
             cost = float(program.cost(end))
         if np.isfinite(cost) and violation <= FEASIBLE:
             found.append((cost, end))
-        elif np.isfinite(cost) and np.isfinite(violation):
-            nearest = min(nearest, violation)
+        elif np.isfinite(cost):
+            nearest = min(nearest, violation)  # a NaN is not less
     if not found and np.isinf(nearest):
         raise ValueError(
-            f"the return of every plan from {program.s.tolist()} is not a number, or not finite: T, R and R_end must "
-            "give finite numbers for actions within low and high"
+            f"the return or a constraint of every plan from {program.s.tolist()} is not a number, or not finite: T, R, "
+            "R_end and constraint must give finite numbers for actions within low and high"
         )
     if not found:
         raise ValueError(

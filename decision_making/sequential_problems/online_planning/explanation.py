@@ -31,7 +31,7 @@ def explain_plan(found: Plan) -> str:
     """The same of a search that was made. Raises ValueError for a batch of states."""
     if found.Q.ndim != 1:
         raise ValueError(f"s: a batch of {len(found.Q)} states; explain one state at a time")
-    return " ".join([f"{type(found.M).__name__} {found.M.did(found)}", choice(found), ranking(found)])
+    return " ".join([f"{type(found.M).__name__} {found.M.did(found)}", choice(found), ranking(found)]).rstrip()
 
 
 def choice(found: Plan) -> str:

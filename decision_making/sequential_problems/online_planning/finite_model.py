@@ -92,17 +92,20 @@ class FiniteModel(Model):
 
     @cached_property
     def wandering(self) -> tuple[GuideTable, Array, Array, Array]:
-        """Action and successor drawn at once: a table with a row for each state, which row begins where, s' and r."""
+        """Action and successor drawn at once: a table with a row for each state, which row begins where, s' and r.
+
+        A state that has ended leads to itself.
+        """
         from scipy.sparse import csr_array
 
         pair = np.repeat(np.arange(self.R.size), np.diff(self.first))
-        there = ~np.isneginf(self.R)
-        p = np.where(there, 1 / there.sum(axis=1, keepdims=True), 0).ravel()[pair] * self.p
-        kept = p > 0
+        kept = ~np.isneginf(self.R).ravel()[pair]
         first = np.concatenate([[0], np.cumsum(kept)])[self.first[:: self.n_actions]]
-        matrix = csr_array((p[kept], self.columns[kept], first), (len(self.R), len(self.R)))
-        r = np.where(self.end[:, None], 0, self.R).ravel()[pair[kept]]
-        return GuideTable.from_rows(sparse_cumulative(matrix), first), first, self.columns[kept], r
+        s, r = pair[kept] // self.n_actions, self.R.ravel()[pair[kept]]
+        matrix = csr_array((self.p[kept], self.columns[kept], first), (len(self.R), len(self.R)))
+        ended = self.end[s]
+        columns, r = np.where(ended, s, self.columns[kept]), np.where(ended, 0.0, r)
+        return GuideTable.from_rows(sparse_cumulative(matrix), first), first, columns, r
 
     @cached_property
     def positions(self) -> dict[Any, int]:

@@ -117,8 +117,8 @@ def planned(
 ) -> Plan:
     """The `Plan` of states whose actions have the utilities Q (B, A); it takes the first best where a is not given."""
     a = best(Q) if a is None else a
-    u = np.take_along_axis(Q, a[:, None], axis=1)[:, 0]
-    visits = None if visits is None else np.broadcast_to(visits, a.shape)
+    u = Q[np.arange(len(Q)), a]
+    visits = None if visits is None else np.full(a.shape, visits)
     chosen, states = M._model.action(a), M._model.state(s)
     if not single:
         return Plan(M, states, chosen, u, Q, N, visits, tree)

@@ -133,7 +133,7 @@ class WideningTrees:
             N = self.N[node]
             with np.errstate(divide="ignore", invalid="ignore"):
                 spread = np.sqrt(np.log(np.maximum(N.sum(axis=1), 1)))[:, None] / np.sqrt(N)
-                score = np.where(N > 0, self.sums[node] / N + M.c * np.where(N > 0, spread, 0), np.inf)
+                score = np.where(N > 0, self.sums[node] / N + M.c * spread, np.inf)
             score[np.arange(self.KA) >= self.considered[node][:, None]] = -np.inf
             j = score.argmax(axis=1)
             fresh = self.found[node, j] < limit(M.successors, self.N[node, j])

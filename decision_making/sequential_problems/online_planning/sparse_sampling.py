@@ -50,11 +50,11 @@ def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, 
     live = np.flatnonzero(~model.terminal(s))
     available = model.available(s[live])
     many = np.repeat(live, A * m)
-    a = np.repeat(np.tile(np.arange(A), len(live)), m)
+    a = np.broadcast_to(np.arange(A)[:, None], (len(live), A, m)).ravel()
     if available is None:
         s_next, rewards = model.step(s[many], a, draws, many)
     else:
-        there = np.repeat(available.ravel(), m)
+        there = np.repeat(available, m)
         s_next, rewards = s[many], np.full(len(many), -np.inf)
         s_next[there], rewards[there] = model.step(s[many[there]], a[there], draws, many[there])
     r = np.zeros((N, A, m))

@@ -126,26 +126,27 @@ class Trees:
         leaves: list[tuple[Array, Array, int]] = []  # rows, states, steps left; 0 where nothing is added
         for left in range(self.d, 0, -1):
             node, Ns = self.find(rows, s, left)
-            if Ns.min(initial=0) < 0:
-                out, kept = np.flatnonzero(Ns < 0), np.flatnonzero(Ns >= 0)
+            there = Ns >= 0
+            if not there.all():
+                out, kept = (~there).nonzero()[0], there.nonzero()[0]
                 leaves.append((rows[out], s[out], left))
                 rows, s, node, Ns = rows[kept], s[kept], node[kept], Ns[kept]
                 if not len(rows):
                     break
             known = self.scores.take(node, axis=0)
-            a = np.argmax(known[:, 0] + known[:, 1] * self.bonus(Ns)[:, None], axis=1)
+            score = known[:, 1] * self.bonus(Ns)[:, None]
+            score += known[:, 0]
+            a = score.argmax(axis=1)
             s, r = model.step(s, a, draws, rows)
             path.append((rows, node, a, r))
         if len(rows):
             leaves.append((rows, s, 0))
         order, leaf = np.concatenate([x[0] for x in leaves]), np.concatenate([x[1] for x in leaves])
-        ended, q = model.ended(leaf), np.zeros(self.B)
+        live, q, first = ~model.ended(leaf), np.zeros(self.B), 0
         for out, states, left in leaves:
-            live = ~ended[: len(out)] if left else np.zeros(len(out), bool)
-            ended = ended[len(out) :]
-            if live.any():
-                self.add(out[live], states[live], left)
-        live = ~model.ended(leaf)
+            new, first = live[first : first + len(out)], first + len(out)
+            if left and new.any():
+                self.add(out[new], states[new], left)
         some = order[live]
         q[some] = leaf_values(U, model, leaf[live], draws, some)
         self.back_up(path, q)

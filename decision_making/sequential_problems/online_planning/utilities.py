@@ -71,8 +71,7 @@ class Utilities:
         outcomes = self.successors(name)[1][a]
         if (name, a) not in self._sums:
             self._sums[name, a] = list(accumulate(p for p, _ in outcomes))
-        sums = self._sums[name, a]
-        return outcomes[bisect_right(sums, u * sums[-1], 0, len(sums) - 1)][1]
+        return outcomes[bisect_right(self._sums[name, a], u, 0, len(outcomes) - 1)][1]
 
     def table(self) -> Array:
         """U of all states (S,) of a problem that lists them; of those not met, the bound."""

@@ -106,7 +106,7 @@ def estimate(
         if not np.isin(x, (0, 1)).all():
             refuse(None, "interval", interval, "'normal', 'skewed' or 'bootstrap' where x is not of 0 and 1 alone")
         of_events = proportion_interval if interval == "exact" else posterior_interval
-        low, high = of_events(round(float(x.sum())), n, confidence)
+        low, high = of_events(round(x.sum()), n, confidence)
     elif interval == "bootstrap":
         _, low, high = bootstrap(x, np.mean, confidence, rng=rng)
     elif interval == "skewed":

@@ -60,13 +60,11 @@ def adversarial(P: Enumerable, π: StatePolicy, λ: float) -> MDP:
 
 
 def support(T: Array | csr_array) -> tuple[tuple[Array, Array], Array]:
-    """The rows and columns of what is above 0 in the chain T (S, S), in their order, and its probabilities (N,)."""
+    """The rows, which never fall, and columns of what is above 0 in the chain T (S, S), and its probabilities (N,)."""
     from scipy.sparse import csr_array
 
-    T = csr_array(T)
-    T.sort_indices()
-    T.eliminate_zeros()
-    return (np.repeat(np.arange(T.shape[0]), np.diff(T.indptr)), T.indices.astype(np.intp)), T.data
+    T = csr_array(T).tocoo()
+    return (T.row.astype(np.intp), T.col.astype(np.intp)), T.data
 
 
 def failure_probability(P: Enumerable, π: StatePolicy, failures: ArrayLike, d: int) -> Array:

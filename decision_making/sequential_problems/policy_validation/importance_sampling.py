@@ -58,16 +58,16 @@ def importance_sampling(
             allowed = "a number or -inf" if name == "log_p" else "finite: what q cannot draw is no sample of it"
             raise ValueError(f"{name}[{i}] = {x[i]}: must be {allowed}")
     n, log_w = len(f), log_p - log_q
-    largest = float(log_w.max())
+    largest = log_w.max()
     if self_normalized and largest == -math.inf:
         raise ValueError("every weight is 0: no sample of q is possible under p, and 0/0 has no value")
     w = np.exp(log_w - largest) if largest > -math.inf else np.zeros(n)  # up to the factor e^largest
     sums = float(w.sum()), float(np.square(w).sum())
     if self_normalized:
         mean = float(w @ f) / sums[0]
-        error = math.sqrt(float(np.square(w * (f - mean)).sum())) / sums[0]
+        error = math.sqrt(np.square(w * (f - mean)).sum()) / sums[0]
     else:
-        mean, error = (_scaled(float(x), largest) for x in ((w * f).mean(), (w * f).std() / math.sqrt(n)))
+        mean, error = (_scaled(x, largest) for x in ((w * f).mean(), (w * f).std() / math.sqrt(n)))
     low, high = normal_interval(mean, error, confidence)
     effective_n = sums[0] ** 2 / sums[1] if sums[1] else 0.0
     return Estimate(mean, error, low, high, confidence, n, effective_n, _scaled(sums[0] / n, largest))
@@ -152,11 +152,11 @@ def cross_entropy_proposal(
         y = np.asarray(severity(x), dtype=np.float64)
         if y.shape != (m,) or np.isnan(y).any():
             raise ValueError(f"severity(x) has shape {y.shape}: must be ({m},) numbers, none of them NaN")
-        level = min(float(np.partition(y, m - m_elite)[m - m_elite]), float(threshold))
+        level = min(np.partition(y, m - m_elite)[m - m_elite], threshold)
         elite = np.flatnonzero(y >= level)
         log_w = p.logpdf(x[elite]) - q.logpdf(x[elite])
         q = q.fit(x[elite], np.exp(log_w - log_w.max()))
         levels.append(level)
         if level == threshold:
             break
-    return Proposal(q, np.array(levels), levels[-1] == threshold)
+    return Proposal(q, np.array(levels, dtype=np.float64), levels[-1] == threshold)

@@ -108,7 +108,7 @@ def _log_start(b: Any) -> Callable[[Array], Array]:
     if callable(b):
         return b
     for name in ("logpdf", "logpmf"):
-        if hasattr(getattr(b, "dist", b), name) and hasattr(b, name):
+        if hasattr(b, name):
             return getattr(b, name)
     if np.ndim(b) != 1:
         refuse(None, "log_b", b, "a function s -> ln b(s), a probability vector or a frozen distribution", TypeError)

@@ -43,7 +43,7 @@ def _front_of_two(x: Array) -> Array:
     best = np.maximum.accumulate(np.append(-np.inf, second))  # before each, and equal ones among them
     start = np.searchsorted(-first, -first, side="left")  # the first row with the same first metric
     kept = np.empty(len(x), dtype=bool)
-    kept[order] = (second >= second[start]) & ((second > best[start]) | (start == 0)) if len(x) else True
+    kept[order] = (second >= second[start]) & ((second > best[start]) | (start == 0))
     return kept
 
 

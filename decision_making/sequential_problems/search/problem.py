@@ -140,11 +140,19 @@ def next_step(P: Any, s: Array, a: Array) -> tuple[Array, Array]:
     """Rewards (n,) and next states (n, ...). ValueError for next states of another shape, and for NaN or inf."""
     if not len(s):
         return np.zeros(0), s
-    r, s_next = np.broadcast_to(np.asarray(P.R(s, a), dtype=np.float64), a.shape), np.asarray(P.T(s, a))
+    r, s_next = one_for_each("R(s, a)", P.R(s, a), len(a)), np.asarray(P.T(s, a))
     check_rewards(r)
     if s_next.shape != s.shape:
         raise ValueError(f"T(s, a) has shape {s_next.shape}: must be that of s, {s.shape}")
     return r, s_next
+
+
+def one_for_each(name: str, x: ArrayLike, n: int) -> Array:
+    """x, which is (n,) or one number for all, as (n,). ValueError for another shape."""
+    x = np.asarray(x, dtype=np.float64)
+    if x.shape not in ((), (n,)):
+        raise ValueError(f"{name} has shape {x.shape}: must be ({n},), one for each state")
+    return np.broadcast_to(x, n)
 
 
 def check_rewards(r: Array) -> None:
@@ -156,7 +164,7 @@ def check_rewards(r: Array) -> None:
 
 def leaf_values(U: Leaf, s: Array) -> Array:
     """U(s) of rows s (n, ...), (n,). ValueError for a value that is NaN or inf."""
-    u = np.broadcast_to(np.asarray(U(s), dtype=np.float64), len(s))
+    u = one_for_each("U(s)", U(s), len(s))
     bad = np.isnan(u) | np.isposinf(u)
     if bad.any():
         raise ValueError(f"U = {u[bad][0]}: leaf values must be numbers, or -inf")
@@ -165,7 +173,7 @@ def leaf_values(U: Leaf, s: Array) -> Array:
 
 def finite_bounds(f: Array, n: int) -> Array:
     """Upper bounds (n,). ValueError for a NaN."""
-    f = np.broadcast_to(np.asarray(f, dtype=np.float64), n)
+    f = one_for_each("an upper bound", f, n)
     if np.isnan(f).any():
         raise ValueError("an upper bound is NaN: Uhi and Qhi must give numbers")
     return f
@@ -176,7 +184,7 @@ def keys(P: Any, s: Array) -> Array:
     own = getattr(P, "key", None)
     if own is not None:
         return np.asarray(own(s))
-    if s.ndim == 1 and s.dtype.kind in "iufb":
+    if s.ndim == 1:
         return s
     flat = np.ascontiguousarray(s.reshape(len(s), int(np.prod(s.shape[1:]))))
     if flat.dtype.kind == "f":

@@ -256,6 +256,9 @@ def test_blocks_change_nothing(kind, monkeypatch):
     monkeypatch.setattr(representations, "BLOCK", 16)
     np.testing.assert_array_equal(U(s), whole)
     np.testing.assert_array_equal(U.weights(s).toarray(), W)
+    monkeypatch.setattr(representations, "BLOCK", 1)  # fewer than the weights of one state
+    np.testing.assert_array_equal(U(s), whole)
+    np.testing.assert_array_equal(U.weights(s).toarray(), W)
 
 
 @both
@@ -287,6 +290,8 @@ def test_bad_fields_are_named(kind, bad, said):
     [
         (([0, 0], [0, 1], 3), "high ="),
         (([0, 0], [1, np.inf], 3), "high ="),
+        ((-1e308, 1e308, 3), "high ="),
+        (([0.0, np.inf], [1.0, np.inf], 3), "high ="),
         (([0, 0], [1, 1], 1), "sizes ="),
         (([0, 0], [1, 1], 2.5), "sizes ="),
         (([0, 0], [1, 1], 100_000), "100,000,000"),
@@ -306,8 +311,9 @@ def test_multilinear_interpolation_on_many_axes_is_refused_and_simplexes_are_not
 
 @both
 def test_a_state_of_the_wrong_length_is_refused(kind):
-    with pytest.raises(ValueError, match="shape"):
-        kind([0, 0], [1, 1], np.zeros((2, 2)))([1, 2, 3])
+    for s in ([1, 2, 3], [1, 2, 3, 4], 1.0):
+        with pytest.raises(ValueError, match=r"states of this value function have shape \(2,\)"):
+            kind([0, 0], [1, 1], np.zeros((2, 2)))(s)
 
 
 def test_a_grid_is_kept_as_it_was_given():
@@ -334,9 +340,24 @@ def test_what_is_refused_outside_is_named_with_the_corners():
     for s in (2.001, -0.001):
         with pytest.raises(ValueError, match=r"must lie in the grid, \[0\.\] to \[2\.\]"):
             U([[1.0], [s]])
+    square = MultilinearValueFunction([0.0, 0.0], [1.0, 1.0], np.zeros((3, 3)), outside="refuse")
+    for s in ([0.5, 2.5], [-0.5, 0.5]):
+        with pytest.raises(ValueError, match=rf"s = \[ *{s[0]} +{s[1]}\]: must lie in the grid"):
+            square([[1.0, 1.0], [2.0, 2.0], s])
 
 
 def test_sixteen_axes_are_not_too_many():
     assert MultilinearValueFunction(np.zeros(16), 1.0, np.ones((1,) * 15 + (2,)))(np.zeros(16)) == 1.0
     with pytest.raises(ValueError, match="17 axes"):
         MultilinearValueFunction(np.zeros(17), 1.0, np.ones((1,) * 17))
+
+
+@pytest.mark.parametrize(("low", "high", "size"), [(-1000.0, 0.0, 1001), (0.0, 0.001, 1.001), (-1.0, 1.0, 2.0)])
+def test_own_states_are_told_from_others_up_to_a_billionth(low, high, size):
+    """Of 1 and the largest coordinate together."""
+    U = MultilinearValueFunction.over(low, high, 2)
+    for node in (0, 1):
+        moved = (np.arange(2) == node) * 1e-9 * size
+        assert fit(U, U.S + 0.9 * moved, [1.0, 2.0]).θ.tolist() == [1, 2]
+        with pytest.raises(ValueError, match="its own states S"):
+            fit(U, U.S - 1.1 * moved, [1.0, 2.0])

@@ -53,6 +53,16 @@ def test_a_tree_finds_the_same_neighbors_also_where_many_are_equally_near(d, k):
     np.testing.assert_array_equal(U.neighbors(s), by_sorting(k, d, S, s))
 
 
+def test_ties_of_many_states_are_looked_at_in_pieces(monkeypatch):
+    """Four corners of each cell are as near as the middle of it, and a hundred states stand on one of them."""
+    monkeypatch.setattr(neighbors, "BLOCK", 1)
+    S = np.concatenate([np.zeros((100, 2)), np.random.default_rng(0).integers(0, 9, (150, 2))])
+    s = np.array([[0.0, 0.0], [0.5, 0.5], [0.0, 0.1]])
+    np.testing.assert_array_equal(
+        NearestNeighborValueFunction(3, 2, S, np.arange(250.0)).neighbors(s), by_sorting(3, 2, S, s)
+    )
+
+
 def test_a_tree_of_few_states_finds_all(monkeypatch):
     monkeypatch.setattr(neighbors, "FEW", 1)
     S = np.random.default_rng(0).normal(size=(5, 2))
@@ -144,6 +154,24 @@ def test_an_infinite_kernel_is_an_error():
 
     with pytest.raises(ValueError, match="finite"):
         LocallyWeightedValueFunction(k, [[0.0], [1.0]], [1, 2])([[0.0]])
+
+
+def test_kernels_by_hand():
+    """3, 4 in the plane are 5 from the origin, 7 along the axes."""
+    s, t = np.zeros((1, 2)), np.array([[3.0, 4.0], [0.0, 0.0]])
+    assert inverse_distance_kernel(2, 0.5)(s, t).tolist() == [0.2, 2.0]
+    assert inverse_distance_kernel(1)(s, t).tolist() == pytest.approx([1 / 7, 1000])
+    assert gaussian_kernel(5.0)(s, t).tolist() == pytest.approx([np.exp(-1), 1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_states_that_are_not_finite_are_refused(bad):
+    for U in (
+        NearestNeighborValueFunction(1, 2, [[0.0], [1.0]], [1, 2]),
+        LocallyWeightedValueFunction(inverse_distance_kernel(), [[0.0], [1.0]], [1, 2]),
+    ):
+        with pytest.raises(ValueError, match="must be finite"):
+            U([[0.5], [bad]])
 
 
 @pytest.mark.parametrize("bad", [-0.5, np.nan])

@@ -150,6 +150,7 @@ def test_a_value_is_needed_for_each_state():
         (lambda: polynomial_bases(30, 30), "1,000,000"),
         (lambda: sinusoidal_bases(-1, [0], [1]), "k ="),
         (lambda: sinusoidal_bases(1, [0], [0]), "b ="),
+        (lambda: sinusoidal_bases(1, [-1e308], [1e308]), "b ="),
         (lambda: sinusoidal_bases(1, [0, 1], [2]), "b ="),
         (lambda: sinusoidal_bases(20, np.zeros(8), np.ones(8)), "1,000,000"),
         (lambda: LinearRegressionValueFunction(np.ones, [1], ridge=-1), "ridge ="),
@@ -195,6 +196,7 @@ def test_any_critic_will_do():
     ("options", "said"),
     [
         ({"bounds": ([0, 0], [1, 0])}, "bounds ="),
+        ({"bounds": ([0, -1e308], [1, 1e308])}, "bounds ="),
         ({"bounds": (1, 2, 3)}, "bounds ="),
         ({"scale": 0}, "scale ="),
         ({"scale": np.inf}, "scale ="),

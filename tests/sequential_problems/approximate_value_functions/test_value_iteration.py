@@ -359,6 +359,56 @@ def test_divergence_of_regression_is_an_error_that_says_so():
         two_states(0.9, 10**5, guard=False)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e9])
+def test_the_guard_does_not_depend_on_the_scale_of_the_values(scale):
+    def last_sweep(θ):
+        U = LinearRegressionValueFunction(lambda s: s[..., None], [θ])
+        with pytest.raises(ArithmeticError, match="spectral radius") as found:
+            solve(ApproximateValueIteration(U, [1.0, 2.0], 1000), TwoStates(0.9))
+        return str(found.value).split(":")[0]
+
+    assert last_sweep(scale) == last_sweep(1.0)
+
+
+def test_values_that_change_their_sign_diverge_too():
+    """The next state is -2: θ is multiplied by -1.08, which is no eigenvalue above 1."""
+
+    class Turning(TwoStates):
+        def successors(self, s, a):
+            return np.full((1, *s.shape), -2.0), np.ones(1)
+
+    U = LinearRegressionValueFunction(lambda s: s[..., None], [1.0])
+    with pytest.raises(ArithmeticError, match=r"spectral radius 1\.08"):
+        solve(ApproximateValueIteration(U, [1.0, 2.0], 1000), Turning(0.9))
+
+
+def test_one_value_that_stays_does_not_hide_that_others_diverge():
+    class WithEnd(TwoStates):
+        def terminal(self, s):
+            return s == 0
+
+    U = LinearRegressionValueFunction(lambda s: s[..., None], [1.0])
+    with pytest.raises(ArithmeticError, match=r"spectral radius 1\.08"):
+        solve(ApproximateValueIteration(U, [1.0, 2.0, 0.0], 1000), WithEnd(0.9))
+
+
+def test_values_beyond_all_numbers_are_noticed_where_a_critic_keeps_its_parameters():
+    """As one whose line search refuses them does."""
+    critic = SimpleNamespace(init=len, predict=lambda θ, s: θ * s, fit=lambda θ, s, u, rng: θ)
+    U = NeuralRegressionValueFunction(critic, [1e308])
+    with pytest.raises(ArithmeticError, match="sweep 1: the values are not finite any more"):
+        solve(ApproximateValueIteration(U, [1.0, 2.0], 3), TwoStates(1.0))
+
+
+def test_the_largest_reward_is_that_of_either_sign():
+    def sweep(P, S):
+        return ApproximateValueFunctionPolicy(P, representations()["network"]).sweep(S)[1]
+
+    S = np.array([[0.0, -3.0], [0.0, 1.0]])
+    assert sweep(Walk(), S) == pytest.approx(3.1)
+    assert sweep(Walk(), -S) == pytest.approx(3.0)
+
+
 def test_the_guard_looks_at_the_greedy_policy():
     """To stop would end everything; going on is better, and diverges."""
 
@@ -396,6 +446,18 @@ def test_what_does_not_diverge_goes_on():
     S = MultilinearValueFunction.over(*P.state_bounds, 51).S
     U = LinearRegressionValueFunction(polynomial_bases(2, 6), np.zeros(28))
     assert np.isfinite(solve(ApproximateValueIteration(U, S, 300), P).U(S)).all()
+
+
+def test_growth_for_a_while_is_not_taken_for_divergence():
+    """Values go from one parameter to the next, the last time a hundredfold, and out; one stays with factor γ."""
+    β = np.zeros((15, 5))
+    β[:5] = np.eye(5)
+    β[[10, 11, 12, 14], [1, 2, 3, 4]] = 100.0, 1.0, 1.0, 1.0
+    P = SimpleNamespace(γ=0.5, A=[0], successors=lambda s, a: (s[None] + 10, np.ones(1)), R=lambda s, a: 0.0 * s)
+    U = LinearRegressionValueFunction(lambda s: β[np.asarray(s, int)], [0.0, 0.0, 0.0, 1.0, 1e-3])
+    θ = [u.θ.round(9).tolist() for u in sweeps(ApproximateValueIteration(U, np.arange(5.0), 4), P)]
+    assert θ[1:4] == [[0, 0, 0.5, 0, 5e-4], [0, 0.25, 0, 0, 2.5e-4], [12.5, 0, 0, 0, 1.25e-4]]
+    assert θ[4] == [0, 0, 0, 0, 6.25e-5]
 
 
 def test_a_local_representation_is_never_said_to_diverge():
@@ -458,6 +520,15 @@ def test_probabilities_that_do_not_sum_to_1_are_an_error():
     P = SimpleNamespace(γ=0.9, A=[0], successors=lambda s, a: (s[None], np.array([0.9])), R=lambda s, a: s[:, 0])
     with pytest.raises(ValueError, match="sum to 1"):
         solve(ApproximateValueIteration(MultilinearValueFunction.over([0.0], [1.0], 3), None, 3), P)
+    one = SimpleNamespace(successors=lambda s, a: (s[None], 1.0 - (s == 7.0).T), R=lambda s, a: s[:, 0])
+    with pytest.raises(ValueError, match=r"probabilities \[0\.\] in state \[7\.\]"):
+        outcomes(one, np.array([[5.0], [7.0], [6.0]]), np.zeros(3, int))
+
+
+def test_a_reward_of_the_state_is_not_averaged():
+    """Ten times 0.1 is not 1 in floating point, and the reward is what was given all the same."""
+    P = SimpleNamespace(successors=lambda s, a: (np.stack(10 * [s]), np.full(10, 0.1)), R=lambda s, a: s[:, 0])
+    assert outcomes(P, np.array([[3.0], [7.0]]), np.zeros(2, int))[2].tolist() == [3.0, 7.0]
 
 
 def test_states_that_are_not_the_representation_s_own_are_refused():
@@ -504,6 +575,8 @@ def test_what_is_no_local_representation_makes_no_finite_mdp():
         ((representations()["regression"], None, 3), ValueError, "S ="),
         ((representations()["regression"], [], 3), ValueError, "S ="),
         ((representations()["simplex"], None, 0), ValueError, "k_max ="),
+        ((representations()["regression"], [[1.0, 2.0], [3.0]], 3), ValueError, "S = .*states of one shape"),
+        ((representations()["regression"], 3.0, 3), ValueError, "S = .*at least one state"),
     ],
 )
 def test_bad_fields_are_named(fields, error, said):
@@ -519,8 +592,14 @@ def test_a_policy_by_another_name_has_its_utilities_on_the_grid():
     u = M.policy(dm.policy_evaluation(M, a)).Uθ
     Q = by_loops(P, u, U.S)
     np.testing.assert_allclose(Q[np.arange(20), np.where(U.S[:, 1] > 0, 1, 0)], u.θ.ravel(), atol=1e-9)
-    with pytest.raises(ValueError, match="must be an action of P"):
-        M.actions(lambda s: np.full(len(s), "up"))
+    assert M.actions(lambda s: np.full(len(s), "back")).tolist() == [1] * 20 + [0]
+    for wrong in ("up", ["up", "on"] + 9 * ["on", "back"]):
+        with pytest.raises(ValueError, match="must be an action of P"):
+            M.actions(lambda s, wrong=wrong: np.broadcast_to(wrong, len(s)))
+    with pytest.raises(ValueError, match="for each of the 20 states"):
+        M.actions(lambda s: np.full(21, "on"))
+    with pytest.raises(ValueError, match="U has 1 values: must be one for each of the 20 states"):
+        M.value_function(3.0)
 
 
 def test_blocks_of_states_change_nothing(monkeypatch):
@@ -531,6 +610,8 @@ def test_blocks_of_states_change_nothing(monkeypatch):
         M = ApproximateValueIteration(U, states_of(U), 3)
         whole = solve(M, Walk()).Uθ.θ
         monkeypatch.setattr(models, "ROWS", 6)
+        np.testing.assert_allclose(solve(M, Walk()).Uθ.θ, whole, atol=1e-13)
+        monkeypatch.setattr(models, "ROWS", 1)  # fewer than the actions of one state
         np.testing.assert_allclose(solve(M, Walk()).Uθ.θ, whole, atol=1e-13)
         monkeypatch.undo()
 

@@ -88,6 +88,8 @@ def test_own_sequences_share_the_first_action():
     assert found.a[0] == pytest.approx(-0.75, abs=1e-3)
     np.testing.assert_allclose(found.actions[:, 1, 0], [-(0.5 - 0.75 + x) for x in (-1.0, 3.0)], atol=1e-3)
     assert (found.actions[:, 0] == found.actions[0, 0]).all()
+    np.testing.assert_array_equal(found.a, found.actions[0, 0])
+    assert found.u == pytest.approx(-(0.75**2) - (1.25**2 + 2.75**2) / 2, abs=1e-2)
     one = dm.MultiforecastControl(drift, cost, 2, -9, 9, R_end=lambda s: 1e4 * miss(s), ε=ε, starts=3, rng=0)
     assert dm.plan(one, [0.5]).u < found.u
 
@@ -129,7 +131,41 @@ def test_what_cannot_be_kept_is_said():
         M([np.nan])
 
 
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_constraints_that_are_no_numbers_are_not_kept(bad):
+    M = dm.ModelPredictiveControl(drift, lambda s, a: miss(a), 1, -1, 1, constraint=lambda s: 0 * s + bad, starts=2)
+    with pytest.raises(ValueError, match=r"the return or a constraint of every plan from \[0\.0\] is not a number"):
+        dm.plan(M, [0.0])
+
+
 def test_returns_that_are_no_numbers_are_said():
     M = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: (a**2).sum(-1) * np.nan, 2, [-1.0], [1.0])
-    with pytest.raises(ValueError, match=r"return of every plan from \[0\.0\] is not a number"):
+    with pytest.raises(ValueError, match=r"the return or a constraint of every plan from \[0\.0\] is not a number"):
         dm.plan(M, [0.0])
+
+
+def test_actions_without_bounds_are_those_of_least_squares():
+    """a² + (3 + a + b)² + b²: a = b = -1; with one bound at -1/2 the other action does the rest, (3 - 1/2) / 2."""
+    for low, high, right in ((-np.inf, np.inf, -1.0), (-np.inf, 5.0, -1.0), (-0.5, np.inf, -0.5)):
+        M = dm.ModelPredictiveControl(drift, lambda s, a: miss(a), 2, low, high, R_end=miss, starts=2, rng=0)
+        np.testing.assert_allclose(dm.plan(M, [3.0]).actions, right, atol=1e-5)
+    for bad in ([np.nan, 0.0], [0.0, np.nan]):
+        with pytest.raises(ValueError, match=r"low = .*a bound for each component"):
+            dm.ModelPredictiveControl(drift, effort, 2, bad, [1.0, 1.0])
+        with pytest.raises(ValueError, match=r"low = .*a bound for each component"):
+            dm.ModelPredictiveControl(drift, effort, 2, [-1.0, -1.0], bad)
+
+
+def test_forecasts_have_bounds_too_and_one_forecast_of_numbers_will_do():
+    with pytest.raises(ValueError, match=r"low = .*: must be at most high"):
+        dm.MultiforecastControl(drift, effort, 1, [2.0], [1.0], ε=np.zeros((3, 1, 1)))
+    with pytest.raises(ValueError, match="must be finite noise"):
+        dm.MultiforecastControl(drift, effort, 1, [0.0], [1.0], ε=np.zeros((0, 1, 1)))
+    noisy = lambda s, a, ε: s + a + ε[..., None]  # noqa: E731
+    for sequences in ("one", "own"):
+        M = dm.MultiforecastControl(
+            noisy, lambda s, a: 0.0 * s[..., 0], 1, -9, 9, R_end=miss, ε=[[2.0]], sequences=sequences, starts=2, rng=0
+        )
+        found = dm.plan(M, [0.5])
+        assert found.a[0] == pytest.approx(-2.5, abs=1e-4)
+        assert found.states.shape == (1, 2, 1)

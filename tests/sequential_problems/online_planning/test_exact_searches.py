@@ -84,6 +84,7 @@ def test_forward_search_on_hex_world():
     np.testing.assert_allclose([x.u for x in found], [-0.15, 2.97975, 3.824783, 4.053310], atol=1e-6)
     assert [x.a for x in found] == [0, 1, 1, 1]
     assert [x.visits for x in found] == [13, 151, 1657, 17617]
+    assert type(found[0].u) is float
 
 
 def test_only_successors_of_positive_probability_are_asked_for_their_utility():
@@ -359,3 +360,42 @@ def test_sequences_with_an_action_that_is_not_available_on_the_way_are_worth_min
     assert mean.tree.tolist() == worst.tree.tolist() == [[1, 1], [1, 1]]
     assert mean.visits.tolist() == [4, 4]
     assert dm.explain(dm.OpenLoopPlanning(P, 2), 1).count("; the best is 1, 1.") == 1
+
+
+def test_an_action_that_is_not_available_is_the_last_to_be_chosen():
+    """Whatever bound it has, and though nothing else is worth anything."""
+    P = dm.MDP.from_arrays([[[1.0], [1.0]]], [[-np.inf, 0.0]], 0.5)
+    found = dm.plan(dm.BranchAndBound(P, 2, [-np.inf], [[9.0, 5.0]]), 0)
+    assert (found.a, found.u) == (1, -np.inf)
+
+
+def test_with_memory_every_state_is_searched_once_for_each_number_of_steps_left():
+    d, here, searched = 3, {0}, 0
+    for _ in range(d):
+        searched += len(here)
+        edges = sum(int((P.T.array[s] > 0).sum()) for s in here)
+        here = {int(x) for s in here for x in np.flatnonzero(P.T.array[s].sum(axis=0))}
+    found = dm.plan(dm.BranchAndBound(P, d, LOW, np.full((25, 6), 99.0), memo=True), 0)
+    assert found.visits == searched + edges  # leaves are asked for each time
+
+
+def test_a_problem_with_one_action_is_searched():
+    class Straight(MountainCar):
+        A = np.array([2])
+
+    found = dm.plan(dm.ForwardSearch(Straight(), 2, lambda s: np.zeros(len(s))), np.array([0.59, 0.05]))
+    assert (found.a, found.u) == (2, -1.0)
+
+
+def test_bounds_may_be_wrong_by_rounding():
+    """1e-9 of 1 and the size of the bound together."""
+    zero = dm.MDP.from_arrays([[[1.0]]], [[0.0]], 0.5)
+    assert dm.plan(dm.BranchAndBound(zero, 1, [1e-10], [[0.0]]), 0).a == 0
+    far = dm.MDP.from_arrays([[[1.0]]], [[-1e3]], 0.0)
+    assert dm.plan(dm.BranchAndBound(far, 1, [-2e3], [[-1e3 - 1e-8]], check=True), 0).a == 0
+
+
+def test_a_pomdp_is_searched_as_the_mdp_of_its_beliefs():
+    tiger = dm.POMDP.from_arrays(np.full((2, 1, 2), 0.5), [[4.0], [0.0]], np.full((1, 2, 1), 1.0), 0.5)
+    found = dm.plan(dm.ForwardSearch(tiger, 2, lambda b: np.zeros(len(b))), np.array([0.75, 0.25]))
+    assert found.u == pytest.approx(3.0 + 0.5 * 2.0)

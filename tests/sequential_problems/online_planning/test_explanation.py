@@ -55,8 +55,13 @@ def test_untried_actions_and_ties_are_said():
     one = dm.MonteCarloTreeSearch(P, None, None, 5, 1, 5.0, ROLLOUT, rng=0)
     assert "No action was tried, so the first one, 0, is returned" in dm.explain(one, 0)
     two = dm.MonteCarloTreeSearch(P, None, None, 5, 2, 5.0, ROLLOUT, rng=0)
-    assert "and no other was compared" in dm.explain(two, 0)
+    assert dm.explain(two, 0).endswith("and no other was compared.")
     assert "of equally good actions the first one" in dm.explain(dm.ForwardSearch(P, 1, np.zeros(25)), 2)
+
+
+def test_a_batch_is_not_explained():
+    with pytest.raises(ValueError, match="a batch of 2 states; explain one state at a time"):
+        dm.explain(dm.ForwardSearch(P, 2, np.zeros(25)), [0, 1])
 
 
 def test_huge_numbers_of_visits_are_rounded():

@@ -1,6 +1,7 @@
 """Heuristic and labelled heuristic search against recursions, the optimum, and their promises."""
 
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -218,3 +219,36 @@ def test_simulations_of_a_corridor_by_hand(δ, simulations, U):
     assert tree.simulations == simulations
     assert tree.solved == {0, 1, 2, 3}
     assert [tree.U[s] for s in range(4)] == U
+
+
+def searches(P, Uhi):
+    """Both searches of this chapter that begin with an upper bound."""
+    yield dm.HeuristicSearch(P, Uhi, 5, 9, rng=0)
+    yield dm.LabeledHeuristicSearch(P, Uhi, 5, 0.1, rng=0)
+
+
+def test_without_a_future_the_bound_does_not_matter():
+    now = dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), [[1.0, 2.0], [3.0, -1.0]], 0.0)
+    for M in searches(now, np.full(2, -np.inf)):
+        assert [dm.plan(M, s).u for s in (0, 1)] == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("pays", [(np.nan, 1.0), (1.0, np.nan)])
+def test_rewards_that_are_no_numbers_are_refused_whichever_action_has_them(pays):
+    P = SimpleNamespace(
+        γ=0.5,
+        A=np.arange(2),
+        TR=None,
+        successors=lambda s, a: (s[None], np.ones(1), np.array(pays)[a]),
+    )
+    for M in searches(P, lambda s: 9.0 + 0 * s):
+        with pytest.raises(ValueError, match="of the actions in state 0: must be numbers"):
+            dm.plan(M, 0)
+
+
+def test_searches_do_not_go_beyond_a_terminal_state():
+    """Which the table would leave again."""
+    P = dm.MDP.from_arrays(np.eye(3)[[[1], [2], [0]]], np.ones((3, 1)), 0.9, terminal=lambda s: np.asarray(s) == 1)
+    for M in searches(P, np.full(3, 9.0)):
+        found = dm.plan(M, 0)
+        assert (found.u, found.visits) == (1.0, 2)

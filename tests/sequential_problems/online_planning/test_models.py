@@ -95,6 +95,18 @@ def test_successors_are_sorted_by_state_and_action_and_possible():
     assert edges.expect(np.array([1, 2, 4, 8, 16, 32.0])).tolist() == [[1, 2.5], [8, 20]]
 
 
+def test_what_follows_a_state_is_asked_once():
+    """Of states 0 to 3, each by three calls: how many there are, and for each of two actions. Two steps up pay 15."""
+    for M in (
+        dm.HeuristicSearch(problem := Stairs(), lambda s: 40.0 + 0 * s, 5, 50, rng=0),
+        dm.LabeledHeuristicSearch(problem, lambda s: 40.0 + 0 * s, 5, 1e-6, rng=0),
+    ):
+        problem.calls = 0
+        found = dm.plan(M, 0)
+        assert problem.calls <= 4 * 3
+        assert found.u == pytest.approx(10 + 0.5 * 10, abs=1e-6)
+
+
 def test_successors_of_no_state_are_none():
     _, model = stairs()
     edges = model.edges(np.array([], int))
@@ -194,6 +206,28 @@ def test_wandering_takes_each_available_action_equally_often():
     assert columns.tolist() == [0, 1, 1, 0]
     assert rewards.tolist() == [2.0, 2.0, 4.0, 0.0]
     np.testing.assert_allclose(np.diff(table.c[:3], prepend=0), [0.125, 0.375, 0.5])
+
+
+def test_actions_count_alike_also_where_some_are_missing_elsewhere():
+    """In state 0 the second and third action, in state 1 the first and second: half each, whatever others lack."""
+    R = np.array([[-INF, 2.0, 4.0], [5.0, 6.0, -INF]])
+    table, _, _, rewards = FiniteModel(dm.MDP.from_arrays(np.tile([1.0, 0.0], (2, 3, 1)), R, 0.9)).wandering
+    assert rewards.tolist() == [2.0, 4.0, 5.0, 6.0]
+    np.testing.assert_allclose(table.c, [0.5, 1.0, 0.5, 1.0])
+
+
+def test_random_walks_of_a_table_end_where_the_problem_ends():
+    """From 0 half of the steps lead to the end, which the table would leave again: 1 + 1/2 + 1/4 + ... is paid."""
+    T, R = np.full((2, 2, 2), 0.5), np.array([[1.0, 1.0], [7.0, 7.0]])
+    model = FiniteModel(dm.MDP.from_arrays(T, R, 1.0, terminal=lambda s: np.asarray(s) == 1))
+    s, one = np.zeros(4000, int), one_state(model)
+    found = model.wander(s, 60, SharedStream(np.random.default_rng(0)), s)
+    assert abs(found.mean() - 2.0) <= 5 * found.std() / 4000**0.5
+    uniforms = np.random.default_rng(0).random((60, 4000))
+    assert [one.wander(0, u) for u in uniforms[:, :50].T.tolist()] == found[:50].tolist()
+    assert model.wander(s[:1] + 1, 9, SharedStream(np.random.default_rng(0)), s[:1])[0] == 0
+    assert model.terminal(np.array([0, 1])).tolist() == [False, True]
+    assert FiniteModel(P).terminal(np.array([0, 24])).tolist() == [False, False]
 
 
 def test_names_of_states_are_found_one_or_many():
@@ -309,6 +343,10 @@ def test_packed_boards_end_step_and_wander_as_the_game_does():
     model, words = compact(BatchModel(game, 2), boards)
     assert isinstance(model, PackedModel)
     assert model.ended(words).tolist() == [True, False, False]
+    assert model.ended(packed_boards.pack(np.zeros((1, 4, 4), int))).tolist() == [True]  # there is nothing to move
+    sideways = np.array([[1, 1, 2, 3], [2, 3, 4, 5], [1, 2, 3, 4], [2, 3, 4, 5]])
+    assert game.legal_actions(sideways).tolist() == [True, False, True, False]
+    assert model.ended(packed_boards.pack(sideways[None])).tolist() == [False]
     assert model.available(words[1:]).tolist() == game.legal_actions(boards[1:]).tolist()
     assert model.index([3, 0]).tolist() == [3, 0]
     np.testing.assert_array_equal(model.state(words), boards)
@@ -388,6 +426,16 @@ def test_branches_by_hand():
         assert (bare.s, bare.visits, bare.actions, bare.leaves) == (0, found.N.sum(), [], 1)
         one = branches(found, levels=1, widest=1)
         assert [(int(a), below) for a, _, _, below in one.actions] == [(order[0], [])]
+
+
+def test_branches_are_no_deeper_than_the_search():
+    """States that lead to themselves: the nodes of a tree by state have branches for ever."""
+    loop = dm.MDP.from_arrays([[[1.0], [1.0]]], [[1.0, 0.0]], 0.9)
+    deep = branches(dm.plan(dm.MonteCarloTreeSearch(loop, None, None, 2, 20, 1.0, [0.0], rng=0), 0), levels=9)
+    levels = 0
+    while deep.actions:
+        levels, deep = levels + 1, deep.actions[0][3][0]
+    assert levels == 2
 
 
 def test_branches_end_where_no_step_is_left():

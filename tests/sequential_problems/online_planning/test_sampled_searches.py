@@ -83,6 +83,34 @@ def test_nothing_is_paid_after_a_terminal_state():
         assert dm.plan(tree_search(problem, 5, 20, 1.0, dm.RolloutEstimate(5), rng=0), [1, 0]).u[0] == 0
 
 
+def test_policies_are_asked_no_more_when_all_walks_have_ended():
+    """From 0, 1 and 2 to 3, where it ends: three steps; and no one is asked where a walk begins at the end."""
+    line = dm.MDP.from_arrays(np.eye(4)[[[1], [2], [3], [3]]], np.ones((4, 1)), 1.0, terminal=lambda s: s == 3)
+    asked = []
+
+    def π(s):
+        assert len(s) > 0
+        asked.append(len(s))
+        return 0 * s
+
+    assert dm.rollout(line, np.arange(4), π, 9).tolist() == [3.0, 2.0, 1.0, 0.0]
+    assert asked == [4, 4, 4]
+    asked.clear()
+    model, draws = dm.RolloutLookahead(line, None, 1)._model, SharedStream(np.random.default_rng(0))
+    estimate = dm.RolloutEstimate(9, π, 2)
+    assert estimate.values(model, np.arange(4), draws, np.arange(4)).tolist() == [3.0, 2.0, 1.0, 0.0]
+    assert asked == [3] * 6
+    assert estimate.values(model, np.array([3, 3]), draws, np.arange(2)).tolist() == [0.0, 0.0]
+    with pytest.raises(TypeError, match=r"P = 3: must be a problem with a sampler TR\(s, a, rng\)"):
+        dm.randstep(3, np.zeros(1), np.zeros(1))
+
+
+def test_a_leaf_that_is_terminal_is_worth_0_whatever_u_says():
+    over = dm.MDP.from_arrays([[[0.0, 1.0]], [[0.0, 1.0]]], [[2.0], [7.0]], 0.5, terminal=lambda s: np.asarray(s) == 1)
+    for U in ([50.0, 60.0], lambda s: 50.0 + 10 * s):
+        assert dm.plan(dm.SparseSampling(over, 1, 3, U, rng=0), [0, 1]).u.tolist() == [2.0, 0.0]
+
+
 def test_lookahead_by_rollouts_near_the_goal():
     one = dm.RolloutLookahead(P, None, 10, rng=0)(np.full(2000, tile(8, 1)))
     within((one == 5).mean(), 0.8, 0.02)
@@ -91,11 +119,12 @@ def test_lookahead_by_rollouts_near_the_goal():
 
 
 def test_common_random_numbers_make_equal_actions_equal():
-    T = np.full((3, 2, 3), 1 / 3)
-    same = dm.MDP.from_arrays(T, np.array([[0.0, 0.0], [1.0, 1.0], [5.0, 5.0]]), 0.9)
-    for problem in (same, dm.MDP(0.9, None, [0, 1], None, None, same.TR)):
+    T = np.full((3, 3, 3), 1 / 3)
+    same = dm.MDP.from_arrays(T, np.repeat([[0.0], [1.0], [5.0]], 3, axis=1), 0.9)
+    for problem in (same, dm.MDP(0.9, None, [0, 1, 2], None, None, same.TR)):
         found = dm.plan(dm.RolloutLookahead(problem, None, 5, common=True, rng=0), [0, 1, 2])
         np.testing.assert_array_equal(found.Q[:, 0], found.Q[:, 1])
+        np.testing.assert_array_equal(found.Q[:, 0], found.Q[:, 2])
         assert (np.ptp(dm.plan(dm.RolloutLookahead(problem, None, 5, rng=0), [0, 1, 2]).Q, axis=1) > 0).all()
 
 
@@ -189,8 +218,23 @@ def test_the_last_level_comes_in_blocks(monkeypatch):
     assert drawn == [60] + [24] * 30
     assert found.u.shape == (5,)
     assert found.visits.tolist() == [1 + 12 + 144] * 5
-    assert dm.sparse_sampling(free, 0, 0, 2, lambda s: OPTIMUM[s])[0] is None
+    monkeypatch.setattr(module, "BLOCK", 1)  # less than the samples of one state
+    drawn.clear()
+    dm.plan(dm.SparseSampling(free, 2, 2, lambda s: OPTIMUM[s], rng=0), 0)
+    assert drawn == [12] + [12] * 12
+    one, many = (dm.sparse_sampling(free, s, 0, 2, lambda s: OPTIMUM[s]) for s in (3, [3, 4]))
+    assert one == (None, OPTIMUM[3])
+    assert type(one.u) is float
+    assert many.a is None
+    assert many.u.tolist() == OPTIMUM[[3, 4]].tolist()
     assert dm.sparse_sampling(free, 0, 1, 2, lambda s: OPTIMUM[s], rng=1).a in range(6)
+
+
+def test_without_a_future_leaves_of_minus_infinity_do_not_matter():
+    now = dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), [[1.0, 2.0], [3.0, -1.0]], 0.0)
+    for d in (1, 2):
+        found = dm.plan(dm.SparseSampling(now, d, 3, np.full(2, -np.inf), rng=0), [0, 1])
+        assert found.u.tolist() == [2.0, 3.0]
 
 
 def test_samples_are_refused_before_they_are_drawn():
@@ -366,6 +410,52 @@ def test_statistics_go_on_or_begin_anew():
     assert dm.plan(depth, [0, 0], rng=0).N.sum(axis=1).tolist() == [61, 61]
 
 
+@pytest.mark.parametrize("by", ["state", "depth"])
+def test_what_a_row_knows_of_a_state_is_what_a_single_search_knows(by):
+    """Also of a state that was met once, where nothing has been tried yet."""
+    U, left = np.zeros(25), {"state": [5], "depth": range(1, 6)}[by]
+    many = dm.plan(tree_search(P, 5, 30, 5.0, U, by=by, streams="row"), [0, 3], rng=2)
+    rng, untried = np.random.default_rng(2), 0
+    for row, s in enumerate((0, 3)):
+        one = dm.plan(tree_search(P, 5, 30, 5.0, U, by=by), s, rng=rng)
+        for x in range(25):
+            for k in left:
+                found, right = (y.look(i, np.array([x]), k) for y, i in ((many.tree, row), (one.tree, 0)))
+                assert (found is None) == (right is None)
+                if right is not None:
+                    np.testing.assert_array_equal(found, right)
+                    untried += right[0].sum() == 0
+        if by == "state":
+            assert dm.statistics(many, row) == dm.statistics(one)
+    assert untried > 0
+
+
+@pytest.mark.parametrize("by", ["state", "depth"])
+@pytest.mark.parametrize("s", [0, [0, 0]])
+def test_given_means_count_as_often_as_they_were_tried(s, by):
+    """One state; action 0 pays 2 and was tried three times for 6 on average, action 1 pays 1 and was not tried."""
+    P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[2.0, 1.0]], 0.0)
+    M = dm.MonteCarloTreeSearch(
+        P, {(0, 0): 3.0, (0, 1): 0.0}, {(0, 0): 6.0, (0, 1): 9.0}, 1, 3, 0.0, [0.0], by=by, rng=0
+    )
+    found = dm.plan(M, s)
+    assert np.atleast_2d(found.N)[0].tolist() == [5.0, 1.0]
+    np.testing.assert_allclose(np.atleast_2d(found.Q)[0], [(3 * 6 + 2 * 2) / 5, 1.0])
+
+
+def test_statistics_of_more_states_than_simulations_have_room():
+    """A ring of 200 states, of which 50 are known from before: as arrays and as lists."""
+    T = np.zeros((200, 2, 200))
+    T[np.arange(200), 0, (np.arange(200) + 1) % 200] = T[np.arange(200), 1, np.arange(200) - 1] = 1
+    ring = dm.MDP.from_arrays(T, np.tile([1.0, 0.0], (200, 1)), 0.9)
+    N = {(s, a): 1.0 + a for s in range(50) for a in range(2)}
+    M = dm.MonteCarloTreeSearch(ring, N, {pair: 0.5 * pair[1] for pair in N}, 3, 4, 0.0, np.zeros(200), rng=0)
+    for s in (7, [7, 7]):
+        found = dm.plan(M, s)
+        assert np.atleast_2d(found.N).sum(axis=1)[0] == 3 + 4
+        assert np.atleast_1d(found.visits)[0] == 50
+
+
 def test_exercise_9_9_chooses_by_the_statistics_given():
     T = np.eye(4)[[[2, 3], [2, 3], [2, 2], [3, 3]]]
     P = dm.MDP.from_arrays(T, np.zeros((4, 2)), 0.9)
@@ -418,6 +508,13 @@ def test_boards_that_do_not_fit_are_searched_unpacked():
     M = tree_search(P, 4, 30, 100.0, dm.RolloutEstimate(4), rng=0)
     assert P.legal_actions(big)[M(big)]
     assert M(np.stack([big, P.b(1, np.random.default_rng(0))[0]])).shape == (2,)
+
+
+def test_a_large_tile_in_every_corner_is_searched():
+    """A board is a word of 64 bits, of which the highest may be 1."""
+    P, board = TwentyFortyEight(), np.array([[9, 1, 2, 9], [0, 0, 1, 0], [0, 0, 0, 0], [9, 0, 0, 9]])
+    M = tree_search(P, 3, 12, 100.0, lambda s: P.score(s).astype(float), rng=0)
+    assert dm.plan(M, board).N.sum() == 11
 
 
 def test_real_valued_states_are_searched():
@@ -618,6 +715,7 @@ def test_widening_is_its_recursion_where_nothing_is_random(rule, c):
             k = len(root["a"])
             assert found.N[s, :k].tolist() == root["N"]
             assert not found.N[s, k:].any()
+            assert np.isneginf(found.Q[s, k:]).all()
             Q = [q / n for q, n in zip(root["sum"], root["N"], strict=True)]
             np.testing.assert_allclose(found.Q[s, :k], Q)
             assert found.a[s] == root["a"][int(np.argmax(Q))]
@@ -639,3 +737,27 @@ def test_widening_calls_actions_by_their_names_also_where_some_are_missing():
     for propose in (None, lambda s, rng: rng.integers(2, size=len(s))):
         M = dm.ProgressiveWidening(over, 1, 9, 0.0, np.zeros(1), propose=propose, rng=0)
         assert "it is worth 0, as much as action 1" in dm.explain(M, 0)
+
+
+def test_widening_says_the_names_that_the_problem_has_for_actions():
+    P = dm.MDP(0.5, ["here"], ["wait", "work"], lambda s, a, s_next: 1.0, lambda s, a: 2.0 * (a == "work"), None)
+    M = dm.ProgressiveWidening(P, 1, 9, 0.0, [0.0], actions=np.array([10.0, 0.5]), successors=[1.0, 0.0], rng=0)
+    assert M.actions == (10.0, 0.5)
+    assert M.successors == (1.0, 0.0)
+    assert "Action work is chosen: it is worth 2, 2 more than action wait." in dm.explain(M, "here")
+
+
+def test_proposed_actions_may_be_more_than_those_that_are_available():
+    """Of two actions one is not available; the other is proposed three times, and counts as three."""
+    P = dm.MDP.from_arrays(np.ones((1, 2, 1)), [[-np.inf, 1.0]], 0.5)
+    M = dm.ProgressiveWidening(
+        P, 1, 9, 1.0, [0.0], propose=lambda s, rng: np.ones(len(s), int), actions=(3.0, 0.0), rng=0
+    )
+    assert dm.plan(M, 0).N.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_widening_from_whole_numbers_to_real_ones_loses_nothing():
+    half = SimpleNamespace(γ=0.5, A=[0], TR=lambda s, a, rng: (s + 0.5, 1.0 * s))
+    for s, right in (([0, 3], [0 + 0.25, 3 + 1.75]), ([0.0, 3.0], [0.25, 4.75])):
+        M = dm.ProgressiveWidening(half, 1, 4, 1.0, lambda s: s, rng=0)
+        assert dm.plan(M, np.array(s)).u.tolist() == right

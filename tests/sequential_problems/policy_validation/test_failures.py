@@ -156,6 +156,7 @@ def test_the_start_is_chosen_with_its_probability():
         found = dm.most_likely_failure(P, [0, 0], [1], [0.2, 0.8], d)
         assert found.s.tolist() == [1]
         assert found.probability == pytest.approx(0.8)
+        assert type(found.log_likelihood) is type(found.probability) is float
 
 
 def test_a_random_policy_has_failures_too():

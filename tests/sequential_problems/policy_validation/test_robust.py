@@ -181,6 +181,8 @@ def test_many_policies_are_compared_in_pieces(monkeypatch):
     assert whole.tolist() == front(x)
     monkeypatch.setattr(trade_analysis, "BLOCK", 2000)
     np.testing.assert_array_equal(dm.pareto_front(x), whole)
+    monkeypatch.setattr(trade_analysis, "BLOCK", 2)  # less than one row with all others
+    np.testing.assert_array_equal(dm.pareto_front(x[:20]), front(x[:20]))
     two = np.random.default_rng(1).normal(size=(200_000, 2))
     assert (
         dm.pareto_front(two).sum()

@@ -167,6 +167,7 @@ def test_a_bound_that_is_none_gives_wrong_answers_and_check_says_so():
     wrong = np.array([2.0, 2.0, 0.0])  # state 2 pays 5
     assert dm.forward_search(P, 0, 2, zero).u == 5
     assert dm.heuristic_search(P, 0, 2, lambda s: wrong[s], zero, beam=1).u == 1
+    assert dm.branch_and_bound(P, 0, 2, zero, lambda s, a: np.array([2.0, 0.5])[a] * (s < 2), beam=1).u == 1
     with pytest.raises(ValueError, match=r"Uhi is not an upper bound: it leaves out the utility 5, and 1 is left"):
         dm.heuristic_search(P, 0, 2, lambda s: wrong[s], zero, beam=1, check=True)
     with pytest.raises(ValueError, match="Qhi is not an upper bound"):
@@ -301,8 +302,17 @@ def test_a_bound_that_is_exact_leaves_nothing_after_the_dive():
 def test_merging_lets_deep_problems_through():
     P = counting(np.array([[0, 0]]), np.array([[1.0, 1.0]]), [])
     assert dm.dynamic_programming(P, 0, 60, zero).u == 60
+    assert len(dm.plan(P, 0, 60, zero)) == 60
     with pytest.raises(ValueError, match="more than max_rows"):
         dm.forward_search(P, 0, 60, zero, max_rows=1000)
+    with pytest.raises(ValueError, match="more than max_rows"):
+        dm.branch_and_bound(P, 0, 60, zero, lambda s, a: math.inf, max_rows=1000)
+
+
+def test_tables_are_swept_without_paths():
+    P = dm.Search.from_arrays([[0, 1], [1, 0]], [[1.0, 0.0], [0.0, 2.0]])
+    assert dm.dynamic_programming(P, 0, 60, zero, max_rows=1).u == 60
+    assert dm.dynamic_programming(P, 1, 60, zero, max_rows=1).u == 61
 
 
 def test_no_states_are_asked_of_no_one():
@@ -330,6 +340,15 @@ def test_paths_of_several_starts_are_told_apart():
     assert dm.plan(P, 1, 2, zero).tolist() == [1, 0]
 
 
+def test_the_best_of_each_start_is_found_whatever_order_their_states_are_in():
+    """Both starts lead to 2, which pays 5, and to 3, which pays 1: merged, the paths of each start stay together."""
+    T, R = np.array([[2, 3], [3, 2], [4, 4], [4, 4], [4, 4]]), np.array([[0.0, 0], [0, 0], [5, 5], [1, 1], [0, 0]])
+    P = list(problems(T, R))[1][0]
+    for s in ([0, 1], [1, 0]):
+        found = dm.dynamic_programming(P, np.array(s), 2, zero)
+        assert (found.a.tolist(), found.u.tolist()) == (s, [5.0, 5.0])
+
+
 def test_bounds_are_compared_up_to_rounding_of_their_size():
     """A bound that is too low by less than 1e-9 of the utilities is not blamed, and one that is by more is."""
     T, R = np.array([[1, 2], [1, 1], [2, 2]]), np.array([[1e6, 0.0], [0.0, 0.0], [1e6, 0.0]])
@@ -338,11 +357,24 @@ def test_bounds_are_compared_up_to_rounding_of_their_size():
     low = lambda s: np.where(s == 2, 1e6, 0.0)  # noqa: E731
     assert dm.heuristic_search(P, 0, 2, low, leaf, beam=1, check=True).u == 1e6
     with pytest.raises(ValueError, match=r"leaves out the utility 1e\+06, and 1e\+06 is left"):
-        dm.heuristic_search(P, 0, 2, low, lambda s: 10 * leaf(s), beam=1, check=True)
+        dm.heuristic_search(P, 0, 2, low, lambda s: 3 * leaf(s), beam=1, check=True)
     small = lambda s: np.where(s == 2, 1e-3, 0.0)  # noqa: E731
     tiny = dm.Search(None, P.A, P.T, lambda s, a: 0.0 * s)
     with pytest.raises(ValueError, match=r"leaves out the utility 0\.001, and 0 is left"):
         dm.heuristic_search(tiny, 0, 2, lambda s: 0.0 * s, small, beam=1, check=True)
+    rounding = lambda s: np.where(s == 2, 5e-10, 0.0)  # noqa: E731
+    assert dm.heuristic_search(tiny, 0, 2, lambda s: 0.0 * s, rounding, beam=1, check=True).u == 0
+    debts = dm.Search(None, P.A, P.T, lambda s, a: np.where(s == 0, -1e6, 0.0))
+    assert dm.heuristic_search(debts, 0, 2, lambda s: 0.0 * s, leaf, beam=1, check=True).u == -1e6
+
+
+def test_the_first_of_several_utilities_that_a_wrong_bound_leaves_out_is_named():
+    T, R = np.array([[2, 3], [2, 4], [2, 2], [3, 3], [4, 4]]), np.array([[1.0, 0], [2, 0], [0, 0], [5, 5], [7, 7]])
+    P = list(problems(T, R))[1][0]
+    with pytest.raises(ValueError, match=r"leaves out the utility 5, and 1 is left"):
+        dm.heuristic_search(P, np.array([2, 0, 1]), 2, zero, zero, beam=1, check=True)
+    with pytest.raises(ValueError, match=r"leaves out the utility 7, and 2 is left"):
+        dm.heuristic_search(P, np.array([1, 0, 2]), 2, zero, zero, beam=1, check=True)
 
 
 def test_what_is_said_of_functions_of_a_wrong_shape():
@@ -358,3 +390,9 @@ def test_what_is_said_of_functions_of_a_wrong_shape():
         dm.forward_search(chain(), np.arange(2), 1, lambda s: np.where(s == 1, math.inf, 0.0))
     with pytest.raises(ValueError, match="upper bound is NaN"):
         dm.heuristic_search(chain(), np.arange(2), 2, lambda s: np.where(s == 1, math.nan, 9.0), zero)
+    with pytest.raises(ValueError, match=r"an upper bound has shape \(2, 1\): must be \(2,\)"):
+        dm.branch_and_bound(chain(), np.arange(2), 2, zero, lambda s, a: np.full((len(s), 1), 9.0))
+    with pytest.raises(ValueError, match=r"U\(s\) has shape \(1, 2\): must be \(2,\)"):
+        dm.forward_search(chain(), np.arange(2), 1, lambda s: s[None])
+    with pytest.raises(ValueError, match=r"R\(s, a\) has shape \(2, 1\): must be \(2,\)"):
+        dm.forward_search(dm.Search(None, chain().A, chain().T, lambda s, a: s[:, None]), np.arange(2), 1, zero)

@@ -77,3 +77,34 @@ def test_reachable_states_of_a_small_problem_by_hand():
         assert dm.reachable(P, states[0], max_rows=4).steps.max() == 2
         with pytest.raises(ValueError, match="more than max_rows = 3 states"):
             dm.reachable(P, states[0], max_rows=3)
+
+
+def moving(step, key=None):
+    """Pairs of numbers, moved by `step` at each action, of which there is one."""
+    return dm.Search(None, lambda s: np.ones((*s.shape[:-1], 1), bool), lambda s, a: step(s), lambda s, a: 0.0, key=key)
+
+
+def test_a_key_says_which_states_are_one():
+    """The second number is a clock, which never stands: only the key, which leaves it out, ends the search."""
+    P = moving(lambda s: np.stack([(s[:, 0] + 1) % 3, s[:, 1] + 1], axis=1), key=lambda s: s[..., 0].astype(int))
+    found = dm.reachable(P, np.array([0, 0]), max_rows=100)
+    assert found.s.tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert found.P.T.array[:, 0].tolist() == [1, 2, 0]
+
+
+def test_minus_zero_is_zero_and_the_smallest_number_is_not():
+    assert len(dm.reachable(moving(lambda s: -s), np.array([0.0, 0.0])).s) == 1
+    assert len(dm.reachable(moving(lambda s: -s), np.array([1e-300, 0.0])).s) == 2
+
+
+def test_states_may_be_names():
+    """One name for each state, told apart by themselves."""
+    names = np.array(["a", "b", "c"])
+    P = dm.Search(
+        None,
+        lambda s: np.ones((*np.shape(s), 1), bool),
+        lambda s, a: names[(np.searchsorted(names, s) + 1) % 3],
+        lambda s, a: 1.0,
+    )
+    assert dm.reachable(P, np.array("b")).s.tolist() == ["b", "c", "a"]
+    assert dm.dynamic_programming(P, np.array(["a", "c"]), 4, lambda s: 1.0 * (s == "b")).u.tolist() == [5, 4]
