@@ -2,7 +2,8 @@
 
 `python -m benchmarks.pomdps --peer PYTHON` writes benchmarks/pomdps.md; PYTHON is an interpreter that has pomdp-py, and
 without it those rows are left out. Processor seconds. The figures of C++ SARSOP were recorded on another day, with flat
-.pomdp files; they say what to expect, not what this machine does. A file given with --file is solved too.
+.pomdp files; they say what to expect, not what this machine does. A file given with --file is solved too: Hallway2, of
+the examples of C++ SARSOP, until its lower bound is 0.30.
 """
 
 import argparse
@@ -18,9 +19,11 @@ from typing import Any
 import numpy as np
 
 import decision_making as dm
+from decision_making.checks import Array
 from decision_making.formats import read_pomdp
 from decision_making.pomdp import POMDP, filtered
 from decision_making.problems import Tag, Tiger
+from decision_making.state_uncertainty.offline_belief_state_planning.sawtooth import Teeth
 
 Rows = list[tuple[str, ...]]
 HALLWAY = (92, 5, 17)  # states, actions and observations of Hallway2
@@ -138,6 +141,28 @@ def backups(rows: Rows) -> None:
     )
 
 
+def sawtooth(rows: Rows) -> None:
+    """The sawtooth of points that have nearly all states, and a reduction over the states of each point."""
+    rng = np.random.default_rng(2)
+    B = rng.dirichlet(np.ones(92), 250) * (rng.random((250, 92)) < 0.95)
+    B /= B.sum(axis=1, keepdims=True)
+    V, x = rng.random(92), rng.dirichlet(np.ones(92), 1360)
+    U = B @ V - rng.random(250)
+    teeth = Teeth(B, V, U)
+
+    def reduction() -> Array:
+        found, step = np.empty(len(x)), 1 << 8
+        for i in range(0, len(x), step):
+            φ = np.minimum.reduceat(x[i : i + step, teeth.states] / teeth.probabilities, teeth.starts[:-1], axis=1)
+            found[i : i + step] = (φ * (U - B @ V)).min(axis=1)
+        return found
+
+    np.testing.assert_allclose(teeth(x), reduction())
+    mine, plain = seconds(lambda: teeth(x)), seconds(reduction)
+    said = f"{1e3 * mine:.0f} ms", f"a reduction over the states of each point: {1e3 * plain:.0f} ms"
+    rows.append(("sawtooth of 250 points at 1,360 beliefs of 92 states", *said, f"1/{plain / mine:.1f}", ""))
+
+
 def searches(rows: Rows, peer: str | None) -> None:
     """Simulations per second on the tiger, depth 20; those of pomdp-py on lean models and on those of its own tiger."""
     P, b = Tiger(), np.full(2, 0.5)
@@ -172,10 +197,17 @@ def main() -> None:
     rows: Rows = []
     solvers(rows)
     backups(rows)
+    sawtooth(rows)
     searches(rows, given.peer)
     for name in given.file:
-        _, x = until(read_pomdp(name), lambda x: False, 10)
-        rows.append((f"{name}, 10 s", f"{x.lower:.4f} to {x.upper:.4f}", "", "", ""))
+        P, file = read_pomdp(name), Path(name).name
+        if file.lower() == "hallway2.pomdp":
+            at, x = until(P, partial(above, 0.30), 120)
+            said = f"{at:.2f} s (upper {x.upper:.2f})"
+            rows.append((f"{file}, lower bound 0.30", said, "C++ SARSOP, recorded: 12 s", f"{at / 12:.2f}", "1 time"))
+        else:
+            _, x = until(P, lambda x: False, 10)
+            rows.append((f"{file}, 10 s", f"{x.lower:.4f} to {x.upper:.4f}", "", "", ""))
     lines = ["| work | here | beside it | ratio of times | goal |", "|---|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     said = f"Python {platform.python_version()}, numpy {version('numpy')}, scipy {version('scipy')}"

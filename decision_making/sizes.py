@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 ROWS = 20_000_000  # states of one level of a search, or nodes and actions of its trees
 NUMBERS = 1 << 31  # numbers of an array: 16 GB
 
@@ -22,3 +24,15 @@ def check_size(what: str, size: float, instead: str, limit: int = ROWS) -> None:
     if size > limit:
         shown = f"{size:,.0f}" if size < 1e15 else f"{size:.3g}" if size < 1e300 else "more than 1e300"
         raise TooLargeError(f"{shown} {what}: must be at most {limit:,}; {instead}")
+
+
+def power(base: float, exponent: int) -> float:
+    """base to the power of exponent, infinite where a float has no room for it: a size to be refused by `check_size`.
+
+    >>> power(3, 2), power(3, 1000)
+    (9.0, inf)
+    """
+    try:
+        return float(base) ** exponent
+    except OverflowError:
+        return math.inf

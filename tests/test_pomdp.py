@@ -29,6 +29,19 @@ def random_pomdp(seed, sizes, γ=0.9):
     return POMDP.from_arrays(distributions(rng, n, A, n), rng.normal(size=(n, A)), distributions(rng, A, n, Z), γ)
 
 
+def by_functions(P):
+    """The same problem given by functions of named states, actions and observations."""
+    S, A, Ω = ([f"{letter}{i}" for i in x] for letter, x in (("s", P.S), ("a", P.A), ("o", P.Ω)))
+    return POMDP(
+        *(P.γ, S, A, Ω),
+        lambda s, a, s_next: P.T(S.index(s), A.index(a), S.index(s_next)),
+        lambda s, a: P.R(S.index(s), A.index(a)),
+        lambda a, s_next, o: P.O(A.index(a), S.index(s_next), Ω.index(o)),
+        None,
+        b=P.b,
+    )
+
+
 def beliefs(rng, B, n):
     return np.concatenate([rng.dirichlet(np.ones(n), B), np.eye(n)])
 
@@ -155,14 +168,7 @@ def test_the_sampler_draws_transitions_and_observations_of_the_model():
 
 def test_functions_are_tabulated_once():
     P = random_pomdp(5, (3, 2, 2))
-    names = ["x", "y", "z"]
-    Q = POMDP(
-        *(P.γ, names, ["l", "r"], ["p", "q"]),
-        lambda s, a, s_next: P.T(names.index(s), "lr".index(a), names.index(s_next)),
-        lambda s, a: P.R(names.index(s), "lr".index(a)),
-        lambda a, s_next, o: P.O("lr".index(a), names.index(s_next), "pq".index(o)),
-        None,
-    ).tabulated()
+    Q = by_functions(P).tabulated()
     for name in "TRO":
         np.testing.assert_array_equal(getattr(Q, name).array, getattr(P, name).array)
     assert P.tabulated() is P

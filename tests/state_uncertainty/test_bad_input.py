@@ -226,6 +226,7 @@ TIED = SawtoothPolicy(BABY, [0.0, 0.0], np.empty((0, 2)), [])
         (lambda: blind_lowerbound(BABY, 0), ValueError, "k_max = 0"),
         (lambda: solve(PointBasedValueIteration([[0.5, 0.6]], 1), BABY), ValueError, "must be probabilities"),
         (lambda: solve(RandomizedPointBasedValueIteration([[1.0]], 1), BABY), ValueError, "b has shape (1, 1)"),
+        (lambda: dm.backup(BABY, [[0.0, 0.0]], [0.5, 0.6]), ValueError, "must be probabilities"),
         (lambda: random_belief_expansion(BABY, np.empty((0, 2))), ValueError, "B is empty"),
         (lambda: exploratory_belief_expansion(BABY, np.empty((0, 2))), ValueError, "B is empty"),
         (lambda: randstep(BABY, [0.5, 0.5], 3), ValueError, "a runs from 3 to 3"),

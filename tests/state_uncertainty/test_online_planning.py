@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import given, settings, strategies as st
 
 from decision_making import (
@@ -33,6 +34,7 @@ from decision_making import (
 )
 from decision_making.problems import CryingBaby, Tiger
 from decision_making.sequential_problems.online_planning import TooLargeError
+from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import BeliefPlanner
 from decision_making.state_uncertainty.online_belief_state_planning.determinized_sparse_tree_search import (
     values_in_scenarios,
 )
@@ -224,6 +226,7 @@ def test_no_exploration_and_a_single_simulation():
     one = plan(HistoryMonteCarloTreeSearch(BABY, 3, 1, 1.0, np.zeros(2), rng=0), MIDDLE)
     assert one.N.sum() == 1
     assert np.isfinite(one.u)
+    np.testing.assert_array_equal(np.isneginf(one.Q), one.N == 0)
 
 
 def test_leaf_values_by_rollouts_and_seeds():
@@ -231,7 +234,7 @@ def test_leaf_values_by_rollouts_and_seeds():
     assert plan(M, MIDDLE, rng=1).u == plan(M, MIDDLE, rng=1).u
     assert M(MIDDLE, rng=1) == plan(M, MIDDLE, rng=1).a
     with pytest.raises(TooLargeError, match="entries of the trees"):
-        plan(HistoryMonteCarloTreeSearch(TIGER, 5, 10**9, 50.0, RolloutEstimate(5)), MIDDLE)
+        plan(HistoryMonteCarloTreeSearch(TIGER, 5, 2 * 10**7, 50.0, RolloutEstimate(5)), MIDDLE)
 
 
 def test_bounds_as_leaf_values_beat_random_rollouts_on_the_tiger():
@@ -324,12 +327,16 @@ def test_searches_of_beliefs_explain_themselves():
         assert said in text
         name = TIGER.names["A"][int(found.a)] if not isinstance(M, ForwardSearch) else int(found.a)
         assert f"Action {name} is chosen: it is worth {found.u:.3g}" in text
+        if not isinstance(M, ForwardSearch):
+            assert all(f"{TIGER.names['A'][a]}: {found.Q[a]:.3g}" in text.split("In order: ")[1] for a in range(3))
     told = explain(GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), MIDDLE)
     tree = plan(GapHeuristicSearch(TIGER, *bounds(TIGER), 0.5, 3, 10), MIDDLE).tree
     assert f"from left 0.5, right 0.5, and found that the best plan is worth between {tree.lower[0]:.4g} and" in told
     nameless = random_pomdp(3, (5, 2, 2))
     text = explain(DeterminizedSparseTreeSearch(nameless, 1, 5, np.zeros(5), rng=0), [0.1, 0.4, 0.0, 0.2, 0.3])
     assert "from 1 0.4, 4 0.3, 3 0.2 and 1 more states: " in text
+    text = explain(DeterminizedSparseTreeSearch(nameless, 1, 5, np.zeros(5), rng=0), [0.0, 0.4, 0.0, 0.0, 0.6])
+    assert "from 4 0.6, 1 0.4: " in text
     with pytest.raises(ValueError, match="explain one state at a time"):
         explain(searches[0][0], np.eye(2))
 
@@ -352,8 +359,9 @@ def test_many_scenarios_come_to_the_exact_value(weights):
         plan(DeterminizedSparseTreeSearch(BABY, 3, 4, np.zeros(2), weights=weights), MIDDLE, rng=i).u for i in range(30)
     ]
     assert np.mean(few) > -10.81  # optimistic: a plan for these scenarios
-    with pytest.raises(TooLargeError, match="scenarios of one level"):
-        plan(DeterminizedSparseTreeSearch(BABY, 30, 4, np.zeros(2)), MIDDLE)
+    for d, m in ((30, 4), (1, 10**7), (1000, 1)):
+        with pytest.raises(TooLargeError, match="scenarios of one level"):
+            plan(DeterminizedSparseTreeSearch(BABY, d, m, np.zeros(2)), MIDDLE)
 
 
 @given(st.integers(0, 10**6), SMALL, st.booleans())
@@ -453,8 +461,17 @@ def test_bounds_that_cross_by_rounding_are_taken_to_meet():
     with pytest.raises(ValueError, match="must be a lower and an upper bound"):
         over(1e-4)
     for wrong in (np.nan, np.inf):
-        with pytest.raises(ValueError, match="must be a lower and an upper bound"):
-            plan(GapHeuristicSearch(BABY, optimal, lambda b, x=wrong: 0 * b[:, 0] + x, 0.1, 5, 5), MIDDLE)
+
+        def where_sated(b, x=wrong):
+            return np.where(b[:, 0] == 1, -x, -99)
+
+        for low, high in ((optimal, lambda b, x=wrong: 0 * b[:, 0] + x), (where_sated, optimal)):
+            with pytest.raises(ValueError, match="must be a lower and an upper bound"):
+                plan(GapHeuristicSearch(BABY, low, high, 0.1, 5, 5), MIDDLE)
+    idle = POMDP.from_arrays(BABY.T.array, np.zeros((2, 3)), BABY.O.array, 0.9)
+    assert plan(GapHeuristicSearch(idle, lambda b: 0.9e-6, lambda b: 0.0, 0.0, 5, 5), MIDDLE).tree.gap == 0
+    with pytest.raises(ValueError, match="must be a lower and an upper bound"):
+        plan(GapHeuristicSearch(idle, lambda b: 1.1e-6, lambda b: 0.0, 0.0, 5, 5), MIDDLE)
 
 
 def test_leaf_values_are_the_same_as_an_array_a_function_and_a_certain_rollout():
@@ -490,3 +507,128 @@ def test_to_go_on_with_a_tree_leaves_it_as_it_was():
     np.testing.assert_array_equal(found.tree.child[0, :n][kept], tree.child[0, :n][kept])
     assert (found.tree.N[0, :n] >= tree.N[0, :n]).all()
     assert (found.tree.N[0] > 0).any(axis=1).sum() > (tree.N[0] > 0).any(axis=1).sum()
+
+
+def plain_gap_search(P, low, high, δ, k_max, d_max, weighted, b):
+    """The bounds (lower, upper) of every history that a gap search meets, by dictionaries."""
+    T, O, R = P.T.array, P.O.array, P.R.array
+    belief, lower, upper = {(): b}, {(): low(b[None])[0]}, {(): high(b[None])[0]}
+
+    def p(h, a, o):
+        return float((belief[h] @ (T[:, a] * O[a, :, o])).sum())
+
+    def expand(h):
+        for a, o in itertools.product(range(len(P.A)), range(len(P.Ω))):
+            x = belief[h] @ (T[:, a] * O[a, :, o])
+            if x.sum() > 0:
+                below = (*h, (a, o))
+                belief[below] = x / x.sum()
+                lower[below], upper[below] = low(belief[below][None])[0], high(belief[below][None])[0]
+
+    def ahead(h, bound):
+        return [
+            belief[h] @ R[:, a] + P.γ * sum(p(h, a, o) * bound.get((*h, (a, o)), 0.0) for o in range(len(P.Ω)))
+            for a in range(len(P.A))
+        ]
+
+    def back_up(h):
+        lower[h], upper[h] = max(lower[h], *ahead(h, lower)), min(upper[h], max(ahead(h, upper)))
+
+    expand(())
+    back_up(())
+    expanded = {()}
+    for _ in range(k_max):
+        if upper[()] - lower[()] <= δ:
+            break
+        h, path = (), [()]
+        for depth in range(1, d_max + 1):
+            a = int(np.argmax(ahead(h, upper)))
+            excess = [0.0] * len(P.Ω)
+            for o in range(len(P.Ω)):
+                if (below := (*h, (a, o))) in belief:
+                    excess[o] = (upper[below] - lower[below] - δ / P.γ**depth) * (p(h, a, o) if weighted else 1)
+            if max(excess) <= 0:
+                break
+            h = (*h, (a, int(np.argmax(excess))))
+            if h not in expanded:
+                expand(h)
+                expanded.add(h)
+            path.append(h)
+        for h in reversed(path):
+            back_up(h)
+    return belief, lower, upper
+
+
+@given(st.integers(0, 10**6), st.booleans(), st.integers(4, 12), st.integers(2, 7), st.sampled_from([0, 0.5, 1, 2]))
+@settings(max_examples=20)
+def test_a_gap_search_is_that_of_its_words(seed, weighted, k, d, δ):
+    rng = np.random.default_rng(seed)
+    O = rng.dirichlet(np.ones(3), (2, 3))
+    O[0, :, 1:] += O[0, :, :1] / 2
+    O[0, :, 0] = 0  # action 0 is never followed by observation 0; else nothing is 0 and nothing ties
+    P = POMDP.from_arrays(rng.dirichlet(np.ones(3), (3, 2)), rng.normal(size=(3, 2)), O, 0.7)
+    near = bounds(P)
+    low, high = (lambda b: near[0](b) - 2), (lambda b: near[1](b) + b @ [1.7, 2.0, 2.9])  # no gap is like another
+    b = rng.dirichlet(np.ones(3))
+    belief, lower, upper = plain_gap_search(P, low, high, δ, k, d, weighted, b)
+    tree = plan(GapHeuristicSearch(P, low, high, δ, k, d, weighted=weighted), b).tree
+    assert len(tree.b) == len(belief)
+    assert (tree.lower[0], tree.upper[0]) == (pytest.approx(lower[()]), pytest.approx(upper[()]))
+    for found, right in ((tree.lower, lower), (tree.upper, upper)):
+        np.testing.assert_allclose(np.sort(found), np.sort(list(right.values())), atol=1e-9)
+
+
+def test_a_gap_search_goes_no_deeper_than_where_a_gap_can_matter():
+    """γ^depth is 0 beyond a hundred steps: such a gap is nothing at the root, and no division by it."""
+    P = POMDP.from_arrays(TIGER.T.array, TIGER.R.array, TIGER.O.array, 1e-3)
+    tree = plan(GapHeuristicSearch(P, lambda b: -200.0, lambda b: 200.0, 0.0, 2, 300), MIDDLE).tree
+    assert tree.lower[0] == pytest.approx(-1.001, abs=2e-3)
+    assert len(tree.b) < 2 * 6 * 110
+
+
+def test_a_tree_of_another_size_is_refused():
+    M = HistoryMonteCarloTreeSearch(TIGER, 4, 5, 50.0, np.zeros(2), rng=0)
+    for tree in (3, HistoryTrees.empty(2, 5, 3, 2), HistoryTrees.empty(1, 5, 4, 2)):
+        with pytest.raises(TypeError, match="must be None or HistoryTrees of 1 trees with 3 actions"):
+            plan(M, MIDDLE, tree=tree)
+
+
+def test_a_problem_that_draws_for_itself_is_drawn_from():
+    """Its sampler pays 7 and shows the state, whatever its tables say; one belief and several are searched with it."""
+    P = evolve(TIGER, TRO=lambda s, a, rng: (s, np.full(s.shape, 7.0), s))
+    for b in (MIDDLE, np.tile(MIDDLE, (2, 1))):
+        found = plan(HistoryMonteCarloTreeSearch(P, 1, 9, 1.0, np.full(2, 2.0), rng=0), b)
+        np.testing.assert_allclose(found.Q, 7 + 0.95 * 2)
+
+
+def test_searches_show_their_settings():
+    M = DeterminizedSparseTreeSearch(TIGER, 2, 50, np.zeros(2), rng=0)
+    assert repr(M).startswith("DeterminizedSparseTreeSearch(P=POMDP(γ=0.95, 2 states, 3 actions, 2 observations), d=2")
+    assert "rng" not in repr(M)
+    with pytest.raises(NotImplementedError):
+        BeliefPlanner(TIGER).did(None)
+
+
+def test_the_action_chosen_has_the_most_visits_or_the_highest_utility():
+    differ = 0
+    for seed in range(20):
+        N, Q = (
+            plan(HistoryMonteCarloTreeSearch(BABY, 3, 40, 20.0, np.zeros(2), rng=seed, by=by), MIDDLE)
+            for by in ("visits", "utility")
+        )
+        np.testing.assert_array_equal(N.N, Q.N)
+        assert (N.a, Q.a) == (N.N.argmax(), N.Q.argmax())
+        assert (N.u, Q.u) == (N.Q[N.a], N.Q[Q.a])
+        differ += N.a != Q.a
+    assert differ > 0
+
+
+def test_trees_have_room_for_a_node_of_every_simulation():
+    """Deep enough, each simulation makes one: in several trees at once, and where a full tree goes on."""
+    M = HistoryMonteCarloTreeSearch(TIGER, 50, 20, 50.0, np.zeros(2), rng=0)
+    for b in (MIDDLE, np.tile(MIDDLE, (3, 1))):
+        tree = plan(M, b).tree
+        assert (tree.used == 21).all()
+        more = plan(M, b, tree=tree).tree
+        assert (more.used == 41).all()
+        assert more.child.shape[1] == 41

@@ -12,7 +12,7 @@ from decision_making.checks import Array
 from decision_making.multiagent_systems.collaborative_agents.joint_plans import JointPlan, found_plan
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning, undominated_plans
 from decision_making.pomg import DecPOMDP, check_team, joint_indices
-from decision_making.sizes import check_size
+from decision_making.sizes import check_size, power
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
 from decision_making.verbs import solve
@@ -65,7 +65,7 @@ def best_joint_plan(P: DecPOMDP, V: Array, b: Array) -> tuple[float, Array, list
     the last, each of the last one's observations has its best plan by itself. Raises `TooLargeError`.
     """
     K, Ω, n = V.shape[:-1], P.n_observations, P.n
-    number = math.prod(float(k) ** o for k, o in zip(K[:-1], Ω[:-1], strict=True))
+    number = math.prod(power(k, o) for k, o in zip(K[:-1], Ω[:-1], strict=True))
     check_size("maps of the agents but one", number, "use MultiagentAStar, or a smaller d", MAPS)
     best: tuple[float, Any, Any] = (-math.inf, None, None)
     for ja, a in enumerate(joint_indices(P.sizes)):

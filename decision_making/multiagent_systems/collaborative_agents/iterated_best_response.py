@@ -15,7 +15,7 @@ from decision_making.multiagent_systems.state_uncertainty.evaluation import join
 from decision_making.pomg import DecPOMDP, check_team
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
-from decision_making.sizes import check_size
+from decision_making.sizes import check_size, power
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import ConditionalPlan
 from decision_making.structs import struct
 from decision_making.verbs import solve
@@ -42,7 +42,7 @@ class DecPOMDPIteratedBestResponse(FinitePlanning):
 
 def random_plan(A: int, Ω: int, d: int, rng: np.random.Generator) -> ConditionalPlan:
     """A plan with d + 1 actions, each drawn uniformly."""
-    check_size("histories of an agent", sum(float(Ω) ** k for k in range(d + 1)), "use a smaller d", HISTORIES)
+    check_size("histories of an agent", sum(power(Ω, k) for k in range(d + 1)), "use a smaller d", HISTORIES)
     below: Sequence[ConditionalPlan] = []
     for k in range(d, -1, -1):
         a = rng.integers(A, size=Ω**k).tolist()

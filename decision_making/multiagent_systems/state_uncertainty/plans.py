@@ -15,7 +15,7 @@ import numpy as np
 
 from decision_making.checks import Array, Named, count, count_or_zero, shortened
 from decision_making.pomg import HiddenStateGame, check_model, joint_indices
-from decision_making.sizes import TooLargeError, check_size
+from decision_making.sizes import TooLargeError, check_size, power
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import PlanRows
 from decision_making.structs import struct
 
@@ -118,7 +118,7 @@ def expand_conditional_plans(
 
 
 def _expanded(plans: AgentPlans, A: int, Ω: int, open_loop: bool) -> AgentPlans:
-    maps = len(plans) if open_loop else float(len(plans)) ** Ω
+    maps = len(plans) if open_loop else power(len(plans), Ω)
     check_size("plans of one agent", A * maps, "prune them, or use a smaller d", PLANS)
     same = np.repeat(np.arange(len(plans))[:, None], Ω, axis=1)
     child = same if open_loop else joint_indices([len(plans)] * Ω)

@@ -12,7 +12,7 @@ from decision_making.checks import count, function, optional, settings
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import bits, graph_of
 from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
-from decision_making.sizes import check_size
+from decision_making.sizes import check_size, power
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def fit_exactly(M: ExactGraphSearch, vars: Any, D: Any) -> networkx.DiGraph[int]
     """A graph of highest score, on 0..n-1. TooLargeError for too many variables; the errors of `bayesian_score`."""
     vars = variables(vars)
     n = len(vars)
-    check_size("families to score", n * 2.0 ** (n - 1), "use HillClimbing with restarts", FAMILIES)
+    check_size("families to score", n * power(2, n - 1), "use HillClimbing with restarts", FAMILIES)
     scores, sets = FamilyScores(vars, D, M.score), np.arange(1 << n)
     chosen = np.tile(sets, (n, 1))  # the best parents of variable i in a set
     best = np.full(chosen.shape, -np.inf)  # and its score with them

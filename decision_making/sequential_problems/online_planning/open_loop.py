@@ -16,7 +16,7 @@ from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.batch_model import BatchModel
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, planned
-from decision_making.sizes import check_size
+from decision_making.sizes import check_size, power
 from decision_making.structs import struct
 from decision_making.verbs import plan
 
@@ -87,7 +87,7 @@ def plan_open_loop(M: OpenLoopPlanning, s: State, *, rng: RNG = None) -> Plan:
     assert isinstance(model, FiniteModel)
     s, single = model.rows(s)
     A = model.n_actions
-    check_size("sequences times states", len(s) * float(A) ** M.d * len(model.R), "use a smaller d, or ForwardSearch")
+    check_size("sequences times states", len(s) * power(A, M.d) * len(model.R), "use a smaller d, or ForwardSearch")
     U = sequence_values(model, s, M.d, M.outcome)
     first = U.argmax(axis=1)
     sequences = first[:, None] // A ** np.arange(M.d - 1, -1, -1) % A

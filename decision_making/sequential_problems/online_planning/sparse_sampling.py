@@ -14,7 +14,7 @@ from decision_making.sequential_problems.online_planning.draws import Draws, dra
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
-from decision_making.sizes import check_size
+from decision_making.sizes import check_size, power
 from decision_making.structs import struct
 from decision_making.verbs import plan
 
@@ -96,7 +96,7 @@ def plan_by_sparse_sampling(M: SparseSampling, s: State, *, rng: RNG = None) -> 
     s, single = model.rows(s)
     branching = model.n_actions * M.m
     instead = "use a smaller d or m, or MonteCarloTreeSearch, whose nodes are at most its simulations"
-    check_size("samples in one level", len(s) * float(branching) ** M.d, instead)
+    check_size("samples in one level", len(s) * power(branching, M.d), instead)
     Q = sampled_values(model, s, M.d, M.m, M.U, draws_of(generator(M, rng), len(s)))
     return planned(M, s, Q, single, visits=sum(branching**j for j in range(M.d + 1)))
 

@@ -119,7 +119,7 @@ class ControllerPolicy:
         """
         P = P.tabulated()
         alphavector(P, plan)  # says what is wrong with it
-        plans, at = [plan], {id(plan): 0}
+        plans, at = [plan], dict[int, int]()
         for p in plans:
             for sub in p.subplans.values():
                 if id(sub) not in at:

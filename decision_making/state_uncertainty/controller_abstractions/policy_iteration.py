@@ -108,7 +108,7 @@ def _pruned(π: ControllerPolicy, U: Array, new: Nodes) -> ControllerPolicy:
     ψ, η, U, taken = π.ψ.copy(), π.η.copy(), U.copy(), np.zeros(len(new.a), dtype=bool)
     for x in range(X):
         above = np.flatnonzero((U[x] - gain / 4 <= new.U).all(axis=1) & ~taken)
-        if above.size and (new.U[above] > U[x] + gain).any():
+        if (new.U[above] > U[x] + gain).any():
             best = above[new.U[above].sum(axis=1).argmax()]
             ψ[x], η[x], U[x] = np.eye(ψ.shape[1])[new.a[best]], np.eye(X)[new.child[best]], new.U[best]
             taken[best] = True
@@ -136,15 +136,13 @@ def rounds_of_controller_policy_iteration(M: ControllerPolicyIteration, P: POMDP
     U = evaluate_controller(π, M.eval_max)
     yield π
     for _ in range(M.k_max):
-        old, U_old = π, U
+        U_old = U
         π = improve_controller(π, U, candidates=M.candidates, max_nodes=M.max_nodes)
-        if len(π) == len(old) and np.array_equal(π.ψ, old.ψ) and np.array_equal(π.η, old.η):
-            return
         U = evaluate_controller(π, M.eval_max)
+        if len(U) == len(U_old) and abs(U - U_old).max() <= least_gain(U):
+            return
         π = ControllerPolicy(P, π.ψ, π.η, x=int((U @ b).argmax()))
         yield π
-        if len(π) == len(old) and abs(U - U_old).max() <= least_gain(U):
-            return
 
 
 @solve.register

@@ -86,8 +86,9 @@ class Teeth:
 
     def set(self, V: Array, U: Array) -> None:
         """New utilities V (S,) at the corners and U (K,) at the points."""
-        plane = np.add.reduceat(self.probabilities * V[self.states], self.starts[:-1]) if len(U) else U
+        plane = np.add.reduceat(self.probabilities * V[self.states], self.starts[:-1])
         self.depth = np.minimum(U - plane, 0.0)
+        self.__dict__.pop("_by_state", None)
 
     def add(self, B: Array) -> None:
         """More points; `set` must follow."""
@@ -100,15 +101,35 @@ class Teeth:
 
     def __call__(self, x: Array) -> Array:
         """At each row of x (N, S)."""
-        if not len(self.depth):
+        if not (self.depth < 0).any():
             return np.zeros(len(x))
         if len(x) * len(self.states) > SMALL and np.count_nonzero(x) < FEW * x.size:
             return self._of_few_states(x)
-        found, step = np.empty(len(x)), max(1, BLOCK // len(self.states))
+        depth, columns = self._by_state
+        found, step = np.empty(len(x)), max(1, BLOCK // len(depth))
         for i in range(0, len(x), step):
-            φ = np.minimum.reduceat(x[i : i + step, self.states] / self.probabilities, self.starts[:-1], axis=1)
-            found[i : i + step] = (φ * self.depth).min(axis=1)
+            rows = np.ascontiguousarray(x[i : i + step].T)
+            φ = np.full((len(depth), rows.shape[1]), np.inf)
+            for s, points, p in columns:
+                φ[points] = np.minimum(φ[points], rows[s] / p)
+            found[i : i + step] = (depth * φ).min(axis=0)
         return found
+
+    @cached_property
+    def _by_state(self) -> tuple[Array, list[tuple[int, Array, Array]]]:
+        """Depths (k, 1) of the points below the plane; and for each state which of them have it, with what probability.
+
+        A pass over all points for each state is several times as quick as one over all states for each point
+        (benchmarks/pomdps.md).
+        """
+        deep = self.depth < 0
+        point = np.repeat(np.arange(len(deep)), np.diff(self.starts))
+        order = np.flatnonzero(deep[point])
+        order = order[np.argsort(self.states[order], kind="stable")]
+        states, first = np.unique(self.states[order], return_index=True)
+        number = np.cumsum(deep) - 1
+        parts = zip(states.tolist(), np.split(order, first[1:]), strict=True)
+        return self.depth[deep, None], [(s, number[point[i]], self.probabilities[i, None]) for s, i in parts]
 
     def _of_few_states(self, x: Array) -> Array:
         """The same for rows with few states each: φ is 0 for a point with a state that a row does not have."""
@@ -117,8 +138,6 @@ class Teeth:
         common = (csr_array((x > 0).astype(np.int32)) @ self._columns).tocoo()
         sizes = np.diff(self.starts)
         row, point = (i[common.data == sizes[common.coords[1]]] for i in common.coords)
-        if not len(row):
-            return np.zeros(len(x))
         sizes = sizes[point]
         first = np.cumsum(sizes) - sizes
         at = np.repeat(self.starts[point] - first, sizes) + np.arange(sizes.sum())

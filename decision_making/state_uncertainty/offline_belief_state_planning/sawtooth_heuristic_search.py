@@ -38,6 +38,8 @@ FEW_STATES = 64  # up to which the corners are backed up with every belief
 MANY_STATES = 2000  # from which they are never
 BLOCK = 256  # corners that are looked at together
 MOST_POINTS = 2000  # beliefs of the upper bound that are kept, the latest
+ROUNDING = 1e-12  # share of the highest utility by which a bound moves from rounding alone
+STILL = CORNERS_EVERY  # rounds that move no bound after which none will
 
 Reason = Literal["gap closed", "k_max", "no excess"]
 
@@ -58,8 +60,9 @@ class SawtoothHeuristicSearch:
     gaps matter most to b, and backs them up in one product; large problems need it.
 
     `solve(M, P)` gives the policy that looks ahead to the lower bound; its `found` has lower, upper and gap at b, the
-    number of rounds and of backups, and the reason of the end: "gap closed", "k_max", or "no excess" where no belief
-    within depth d has a gap that matters. `sweeps(M, P)` gives the policy before the first round and after each.
+    number of rounds and of backups, and the reason of the end: "gap closed", "k_max", or "no excess" where ten rounds
+    moved no bound, as what is left of the gap lies beyond depth d. `sweeps(M, P)` gives the policy before the first
+    round and after each.
     """
 
     b: Array = field(converter=_belief, repr=brief)  # belief to plan from (S,)
@@ -99,6 +102,7 @@ class _Bounds:
         self.numbers: dict[bytes, int] = {}
         self.met(b[None])
         self.kept, self.backups = len(self.Γ), 0
+        self.moved = False  # whether a bound moved by more than rounding since this was last set
 
     def met(self, B: Array) -> Array:
         """The numbers of the beliefs B (N, S); new ones are points of the upper bound."""
@@ -134,11 +138,28 @@ class _Bounds:
         return upper - lower
 
     def ahead(self, B: Array) -> tuple[Array, Successors, Array]:
-        """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case."""
+        """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case.
+
+        The sawtooth costs the most: it is asked of the action that is best without it, and then of those that are
+        better without it than that one with it. What the others have is no higher, if not the upper bound itself.
+        """
         following = possible_successors(self.P, B)
-        u = self.upper(following.x)
+        x, (a, row) = following.x, np.divmod(following.pair, len(B))
+        plane = x @ self.V
+        u = np.minimum(plane, (x @ self.informed.T).max(axis=1))
+        Q = self._after(B, following, u)
+        best = Q.argmax(axis=1)
+        these = a == best[row]
+        for _ in range(2):
+            u[these] = np.minimum(u[these], plane[these] + self.teeth(x[these]))
+            Q = self._after(B, following, u)
+            these = (a != best[row]) & (Q[row, a] > Q[row, best[row]])
+        return Q, following, u
+
+    def _after(self, B: Array, following: Successors, u: Array) -> Array:
+        """`lookahead` of each action (N, A) to the values u of what may follow."""
         after = np.bincount(following.pair, u, len(B) * len(self.P.A)).reshape(-1, len(B)).T
-        return B @ self.P.R.array + self.P.γ * after, following, u
+        return B @ self.P.R.array + self.P.γ * after
 
     def back_up(self, which: Array) -> None:
         """Both bounds at the beliefs of these numbers; the upper one also at the corners, if they are few."""
@@ -147,13 +168,16 @@ class _Bounds:
         α, a = backed_up(self.P, self.Γ, B)
         u = B @ α.T
         best = u.argmax(axis=1)
-        new = np.unique(best[u[np.arange(len(B)), best] > self.lower(B)])
+        rise = u[np.arange(len(B)), best] - self.lower(B)
+        new = np.unique(best[rise > 0])
         self.Γ, self.a = np.concatenate([self.Γ, α[new]]), np.append(self.a, a[new])
         if len(self.Γ) > 2 * self.kept:
             self.prune()
         few = len(self.V) if len(self.V) <= FEW_STATES else 0
         u = self.ahead(np.concatenate([np.eye(len(self.V))[:few], B]) if few else B)[0].max(axis=1)
-        self.U[which] = np.minimum(np.minimum(self.U[which], self.upper(B)), u[few:])
+        U = np.minimum(np.minimum(self.U[which], self.upper(B)), u[few:])
+        self.notice(np.concatenate([rise, self.U[which] - U, self.V[:few] - u[:few]]))
+        self.U[which] = U
         self.V[:few] = np.minimum(self.V[:few], u[:few])  # after all that reads the sawtooth: its points go with V
         self.teeth.set(self.V, self.U)
 
@@ -164,8 +188,13 @@ class _Bounds:
             self.ahead((np.arange(n) == np.arange(i, min(i + BLOCK, n))[:, None]).astype(float))[0].max(axis=1)
             for i in range(0, n, BLOCK)
         ]
+        self.notice(self.V - np.concatenate(u))
         self.V = np.minimum(self.V, np.concatenate(u))
         self.teeth.set(self.V, self.U)
+
+    def notice(self, moves: Array) -> None:
+        """Remember whether a bound moves, by one of these, by more than rounding."""
+        self.moved |= bool(moves.max() > ROUNDING * abs(self.V).max())
 
     def prune(self) -> None:
         """Leave out vectors that are nowhere the highest of the beliefs met and the corners."""
@@ -207,11 +236,11 @@ def _moments(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[_Moment]:
     check_discounted(P, "SawtoothHeuristicSearch")
     bounds = _Bounds(P, belief(M.b, len(P.S)), M.k_fib, M.δ)
     yield _Moment(bounds, 0, "k_max", True)
+    still = 0  # rounds since a bound moved
     for rounds in range(1, M.k_max + 1):
-        before = bounds.gap
-        if before <= M.δ:
+        if bounds.gap <= M.δ or still == STILL:
             return
-        levels = []
+        levels, bounds.moved = [], False
         for B in _descent(bounds, M):
             levels.append(bounds.met(B).tolist())
             yield _Moment(bounds, rounds - 1, "k_max", False)
@@ -221,10 +250,8 @@ def _moments(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[_Moment]:
         bounds.forget()
         if rounds % CORNERS_EVERY == 0 and FEW_STATES < len(P.S) <= MANY_STATES:
             bounds.tighten_corners()
-        stuck = len(levels) == 1 and bounds.gap >= before
-        yield _Moment(bounds, rounds, "no excess" if stuck else "k_max", True)
-        if stuck:
-            return
+        still = 0 if bounds.moved else still + 1
+        yield _Moment(bounds, rounds, "no excess" if still == STILL else "k_max", True)
 
 
 @sweeps.register
@@ -272,8 +299,7 @@ def _descent(bounds: _Bounds, M: SawtoothHeuristicSearch) -> Iterator[Array]:
         row = pair % len(B)
         mine = np.flatnonzero(pair // len(B) == Q.argmax(axis=1)[row])
         row, x, p, u = row[mine], x[mine], p[mine], u[mine]
-        wanted = aim / P.γ**depth if P.γ else math.inf  # a gap that no longer matters at the start
-        matters = weight[row] * (u - bounds.lower(x) - p * wanted)
+        matters = weight[row] * (P.γ**depth * (u - bounds.lower(x)) - p * aim)  # to the start
         some = np.flatnonzero(matters > 0)
         some = some[np.argsort(-matters[some], kind="stable")[: M.width]]
         if not len(some):

@@ -51,19 +51,17 @@ class FreudenthalTriangulation:
 
     @cached_property
     def _choose(self) -> Array:
-        """C(r + k, k) for r <= m and k <= n, (m + 1, n + 1)."""
-        return np.array([[math.comb(r + k, k) for k in range(self.n + 1)] for r in range(self.m + 1)], dtype=object)
+        """C(r + k, k) for r <= m and k < n, (m + 1, n)."""
+        return np.array([[math.comb(r + k, k) for k in range(self.n)] for r in range(self.m + 1)])
 
     def rank(self, parts: Array) -> Array:
         """The number of each vertex given by whole numbers (..., n) that sum to m, in the order of `belief_vertices`.
 
         Before it stand the vertices that first differ by a smaller part: counted part by part in closed form.
         """
-        left = self.m - np.concatenate([np.zeros((*parts.shape[:-1], 1), int), parts[..., :-1].cumsum(axis=-1)], -1)
-        k = self.n - 1 - np.arange(self.n)
-        choose = self._choose.astype(np.int64)
-        below = choose[left, k] - choose[left - parts, k]
-        return below[..., : self.n - 1].sum(axis=-1) if self.n > 1 else np.zeros(parts.shape[:-1], int)
+        left = self.m - parts.cumsum(axis=-1) + parts  # what the parts before leave of m
+        k = np.arange(self.n)[::-1]
+        return (self._choose[left, k] - self._choose[left - parts, k]).sum(axis=-1)
 
 
 def _triangulation(T: object) -> FreudenthalTriangulation:
@@ -90,26 +88,17 @@ def belief_simplex(T: FreudenthalTriangulation, b: Belief) -> tuple[Array, Array
     b is (n,) or a batch (B, n). Σ weight · vertex is b. Vertices of weight 0 may be any of the grid.
     """
     b = belief(b, _triangulation(T).n)
-    x = T.m * np.flip(np.flip(b, -1).cumsum(axis=-1), -1)
+    x = np.minimum(T.m * np.flip(np.flip(b, -1).cumsum(axis=-1), -1), T.m)
     x = np.where(abs(x - np.round(x)) < NEAR, np.round(x), x)
     x[..., 0] = T.m
     base = np.floor(x).astype(np.int64)
-    fraction = x - base
-    order = np.argsort(-fraction, axis=-1, kind="stable")
-    sorted_ = np.take_along_axis(fraction, order, axis=-1)
-    ones = np.ones((*b.shape[:-1], 1))
-    steps = np.concatenate([ones, sorted_], axis=-1) - np.concatenate([sorted_, 0 * ones], axis=-1)
-    raised = np.zeros((*b.shape[:-1], T.n + 1, T.n), dtype=np.int64)
-    for j in range(T.n):
-        raised[..., j + 1, :] = raised[..., j, :]
-        np.put_along_axis(raised[..., j + 1, :], order[..., j, None], 1, axis=-1)
-    corners = base[..., None, :] + raised
-    weights = steps[..., : T.n]  # the last step is from x_1 = m, which has no fraction
-    corners = corners[..., : T.n, :]
-    parts = corners - np.concatenate([corners[..., 1:], np.zeros((*corners.shape[:-1], 1), np.int64)], axis=-1)
-    weights = np.where((parts >= 0).all(axis=-1), weights, 0.0)
-    parts = np.where(weights[..., None] > 0, parts, np.eye(T.n, dtype=np.int64)[0] * T.m)
-    return T.rank(parts), weights / weights.sum(axis=-1, keepdims=True)
+    order = np.argsort(base - x, axis=-1, kind="stable")
+    fractions = np.take_along_axis(x - base, order, axis=-1)  # the largest first; the last is 0, that of x_1
+    weights = abs(np.diff(fractions, axis=-1, prepend=1))
+    e = np.eye(T.n, dtype=np.int64)
+    corners = base[..., None, :] + e[order].cumsum(axis=-2) - e[order]  # the j-th is raised in those before it in order
+    parts = -np.diff(corners, axis=-1, append=0)
+    return T.rank(np.where(weights[..., None] > 0, parts, e[0] * T.m)), weights
 
 
 def _values(x: object) -> Array:

@@ -16,7 +16,7 @@ from decision_making.sequential_problems.online_planning.draws import draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.plans import counted
 from decision_making.sequential_problems.online_planning.rollouts import leaf_values
-from decision_making.sizes import check_size
+from decision_making.sizes import check_size, power
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import (
     BeliefPlanner,
     beliefs_of,
@@ -69,7 +69,7 @@ def plan_by_determinized_search(M: DeterminizedSparseTreeSearch, b: Belief, *, r
     """One belief after the other; `visits` are the nodes of the tree."""
     b, single = beliefs_of(M, b)
     rng = M.rng if rng is None else default_rng(rng)
-    check_size("scenarios of one level", M.m * float(len(M.P.A)) ** M.d, "use a smaller d or m")
+    check_size("scenarios of one level", M.m * power(len(M.P.A), M.d), "use a smaller d or m")
     Q, visits = np.empty((len(b), len(M.P.A))), np.empty(len(b), np.intp)
     for i in range(len(b)):
         s = inverse_transform(cumulative(b[i : i + 1]), np.zeros(M.m, np.intp), rng.random(M.m))
@@ -87,44 +87,45 @@ def values_in_scenarios(
     P, A, Ω, S = M.P, len(M.P.A), len(M.P.Ω), len(M.P.S)
     rows = np.stack([T_a[:, None] * P.O.array[a].T for a, T_a in enumerate(map(_dense, P.transitions))])  # (A, S, Ω, S)
     sums = cumulative(rows.reshape(A * S, Ω * S))
-    scenario, node, nodes, levels, count_ = np.arange(len(s)), np.zeros(len(s), np.intp), 1, [], 1
+    scenario, node, levels, count_ = np.arange(len(s)), np.zeros(len(s), np.intp), [], 1
     for j in range(M.d):
         a = np.repeat(np.arange(A), len(s))
         pair = inverse_transform(sums, a * S + np.tile(s, A), np.tile(Φ[scenario, j], A))
         o, s_next = pair // S, pair % S
         pairs = np.tile(node, A) * A + a  # a node and an action
         names, following = np.unique(pairs * Ω + o, return_inverse=True)
-        r = np.bincount(pairs, P.R.array[np.tile(s, A), a], nodes * A) / np.repeat(
-            np.bincount(node, minlength=nodes), A
-        )
+        n = np.bincount(node)  # scenarios of each node; none is without
+        r = np.bincount(pairs, P.R.array[np.tile(s, A), a]) / np.repeat(n, A)
         if M.weights == "scenarios":
-            p = np.bincount(following) / np.bincount(node, minlength=nodes)[names // (A * Ω)]
+            p = np.bincount(following) / n[names // (A * Ω)]
         else:
             seen = rows.sum(axis=3)[a, np.tile(s, A)]  # p(o | s, a) of each particle
-            p = np.stack([np.bincount(pairs, x, nodes * A) for x in seen.T], axis=1).ravel()[names]
-            p = p / np.bincount(node, minlength=nodes)[names // (A * Ω)]
-        levels.append((r, names // Ω, p, nodes, _default(M, node, nodes, s, j, rng)))
-        scenario, s, node, nodes = np.tile(scenario, A), s_next, following.ravel(), len(names)
-        count_ += nodes
-    leaf = leaf_values(M.U, FiniteModel(P.mdp), s, draws_of(rng, len(s)))
-    u = np.bincount(node, leaf, nodes) / np.bincount(node, minlength=nodes)
+            p = np.stack([np.bincount(pairs, x) for x in seen.T], axis=1).ravel()[names] / n[names // (A * Ω)]
+        levels.append((r, names // Ω, p, _default(M, node, n, s, j, rng)))
+        scenario, s, node = np.tile(scenario, A), s_next, following
+        count_ += len(names)
+    u = _leaf(M, node, np.bincount(node), s, rng)
     Q = np.zeros((1, A))
-    for r, pairs, p, above, (price, default) in reversed(levels):
-        Q = (r + P.γ * np.bincount(pairs, p * u, above * A)).reshape(above, A) - price[:, None]
+    for r, pairs, p, (price, default) in reversed(levels):
+        Q = (r + P.γ * np.bincount(pairs, p * u)).reshape(-1, A) - price[:, None]
         u = np.maximum(Q.max(axis=1), default)
     return Q[0], count_
 
 
+def _leaf(M: DeterminizedSparseTreeSearch, node: Array, n: Array, s: Array, rng: np.random.Generator) -> Array:
+    """The leaf value of each node, the mean over its n scenarios, which are in the states s."""
+    return np.bincount(node, leaf_values(M.U, FiniteModel(M.P.mdp), s, draws_of(rng, len(s)))) / n
+
+
 def _default(
-    M: DeterminizedSparseTreeSearch, node: Array, nodes: int, s: Array, j: int, rng: np.random.Generator
+    M: DeterminizedSparseTreeSearch, node: Array, n: Array, s: Array, j: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """What a plan pays in each node at depth j, and what is had there without one; the root has one in any case."""
-    if M.λ == 0 or j == 0:
-        return np.full(nodes, M.λ), np.full(nodes, -np.inf)
-    n = np.bincount(node, minlength=nodes)
+    """What a plan pays in each node at depth j, and what is had there without one."""
+    if M.λ == 0:
+        return np.full(len(n), M.λ), np.full(len(n), -np.inf)
     discount = M.P.γ**j
-    price = M.λ * M.m / (n * discount) if discount > 0 else np.full(nodes, np.inf)
-    return price, np.bincount(node, leaf_values(M.U, FiniteModel(M.P.mdp), s, draws_of(rng, len(s))), nodes) / n
+    price = M.λ * M.m / (n * discount) if discount > 0 else np.full(len(n), np.inf)
+    return price, _leaf(M, node, n, s, rng)
 
 
 def _dense(T: Any) -> Array:

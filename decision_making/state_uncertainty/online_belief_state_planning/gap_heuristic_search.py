@@ -107,8 +107,7 @@ def _descend(M: GapHeuristicSearch, P: POMDP, tree: BeliefTree) -> bool:
     for depth in range(1, M.d_max + 1):
         child, p, _ = tree.below[node]
         a = int(np.argmax(_values(P, tree, node, tree.upper)))
-        wanted = M.δ / P.γ**depth if P.γ > 0 else np.inf  # a gap that no longer matters at the root
-        excess = np.array([tree.upper[i] - tree.lower[i] for i in child[a]]) - wanted
+        excess = P.γ**depth * np.array([tree.upper[i] - tree.lower[i] for i in child[a]]) - M.δ  # at the root
         excess = np.where(p[a] > 0, excess * (p[a] if M.weighted else 1), 0)
         o = int(excess.argmax())
         if excess[o] <= 0:

@@ -91,7 +91,7 @@ def test_discounted_visits_are_nonnegative_and_add_up(seed, sizes, X):
 
 
 def test_the_sparse_system_is_the_dense_one(monkeypatch):
-    P, b = random_pomdp(3, (3, 2, 2)), np.array([0.2, 0.3, 0.5])
+    P, b = random_pomdp(3, (3, 2, 3)), np.array([0.2, 0.3, 0.5])
     π = random_controller(P, 3, 3)
     dense = controller_derivatives(π, b)
     T = sparse.csr_array(P.T.array.reshape(6, 3))
@@ -219,3 +219,26 @@ def test_probabilities_from_a_solver_are_put_right():
         ControllerPolicy(CryingBaby(), [[-1e-3, 0.5, 0.501]], np.ones((1, 3, 2, 1)))
     with pytest.raises(ValueError, match="read-only"):
         π.ψ[0] = 0
+    with pytest.raises(ValueError, match="ψ"):  # of one node; the other's are right
+        ControllerPolicy(CryingBaby(), [[0.5, 0.5, 0.0], [0.5, 0.5, 0.1]], np.full((2, 3, 2, 2), 0.5))
+
+
+def test_what_cannot_be_observed_needs_no_node():
+    P = POMDP.from_arrays(np.eye(2)[:, None], [[1.0], [0.0]], [[[1.0, 0.0], [0.0, 1.0]]], 0.5)
+    π = ControllerPolicy.from_vectors(AlphaVectorPolicy(P, [[-5.0, -5.0], [2.0, 0.0]], [0, 0]), [1.0, 0.0])
+    assert len(π) == 1
+    assert utility(π, [1.0, 0.0]) == pytest.approx(2)
+
+
+def test_systems_are_dense_up_to_their_limits_and_refused_beyond_the_largest(monkeypatch):
+    P = random_pomdp(3, (3, 2, 3))  # 9 pairs of a node and a state, 2·3·9 = 54 numbers in M
+    π = random_controller(P, 3, 3)
+    for pairs, numbers, dense in ((9, 54, True), (8, 54, False), (9, 53, False), (10, 55, True)):
+        monkeypatch.setattr(evaluation, "DENSE", pairs)
+        monkeypatch.setattr(evaluation, "NUMBERS", numbers)
+        assert isinstance(evaluation.System(P, π.ψ, π.η).T, np.ndarray) == dense
+    monkeypatch.setattr(evaluation, "MOST", 9)
+    assert evaluate_controller(π).shape == (3, 3)
+    monkeypatch.setattr(evaluation, "MOST", 8)
+    with pytest.raises(ValueError, match="3 nodes and 3 states make 9 equations: more than 8"):
+        evaluate_controller(π)

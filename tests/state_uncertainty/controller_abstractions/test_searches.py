@@ -1,27 +1,36 @@
 """Searches for controllers: policy iteration, nonlinear programming, gradient ascent (algorithms 23.3 to 23.6)."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy.optimize import brentq
 
 from decision_making import (
+    POMDP,
     ControllerGradient,
     ControllerPolicy,
     ControllerPolicyIteration,
     FastInformedBound,
     NonlinearProgramming,
+    evaluate_controller,
     improve_controller,
     project_to_simplex,
     solve,
     sweeps,
     utility,
 )
-from decision_making.problems import Catch, CryingBaby, Tiger
-from decision_making.state_uncertainty.controller_abstractions import policy_iteration
+from decision_making.problems import Catch, CryingBaby, MachineReplacement, Tiger
+from decision_making.state_uncertainty.controller_abstractions import (
+    controller_gradient,
+    nonlinear_programming,
+    policy_iteration,
+)
 from decision_making.state_uncertainty.controller_abstractions.policy_iteration import Nodes
-from tests.oracles.controllers import deterministic_controllers
+from tests.oracles.controllers import controller_utility, deterministic_controllers
 from tests.state_uncertainty.controller_abstractions.test_controllers import random_controller
+from tests.support import gradient_of
 from tests.test_pomdp import beliefs, random_pomdp
 
 SMALL = st.tuples(st.integers(1, 3), st.integers(1, 2), st.integers(1, 2))
@@ -117,6 +126,12 @@ def test_too_few_sweeps_stand_still():
     assert utility(solve(ControllerPolicyIteration(5), CryingBaby()), MIDDLE) > -25.1
 
 
+def test_sweeps_of_an_evaluation_need_no_discount():
+    """From a machine without a fault five steps are worth 3.786967."""
+    π = solve(ControllerPolicyIteration(1, 5), MachineReplacement())
+    assert evaluate_controller(π, 5)[0, 0] == pytest.approx(3.786967, abs=5e-7)
+
+
 def test_it_ends_when_a_round_changes_nothing():
     rounds = list(sweeps(ControllerPolicyIteration(50, candidates="needed"), CryingBaby()))
     assert len(rounds) < 20
@@ -126,6 +141,28 @@ def test_it_ends_when_a_round_changes_nothing():
 def test_more_nodes_than_allowed_are_refused_before_they_are_made():
     with pytest.raises(ValueError, match=r"3 actions, 3 nodes and 2 observations make 27 new nodes: more than"):
         solve(ControllerPolicyIteration(4, max_nodes=20), CryingBaby())
+    three = solve(ControllerPolicyIteration(1), CryingBaby())
+    assert len(improve_controller(three, max_nodes=27)) == 6
+    with pytest.raises(ValueError, match="make 27 new nodes: more than max_nodes = 26"):
+        improve_controller(three, max_nodes=26)
+
+
+def test_a_controller_of_too_many_probabilities_is_refused(monkeypatch):
+    three = solve(ControllerPolicyIteration(1), CryingBaby())
+    monkeypatch.setattr(policy_iteration, "NUMBERS", 6 * 6 * 3 * 2)
+    assert len(improve_controller(three)) == 6
+    monkeypatch.setattr(policy_iteration, "NUMBERS", 6 * 6 * 3 * 2 - 1)
+    with pytest.raises(ValueError, match="6 nodes make more than 215 probabilities"):
+        improve_controller(three)
+
+
+def test_rounds_differ_from_one_another():
+    """None is given twice, not at the end either."""
+    for M in (ControllerPolicyIteration(50, candidates="needed"), ControllerPolicyIteration(9, 20)):
+        rounds = list(sweeps(M, CryingBaby()))
+        assert len(rounds) < M.k_max
+        for π, after in itertools.pairwise(rounds):
+            assert len(π) != len(after) or abs(π.U - after.U).max() > 1e-12
 
 
 @pytest.mark.parametrize(("P", "b"), [(CryingBaby(), MIDDLE), (CryingBaby(), [1.0, 0.0]), (Tiger(), MIDDLE)])
@@ -211,3 +248,94 @@ def test_the_projection_is_the_nearest_distribution(y):
 def test_projections_of_a_batch_are_those_of_its_rows():
     y = np.random.default_rng(0).normal(size=(4, 3, 5))
     np.testing.assert_array_equal(project_to_simplex(y)[2, 1], project_to_simplex(y[2, 1]))
+
+
+def plain_ascent(P, b, ψ, η, α_max, k_max, enough):
+    """The utilities after each step of algorithm 23.6; the gradient by differences, projections by bisection."""
+    n = ψ.size
+
+    def parts(z):
+        return z[:n].reshape(ψ.shape), z[n:].reshape(η.shape)
+
+    def u(z):
+        return float(controller_utility(P, *parts(z))[0] @ b)
+
+    def nearest(z):
+        rows = [row for x in parts(z) for row in x.reshape(-1, x.shape[-1])]
+        shifts = (brentq(lambda c, y=y: np.maximum(y + c, 0).sum() - 1, -1e4, 1e4, xtol=1e-13) for y in rows)
+        return np.concatenate([np.maximum(y + c, 0) for y, c in zip(rows, shifts, strict=True)])
+
+    z, α = np.concatenate([ψ.ravel(), η.ravel()]), α_max
+    us = [u(z)]
+    for _ in range(k_max):
+        slope = gradient_of(u, z, 1e-4)
+        while True:
+            new = nearest(z + α * slope)
+            if u(new) >= us[-1] + enough * ((new - z) * slope).sum():
+                break
+            α /= 2
+            if α < 1e-12:
+                return us
+        if u(new) <= us[-1]:
+            return us
+        z, α = new, min(2 * α, α_max)
+        us.append(u(z))
+    return us
+
+
+@pytest.mark.parametrize(
+    ("α", "enough", "seed"),
+    [(50.0, 1e-4, 8), (50.0, 0.6, 11), (0.02, 1e-4, 2), (0.02, 0.9, 3), (3.0, 0.5, 8), (1.0, 0.8, 8), (0.3, 0.95, 12)],
+)
+def test_steps_along_the_gradient_are_those_of_the_algorithm_in_its_words(α, enough, seed, monkeypatch):
+    """From a given controller of the same size: halved until they gain enough, then doubled, and never above α."""
+    monkeypatch.setattr(controller_gradient, "ENOUGH", enough)
+    P = random_pomdp(seed, (2, 2, 2), 0.7)
+    b, π = np.array([0.4, 0.6]), random_controller(P, 2, seed)
+    π = ControllerPolicy(P, π.ψ, π.η)
+    found = solve(ControllerGradient(b, 2, α, 6, start=π), P).found
+    right = plain_ascent(P, b, π.ψ, π.η, α, 6, enough)
+    assert len(found.us) == len(right) > 2
+    np.testing.assert_allclose(found.us, right, atol=1e-6)
+    assert found.u == found.us[-1]
+
+
+def test_a_smaller_controller_can_be_improved_with_more_nodes():
+    start = ControllerPolicy.from_nodes(CryingBaby(), [0], [[0, 0]])
+    π = solve(ControllerGradient(MIDDLE, 2, 1.0, 5, start=start, rng=0), CryingBaby())
+    assert len(π) == 2
+    found = π.found
+    assert found.u > found.us[0] > utility(start, MIDDLE) - 1
+
+
+def test_a_start_is_the_first_of_the_starts_and_nearly_itself():
+    """The five nodes of the tiger, which no random start finds; the other starts are what they were without it."""
+    five = ControllerPolicy.from_nodes(Tiger(), [2, 2, 2, 1, 0], [[1, 2], [3, 0], [0, 4], [0, 0], [0, 0]])
+    warm, cold = (
+        solve(NonlinearProgramming(MIDDLE, 6, restarts=2, start=start, rng=1), Tiger()).found for start in (five, None)
+    )
+    assert warm.us[0] > 19
+    assert cold.us[0] < 0
+    assert warm.us[1] == cold.us[1]
+    climb = nonlinear_programming.Climb(Tiger(), np.array(MIDDLE), 6)
+    ψ, η = climb.begun(five, np.random.default_rng(0))
+    for p, right in ((ψ, five.ψ), (η, np.pad(five.η, ((0, 0), (0, 0), (0, 0), (0, 1))))):
+        np.testing.assert_allclose(p.sum(axis=-1), 1)
+        assert (p > 0).all()
+        assert abs(p[:5] - right).max() <= 1e-3
+
+
+def test_probabilities_near_1_are_made_certain_where_that_is_no_worse():
+    p = np.array([[0.9, 0.1, 0.0], [0.89, 0.0, 0.11], [0.02, 0.03, 0.95]])
+    np.testing.assert_array_equal(nonlinear_programming.certain(p), [[1, 0, 0], [0.89, 0, 0.11], [0, 0, 1]])
+    baby = CryingBaby()
+    idle, paying = (POMDP.from_arrays(baby.T.array, [[r, 0.0, 0.0]] * 2, baby.O.array, 0.9) for r in (0.0, 1.0))
+    for P, ψ, right in (
+        (idle, [[0.95, 0.05, 0.0]], [[1, 0, 0]]),
+        (baby, [[0.95, 0.0, 0.05]], [[0.95, 0, 0.05]]),
+        (paying, [[0.95, 0.05, 0.0]], [[1, 0, 0]]),
+    ):
+        climb, η = nonlinear_programming.Climb(P, np.array(MIDDLE), 1), np.ones((1, 3, 2, 1))
+        u, found, _ = climb.sure(np.array(ψ), η)
+        np.testing.assert_array_equal(found, right)
+        assert u == climb.utility(np.array(right, float), η)

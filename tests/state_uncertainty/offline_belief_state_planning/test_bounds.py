@@ -10,6 +10,8 @@ from decision_making import (
     FastInformedBound,
     PointBasedValueIteration,
     RandomizedPointBasedValueIteration,
+    SawtoothIteration,
+    TriangulatedIteration,
     ValueIteration,
     alphavector_iteration,
     backup,
@@ -152,7 +154,13 @@ def test_iterations_end_where_nothing_changes():
     assert 0 < abs(ended.Γ - limit.Γ).max() <= 1e-3 * P.γ / (1 - P.γ)
 
 
-@pytest.mark.parametrize("M", [QMDP(5), FastInformedBound(5), PointBasedValueIteration([[1.0, 0, 0]], 5)])
+@pytest.mark.parametrize(
+    "M",
+    [
+        *(QMDP(5), FastInformedBound(5), PointBasedValueIteration([[1.0, 0, 0]], 5), TriangulatedIteration(2, 5)),
+        SawtoothIteration([9.0, 9.0, 9.0], [[1.0, 0, 0]], 5),
+    ],
+)
 def test_without_a_discount_there_is_no_bound_for_ever(M):
     with pytest.raises(ValueError, match=r"γ = 1\.0: .* needs a discount below 1"):
         solve(M, MachineReplacement())
@@ -205,6 +213,7 @@ def test_new_beliefs_follow_old_ones(expand):
         assert min(abs(new - x).max() for x in reachable) < 1e-9
     np.testing.assert_array_equal(expand(P, B, rng=0), larger)
     assert len(expand(P, np.repeat(B, 3, axis=0), rng=0)) <= 2 + 6
+    np.testing.assert_array_equal(expand(P, [1.0, 0.0, 0.0], rng=0), expand(P, B[1:], rng=0))
 
 
 def _possible(P, b, a, o):
@@ -226,27 +235,8 @@ def test_a_random_step_of_beliefs_has_the_rewards_and_beliefs_of_the_model():
     b, r = randstep(P, [0.5, 0.5], 2, rng=0)
     assert b.shape == (2,)
     assert r == -1
-
-
-def test_bounds_of_a_problem_given_by_functions_are_those_of_its_arrays():
-    P = CryingBaby()
-    A = ["feed", "sing", "ignore"]
-    Q = POMDP(
-        P.γ,
-        [0, 1],
-        A,
-        ["cry", "quiet"],
-        lambda s, a, x: P.T(s, A.index(a), x),
-        lambda s, a: P.R(s, A.index(a)),
-        lambda a, x, o: P.O(A.index(a), x, ["cry", "quiet"].index(o)),
-        None,
-    )
-    np.testing.assert_array_equal(blind_lowerbound(Q, 5), blind_lowerbound(P, 5))
-    np.testing.assert_array_equal(baws_lowerbound(Q), baws_lowerbound(P))
-    for M in (QMDP(3), FastInformedBound(3)):
-        np.testing.assert_array_equal(solve(M, Q).Γ, solve(M, P).Γ)
-        np.testing.assert_array_equal(update(Q, M, np.zeros((3, 2))), update(P, M, np.zeros((3, 2))))
-        np.testing.assert_array_equal(alphavector_iteration(Q, M, np.zeros((3, 2))), solve(M, P).Γ)
+    for one, each in zip(*(randstep(P, np.full((5, 2), 0.5), a, rng=0) for a in (2, [2] * 5)), strict=True):
+        np.testing.assert_array_equal(one, each)  # one action for all
 
 
 @given(st.integers(0, 10**6), SMALL, st.booleans())
@@ -309,3 +299,85 @@ def test_beliefs_backed_up_in_blocks_have_the_same_vectors(monkeypatch):
     monkeypatch.setattr(point_based_value_iteration, "SMALL", 0)
     monkeypatch.setattr(point_based_value_iteration, "FEW", 1.0)
     np.testing.assert_allclose(backup(P, Γ, B).α, whole.α, atol=1e-14)  # by sparse products
+
+
+FALLING = np.array([[0.9, 0.1], [0.4, 0.6]])  # beliefs of which one loses where all vectors of a sweep are replaced
+
+
+@pytest.mark.parametrize("scale", [1, 100])
+def test_where_all_vectors_are_replaced_a_utility_may_fall_and_else_never(scale):
+    P = random_pomdp(70, (2, 2, 2))
+    P = POMDP.from_arrays(P.T.array, scale * P.R.array, P.O.array, P.γ)
+    changes = {}
+    for keep in (True, False):
+        u = [utility(solve(PointBasedValueIteration(FALLING, k, keep=keep), P), FALLING) for k in range(1, 9)]
+        changes[keep] = np.diff(u, axis=0).min()
+    assert changes[False] < -0.8 * scale
+    assert changes[True] >= -1e-9
+
+
+def random_sweeps(P, B, k_max, rng):
+    """Algorithm 21.8 in its words: the vectors of the last sweep and their actions."""
+    R, T, O = P.R.array, P.T.array, P.O.array
+    Γ, acts = [np.full(len(R), R.min(axis=0).max() / (1 - P.γ))], [int(R.min(axis=0).argmax())]
+
+    def best(b):
+        return max(range(len(Γ)), key=lambda i: Γ[i] @ b)
+
+    def longer(b):
+        found = []
+        for a in range(R.shape[1]):
+            α = R[:, a].copy()
+            for o in range(O.shape[2]):
+                M = T[:, a] * O[a, :, o]
+                α += P.γ * M @ Γ[best(b @ M)]
+            found.append(α)
+        a = max(range(len(found)), key=lambda a: found[a] @ b)
+        return found[a], a
+
+    for _ in range(k_max):
+        left, new, new_acts = list(range(len(B))), [], []
+        while left:
+            b = B[int(rng.choice(left))]
+            α, a = longer(b)
+            if α @ b < Γ[best(b)] @ b:
+                α, a = Γ[best(b)], acts[best(b)]
+            new.append(α)
+            new_acts.append(a)
+            left = [i for i in left if max(x @ B[i] for x in new) < Γ[best(B[i])] @ B[i]]
+        Γ, acts = new, new_acts
+    return np.array(Γ), acts
+
+
+@given(st.integers(0, 10**6), SMALL, st.integers(1, 5))
+@settings(max_examples=15)
+def test_random_sweeps_are_those_of_the_algorithm_in_its_words(seed, sizes, k):
+    P = random_pomdp(seed, sizes)
+    _random_sweeps_agree(P, np.unique(beliefs(sizes[0], 6), axis=0), k, seed)
+
+
+def test_random_sweeps_keep_an_old_vector_that_is_better():
+    for problem in (4, 70, 101, 158, 199, 205, 265, 269):
+        for seed in range(2):
+            for k in (3, 4, 7):
+                _random_sweeps_agree(random_pomdp(problem, (2, 2, 2)), np.unique(FALLING, axis=0), k, seed)
+
+
+def _random_sweeps_agree(P, B, k, seed):
+    Γ, acts = random_sweeps(P, B, k, np.random.default_rng(seed))
+    π = solve(RandomizedPointBasedValueIteration(B, k, rng=seed), P)
+    order = np.lexsort(np.round(Γ, 6).T[::-1])
+    _, first = np.unique(np.round(Γ[order], 6), axis=0, return_index=True)
+    np.testing.assert_allclose(π.Γ, Γ[order][first], atol=1e-9)
+    np.testing.assert_array_equal(π.a, np.array(acts)[order][first])
+
+
+def test_a_first_vector_that_stands_by_rounding_has_its_own_action():
+    """The states never change: to be paid r for ever is r now and later what r for ever is worth, but for rounding."""
+    T, stood = np.eye(2)[:, None].repeat(2, axis=1), 0
+    for r in np.linspace(0.05, 0.95, 60):
+        P = POMDP.from_arrays(T, [[5.0, r], [-5.0, r]], np.ones((2, 2, 1)), 0.9)
+        for M in (PointBasedValueIteration, RandomizedPointBasedValueIteration):
+            assert solve(M([[0.5, 0.5]], 1), P).a.tolist() == [1]
+        stood += r + 0.9 * baws_lowerbound(P)[0] < baws_lowerbound(P)[0]
+    assert stood > 0

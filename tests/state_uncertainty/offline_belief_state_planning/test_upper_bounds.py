@@ -1,6 +1,9 @@
 """Sawtooth, triangulation, and the search between bounds (algorithms 21.9, 21.10, 21.14 to 21.16)."""
 
+import itertools
+import math
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -118,6 +121,20 @@ def test_corners_that_are_not_backed_up_stall_the_bound():
     assert utility(solve(SawtoothIteration(V, B, 200), P), P.b) == pytest.approx(-24.674935, abs=0.002)
 
 
+def test_corners_among_the_points_count_once():
+    P, V = random_pomdp(4, (3, 2, 2)), np.full(3, 50.0)
+    inner = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
+    for corners in (True, False):
+        alone, with_corners = (
+            solve(SawtoothIteration(V, B, 3, corners=corners), P) for B in (inner, np.vstack([np.eye(3), inner]))
+        )
+        np.testing.assert_array_equal(with_corners.B, inner)
+        np.testing.assert_array_equal(with_corners.U, alone.U)
+        assert (alone.V < 50).all() == corners
+    only = solve(SawtoothIteration(V, np.eye(3), 1), P)
+    np.testing.assert_allclose(only.V, (P.R.array + 0.9 * 50).max(axis=1))
+
+
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(1, 6))
 def test_a_simplex_holds_its_belief(seed, n, m):
     T = FreudenthalTriangulation(n, m)
@@ -129,9 +146,11 @@ def test_a_simplex_holds_its_belief(seed, n, m):
     np.testing.assert_allclose((w[..., None] * vertices[i]).sum(axis=1), b, atol=1e-8)
     used = [abs(vertices[i[k]] - b[k]).max(axis=1)[w[k] > 1e-12] for k in range(len(b))]
     assert max(x.max() for x in used) <= 1 / m + 1e-9  # the corners of one cell
+    assert i.min() >= 0
+    assert i.max() < len(T)
     j, v = belief_simplex(T, vertices)
     np.testing.assert_array_equal(np.take_along_axis(j, v.argmax(axis=1)[:, None], 1)[:, 0], np.arange(len(T)))
-    np.testing.assert_allclose(v.max(axis=1), 1)
+    np.testing.assert_array_equal(np.sort(v, axis=1), np.eye(n)[[-1] * len(T)])  # one vertex, whatever rounding says
 
 
 @given(st.integers(0, 10**6), st.integers(2, 4), st.integers(1, 5))
@@ -229,11 +248,16 @@ def test_searches_of_random_problems_bracket_the_best_utility(seed, sizes):
 
 @pytest.mark.parametrize(
     ("n", "m", "size"),
-    [(100, 4, "= 4421275 v"), (10**30, 2, "= 5"), (2, 10**30, "= 1000"), (1000, 1000, "= more than 2^60 v")],
+    [
+        *((100, 4, "= 4421275 v"), (10**30, 2, "= 5"), (2, 10**30, "= 1000"), (1000, 1000, "= more than 2^60 v")),
+        (2, 200_000, "= 200001 v"),
+        *((61, 60, f"= {math.comb(120, 60)} v"), (62, 61, "= more than 2^60 v")),
+    ],
 )
 def test_a_grid_that_does_not_fit_is_refused_with_its_size(n, m, size):
     with pytest.raises(ValueError, match=re.escape(f"C(m + n - 1, n - 1) {size}") + ".*ertices are at most 200000"):
         FreudenthalTriangulation(n, m)
+    assert len(FreudenthalTriangulation(2, 199_999)) == 200_000
 
 
 def hidden_corridor(seed, cells=6, k=5):
@@ -394,6 +418,8 @@ def test_backups_at_beliefs_and_corners_are_lookaheads_to_the_bounds(monkeypatch
                 np.testing.assert_array_equal(bounds.V, V)
                 corners = [ahead(P, bounds.upper, e) for e in np.eye(5)]
                 bounds.tighten_corners()
+            teeth = Teeth(bounds.B, bounds.V, bounds.U)  # anew of what the bounds are now
+            np.testing.assert_allclose(bounds.teeth(bounds.B), teeth(bounds.B), atol=1e-12)
             np.testing.assert_allclose(bounds.V, np.minimum(V, corners), atol=1e-12)
             np.testing.assert_allclose(bounds.U, np.minimum(high, upper), atol=1e-12)
             np.testing.assert_allclose(bounds.lower(bounds.B), np.maximum(low, lower), atol=1e-9)
@@ -412,3 +438,176 @@ def ahead(P, bound, b):
         b @ P.R.array[:, a] + P.γ * sum(float(bound((b @ M[a, o])[None])[0]) for o in range(M.shape[1]))
         for a in range(M.shape[0])
     )
+
+
+@pytest.mark.parametrize("b", [[0, 1 + 5e-9], [5e-9, 1], [1, 5e-9], [1 - 5e-9, 0], [0, 0, 1 + 5e-9], [0, 1 + 5e-9, 0]])
+def test_a_belief_whose_sum_is_off_by_rounding_lies_in_the_grid(b):
+    T = FreudenthalTriangulation(len(b), 10)
+    i, w = belief_simplex(T, b)
+    assert (w >= 0).all()
+    assert w.sum() == pytest.approx(1)
+    np.testing.assert_allclose(w @ belief_vertices(T)[i], b, atol=2e-8)
+
+
+def test_from_the_bound_a_sweep_is_one_step_and_the_highest_reward_for_ever():
+    P, m = random_pomdp(4, (3, 2, 2)), 3
+    R, vertices = P.R.array, belief_vertices(FreudenthalTriangulation(3, m))
+    found = solve(TriangulatedIteration(m, 1, start="bound"), P).V
+    np.testing.assert_allclose(found, (vertices @ R).max(axis=1) + 0.9 * R.max() / 0.1)
+    np.testing.assert_allclose(solve(TriangulatedIteration(m, 1), P).V, (vertices @ R).max(axis=1))
+
+
+def test_without_points_the_sawtooth_is_the_plane_through_the_corners():
+    P, V, b = random_pomdp(4, (3, 2, 2)), np.array([1.0, 2.0, 4.0]), beliefs(3, 5)
+    π = SawtoothPolicy(P, V, np.empty((0, 3)), [])
+    np.testing.assert_allclose(utility(π, b), b @ V)
+    np.testing.assert_allclose(greedy(π, b)[1], (b @ (P.R.array + 0.9 * P.T.array @ V)).max(axis=1))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_utilities_that_are_not_finite_are_refused_and_none_can_be_changed(wrong):
+    P, V = CryingBaby(), np.array([1.0, 2.0])
+    for made in (
+        lambda: SawtoothPolicy(P, [1.0, wrong], [[0.5, 0.5]], [0.0]),
+        lambda: SawtoothPolicy(P, V, [[0.5, 0.5], [0.2, 0.8]], [0.0, wrong]),
+        lambda: TriangulatedPolicy(P, 1, [wrong, 1.0]),
+    ):
+        with pytest.raises(ValueError, match="finite"):
+            made()
+    π, grid = SawtoothPolicy(P, V, [[0.5, 0.5]], [0.0]), TriangulatedPolicy(P, 1, V)
+    for x in (π.V, π.B, π.U, grid.V):
+        with pytest.raises(ValueError, match="read-only"):
+            x[0] = 0
+    assert V[0] == 1
+
+
+@pytest.mark.parametrize(("d", "γ", "seed"), [(1, 0.5, 3), (2, 0.5, 1), (1, 0.8, 5), (3, 0.8, 9)])
+def test_a_search_where_beliefs_beyond_its_depth_would_be_needed_says_that_there_is_no_excess(d, γ, seed):
+    """It ends ten rounds after the last that moved a bound by more than rounding, and ten more would move none."""
+    P = random_pomdp(seed, (3, 2, 2), γ)
+    M = SawtoothHeuristicSearch(np.full(3, 1 / 3), 1e-9, d, 1000, 100)
+    found = [π.found for π in sweeps(M, P)]
+    assert found[-1].reason == "no excess"
+    assert [x.reason for x in found[:-1]] == ["k_max"] * (len(found) - 1)
+    assert found[-1].gap > 1e-4
+    assert len(found) < 100
+    assert found[-1].gap == pytest.approx(found[-11].gap, abs=1e-10)
+    *_, bounds = (x.bounds for x in sawtooth_heuristic_search._moments(M, P))
+    for _ in range(10):
+        for B in reversed(list(sawtooth_heuristic_search._descent(bounds, M))):
+            bounds.back_up(bounds.met(B))
+    assert bounds.gap == pytest.approx(found[-1].gap, abs=1e-10)
+
+
+def test_a_search_without_a_discount_is_refused_by_its_name():
+    with pytest.raises(ValueError, match="SawtoothHeuristicSearch needs a discount"):
+        solve(SawtoothHeuristicSearch([1.0, 0.0, 0.0], 0.1, 5, 5, 5), MachineReplacement())
+
+
+def test_without_a_future_a_search_has_nothing_to_do():
+    found = solve(SawtoothHeuristicSearch([0.3, 0.7], 1e-9, 5, 5, 5), random_pomdp(3, (2, 2, 2), 0.0)).found
+    assert (found.gap, found.rounds, found.reason) == (0.0, 0, "gap closed")
+
+
+def test_policies_within_a_round_count_the_rounds_that_are_over():
+    P, over = Tiger(), -1
+    for x in sawtooth_heuristic_search._moments(SawtoothHeuristicSearch(P.b, 1e-3, 20, 6, 50, width=3), P):
+        over += x.over
+        assert x.rounds == over
+    assert over == 6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "every", "told"),
+    [(99, 0, "acefhh"), (4, 0, "acd"), (1, 0, "aa"), (99, 2, "acegh"), (99, 50, "ah"), (7, 2, "acegg")],
+)
+def test_a_search_for_seconds_tells_of_tighter_bounds_by_the_clock(seconds, every, told, monkeypatch):
+    """Eight states of a search, a second each; the bounds at the start change at c, e, f and h."""
+    bounds = [(0, 9), (0, 9), (1, 9), (1, 9), (1, 8), (2, 8), (2, 8), (2, 7)]
+    moments = [
+        SimpleNamespace(
+            bounds=SimpleNamespace(at_start=x),
+            over=i in (0, 3, 7),
+            rounds=(i + 1) // 4,
+            policy=lambda δ, name=name: name,
+        )
+        for i, (name, x) in enumerate(zip("abcdefgh", bounds, strict=True))
+    ]
+    clock = itertools.count()
+    monkeypatch.setattr(sawtooth_heuristic_search, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(sawtooth_heuristic_search, "_moments", lambda M, P: iter(moments))
+    found = search_for_seconds(SawtoothHeuristicSearch([1.0, 0.0], 0.1, 5, 5, 5), CryingBaby(), seconds, every)
+    assert "".join(found) == told
+
+
+@given(st.integers(0, 10**6), SMALL, st.booleans())
+@settings(max_examples=15)
+def test_the_sawtooth_is_asked_of_the_actions_that_may_be_the_best(seed, sizes, few):
+    """The best action has what the sawtooth says of all that may follow it; no other has more, and none too little."""
+    P = random_pomdp(seed, sizes)
+    bounds = sawtooth_heuristic_search._Bounds(P, np.full(sizes[0], 1 / sizes[0]), 1 if few else 50, 1e-3)
+    B = beliefs(sizes[0], 8)
+    for _ in range(3):
+        bounds.back_up(bounds.met(B[:5]))
+    Q, following, u = bounds.ahead(B)
+    right = np.zeros_like(Q)
+    for (i, b), a in itertools.product(enumerate(B), range(sizes[1])):
+        x = [b @ (P.T.array[:, a] * P.O.array[a, :, o]) for o in range(sizes[2])]
+        right[i, a] = b @ P.R.array[:, a] + P.γ * bounds.upper(np.array(x)).sum()
+    np.testing.assert_allclose(Q.max(axis=1), right.max(axis=1), atol=1e-12)
+    assert (Q - right >= -1e-12).all()
+    best = following.pair // len(B) == Q.argmax(axis=1)[following.pair % len(B)]
+    np.testing.assert_allclose(u[best], bounds.upper(following.x[best]), atol=1e-12)
+
+
+def plain_descent(P, bounds, M):
+    """The beliefs of a round by loops: for each the best upper action, and what may follow by how much it matters."""
+    aim, level, levels = max(M.δ, 0.1 * bounds.gap), [(bounds.B[0], 1.0)], []
+    T, O = P.T.array, P.O.array
+    for depth in range(1, M.d + 1):
+        levels.append(np.array([b for b, _ in level]))
+        found = []
+        for b, weight in level:
+            ahead = [
+                b @ P.R.array[:, a]
+                + P.γ * sum(float(bounds.upper((b @ (T[:, a] * O[a, :, o]))[None])[0]) for o in range(O.shape[2]))
+                for a in range(T.shape[1])
+            ]
+            a = int(np.argmax(ahead))
+            for o in range(O.shape[2]):
+                x = b @ (T[:, a] * O[a, :, o])
+                if x.sum() > 0:
+                    gap = float((bounds.upper(x[None]) - bounds.lower(x[None]))[0])
+                    matters = weight * (gap - x.sum() * aim / P.γ**depth)
+                    if matters > 0:
+                        found.append((matters, x / x.sum(), P.γ * weight * x.sum()))
+        found.sort(key=lambda case: -case[0])
+        merged = {}
+        for _, b, weight in found[: M.width]:
+            same = next((key for key in merged if np.allclose(key, b, atol=1e-8)), tuple(b))
+            merged[same] = merged.get(same, 0.0) + weight
+        level = [(np.array(b), weight) for b, weight in sorted(merged.items())]
+        if not level:
+            break
+    return levels
+
+
+@given(st.integers(0, 10**6), st.integers(1, 4), st.sampled_from([1e-3, 0.3]), st.integers(1, 6))
+@settings(max_examples=15)
+def test_a_round_follows_the_beliefs_whose_gaps_matter_most(seed, width, δ, d):
+    P = random_pomdp(seed, (3, 2, 3), 0.8)
+    M = SawtoothHeuristicSearch(np.full(3, 1 / 3), δ, d, 5, 20, width=width)
+    bounds = sawtooth_heuristic_search._Bounds(P, M.b, 20, δ)
+    for _ in range(2):
+        found, expected = list(sawtooth_heuristic_search._descent(bounds, M)), plain_descent(P, bounds, M)
+        assert len(found) == len(expected)
+        for B, right in zip(found, expected, strict=True):
+            np.testing.assert_allclose(B, right, atol=1e-9)
+        for B in reversed(found):
+            bounds.back_up(bounds.met(B))
+
+
+def test_vectors_that_are_not_needed_are_left_out_once_they_are_twice_as_many():
+    P = Tiger()
+    for x in sawtooth_heuristic_search._moments(SawtoothHeuristicSearch(P.b, 1e-3, 30, 15, 50, width=3), P):
+        assert len(x.bounds.Γ) <= 2 * x.bounds.kept
