@@ -10,9 +10,10 @@ from attrs import field
 
 from decision_making import verbs
 from decision_making.checks import count, function, optional, settings
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.equivalence import essential, extension
-from decision_making.probabilistic_reasoning.structure_learning.graphs import Parents, bits, graph_of, masks_of
+from decision_making.probabilistic_reasoning.structure_learning.graphs import Parents, graph_of, masks_of
 from decision_making.probabilistic_reasoning.structure_learning.scores import BDeuScore, FamilyScores, Score
 from decision_making.structs import struct
 

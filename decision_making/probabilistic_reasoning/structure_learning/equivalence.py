@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
-    bits,
     children_of,
     graph_of,
     is_acyclic,

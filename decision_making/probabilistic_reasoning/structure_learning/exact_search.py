@@ -9,8 +9,9 @@ from attrs import field
 
 from decision_making import verbs
 from decision_making.checks import count, function, optional, settings
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
-from decision_making.probabilistic_reasoning.structure_learning.graphs import bits, graph_of
+from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
 from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
 from decision_making.sizes import check_size, power
 from decision_making.structs import struct

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from decision_making.checks import Named, count_or_zero, shortened
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.representation.networks import directed_graph, edges_of
 from decision_making.problem import RNG
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
 Parents = list[int]  # for each node the mask of its parents: bit j is set where j is one
 NODES = 400  # of graphs that are counted
 ALL = 30_000_000  # graphs that are listed, or pairs of a node and a set that are looked at
-
-
-def bits(x: int) -> Iterator[int]:
-    """The numbers of the bits that are set, from below.
-
-    >>> list(bits(0b1011))
-    [0, 1, 3]
-    """
-    while x:
-        low = x & -x
-        yield low.bit_length() - 1
-        x ^= low
 
 
 def children_of(pa: Sequence[int]) -> list[int]:

@@ -10,17 +10,13 @@ from attrs import field
 
 from decision_making import verbs
 from decision_making.checks import Array, count, count_or_zero, flag, function, optional, settings
-from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
-    graph_of,
-    masks_of,
-    random_dag,
     reachability,
 )
+from decision_making.probabilistic_reasoning.structure_learning.local_search import best_of_starts
 from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
 from decision_making.problem import RNG
-from decision_making.sampling import default_rng
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -49,11 +45,7 @@ class HillClimbing:
 @verbs.fit.register(HillClimbing)
 def fit_by_hill_climbing(M: HillClimbing, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
     """The graph that hill climbing finds, on 0..n-1. ValueError for a start with a cycle, and bad data."""
-    vars = variables(vars)
-    starts, generator = [masks_of(M.G, vars, "HillClimbing.G")], default_rng(rng)
-    scores = FamilyScores(vars, D, M.score)
-    starts += [random_dag(len(vars), generator, M.max_parents) for _ in range(M.restarts)]
-    return graph_of(max((climbed(pa, scores, M) for pa in starts), key=scores.total))
+    return best_of_starts(M, vars, D, rng, lambda pa, scores, M, rng: climbed(pa, scores, M))
 
 
 class Neighbours:

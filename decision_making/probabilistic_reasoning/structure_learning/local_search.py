@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,12 +68,16 @@ class LocalDirectedGraphSearch:
 @verbs.fit.register(LocalDirectedGraphSearch)
 def fit_by_local_search(M: LocalDirectedGraphSearch, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
     """The graph that local search finds, on 0..n-1. ValueError for a start with a cycle, and bad data."""
+    return best_of_starts(M, vars, D, rng, searched)
+
+
+def best_of_starts(M: Any, vars: Any, D: Any, rng: RNG, search: Callable[..., Parents]) -> networkx.DiGraph[int]:
+    """The best graph that search(pa, scores, M, rng) ends with, from M.G and from M.restarts random graphs."""
     vars = variables(vars)
-    starts, generator = [masks_of(M.G, vars, "LocalDirectedGraphSearch.G")], default_rng(rng)
+    starts, generator = [masks_of(M.G, vars, f"{type(M).__name__}.G")], default_rng(rng)
     scores = FamilyScores(vars, D, M.score)
     starts += [random_dag(len(vars), generator, M.max_parents) for _ in range(M.restarts)]
-    found = [searched(pa, scores, M, generator) for pa in starts]
-    return graph_of(max(found, key=scores.total))
+    return graph_of(max((search(pa, scores, M, generator) for pa in starts), key=scores.total))
 
 
 def searched(pa: Parents, scores: FamilyScores, M: LocalDirectedGraphSearch, rng: np.random.Generator) -> Parents:

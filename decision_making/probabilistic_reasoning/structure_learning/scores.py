@@ -10,10 +10,11 @@ from attrs import field
 from scipy.special import gammaln
 
 from decision_making.checks import Array, Named, function, is_number, numbers, refuse, rounding, shortened
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST, complete, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
 from decision_making.probabilistic_reasoning.representation import Variable
-from decision_making.probabilistic_reasoning.structure_learning.graphs import bits, masks_of
+from decision_making.probabilistic_reasoning.structure_learning.graphs import masks_of
 from decision_making.structs import struct
 
 
