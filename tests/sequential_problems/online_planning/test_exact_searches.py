@@ -422,3 +422,8 @@ def test_a_negative_depth_is_refused_and_the_leaf_value_is_a_plain_number():
         with pytest.raises(ValueError, match="d = -1: must be"):
             search(P, 0, -1, OPTIMUM)
         assert type(search(P, 3, 0, OPTIMUM).u) is float
+
+
+def test_sequences_are_compared_where_states_are_listed_only():
+    with pytest.raises(TypeError, match="needs a problem that lists its states S; ModelPredictiveControl"):
+        dm.plan(dm.OpenLoopPlanning(MountainCar(), 2), np.array([0.0, 0.0]))

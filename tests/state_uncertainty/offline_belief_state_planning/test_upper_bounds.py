@@ -611,3 +611,29 @@ def test_vectors_that_are_not_needed_are_left_out_once_they_are_twice_as_many():
     P = Tiger()
     for x in sawtooth_heuristic_search._moments(SawtoothHeuristicSearch(P.b, 1e-3, 30, 15, 50, width=3), P):
         assert len(x.bounds.Γ) <= 2 * x.bounds.kept
+
+
+@pytest.mark.parametrize(("n", "looks"), [(2, 0), (3, 3), (4, 3), (5, 0)])
+def test_corners_are_looked_at_every_so_many_rounds_if_they_are_neither_few_nor_too_many(n, looks, monkeypatch):
+    """Few ones are backed up with every belief."""
+    module, rounds = sawtooth_heuristic_search, []
+    for name, x in (("FEW_STATES", 2), ("MANY_STATES", 4), ("CORNERS_EVERY", 2)):
+        monkeypatch.setattr(module, name, x)
+    monkeypatch.setattr(module._Bounds, "tighten_corners", lambda bounds: rounds.append(bounds.backups))
+    found = solve(SawtoothHeuristicSearch(np.full(n, 1 / n), 1e-9, 5, 7, 2), random_pomdp(n, (n, 2, 2))).found
+    assert found.rounds == 7
+    assert len(rounds) == looks
+
+
+def test_a_look_at_the_corners_is_a_move_of_the_bound_if_it_lowers_one():
+    _, bounds, _ = some_bounds()
+    bounds.V = bounds.V + 1.0
+    bounds.moved = False
+    bounds.tighten_corners()
+    assert bounds.moved
+    for _ in range(2000):
+        bounds.moved = False
+        bounds.tighten_corners()
+        if not bounds.moved:
+            break
+    assert not bounds.moved
