@@ -404,7 +404,7 @@ def test_points_are_numbered_once_and_the_oldest_but_the_start_are_forgotten(mon
 
 def test_backups_at_beliefs_and_corners_are_lookaheads_to_the_bounds(monkeypatch):
     """Both bounds at a belief, and the upper one at corners, by the sum over actions and observations written out."""
-    for few, block in ((64, 256), (4, 2)):
+    for few, block in ((5, 256), (4, 2)):  # of 5 states
         monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.FEW_STATES", few)
         monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.BLOCK", block)
         P, bounds, B = some_bounds()
@@ -637,3 +637,31 @@ def test_a_look_at_the_corners_is_a_move_of_the_bound_if_it_lowers_one():
         if not bounds.moved:
             break
     assert not bounds.moved
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+def test_a_bound_moves_if_it_does_by_more_than_rounding_of_its_size(size):
+    _, bounds, _ = some_bounds()
+    bounds.V, bounds.moved = np.array([-size, 0.0]), False
+    bounds.notice(np.array([0.0, 0.5e-12 * size, -1.0]))
+    assert not bounds.moved
+    bounds.notice(np.array([0.0, 2e-12 * size, -1.0]))
+    assert bounds.moved
+    bounds.notice(np.zeros(2))
+    assert bounds.moved  # until it is set anew
+
+
+@pytest.mark.parametrize(
+    ("at_start", "gap", "reason"),
+    [
+        ((2.0, 2.5), 0.5, "gap closed"),
+        ((2.0, 2.5 + 1e-9), 0.5 + 1e-9, "k_max"),
+        ((2.0 + 1e-15, 2.0), 0.0, "gap closed"),
+    ],
+)
+def test_a_gap_is_closed_at_δ_and_is_never_negative(at_start, gap, reason, monkeypatch):
+    _, bounds, _ = some_bounds()
+    monkeypatch.setattr(sawtooth_heuristic_search._Bounds, "at_start", at_start)
+    found = sawtooth_heuristic_search._Moment(bounds, 3, "k_max", True).policy(0.5).found
+    assert (found.gap, found.reason, found.rounds) == (pytest.approx(gap, rel=1e-12), reason, 3)
+    assert found.gap >= 0
