@@ -632,3 +632,19 @@ def test_trees_have_room_for_a_node_of_every_simulation():
         more = plan(M, b, tree=tree).tree
         assert (more.used == 41).all()
         assert more.child.shape[1] == 41
+
+
+def test_each_of_two_beliefs_has_a_tree_of_its_own():
+    """Each is sure of its state: action 0 pays there what the table says."""
+    P = POMDP.from_arrays(np.eye(2)[[[0, 0], [1, 1]]], [[1.0, 5.0], [7.0, 3.0]], np.ones((2, 2, 1)), 0.0)
+    found = plan(HistoryMonteCarloTreeSearch(P, 1, 9, 1.0, np.zeros(2), rng=0), np.eye(2))
+    np.testing.assert_array_equal(found.Q, [[1.0, 5.0], [7.0, 3.0]])
+    np.testing.assert_array_equal(found.N.sum(axis=1), [9, 9])
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_trees_that_do_not_fit_are_refused_with_their_entries(K):
+    """N and the sums, and a child for each of 2 observations, of 3 actions in the root and a node of each simulation."""
+    entries = f"{K * 12 * (10**8 + 1):,}"
+    with pytest.raises(TooLargeError, match=f"^{entries} entries of the trees"):
+        plan(HistoryMonteCarloTreeSearch(TIGER, 2, 10**8, 1.0, np.zeros(2)), np.tile(MIDDLE, (K, 1)))
