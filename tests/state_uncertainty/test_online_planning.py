@@ -644,7 +644,7 @@ def test_each_of_two_beliefs_has_a_tree_of_its_own():
 
 @pytest.mark.parametrize("K", [1, 2])
 def test_trees_that_do_not_fit_are_refused_with_their_entries(K):
-    """N and the sums, and a child for each of 2 observations, of 3 actions in the root and a node of each simulation."""
+    """N, sums and children after 2 observations, of 3 actions in the root and in a node of each simulation."""
     entries = f"{K * 12 * (10**8 + 1):,}"
     with pytest.raises(TooLargeError, match=f"^{entries} entries of the trees"):
         plan(HistoryMonteCarloTreeSearch(TIGER, 2, 10**8, 1.0, np.zeros(2)), np.tile(MIDDLE, (K, 1)))
