@@ -273,14 +273,14 @@ def test_a_batch_multiplies_nothing_by_a_bound_of_minus_infinity():
 
 
 def test_each_of_a_batch_meets_what_it_meets_alone():
-    """On a line where nothing is random: four states to its end, then three."""
+    """On a line where nothing is random, the last first: what only the next of the batch leads to is not met."""
     T = np.eye(5)[[[1], [2], [3], [4], [4]]]
     P = dm.MDP.from_arrays(T, [[-1.0], [-1.0], [-1.0], [-1.0], [0.0]], 1.0)
     M = dm.LabeledHeuristicSearch(P, np.zeros(5), 9, 0.1, rng=0)
-    assert dm.plan(M, [0, 1, 3]).visits.tolist() == [5, 4, 2]
-    assert [dm.plan(M, s).visits for s in (0, 1, 3)] == [5, 4, 2]
-    each = dm.plan(dm.HeuristicSearch(Unlisted(), lambda s: np.zeros(len(s)), 9, 3, rng=0), np.array([[0.0], [1.0]]))
-    assert each.visits.tolist() == [5, 4]
+    assert dm.plan(M, [3, 1, 0]).visits.tolist() == [2, 4, 5]
+    assert [dm.plan(M, s).visits for s in (3, 1, 0)] == [2, 4, 5]
+    each = dm.plan(dm.HeuristicSearch(Unlisted(), lambda s: np.zeros(len(s)), 9, 3, rng=0), np.array([[1.0], [0.0]]))
+    assert each.visits.tolist() == [4, 5]
 
 
 class Unlisted:
