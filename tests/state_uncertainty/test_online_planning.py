@@ -648,3 +648,13 @@ def test_trees_that_do_not_fit_are_refused_with_their_entries(K):
     entries = f"{K * 12 * (10**8 + 1):,}"
     with pytest.raises(TooLargeError, match=f"^{entries} entries of the trees"):
         plan(HistoryMonteCarloTreeSearch(TIGER, 2, 10**8, 1.0, np.zeros(2)), np.tile(MIDDLE, (K, 1)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_descent_never_takes_an_observation_that_is_impossible(weighted):
+    """States follow each other, 0, 1, 2, 2, ..., and only observation 1 is seen; the bounds are wide but in state 2."""
+    P = POMDP.from_arrays(np.eye(3)[[[1], [2], [2]]], np.zeros((3, 1)), np.tile([0.0, 1.0], (1, 3, 1)), 0.5)
+    M = GapHeuristicSearch(P, nothing, lambda b: b @ [100.0, 100.0, 1.0], 0.01, 1, 3, weighted=weighted)
+    tree = plan(M, np.eye(3)[0]).tree
+    np.testing.assert_array_equal(tree.b, np.eye(3)[[0, 1, 2, 2, 2]])
+    assert tree.upper[0] == 0.5**4

@@ -445,9 +445,11 @@ def test_given_means_count_as_often_as_they_were_tried(s, by):
 
 @pytest.mark.parametrize("s", [0, [0, 0]])
 def test_what_was_never_tried_has_the_value_0_in_the_dictionaries(s):
-    N, Q = dm.statistics(dm.plan(tree_search(P, 10, 4, 5.0, np.zeros(25)), s, rng=0))
+    found = dm.plan(tree_search(P, 10, 4, 5.0, np.zeros(25)), s, rng=0)
+    N, Q = dm.statistics(found)
     assert [N[0, a] for a in range(3, 6)] == [Q[0, a] for a in range(3, 6)] == [0.0] * 3  # the first three were
-    assert min(N[0, a] for a in range(3)) > 0
+    assert min(N[0, a] for a in range(3)) > 0 > min(Q[0, a] for a in range(3))
+    assert [Q[0, a] for a in range(3)] == np.atleast_2d(found.Q)[0, :3].tolist()
     assert {type(x) for pair in N for x in (*pair, N[pair], Q[pair])} == {int, float}
 
 
