@@ -665,3 +665,15 @@ def test_a_gap_is_closed_at_δ_and_is_never_negative(at_start, gap, reason, monk
     found = sawtooth_heuristic_search._Moment(bounds, 3, "k_max", True).policy(0.5).found
     assert (found.gap, found.reason, found.rounds) == (pytest.approx(gap, abs=1e-8), reason, 3)
     assert found.gap >= 0
+
+
+@pytest.mark.parametrize("seed", [9, 18, 21])
+def test_an_action_that_is_better_only_without_the_sawtooth_is_asked_of_it_too(seed):
+    """The best of all actions is that of the bound, with the sawtooth at every belief that may follow."""
+    P = random_pomdp(seed, (3, 2, 2))
+    bounds = sawtooth_heuristic_search._Bounds(P, np.full(3, 1 / 3), 1, 1e-3)
+    B = beliefs(3, 8)
+    for _ in range(3):
+        bounds.back_up(bounds.met(B[:5]))
+    right = [ahead(P, bounds.upper, b) for b in B]
+    np.testing.assert_allclose(bounds.ahead(B)[0].max(axis=1), right, atol=1e-12)
