@@ -632,3 +632,29 @@ def test_trees_have_room_for_a_node_of_every_simulation():
         more = plan(M, b, tree=tree).tree
         assert (more.used == 41).all()
         assert more.child.shape[1] == 41
+
+
+def test_each_of_two_beliefs_has_a_tree_of_its_own():
+    """Each is sure of its state: action 0 pays there what the table says."""
+    P = POMDP.from_arrays(np.eye(2)[[[0, 0], [1, 1]]], [[1.0, 5.0], [7.0, 3.0]], np.ones((2, 2, 1)), 0.0)
+    found = plan(HistoryMonteCarloTreeSearch(P, 1, 9, 1.0, np.zeros(2), rng=0), np.eye(2))
+    np.testing.assert_array_equal(found.Q, [[1.0, 5.0], [7.0, 3.0]])
+    np.testing.assert_array_equal(found.N.sum(axis=1), [9, 9])
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_trees_that_do_not_fit_are_refused_with_their_entries(K):
+    """N, sums and children after 2 observations, of 3 actions in the root and in a node of each simulation."""
+    entries = f"{K * 12 * (10**8 + 1):,}"
+    with pytest.raises(TooLargeError, match=f"^{entries} entries of the trees"):
+        plan(HistoryMonteCarloTreeSearch(TIGER, 2, 10**8, 1.0, np.zeros(2)), np.tile(MIDDLE, (K, 1)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_descent_never_takes_an_observation_that_is_impossible(weighted):
+    """States follow each other, 0, 1, 2, 2, ..., and only observation 1 is seen; the bounds are wide but in state 2."""
+    P = POMDP.from_arrays(np.eye(3)[[[1], [2], [2]]], np.zeros((3, 1)), np.tile([0.0, 1.0], (1, 3, 1)), 0.5)
+    M = GapHeuristicSearch(P, nothing, lambda b: b @ [100.0, 100.0, 1.0], 0.01, 1, 3, weighted=weighted)
+    tree = plan(M, np.eye(3)[0]).tree
+    np.testing.assert_array_equal(tree.b, np.eye(3)[[0, 1, 2, 2, 2]])
+    assert tree.upper[0] == 0.5**4

@@ -23,7 +23,7 @@ from decision_making.sequential_problems.online_planning.draws import Draws, dra
 from decision_making.sequential_problems.online_planning.finite_model import Dense, FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
-from decision_making.sequential_problems.online_planning.rollouts import RolloutEstimate, leaf_values
+from decision_making.sequential_problems.online_planning.rollouts import leaf_values
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
 
@@ -66,7 +66,7 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
         s_next, place = model.merged(edges.s_next)
         levels.append(Level(here, live, edges, place))
         here = s_next
-    u, visits, Q = leaf_values(U, model, here, draws), np.ones(len(here)), np.zeros((len(here), model.n_actions))
+    u, visits = leaf_values(U, model, here, draws), np.ones(len(here))
     for level in reversed(levels):
         Q = np.zeros((len(level.s), model.n_actions))
         Q[level.live] = level.edges.r
@@ -82,8 +82,6 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
 
 def listed_leaves(U: Any, model: FiniteModel) -> Array | None:
     """U of all states (S,), 0 of terminal ones, where it is an array of finite numbers; else None."""
-    if callable(U) or isinstance(U, RolloutEstimate):
-        return None
     u = np.asarray(U)
     if u.dtype.kind not in "iuf" or u.shape != (len(model.R),) or not np.isfinite(u).all():
         return None
@@ -96,7 +94,7 @@ def swept(table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[
     For a small table that is quicker than to find out which states are reached (benchmarks/planning_search.md).
     """
     T, R, ways = table
-    Q, visits = R, np.ones(len(u))
+    visits = np.ones(len(u))
     here = np.zeros(len(u))
     here[s] = 1
     levels = [here.nonzero()[0]]

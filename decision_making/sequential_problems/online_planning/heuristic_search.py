@@ -102,10 +102,11 @@ def padded(model: FiniteModel) -> tuple[Array, Array]:
 
 def lookahead_in_rows(model: FiniteModel, U: Array, rows: Array, s: Array, tables: Any = None) -> Array:
     """Q (n, A) of the states s (n,) by the utilities U (B, S) of these rows."""
-    s_next, p = padded(model) if tables is None else tables
-    successors = s_next[s]
-    found: Array = model.R[s] + model.γ * (p[s] * U[rows[:, None, None], successors]).sum(axis=2)
-    return found
+    if model.γ == 0:
+        return np.asarray(model.R[s])
+    s_next, p = (x[s] for x in (padded(model) if tables is None else tables))
+    expected = np.multiply(p, U[rows[:, None, None], s_next], out=np.zeros(p.shape), where=p > 0)  # U may be -∞
+    return np.asarray(model.R[s] + model.γ * expected.sum(axis=2))
 
 
 def searched_tables(M: HeuristicSearch, model: FiniteModel, s: Array, rng: np.random.Generator) -> Array:

@@ -58,8 +58,7 @@ def sequence_values(model: FiniteModel, s: Array, d: int, outcome: str) -> Array
             r = factor * model.R[:, a] if factor > 0 else np.where(np.isneginf(model.R[:, a]), -np.inf, 0.0)
             if mean:
                 values.append(value + np.multiply(known, r, out=np.zeros_like(known), where=known > 0).sum(axis=1))
-                stays = np.where(over, known, 0.0)
-                nexts.append((moves[a].T @ np.where(over, 0.0, known).T).T + stays)
+                nexts.append((moves[a].T @ np.where(over, 0.0, known).T).T)  # beyond an end nothing is paid
             else:
                 least = np.add(known, r, out=np.full_like(known, np.inf), where=known < np.inf)
                 nexts.append(_least(least, moves[a], over))

@@ -108,7 +108,6 @@ def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
     Without s it is that of all states, (S,). Of a POMG π has a plan for each agent, and the result a utility for each
     (algorithm 26.2); see `evaluate_joint_plan`. Errors are those of `alphavector`.
     """
-    P = tabulated(P)
     α = alphavector(P, π)
     return α if s is None else float(α[indices("s", s, len(P.S))])
 

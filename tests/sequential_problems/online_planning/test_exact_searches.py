@@ -1,5 +1,7 @@
 """Forward search, branch and bound and open-loop planning against the recursions that define them."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -399,3 +401,29 @@ def test_a_pomdp_is_searched_as_the_mdp_of_its_beliefs():
     tiger = dm.POMDP.from_arrays(np.full((2, 1, 2), 0.5), [[4.0], [0.0]], np.full((1, 2, 1), 1.0), 0.5)
     found = dm.plan(dm.ForwardSearch(tiger, 2, lambda b: np.zeros(len(b))), np.array([0.75, 0.25]))
     assert found.u == pytest.approx(3.0 + 0.5 * 2.0)
+
+
+@pytest.mark.parametrize("type_", [float, int, np.uint8, np.float32])
+def test_numbers_of_all_states_of_a_small_table_are_swept(monkeypatch, type_):
+    """The levels are not looked for."""
+    monkeypatch.setattr(import_module(dm.ForwardSearch.__module__), "search_levels", None)
+    found = dm.plan(dm.ForwardSearch(P, 2, np.arange(25).astype(type_)), P.S)
+    np.testing.assert_allclose(found.u, dm.backup(P, dm.backup(P, np.arange(25.0), P.S), P.S))
+
+
+@pytest.mark.parametrize("U", [np.zeros(24), np.zeros(1), np.zeros((25, 25)), np.zeros((25, 1)), ["0"] * 25])
+def test_leaf_values_of_another_shape_or_kind_are_refused(U):
+    with pytest.raises((TypeError, ValueError), match="U"):
+        dm.plan(dm.ForwardSearch(P, 2, U), 0)
+
+
+def test_a_negative_depth_is_refused_and_the_leaf_value_is_a_plain_number():
+    for search in (dm.forward_search, lambda P, s, d, U: dm.branch_and_bound(P, s, d, U, BEST)):
+        with pytest.raises(ValueError, match="d = -1: must be"):
+            search(P, 0, -1, OPTIMUM)
+        assert type(search(P, 3, 0, OPTIMUM).u) is float
+
+
+def test_sequences_are_compared_where_states_are_listed_only():
+    with pytest.raises(TypeError, match="needs a problem that lists its states S; ModelPredictiveControl"):
+        dm.plan(dm.OpenLoopPlanning(MountainCar(), 2), np.array([0.0, 0.0]))

@@ -252,3 +252,60 @@ def test_searches_do_not_go_beyond_a_terminal_state():
     for M in searches(P, np.full(3, 9.0)):
         found = dm.plan(M, 0)
         assert (found.u, found.visits) == (1.0, 2)
+
+
+def test_a_batch_multiplies_nothing_by_a_bound_of_minus_infinity():
+    """Neither γ = 0, nor the probability 0 of a state that only another action leads to."""
+    now = dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), [[1.0, 2.0], [3.0, -1.0]], 0.0)
+    assert dm.plan(dm.HeuristicSearch(now, np.full(2, -np.inf), 5, 9, rng=0), [0, 1]).u.tolist() == [2.0, 3.0]
+    for lost in (0, 1):  # the state that nothing leads to; the last one absorbs, state `begin` has 1 or 2 successors
+        begin = 1 - lost
+        T = np.zeros((4, 2, 4))
+        T[[lost, 2, 3], :, 3] = 1
+        T[begin, 0, 3] = 1
+        T[begin, 1, [2, 3]] = 0.5
+        R = np.array([1.0, 1.0, 4.0, 0.0])[:, None] * np.ones(2)
+        P = dm.MDP.from_arrays(T, R, 0.5)
+        Uhi = np.array([9.0, 9.0, 9.0, 0.0])
+        Uhi[lost] = -np.inf
+        found = dm.plan(dm.HeuristicSearch(P, Uhi, 2, 40, rng=0), [begin, 2])
+        np.testing.assert_allclose(found.Q, [[1.0, 2.0], [4.0, 4.0]])
+
+
+def test_each_of_a_batch_meets_what_it_meets_alone():
+    """On a line where nothing is random, the last first: what only the next of the batch leads to is not met."""
+    T = np.eye(5)[[[1], [2], [3], [4], [4]]]
+    P = dm.MDP.from_arrays(T, [[-1.0], [-1.0], [-1.0], [-1.0], [0.0]], 1.0)
+    M = dm.LabeledHeuristicSearch(P, np.zeros(5), 9, 0.1, rng=0)
+    assert dm.plan(M, [3, 1, 0]).visits.tolist() == [2, 4, 5]
+    assert [dm.plan(M, s).visits for s in (3, 1, 0)] == [2, 4, 5]
+    each = dm.plan(dm.HeuristicSearch(Unlisted(), lambda s: np.zeros(len(s)), 9, 3, rng=0), np.array([[1.0], [0.0]]))
+    assert each.visits.tolist() == [4, 5]
+
+
+class Unlisted:
+    """The same line, of real numbers."""
+
+    γ, A, TR = 1.0, np.arange(1), None
+
+    def terminal(self, s):
+        return s[..., 0] >= 4
+
+    def successors(self, s, a):
+        return (s + 1)[None], np.ones((1, *a.shape)), np.full(a.shape, -1.0)
+
+
+def test_what_is_solved_is_not_backed_up_again():
+    """State 2 is solved with the residual 1; state 0 leads to it or to state 1, whose residual is 5."""
+    T = np.zeros((4, 1, 4))
+    T[0, 0, 1:3] = 0.5
+    T[1:, 0, 3] = 1
+    P = dm.MDP.from_arrays(T, [[0.0], [-5.0], [-1.0], [0.0]], 1.0)
+    M = dm.LabeledHeuristicSearch(P, np.zeros(4), 9, 1.0)
+    labels = import_module(type(M).__module__).Labels(M)
+    for s in range(4):
+        labels.meet(np.array([s]))
+    assert labels.label(2) is False
+    assert labels.solved == {2, 3}
+    assert labels.label(0) is True
+    assert [labels.U[s] for s in range(4)] == [-2.5, -5.0, 0.0, 0.0]

@@ -514,8 +514,10 @@ def test_states_searched_once_are_visited_less():
 
 
 def test_statistics_to_begin_with_need_states_that_are_listed():
-    with pytest.raises(ValueError, match="N = None: must be None, for a problem that does not list its states"):
-        dm.MonteCarloTreeSearch(Stairs(), None, {(0, "one"): 1.0}, 3, 5, 1.0, dm.RolloutEstimate(2))
+    given = {(0, "one"): 1.0}
+    for N, Q in ((None, given), (given, None), (given, given)):
+        with pytest.raises(ValueError, match=r"N = .*: must be None, for a problem that does not list its states"):
+            dm.MonteCarloTreeSearch(Stairs(), N, Q, 3, 5, 1.0, dm.RolloutEstimate(2))
     with pytest.raises(ValueError, match="the keys of N"):
         dm.MonteCarloTreeSearch(P, {(0, 0): 1.0}, {(0, 1): 1.0}, 3, 5, 1.0, dm.RolloutEstimate(2))
 

@@ -443,6 +443,16 @@ def test_given_means_count_as_often_as_they_were_tried(s, by):
     np.testing.assert_allclose(np.atleast_2d(found.Q)[0], [(3 * 6 + 2 * 2) / 5, 1.0])
 
 
+@pytest.mark.parametrize("s", [0, [0, 0]])
+def test_what_was_never_tried_has_the_value_0_in_the_dictionaries(s):
+    found = dm.plan(tree_search(P, 10, 4, 5.0, np.zeros(25)), s, rng=0)
+    N, Q = dm.statistics(found)
+    assert [N[0, a] for a in range(3, 6)] == [Q[0, a] for a in range(3, 6)] == [0.0] * 3  # the first three were
+    assert min(N[0, a] for a in range(3)) > 0 > min(Q[0, a] for a in range(3))
+    assert [Q[0, a] for a in range(3)] == np.atleast_2d(found.Q)[0, :3].tolist()
+    assert {type(x) for pair in N for x in (*pair, N[pair], Q[pair])} == {int, float}
+
+
 def test_statistics_of_more_states_than_simulations_have_room():
     """A ring of 200 states, of which 50 are known from before: as arrays and as lists."""
     T = np.zeros((200, 2, 200))

@@ -180,3 +180,11 @@ def test_a_constant_in_the_logarithms_of_weights_says_nothing_of_the_likelihood(
     P, s = CryingBaby(), [[0, 1, 1]]
     plain, shifted = (update(ParticleBeliefs(s, np.full((1, 3), x)), P, 2, 0, rng=0) for x in (0.0, 5.0))
     np.testing.assert_allclose(shifted.log_likelihood, plain.log_likelihood)
+
+
+def test_the_likelihood_weighs_particles_by_what_they_weighed_before():
+    w, seen = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]]), np.array([0.5, 0.2, 0.1])
+    P = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: seen[s])
+    for scale in (0.0, [[3.0], [-5.0]]):
+        b = update(ParticleBeliefs([[0, 1, 2]] * 2, np.log(w) + scale, resample=0.0), P, 0, 0, rng=0)
+        np.testing.assert_allclose(np.exp(b.log_likelihood), w @ seen)

@@ -180,3 +180,14 @@ def test_names_are_particles_too():
     P = SimpleNamespace(TR=lambda s, a, rng: (s, 0.0), O=lambda a, s, o: (s == o) * 1.0)
     b = update(ParticleFilter(np.array(["left", "right", "left"])), P, 0, "right", rng=0)
     assert b.states.tolist() == ["right"] * 3
+
+
+def test_densities_beyond_all_floats_are_refused():
+    """Their logarithms must be below 700."""
+    for log_w in (699.0, 700.0):
+        P = SimpleNamespace(TR=lambda s, a, rng: (s, 0 * s), log_O=lambda a, s, o, x=log_w: np.full(s.shape, x))
+        if log_w < 700:
+            assert update(ParticleFilter(np.arange(3)), P, 0, 0, rng=0).mean_weight == pytest.approx(np.exp(log_w))
+        else:
+            with pytest.raises(ValueError, match="must be weights of shape"):
+                update(ParticleFilter(np.arange(3)), P, 0, 0, rng=0)

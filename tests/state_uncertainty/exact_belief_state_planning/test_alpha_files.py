@@ -86,3 +86,12 @@ def test_only_vectors_with_actions_are_written():
     assert known.direct().bound == "lower"
     with pytest.raises(ValueError, match=re.escape("a = 'an array (2,)': must be None, or an action for each of 1")):
         LookaheadAlphaVectorPolicy(BABY, [[1.0, 2.0]], a=[1, 2])
+
+
+def test_as_many_numbers_as_are_allowed_are_read(monkeypatch):
+    text, module = "0\n1 2\n\n2\n3 4\n", "decision_making.state_uncertainty.exact_belief_state_planning.alpha_files"
+    monkeypatch.setattr(f"{module}.MOST", 4)
+    assert parse_alpha(text, CryingBaby()).Γ.tolist() == [[1, 2], [3, 4]]
+    monkeypatch.setattr(f"{module}.MOST", 3)
+    with pytest.raises(ValueError, match="2 vectors of 2 states are more than 3 numbers"):
+        parse_alpha(text, CryingBaby())

@@ -27,7 +27,7 @@ from decision_making import (
 )
 from decision_making.problems import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.state_uncertainty.exact_belief_state_planning import expand
-from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import one_step_plans
+from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import _distance, one_step_plans
 from tests.oracles.belief_planning import all_plans, best_by_histories
 from tests.test_pomdp import SIZES, random_pomdp
 
@@ -298,3 +298,8 @@ def test_methods_of_seen_states_refuse_hidden_ones():
     with pytest.raises(TypeError, match=r"P\.mdp"):
         policy_evaluation(P, [0, 0])
     assert solve(LinearProgramFormulation(), P.mdp).U.shape == (2,)
+
+
+def test_sets_of_vectors_are_as_far_apart_as_the_one_that_is_furthest_from_the_other_set():
+    one, two = np.zeros((1, 2)), np.array([[0.0, 0.0], [-3.0, 1.0]])
+    assert _distance(one, two) == _distance(two, one) == 3

@@ -404,7 +404,7 @@ def test_points_are_numbered_once_and_the_oldest_but_the_start_are_forgotten(mon
 
 def test_backups_at_beliefs_and_corners_are_lookaheads_to_the_bounds(monkeypatch):
     """Both bounds at a belief, and the upper one at corners, by the sum over actions and observations written out."""
-    for few, block in ((64, 256), (4, 2)):
+    for few, block in ((5, 256), (4, 2)):  # of 5 states
         monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.FEW_STATES", few)
         monkeypatch.setattr(f"{SAWTOOTH}_heuristic_search.BLOCK", block)
         P, bounds, B = some_bounds()
@@ -611,3 +611,69 @@ def test_vectors_that_are_not_needed_are_left_out_once_they_are_twice_as_many():
     P = Tiger()
     for x in sawtooth_heuristic_search._moments(SawtoothHeuristicSearch(P.b, 1e-3, 30, 15, 50, width=3), P):
         assert len(x.bounds.Γ) <= 2 * x.bounds.kept
+
+
+@pytest.mark.parametrize(("n", "looks"), [(2, 0), (3, 3), (4, 3), (5, 0)])
+def test_corners_are_looked_at_every_so_many_rounds_if_they_are_neither_few_nor_too_many(n, looks, monkeypatch):
+    """Few ones are backed up with every belief."""
+    module, rounds = sawtooth_heuristic_search, []
+    for name, x in (("FEW_STATES", 2), ("MANY_STATES", 4), ("CORNERS_EVERY", 2)):
+        monkeypatch.setattr(module, name, x)
+    monkeypatch.setattr(module._Bounds, "tighten_corners", lambda bounds: rounds.append(bounds.backups))
+    found = solve(SawtoothHeuristicSearch(np.full(n, 1 / n), 1e-9, 5, 7, 2), random_pomdp(n, (n, 2, 2))).found
+    assert found.rounds == 7
+    assert len(rounds) == looks
+
+
+def test_a_look_at_the_corners_is_a_move_of_the_bound_if_it_lowers_one():
+    _, bounds, _ = some_bounds()
+    bounds.V = bounds.V + 1.0
+    bounds.moved = False
+    bounds.tighten_corners()
+    assert bounds.moved
+    for _ in range(2000):
+        bounds.moved = False
+        bounds.tighten_corners()
+        if not bounds.moved:
+            break
+    assert not bounds.moved
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+def test_a_bound_moves_if_it_does_by_more_than_rounding_of_its_size(size):
+    _, bounds, _ = some_bounds()
+    bounds.V, bounds.moved = np.array([-size, 0.0]), False
+    bounds.notice(np.array([0.0, 0.5e-12 * size, -1.0]))
+    assert not bounds.moved
+    bounds.notice(np.array([0.0, 2e-12 * size, -1.0]))
+    assert bounds.moved
+    bounds.notice(np.zeros(2))
+    assert bounds.moved  # until it is set anew
+
+
+@pytest.mark.parametrize(
+    ("at_start", "gap", "reason"),
+    [
+        ((2.0, 2.5), 0.5, "gap closed"),
+        ((2.0, 2.5 + 1e-9), 0.5 + 1e-9, "k_max"),
+        ((2.0 + 1e-15, 2.0), 0.0, "gap closed"),
+    ],
+)
+def test_a_gap_is_closed_at_δ_and_is_never_negative(at_start, gap, reason, monkeypatch):
+    _, bounds, _ = some_bounds()
+    monkeypatch.setattr(sawtooth_heuristic_search._Bounds, "at_start", at_start)
+    found = sawtooth_heuristic_search._Moment(bounds, 3, "k_max", True).policy(0.5).found
+    assert (found.gap, found.reason, found.rounds) == (pytest.approx(gap, abs=1e-8), reason, 3)
+    assert found.gap >= 0
+
+
+@pytest.mark.parametrize("seed", [9, 18, 21])
+def test_an_action_that_is_better_only_without_the_sawtooth_is_asked_of_it_too(seed):
+    """The best of all actions is that of the bound, with the sawtooth at every belief that may follow."""
+    P = random_pomdp(seed, (3, 2, 2))
+    bounds = sawtooth_heuristic_search._Bounds(P, np.full(3, 1 / 3), 1, 1e-3)
+    B = beliefs(3, 8)
+    for _ in range(3):
+        bounds.back_up(bounds.met(B[:5]))
+    right = [ahead(P, bounds.upper, b) for b in B]
+    np.testing.assert_allclose(bounds.ahead(B)[0].max(axis=1), right, atol=1e-12)
