@@ -118,6 +118,7 @@ def test_the_tiger_from_a_file_is_the_tiger_in_code():
         ("start: t", [0, 1, 0]),
         ("start: 2", [0, 0, 1]),
         ("start include: s 2", [0.5, 0, 0.5]),
+        ("start include:\ns 2", [0.5, 0, 0.5]),
         ("start exclude: s", [0, 0.5, 0.5]),
     ],
 )

@@ -171,6 +171,21 @@ def test_a_batch_of_joint_policies_is_each_of_them(how):
     np.testing.assert_allclose(gaps[1, 4], dm.gap(P, [p[0][1, 0], p[1][4]]), atol=1e-12)
 
 
+def test_an_empty_batch_of_policies_is_one_and_a_policy_without_states_or_actions_is_none():
+    assert dm.MGPolicy(np.ones((0, 2, 3))).p.shape == (0, 2, 3)
+    for shape in ((0, 3), (2, 0), (4, 0, 3), (4, 2, 0)):
+        with pytest.raises(ValueError, match="one or more states and actions"):
+            dm.MGPolicy(np.ones(shape))
+
+
+def test_utilities_of_a_sparse_game_are_not_solved_as_a_dense_system(monkeypatch):
+    P = random_game(10, (2, 3), 3)
+    p = [q.p for q in uniform(P)]
+    U = dm.utility(P, p)
+    monkeypatch.setattr(np.linalg, "solve", None)
+    np.testing.assert_allclose(dm.utility(sparse(P), p), U, atol=1e-12)
+
+
 def test_reprs_of_policies_tell_sizes_and_the_batch():
     assert repr(dm.MGPolicy(np.ones((2, 3)))) == "MGPolicy(2 states, 3 actions)"
     assert repr(dm.MGPolicy(np.ones((4, 2, 3)))) == "MGPolicy((4,) policies of 2 states, 3 actions)"
@@ -241,6 +256,26 @@ def test_sweeps_end_by_their_number_or_by_their_change():
     U = np.array(list(dm.sweeps(dm.ShapleyIteration(δ=0.01), ANCHOR)))
     change = abs(np.diff(U, axis=0)).max(axis=1)
     assert change[-1] < 0.01 <= change[-2]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sweeps_end_at_a_change_below_the_limit_and_not_at_it(sign):
+    """Rewards of 1 and -1 whatever is done: U = 1, 3/2, 7/4, with changes of 1, 1/2 and 1/4; evaluated U = 2, 2."""
+    R = sign * np.array([1.0, -1.0])[:, None, None, None] * np.ones((2, 1, 2, 2))
+    P = dm.MG.from_arrays(np.ones((1, 2, 2, 1)), R, 0.5)
+    for δ, k in ((0.6, 2), (0.5, 3), (0.25, 4)):
+        assert dm.solve(dm.ShapleyIteration(δ=δ), P).iterations == k
+        assert dm.solve(dm.ShapleyIteration(δ=δ, evaluate=True), P).iterations == 2
+
+
+def test_mixed_actions_that_are_no_distributions_are_not_optimal():
+    """The value is 0, so that multiples of optimal actions are sure of it too."""
+    A, x, y = np.array([[[0.0, 1.0], [0.0, 1.0]]]), np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])
+    assert zero_sum._optimal(A, x, y).tolist() == [True]
+    for other in (x / 2, 2 * x, np.array([[1.5, -0.5]])):
+        assert zero_sum._optimal(A, other, y).tolist() == [False]
+    for other in (y / 2, 2 * y, np.array([[1.5, -0.5]])):
+        assert zero_sum._optimal(A, x, other).tolist() == [False]
 
 
 def test_many_matrix_games_are_one_linear_program():

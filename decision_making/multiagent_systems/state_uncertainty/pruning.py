@@ -83,9 +83,10 @@ def undominated(Γ: Array, gain: float) -> Array:
 
 
 def _best(Γ: Array, among: Array, b: Array, gain: float) -> int:
+    """The best row at b; of rows that tie the lexicographically largest, which no mixture of the others equals."""
     u = Γ[among] @ b
     ties = among[u >= u.max() - gain / 2]
-    return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
+    return int(max(ties, key=lambda k: Γ[k].tolist()))
 
 
 def _witnesses(Γ: Array, left: Array, gain: float) -> Array:
