@@ -9,7 +9,13 @@ from hypothesis import given, settings, strategies as st
 import decision_making as dm
 from decision_making.multiagent_systems.state_uncertainty import plans, pruning
 from decision_making.multiagent_systems.state_uncertainty.plans import backed_up, one_step_plans
-from decision_making.multiagent_systems.state_uncertainty.pruning import _alone, _best, _witnesses, of_agent, undominated
+from decision_making.multiagent_systems.state_uncertainty.pruning import (
+    _alone,
+    _best,
+    _witnesses,
+    of_agent,
+    undominated,
+)
 from decision_making.problems import DecTiger, MultiCaregiverCryingBaby
 from decision_making.sizes import TooLargeError
 from tests.oracles import teams as oracle
