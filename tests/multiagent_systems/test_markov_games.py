@@ -567,6 +567,15 @@ def test_equations_of_a_support_without_a_solution_leave_the_policies_as_they_ar
     assert kept[0] is p[0]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_equations_of_a_support_that_only_numbers_below_0_solve_have_no_policies(order):
+    """One agent is indifferent where the other plays (2, -1), and that one where it is played against evenly."""
+    payoffs = [np.array([[1.0, 2.0], [0.0, 0.0]]), np.eye(2)]
+    P = dm.MG.repeated(dm.SimpleGame.from_arrays(*(R if order > 0 else R.T for R in payoffs[::order])), 0.5)
+    p = [np.array([[0.5, 0.5]])] * 2
+    assert solved_on_support(P, [q > 0 for q in p], p) is None
+
+
 # ---- responses to responses
 
 

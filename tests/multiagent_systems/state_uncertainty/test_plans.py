@@ -224,6 +224,9 @@ def test_rows_are_best_alone_where_they_gain():
     assert _alone(u, 1e-9).tolist() == [2, 0]
     assert _alone(u, 0.7).tolist() == [0]
     assert _alone(u[:1], 1e-9).tolist() == [0]
+    u = np.random.default_rng(0).integers(0, 9, (12, 50)) * 1.0
+    alone = {int(x.argmax()) for x in u.T if np.sort(x)[-2] < x.max()}
+    assert set(_alone(u, 0.5).tolist()) == alone
 
 
 @pytest.mark.parametrize("block", [8, 14, 1 << 20])
