@@ -182,7 +182,7 @@ def test_what_is_certain_is_worth_itself_whatever_cannot_come(U):
 
 def test_what_cannot_come_takes_no_digits_from_a_small_risk():
     """c = -ln cosh ε = -ε²/2 of ε and -ε."""
-    c = dm.certainty_equivalent(dm.ExponentialUtility(1), [1e-9, -1e-9, 5.0], [0.5, 0.5, 0.0])
+    c = dm.certainty_equivalent(dm.ExponentialUtility(1), [1e-9, -1e-9, -5.0], [0.5, 0.5, 0.0])
     assert c == pytest.approx(-5e-19, rel=1e-3, abs=0)
 
 
