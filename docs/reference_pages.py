@@ -73,7 +73,11 @@ def names() -> str:
         homes.setdefault(home, []).append(name)
     page: list[str] = []
     for home, found in homes.items():
-        rows = [[f"{{py:obj}}`~.{name}`", first_line(getattr(decision_making, name))] for name in found]
+        rows = [
+            [f"{{py:obj}}`{name} <{place(x)}>`", first_line(x)]
+            for name in found
+            for x in [getattr(decision_making, name)]
+        ]
         page += [
             f"## {escaped([first_line(import_module(home)).rstrip('.')])[0]}",
             "",
@@ -81,6 +85,11 @@ def names() -> str:
             "",
         ]
     return "\n".join(page)
+
+
+def place(x: Any) -> str:
+    """Where an object is written, as the API pages know it."""
+    return f"{x.__module__}.{x.__qualname__}" if hasattr(x, "__qualname__") else x.__name__
 
 
 def first_line(x: object) -> str:

@@ -95,6 +95,13 @@ def test_every_command_and_setting_has_its_line_on_the_pages_made_of_the_code():
         assert [f"`{line[0]}`" in section for line in lines("CartPole-v1", update, None)].count(False) == 0
 
 
+def test_every_public_name_has_a_line_on_its_page():
+    rows = re.findall(r"^\| \{py:obj\}`(\w+) <([\w.]+)>` \| (\S.*) \|$", import_module("reference_pages").names(), re.M)
+    assert sorted(name for name, _, _ in rows) == sorted(decision_making.__all__)
+    for name, place, _ in rows:
+        assert place.rpartition(".")[2] == name
+
+
 @pytest.mark.parametrize(("page", "name", "quoted"), QUOTES, ids=[f"{page}, {name}" for page, name, _ in QUOTES])
 def test_pages_quote_the_benchmark_tables_as_they_were_written(page, name, quoted):
     assert quoted.strip() == (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").strip()
