@@ -194,9 +194,9 @@ def gradient_estimators(rng, folder):
     if θ.dtype == np.float32:
         return  # a ratio of squares that vanish depends on their last digit
     scores = np.abs(π.step_scores(θ, τs)).ravel(), np.abs([p.score(s, a) for τ in lists for s, a, _ in τ]).ravel()
-    vanishing = rounding(max(1.0, np.max(np.abs(getattr(π, "features", 1.0)))))
+    vanishing = rounding(max(1.0, np.max(np.abs(getattr(π, "features", 1.0))))) / 1e-8
     if any(np.any((g > 0) & (g < vanishing)) for g in scores):
-        return  # nor is a score of 1e-16 told from one of 0
+        return  # nor has the square of a score of 1e-12 eight digits, of rounding at 1e-16
     for ratio in (False, True):
         for leave in (False, True) if len(τs) > 1 else (False,):
             name = "ratio_of_means" if ratio else "mean_of_ratios"
