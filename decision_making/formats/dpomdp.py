@@ -214,7 +214,7 @@ class _Parser:
             self.b = chosen / chosen.sum()
         elif len(tokens) == 1 and tokens[0].text == "uniform":
             self.b = np.full(len(S), 1 / len(S))
-        elif len(tokens) == 1 and len(S) > 1:
+        elif len(tokens) == 1 and (len(S) > 1 or tokens[0].text in S):  # of one state a number is its probability
             self.b = np.zeros(len(S))
             self.b[self.which(tokens[0], S, "states")] = 1
         else:

@@ -262,3 +262,10 @@ def test_names_of_files_are_texts_or_paths():
     ):
         with pytest.raises(TypeError, match=said):
             wrong()
+
+
+def test_words_before_any_table_are_on_line_1_and_long_words_are_shortened_in_errors():
+    with pytest.raises(ValueError, match=f"line 1: '{'x' * 40}' where"):
+        parse_bif("x" * 60)
+    with pytest.raises(ValueError, match=f"line 1: '{'x' * 19}' where a text with a closing quote"):
+        parse_bif('network "' + "x" * 60)

@@ -118,6 +118,7 @@ def test_the_tiger_from_a_file_is_the_tiger_in_code():
         ("start: t", [0, 1, 0]),
         ("start: 2", [0, 0, 1]),
         ("start include: s 2", [0.5, 0, 0.5]),
+        ("start include:\ns 2", [0.5, 0, 0.5]),
         ("start exclude: s", [0, 0.5, 0.5]),
     ],
 )
@@ -125,6 +126,18 @@ def test_every_form_of_a_start(start, b):
     P = parse_dpomdp(HEAD.replace("start: uniform", start) + REST)
     np.testing.assert_allclose(P.b, b, atol=1e-5)
     assert P.b.sum() == pytest.approx(1, abs=1e-15)
+
+
+def test_a_row_of_rewards_is_one_for_each_joint_observation():
+    P = parse_dpomdp(HEAD + REST + "R: 0 : s : *\n0 4 8 12\n")
+    assert P.R.array[0, 0, 0] == pytest.approx(6)
+    assert abs(P.R.array).sum() == pytest.approx(6)
+
+
+@pytest.mark.parametrize("start", ["1", "1.0", "s", "uniform"])
+def test_one_state_is_the_start_by_its_name_and_by_its_probability(start):
+    P = parse_dpomdp(HEAD.replace("s t u", "s").replace("start: uniform", f"start: {start}") + REST)
+    assert P.b.tolist() == [1]
 
 
 def test_rows_matrices_wildcards_and_what_overrides():

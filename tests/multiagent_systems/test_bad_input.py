@@ -38,6 +38,7 @@ WRONG = {
     "weights negative": (lambda: dm.SimpleGamePolicy({"a": -1, "b": 3}), "SimpleGamePolicy.p"),
     "weights inf": (lambda: dm.SimpleGamePolicy([INF, 1]), "SimpleGamePolicy.p"),
     "λ": (lambda: dm.softmax_response(P, [[1, 0]] * 2, 0, -1), "λ = -1"),
+    "λ of a response that is no number": (lambda: dm.softmax_response(P, [[1, 0]] * 2, 0, "x"), "λ = 'x'"),
     "λ of levels": (lambda: dm.HierarchicalSoftmax(-1, 1), "HierarchicalSoftmax.λ"),
     "λ that is no number": (lambda: dm.HierarchicalSoftmax("x", 1), "HierarchicalSoftmax.λ"),
     "λ NaN": (lambda: dm.HierarchicalSoftmax(NAN, 1), "HierarchicalSoftmax.λ"),

@@ -87,7 +87,7 @@ WRONG = {
     "ShapleyIteration sum": (lambda: dm.solve(dm.ShapleyIteration(), P), "add up to a constant"),
     "ShapleyIteration γ": (
         lambda: dm.solve(dm.ShapleyIteration(), dm.MG.repeated(dm.SimpleGame.zero_sum([[1]]), 1.0)),
-        "γ = 1",
+        "γ = 1.0: must be below 1, else the sweeps need not come to rest",
     ),
     "NashEquilibrium γ": (lambda: dm.solve(dm.NashEquilibrium(), ENDLESS), "γ = 1.0: must be below 1"),
     "NashEquilibrium method": (lambda: dm.solve(dm.NashEquilibrium("pure"), P), "is for simple games"),

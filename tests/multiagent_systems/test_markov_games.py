@@ -171,6 +171,29 @@ def test_a_batch_of_joint_policies_is_each_of_them(how):
     np.testing.assert_allclose(gaps[1, 4], dm.gap(P, [p[0][1, 0], p[1][4]]), atol=1e-12)
 
 
+def test_a_batch_of_policies_of_one_agent_is_the_array_of_it():
+    P = random_game(10, (2, 3), 3)
+    q = np.random.default_rng(0).dirichlet(np.ones(2), (4, 3))
+    other = np.full((3, 3), 1 / 3)
+    U = dm.utility(P, [dm.MGPolicy(q, P.S, P.A[0]), other])
+    np.testing.assert_allclose(U, [dm.utility(P, [x, other]) for x in q], atol=1e-12)
+
+
+def test_an_empty_batch_of_policies_is_one_and_a_policy_without_states_or_actions_is_none():
+    assert dm.MGPolicy(np.ones((0, 2, 3))).p.shape == (0, 2, 3)
+    for shape in ((0, 3), (2, 0), (4, 0, 3), (4, 2, 0)):
+        with pytest.raises(ValueError, match="one or more states and actions"):
+            dm.MGPolicy(np.ones(shape))
+
+
+def test_utilities_of_a_sparse_game_are_not_solved_as_a_dense_system(monkeypatch):
+    P = random_game(10, (2, 3), 3)
+    p = [q.p for q in uniform(P)]
+    U = dm.utility(P, p)
+    monkeypatch.setattr(np.linalg, "solve", None)
+    np.testing.assert_allclose(dm.utility(sparse(P), p), U, atol=1e-12)
+
+
 def test_reprs_of_policies_tell_sizes_and_the_batch():
     assert repr(dm.MGPolicy(np.ones((2, 3)))) == "MGPolicy(2 states, 3 actions)"
     assert repr(dm.MGPolicy(np.ones((4, 2, 3)))) == "MGPolicy((4,) policies of 2 states, 3 actions)"
@@ -241,6 +264,32 @@ def test_sweeps_end_by_their_number_or_by_their_change():
     U = np.array(list(dm.sweeps(dm.ShapleyIteration(δ=0.01), ANCHOR)))
     change = abs(np.diff(U, axis=0)).max(axis=1)
     assert change[-1] < 0.01 <= change[-2]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_sweeps_end_at_a_change_below_the_limit_and_not_at_it(sign):
+    """Rewards of 1 and -1 whatever is done: U = 1, 3/2, 7/4, with changes of 1, 1/2 and 1/4; evaluated U = 2, 2."""
+    R = sign * np.array([1.0, -1.0])[:, None, None, None] * np.ones((2, 1, 2, 2))
+    P = dm.MG.from_arrays(np.ones((1, 2, 2, 1)), R, 0.5)
+    for δ, k in ((0.6, 2), (0.5, 3), (0.25, 4)):
+        assert dm.solve(dm.ShapleyIteration(δ=δ), P).iterations == k
+        assert dm.solve(dm.ShapleyIteration(δ=δ, evaluate=True), P).iterations == 2
+
+
+def test_a_linear_program_of_matrix_games_that_is_not_solved_is_an_error_with_its_message(monkeypatch):
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: SimpleNamespace(x=None, message="gave up"))
+    with pytest.raises(ValueError, match="the linear program of the matrix games was not solved: gave up"):
+        matrix_games(np.ones((1, 2, 2)))
+
+
+def test_mixed_actions_that_are_no_distributions_are_not_optimal():
+    """The value is 0, so that multiples of optimal actions are sure of it too."""
+    A, x, y = np.array([[[0.0, 1.0], [0.0, 1.0]]]), np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])
+    assert zero_sum._optimal(A, x, y).tolist() == [True]
+    for other in (x / 2, 2 * x, np.array([[1.5, -0.5]])):
+        assert zero_sum._optimal(A, other, y).tolist() == [False]
+    for other in (y / 2, 2 * y, np.array([[1.5, -0.5]])):
+        assert zero_sum._optimal(A, x, other).tolist() == [False]
 
 
 def test_many_matrix_games_are_one_linear_program():
@@ -349,6 +398,7 @@ def test_the_programs_are_of_rewards_from_0_to_1(flat):
     P = random_game(4)
     R = np.full_like(P.R.array, 7.0) if flat else P.R.array * [[[[1.0]]], [[[3.0]]]]
     R[1] -= 100 * (not flat)
+    R[0] /= 100
     program = NashProgram(dm.MG.from_arrays(P.T.array, R, P.γ))
     least, span = R.min(axis=(1, 2, 3), keepdims=True), np.ptp(R, axis=(1, 2, 3), keepdims=True)
     np.testing.assert_allclose(program.R, (R - least) / (1 if flat else span), atol=1e-12)
@@ -530,6 +580,33 @@ def test_equations_of_a_support_without_a_solution_leave_the_policies_as_they_ar
     kept, better = polished(P, p, 1e-3)
     assert not better
     assert kept[0] is p[0]
+
+
+def test_newtons_steps_go_on_where_an_agent_has_but_one_action():
+    """What it plays never changes; the other two are indifferent in both states in the end."""
+    P = random_game(3, (2, 2, 1), 2)
+    p = [q.p for q in uniform(P)]
+    found = solved_on_support(P, [q > 0 for q in p], p)
+    U = dm.utility(P, found)
+    for i in P.I:
+        M = induced(P, found, i)
+        assert np.ptp(M.R.array + P.γ * M.T.array @ U[i], axis=1).max() <= 1e-12
+
+
+def test_policies_that_solve_their_equations_already_are_solved():
+    P = dm.MG.repeated(PrisonersDilemma(), 0.5)
+    found, solved = polished(P, [np.array([[1.0, 0.0]])] * 2, 0.1)
+    assert solved
+    assert [q.tolist() for q in found] == [[[1.0, 0.0]]] * 2
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_equations_of_a_support_that_only_numbers_below_0_solve_have_no_policies(order):
+    """One agent is indifferent where the other plays (2, -1), and that one where it is played against evenly."""
+    payoffs = [np.array([[1.0, 2.0], [0.0, 0.0]]), np.eye(2)]
+    P = dm.MG.repeated(dm.SimpleGame.from_arrays(*(R if order > 0 else R.T for R in payoffs[::order])), 0.5)
+    p = [np.array([[0.5, 0.5]])] * 2
+    assert solved_on_support(P, [q > 0 for q in p], p) is None
 
 
 # ---- responses to responses

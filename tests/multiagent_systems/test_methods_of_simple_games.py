@@ -101,6 +101,13 @@ def test_the_simplex_method_alone_leaves_no_duality_gap(shape, monkeypatch):
         assert (A @ y).max() - (x @ A).min() <= 1e-10 * max(np.ptp(A), abs(A).max() * 1e-4)
 
 
+def test_the_last_variable_may_enter_too(monkeypatch):
+    """A saddle point, that pivots of all variables but the last slack do not find."""
+    monkeypatch.setattr(zero_sum, "_by_highs", lambda A: (np.full(2, np.nan), np.full(2, np.nan)))
+    x, y = solve_matrix_game(np.array([[0.0, -2.0], [2.0, -3.0]]))
+    assert (x.tolist(), y.tolist()) == ([1, 0], [0, 1])
+
+
 @pytest.mark.parametrize(("m", "n", "seed"), [(10, 10, 134), (20, 20, 47), (30, 50, 14), (60, 60, 9)])
 def test_payoffs_of_very_different_sizes_leave_no_duality_gap(m, n, seed):
     """From 1e-9 to 1e9 in one game: pivots alone leave gaps of 1e-6 to 3e-5 of the span in these."""
@@ -118,7 +125,10 @@ def test_the_sum_of_two_agents_payoffs_is_constant_but_for_rounding():
     assert constant_sum(dm.SimpleGame.from_arrays(A, B))
     assert constant_sum(dm.SimpleGame.from_arrays(A - 9, B - 9))
     assert not constant_sum(dm.SimpleGame.from_arrays(A, B + 1e-12 * np.arange(5)))
-    assert not constant_sum(dm.SimpleGame.from_arrays(*np.zeros((3, 2, 2, 2))))
+    assert constant_sum(dm.SimpleGame.from_arrays(*np.zeros((3, 2, 2, 2)))) is False
+    ε = np.finfo(float).eps
+    for more, constant in ((10 * ε, True), (16 * ε, False)):  # of a sum of two numbers of size 1 it is 8 √2 ε
+        assert constant_sum(dm.SimpleGame.from_arrays([[1.0, 1.0]], [[-1.0, -1.0 + more]])) == constant
 
 
 @pytest.mark.parametrize(
@@ -589,6 +599,45 @@ def test_what_solves_no_equations_is_not_called_exact():
 def test_weights_of_joint_actions_are_finite_and_not_negative(p):
     with pytest.raises(ValueError, match="finite weights >= 0, not all of them 0"):
         dm.JointCorrelatedPolicy(p)
+
+
+def test_a_joint_distribution_is_of_one_agent_or_more_and_of_an_action_of_each():
+    alone = dm.JointCorrelatedPolicy([1.0, 3.0])
+    assert (alone([1]), alone([2])) == (0.75, 0)
+    with pytest.raises(ValueError, match="a weight for each joint action"):
+        dm.JointCorrelatedPolicy(1.0)
+    for a in ([], [0, 0], [0, 0, 0]):
+        with pytest.raises(ValueError, match="zip"):
+            alone(a)
+
+
+def test_a_start_of_which_one_agent_mixes_is_no_joint_action_that_may_come_back():
+    """Both defect after the first round, and it is the second that comes back to it."""
+    P = dm.SimpleGame.from_arrays([[-1, -4], [0, -3]], [[-1, 0], [-4, -3]])
+    for π, k in (([[0, 1], [0.4, 0.6]], 2), ([[0.4, 0.6], [0, 1]], 2), ([[0, 1], [0, 1]], 1)):
+        found = dm.solve(dm.IteratedBestResponse(10, π), P)
+        assert (found.status, found.iterations) == ("equilibrium", k)
+
+
+def test_weights_of_joint_actions_whose_sum_is_no_number_are_divided_by_the_largest():
+    assert dm.JointCorrelatedPolicy([[1e308, 1e308], [0, 0]]).p.tolist() == [[0.5, 0.5], [0, 0]]
+
+
+def test_nobody_gains_less_than_nothing_where_all_actions_are_equal():
+    P = dm.SimpleGame.from_arrays(np.full((10, 1), 0.7), np.full((10, 1), -0.7))
+    for x in np.random.default_rng(0).dirichlet(np.ones(10), 100):
+        assert dm.gap(P, [x, [1.0]]).min() >= 0
+
+
+def test_each_policy_of_a_batch_is_one_and_a_batch_may_be_empty():
+    assert dm.SimpleGamePolicy(np.ones((0, 3))).p.shape == (0, 3)
+    for row in ([np.inf, 1.0], [0.0, 0.0], [-1.0, 2.0], [np.nan, 1.0]):
+        with pytest.raises(ValueError, match=r"SimpleGamePolicy\.p"):
+            dm.SimpleGamePolicy([[1.0, 2.0], row])
+
+
+def test_a_batch_of_policies_is_shown_by_its_size():
+    assert repr(dm.SimpleGamePolicy(np.ones((2, 3)))) == "SimpleGamePolicy((2,) policies of 3 actions)"
 
 
 def test_reprs_of_equilibria_fit_a_line():

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import decision_making as dm
-from decision_making.probabilistic_reasoning.inference import cases
+from decision_making.probabilistic_reasoning.inference import cases, elimination as variable_elimination
 from decision_making.probabilistic_reasoning.inference.cases import by_kind, different
+from decision_making.probabilistic_reasoning.inference.elimination import EliminationPlan
 from decision_making.probabilistic_reasoning.inference.evidence import CASE, Question
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from tests.oracles.networks import as_array, posterior, random_network, satellite
@@ -515,3 +516,28 @@ def test_a_gaussian_may_have_no_spread_and_its_arrays_are_read_only():
     for x in (D.μ, D.Σ, N.W, N.b, N.σ):
         with pytest.raises(ValueError, match="read-only"):
             x[0] = 3
+
+
+def test_equal_cases_are_computed_once(monkeypatch):
+    rows, run = [], EliminationPlan.run
+    monkeypatch.setattr(EliminationPlan, "run", lambda plan, arrays, k: rows.append(k) or run(plan, arrays, k))
+    bn, seen = satellite(), np.arange(300) % 2
+    p = dm.infer(ELIMINATION, bn, "B", {"D": seen}).values
+    assert rows == [2]
+    np.testing.assert_allclose(p, [dm.infer(EXACT, bn, "B", {"D": k}).values for k in seen])
+
+
+def test_no_more_is_kept_with_a_plan_than_the_limit_says(monkeypatch):
+    """Of a chain of six, each of the five steps makes a table of two entries."""
+    vars = [dm.Variable(f"x{k}", 2) for k in range(6)]
+    tables = [dm.Factor(vars[:1], [0.3, 0.7])]
+    tables += [dm.Factor([u, v], [[0.9, 0.1], [0.2, 0.8]]) for u, v in itertools.pairwise(vars)]
+    p = np.array([0.3, 0.7]) @ np.linalg.matrix_power([[0.9, 0.1], [0.2, 0.8]], 5)
+    for limit, left in ((10, 0), (9, 1), (4, 3), (3, 5)):
+        monkeypatch.setattr(variable_elimination, "KEPT", limit)
+        bn = dm.BayesianNetwork(vars, tables)
+        np.testing.assert_allclose(dm.infer(ELIMINATION, bn, "x5").values, p)
+        (plan,) = bn.plans.values()
+        assert len(plan.quick.calls) == left
+        needed = {i for _, used, _ in plan.quick.calls for i in used} | set(plan.last.used)
+        assert {k for k, x in enumerate(plan.quick.values) if x is not None} <= needed

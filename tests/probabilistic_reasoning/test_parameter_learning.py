@@ -639,3 +639,23 @@ def test_of_equally_likely_completions_the_first_is_taken():
 def test_data_that_lack_nothing_stay_as_they_are_whatever_the_gaussian():
     certain = dm.MultivariateGaussian([0, 0], [[1, 1], [1, 1]])
     assert dm.posterior_imputation(certain, [[1.0, NAN], [2.0, 3.0]]).tolist() == [[1, 3], [2, 3]]
+
+
+def test_times_are_a_list_and_real_data_have_one_axis_or_two():
+    for known, cut in ((5.0, []), ([[1.0, 2.0]], []), ([1.0], 2.0), ([1.0], [[2.0]])):
+        with pytest.raises(ValueError, match="must be a list of times"):
+            dm.fit_exponential(known, cut)
+    for D in (3.0, np.ones((2, 2, 2)), np.ones((2, 0))):
+        for fit in (dm.fit_gaussian, dm.fit_laplace, lambda D: dm.fit_gaussian_network([], D)):
+            with pytest.raises(ValueError, match="D has shape"):
+                fit(D)
+    with pytest.raises(ValueError, match=r"D has shape \(2, 3\): must be \(m,\)"):
+        dm.fit_laplace(np.ones((2, 3)))
+
+
+def test_numbers_may_be_as_large_as_the_limit_says():
+    assert dm.fit_exponential([1e100]) == 1e-100
+    assert dm.fit_laplace([1e100, 1e100]) == (1e100, 0)
+    for fit in (dm.fit_exponential, dm.fit_laplace):
+        with pytest.raises(ValueError, match=r"at most 1e\+100"):
+            fit([1.1e100])

@@ -251,6 +251,8 @@ def test_a_decision_that_the_evidence_rules_out_is_not_taken():
     assert dm.solve(P, {"x": 1}) == ({"d": 2}, 2)
     with pytest.raises(dm.ImpossibleEvidenceError):
         dm.solve(P, {"x": 1, "d": 0})
+    indifferent = dm.SimpleProblem.from_tables([x], [d], [follows], {"U": (["d"], [0.0, 0.0, 0.0])})
+    assert dm.solve(indifferent, {"x": 1}) == ({"d": 1}, 0)
 
 
 def test_what_a_decision_changes_is_not_observed_before_it():

@@ -283,6 +283,19 @@ def test_exact_search_with_a_limit_of_parents_is_the_best_of_those():
     assert dm.bayesian_score(vars, G, D) == pytest.approx(max(dm.bayesian_score(vars, e, D) for e in few))
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, None])
+def test_exact_search_takes_the_parents_of_the_highest_score_that_may_be(most):
+    """The score of a family is the number of values its parents may have, so that each one more is better."""
+    vars, D = [dm.Variable(name, 2) for name in "abcd"], np.random.default_rng(0).integers(0, 2, (4, 200))
+    G = dm.fit(dm.ExactGraphSearch(score=lambda counts, totals, q, r, m: float(q), max_parents=most), vars, D)
+    assert sorted(k for _, k in G.in_degree()) == [min(k, most or 3) for k in range(4)]
+
+
+def test_of_equal_scores_exact_search_takes_the_fewest_edges():
+    D = np.random.default_rng(0).integers(0, 2, (3, 20))
+    assert not dm.fit(dm.ExactGraphSearch(score=lambda *counted: 0.0), [A, B, C], D).edges
+
+
 def test_exact_search_refuses_what_would_not_end():
     vars = [dm.Variable(f"x{k}", 2) for k in range(30)]
     with pytest.raises(dm.TooLargeError, match=r"^16,106,127,360 families to score"):  # 30 · 2²⁹

@@ -170,3 +170,23 @@ def test_premiums_of_two_lotteries_of_three_outcomes():
     assert found[1] == 0
     with pytest.raises(ValueError, match=r"U = .*: must be one or more finite numbers"):
         dm.normalized_utilities([])
+
+
+@pytest.mark.parametrize(
+    "U", [dm.PowerUtility(0.3), dm.PowerUtility(1), dm.ExponentialUtility(0.7), dm.QuadraticUtility(99)]
+)
+def test_what_is_certain_is_worth_itself_whatever_cannot_come(U):
+    for x in np.random.default_rng(0).uniform(0.1, 9, 60):
+        assert dm.certainty_equivalent(U, [x, 11.0, 0.01], [1.0, 0.0, 0.0]) == x
+
+
+def test_what_cannot_come_takes_no_digits_from_a_small_risk():
+    """c = -ln cosh ε = -ε²/2 of ε and -ε."""
+    c = dm.certainty_equivalent(dm.ExponentialUtility(1), [1e-9, -1e-9, -5.0], [0.5, 0.5, 0.0])
+    assert c == pytest.approx(-5e-19, rel=1e-3, abs=0)
+
+
+def test_no_utilities_are_not_normalised():
+    for U in ([], 3.0, [[1.0, 2.0]], [1.0, np.inf]):
+        with pytest.raises(ValueError, match="must be one or more finite numbers"):
+            dm.normalized_utilities(U)

@@ -83,9 +83,10 @@ def undominated(Γ: Array, gain: float) -> Array:
 
 
 def _best(Γ: Array, among: Array, b: Array, gain: float) -> int:
+    """The best row at b; of rows that tie the lexicographically largest, which no mixture of the others equals."""
     u = Γ[among] @ b
     ties = among[u >= u.max() - gain / 2]
-    return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
+    return int(max(ties, key=lambda k: Γ[k].tolist()))
 
 
 def _witnesses(Γ: Array, left: Array, gain: float) -> Array:
@@ -95,15 +96,13 @@ def _witnesses(Γ: Array, left: Array, gain: float) -> Array:
     for start in range(0, E, max(1, BLOCK // len(left))):
         part = Γ[left][:, start : start + max(1, BLOCK // len(left))]
         found.append(_alone(part, gain))
-    for size in (2, 4, 16, 0):
-        b = rng.dirichlet(np.ones(size or E), 256)
-        if size and size < E:
-            where = np.array([rng.choice(E, size, replace=False) for _ in range(256)])
-            u = np.einsum("kbm,bm->kb", Γ[left][:, where], b) if len(left) * 256 * size <= BLOCK else None
-        else:
-            u = Γ[left] @ (b if b.shape[1] == E else rng.dirichlet(np.ones(E), 256)).T
-        if u is not None:
-            found.append(_alone(u, gain))
+    for size in (*(k for k in (2, 4, 16) if k < E), E):
+        b = rng.dirichlet(np.ones(size), 256)
+        if size == E:
+            found.append(_alone(Γ[left] @ b.T, gain))
+        elif len(left) * b.size <= BLOCK:
+            where = np.array([rng.choice(E, size, replace=False) for _ in b])
+            found.append(_alone(np.einsum("kbm,bm->kb", Γ[left][:, where], b), gain))
     return np.asarray(left[np.unique(np.concatenate(found))])
 
 

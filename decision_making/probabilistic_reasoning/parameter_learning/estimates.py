@@ -109,7 +109,7 @@ def fit_gaussian_network(G: Any, D: Any) -> GaussianNetwork:
     for i, pa in enumerate(parents):
         means = X[list(pa)].mean(axis=1)
         A, y = (X[list(pa)] - means[:, None]).T, X[i] - X[i].mean()
-        W[i, list(pa)] = np.linalg.lstsq(A, y, rcond=None)[0] if pa else []
+        W[i, list(pa)] = np.linalg.lstsq(A, y, rcond=None)[0]
         b[i] = X[i].mean() - W[i, list(pa)] @ means
         σ[i] = np.sqrt(np.mean((y - A @ W[i, list(pa)]) ** 2))
     return GaussianNetwork(W, b, σ)

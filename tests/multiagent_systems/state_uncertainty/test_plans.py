@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import decision_making as dm
-from decision_making.multiagent_systems.state_uncertainty import plans
+from decision_making.multiagent_systems.state_uncertainty import plans, pruning
 from decision_making.multiagent_systems.state_uncertainty.plans import backed_up, one_step_plans
-from decision_making.multiagent_systems.state_uncertainty.pruning import of_agent, undominated
+from decision_making.multiagent_systems.state_uncertainty.pruning import (
+    _alone,
+    _best,
+    _witnesses,
+    of_agent,
+    undominated,
+)
 from decision_making.problems import DecTiger, MultiCaregiverCryingBaby
 from decision_making.sizes import TooLargeError
 from tests.oracles import teams as oracle
@@ -202,6 +208,44 @@ def test_rows_that_are_best_in_a_small_region_only_stay_and_those_just_below_go(
     for ε in ((1e-4, 1e-4, -1e-4, 1e-4), (-1e-4, 1e-4, 1e-4, -1e-4), (1e-4, -1e-4, -1e-4, -1e-4)):
         Γ = np.vstack([*(x + e for x, e in zip(needles, ε, strict=True)), np.eye(6)])
         assert undominated(Γ, 1e-9).tolist() == [e > 0 for e in ε] + [True] * 6
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0), (2, 1, 0)])
+def test_of_rows_that_tie_at_a_belief_the_lexicographically_largest_is_taken(order):
+    """The mean of two rows ties with both where they are equal, and is nowhere best alone."""
+    Γ = np.array([[1.0, 0.0, 5.0], [0.5, 0.5, 5.0], [0.0, 1.0, 5.0]])[list(order)]
+    assert _best(Γ, np.arange(3), np.array([0.5, 0.5, 0.0]), 1e-9) == order.index(0)
+    assert _best(Γ, np.arange(3), np.array([0.4, 0.6, 0.0]), 1e-9) == order.index(2)
+    assert _best(Γ, np.array([order.index(1)]), np.array([0.4, 0.6, 0.0]), 1e-9) == order.index(1)
+
+
+def test_rows_are_best_alone_where_they_gain():
+    u = np.array([[1.0, 3.0, 3.0], [2.0, 3.0, 1.0], [2.5, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    assert _alone(u, 1e-9).tolist() == [2, 0]
+    assert _alone(u, 0.7).tolist() == [0]
+    assert _alone(u[:1], 1e-9).tolist() == [0]
+    u = np.random.default_rng(0).integers(0, 9, (12, 50)) * 1.0
+    alone = {int(x.argmax()) for x in u.T if np.sort(x)[-2] < x.max()}
+    assert set(_alone(u, 0.5).tolist()) == alone
+
+
+@pytest.mark.parametrize("block", [8, 14, 1 << 20])
+def test_rows_that_are_best_at_a_corner_need_no_linear_program(block, monkeypatch):
+    """Six rows that are best near one corner each, and one that is best in between."""
+    monkeypatch.setattr(pruning, "find_maximal_belief", None)
+    monkeypatch.setattr(pruning, "BLOCK", block)
+    found = _witnesses(np.vstack([10.0 * np.eye(6) - 9.5, np.zeros(6)]), np.arange(7), 1e-9)
+    assert set(found) >= set(range(6))
+    monkeypatch.setattr(pruning, "BLOCK", 1 << 20)
+    assert undominated(np.vstack([10.0 * np.eye(6) - 9.5, np.zeros(6)]), 1e-9).all()
+
+
+def test_rows_stay_where_none_is_above_all_others_by_a_gain():
+    """At every belief the two best rows differ by less than 1, though each pair differs by more at some corner."""
+    Γ = 1.2 * (1 - np.eye(3))
+    needed = undominated(Γ, 1.0)
+    beliefs = [np.array([i, j, 10 - i - j]) / 10 for i in range(11) for j in range(11 - i)]
+    assert all((Γ[needed] @ b).max() + 1.0 >= (Γ @ b).max() for b in beliefs)
 
 
 def test_pruning_goes_on_until_nothing_may_go():
