@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from decision_making.formats import parse_pomdp, pomdp_text, read_pomdp, write_pomdp
+from decision_making.mdp import SparseTable
 from decision_making.problems import Catch, CryingBaby, MachineReplacement, RockSample, Tiger
 from tests.test_pomdp import SIZES, random_pomdp
 
@@ -193,6 +194,21 @@ def test_zeros_of_a_wildcard_take_what_was_there_and_cost_no_memory():
     assert P.T.matrix.nnz == 2000
     text = HEAD + "T: * identity\nT: 0 : 1 : * 0\nT: 0 : 1 : 2 1.0\nT: 0 : 2 : 2 0\nT: 0 : 2 : 0 1\nO: * uniform\n"
     np.testing.assert_array_equal(parse_pomdp(text).T.array[:, 0], [[1, 0, 0], [0, 0, 1], [1, 0, 0]])
+
+
+def test_rows_that_sum_to_1_but_for_their_last_digit_are_scaled():
+    head = "discount: 0.9\nvalues: reward\nstates: 3\nactions: 1\nobservations: 1\n"
+    thirds = "T: 0 : 0\n0.333333 0.333333 0.333333\nT: 0 : 1\n0.5 0.25 0.25\nT: 0 : 2 uniform\n"
+    P = parse_pomdp(head + thirds + "O: * uniform\n")
+    np.testing.assert_allclose(P.T.array[0, 0], np.full(3, 1 / 3), rtol=1e-15)
+    assert P.T.array[1, 0].tolist() == [0.5, 0.25, 0.25]  # and one that does is left alone
+
+
+def test_a_model_of_many_transitions_is_kept_sparse():
+    head = "discount: 0.9\nvalues: reward\nstates: 600\nactions: 3\nobservations: 1\n"
+    P = parse_pomdp(head + "T: * identity\nO: * uniform\nR: * : 599 : * : * 1\n")
+    assert isinstance(P.T, SparseTable)
+    assert P.R.array[[0, 599]].tolist() == [[0, 0, 0], [1, 1, 1]]
 
 
 def test_lines_may_end_as_on_any_system():
