@@ -65,7 +65,7 @@ def _μ(μ: ArrayLike) -> Array:
 
 def _covariance(Σ: ArrayLike) -> Array:
     Σ = numbers(Σ, "Σ")
-    return read_only((Σ + Σ.T) / 2 if _symmetric(Σ) else Σ)
+    return read_only(Σ / 2 + Σ.T / 2 if _symmetric(Σ) else Σ)
 
 
 def _symmetric(Σ: Array) -> bool:
@@ -160,10 +160,12 @@ class GaussianSearchDistribution:
     def from_factor(cls, ψ: ArrayLike) -> GaussianSearchDistribution:
         """N(μ, AᵀA) from ψ = (μ, A), (n + n²,) (example 10.2): whatever A becomes, Σ is positive semidefinite.
 
-        Raises ValueError if ψ has no such length.
+        Raises ValueError if ψ has no such length, or AᵀA overflows.
         """
         μ, A = _mean_and_factor(ψ)
-        return cls(μ, A.T @ A)
+        with np.errstate(over="ignore", invalid="ignore"):
+            Σ = A.T @ A
+        return cls(μ, Σ)
 
     @staticmethod
     def grad_logp(ψ: ArrayLike, θs: Array) -> Array:

@@ -116,3 +116,11 @@ def test_exercise_10_3_the_gradient_by_the_variance_has_no_bound():
         np.testing.assert_allclose(by_A, 2 * np.sqrt(ν) * by_ν, rtol=1e-9)
         sizes.append(abs(by_ν).min())
     assert np.all(np.diff(np.log10(sizes)) > 1.2)  # even at θ = μ it grows as 1/ν
+
+
+def test_a_factor_whose_square_is_beyond_all_numbers_is_refused_without_a_warning():
+    with np.errstate(all="raise"):
+        for ψ in ([0.0, 1e200], [0.0, 0.0, 1e200, 1e200, -1e200, 1e200]):
+            with pytest.raises(ValueError, match=r"Σ = .*inf.*: must be finite"):
+                N.from_factor(ψ)
+        assert N.from_factor([0.0, 1.3e154]).Σ == pytest.approx(1.69e308)
