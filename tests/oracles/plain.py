@@ -87,6 +87,9 @@ def natural_direction(G, R, damping):
     largest = max(values[-1], 0.0)
     if largest == 0:
         return np.zeros(n), g
+    lengths = np.linalg.svd(G, compute_uv=False)  # the squares of those below 1e-8 of the largest are lost in F
+    if not damping and np.any((lengths > 1e-16 * lengths[0]) & (lengths < 1e-7 * lengths[0])):
+        return None
     small = values < 1e-15 * largest
     if np.any((values < 1e-7 * largest) & ~small):
         return None

@@ -689,3 +689,8 @@ def test_a_difference_of_scores_that_is_rounding_of_float32_is_no_direction_of_a
         g = np.array([1.0, 1.0 + 1e-6], np.float32)
         half = np.sqrt(2 * 0.1 / np.mean(x**2)) / 2
         np.testing.assert_allclose(natural_along(θ, G, g, 0.1), [half, half], rtol=1e-4)
+
+
+def test_scores_in_rows_of_different_lengths_are_named():
+    with pytest.raises(TypeError, match=r"G = \[\[1\], \[1, 2\]\]: must have rows of one length"):
+        natural_update([0.0], [[1], [1, 2]], [1.0, 1.0], 0.1)

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, all_finite, not_negative, numbers, parameters, positive, refuse
+from decision_making.checks import (
+    Array,
+    Named,
+    all_finite,
+    made_array,
+    not_negative,
+    numbers,
+    parameters,
+    positive,
+    refuse,
+)
 
 ROWS = 8192  # of a score matrix, factored at a time
 TOLERANCE = 1e-10  # relative tolerance of the iterative solver: atol and btol of LSMR
@@ -40,7 +50,7 @@ def natural_update(θ: Array, G: Any, R: Array, ε: float, damping: float = 0.0)
     positive(None, Named("ε"), ε)
     not_negative(None, Named("damping"), damping)
     sparse = callable(getattr(G, "matvec", None))
-    θ, G, R = parameters(θ), G if sparse else np.asarray(G), numbers(R, "R")
+    θ, G, R = parameters(θ), G if sparse else made_array(G, "G"), numbers(R, "R")
     if not sparse and G.dtype.kind not in "fiub":
         refuse(None, "G", G, "an array of numbers, or anything with matvec and rmatvec", TypeError)
     if G.shape[:-1] != R.shape or R.ndim not in (1, 2) or G.shape[-1] * math.prod(G.shape[:-2]) != len(θ):
