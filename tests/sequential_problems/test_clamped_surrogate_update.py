@@ -10,6 +10,7 @@ from hypothesis import assume, given, strategies as st
 from decision_making import (
     ClampedSurrogateUpdate,
     LinearGaussianPolicy,
+    PenalizedSurrogateUpdate,
     RewardToGoGradient,
     SoftmaxPolicy,
     Trajectories,
@@ -273,3 +274,9 @@ def test_clamped_gradient_may_point_back_where_all_rewards_are_negative():
     assert clamped_gradient(clamp(1e12), π, θ, θ_new, τs)[0] < 0
     slope = gradient_of(lambda x: regulator.surrogate_objective(1.0, θ, x, 10), θ_new)
     assert slope[0] < 0
+
+
+def test_a_struct_without_a_bound_to_clamp_at_is_named():
+    M = PenalizedSurrogateUpdate(SimpleRegulator(γ=0.9), None, 3, 4, 1.0, 0.1, 2)
+    with pytest.raises(TypeError, match=r"M = .*: must be a struct with an ε, such as ClampedSurrogateUpdate"):
+        clamped_gradient(M, COIN, EVEN, EVEN, Trajectories.from_lists([[(0, 1, 1.0)]]))

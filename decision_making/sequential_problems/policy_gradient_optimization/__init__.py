@@ -113,7 +113,10 @@ def clamped_gradient(M: Any, π: Policy, θ: Array, θ_new: Array, τs: Trajecto
     A step with G_k > 0 and w_k > 1 + M.ε, or G_k < 0 and w_k < 1 - M.ε, contributes 0; one exactly on the edge counts.
     Arguments and errors are those of `surrogate_objective`.
     """
-    return _surrogate(M, π, θ, τs).clamped_gradient(policy_parameters(π, θ_new, "θ_new"), M.ε)
+    here = _surrogate(M, π, θ, τs)
+    if not hasattr(M, "ε"):
+        refuse(None, "M", M, "a struct with an ε, such as ClampedSurrogateUpdate", TypeError)
+    return here.clamped_gradient(policy_parameters(π, θ_new, "θ_new"), M.ε)
 
 
 def _surrogate(M: Any, π: Policy, θ: Any, τs: Any) -> Surrogate:
