@@ -277,6 +277,7 @@ def test_clamped_gradient_may_point_back_where_all_rewards_are_negative():
 
 
 def test_a_struct_without_a_bound_to_clamp_at_is_named():
-    M = PenalizedSurrogateUpdate(SimpleRegulator(γ=0.9), None, 3, 4, 1.0, 0.1, 2)
+    P = SimpleRegulator(γ=0.9)
+    M = PenalizedSurrogateUpdate(P, P.b, 3, 4, 1.0, 0.1, 2)
     with pytest.raises(TypeError, match=r"M = .*: must be a struct with an ε, such as ClampedSurrogateUpdate"):
         clamped_gradient(M, COIN, EVEN, EVEN, Trajectories.from_lists([[(0, 1, 1.0)]]))
