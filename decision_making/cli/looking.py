@@ -9,7 +9,7 @@ import typer
 
 from decision_making.cli.messages import one_line_errors, say
 from decision_making.cli.options import Imports, Run, numbers_in
-from decision_making.pictures.films import film
+from decision_making.pictures.films import check_film, check_pictures, film
 from decision_making.training import runs, sweeps
 from decision_making.training.onnx_files import check_onnx, export_onnx
 
@@ -36,12 +36,16 @@ def evaluate(
     with one_line_errors():
         among: dict[str, Any] = {"mode": not sampled, "seed": seed, "allow_imports": allow_imports, "best": best}
         limits: Any = None if bounds is None else tuple(numbers_in("--bounds", bounds))  # a pair, as `evaluate` checks
-        if render or video is not None:  # first: an environment may have no pictures
-            film(run, video, window=render, **among)
+        if video is not None:
+            check_film(video)
+        if render or video is not None:  # an environment may have no pictures
+            check_pictures(run, allow_imports=allow_imports)
         found = runs.evaluate_run(run, episodes, bounds=limits, **among)
         say(f"return {found}, mean length {found.lengths.mean():.1f}")
-        if video is not None:
-            say(video)
+        if render or video is not None:
+            film(run, video, window=render, **among)
+            if video is not None:
+                say(video)
 
 
 def plot(

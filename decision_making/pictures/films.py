@@ -82,6 +82,11 @@ def check_film(out: Path | str) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
 
 
+def check_pictures(folder: Path | str, *, allow_imports: bool = False) -> None:
+    """ValueError where the environment of a run draws no pictures."""
+    _environment(read_configuration(folder), False, allow_imports).close()
+
+
 def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Array, ArrayLike]:
     import gymnasium
 

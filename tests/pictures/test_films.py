@@ -94,7 +94,7 @@ def test_an_environment_without_pictures_is_known_before_the_episodes_are_played
     def no_pictures(*given, **options):
         raise ValueError("it draws nothing")
 
-    monkeypatch.setattr(looking, "film", no_pictures)
+    monkeypatch.setattr(looking, "check_pictures", no_pictures)
     monkeypatch.setattr(runs, "evaluate", lambda *x, **y: pytest.fail("played"))
     done = CliRunner().invoke(app, ["evaluate", str(folder), "--video", str(tmp_path / "a.gif")])
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", "decision-making: it draws nothing\n")
@@ -121,3 +121,9 @@ def test_an_environment_that_draws_nothing_is_named(modes, said):
         assert said in str(error.value)
     finally:
         gymnasium.registry.pop("Blind-v0")
+
+
+def test_a_wrong_number_of_episodes_is_refused_before_a_film_is_made(folder, tmp_path):
+    for wrong in (["--episodes", "1"], ["--bounds", "0"]):
+        done = CliRunner().invoke(app, ["evaluate", str(folder), "--video", str(tmp_path / "a.gif"), *wrong])
+        assert (done.exit_code, done.stdout, list(tmp_path.iterdir())) == (1, "", [])

@@ -119,7 +119,8 @@ class ControllerPolicy:
         """
         P = P.tabulated()
         alphavector(P, plan)  # says what is wrong with it
-        plans, at = [plan], dict[int, int]()
+        plans = [plan]
+        at: dict[int, int] = {}  # where a subplan stands in them; the plan itself is never one
         for p in plans:
             for sub in p.subplans.values():
                 if id(sub) not in at:
