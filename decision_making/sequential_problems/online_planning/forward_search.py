@@ -23,7 +23,7 @@ from decision_making.sequential_problems.online_planning.draws import Draws, dra
 from decision_making.sequential_problems.online_planning.finite_model import Dense, FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
-from decision_making.sequential_problems.online_planning.rollouts import leaf_values
+from decision_making.sequential_problems.online_planning.rollouts import leaf_values, listed_leaves
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
 
@@ -78,14 +78,6 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
         )
         u, visits = Q.max(axis=1), 1 + below.sum(axis=1)
     return Q, visits, levels, here
-
-
-def listed_leaves(U: Any, model: FiniteModel) -> Array | None:
-    """U of all states (S,), 0 of terminal ones, where it is an array of finite numbers; else None."""
-    u = np.asarray(U)
-    if u.dtype.kind not in "iuf" or u.shape != (len(model.R),) or not np.isfinite(u).all():
-        return None
-    return u.astype(np.float64) if model.final is None else np.where(model.final, 0.0, u)
 
 
 def swept(table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[Array]]:
