@@ -27,6 +27,8 @@ from decision_making.sequential_problems.online_planning.rollouts import leaf_va
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
 
+MANY = 1e300  # visits are counted up to here
+
 
 @struct(repr=False)
 class ForwardSearch(OnlinePlanner):
@@ -76,7 +78,7 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
         below[level.live] = np.bincount(level.edges.pair, visits[level.place], level.edges.r.size).reshape(
             -1, Q.shape[1]
         )
-        u, visits = Q.max(axis=1), 1 + below.sum(axis=1)
+        u, visits = Q.max(axis=1), np.minimum(1 + below.sum(axis=1), MANY)
     return Q, visits, levels, here
 
 
@@ -93,7 +95,7 @@ def swept(table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[
     for _ in range(d):
         Q = (T @ u).reshape(R.shape)
         Q += R
-        u, visits = Q.max(axis=0), 1 + ways @ visits
+        u, visits = Q.max(axis=0), np.minimum(1 + ways @ visits, MANY)
         here = np.minimum(here @ ways, 1)
         levels.append(here.nonzero()[0])
     return Q.T[s], visits[s], levels
