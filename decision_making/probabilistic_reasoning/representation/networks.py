@@ -57,10 +57,10 @@ class BayesianNetwork(Shown):
                 f"BayesianNetwork.factors: {len(self.factors)} of them; there must be one for each of "
                 f"{len(self.vars)} variables"
             )
-        known = {v.name: v for v in self.vars}
+        known = self.index
         for v in (v for φ in self.factors for v in φ.vars):
-            if known.get(v.name) != v:
-                other = f", not {known[v.name]}" if v.name in known else suggestion(v.name, known)
+            if v.name not in known or self.vars[known[v.name]] != v:
+                other = f", not {self.vars[known[v.name]]}" if v.name in known else suggestion(v.name, known)
                 raise ValueError(f"BayesianNetwork.factors: {v} is no variable of the network{other}")
         graph = self._own_edges() if self.graph is None else self.graph
         object.__setattr__(self, "graph", directed_graph(graph, self.vars, "BayesianNetwork.graph"))
@@ -77,7 +77,7 @@ class BayesianNetwork(Shown):
         return tuple(self._conditional(i, found) for i in range(len(self.vars)))
 
     def _conditional(self, i: int, found: Mapping[frozenset[str], Factor]) -> Factor:
-        family = [self.vars[j] for j in (*self.parents[i], i)]
+        family = [self.vars[j] for j in self.families[i]]
         names = [v.name for v in family]
         φ = found.get(frozenset(names))
         if φ is None:
