@@ -61,9 +61,9 @@ def elimination(
             graph[u] = now = before | around ^ 1 << u
             if now != before:
                 again |= now | 1 << u
-            elif u in scores:  # it no longer lacks the edges from v to those that v did not have
+            elif u in scores:  # no edge from v to the others of its neighbours is lacked any more
                 missing, entries, _ = scores[u]
-                scores[u] = missing - 2 * (before & ~around).bit_count(), entries // r[v], u
+                scores[u] = missing - 2 * (now.bit_count() - len(members) + 1), entries // r[v], u
         if again:
             scores |= {u: min_fill_score(graph, r, u) for u in bits(again) if u in scores}
     return done
@@ -72,10 +72,11 @@ def elimination(
 def min_fill_score(graph: Mapping[int, int], r: Sequence[int], v: int) -> tuple[int, int, int]:
     """Twice the number of edges that the neighbours of v lack between them, the entries of its table, and v."""
     around = left = graph[v]
+    others = around.bit_count() - 1
     missing, entries = 0, r[v]
     while left:
         u = left.bit_length() - 1
         left ^= 1 << u
-        missing += (around & ~graph[u]).bit_count() - 1
+        missing += others - (around & graph[u]).bit_count()
         entries *= r[u]
     return missing, entries, v
