@@ -183,10 +183,10 @@ def checked_edges(graph: Any, vars: tuple[Variable, ...], where: str) -> list[tu
     ValueError for an edge between unknown variables, and where there is a cycle.
     """
     number = {v.name: i for i, v in enumerate(vars)} | {i: i for i in range(len(vars))}
-    edges = []
+    edges, names = [], (str, int, np.integer)
     for edge in edges_of(graph, where):
         for x in edge:
-            if not isinstance(x, (str, int, np.integer)) or x not in number:
+            if not isinstance(x, names) or x not in number:
                 known = [v.name for v in vars]
                 raise ValueError(f"{where}: {shortened(x)} is no variable of the network{suggestion(x, known)}")
         edges.append((number[edge[0]], number[edge[1]]))
