@@ -148,3 +148,10 @@ def test_tables_from_data_make_a_network_like_any_other():
     given = {"x1": 2}
     found = [dm.infer(dm.VariableElimination(), x, "x0", given).values for x in (bn, same)]
     np.testing.assert_allclose(*found)
+
+
+def test_the_books_score_is_of_as_many_parents_as_one_likes():
+    """The hazard of more rows than floating point has numbers for: 2¹¹⁰⁰."""
+    vars, D = [dm.Variable(f"x{k}", 2) for k in range(1101)], np.zeros((1101, 2), dtype=int)
+    scores = FamilyScores(tuple(vars), D, dm.K2Score())
+    assert scores(1100, (1 << 1100) - 1) == pytest.approx(np.log(1 / 2 * 2 / 3))

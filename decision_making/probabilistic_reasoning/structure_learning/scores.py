@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,22 +42,24 @@ class Tables:
     """
 
     def __init__(self, counts: Array, totals: Array, cells: Any, rows: Any, q: Any, r: Any, m: int) -> None:
-        self.counts, self.totals = counts, totals
-        self.cells, self.rows = np.asarray(cells), np.asarray(rows)  # how many of each are of a family (F,)
-        self.q, self.r = np.array(q, dtype=float), np.asarray(r)  # of its whole table (F,)
-        self.m = m
+        self.counts, self.totals, self.m = counts, totals, m
+        self.cells, self.rows = cells, rows  # how many of each are of a family (F,)
+        self.q, self.r = q, np.asarray(r)  # of its whole table (F,); the rows q may be more than floating point has
 
     def sums(self, of_counts: Array, of_totals: Array) -> Array:
         """For each family the sum over its counts less the sum over its totals (F,)."""
-        first = [np.cumsum(x) - x for x in (self.cells, self.rows)]
-        return np.add.reduceat(of_counts, first[0]) - np.add.reduceat(of_totals, first[1])
+        return summed(of_counts, self.cells) - summed(of_totals, self.rows)
 
     def log_evidence(self, α: Array) -> Array:
         """ln of the probability of each family's counts where its pseudo-counts are α (F,)."""
         of_each, of_all = np.repeat(α, self.cells), np.repeat(α * self.r, self.rows)
-        return self.sums(
-            gammaln(of_each + self.counts) - gammaln(of_each), gammaln(of_all + self.totals) - gammaln(of_all)
-        )
+        of_counts, of_totals = gammaln(of_each + self.counts), gammaln(of_all + self.totals)
+        return self.sums(of_counts - gammaln(of_each), of_totals - gammaln(of_all))
+
+
+def summed(x: Array, lengths: Any) -> Array:
+    """The sums of parts of x of these lengths, which are above 0, one after the other."""
+    return np.add.reduceat(x, np.cumsum(lengths) - lengths) if len(lengths) > 1 else x.sum(keepdims=True)
 
 
 class ScoreOfTables:
@@ -85,7 +87,7 @@ class K2Score(ScoreOfTables):
 
     def each(self, found: Tables) -> Array:
         """The scores of the families (F,)."""
-        return found.log_evidence(np.full(found.q.shape, float(self.α)))
+        return found.log_evidence(np.full(found.r.shape, float(self.α)))
 
 
 @struct
@@ -96,7 +98,7 @@ class BDeuScore(ScoreOfTables):
 
     def each(self, found: Tables) -> Array:
         """The scores of the families (F,)."""
-        return found.log_evidence(float(self.ess) / (found.r * found.q))
+        return found.log_evidence(float(self.ess) / (found.r * np.asarray(found.q, dtype=float)))
 
 
 @struct
@@ -106,7 +108,7 @@ class BICScore(ScoreOfTables):
     def each(self, found: Tables) -> Array:
         """The scores of the families (F,)."""
         likelihood = found.sums(xlogy(found.counts, found.counts), xlogy(found.totals, found.totals))
-        return likelihood - 0.5 * math.log(max(found.m, 1)) * (found.r - 1) * found.q
+        return likelihood - 0.5 * math.log(max(found.m, 1)) * (found.r - 1) * np.asarray(found.q, dtype=float)
 
 
 K2 = K2Score()  # the book's score
@@ -175,22 +177,26 @@ class FamilyScores:
 
     def total(self, pa: Any) -> float:
         """The score of a graph."""
-        new = [(i, mask) for i, mask in enumerate(pa) if (i, mask) not in self.known]
-        if self.bits is not None and len(new) > 1:
-            families = {(i, mask): (*bits(mask), i) for i, mask in new}
-            few = {key: members for key, members in families.items() if self.bits.fits(members)}
-            self._score(self.bits.tables(list(few.values())), few)
-        return math.fsum(self(i, mask) for i, mask in enumerate(pa))
+        keys = list(enumerate(pa))
+        self.look_at(keys)
+        return math.fsum([self(i, mask) for i, mask in keys])
+
+    def look_at(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Score those of these families that have few entries, many at a time, before they are asked for."""
+        if self.bits is None:
+            return
+        new = {key: (*bits(key[1]), key[0]) for key in keys if key not in self.known}
+        few = [key for key, members in new.items() if self.bits.fits(members)]
+        for k in range(0, len(few), AT_ONCE):
+            some = few[k : k + AT_ONCE]
+            self._score(self.bits.tables([new[key] for key in some]), some)
 
     def _score(self, counts: Array, keys: Collection[tuple[int, int]]) -> None:
         """Keep the scores of families of which these are the counts, one after the other."""
-        if not keys:
-            return
         assert isinstance(self.score, ScoreOfTables)
         r = np.array([self.r[i] for i, _ in keys])
         q = np.array([math.prod([self.r[j] for j in bits(mask)]) for _, mask in keys])
-        in_row = np.repeat(r, q)
-        totals = np.add.reduceat(counts, np.cumsum(in_row) - in_row)
+        totals = summed(counts, np.repeat(r, q))
         found = self.score.each(Tables(counts, totals, q * r, q, q, r, self.m))
         self.known.update(zip(keys, found.tolist(), strict=True))
 
