@@ -58,6 +58,7 @@ def test_tables_of_more_than_128_entries_are_counted_one_by_one():
     bits = BitCounts(data(5), R)
     assert bits.fits((0, 3, 4, 1, 1))  # 120
     assert not bits.fits((5,))
+    assert BitCounts(data(0), [2] * 6 + [129]).fits([0, 1, 2, 3, 4, 5, 0])  # 128
     assert BitCounts(np.array([[127]]), [128]).tables([(0,)]).tolist() == [0] * 127 + [1]
     vars = [dm.Variable(f"x{k}", r) for k, r in enumerate([300, 128, 129, 2])]
     D = np.array([[299, 255, 0], [127, 0, 127], [128, 0, 1], [1, 0, 1]])
@@ -155,3 +156,11 @@ def test_the_books_score_is_of_as_many_parents_as_one_likes():
     vars, D = [dm.Variable(f"x{k}", 2) for k in range(1101)], np.zeros((1101, 2), dtype=int)
     scores = FamilyScores(tuple(vars), D, dm.K2Score())
     assert scores(1100, (1 << 1100) - 1) == pytest.approx(np.log(1 / 2 * 2 / 3))
+
+
+@pytest.mark.parametrize("m", [1, 2, 50])
+def test_the_information_criterion_of_few_data(m):
+    D = data(m)[:3]
+    vars = [dm.Variable(f"x{k}", r) for k, r in enumerate(R[:3])]
+    right = oracle.bic(R[:3], [[], [0], [0, 1]], D)
+    assert dm.bayesian_score(vars, [(0, 1), (0, 2), (1, 2)], D, dm.BICScore()) == pytest.approx(right, rel=1e-12)

@@ -46,7 +46,7 @@ def elimination(
     if left <= enough:
         return []
     forced = [v for v in first if v in graph and v not in kept]
-    scores = {v: min_fill_score(graph, r, v) for v in graph if v not in kept and v not in forced}
+    scores = {v: min_fill_score(graph, r, v) for v in graph if v not in kept}
     done: list[tuple[int, tuple[int, ...]]] = []
     while (forced or scores) and left > enough:
         v = forced.pop(0) if forced else min(scores.values())[2]
@@ -55,12 +55,12 @@ def elimination(
         members = tuple(bits(around))
         done.append((v, members))
         left //= max(r[v], 2)
-        again = 0  # whose missing edges are counted anew: an edge is added between neighbours of theirs
+        again = 0  # whose missing edges are counted anew: those that see a neighbour of v which has got an edge
         for u in members:
             before = graph[u] ^ 1 << v
             graph[u] = now = before | around ^ 1 << u
             if now != before:
-                again |= now | 1 << u
+                again |= now
             elif u in scores:  # no edge from v to the others of its neighbours is lacked any more
                 missing, entries, _ = scores[u]
                 scores[u] = missing - 2 * (now.bit_count() - len(members) + 1), entries // r[v], u
