@@ -557,6 +557,16 @@ def test_a_plan_may_have_more_variables_than_there_are_letters(little, monkeypat
         np.testing.assert_allclose(found.values, right / right.sum(), rtol=1e-12)
 
 
+def test_a_plan_says_the_entries_of_its_largest_table():
+    """A variable of 3 values with 2 children of 5 and 7: the table of all three, then that of two."""
+    a, b, c = dm.Variable("a", 3), dm.Variable("b", 5), dm.Variable("c", 7)
+    tables = [dm.Factor([a], [0.2, 0.3, 0.5]), dm.Factor([a, b], np.full((3, 5), 0.2))]
+    bn = dm.BayesianNetwork([a, b, c], [*tables, dm.Factor([a, b, c], np.full((3, 5, 7), 1 / 7))])
+    assert EliminationPlan(Question(bn, "c", {}), (), 105).entries == 105
+    assert EliminationPlan(Question(bn, "b", {}), (), 105).entries == 15  # without c, on which nothing depends
+    assert EliminationPlan(Question(bn, (), {}), (), 105).entries == 1
+
+
 def test_variables_of_one_value_are_summed_out_as_others():
     """The hazard of a product of more axes than an array may have."""
     vars = [*(dm.Variable(f"x{k}", 1) for k in range(100)), dm.Variable("last", 2)]

@@ -178,6 +178,8 @@ class QuickPlan:
 
     def __call__(self, q: Question) -> Array | None:
         """The answer, not normalised; None where numbers are so small that the steps must be scaled."""
+        if not self.fits:
+            return None
         values, hard = self.values.copy(), q.hard
         for k, table, seen in self.sliced:
             values[k] = table[tuple([hard[j] for j in seen])]
@@ -187,7 +189,7 @@ class QuickPlan:
             values[k] = f(*[values[i] for i in used])
         used, f = self.last
         p = f(*[values[i] for i in used])
-        return p if self.fits and SURE < p.max() < LARGE else None
+        return p if SURE < p.max() < LARGE else None
 
 
 def checked_order(
