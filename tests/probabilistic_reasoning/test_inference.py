@@ -363,7 +363,7 @@ def test_plan_is_kept_and_values_are_not():
 def test_min_fill_finds_the_width_of_chordal_graphs(seed):
     graph = networkx.complete_to_chordal_graph(networkx.gnp_random_graph(9, 0.35, seed=seed))[0]
     order = elimination(neighbours([*graph.edges(), *((v,) for v in graph)]), [2] * 9)
-    assert max(len(near) for _, near in order) == max(len(c) for c in networkx.chordal_graph_cliques(graph)) - 1
+    assert max(len(near) for _, near, _ in order) == max(len(c) for c in networkx.chordal_graph_cliques(graph)) - 1
 
 
 def plain_min_fill(graph, r, keep, first):
@@ -378,7 +378,7 @@ def plain_min_fill(graph, r, keep, first):
 
     while left := [v for v in graph if v not in keep]:
         v = forced.pop(0) if forced else min(left, key=cost)
-        order.append((v, tuple(sorted(graph[v]))))
+        order.append((v, tuple(sorted(graph[v])), cost(v)[1]))
         graph.add_edges_from(itertools.combinations(order[-1][1], 2))
         graph.remove_node(v)
     return order
@@ -400,7 +400,7 @@ def test_elimination_ends_where_what_is_left_is_little(seed):
     keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
     near = neighbours([*graph.edges(), *((v,) for v in graph)])
     whole = elimination(near, r, keep, first)
-    left = [np.prod(np.maximum([r[v] for v in graph if v not in [u for u, _ in whole[:k]]], 2)) for k in range(8)]
+    left = [np.prod(np.maximum([r[v] for v in graph if v not in [u for u, *_ in whole[:k]]], 2)) for k in range(8)]
     for enough in (1, 7, left[3], left[3] - 1, left[0], left[0] - 1):
         wanted = next((k for k, x in enumerate(left) if x <= enough), 7)
         assert elimination(near, r, keep, first, enough) == whole[:wanted]
@@ -408,7 +408,7 @@ def test_elimination_ends_where_what_is_left_is_little(seed):
 
 def test_min_fill_of_a_tree_has_width_1():
     graph = networkx.random_labeled_tree(30, seed=3)
-    assert max(len(near) for _, near in elimination(neighbours(graph.edges()), [2] * 30)) == 1
+    assert max(len(near) for _, near, _ in elimination(neighbours(graph.edges()), [2] * 30)) == 1
 
 
 def test_exercise_3_3_naive_bayes():

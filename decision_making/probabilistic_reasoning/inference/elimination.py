@@ -92,12 +92,11 @@ class EliminationPlan:
         self.members = sorted(q.relevant())
         scopes = scopes_of(q, self.members)
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
-        order, steps = checked_order(q, free, ordering, limit)
-        self.entries = max(steps, default=1)
+        order, self.entries = checked_order(q, free, ordering, limit)
         live, entries = dict(enumerate(scopes)), [sizes(bn, s) for s in free]
         self.batched = [BATCH in s for s in scopes]
         self.steps: list[Stage] = []
-        for v, _ in order:
+        for v, *_ in order:
             used = sorted([k for k, s in live.items() if v in s], key=entries.__getitem__)
             stage = Stage(used, [live.pop(k) for k in used], v)
             entries.append(sizes(bn, stage.scope[BATCH in stage.scope :]))
@@ -147,7 +146,7 @@ class QuickPlan:
     def __init__(self, q: Question, ordering: Sequence[int], limit: int) -> None:
         bn, members = q.bn, sorted(q.relevant())
         scopes = scopes_of(q, members)
-        order, entries = checked_order(q, scopes, ordering, limit, min(LITTLE, limit))
+        order, largest = checked_order(q, scopes, ordering, limit, min(LITTLE, limit))
         holding: dict[int, list[int]] = {}  # for each variable, the numbers of the arrays that have it
         for k, scope in enumerate(scopes):
             for i in scope:
@@ -158,15 +157,15 @@ class QuickPlan:
         self.values: list[Any] = [bn.factors[i].values for i in members] + [None] * (len(q.soft) + len(order))
         self.calls: list[tuple[int, list[int], Callable[..., Array]]] = []
         varies, live, room = {k for k, *_ in (*self.sliced, *self.soft)}, set(range(len(scopes))), KEPT
-        for (v, near), size in zip(order, entries, strict=True):
+        for v, near, entries in order:
             used = [k for k in holding.pop(v) if k in live]
-            k, used, f = product(used, v, near, size)
+            k, used, f = product(used, v, near, entries)
             live.difference_update(used)
             live.add(k)
             for i in near:
                 holding[i].append(k)
-            room -= size // bn.vars[v].r
-            if varies.isdisjoint(used) and size <= KEPT and room >= 0:
+            room -= entries // bn.vars[v].r
+            if varies.isdisjoint(used) and largest <= KEPT and room >= 0:
                 self.values[k] = f(*[self.values[i] for i in used])
             else:
                 varies.add(k)
@@ -194,22 +193,21 @@ class QuickPlan:
 
 def checked_order(
     q: Question, scopes: Sequence[Labels], ordering: Sequence[int], limit: int, enough: int = 0
-) -> tuple[list[tuple[int, Labels]], list[int]]:
-    """The order of elimination, and the entries of each table. TooLargeError where one is above the limit."""
+) -> tuple[list[tuple[int, Labels, int]], int]:
+    """The order of elimination, and the entries of its largest table. TooLargeError where these are above the limit."""
     order = elimination(neighbours(scopes), [v.r for v in q.bn.vars], q.free, ordering, enough)
     entries = checked_entries(q.bn, order, limit)
     check_size("entries of the answer", sizes(q.bn, q.free), "ask for fewer variables at once", limit)
     return order, entries
 
 
-def checked_entries(bn: BayesianNetwork, order: Sequence[tuple[int, Labels]], limit: int) -> list[int]:
-    """The entries of each table in which a variable is summed out. TooLargeError where one is above the limit."""
-    entries = [sizes(bn, (v, *near)) for v, near in order]
-    if max(entries, default=1) > limit:
-        largest, v = max((size, v) for size, (v, _) in zip(entries, order, strict=True))
-        width = max(len(near) for _, near in order)
+def checked_entries(bn: BayesianNetwork, order: Sequence[tuple[int, Labels, int]], limit: int) -> int:
+    """The entries of the largest table in which a variable is summed out. TooLargeError where it is above the limit."""
+    entries, v = max([(entries, v) for v, _, entries in order], default=(1, 0))
+    if entries > limit:
+        width = max(len(near) for _, near, _ in order)
         what = f"entries of the table in which {bn.vars[v].name} is summed out (width {width})"
-        check_size(what, largest, "use LikelihoodWeightedSampling or GibbsSampling, or observe more", limit)
+        check_size(what, entries, "use LikelihoodWeightedSampling or GibbsSampling, or observe more", limit)
     return entries
 
 

@@ -52,8 +52,8 @@ class Tree:
         scopes = scopes_of(q, self.members)
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
         order = elimination(neighbours(free), [v.r for v in bn.vars])
-        self.entries = max(checked_entries(bn, order, limit), default=1)
-        self.place = {v: k for k, (v, _) in enumerate(order)}
+        self.entries = checked_entries(bn, order, limit)
+        self.place = {v: k for k, (v, *_) in enumerate(order)}
         self.constants = [k for k, s in enumerate(free) if not s]
         self.batched = [BATCH in s for s in scopes]
         inputs: list[list[tuple[int, Labels]]] = [[] for _ in order]
@@ -64,7 +64,7 @@ class Tree:
         self.tables: list[Stage] = []
         self.up: list[Product] = []
         self.separators: list[Labels] = []
-        for k, (v, near) in enumerate(order):
+        for k, (v, near, _) in enumerate(order):
             given = sorted(inputs[k], key=lambda pair: len(pair[1]))
             self.tables.append(Stage([i for i, _ in given], [s for _, s in given], None))
             scope = self.tables[-1].scope

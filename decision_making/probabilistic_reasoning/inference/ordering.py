@@ -32,8 +32,8 @@ def neighbours(scopes: Iterable[Iterable[int]]) -> dict[int, int]:
 
 def elimination(
     near: Mapping[int, int], r: Sequence[int], keep: Iterable[int] = (), first: Sequence[int] = (), enough: int = 0
-) -> list[tuple[int, tuple[int, ...]]]:
-    """The variables in the order in which they are eliminated, each with its neighbours at that time.
+) -> list[tuple[int, tuple[int, ...], int]]:
+    """The variables in the order in which they are eliminated, with their neighbours then and the entries of the table.
 
     near: the neighbours of each variable, as bits; r: the number of values of each. Those in `keep` are not eliminated;
     those in `first` go first, in that order. Of the rest always the one whose neighbours lack the fewest edges between
@@ -47,13 +47,12 @@ def elimination(
         return []
     forced = [v for v in first if v in graph and v not in kept]
     scores = {v: min_fill_score(graph, r, v) for v in graph if v not in kept}
-    done: list[tuple[int, tuple[int, ...]]] = []
+    done: list[tuple[int, tuple[int, ...], int]] = []
     while (forced or scores) and left > enough:
         v = forced.pop(0) if forced else min(scores.values())[2]
-        scores.pop(v, None)
-        around = graph.pop(v)
+        around, (_, entries, _) = graph.pop(v), scores.pop(v)
         members = tuple(bits(around))
-        done.append((v, members))
+        done.append((v, members, entries))
         left //= max(r[v], 2)
         again = 0  # whose missing edges are counted anew: those that see a neighbour of v which has got an edge
         for u in members:
