@@ -127,7 +127,7 @@ def fit(M: object, *given: object, **options: object) -> Any:
         vars are n variables and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
         whose result is an `EMEstimate`, or a search for a structure (chapter 5), whose result is a networkx DiGraph on
         0..n-1: `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, `ExactGraphSearch`,
-        `PartiallyDirectedGraphSearch`.
+        `PartiallyDirectedGraphSearch`. Those that draw nothing take rng all the same.
 
     Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers, and for data that
     are not values of the variables.
