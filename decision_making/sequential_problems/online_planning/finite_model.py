@@ -181,6 +181,10 @@ class FiniteModel(Model):
         """Those whose reward is not -inf."""
         return None if self.missing is None else self.missing[s]
 
+    def resting(self, s: Array) -> Array:
+        """0, or the -inf of the rewards."""
+        return np.where(np.isneginf(self.R[s]), -np.inf, 0.0)
+
     def key(self, s: Array) -> Array:
         """The positions themselves."""
         return s.astype(np.uint64)

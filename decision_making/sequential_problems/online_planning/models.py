@@ -76,6 +76,10 @@ class Model:
         """Which actions there are, (N, A); None: all. ValueError where a state that has not ended has none."""
         return None
 
+    def resting(self, s: Array) -> Array:
+        """The utilities of actions where nothing can be gained any more, (N, A): 0, -inf where one is not available."""
+        return np.zeros((len(s), self.n_actions))
+
     def key(self, s: Array) -> Array:
         """A number of 64 bits for each state; equal states have equal numbers."""
         raise NotImplementedError

@@ -367,8 +367,58 @@ def test_sequences_with_an_action_that_is_not_available_on_the_way_are_worth_min
 def test_an_action_that_is_not_available_is_the_last_to_be_chosen():
     """Whatever bound it has, and though nothing else is worth anything."""
     P = dm.MDP.from_arrays([[[1.0], [1.0]]], [[-np.inf, 0.0]], 0.5)
-    found = dm.plan(dm.BranchAndBound(P, 2, [-np.inf], [[9.0, 5.0]]), 0)
-    assert (found.a, found.u) == (1, -np.inf)
+    for M in (
+        dm.BranchAndBound(P, 2, [-np.inf], [[9.0, 5.0]]),
+        dm.ForwardSearch(P, 2, [-np.inf]),
+        dm.SparseSampling(P, 2, 2, [-np.inf]),
+    ):
+        found = dm.plan(M, 0)
+        assert (found.a, found.u) == (1, -np.inf)
+    pays = dm.MDP.from_arrays([[[1.0], [1.0]]], [[-np.inf, 1.0]], 0.5)
+    for M in (
+        dm.ForwardSearch(pays, 2, [-np.inf]),
+        dm.SparseSampling(pays, 2, 2, [-np.inf]),
+        dm.MonteCarloTreeSearch(pays, None, None, 1, 9, 1.0, [-np.inf]),
+        dm.HeuristicSearch(pays, [-np.inf], 2, 3),
+        dm.LabeledHeuristicSearch(pays, [-np.inf], 2, 0.1),
+    ):
+        found = dm.plan(M, [0, 0])
+        assert (found.a.tolist(), found.u.tolist()) == ([1, 1], [-np.inf, -np.inf])
+
+
+def test_where_nothing_can_be_gained_any_more_an_action_that_is_available_is_chosen():
+    """State 1 is never left and pays nothing: its utilities are 0, but that of an action it does not have is not."""
+    T = [[[0.5, 0.5], [0.5, 0.5]], [[0.0, 0.0], [0.0, 1.0]]]
+    P, zero = dm.MDP.from_arrays(T, [[1.0, 2.0], [-np.inf, 0.0]], 0.9), np.zeros(2)
+    for M in (
+        dm.ForwardSearch(P, 2, zero),
+        dm.BranchAndBound(P, 2, zero, np.full((2, 2), 9.0)),
+        dm.SparseSampling(P, 2, 2, zero),
+        dm.MonteCarloTreeSearch(P, None, None, 2, 9, 1.0, zero),
+        dm.MonteCarloTreeSearch(P, None, None, 2, 9, 1.0, zero, trees=3),
+        dm.RolloutLookahead(P, None, 2),
+        dm.HeuristicSearch(P, [50.0, 50.0], 2, 9),
+        dm.LabeledHeuristicSearch(P, [50.0, 50.0], 2, 0.1),
+        dm.OpenLoopPlanning(P, 1),
+    ):
+        for s in ([1, 0], [1]):
+            found = dm.plan(M, s, rng=0)
+            assert (found.a[0], found.u[0], found.Q[0].tolist()) == (1, 0.0, [-np.inf, 0.0])
+        assert M(1, rng=0) == 1
+    widening = dm.ProgressiveWidening(P, 2, 9, 1.0, zero)
+    assert (widening(1, rng=0), dm.plan(widening, [0, 1], rng=0).a[1]) == (1, 1)
+
+
+def test_where_every_sequence_may_come_to_an_action_that_is_not_there_an_error_says_so():
+    """Both actions lead to states that have one action each, not the same one."""
+    T = np.zeros((3, 2, 3))
+    T[0, :, 1:] = 0.5
+    T[1:, :, 0] = 1.0
+    P = dm.MDP.from_arrays(T, [[0.0, 0.0], [-np.inf, 1.0], [1.0, -np.inf]], 0.9)
+    assert dm.OpenLoopPlanning(P, 1)(0) == 0
+    for outcome in ("mean", "worst"):
+        with pytest.raises(ValueError, match="s = 0: each sequence of 2 actions may come to a state where"):
+            dm.plan(dm.OpenLoopPlanning(P, 2, outcome=outcome), [1, 0])
 
 
 def test_with_memory_every_state_is_searched_once_for_each_number_of_steps_left():
