@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -52,6 +52,20 @@ def enumerable(P: object) -> Enumerable:
 def is_tabular(P: Enumerable) -> bool:
     """Whether states and actions of P are the indices 0, 1, ... and T a table, so that it can be asked with arrays."""
     return isinstance(P.T, Table | SparseTable)
+
+
+def listed(A: Any) -> Array:
+    """The list A as an array (n, ...) with an entry for each: tuples, and texts beside numbers, stay what they are."""
+    if isinstance(A, np.ndarray):
+        return A
+    try:
+        made = np.asarray(A)
+    except ValueError:  # tuples of different lengths
+        made = np.zeros((0, 0))
+    kinds = {type(x) for x in A}
+    if kinds == {np.ndarray} or (made.ndim == 1 and (made.dtype.kind != "U" or all(issubclass(k, str) for k in kinds))):
+        return made
+    return np.fromiter(A, object, len(A))
 
 
 def utilities(P: Enumerable, U: Utilities) -> Array:

@@ -228,6 +228,42 @@ def test_problems_of_functions_and_named_states_are_searched_by_name():
         dm.ForwardSearch(P, 3, [0.0, 0.0])("moist")
 
 
+@pytest.mark.parametrize("actions", [[(0, 0), (0, 1)], ["stay", 1], [(0,), (1, 1)], [0, 2.5]], ids=str)
+def test_an_action_is_given_as_the_element_of_the_list_that_it_is(actions):
+    """Tuples of one length make a table in numpy, and a number beside texts a text: neither is an element of P.A."""
+    states, stay = [(0, 0), (0, 1), (1, 0)], actions[0]
+    to = {(0, 0): (0, 1), (0, 1): (1, 0), (1, 0): (0, 0)}
+    P = dm.MDP(
+        0.5,
+        states,
+        actions,
+        lambda s, a, s_next: float(s_next == (s if a == stay else to[s])),
+        lambda s, a: float(s == (1, 0)),
+        None,
+    )
+    π = dm.solve(dm.ValueIteration(50), P)
+    table = dm.solve(dm.PolicyIteration([0, 0, 0], 9), P)
+    go = actions[1]
+    for M in (
+        dm.ForwardSearch(P, 3, [0.0] * 3),
+        dm.BranchAndBound(P, 3, [0.0] * 3, np.full((3, 2), 9.0)),
+        dm.MonteCarloTreeSearch(P, None, None, 3, 200, 1.0, [0.0] * 3, rng=0),
+        dm.OpenLoopPlanning(P, 3),
+        dm.RolloutLookahead(P, π, 3),
+        dm.RolloutLookahead(P, table, 3),
+        dm.HeuristicSearch(P, [2.0] * 3, 3, 50, rng=0),
+    ):
+        found = [M((0, 1)), *M([(0, 1), (1, 0)])]
+        assert found == [go, go, stay]
+        assert all(x in actions for x in found)
+        assert dm.plan(M, (0, 1)).a == go
+    assert [*π([(0, 1), (1, 0)])] == [*table([(0, 1), (1, 0)])] == [π((0, 1)), table((1, 0))] == [go, stay]
+    assert dm.greedy(P, [0.0, 0.0, 2.0], [(0, 1), (1, 0)]).u.tolist() == [1.0, 2.0]
+    assert dm.backup(P, [0.0, 0.0, 2.0], [(1, 0)]).tolist() == [2.0]
+    with pytest.raises(ValueError, match=r"s = \(1, 1\): must be one of P\.S"):
+        π([(0, 1), (1, 1)])
+
+
 def test_forward_search_through_successors_merges_equal_states():
     """Collision avoidance has three outcomes of each action; on whole metres paths meet again."""
     P = CollisionAvoidance()
