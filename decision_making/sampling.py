@@ -194,6 +194,8 @@ def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
 def default_rng(rng: RNG) -> np.random.Generator:
     """A generator from None, an int, a SeedSequence or a generator (Scientific Python SPEC 7)."""
     try:
+        if isinstance(rng, bool | np.bool_):
+            raise TypeError("True and False are no seeds")
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"rng = {rng!r}: must be None, an int >= 0 or a numpy.random.Generator") from error

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, brief, refuse
+from decision_making.checks import Array, brief, refuse, shortened
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
 
@@ -91,7 +91,11 @@ class Model:
 
     def leaf(self, U: Any, s: Array) -> Array:
         """U of the states, (N,). ValueError unless U gives a number for each."""
-        values = np.asarray(U(self.state(s)) if callable(U) else entries(U, "U", s), dtype=np.float64)
+        given = U(self.state(s)) if callable(U) else entries(U, "U", s)
+        try:
+            values = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"U(s) = {shortened(given)}: must be numbers, one for each state ({error})") from error
         try:
             values = np.broadcast_to(values, (len(s),))
         except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, not_negative, one_of, refuse
+from decision_making.checks import Array, count, is_number, not_negative, one_of, refuse
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.draws import draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
@@ -35,8 +35,14 @@ Statistics = Mapping[tuple[Any, int], float]
 
 
 def _statistics(M: object, attribute: Any, x: Any) -> None:
-    if x is not None and not isinstance(x, Mapping):
+    if x is None:
+        return
+    if not isinstance(x, Mapping) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in x):
         refuse(M, attribute.name, x, "None, or a dictionary with (state, action) as keys", TypeError)
+    visits = attribute.name == "N"
+    for pair, value in x.items():
+        if not is_number(value) or (visits and (value < 0 or value != int(value))):
+            refuse(M, f"{attribute.name}[{pair}]", value, "a whole number >= 0" if visits else "a finite number")
 
 
 @struct(repr=False)
