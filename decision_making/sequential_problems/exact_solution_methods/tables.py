@@ -45,6 +45,8 @@ def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_a
     if not offers(P, HasTerminal):
         return T, R
     over = np.flatnonzero(P.terminal(np.asarray(P.S)))
+    if not over.size:
+        return T, R
     rows = (over[:, None] * R.shape[1] + np.arange(R.shape[1])).ravel()
     staying = np.repeat(over, R.shape[1])
     probabilities = T.reshape(-1, len(R))[rows, staying] if isinstance(T, np.ndarray) else T[rows, staying]

@@ -152,6 +152,8 @@ def test_a_terminal_state_is_worth_0_to_every_method_whatever_its_tables_say(for
     ):
         np.testing.assert_allclose(dm.solve(M, P).U, U, atol=1e-7)
     assert dm.solve(dm.PolicyIteration([1, 1, 0], 9), P).a[live].tolist() == [0, 1]
+    never = MDP.from_arrays(csr_array(T.reshape(6, 3)) if form == "sparse" else T, R, 0.9, terminal=lambda s: s > 9)
+    np.testing.assert_allclose(policy_evaluation(never, [0, 0, 1]), np.array([1, 5, 2]) + 0.9 * 8 / 3 / 0.1, rtol=1e-9)
     if form != "functions":
         assert (P.R(1, 0), P.T(1, 0, 0)) == (5.0, 1 / 3)  # its tables stay as they were given
         assert dm.failure_probability(P, [0, 0, 1], [0], 2).tolist() == pytest.approx([1.0, 0.0, 4 / 9])
