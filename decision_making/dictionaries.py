@@ -24,7 +24,7 @@ class Arrays(NamedTuple):
 
     T: csr_array  # transition probabilities (S A, S)
     R: Array  # expected rewards (S, A); -inf where an action is not available
-    r: Array  # mean reward of each entry of T, in its order
+    r: Array  # mean reward of each entry of T, in its order; -inf where an action is not available
     states: list[Any]  # the names of the states, without the end
     actions: list[Any]  # the names of the actions
 
@@ -47,14 +47,14 @@ def arrays(table: Dictionary) -> Arrays:
     over = [not table[s] for s in states]
     has_end = any(over) or any(j == len(states) for rows in entries for j, _, _ in rows)
     n, m = len(states) + has_end, len(actions)
-    R = np.full((n, m), -np.inf)
-    R[len(states) :] = 0
+    R = np.zeros((n, m))
     rows, columns, p, r = [], [], [], []
     for i, found in enumerate(entries):
         if over[i // m]:
             found = [(len(states), 1.0, 0.0)]
-        if found:
-            R[i // m, i % m] = sum(q * x for _, q, x in found)
+        elif not found:  # not available; it stays, so that every row of T has the entries that r speaks of
+            found = [(i // m, 1.0, -np.inf)]
+        R[i // m, i % m] = sum(q * x for _, q, x in found)
         rows += [i] * len(found)
         columns += [j for j, _, _ in found]
         p += [q for _, q, _ in found]

@@ -95,7 +95,8 @@ class MDP(Shown):
     """A Markov decision process (algorithm 7.1).
 
     Anything with a discount `γ` and a batched sampler `TR` can be simulated; `S`, `A`, `T` and `R` may be None
-    where only simulation is wanted. Build tabular ones with `MDP.from_arrays`.
+    where only simulation is wanted. Build tabular ones with `MDP.from_arrays`. From a `terminal` state on nothing is
+    paid, whatever T and R say of it: simulations end there, and all that solves the problem takes it to be worth 0.
 
     Raises ValueError or TypeError, naming the field, if γ is outside [0, 1] or a function cannot be called.
     """

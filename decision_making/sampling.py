@@ -91,8 +91,8 @@ def indices(name: str, x: Any, n: int) -> Array:
     if x.dtype.kind not in "iu":
         if x.dtype.kind not in "fb" or not (np.isfinite(x).all() and np.array_equal(x, np.floor(x))):
             raise TypeError(
-                f"{name} has dtype {x.dtype}: the states and actions of a tabular problem are whole numbers"
-                " (MDP.from_dict counts names in their order)"
+                f"{name} has dtype {x.dtype}: must be whole numbers in 0..{n - 1}"
+                " (what has names is counted in their order, as MDP.from_dict counts states and actions)"
             )
         if (abs(x) > 2.0**53).any():
             raise ValueError(f"{name} has a value of {x.flat[np.argmax(abs(x))]}: must lie in 0..{n - 1}")
@@ -194,6 +194,8 @@ def sample_start(b: Any, m: int, rng: np.random.Generator) -> Array:
 def default_rng(rng: RNG) -> np.random.Generator:
     """A generator from None, an int, a SeedSequence or a generator (Scientific Python SPEC 7)."""
     try:
+        if isinstance(rng, bool | np.bool_):
+            raise TypeError("True and False are no seeds")
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(f"rng = {rng!r}: must be None, an int >= 0 or a numpy.random.Generator") from error

@@ -127,7 +127,7 @@ def fit(M: object, *given: object, **options: object) -> Any:
         vars are n variables and D (n, m) data, a column for each datum. M is `ExpectationMaximization` (chapter 4),
         whose result is an `EMEstimate`, or a search for a structure (chapter 5), whose result is a networkx DiGraph on
         0..n-1: `K2Search`, `LocalDirectedGraphSearch`, `HillClimbing`, `ExactGraphSearch`,
-        `PartiallyDirectedGraphSearch`.
+        `PartiallyDirectedGraphSearch`. Those that draw nothing take rng all the same.
 
     Raises TypeError for an M that is not known; ValueError for values that are not n finite numbers, and for data that
     are not values of the variables.
@@ -162,7 +162,8 @@ def greedy(P: object, *given: object) -> Any:
     """The action a with the highest `lookahead` in s, the first if several are, and that value u (algorithm 7.5).
 
     greedy(P, U, s) of a problem, greedy(model, s) of a learnt model. On a tabular problem s may be an array; a and u
-    have its shape. Raises ValueError if U has the wrong length or a state is unknown.
+    have its shape. Of states with names s may be a list. Raises ValueError if U has the wrong length or a state is
+    unknown.
     """
 
 
@@ -170,7 +171,8 @@ def greedy(P: object, *given: object) -> Any:
 def backup(P: object, *given: object) -> Any:
     """max_a lookahead(P, U, s, a), the utility of s after one backup (algorithm 7.7).
 
-    backup(P, U, s) of a problem, backup(model, s) of a learnt model. On a tabular problem s may be an array.
+    backup(P, U, s) of a problem, backup(model, s) of a learnt model. On a tabular problem s may be an array, of states
+    with names a list.
     """
 
 

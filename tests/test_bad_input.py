@@ -531,7 +531,7 @@ CALLS = {
             lambda verb=verb, bad=bad: verb(bad),
             *((ValueError, TypeError), f"rng = {re.escape(repr(bad))}: must be None, an int >= 0"),
         )
-        for bad in (-1, "seed", 1.5)
+        for bad in (-1, "seed", 1.5, True)
         for verb in (
             lambda rng: dm.update(dm.NaturalPolicyUpdate(**batch, ε=0.1), π, θ, rng=rng),
             lambda rng: dm.rollouts(P, b, π, θ, 3, 4, rng),
@@ -1131,6 +1131,10 @@ CALLS = {
     "follow_plan": (
         lambda: dm.follow_plan(problems.SlidingTilePuzzle(), [0], [1]),
         *(ValueError, "must be whole numbers"),
+    ),
+    "follow_plan, an action that is not valid": (
+        lambda: dm.follow_plan(dm.Search.from_arrays([[0, 1], [1, 1]], [[0.0, 1.0], [1.0, -np.inf]]), 0, [1, 1]),
+        *(ValueError, r"a\[1\] = 1: must be one of \[0\], the valid actions in 1"),
     ),
     "reachable": (lambda: dm.reachable(problems.SlidingTilePuzzle(), [0]), ValueError, "must be whole numbers"),
     "run folders": (lambda: table("none") or dm.nothing, AttributeError, "nothing"),

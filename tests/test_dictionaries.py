@@ -87,6 +87,30 @@ def test_the_sampler_pays_the_reward_of_the_transition_drawn():
     assert P.terminal is None
 
 
+@pytest.mark.parametrize("without", [("s", "a"), ("t", "a"), ("t", "b"), ("u", "b")])
+def test_an_action_that_a_state_does_not_have_changes_no_reward_of_the_others(without):
+    """Its row of T has an entry too, and the rewards of all rows after it would be those of others."""
+    table = {
+        "s": {"a": [(1.0, "s", 1.0)], "b": [(0.5, "t", 2.0), (0.5, "s", 4.0)]},
+        "t": {"a": [(0.25, "s", 5.0), (0.75, "u", 6.0)], "b": [(1.0, "s", 7.0)]},
+        "u": {"a": [(1.0, "u", 8.0)], "b": [(1.0, "s", 9.0)]},
+    }
+    del table[without[0]][without[1]]
+    P, actions = MDP.from_dict(table, γ=0.9), [*dict.fromkeys(a for s in table for a in table[s])]
+    for i, s in enumerate("stu"):
+        for j, a in enumerate(actions):
+            s_next, r = P.TR(np.full(50, i), np.full(50, j), np.random.default_rng(0))
+            if (s, a) == without:
+                assert np.isneginf(P.R(i, j))
+                assert np.isneginf(r).all()
+            else:
+                assert {("stu"[k], x) for k, x in zip(s_next, r, strict=True)} == {(t, x) for _, t, x in table[s][a]}
+                assert P.R(i, j) == sum(p * x for p, _, x in table[s][a])
+    always = np.full(50, actions.index(without[1]))
+    with pytest.raises(ValueError, match=r"-inf"):
+        simulate(P, np.full(50, "stu".index(without[0])), lambda s: always, 1, rng=0)
+
+
 def test_names_are_numbered_in_their_order_and_numbers_keep_theirs():
     table = {"b": {"x": [(1, "a", 1)]}, "a": {"y": [(1, "b", 2)], "x": [(1, "a", 3)]}}
     P = MDP.from_dict(table, 0.9)

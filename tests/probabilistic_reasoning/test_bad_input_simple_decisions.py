@@ -100,6 +100,34 @@ CALLS = {
         lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x"], [0, 1])}, {"d": ["z"]}),
         *(ValueError, "information of d: 'z' must be one of"),
     ),
+    "SimpleProblem.from_tables, information for no decision": (
+        lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x"], [0, 1])}, {"x": ["d"]}),
+        *(ValueError, "information: 'x' must be one of d"),
+    ),
+    "SimpleProblem.from_tables, information without decisions": (
+        lambda: dm.SimpleProblem.from_tables([X], [], [φ], {"U": (["x"], [0, 1])}, {"x": []}),
+        *(ValueError, "information: 'x' must be none: there are none"),
+    ),
+    "SimpleProblem.from_tables, information of itself": (
+        lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x"], [0, 1])}, {"d": ["d"]}),
+        *(ValueError, "information of d: 'd' must be one of x"),
+    ),
+    "SimpleProblem.from_tables, twice": (
+        lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"U": (["x", "x"], np.eye(2))}),
+        *(ValueError, "utilities of U: 'x' is there twice"),
+    ),
+    "SimpleProblem.from_tables, a utility like another": (
+        lambda: dm.SimpleProblem.from_tables([X], [D], [φ], {"x": (["x"], [0, 1])}),
+        *(ValueError, "utilities: 'x' is the name of another variable"),
+    ),
+    "solve, by name and by number": (
+        lambda: dm.solve(P, {"O1": 0, P.bn.number("O1"): 1}),
+        *(ValueError, "O1 is there twice, by name and by number"),
+    ),
+    "plan_observations, likelihoods of cases": (
+        lambda: dm.plan_observations(P, {"O1": 0.1}, {"O2": dm.Likelihood([[1.0, 2.0], [2.0, 1.0]])}),
+        *(ValueError, "must be that of one case"),
+    ),
     "solve": (lambda: dm.solve(P, {"O1": 7}), ValueError, "O1 = 7"),
     "solve, unknown": (lambda: dm.solve(P, {"Q": 7}), ValueError, "'Q': must be one of"),
     "solve, evidence": (lambda: dm.solve(P, 7), TypeError, "evidence = 7: must be a mapping"),

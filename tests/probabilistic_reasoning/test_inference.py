@@ -147,6 +147,37 @@ def test_cases_of_more_kinds_than_can_be_numbered(n):
     assert np.allclose(found, right / right.sum(axis=1, keepdims=True), atol=1e-12)
 
 
+def test_a_network_may_have_a_variable_with_the_name_of_the_first_axis_of_many_cases():
+    x, y = dm.Variable(CASE, 2), dm.Variable(f"({CASE})", 2)
+    bn = dm.BayesianNetwork([x, y], [dm.Factor([x], [0.3, 0.7]), dm.Factor([x, y], [[0.9, 0.1], [0.2, 0.8]])])
+    right = dm.infer(EXACT, bn, [CASE, y.name], {CASE: 1}).values
+    for M in (EXACT, ELIMINATION):
+        found = dm.infer(M, bn, [CASE, y.name], {CASE: [0, 1]})
+        assert len(set(dm.variablenames(found))) == 3
+        assert np.array_equal(found.values[1], right)
+    assert np.array_equal(dm.infer(TREE, bn, [CASE], {CASE: [0, 1]})[CASE].values, np.eye(2))
+
+
+def test_a_value_as_an_array_without_axes_is_one_value():
+    bn = satellite()
+    for M in (EXACT, ELIMINATION, dm.DirectSampling(1000)):
+        alone = dm.infer(M, bn, "B", {"D": 1, "C": 1}, **({} if M in (EXACT, ELIMINATION) else {"rng": 0}))
+        zero = dm.infer(
+            M, bn, "B", {"D": np.array(1), "C": np.array(1)}, **({} if M in (EXACT, ELIMINATION) else {"rng": 0})
+        )
+        assert zero.vars == alone.vars
+        assert np.array_equal(zero.values, alone.values)
+    everything = dict.fromkeys("BSEDC", np.array(0))
+    assert dm.probability(bn, everything) == dm.probability(bn, dict.fromkeys("BSEDC", 0))
+
+
+def test_numbers_among_names_stay_numbers():
+    """numpy makes a text of them, which might be the name of another value."""
+    x = dm.Variable("x", 2, ("1", "0"))
+    bn = dm.BayesianNetwork([x], [dm.Factor([x], [0.3, 0.7])])
+    assert dm.infer(EXACT, bn, "x", {"x": ["0", 1, "1", 0]}).values.argmax(axis=1).tolist() == [1, 1, 0, 0]
+
+
 def test_soft_evidence_of_many_cases():
     bn, w = satellite(), np.array([[0.2, 0.8], [1.0, 0.0], [0.5, 0.5]])
     right = [dm.infer(EXACT, bn, "B", {"D": dm.Likelihood(x), "C": 1}).values for x in w]

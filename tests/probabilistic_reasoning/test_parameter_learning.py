@@ -659,3 +659,12 @@ def test_numbers_may_be_as_large_as_the_limit_says():
     for fit in (dm.fit_exponential, dm.fit_laplace):
         with pytest.raises(ValueError, match=r"at most 1e\+100"):
             fit([1.1e100])
+
+
+def test_a_rounding_of_data_that_say_nothing_is_no_fall():
+    """Of a datum of which nothing is known ln P is 0, but for the last digit of a sum of probabilities."""
+    rng = np.random.default_rng(0)
+    for p in rng.dirichlet([1.0, 1.0, 1.0], size=100):
+        v = dm.Variable("v", 3)
+        bn = dm.BayesianNetwork([v], [dm.Factor([v], p)])
+        assert dm.fit(dm.ExpectationMaximization([], 2, start=bn, tolerance=0.0), [v], [[NAN]]).rises

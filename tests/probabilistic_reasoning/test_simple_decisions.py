@@ -279,6 +279,16 @@ def test_what_a_decision_changes_is_not_observed_before_it():
             dm.value_of_information(Q, "free", {"seen": known})
 
 
+def test_soft_evidence_on_what_is_asked_does_not_make_it_known():
+    x, d = dm.Variable("x", 2), dm.Variable("d", 2)
+    follows = dm.Factor([d, x], [[0.9, 0.1], [0.2, 0.8]])
+    P = dm.SimpleProblem.from_tables([x], [d], [follows], {"U": (["x", "d"], np.eye(2))})
+    with pytest.raises(ValueError, match="the probability of x depends on d"):
+        dm.value_of_information(P, "x", {"x": dm.Likelihood([1.0, 1.0])})
+    with pytest.raises(ValueError, match="the probability of x depends on d"):
+        dm.plan_observations(P, {"x": 0.0}, {"x": dm.Likelihood([1.0, 2.0])})
+
+
 def test_rounding_makes_no_value_negative():
     """Tests that cannot change the decision: what is gained is 0 and not -1e-17."""
     rng = np.random.default_rng(0)
@@ -375,6 +385,11 @@ def test_differences_are_rounding_by_the_size_of_the_utilities_whatever_their_si
     assert sizes[0] == sizes[1] == 2 * sizes[2] > 0
     assert dm.best_decisions(choice([0.0, 0.0])) == [{"d": 0}, {"d": 1}]
     assert dm.best_decisions(choice([-1.0, -1 - 1e-9, -1 - 1e-16])) == [{"d": 0}, {"d": 2}]
+
+
+def test_a_decision_that_is_fixed_by_an_array_without_axes_is_that_value():
+    P = oracle.diagnosis()
+    assert dm.solve(P, {"T": np.array(1)}) == dm.solve(P, {"T": 1})
 
 
 def test_a_decision_that_is_fixed_by_the_name_of_its_value_is_told_by_its_number():

@@ -683,3 +683,15 @@ def test_pseudo_counts_of_scores_have_limits():
         for α in (9e-101, 1.1e100, 0, -1, np.nan, "1", None):
             with pytest.raises(ValueError, match="a number > 0, from 1e-100 to 1e"):
                 made(α)
+
+
+def test_every_search_takes_rng_those_that_draw_nothing_too():
+    for M in (
+        dm.K2Search([0, 1, 2]),
+        dm.ExactGraphSearch(),
+        dm.PartiallyDirectedGraphSearch(),
+        dm.HillClimbing(),
+        dm.LocalDirectedGraphSearch(None, 5),
+    ):
+        found = [dm.fit(M, [A, B, C], EXAMPLE_4_1, rng=rng) for rng in (3, np.random.default_rng(3))]
+        assert [*found[0].edges] == [*found[1].edges]

@@ -75,7 +75,7 @@ class Question:
                     f"{v.name}: {value.weights.shape[-1]} weights; there must be {v.r}, one for each value"
                 )
             self.soft[i] = value.weights
-        elif isinstance(value, np.ndarray | list | tuple):
+        elif isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim):
             self.hard[i] = _values(v, value)
         else:
             self.hard[i] = v.index(value)
@@ -97,7 +97,12 @@ class Question:
     def vars(self) -> list[Variable]:
         """The variables of the answer."""
         asked = [self.bn.vars[i] for i in self.query]
-        return asked if self.cases is None else [Variable(CASE, self.cases), *asked]
+        if self.cases is None:
+            return asked
+        case = CASE
+        while any(v.name == case for v in asked):  # a variable of the network may be called so
+            case = f"({case})"
+        return [Variable(case, self.cases), *asked]
 
     def single(self, M: object) -> None:
         """Raise ValueError where there are many cases: M answers one at a time."""
@@ -189,6 +194,8 @@ def _values(v: Variable, given: Any) -> Array:
         raise ValueError(f"{v.name} has evidence of shape {array.shape}: must be a value, or an array (B,) of them")
     if array.dtype.kind in "iu" and array.min() >= 0 and array.max() < v.r:
         return array.astype(np.intp, copy=False)
+    if array.dtype.kind == "U" and not isinstance(given, np.ndarray):  # among names numpy makes a text of a number
+        return np.array([v.index(x) for x in given], dtype=np.intp)
     unique, inverse = np.unique(array, return_inverse=True)
     return np.array([v.index(str(x) if array.dtype.kind == "U" else x) for x in unique], dtype=np.intp)[inverse]
 

@@ -78,7 +78,8 @@ class EMEstimate:
     @property
     def rises(self) -> bool:
         """Whether no step has made the objective fall by more than rounding: the certificate."""
-        size = rounding(abs(self.objectives).max(), 100)
+        terms = sum(m.sum() for m in self.counts)  # each a logarithm, wrong by a rounding of 1 also where that is 0
+        size = rounding(abs(self.objectives).max() + terms, 100)
         return bool((np.diff(self.objectives) >= -size).all())
 
 

@@ -52,6 +52,8 @@ class Variable:
 
     def index(self, value: object) -> int:
         """The number of a value, given as such or by its name. ValueError where it is none of the variable's."""
+        if isinstance(value, np.ndarray) and not value.ndim:  # one value is the batch of shape ()
+            value = value[()]
         if isinstance(value, str) and self.states is not None and value in self.states:
             return self.states.index(value)
         if isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) < self.r:

@@ -16,10 +16,10 @@ from decision_making.probabilistic_reasoning.inference import (
     DirectSampling,
     ExactInference,
     GibbsSampling,
-    Likelihood,
     LikelihoodWeightedSampling,
     VariableElimination,
 )
+from decision_making.probabilistic_reasoning.inference.evidence import Question
 from decision_making.probabilistic_reasoning.representation import Assignment, BayesianNetwork, Factor, Variable
 from decision_making.probabilistic_reasoning.representation.factors import factor_list
 from decision_making.probabilistic_reasoning.representation.variables import checked_variables
@@ -121,8 +121,11 @@ class SimpleProblem:
         if len(factors) != len(chance):
             raise ValueError(f"factors: {len(factors)} of them; must be one for each of {len(chance)} chance variables")
         edges = [(u.name, v.name) for v, φ in zip(chance, factors, strict=True) for u in φ.vars if u.name != v.name]
+        informed = mapping(information, "information")
+        _known({d.name: d for d in decisions}, tuple(informed), "information")
         for d in decisions:
-            scope = _known(known, mapping(information, "information").get(d.name, ()), f"information of {d.name}")
+            others = {name: v for name, v in known.items() if name != d.name}
+            scope = _known(others, informed.get(d.name, ()), f"information of {d.name}")
             edges += [(v.name, d.name) for v in scope]
             factors.append(Factor([*scope, d], np.full([v.r for v in (*scope, d)], 1 / d.r)))
         made, worth = [], {}
@@ -130,6 +133,10 @@ class SimpleProblem:
             if not isinstance(given, tuple | list) or len(given) != 2:
                 refuse(None, f"utilities of {name}", given, "a pair (names of what it depends on, table)", TypeError)
             names, table = given
+            if name in known:
+                raise ValueError(
+                    f"utilities: {shortened(name)} is the name of another variable; must be one of its own"
+                )
             scope = _known(known, names, f"utilities of {name}")
             u, φ, worth[name] = _utility_variable(name, scope, table)
             made.append(u)
@@ -167,7 +174,10 @@ def _known(known: Mapping[str, Variable], names: Any, where: str) -> list[Variab
         refuse(None, where, names, "a list of names", TypeError)
     for name in listed:
         if not isinstance(name, str) or name not in known:
-            raise ValueError(f"{where}: {shortened(name)} must be one of {', '.join(known)}{suggestion(name, known)}")
+            allowed = f"one of {', '.join(known)}" if known else "none: there are none"
+            raise ValueError(f"{where}: {shortened(name)} must be {allowed}{suggestion(name, known)}")
+        if listed.count(name) > 1:
+            raise ValueError(f"{where}: {shortened(name)} is there twice; must be there once")
     return [known[name] for name in listed]
 
 
@@ -202,12 +212,13 @@ class Situation:
             raise TypeError(f"M = {shortened(M)}: must be {allowed}")
         self.rng = None if isinstance(self.M, EXACT) else default_rng(rng)
         bn = P.bn
+        self.known = known = Question(P.network, (), evidence)
         self.evidence = {bn.vars[bn.number(name)].name: value for name, value in mapping(evidence, "evidence").items()}
         for v in P.utility_vars:
             if v.name in self.evidence:
                 raise ValueError(f"evidence: {v.name} is a utility, which is not observed")
         for v in P.decision_vars:
-            if isinstance(self.evidence.get(v.name), Likelihood):
+            if bn.number(v.name) in known.soft:
                 raise ValueError(f"evidence: {v.name} is a decision: it has a value, and no likelihood")
         self.free = [v for v in P.decision_vars if v.name not in self.evidence]
 
@@ -265,12 +276,7 @@ class Situation:
         """The values of all decisions of decision number k among the free ones, a number or an array of them."""
         values = np.unravel_index(k, [v.r for v in self.free]) if self.free else ()
         chosen = {v.name: x for v, x in zip(self.free, values, strict=True)}
-        network = self.P.network
-        fixed = {v.name: self.evidence[v.name] for v in self.P.decision_vars if v.name in self.evidence}
-        for name, value in fixed.items():
-            v = network.vars[network.number(name)]
-            many = isinstance(value, np.ndarray | list | tuple)
-            fixed[name] = np.array([v.index(x) for x in value]) if many else v.index(value)
+        fixed = {self.P.bn.vars[i].name: x for i, x in self.known.hard.items()}
         return {v.name: (chosen | fixed)[v.name] for v in self.P.decision_vars}
 
 

@@ -12,7 +12,6 @@ from attrs import field
 
 from decision_making import verbs
 from decision_making.checks import Array, Named, brief, mapping, not_negative, shortened
-from decision_making.probabilistic_reasoning.inference import Likelihood
 from decision_making.probabilistic_reasoning.representation import Assignment, Variable
 from decision_making.probabilistic_reasoning.simple_decisions.decision_networks import (
     Known,
@@ -62,7 +61,7 @@ def observable(now: Situation, query: str | Iterable[str]) -> list[str]:
         if name not in chance:
             raise ValueError(f"query: {name} must be a chance variable, one of {', '.join(sorted(chance))}")
     for name in names:
-        if name not in now.evidence and not _undecided(now, name):
+        if P.bn.number(name) not in now.known.hard and not _undecided(now, name):
             free = ", ".join(v.name for v in now.free)
             raise ValueError(f"query: the probability of {name} depends on {free}; must be fixed before the decision")
     return names
@@ -76,12 +75,9 @@ def _undecided(now: Situation, name: str) -> bool:
     if not now.free:
         return True
     graph = networkx.DiGraph(bn.graph)
-    known = set()
-    for k, value in now.evidence.items():
-        i = bn.number(k)
-        if isinstance(value, Likelihood):  # a child of the variable that was observed
-            graph.add_edge(i, ("seen", i))
-        known.add(("seen", i) if isinstance(value, Likelihood) else i)
+    seen = {i: ("seen", i) for i in now.known.soft}  # a likelihood is a child of its variable that was observed
+    graph.add_edges_from(seen.items())
+    known = {*now.known.hard, *seen.values()}
     return bool(networkx.is_d_separator(graph, {bn.number(name)}, {bn.number(v.name) for v in now.free}, known))
 
 
@@ -157,7 +153,7 @@ def plan_observations(
     names = observable(now, costs)
     for name, cost in zip(names, costs.values(), strict=True):
         not_negative("costs", Named(name), cost)
-    if any(isinstance(x, np.ndarray | list | tuple) for x in now.evidence.values()):
+    if now.known.cases is not None:
         raise ValueError("evidence: has arrays of cases; must be that of one case")
     vars = [P.bn.vars[P.bn.number(name)] for name in names]
     size = math.prod(v.r + 1 for v in vars) * math.prod(v.r for v in now.free)

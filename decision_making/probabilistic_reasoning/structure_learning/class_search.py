@@ -15,6 +15,7 @@ from decision_making.probabilistic_reasoning.parameter_learning.data import vari
 from decision_making.probabilistic_reasoning.structure_learning.equivalence import essential, extension
 from decision_making.probabilistic_reasoning.structure_learning.graphs import Parents, graph_of, masks_of
 from decision_making.probabilistic_reasoning.structure_learning.scores import BDeuScore, FamilyScores, Score
+from decision_making.problem import RNG
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class PartiallyDirectedGraphSearch:
 
 
 @verbs.fit.register(PartiallyDirectedGraphSearch)
-def fit_class(M: PartiallyDirectedGraphSearch, vars: Any, D: Any) -> networkx.DiGraph[int]:
+def fit_class(M: PartiallyDirectedGraphSearch, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
     """The completed graph of the class that is found, on 0..n-1; an edge without a direction stands both ways.
 
     `pdag_to_dag` gives a member. ValueError for a start with a cycle, and bad data.

@@ -13,6 +13,7 @@ from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
 from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.problem import RNG
 from decision_making.sizes import check_size, power
 from decision_making.structs import struct
 
@@ -36,7 +37,7 @@ class ExactGraphSearch:
 
 
 @verbs.fit.register(ExactGraphSearch)
-def fit_exactly(M: ExactGraphSearch, vars: Any, D: Any) -> networkx.DiGraph[int]:
+def fit_exactly(M: ExactGraphSearch, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
     """A graph of highest score, on 0..n-1. TooLargeError for too many variables; the errors of `bayesian_score`."""
     vars = variables(vars)
     n = len(vars)

@@ -13,6 +13,7 @@ from decision_making.probabilistic_reasoning.parameter_learning.data import vari
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
 from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.problem import RNG
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class K2Search:
 
 
 @verbs.fit.register(K2Search)
-def fit_by_k2(M: K2Search, vars: Any, D: Any) -> networkx.DiGraph[int]:
+def fit_by_k2(M: K2Search, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
     """The graph that K2 finds, on 0..n-1. ValueError for an ordering that has not each variable once, and bad data."""
     vars = variables(vars)
     order = numbers_of(M.ordering, vars, "K2Search.ordering")

@@ -125,7 +125,10 @@ class GridValueFunction(LocalValueFunction):
         return int(self.o.size) + 1
 
     def _cells(self, rows: Array) -> tuple[Array, Array]:
-        """The flat index of the lowest node of the cell that each state is in, (m,), and where it is there, (m, n)."""
+        """The flat index of the lowest node of the cell that each state is in, (m,), and where it is there, (m, k).
+
+        k is the number of axes with more than one node, along which there is another one.
+        """
         n = np.array(self.θ.shape)
         x = (rows.reshape(len(rows), len(n)) - self.o) / self.δ
         if self.outside == "refuse":
@@ -134,8 +137,7 @@ class GridValueFunction(LocalValueFunction):
             np.clip(x, 0, n - 1, out=x)
         i = np.clip(np.floor(x), 0, np.maximum(n - 2, 0))
         x -= i
-        x[:, n == 1] = 0
-        return i.astype(np.intp) @ self._strides, x
+        return i.astype(np.intp) @ self._strides, x[:, n > 1]
 
     def _refuse(self, rows: Array, x: Array, n: Array) -> None:
         slack = 1e-9  # of rounding, in cells
@@ -150,6 +152,11 @@ class GridValueFunction(LocalValueFunction):
         """By how much the flat index of a node rises along each axis."""
         n = self.θ.shape
         return np.append(np.cumprod(n[:0:-1])[::-1], 1).astype(np.intp)
+
+    @property
+    def _steps(self) -> Array:
+        """The strides (k,) of the axes with more than one node."""
+        return self._strides[np.array(self.θ.shape) > 1]
 
     @abstractmethod
     def _weights(self, rows: Array) -> csr_array:
@@ -188,7 +195,7 @@ class MultilinearValueFunction(GridValueFunction):
     def _weights(self, rows: Array) -> csr_array:
         lowest, f = self._cells(rows)
         w, columns = np.ones((len(rows), 1)), lowest[:, None]
-        for j, stride in enumerate(self._strides):
+        for j, stride in enumerate(self._steps):
             upper = f[:, j, None]
             w = np.concatenate([w * (1 - upper), w * upper], axis=1)
             columns = np.concatenate([columns, columns + stride], axis=1)
@@ -201,7 +208,7 @@ class SimplexValueFunction(GridValueFunction):
 
     The coordinates f in the cell in rising order, f_p1 <= f_p2 <= ..., name the simplex: from the highest node of the
     cell go down along axis p1, then p2, ..., to the lowest. The corners have the weights f_p1, f_p2 - f_p1, ...,
-    1 - f_pn. The surface is continuous.
+    1 - f_pn. Inside the grid the surface is continuous.
 
     >>> U = SimplexValueFunction([0, 0], [1, 1], np.outer([0, 1, 2], [0, 1, 2]))  # of x y
     >>> U([[0.5, 0.5], [1.75, 1.25], [2, 2]]).tolist()
@@ -213,6 +220,6 @@ class SimplexValueFunction(GridValueFunction):
         p = np.argsort(f, axis=1, kind="stable")
         rising = np.take_along_axis(f, p, axis=1)
         w = np.diff(rising, axis=1, prepend=0, append=1)
-        down = np.cumsum(self._strides[p], axis=1)
+        down = np.cumsum(self._steps[p], axis=1)
         columns = np.concatenate([np.zeros((len(rows), 1), np.intp), down], axis=1)
-        return sparse_rows((lowest + self._strides.sum())[:, None] - columns, w, self.θ.size)
+        return sparse_rows((lowest + self._steps.sum())[:, None] - columns, w, self.θ.size)

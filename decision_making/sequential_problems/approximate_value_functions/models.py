@@ -14,6 +14,7 @@ from decision_making.problem import Enumerable, offers
 from decision_making.sequential_problems.approximate_value_functions.outcomes import (
     absorbing,
     actions_of,
+    at_rest,
     ended,
     outcomes,
     positions,
@@ -70,9 +71,7 @@ def _part(P: Any, U: LinearValueFunction, S: Array, A: int, samples: int | None,
     flat = s_next.reshape(-1, *s_next.shape[2:])
     over = ended(P, S)
     lost = ended(P, flat) | np.repeat(over, A * K)
-    r = r.reshape(-1, A)
-    r[over] = 0
-    return r, mean_weights(U, flat, p.ravel(), K, lost)
+    return at_rest(over, r.reshape(-1, A)), mean_weights(U, flat, p.ravel(), K, lost)
 
 
 def mean_weights(U: LinearValueFunction, s: Array, p: Array, K: int, lost: Array) -> csr_array | Array:
@@ -120,7 +119,7 @@ def _tabular_backups(P: Enumerable, U: LinearValueFunction, S: Array) -> Backups
     follows.data[np.repeat(over[rows // n_actions], np.diff(follows.indptr))] = 0
     found = (follows @ w).tocsr()
     found.eliminate_zeros()
-    return Backups(np.where(over[i, None], 0.0, R[i]), found)
+    return Backups(at_rest(over[i], R[i]), found)
 
 
 @struct(repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from numbers import Real
 from typing import TYPE_CHECKING, TypeAlias
@@ -170,7 +171,8 @@ class NearestNeighborValueFunction(LocalValueFunction):
 
     def _points(self, s: Array) -> Array:
         """States as vectors (m, k); a number becomes a vector of one."""
-        return np.asarray(s, dtype=np.float64).reshape(len(s), -1)
+        s = np.asarray(s, dtype=np.float64)
+        return s.reshape(len(s), math.prod(s.shape[1:]))
 
     def _weights(self, rows: Array) -> csr_array:
         found = self.neighbors(rows)

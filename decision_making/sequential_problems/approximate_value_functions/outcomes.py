@@ -49,6 +49,11 @@ def ended(P: object, s: Array) -> Array:
     return np.asarray(P.terminal(s), bool) if offers(P, HasTerminal) else np.zeros(len(s), bool)
 
 
+def at_rest(over: Array, x: Array) -> Array:
+    """Rewards or utilities x (n, A) of actions, with 0 where it is over; what is not available, -inf, never is."""
+    return np.where(over[:, None] & ~np.isneginf(x), 0.0, x)
+
+
 def absorbing(P: Enumerable) -> Array:
     """Which states of a tabular problem are over: its terminal ones, and those that pay 0 and lead to themselves."""
     T, R = tables(P)

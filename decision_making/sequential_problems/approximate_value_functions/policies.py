@@ -13,6 +13,7 @@ from decision_making.problem import Action, Enumerable, State, offers
 from decision_making.sequential_problems.approximate_value_functions.outcomes import (
     absorbing,
     actions_of,
+    at_rest,
     ended,
     outcomes,
     positions,
@@ -51,7 +52,7 @@ class ApproximateValueFunctionPolicy:
         return self._values(s).reshape(shape)
 
     def Q(self, s: State) -> Array:
-        """R(s, a) + γ Σ p U_θ(s') for every action, (..., A); 0 where it is over."""
+        """R(s, a) + γ Σ p U_θ(s') for every action, (..., A), -inf if not available; 0 where it is over."""
         s, shape = self._flat(s)
         return self._Q(s).reshape(*shape, -1)
 
@@ -80,7 +81,7 @@ class ApproximateValueFunctionPolicy:
             def tabular(U: ApproximateValueFunction) -> Array:
                 u = np.zeros(len(R))
                 u[live] = U(states)
-                return np.where(over[:, None], 0.0, R[i] + γ * (chosen @ u).reshape(len(s), -1))
+                return at_rest(over, R[i] + γ * (chosen @ u).reshape(len(s), -1))
 
             return tabular, R[i]
         found = [
@@ -93,7 +94,7 @@ class ApproximateValueFunctionPolicy:
         def expanded(U: ApproximateValueFunction) -> Array:
             u = np.zeros(len(flat))
             u[live] = U(flat[live])
-            return np.where(over[:, None], 0.0, r + γ * (p * u.reshape(p.shape)).sum(axis=-1))
+            return at_rest(over, r + γ * (p * u.reshape(p.shape)).sum(axis=-1))
 
         return expanded, r
 

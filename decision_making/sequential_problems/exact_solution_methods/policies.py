@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
     action_values,
     enumerable,
     is_tabular,
+    listed,
     read_only,
     tables,
     utilities,
@@ -44,11 +45,13 @@ def greedy_in_a_model(P: Enumerable, U: Utilities, s: State) -> Greedy:
         s = indices("s", s, len(P.S))
         Q = np.asarray(lookahead(P, u, s[..., None], np.arange(len(P.A))))
     else:
-        _position("s", s, list(P.S), "P.S")
-        Q = np.array([lookahead(P, u, s, a) for a in P.A])
+        some = s if _many(s) else [s]
+        _positions(some, P)
+        Q = np.array([[lookahead(P, u, x, a) for a in P.A] for x in some]).reshape(len(some), len(P.A))
+        Q = Q if _many(s) else Q[0]
     best = np.argmax(Q, axis=-1)
     values = np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
-    return Greedy(np.asarray(P.A)[best] if is_tabular(P) else P.A[int(best)], values[()])
+    return Greedy(listed(P.A)[best] if best.ndim or is_tabular(P) else P.A[int(best)], values[()])
 
 
 @backup.register(object)
@@ -62,6 +65,17 @@ def _position(name: str, x: State, known: list[State], where: str) -> int:
     if x not in known:
         raise ValueError(f"{name} = {x!r}: must be one of {where}")
     return known.index(x)
+
+
+def _many(s: State) -> bool:
+    """Whether s is a list or an array of states, of a problem whose states have names."""
+    return isinstance(s, list) or (isinstance(s, np.ndarray) and s.ndim > 0)
+
+
+def _positions(s: Iterable[State], P: Enumerable) -> list[int]:
+    """The positions of these states in the list P.S."""
+    known = list(P.S)
+    return [_position("s", x, known, "P.S") for x in s]
 
 
 @struct(repr=False)
@@ -84,7 +98,7 @@ class ValueFunctionPolicy(Shown):
         object.__setattr__(self, "U", read_only(utilities(self.P, self.U)))
 
     def __call__(self, s: State) -> Action:
-        """The greedy action in s; on a tabular problem s may be an array."""
+        """The greedy action in s; s may be an array, of a problem whose states have names a list."""
         return greedy(self.P, self.U, s).a
 
     def __repr__(self) -> str:
@@ -109,10 +123,12 @@ class TabularPolicy(Shown):
         object.__setattr__(self, "a", read_only(a))
 
     def __call__(self, s: State) -> Action:
-        """The action in s; on a tabular problem s may be an array."""
+        """The action in s; s may be an array, of a problem whose states have names a list."""
         if is_tabular(self.P):
             return np.asarray(self.P.A)[self.a[indices("s", s, len(self.P.S))]]
-        return self.P.A[int(self.a[_position("s", s, list(self.P.S), "P.S")])]
+        if _many(s):
+            return listed(self.P.A)[self.a[_positions(s, self.P)]]
+        return self.P.A[int(self.a[_positions([s], self.P)[0]])]
 
     def __repr__(self) -> str:
         return f"TabularPolicy{self.a.shape}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from decision_making.checks import Array, all_finite, numbers, refuse
 from decision_making.mdp import SparseTable, Table, tabular_arrays
 from decision_making.pomdp import POMDP
-from decision_making.problem import Enumerable, State, offers
+from decision_making.problem import Enumerable, HasTerminal, State, offers
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -30,14 +30,43 @@ def tensorform(P: Enumerable) -> tuple[Array, Array]:
 
 
 def tables(P: Enumerable) -> tuple[Array | csr_array, Array]:
-    """R (S, A), and T (S, A, S) as an array or (S·A, S) as a scipy.sparse one."""
+    """R (S, A), and T (S, A, S) as an array or (S·A, S) as a scipy.sparse one; terminal states absorb and pay 0."""
     P = enumerable(P)
     if isinstance(P.T, Table) and isinstance(P.R, Table):
-        return P.T.array, P.R.array
+        return _ended(P, P.T.array, P.R.array)
     if isinstance(P.T, SparseTable) and isinstance(P.R, Table):
-        return P.T.matrix, P.R.array
+        return _ended(P, P.T.matrix, P.R.array)
     T = [[[P.T(s, a, s_next) for s_next in P.S] for a in P.A] for s in P.S]
-    return tabular_arrays(T, [[P.R(s, a) for a in P.A] for s in P.S])
+    return _ended(P, *tabular_arrays(T, [[P.R(s, a) for a in P.A] for s in P.S]))
+
+
+def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_array, Array]:
+    """T and R as simulations go: a trajectory ends where P.terminal is true, and nothing is paid from there on."""
+    if not offers(P, HasTerminal):
+        return T, R
+    over = np.flatnonzero(P.terminal(np.asarray(P.S)))
+    if not over.size:
+        return T, R
+    rows = (over[:, None] * R.shape[1] + np.arange(R.shape[1])).ravel()
+    staying = np.repeat(over, R.shape[1])
+    probabilities = T.reshape(-1, len(R))[rows, staying] if isinstance(T, np.ndarray) else T[rows, staying]
+    if (R[over] == 0).all() and (probabilities == 1).all():  # they do so by themselves
+        return T, R
+    R = R.copy()
+    R[over] = 0.0
+    if isinstance(T, np.ndarray):
+        T = T.copy()
+        T[over] = 0.0
+        T[over, :, over] = 1.0
+        return T, R
+    from scipy.sparse import csr_array, diags_array
+
+    kept = np.ones(R.size)
+    kept[rows] = 0.0
+    loops = csr_array((np.ones(len(rows)), (rows, staying)), T.shape)
+    made = csr_array(diags_array(kept) @ T + loops)
+    made.eliminate_zeros()
+    return made, R
 
 
 def enumerable(P: object) -> Enumerable:
@@ -52,6 +81,20 @@ def enumerable(P: object) -> Enumerable:
 def is_tabular(P: Enumerable) -> bool:
     """Whether states and actions of P are the indices 0, 1, ... and T a table, so that it can be asked with arrays."""
     return isinstance(P.T, Table | SparseTable)
+
+
+def listed(A: Any) -> Array:
+    """The list A as an array (n, ...) with an entry for each: tuples, and texts beside numbers, stay what they are."""
+    if isinstance(A, np.ndarray):
+        return A
+    try:
+        made = np.asarray(A)
+    except ValueError:  # tuples of different lengths
+        made = np.zeros((0, 0))
+    kinds = {type(x) for x in A}
+    if kinds == {np.ndarray} or (made.ndim == 1 and (made.dtype.kind != "U" or all(issubclass(k, str) for k in kinds))):
+        return made
+    return np.fromiter(A, object, len(A))
 
 
 def utilities(P: Enumerable, U: Utilities) -> Array:

@@ -12,7 +12,7 @@ from decision_making.checks import Array
 from decision_making.mdp import is_sparse
 from decision_making.problem import HasTerminal, offers
 from decision_making.sampling import GuideTable, indices, sparse_cumulative
-from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
+from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, listed, tables
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.models import Edges, Model, positions_in
 from decision_making.sizes import check_size
@@ -108,6 +108,11 @@ class FiniteModel(Model):
         return GuideTable.from_rows(sparse_cumulative(matrix), first), first, columns, r
 
     @cached_property
+    def actions(self) -> Array:
+        """P.A as an array."""
+        return listed(self.P.A)
+
+    @cached_property
     def positions(self) -> dict[Any, int]:
         """The position in P.S of each state."""
         return {s: i for i, s in enumerate(self.P.S)}
@@ -130,7 +135,7 @@ class FiniteModel(Model):
 
     def action(self, a: Array) -> Any:
         """Elements of P.A."""
-        return np.asarray(self.P.A)[a]
+        return self.actions[a]
 
     def index(self, a: Any) -> Array:
         """Positions in P.A."""
@@ -188,6 +193,10 @@ class FiniteModel(Model):
     def available(self, s: Array) -> Array | None:
         """Those whose reward is not -inf."""
         return None if self.missing is None else self.missing[s]
+
+    def resting(self, s: Array) -> Array:
+        """0, or the -inf of the rewards."""
+        return np.where(np.isneginf(self.R[s]), -np.inf, 0.0)
 
     def key(self, s: Array) -> Array:
         """The positions themselves."""

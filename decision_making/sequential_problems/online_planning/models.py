@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, brief, refuse
+from decision_making.checks import Array, brief, refuse, shortened
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
 
@@ -92,6 +92,10 @@ class Model:
         """Which actions there are, (N, A); None: all. ValueError where a state that has not ended has none."""
         return None
 
+    def resting(self, s: Array) -> Array:
+        """The utilities of actions where nothing can be gained any more, (N, A): 0, -inf where one is not available."""
+        return np.zeros((len(s), self.n_actions))
+
     def key(self, s: Array) -> Array:
         """A number of 64 bits for each state; equal states have equal numbers."""
         raise NotImplementedError
@@ -103,7 +107,11 @@ class Model:
 
     def leaf(self, U: Any, s: Array) -> Array:
         """U of the states, (N,). ValueError unless U gives a number for each."""
-        values = np.asarray(U(self.state(s)) if callable(U) else entries(U, "U", s), dtype=np.float64)
+        given = U(self.state(s)) if callable(U) else entries(U, "U", s)
+        try:
+            values = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"U(s) = {shortened(given)}: must be numbers, one for each state ({error})") from error
         try:
             values = np.broadcast_to(values, (len(s),))
         except ValueError as error:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, not_negative, one_of, refuse
+from decision_making.checks import Array, count, is_number, not_negative, one_of, refuse
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.draws import draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
@@ -18,6 +18,7 @@ from decision_making.sequential_problems.online_planning.packed import compact
 from decision_making.sequential_problems.online_planning.plans import (
     OnlinePlanner,
     Plan,
+    best_available,
     counted,
     generator,
     planned,
@@ -34,8 +35,14 @@ Statistics = Mapping[tuple[Any, int], float]
 
 
 def _statistics(M: object, attribute: Any, x: Any) -> None:
-    if x is not None and not isinstance(x, Mapping):
+    if x is None:
+        return
+    if not isinstance(x, Mapping) or not all(isinstance(pair, tuple) and len(pair) == 2 for pair in x):
         refuse(M, attribute.name, x, "None, or a dictionary with (state, action) as keys", TypeError)
+    visits = attribute.name == "N"
+    for pair, value in x.items():
+        if not is_number(value) or (visits and (value < 0 or value != int(value))):
+            refuse(M, f"{attribute.name}[{pair}]", value, "a whole number >= 0" if visits else "a finite number")
 
 
 @struct(repr=False)
@@ -114,8 +121,9 @@ def plan_by_tree_search(M: MonteCarloTreeSearch, s: State, *, rng: RNG = None) -
         found = parts[0][0]
         N, Q, nodes = (np.concatenate([x[i] for x in parts]) for i in (1, 2, 3))
     N, Q, nodes = merged_roots(N, Q, nodes, M.trees)
-    Q = np.where(model.ended(words)[:, None], 0.0, Q)
-    a = _chosen(model, words, Q)
+    ended = model.ended(words)
+    Q[ended] = model.resting(words[ended])
+    a = best_available(model, words, Q)
     return planned(M, states, Q, single, N=N, visits=nodes, tree=found, a=a)
 
 
@@ -183,16 +191,6 @@ def merged_roots(N: Array, Q: Array, nodes: Array, trees: int) -> tuple[Array, A
     total = N.sum(axis=1)
     sums = (N * np.where(N > 0, Q, 0.0)).sum(axis=1)
     return total, np.where(total > 0, sums / np.maximum(total, 1), -np.inf), nodes.reshape(-1, trees).sum(axis=1)
-
-
-def _chosen(model: Model, s: Array, Q: Array) -> Array:
-    """The first best action of each row; where none was tried, the first that is available."""
-    a = Q.argmax(axis=1)
-    untried = np.flatnonzero(np.isneginf(Q).all(axis=1))
-    available = model.available(s[untried]) if len(untried) else None
-    if available is not None:
-        a[untried] = available.argmax(axis=1)
-    return np.asarray(a)
 
 
 @statistics.register

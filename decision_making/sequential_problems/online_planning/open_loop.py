@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, one_of
+from decision_making.checks import Array, brief, count, one_of
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.online_planning.batch_model import BatchModel
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
@@ -28,7 +28,8 @@ class OpenLoopPlanning(OnlinePlanner):
     With `outcome="mean"` U is the expected return, with "worst" the least return of any path that is possible (equation
     9.5). Called with s it gives the first action; asked again after each step, it is receding-horizon control. The
     sequences are in `plan(M, s).tree` (..., d). All of them are evaluated side by side: `TooLargeError` where sequences
-    times states are more than 20 million. Needs a problem that lists its states.
+    times states are more than 20 million. ValueError where every sequence may come to a state in which its next action
+    is not available. Needs a problem that lists its states.
     """
 
     d: int = field(validator=count)  # number of actions
@@ -88,6 +89,12 @@ def plan_open_loop(M: OpenLoopPlanning, s: State, *, rng: RNG = None) -> Plan:
     A = model.n_actions
     check_size("sequences times states", len(s) * power(A, M.d) * len(model.R), "use a smaller d, or ForwardSearch")
     U = sequence_values(model, s, M.d, M.outcome)
+    none = np.isneginf(U).all(axis=1)
+    if none.any():
+        raise ValueError(
+            f"s = {brief(model.state(s)[int(np.argmax(none))])}: each sequence of {M.d} actions may come to a state"
+            " where its next one is not available; take a smaller d, or ForwardSearch, which decides in every state"
+        )
     first = U.argmax(axis=1)
     sequences = first[:, None] // A ** np.arange(M.d - 1, -1, -1) % A
     Q = U.reshape(len(s), A, A ** (M.d - 1)).max(axis=2)

@@ -27,7 +27,7 @@ class Plan:
     s: State  # state, or batch of states
     a: Action  # chosen actions (...)
     u: Any  # their utilities (...)
-    Q: Array  # utility of each action (..., A), -inf where it was not tried or is not available
+    Q: Array  # utility of each action (..., A), -inf where it was not tried or is not available; 0 where s is the end
     N: Array | None = None  # how often each action was tried (..., A), where that is counted
     visits: Any = None  # states that the search visited, leaves included (...)
     tree: Any = None  # what was built: its levels, its nodes, or a table of utilities
@@ -104,6 +104,16 @@ def best(Q: Array) -> Array:
     return np.asarray(np.argmax(Q, axis=1))
 
 
+def best_available(model: Model, s: Array, Q: Array) -> Array:
+    """The first best action of each row; where none is worth anything, or was tried, the first that is available."""
+    a = best(Q)
+    lost = np.flatnonzero(np.isneginf(Q).all(axis=1))
+    available = model.available(s[lost]) if len(lost) else None
+    if available is not None:
+        a[lost] = available.argmax(axis=1)
+    return a
+
+
 def planned(
     M: OnlinePlanner,
     s: State,
@@ -116,7 +126,7 @@ def planned(
     a: Array | None = None,
 ) -> Plan:
     """The `Plan` of states whose actions have the utilities Q (B, A); it takes the first best where a is not given."""
-    a = best(Q) if a is None else a
+    a = best_available(M._model, s, Q) if a is None else a
     u = Q[np.arange(len(Q)), a]
     visits = None if visits is None else np.full(a.shape, visits)
     chosen, states = M._model.action(a), M._model.state(s)

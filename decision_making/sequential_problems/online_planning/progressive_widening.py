@@ -194,10 +194,13 @@ def plan_by_widening(M: ProgressiveWidening, s: State, *, rng: RNG = None) -> Pl
         trees.simulate(draws)
     N = trees.N[trees.root]
     Q = np.where(N > 0, trees.sums[trees.root] / np.maximum(N, 1), -np.inf)
-    Q[trees.ended[trees.root]] = 0.0
+    ended = trees.ended[trees.root]
+    Q[ended] = 0.0
     j = Q.argmax(axis=1)
     a = np.zeros(len(words), np.intp) if trees.a is None else trees.a[trees.root, j]
-    a = model.action(a) if M.propose is None else a
+    if M.propose is None:
+        a[ended] = model.resting(words[ended]).argmax(axis=1)
+        a = model.action(a)
     u = Q[np.arange(len(words)), j]
     if single:
         return Plan(M, M._model.state(states)[0], a[0], float(u[0]), Q[0], N[0], int(trees.used[0]), trees)

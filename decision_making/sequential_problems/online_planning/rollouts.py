@@ -154,8 +154,8 @@ def plan_by_rollouts(M: RolloutLookahead, s: State, *, rng: RNG = None) -> Plan:
     check_size("rollouts", len(s) * A * M.m, "use fewer states at a time")
     estimate, Q = RolloutEstimate(M.d, M.π, M.m), np.full((len(s), A), -np.inf)
     exact = isinstance(model, FiniteModel) or callable(getattr(getattr(model, "P", None), "successors", None))
-    live = np.flatnonzero(~model.ended(s))
-    Q[model.ended(s)] = 0.0
+    live, ended = np.flatnonzero(~model.ended(s)), model.ended(s)
+    Q[ended] = model.resting(s[ended])
     if exact and len(live):
         edges = model.edges(s[live])
         by_action = [np.flatnonzero(edges.pair % A == a) for a in range(A)] if M.common else [slice(None)]

@@ -49,7 +49,8 @@ class Utilities:
     def Q(self, name: Any) -> list[float]:
         """The lookahead of each action."""
         if self.ends[name]:
-            return [0.0] * self.model.n_actions
+            resting: list[float] = self.model.resting(self.states[name])[0].tolist()
+            return resting
         rewards, outcomes = self.successors(name)
         U, γ = self.U, self.model.γ
         if γ == 0:

@@ -10,7 +10,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, all_finite, count, numbers, one_of, refuse
+from decision_making.checks import Array, Named, all_finite, numbers, one_of, refuse
 from decision_making.intervals import (
     bootstrap,
     check_confidence,
@@ -110,7 +110,8 @@ def estimate(
     elif interval == "bootstrap":
         _, low, high = bootstrap(x, np.mean, confidence, rng=rng)
     elif interval == "skewed":
-        count(None, Named("n - 1"), n - 1)
+        if n < 2:
+            refuse(None, "x", x, "two or more numbers for interval='skewed'")
         low, high = mean_interval(x, confidence)
     else:
         low, high = normal_interval(mean, error, confidence)

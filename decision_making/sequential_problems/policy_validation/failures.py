@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, axes, count, count_or_zero, not_negative, numbers
+from decision_making.checks import Array, Named, axes, count_or_zero, not_negative, numbers
 from decision_making.mdp import MDP
 from decision_making.problem import Enumerable, HasTerminal, offers
 from decision_making.sampling import indices, start_distribution
@@ -125,7 +125,7 @@ def most_likely_failure(
         V, following = _shortest(row, column, -np.log(p), failed)
         chosen = [following] * len(V)
     else:
-        count(None, Named("d"), d)
+        count_or_zero(None, Named("d"), d)
         if d * len(failed) > LARGEST_TABLE:
             raise ValueError(f"d = {d} steps of {len(failed)} states: beyond the limit of {LARGEST_TABLE:,}; give no d")
         V, chosen = _best(row, column, np.log(p), failed, d)

@@ -39,7 +39,7 @@ def importance_sampling(
     misses what is likely under p.
 
     Raises ValueError where the shapes disagree, for log_q = -inf (q cannot have drawn that), for log_p that is NaN or
-    inf, for weights that overflow, and for self-normalised weights that are all 0.
+    inf, for weights that overflow unless they are self-normalised, and for self-normalised weights that are all 0.
 
     >>> x = np.random.default_rng(1).normal(4, 1, 10_000)  # P(X > 4) of a standard normal is 3.167e-05
     >>> importance_sampling(x > 4, -x**2 / 2, -(x - 4)**2 / 2)
@@ -70,14 +70,17 @@ def importance_sampling(
         mean, error = (_scaled(x, largest) for x in ((w * f).mean(), (w * f).std() / math.sqrt(n)))
     low, high = normal_interval(mean, error, confidence)
     effective_n = sums[0] ** 2 / sums[1] if sums[1] else 0.0
-    return Estimate(mean, error, low, high, confidence, n, effective_n, _scaled(sums[0] / n, largest))
+    mean_weight = _scaled(sums[0] / n, largest, overflow=self_normalized)
+    return Estimate(mean, error, low, high, confidence, n, effective_n, mean_weight)
 
 
-def _scaled(x: float, exponent: float) -> float:
-    """x e^exponent. ValueError where it overflows."""
+def _scaled(x: float, exponent: float, overflow: bool = False) -> float:
+    """x e^exponent. Where it overflows, a ValueError, or inf where that may be."""
     if x == 0:
         return 0.0
     exponent += math.log(abs(x))
+    if exponent > 709 and overflow:
+        return math.inf
     if exponent > 709:
         raise ValueError(f"weights of e^{exponent:.0f}: q is far too small where p is not; take another proposal")
     return math.copysign(math.exp(exponent), x)

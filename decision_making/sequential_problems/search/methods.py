@@ -102,10 +102,17 @@ def plan_of_a_path(
 
 
 def follow_plan(P: SearchProblem, s: State, a: ArrayLike) -> Array:
-    """The states (k + 1, ...) from s on when the actions a (k,) are taken in turn."""
+    """The states (k + 1, ...) from s on when the actions a (k,) are taken in turn.
+
+    Raises ValueError, naming it, for the first action that is not valid where it is taken.
+    """
     states = [np.asarray(s)]
-    for action in np.asarray(a):
-        states.append(np.asarray(P.T(states[-1][None], np.array([action])))[0])
+    for k, action in enumerate(np.asarray(a)):
+        here = states[-1][None]
+        valid = np.flatnonzero(np.asarray(P.A(here))[0])
+        if action not in valid:
+            raise ValueError(f"a[{k}] = {action}: must be one of {valid.tolist()}, the valid actions in {here[0]}")
+        states.append(np.asarray(P.T(here, np.array([action])))[0])
     return np.array(states)
 
 

@@ -207,6 +207,24 @@ def test_an_axis_with_one_node_is_constant(kind):
 
 
 @both
+@pytest.mark.parametrize("outside", ["clamp", "extrapolate"])
+@pytest.mark.parametrize("shape", [(1, 4, 3, 1), (3, 1, 4), (4, 3, 1), (1,), (1, 1, 2)])
+def test_beyond_the_grid_axes_with_one_node_are_as_if_they_were_not_there(kind, outside, shape):
+    """Their second node is read from nowhere: weights beyond the grid may be negative, but not those of no node."""
+    rng = np.random.default_rng(len(shape))
+    θ, live = rng.normal(size=shape), np.array(shape) > 1
+    s = rng.uniform(-2, 5, (50, len(shape)))
+    U = kind(np.zeros(len(shape)), 1.0, θ, outside=outside)
+    W = U.weights(s)
+    assert W.nnz == 0 or 0 <= W.indices.min() <= W.indices.max() < θ.size
+    if live.any():
+        without = kind(np.zeros(live.sum()), 1.0, θ.reshape([k for k in shape if k > 1]), outside=outside)
+        assert np.allclose(U(s), without(s[:, live]), atol=1e-12, rtol=0)
+    else:
+        assert (U(s) == θ.ravel()[0]).all()
+
+
+@both
 def test_integer_states_and_lists_are_not_truncated(kind):
     U = kind([0, 0], [2, 2], np.arange(9).reshape(3, 3))
     assert U([1, 3]) == U([1.0, 3.0]) == pytest.approx(3 * 0.5 + 1.5)

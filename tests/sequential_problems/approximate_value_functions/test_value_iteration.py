@@ -644,3 +644,24 @@ def test_states_of_another_shape_than_the_problem_s_are_refused():
     assert positions(np.array([[0.0, 1.0], [2.0, 0.0]]), np.array([[2, 0], [0, 1], [2, 0]])).tolist() == [1, 0, 1]
     with pytest.raises(ValueError, match=r"S has the state 7: must be states of P"):
         positions(np.arange(4), np.array([1, 7]))
+
+
+def test_where_it_is_over_an_action_that_is_not_available_is_not_chosen():
+    """State 1 is never left and pays nothing; action 0 is not available there, and not in the interpolated MDP."""
+    T = [[[0.5, 0.5], [0.5, 0.5]], [[0.0, 0.0], [0.0, 1.0]]]
+    P = MDP.from_arrays(T, [[1.0, 2.0], [-np.inf, 0.0]], 0.9)
+    U = NearestNeighborValueFunction(1, 1, [0, 1], [0.0, 0.0])
+    π = solve(ApproximateValueIteration(U, None, 30), P)
+    assert π.Q([0, 1])[1].tolist() == [-np.inf, 0.0]
+    assert π([0, 1]).tolist() == [1, 1]
+    finite = InterpolatedMDP(P, U)
+    assert (finite.R(1, 0), finite.R(1, 1)) == (-np.inf, 0.0)
+    assert solve(dm.ValueIteration(30), finite)([0, 1]).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("d", [1, lambda s, t: abs(s - t)], ids=["norm", "function"])
+def test_a_problem_that_is_over_everywhere_is_worth_nothing(d):
+    P = MDP.from_arrays([[[1.0]]], [[0.0]], 0.9)
+    U = NearestNeighborValueFunction(1, d, [0], [5.0])
+    assert solve(ApproximateValueIteration(U, None, 2), P).U([0, 0]).tolist() == [0.0, 0.0]
+    assert U(np.zeros(0)).shape == (0,)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
+import decision_making as dm
 from decision_making import MDP, lookahead
 from decision_making.problems import HexWorld, StraightLineHexWorld
 from decision_making.sequential_problems.exact_solution_methods import (
@@ -123,3 +125,35 @@ def test_a_number_of_sweeps_that_is_not_whole_is_an_error(k_max):
 def test_hazard_7_4_γ_1_is_singular(form, call, said):
     with pytest.raises(ValueError, match=rf"γ = 1.*: must be below 1, else .*{said}"):
         call(a_problem(form, γ=1.0))
+
+
+@pytest.mark.parametrize("form", ["dense", "sparse", "functions"])
+def test_a_terminal_state_is_worth_0_to_every_method_whatever_its_tables_say(form):
+    """As simulations go: a trajectory ends there, and the 5 a step that R has for it is never paid."""
+    T, R, over = (
+        np.full((3, 2, 3), 1 / 3),
+        np.array([[1.0, -1.0], [5.0, 5.0], [0.0, 2.0]]),
+        lambda s: np.asarray(s) == 1,
+    )
+    if form == "functions":
+        P = MDP(0.9, [0, 1, 2], [0, 1], lambda s, a, t: T[s, a, t], lambda s, a: R[s, a], None, terminal=over)
+    else:
+        P = MDP.from_arrays(csr_array(T.reshape(6, 3)) if form == "sparse" else T, R, 0.9, terminal=over)
+    live = np.array([0, 2])
+    U = np.zeros(3)
+    U[live] = np.linalg.solve(np.eye(2) - 0.9 / 3, [1.0, 2.0])
+    np.testing.assert_allclose(policy_evaluation(P, [0, 0, 1]), U, atol=1e-9)
+    np.testing.assert_allclose(iterative_policy_evaluation(P, [0, 0, 1], 600), U, atol=1e-9)
+    for M in (
+        dm.ValueIteration(600),
+        dm.GaussSeidelValueIteration(600),
+        dm.ModifiedPolicyIteration(600),
+        dm.LinearProgramFormulation(),
+    ):
+        np.testing.assert_allclose(dm.solve(M, P).U, U, atol=1e-7)
+    assert dm.solve(dm.PolicyIteration([1, 1, 0], 9), P).a[live].tolist() == [0, 1]
+    never = MDP.from_arrays(csr_array(T.reshape(6, 3)) if form == "sparse" else T, R, 0.9, terminal=lambda s: s > 9)
+    np.testing.assert_allclose(policy_evaluation(never, [0, 0, 1]), np.array([1, 5, 2]) + 0.9 * 8 / 3 / 0.1, rtol=1e-9)
+    if form != "functions":
+        assert (P.R(1, 0), P.T(1, 0, 0)) == (5.0, 1 / 3)  # its tables stay as they were given
+        assert dm.failure_probability(P, [0, 0, 1], [0], 2).tolist() == pytest.approx([1.0, 0.0, 4 / 9])

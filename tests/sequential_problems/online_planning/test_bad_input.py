@@ -120,6 +120,26 @@ CALLS = {
     "plan(3)": (lambda: dm.plan(3, 0), TypeError, "M = 3: plan knows .*MonteCarloTreeSearch"),
     "unknown state": (lambda: dm.ForwardSearch(P, 2, U)(25), ValueError, r"s runs from 25 to 25: must lie in 0\.\.24"),
     "half a state": (lambda: dm.ForwardSearch(P, 2, U)(0.5), TypeError, "s has dtype float64"),
+    "a leaf value of letters": (
+        lambda: dm.ForwardSearch(P, 2, lambda s: ["a"] * len(s))(0),
+        *(TypeError, r"U\(s\) = \['a'.*: must be numbers, one for each state"),
+    ),
+    "statistics by state": (
+        lambda: dm.MonteCarloTreeSearch(P, {0: 1}, {0: 1.0}, 2, 2, 1.0, U),
+        *(TypeError, r"N = \{0: 1\}: must be None, or a dictionary with \(state, action\) as keys"),
+    ),
+    "a negative count": (
+        lambda: dm.MonteCarloTreeSearch(P, {(0, 1): -1}, {(0, 1): 1.0}, 2, 2, 1.0, U),
+        *(ValueError, r"N\[\(0, 1\)\] = -1: must be a whole number >= 0"),
+    ),
+    "half a visit": (
+        lambda: dm.MonteCarloTreeSearch(P, {(0, 1): 1.5}, {(0, 1): 1.0}, 2, 2, 1.0, U),
+        *(ValueError, r"N\[\(0, 1\)\] = 1\.5: must be a whole number >= 0"),
+    ),
+    "a value NaN": (
+        lambda: dm.MonteCarloTreeSearch(P, {(0, 1): 2.0}, {(0, 1): NAN}, 2, 2, 1.0, U),
+        *(ValueError, r"Q\[\(0, 1\)\] = nan: must be a finite number"),
+    ),
     "state NaN": (lambda: dm.SparseSampling(free, 2, 2, U)([NAN]), ValueError, r"s = array\(\[nan\]\): must be finite"),
     "state of other axes": (
         lambda: dm.SparseSampling(free, 2, 2, U)(np.zeros((2, 2, 2))),

@@ -239,6 +239,42 @@ def test_problems_of_functions_and_named_states_are_searched_by_name():
         dm.ForwardSearch(P, 3, [0.0, 0.0])("moist")
 
 
+@pytest.mark.parametrize("actions", [[(0, 0), (0, 1)], ["stay", 1], [(0,), (1, 1)], [0, 2.5]], ids=str)
+def test_an_action_is_given_as_the_element_of_the_list_that_it_is(actions):
+    """Tuples of one length make a table in numpy, and a number beside texts a text: neither is an element of P.A."""
+    states, stay = [(0, 0), (0, 1), (1, 0)], actions[0]
+    to = {(0, 0): (0, 1), (0, 1): (1, 0), (1, 0): (0, 0)}
+    P = dm.MDP(
+        0.5,
+        states,
+        actions,
+        lambda s, a, s_next: float(s_next == (s if a == stay else to[s])),
+        lambda s, a: float(s == (1, 0)),
+        None,
+    )
+    π = dm.solve(dm.ValueIteration(50), P)
+    table = dm.solve(dm.PolicyIteration([0, 0, 0], 9), P)
+    go = actions[1]
+    for M in (
+        dm.ForwardSearch(P, 3, [0.0] * 3),
+        dm.BranchAndBound(P, 3, [0.0] * 3, np.full((3, 2), 9.0)),
+        dm.MonteCarloTreeSearch(P, None, None, 3, 200, 1.0, [0.0] * 3, rng=0),
+        dm.OpenLoopPlanning(P, 3),
+        dm.RolloutLookahead(P, π, 3),
+        dm.RolloutLookahead(P, table, 3),
+        dm.HeuristicSearch(P, [2.0] * 3, 3, 50, rng=0),
+    ):
+        found = [M((0, 1)), *M([(0, 1), (1, 0)])]
+        assert found == [go, go, stay]
+        assert all(x in actions for x in found)
+        assert dm.plan(M, (0, 1)).a == go
+    assert [*π([(0, 1), (1, 0)])] == [*table([(0, 1), (1, 0)])] == [π((0, 1)), table((1, 0))] == [go, stay]
+    assert dm.greedy(P, [0.0, 0.0, 2.0], [(0, 1), (1, 0)]).u.tolist() == [1.0, 2.0]
+    assert dm.backup(P, [0.0, 0.0, 2.0], [(1, 0)]).tolist() == [2.0]
+    with pytest.raises(ValueError, match=r"s = \(1, 1\): must be one of P\.S"):
+        π([(0, 1), (1, 1)])
+
+
 def test_forward_search_through_successors_merges_equal_states():
     """Collision avoidance has three outcomes of each action; on whole metres paths meet again."""
     P = CollisionAvoidance()
@@ -378,8 +414,58 @@ def test_sequences_with_an_action_that_is_not_available_on_the_way_are_worth_min
 def test_an_action_that_is_not_available_is_the_last_to_be_chosen():
     """Whatever bound it has, and though nothing else is worth anything."""
     P = dm.MDP.from_arrays([[[1.0], [1.0]]], [[-np.inf, 0.0]], 0.5)
-    found = dm.plan(dm.BranchAndBound(P, 2, [-np.inf], [[9.0, 5.0]]), 0)
-    assert (found.a, found.u) == (1, -np.inf)
+    for M in (
+        dm.BranchAndBound(P, 2, [-np.inf], [[9.0, 5.0]]),
+        dm.ForwardSearch(P, 2, [-np.inf]),
+        dm.SparseSampling(P, 2, 2, [-np.inf]),
+    ):
+        found = dm.plan(M, 0)
+        assert (found.a, found.u) == (1, -np.inf)
+    pays = dm.MDP.from_arrays([[[1.0], [1.0]]], [[-np.inf, 1.0]], 0.5)
+    for M in (
+        dm.ForwardSearch(pays, 2, [-np.inf]),
+        dm.SparseSampling(pays, 2, 2, [-np.inf]),
+        dm.MonteCarloTreeSearch(pays, None, None, 1, 9, 1.0, [-np.inf]),
+        dm.HeuristicSearch(pays, [-np.inf], 2, 3),
+        dm.LabeledHeuristicSearch(pays, [-np.inf], 2, 0.1),
+    ):
+        found = dm.plan(M, [0, 0])
+        assert (found.a.tolist(), found.u.tolist()) == ([1, 1], [-np.inf, -np.inf])
+
+
+def test_where_nothing_can_be_gained_any_more_an_action_that_is_available_is_chosen():
+    """State 1 is never left and pays nothing: its utilities are 0, but that of an action it does not have is not."""
+    T = [[[0.5, 0.5], [0.5, 0.5]], [[0.0, 0.0], [0.0, 1.0]]]
+    P, zero = dm.MDP.from_arrays(T, [[1.0, 2.0], [-np.inf, 0.0]], 0.9), np.zeros(2)
+    for M in (
+        dm.ForwardSearch(P, 2, zero),
+        dm.BranchAndBound(P, 2, zero, np.full((2, 2), 9.0)),
+        dm.SparseSampling(P, 2, 2, zero),
+        dm.MonteCarloTreeSearch(P, None, None, 2, 9, 1.0, zero),
+        dm.MonteCarloTreeSearch(P, None, None, 2, 9, 1.0, zero, trees=3),
+        dm.RolloutLookahead(P, None, 2),
+        dm.HeuristicSearch(P, [50.0, 50.0], 2, 9),
+        dm.LabeledHeuristicSearch(P, [50.0, 50.0], 2, 0.1),
+        dm.OpenLoopPlanning(P, 1),
+    ):
+        for s in ([1, 0], [1]):
+            found = dm.plan(M, s, rng=0)
+            assert (found.a[0], found.u[0], found.Q[0].tolist()) == (1, 0.0, [-np.inf, 0.0])
+        assert M(1, rng=0) == 1
+    widening = dm.ProgressiveWidening(P, 2, 9, 1.0, zero)
+    assert (widening(1, rng=0), dm.plan(widening, [0, 1], rng=0).a[1]) == (1, 1)
+
+
+def test_where_every_sequence_may_come_to_an_action_that_is_not_there_an_error_says_so():
+    """Both actions lead to states that have one action each, not the same one."""
+    T = np.zeros((3, 2, 3))
+    T[0, :, 1:] = 0.5
+    T[1:, :, 0] = 1.0
+    P = dm.MDP.from_arrays(T, [[0.0, 0.0], [-np.inf, 1.0], [1.0, -np.inf]], 0.9)
+    assert dm.OpenLoopPlanning(P, 1)(0) == 0
+    for outcome in ("mean", "worst"):
+        with pytest.raises(ValueError, match="s = 0: each sequence of 2 actions may come to a state where"):
+            dm.plan(dm.OpenLoopPlanning(P, 2, outcome=outcome), [1, 0])
 
 
 def test_with_memory_every_state_is_searched_once_for_each_number_of_steps_left():

@@ -136,7 +136,7 @@ def test_tail_mean_by_hand():
         (lambda: dm.estimate([1.0, 0.5], interval="exact"), "not of 0 and 1"),
         (lambda: dm.estimate([1.0], ddof=1), "ddof = 1"),
         (lambda: dm.estimate([1.0, 2], ddof=2), "ddof = 2"),
-        (lambda: dm.estimate([1.0], interval="skewed"), "n - 1 = 0"),
+        (lambda: dm.estimate([1.0], interval="skewed"), r"x = .*: must be two or more numbers"),
         (lambda: dm.estimate([1.0], confidence=1.0), "confidence = 1.0"),
         (lambda: dm.estimate([1.0], interval="exact", statistic=np.var), "'bootstrap' for a statistic"),
         (lambda: dm.estimate([1.0, 2, 3, 4], ddof=2), "ddof = 2"),

@@ -182,10 +182,16 @@ LARGE = dm.MDP.from_arrays(sparse.eye_array(5000, format="csr"), np.zeros((5000,
         (lambda: dm.most_likely_failure(LINE, EAST, [7], 8), ValueError, "b runs from 8"),
         (lambda: dm.most_likely_failure(LINE, EAST, [7], [0.5, 0.5]), ValueError, "b has shape"),
         (lambda: dm.most_likely_failure(LINE, EAST, [7], np.full(8, 0.2)), ValueError, "sum to 1"),
-        (lambda: dm.most_likely_failure(LINE, EAST, [7], 0, 0), ValueError, "d = 0"),
+        (lambda: dm.most_likely_failure(LINE, EAST, [7], 0, -1), ValueError, "d = -1"),
         (lambda: dm.most_likely_failure(LINE, EAST, [7], 0, 10**7), ValueError, "beyond the limit"),
     ],
 )
 def test_wrong_input_is_an_error_that_says_what(call, error, said):
     with pytest.raises(error, match=said):
         call()
+
+
+def test_within_no_transitions_only_a_start_is_a_failure():
+    found = dm.most_likely_failure(LINE, EAST, [0, 7], [0.25, 0.75, 0, 0, 0, 0, 0, 0], 0)
+    assert (found.s.tolist(), found.probability) == ([0], pytest.approx(0.25))
+    assert dm.most_likely_failure(LINE, EAST, [7], 0, 0).s.tolist() == []

@@ -265,3 +265,17 @@ def test_points_at_the_level_are_elites_too():
     assert found.reached
     assert found.levels.tolist() == [1.0]
     assert found.q.mode()[0] == pytest.approx((2 / np.pi) ** 0.5, abs=0.3)  # of all points above 0
+
+
+def test_self_normalised_weights_may_be_as_large_as_they_like():
+    """p is known up to a factor, which no mean of such weights depends on: only their mean itself does."""
+    rng = np.random.default_rng(0)
+    f, log_p, log_q = rng.normal(size=(3, 50))
+    right = dm.importance_sampling(f, log_p, log_q, self_normalized=True)
+    found = dm.importance_sampling(f, log_p + 5000, log_q, self_normalized=True)
+    assert found.mean == pytest.approx(right.mean, rel=1e-9)
+    assert found.standard_error == pytest.approx(right.standard_error, rel=1e-9)
+    assert found.effective_n == pytest.approx(right.effective_n, rel=1e-9)
+    assert found.mean_weight == np.inf
+    with pytest.raises(ValueError, match="weights of e"):
+        dm.importance_sampling(f, log_p + 5000, log_q)
