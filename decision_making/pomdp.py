@@ -22,15 +22,15 @@ from decision_making.checks import (
     count,
     discount,
     function,
+    name_first,
     numbers,
     optional,
     refuse,
 )
 from decision_making.dispatching import load_all
-from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
+from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available, check_row_sums
 from decision_making.problem import RNG
 from decision_making.sampling import (
-    ROW_SUM_TOLERANCE,
     GuideTable,
     cumulative,
     default_rng,
@@ -258,15 +258,8 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
     O = numbers(O, "O")
     if O.ndim != 3 or O.shape[:2] != (n_actions, n_states) or not O.shape[2]:
         raise ValueError(f"O has shape {O.shape}: must be (A, S, Ω) = ({n_actions}, {n_states}, ...), action first")
-    for bad, what in ((~np.isfinite(O) | (O < 0), "a probability"),):
-        if bad.any():
-            i = tuple(map(int, np.argwhere(bad)[0]))
-            raise ValueError(f"O{list(i)} = {O[i]}: must be {what}")
-    rows = O.sum(axis=2)
-    bad = np.argwhere(abs(rows - 1) > ROW_SUM_TOLERANCE)
-    if len(bad):
-        a, s = map(int, bad[0])
-        raise ValueError(f"O[{a}, {s}] sums to {rows[a, s]:.9g}: every row O[a, s_next] must sum to 1")
+    name_first(~np.isfinite(O) | (O < 0), "O", O, "a probability")
+    check_row_sums(O.sum(axis=2), "O", "O[a, s_next]")
     return O
 
 
@@ -275,7 +268,7 @@ def belief(b: Belief, n_states: int) -> Array:
     b = numbers(b, "b")
     if b.ndim == 0 or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
-    good = are_probabilities(b, ROW_SUM_TOLERANCE)
+    good = are_probabilities(b)
     if not good.all():
         row = b if b.ndim == 1 else b[tuple(np.argwhere(~good)[0])]
         raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1")

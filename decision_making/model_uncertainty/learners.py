@@ -16,7 +16,18 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import attrs
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, all_finite, count, made_array, numbers, refuse, shortened
+from decision_making.checks import (
+    Array,
+    Field,
+    Named,
+    all_finite,
+    count,
+    made_array,
+    numbers,
+    read_only,
+    refuse,
+    shortened,
+)
 from decision_making.dispatching import unknown
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng, indices
@@ -93,8 +104,7 @@ def rates(x: Any) -> Any:
         return x
     if found is None or found.ndim == 0:
         return x
-    found.setflags(write=False)
-    return found
+    return read_only(found)
 
 
 def each(check: Any) -> Any:
@@ -167,8 +177,7 @@ def moderate(x: Any) -> Array:
 def replications(batch: tuple[int, ...]) -> Array:
     """The numbers 0, 1, … of the replications, (…); not to be written to."""
     i = np.arange(math.prod(batch)).reshape(batch)
-    i.setflags(write=False)
-    return i
+    return read_only(i)
 
 
 def rows_of(model: Learner, s: Any) -> Array:

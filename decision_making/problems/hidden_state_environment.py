@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from decision_making.checks import Named, count
 from decision_making.pomdp import POMDP, belief, filtered
 from decision_making.sampling import cumulative, indices, inverse_transform
 
@@ -26,8 +27,7 @@ class HiddenStateEnvironment(gymnasium.Env[np.int64, np.int64]):
     def __init__(self, P: POMDP, max_steps: int = 100):
         if not isinstance(P, POMDP):
             raise TypeError(f"P = {P!r}: must be a POMDP")
-        if max_steps < 1:
-            raise ValueError(f"max_steps = {max_steps}: must be a whole number >= 1")
+        count(None, Named("max_steps"), max_steps)
         self.P, self.max_steps = P.tabulated(), max_steps
         n = len(self.P.S)
         self.start = np.full(n, 1 / n) if self.P.b is None else belief(self.P.b, n)

@@ -16,6 +16,7 @@ from decision_making.checks import (
     Named,
     count,
     count_or_zero,
+    enough_for_an_interval,
     flag,
     optional,
     parameters,
@@ -295,8 +296,7 @@ def evaluate(
     returns, a missing d, or a `GymnasiumProblem` that rescales actions where the policy was trained without, or
     the other way round.
     """
-    if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
-        refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
+    enough_for_an_interval(None, Named("episodes"), episodes)
     shrink_factor(None, Named("confidence"), confidence)
     flag(None, Named("mode"), mode)
     optional(interval)(None, Named("bounds"), bounds)

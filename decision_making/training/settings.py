@@ -8,7 +8,6 @@ the comment of that field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any
 
 import attrs
@@ -18,6 +17,7 @@ from decision_making.checks import (
     count,
     count_or_zero,
     discount,
+    enough_for_an_interval,
     finite,
     flag,
     is_number,
@@ -85,12 +85,6 @@ def _environment(M: Any, field: Any, x: Any) -> None:
         refuse(M, field.name, x, f"a gymnasium id or one of {', '.join(PROBLEMS)}")
 
 
-def _two_or_more(M: Any, field: Any, x: Any) -> None:
-    """Validator: enough episodes for an interval."""
-    if not (isinstance(x, Integral) and not isinstance(x, bool) and int(x) >= 2):
-        refuse(M, field.name, x, "a whole number >= 2, to have an interval")
-
-
 UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the command line: short names of rules
 
 # settings of every run
@@ -105,7 +99,7 @@ COMMON: dict[str, Setting] = {
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
     "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
     "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
-    "eval_episodes": Setting(20, _two_or_more, "episodes of an evaluation"),
+    "eval_episodes": Setting(20, enough_for_an_interval, "episodes of an evaluation"),
     "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
     "gamma": Setting(0.99, discount, "discount factor γ"),
     "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),

@@ -16,7 +16,7 @@ import numpy as np
 from attrs import Attribute, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, count, is_number, refuse
+from decision_making.checks import Array, are_probabilities, count, is_number, refuse
 from decision_making.mdp import check_every_action_available
 from decision_making.problem import Enumerable, offers
 from decision_making.sampling import start_probabilities
@@ -341,7 +341,7 @@ def _pair(π: ArrayLike, π_new: ArrayLike) -> tuple[Array, Array]:
         p = np.asarray(p, dtype=np.float64)
         if p.ndim != 2 or 0 in p.shape:
             raise ValueError(f"{name} has shape {p.shape}: must be (S, A) probabilities")
-        if not ((p >= 0).all() and (abs(p.sum(axis=1) - 1) <= 1e-8).all()):
+        if not are_probabilities(p).all():
             raise ValueError(f"{name} = {p.tolist()}: every row must be probabilities that sum to 1")
         pair.append(p / p.sum(axis=1, keepdims=True))
     if pair[0].shape != pair[1].shape:

@@ -8,7 +8,18 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, discount, function, numbers, optional, parameters, positive, refuse
+from decision_making.checks import (
+    Array,
+    count,
+    discount,
+    function,
+    numbers,
+    optional,
+    parameters,
+    positive,
+    read_only,
+    refuse,
+)
 from decision_making.model_uncertainty.learners import Learner, batch_shape, each, initial, rates, revise, values
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.structs import struct
@@ -27,8 +38,7 @@ def listed_actions(A: Any) -> Any:
         return A
     if found.ndim == 1 and np.array_equal(found, np.arange(len(found))):
         return len(found)
-    found.setflags(write=False)
-    return found
+    return read_only(found)
 
 
 def few_actions(M: object, field: Any, A: Any) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.agents import position
-from decision_making.checks import Array, Named, is_number, numbers, refuse, rounding, shortened
+from decision_making.checks import Array, Named, are_probabilities, is_number, numbers, refuse, rounding, shortened
 from decision_making.problem import RNG
-from decision_making.sampling import ROW_SUM_TOLERANCE, cumulative, default_rng, inverse_transform
+from decision_making.sampling import cumulative, default_rng, inverse_transform
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
@@ -138,7 +138,7 @@ def _of_agent(P: SimpleGame, πi: Any, i: int) -> Array:
     p = numbers(πi, f"π[{i}]")
     if p.shape[-1:] != (len(P.A[i]),):
         raise ValueError(f"π[{i}] has shape {p.shape}: must be (..., {len(P.A[i])}), a probability for each action")
-    if not (np.isfinite(p).all() and (p >= 0).all() and (abs(p.sum(axis=-1) - 1) <= ROW_SUM_TOLERANCE).all()):
+    if not are_probabilities(p).all():
         raise ValueError(f"π[{i}] = {shortened(πi)}: must be probabilities that sum to 1")
     return p
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from decision_making.agents import position
-from decision_making.checks import Array, brief, is_number, numbers, refuse
+from decision_making.checks import Array, are_probabilities, brief, is_number, numbers, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.mdp import MDP
 from decision_making.multiagent_systems.multiagent_reasoning.policies import SimpleGamePolicy, contracted
@@ -120,7 +120,7 @@ def _of_agent(P: MG, πi: Any, i: int) -> Array:
         p = np.broadcast_to(p, (n_states, *p.shape))
     if p.shape[-2:] != (n_states, len(A)):
         raise ValueError(f"π[{i}] has shape {p.shape}: must be (..., {n_states}, {len(A)}), for states and actions")
-    if not (np.isfinite(p).all() and (p >= 0).all() and (abs(p.sum(axis=-1) - 1) <= 1e-8).all()):
+    if not are_probabilities(p).all():
         raise ValueError(f"π[{i}] = {brief(πi)}: must be probabilities that sum to 1 in every state")
     return p / p.sum(axis=-1, keepdims=True)
 

@@ -14,8 +14,8 @@ from decision_making.checks import (
     brief,
     count,
     count_or_zero,
-    is_number,
     not_negative,
+    number,
     refuse,
     rounding,
     settings,
@@ -29,10 +29,7 @@ from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
 
-
-def _at_least_1(M: object, attribute: Any, α: Any) -> None:
-    if not (is_number(α) and 1 <= α <= MOST):
-        refuse(M, attribute.name, α, f"a number >= 1 and at most {MOST:g}")
+_at_least_1 = number(f"a number >= 1 and at most {MOST:g}", lambda α: 1 <= α <= MOST)
 
 
 def _network(M: object, attribute: Any, bn: Any) -> None:

@@ -22,6 +22,7 @@ from decision_making.checks import (
     made_array_later,
     mapping,
     numbers,
+    read_only,
     refuse,
     shortened,
 )
@@ -42,9 +43,9 @@ class ImpossibleEvidenceError(ValueError):
     """The evidence has probability 0, so there is no distribution given it."""
 
 
-def check_table(what: str, vars: Iterable[Variable], instead: str, limit: int = ENTRIES) -> None:
-    """Raise TooLargeError where a table over the variables would have more entries than the limit."""
-    check_size(f"entries of {what}", math.prod(v.r for v in vars), instead, limit)
+def check_table(what: str, vars: Iterable[Variable], instead: str) -> None:
+    """Raise TooLargeError where a table over the variables would have more than 2²⁷ entries."""
+    check_size(f"entries of {what}", math.prod(v.r for v in vars), instead, ENTRIES)
 
 
 @struct(repr=False)
@@ -77,8 +78,7 @@ class Factor(Shown):
             i = np.unravel_index(int(np.argmax(wrong)), shape)
             at = ", ".join(f"{v.name} = {v.labels[k]}" for v, k in zip(self.vars, i, strict=True))
             raise ValueError(f"Factor.values = {values[i]} at {at}: must be a finite number >= 0")
-        values.setflags(write=False)
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", read_only(values))
 
     def __repr__(self) -> str:
         scope = ", ".join(v.name for v in self.vars[:6]) + (", ..." if len(self.vars) > 6 else "")
@@ -120,9 +120,8 @@ class Factor(Shown):
 def checked_factor(vars: tuple[Variable, ...], values: Array) -> Factor:
     """A factor of numbers that are known to be right: not looked at again, which is most of the time of a query."""
     φ: Factor = object.__new__(Factor)
-    values.setflags(write=False)
     object.__setattr__(φ, "vars", vars)
-    object.__setattr__(φ, "values", values)
+    object.__setattr__(φ, "values", read_only(values))
     return φ
 
 

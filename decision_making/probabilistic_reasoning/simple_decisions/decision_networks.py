@@ -11,7 +11,18 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making import verbs
-from decision_making.checks import Array, as_tuple, instance, mapping, numbers, refuse, rounding, shortened, suggestion
+from decision_making.checks import (
+    Array,
+    as_tuple,
+    instance,
+    mapping,
+    numbers,
+    read_only,
+    refuse,
+    rounding,
+    shortened,
+    suggestion,
+)
 from decision_making.probabilistic_reasoning.inference import (
     DirectSampling,
     ExactInference,
@@ -176,8 +187,7 @@ def _utilities(v: Variable, given: Any) -> Array:
     if worth.shape != (v.r,) or not np.isfinite(worth).all():
         allowed = f"{v.r} finite numbers, one for each value"
         raise ValueError(f"SimpleProblem.utilities[{v.name!r}] = {shortened(given)}: must be {allowed}")
-    worth.setflags(write=False)
-    return worth
+    return read_only(worth)
 
 
 def _utility_variable(name: str, scope: list[Variable], table: ArrayLike) -> tuple[Variable, Factor, Array]:

@@ -204,7 +204,7 @@ def solve_by_gauss_seidel(M: GaussSeidelValueIteration, P: Enumerable | None = N
     return greedy_at_the_end(M, P)
 
 
-def greedy_at_the_end(M: ValueIteration | GaussSeidelValueIteration, P: object) -> ValueFunctionPolicy:
+def greedy_at_the_end(M: object, P: object) -> ValueFunctionPolicy:
     """The policy that is greedy with respect to the last utilities of the sweeps."""
     P = enumerable(P)
     return ValueFunctionPolicy(P, last(sweeps(M, P)))

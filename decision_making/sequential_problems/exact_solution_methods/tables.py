@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, all_finite, numbers, refuse
-from decision_making.mdp import SparseTable, Table, tabular_arrays
+from decision_making.checks import Array, refuse
+from decision_making.mdp import SparseTable, Table, tabular_arrays, utilities_over_states
 from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, State, offers
 
@@ -56,14 +56,7 @@ def is_tabular(P: Enumerable) -> bool:
 
 def utilities(P: Enumerable, U: Utilities) -> Array:
     """U over P.S as a float array (S,). ValueError if it has the wrong length or is not finite."""
-    P = enumerable(P)
-    u = numbers([U(s) for s in P.S] if callable(U) else U, "U")
-    if u.shape != (len(P.S),):
-        raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
-    if not all_finite(u):
-        i = int(np.argmax(~np.isfinite(u)))
-        raise ValueError(f"U[{i}] = {u[i]}: must be finite")
-    return u
+    return utilities_over_states(enumerable(P), U)
 
 
 def action_values(T: Array | csr_array, R: Array, γ: float, U: Array) -> Array:
@@ -99,10 +92,3 @@ def largest_in_part(part: Array, x: Array) -> Array:
     found = np.zeros(part.max() + 1)
     np.maximum.at(found, part, x)
     return found[part]
-
-
-def read_only(x: ArrayLike) -> Array:
-    """A copy that cannot be written to."""
-    x = np.array(x)
-    x.setflags(write=False)
-    return x

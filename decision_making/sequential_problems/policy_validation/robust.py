@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, optional, positive, refuse
+from decision_making.checks import Array, count, fixed_numbers, optional, positive, read_only, refuse
 from decision_making.problem import Action, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
@@ -17,7 +17,6 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
     Utilities,
     action_values,
     enumerable,
-    read_only,
     tables,
 )
 from decision_making.structs import struct
@@ -46,7 +45,7 @@ class ModelSet:
             if len(set(of_each)) > 1:
                 raise ValueError(f"models have {name} {', '.join(map(str, of_each))}: must be the same")
         object.__setattr__(self, "T", [T for T, _ in found])
-        object.__setattr__(self, "R", read_only([R for _, R in found]))
+        object.__setattr__(self, "R", read_only(np.array([R for _, R in found])))
         none = np.isneginf(self.R.min(axis=0)).all(axis=1)
         if none.any():
             raise ValueError(f"state {int(np.argmax(none))}: no action is available in every model")
@@ -122,7 +121,7 @@ class RobustPolicy:
     """The policy that is greedy with respect to U in the worst model; π(s) for a state index or an array of them."""
 
     P: ModelSet  # the models
-    U: Array = field(converter=read_only)  # utilities (S,)
+    U: Array = field(converter=fixed_numbers)  # utilities (S,)
 
     @property
     def a(self) -> Array:

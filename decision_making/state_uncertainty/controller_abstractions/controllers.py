@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.checks import Array, Named, brief, count, count_or_zero, numbers, refuse
+from decision_making.checks import (
+    Array,
+    Named,
+    are_probabilities,
+    brief,
+    count,
+    count_or_zero,
+    numbers,
+    read_only,
+    refuse,
+)
 from decision_making.pomdp import POMDP, Belief, belief, next_beliefs
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
@@ -30,8 +40,7 @@ def distributions(x: object) -> Array:
     if x.ndim and x.size and x.min() >= -NEARLY and x.max() <= 1 + NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
         x = np.maximum(x, 0)
         x /= x.sum(axis=-1, keepdims=True)
-    x.setflags(write=False)
-    return x
+    return read_only(x)
 
 
 @struct
@@ -57,7 +66,7 @@ class ControllerPolicy:
         for name, given, shape in (("ψ", self.ψ, (X, A)), ("η", self.η, (X, A, Ω, X))):
             if given.shape != shape or not X:
                 refuse(self, name, f"an array {given.shape}", f"(X, A) = (X, {A}) and (X, A, Ω, X) = (X, {A}, {Ω}, X)")
-            if not (np.isfinite(given).all() and (given >= 0).all() and (abs(given.sum(axis=-1) - 1) < NEARLY).all()):
+            if not are_probabilities(given).all():  # what missed by at most NEARLY has been put right
                 refuse(self, name, given, "probabilities that sum to 1 along the last axis")
         if self.x >= X:
             refuse(self, "x", self.x, f"one of the {X} nodes, 0 to {X - 1}")
