@@ -275,6 +275,11 @@ def belief(b: Belief, n_states: int) -> Array:
     return b
 
 
+def start_belief(P: Any) -> Array:
+    """The belief (S,) that a problem begins with: its own b, uniform where it has none."""
+    return np.full(len(P.S), 1 / len(P.S)) if P.b is None else np.asarray(P.b)
+
+
 def joint(P: POMDP, b: Array, a: int) -> Array:
     """Probability of each observation and next state after action a in the belief b (..., S): x (..., Ω, S).
 

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 
 from decision_making.checks import Named, count
-from decision_making.pomdp import POMDP, belief, filtered
+from decision_making.pomdp import POMDP, belief, filtered, start_belief
 from decision_making.sampling import cumulative, indices, inverse_transform
 
 
@@ -30,7 +30,7 @@ class HiddenStateEnvironment(gymnasium.Env[np.int64, np.int64]):
         count(None, Named("max_steps"), max_steps)
         self.P, self.max_steps = P.tabulated(), max_steps
         n = len(self.P.S)
-        self.start = np.full(n, 1 / n) if self.P.b is None else belief(self.P.b, n)
+        self.start = belief(start_belief(self.P), n)
         stays = np.all([_diagonal(T_a) == 1 for T_a in self.P.transitions], axis=0)
         self.over = stays & (self.P.R.array == 0).all(axis=1)
         self.observation_space = gymnasium.spaces.Discrete(len(self.P.Ω) + 1)

@@ -21,9 +21,8 @@ from decision_making.checks import (
     optional,
     parameters,
     refuse,
-    shrink_factor,
 )
-from decision_making.intervals import mean_interval
+from decision_making.intervals import check_confidence, mean_interval
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problem import RNG, HasStart, Simulable, offers
@@ -297,7 +296,7 @@ def evaluate(
     the other way round.
     """
     enough_for_an_interval(None, Named("episodes"), episodes)
-    shrink_factor(None, Named("confidence"), confidence)
+    check_confidence(confidence)
     flag(None, Named("mode"), mode)
     optional(interval)(None, Named("bounds"), bounds)
     count_or_zero(None, Named("seed"), seed)

@@ -9,10 +9,11 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, fixed_numbers, optional, positive, read_only, refuse
+from decision_making.mdp import utilities_over_states
 from decision_making.problem import Action, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
-from decision_making.sequential_problems.exact_solution_methods.solvers import last
+from decision_making.sequential_problems.exact_solution_methods.solvers import last, swept
 from decision_making.sequential_problems.exact_solution_methods.tables import (
     Utilities,
     action_values,
@@ -75,24 +76,17 @@ class ModelSet:
         )
 
 
-def _utilities(P: ModelSet, U: Utilities) -> Array:
-    u = np.array([U(s) for s in P.S] if callable(U) else U, dtype=np.float64)
-    if u.shape != P.R.shape[1:2] or not np.isfinite(u).all():
-        raise ValueError(f"U has shape {u.shape}: must be finite and (S,) = ({len(P.S)},), or a function of the state")
-    return u
-
-
 @lookahead.register
 def lookahead_in_the_worst_model(P: ModelSet, U: Utilities, s: State, a: Action) -> Any:
     """min_i [R_i(s, a) + γ Σ T_i(s' | s, a) U(s')], of indices s and a, which may be arrays."""
     s, a = indices("s", s, len(P.S)), indices("a", a, len(P.A))
-    return P.Q(_utilities(P, U)).min(axis=0)[s, a]
+    return P.Q(utilities_over_states(P, U)).min(axis=0)[s, a]
 
 
 @greedy.register
 def greedy_in_the_worst_model(P: ModelSet, U: Utilities, s: State) -> Greedy:
     """The action that is best when the model is the worst for it, and its utility."""
-    Q = P.Q(_utilities(P, U)).min(axis=0)[indices("s", s, len(P.S))]
+    Q = P.Q(utilities_over_states(P, U)).min(axis=0)[indices("s", s, len(P.S))]
     return Greedy(np.asarray(P.A)[Q.argmax(axis=-1)], Q.max(axis=-1)[()])
 
 
@@ -147,13 +141,7 @@ def utilities_of_robust_value_iteration(M: RobustValueIteration, P: ModelSet) ->
     """U = 0, and U after each sweep."""
     if not isinstance(P, ModelSet):
         refuse(None, "P", P, "a ModelSet", TypeError)
-    U = np.zeros(P.R.shape[1])
-    yield U
-    for _ in range(M.k_max):
-        U_old, U = U, P.Q(U).min(axis=0).max(axis=1)
-        yield U
-        if M.δ is not None and abs(U - U_old).max() < M.δ:
-            return
+    return swept(M, np.zeros(P.R.shape[1]), lambda U: P.Q(U).min(axis=0).max(axis=1))
 
 
 @solve.register

@@ -14,6 +14,7 @@ import numpy as np
 
 from decision_making.checks import Array, Named, count_or_zero
 from decision_making.pomdp import POMDP, Belief, belief
+from decision_making.sizes import check_size
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import check_discounted
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ class System:
         self.P, self.ψ, self.η = P, ψ, η
         X, A, Ω, _ = η.shape
         S = len(P.S)
-        if X * S > MOST:
-            raise ValueError(f"{X} nodes and {S} states make {X * S} equations: more than {MOST}")
+        check_size(f"equations of {X} nodes and {S} states", X * S, "use fewer nodes", MOST)
         self.R = ψ @ P.R.array.T  # (X, S)
         dense = X * S <= DENSE and A * Ω * S * S <= NUMBERS
         self.T = self._dense(joint_array(P) if M is None else M) if dense else self._sparse()
