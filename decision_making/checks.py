@@ -193,6 +193,16 @@ def one_of(*allowed: str) -> Any:
     return check
 
 
+def of_class(kind: type, allowed: str = "") -> Any:
+    """Attrs validator: an instance of this class, which the error calls `allowed`, or by its name."""
+
+    def check(M: object, field: Field, x: Any) -> None:
+        if not isinstance(x, kind):
+            refuse(M, field.name, x, allowed or f"a {kind.__name__}", TypeError)
+
+    return check
+
+
 def function(M: object, field: Field, f: Any) -> None:
     """Attrs validator: something that can be called."""
     if not callable(f):

@@ -22,10 +22,10 @@ from decision_making.checks import (
     count,
     discount,
     function,
+    instance,
     name_first,
     numbers,
     optional,
-    refuse,
 )
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available, check_row_sums
@@ -184,9 +184,7 @@ class POMDP:
 
 def tabulated(P: object) -> POMDP:
     """P as arrays. TypeError where it is no POMDP."""
-    if not isinstance(P, POMDP):
-        refuse(None, "P", P, "a POMDP", TypeError)
-    return P.tabulated()
+    return instance(P, "P", POMDP).tabulated()
 
 
 @struct(repr=False)

@@ -17,7 +17,17 @@ import numpy as np
 from attrs import evolve, field
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import ROW_SUM_TOLERANCE, Array, discount, name_first, numbers, read_only, refuse, shortened
+from decision_making.checks import (
+    ROW_SUM_TOLERANCE,
+    Array,
+    discount,
+    instance,
+    name_first,
+    numbers,
+    read_only,
+    refuse,
+    shortened,
+)
 from decision_making.dispatching import load_all
 from decision_making.pomdp import POMDP, Belief, belief
 from decision_making.sizes import check_size
@@ -267,18 +277,16 @@ class DecPOMDP(HiddenStateGame):
         return evolve(self, γ=γ)
 
 
-def check_model(P: object, name: str = "P") -> HiddenStateGame:
+def check_model(P: object) -> HiddenStateGame:
     """P itself. TypeError, naming it, where it is neither a POMG nor a Dec-POMDP."""
     if not isinstance(P, HiddenStateGame):
-        refuse(None, name, P, "a POMG or a DecPOMDP", TypeError)
+        refuse(None, "P", P, "a POMG or a DecPOMDP", TypeError)
     return P
 
 
 def check_team(P: object) -> DecPOMDP:
     """P itself. TypeError, naming it, where it is no Dec-POMDP."""
-    if not isinstance(P, DecPOMDP):
-        refuse(None, "P", P, "a DecPOMDP", TypeError)
-    return P
+    return instance(P, "P", DecPOMDP)
 
 
 def joint_indices(sizes: Sequence[int]) -> Array:

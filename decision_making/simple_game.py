@@ -12,7 +12,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import Array, discount, numbers, read_only, refuse, rounding
+from decision_making.checks import Array, discount, instance, numbers, read_only, rounding
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -44,8 +44,7 @@ class JointReward:
 
 def check_game(P: object) -> None:
     """TypeError, naming it, where P is no simple game."""
-    if not isinstance(P, SimpleGame):
-        refuse(None, "P", P, "a SimpleGame", TypeError)
+    instance(P, "P", SimpleGame)
 
 
 @struct(repr=False)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, instance
 from decision_making.files import append_text, hold, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
@@ -51,8 +51,7 @@ def run(
 
     Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there, OSError if it is moved.
     """
-    if not isinstance(configuration, Configuration):
-        refuse(None, "configuration", configuration, "a Configuration", TypeError)
+    instance(configuration, "configuration", Configuration)
     folder = Path(folder)
     # what is wrong shows before anything is written
     if configuration["tensorboard"]:

@@ -16,7 +16,8 @@ from decision_making.checks import (
     count_or_zero,
     not_negative,
     number,
-    refuse,
+    of_class,
+    optional,
     rounding,
     settings,
 )
@@ -32,9 +33,7 @@ from decision_making.structs import struct
 _at_least_1 = number(f"a number >= 1 and at most {MOST:g}", lambda α: 1 <= α <= MOST)
 
 
-def _network(M: object, attribute: Any, bn: Any) -> None:
-    if bn is not None and not isinstance(bn, BayesianNetwork):
-        refuse(M, attribute.name, bn, "a BayesianNetwork, or None for random tables", TypeError)
+_network = optional(of_class(BayesianNetwork, "a BayesianNetwork, or None for random tables"))
 
 
 @struct(repr=False)

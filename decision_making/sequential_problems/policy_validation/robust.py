@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, fixed_numbers, optional, positive, read_only, refuse
+from decision_making.checks import Array, count, fixed_numbers, instance, optional, positive, read_only, refuse
 from decision_making.mdp import utilities_over_states
 from decision_making.problem import Action, State
 from decision_making.sampling import indices
@@ -139,8 +139,7 @@ class RobustPolicy:
 @sweeps.register
 def utilities_of_robust_value_iteration(M: RobustValueIteration, P: ModelSet) -> Iterator[Array]:
     """U = 0, and U after each sweep."""
-    if not isinstance(P, ModelSet):
-        refuse(None, "P", P, "a ModelSet", TypeError)
+    instance(P, "P", ModelSet)
     return swept(M, np.zeros(P.R.shape[1]), lambda U: P.Q(U).min(axis=0).max(axis=1))
 
 

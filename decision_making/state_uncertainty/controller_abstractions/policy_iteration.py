@@ -8,12 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, one_of, optional, refuse
+from decision_making.checks import Array, count, instance, one_of, optional
 from decision_making.pomdp import POMDP, start_belief, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.sizes import check_size
-from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
-from decision_making.state_uncertainty.controller_abstractions.evaluation import evaluate_controller
+from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, evaluate_controller
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import least_gain, not_below_another
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import Plans, expand
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
@@ -70,8 +69,7 @@ def improve_controller(
     U (X, S) are the utilities of its nodes, by default the exact ones. Raises ValueError where more than max_nodes
     would have to be compared.
     """
-    if not isinstance(π, ControllerPolicy):
-        refuse(None, "π", π, "a ControllerPolicy", TypeError)
+    instance(π, "π", ControllerPolicy)
     P = π.P.tabulated()
     U = π.U if U is None else U
     if candidates == "all":

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, fixed_numbers, refuse
+from decision_making.checks import Array, brief, count, fixed_numbers, instance, refuse
 from decision_making.pomdp import POMDP, Belief, belief, next_beliefs, tabulated
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
@@ -65,9 +65,7 @@ class FreudenthalTriangulation:
 
 
 def _triangulation(T: object) -> FreudenthalTriangulation:
-    if not isinstance(T, FreudenthalTriangulation):
-        refuse(None, "T", T, "a FreudenthalTriangulation", TypeError)
-    return T
+    return instance(T, "T", FreudenthalTriangulation)
 
 
 def belief_vertices(T: FreudenthalTriangulation) -> Array:
