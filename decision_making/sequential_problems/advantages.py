@@ -38,19 +38,19 @@ def last_steps(τs: Trajectories) -> Array:
     return np.asarray(τs.mask & ~after)
 
 
-def next_states(τs: Trajectories) -> Array:
-    """s_{k+1} of each step, (m, d, ...): the next recorded state, or s_end after the last real step if it is known.
-
-    On padding, and where the trajectory ends in a terminal or unknown state, s_k itself is a placeholder.
-    """
-    s, last = τs.s, last_steps(τs)
-    s_next = np.array(s)
-    s_next[:, :-1] = s[:, 1:]
+def states_after(τs: Trajectories) -> Array:
+    """s_{k+1} of each real step, (m, d, ...): the next recorded state, or s_end, if it is known, after the last one."""
+    s_next = np.concatenate([τs.s[:, 1:], τs.s[:, -1:]], axis=1)
     if τs.s_end is not None:
-        on = last & ~τs.terminated[:, None]
-        s_next[on] = np.broadcast_to(τs.s_end[:, None], s.shape)[on].astype(s.dtype)
+        s_next[last_steps(τs)] = τs.s_end[τs.mask[:, 0]]
+    return s_next
+
+
+def next_states(τs: Trajectories) -> Array:
+    """`states_after`, with s_k itself on padding, and where the trajectory ends in a terminal or unknown state."""
+    s_next, last = states_after(τs), last_steps(τs)
     stays = ~τs.mask | (last if τs.s_end is None else last & τs.terminated[:, None])
-    s_next[stays] = s[stays]
+    s_next[stays] = τs.s[stays]
     return s_next
 
 

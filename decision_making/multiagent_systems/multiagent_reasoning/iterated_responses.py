@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import singledispatch
 from typing import Any
 
@@ -10,12 +9,13 @@ import attrs
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, count_or_zero, is_number, one_of, refuse
+from decision_making.checks import Array, count, count_or_zero, one_of
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium, certified, one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     best,
     contracted,
     of_agent,
+    precision,
     probabilities,
     uniform,
 )
@@ -88,13 +88,9 @@ class HierarchicalSoftmax:
     says how far from one it is.
     """
 
-    λ: float  # precision, 1/reward; inf: best responses
+    λ: float = field(validator=precision)  # in 1/reward; inf: best responses
     k: int = field(validator=count_or_zero)  # level
     π: Any = None  # joint policy of level 0; None: uniform
-
-    def __attrs_post_init__(self) -> None:
-        if self.λ != math.inf and not (is_number(self.λ) and self.λ >= 0):
-            refuse(self, "λ", self.λ, "a number >= 0, or inf")
 
 
 @solve.register
