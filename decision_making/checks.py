@@ -39,7 +39,7 @@ def shortened(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """A text for a terminal: what that would not show but obey is written out.
+    """A text that is safe to print: control characters, which a terminal would obey, are written out.
 
     >>> print(printable("a name \x1b[2J of a stranger, θ"))
     a name \\x1b[2J of a stranger, θ
@@ -79,21 +79,21 @@ def settings(M: Any) -> str:
 
 
 def instance(x: object, name: str, kind: type[Kind]) -> Kind:
-    """x, which is of this class. TypeError, naming it, where it is of another."""
+    """x itself. TypeError, naming it, unless it is an instance of this class."""
     if not isinstance(x, kind):
         refuse(None, name, x, f"a {kind.__name__}", TypeError)
     return x
 
 
 def mapping(x: object, name: str) -> Mapping[Any, Any]:
-    """x, which is a mapping; None is an empty one. TypeError, naming it, where it is none."""
+    """x, a mapping; None stands for an empty one. TypeError, naming it, for anything else."""
     if not isinstance(x, Mapping | None):
         refuse(None, name, x, "a mapping {name: value}", TypeError)
     return {} if x is None else x
 
 
 def as_tuple(x: Any) -> Any:
-    """Attrs converter: what can be gone through, but for a text, as a tuple; the rest is left for the checks.
+    """Attrs converter: an iterable other than a text as a tuple; anything else is left for the validator.
 
     >>> as_tuple(["a", "b"]), as_tuple("ab"), as_tuple(3)
     (('a', 'b'), 'ab', 3)
@@ -104,7 +104,7 @@ def as_tuple(x: Any) -> Any:
 
 
 class Field(Protocol):
-    """What a validator is told of a field: an attribute of attrs, or `Named` where an argument is checked."""
+    """What a validator knows of a field: an attribute of attrs, or `Named` where an argument is checked."""
 
     @property
     def name(self) -> str:
@@ -220,7 +220,7 @@ def optional(check: Any) -> Any:
 
 
 def widths(x: object) -> Any:
-    """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
+    """Attrs converter of `sizes`: widths of layers as a tuple; anything else is left for the validator."""
     given = as_tuple(x)
     return tuple(int(k) if isinstance(k, np.integer) else k for k in given) if isinstance(given, tuple) else x
 

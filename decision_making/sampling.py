@@ -156,7 +156,7 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
 
 
 def start_probabilities(b: Any, n: int) -> Array:
-    """b as a fresh vector of probabilities (n,). TypeError where it is none, ValueError where it has another length."""
+    """b as a fresh vector of probabilities (n,). TypeError unless it is a vector, ValueError for another length."""
     if not is_vector(b):
         refuse(None, "b", b, f"a probability vector ({n},)", TypeError)
     start_distribution(None, Named("b"), b)

@@ -1,4 +1,4 @@
-"""What is asked of a network, and what is known: checked once, for every method of inference."""
+"""A query and evidence on a network, checked once for every method of inference (chapter 3)."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class GaussianNetwork:
     def joint(self) -> MultivariateGaussian:
         """The distribution of all variables: with A = (I - W)⁻¹, mean Ab and covariance A diag(σ²) Aᵀ."""
         A = np.linalg.solve(np.eye(len(self.b)) - self.W, np.eye(len(self.b)))
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as such
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
             return MultivariateGaussian(A @ self.b, (A * self.σ**2) @ A.T)
 
 
@@ -114,7 +114,7 @@ def infer_gaussian(
         return MultivariateGaussian(D.μ[a], A)
     L = _factor(B, b)
     V = linalg.solve_triangular(L, C.T, lower=True)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as such
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
         z = linalg.solve_triangular(L, x - D.μ[b], lower=True, check_finite=False)
         return MultivariateGaussian(D.μ[a] + V.T @ z, A - V.T @ V)
 

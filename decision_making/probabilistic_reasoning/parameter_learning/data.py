@@ -29,8 +29,8 @@ def parents_of(vars: tuple[Variable, ...], G: Any) -> tuple[tuple[int, ...], ...
 def complete(vars: tuple[Variable, ...], D: Any) -> Array:
     """Data without anything missing as integers (n, m).
 
-    ValueError for another number of rows, a value that a variable has not, and what is missing; TypeError for what are
-    no numbers.
+    ValueError for another number of rows, a value that a variable does not have, and missing values; TypeError for
+    anything but numbers.
     """
     X = incomplete(vars, D)
     gaps = X == MISSING

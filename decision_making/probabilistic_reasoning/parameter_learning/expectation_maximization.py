@@ -42,9 +42,10 @@ class ExpectationMaximization:
 
     Each datum counts as all its completions, with their probabilities P(x | o, θ) for weights (the E step); the counts
     m̄_ijk give θ_ijk = (m̄_ijk + α - 1) / Σ_k (...) (the M step). The objective ln P(D | θ), with α > 1 plus the
-    logarithm of the Dirichlet prior up to a constant, never falls. What is missing in D (n, m), integers with a row a
-    variable, is NaN, None or masked; a hidden variable is a row of that. A uniform start would leave a hidden variable
-    as it is, so tables begin as random rows, unless `start` has some. Of several starts the best end counts.
+    logarithm of the Dirichlet prior up to a constant, never falls. D (n, m) are integers, a row for each variable; a
+    missing value is NaN, None or masked, and a hidden variable is a row of missing values. Uniform tables would leave a
+    hidden variable as it is, so each start draws random ones, but for the first if `start` has tables. The result is
+    the best of all starts.
 
     Stops once the objective rises by no more than `tolerance`, or after k_max steps.
     """

@@ -50,7 +50,7 @@ def _listed(x: Any) -> Any:
 
 @struct(repr=False, slots=False)
 class SimpleProblem:
-    """A decision network: what is left to chance, what is decided, and what that is worth (algorithm 6.1).
+    """A decision network: chance, decision and utility variables (algorithm 6.1).
 
     bn is a Bayesian network of all variables. Whatever it says of the probability of a decision does not matter; edges
     into a decision say what is known when it is made, and `solve` takes what is known as evidence. All decisions are

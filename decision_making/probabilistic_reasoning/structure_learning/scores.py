@@ -172,7 +172,7 @@ class FamilyScores:
         return found
 
     def _rows(self, parents: int) -> tuple[Array, int]:
-        """For each datum which instantiation of the parents it has, and how many are told apart.
+        """For each datum which instantiation of the parents it has, and how many are distinguished.
 
         Where there would be more than four times as many as data, only those that occur.
         """
