@@ -51,11 +51,6 @@ def few_actions(M: object, field: Any, A: Any) -> None:
     count(M, field, A)
 
 
-def starting_parameters(θ: Any) -> Array:
-    """Attrs converter of θ: a flat float array (n,)."""
-    return parameters(θ)
-
-
 @struct
 class LinearQ:
     """Q(θ, s, a) = θ_aᵀ β(s): a copy of the features for each of A actions 0, 1, …, θ being the rows θ_a in turn.
@@ -88,7 +83,20 @@ class LinearQ:
 
 
 @struct
-class GradientQLearning:
+class _GradientSettings:
+    """What both kinds of gradient Q-learning are set by."""
+
+    A: Any = field(converter=listed_actions, validator=few_actions)  # the actions: their number, or a list of numbers
+    γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
+    Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
+    grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
+    θ: Array = field(converter=parameters)  # parameters to begin with (n,)
+    α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
+    limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
+
+
+@struct
+class GradientQLearning(_GradientSettings):
     """θ ← θ + α scale(Δ), Δ = (r + γ max_a' Q(θ, s', a') - Q(θ, s, a)) ∇Q(θ, s, a) (algorithm 17.5, 17.21).
 
     Q(θ, s, a) acts on whole batches: θ (n, …) has the parameters first, so that θ[0] is a number or an array as s is;
@@ -97,14 +105,6 @@ class GradientQLearning:
 
     ValueError, and no change, where θ would not stay finite.
     """
-
-    A: Any = field(converter=listed_actions, validator=few_actions)  # the actions: their number, or a list of numbers
-    γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
-    Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
-    grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
-    θ: Array = field(converter=starting_parameters)  # parameters to begin with (n,)
-    α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
-    limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
 
 
 @struct(frozen=False, repr=False)
