@@ -1,4 +1,6 @@
-"""The ground of learners: settings are frozen, a learnt model is one struct of arrays, `learn` and `replay` feed it.
+"""The ground of learners (chapters 15 to 17, 25).
+
+Settings are frozen, a learnt model is one struct of arrays, and `learn` and `replay` feed it.
 
 The leading axes of every array of a model are its replications: seeds, or settings, or both. They share nothing, and
 one run steps all of them together. A strategy π(model, s, rng) chooses the actions; it is frozen, too: what changes

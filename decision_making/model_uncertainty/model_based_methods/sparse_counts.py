@@ -1,4 +1,4 @@
-"""Maximum likelihood models of many states: only the transitions that were seen take memory.
+"""Maximum likelihood models of many states: only the transitions that were seen take memory (chapter 16).
 
 Each transition seen is an entry. The entries of a pair (s, a), and those that lead to a state, are linked lists in
 arrays, so that a backup sees only successors and prioritised sweeping only predecessors. One model at a time, number

@@ -1,4 +1,4 @@
-"""The order in which variable elimination sums variables out: min-fill, with sets of neighbours as bits of integers."""
+"""The min-fill order in which variables are summed out (chapter 3), with sets of neighbours as bits of integers."""
 
 from __future__ import annotations
 

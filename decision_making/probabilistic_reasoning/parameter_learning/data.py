@@ -1,4 +1,4 @@
-"""Data on discrete variables: an integer array (n, m), a row for each variable and a column for each datum."""
+"""Data on discrete variables (chapter 4): integers (n, m), a row for each variable, a column for each datum."""
 
 from __future__ import annotations
 

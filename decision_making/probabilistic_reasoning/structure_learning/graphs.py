@@ -1,4 +1,4 @@
-"""Directed graphs without cycles as bit masks, an integer for the parents of each node; how many there are, and all.
+"""Directed graphs without cycles (chapter 5) as bit masks, an integer for the parents of each node; and all of them.
 
 Searches that look at thousands of graphs work on these; users see networkx graphs.
 """

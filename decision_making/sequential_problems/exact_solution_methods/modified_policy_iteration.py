@@ -1,4 +1,4 @@
-"""Modified policy iteration: between value and policy iteration (not in the book)."""
+"""Modified policy iteration: between value and policy iteration (not in the book) (chapter 7)."""
 
 from __future__ import annotations
 

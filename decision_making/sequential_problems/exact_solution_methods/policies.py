@@ -1,4 +1,4 @@
-"""Policies of states, π(s): greedy ones, tables, and what else names an action or their probabilities."""
+"""Policies of states, π(s): greedy ones, tables, and what else names an action or their probabilities (chapter 7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A problem as the arrays T and R, and utilities as an array over its states."""
+"""A problem as the arrays T and R, and utilities as an array over its states (chapter 7)."""
 
 from __future__ import annotations
 

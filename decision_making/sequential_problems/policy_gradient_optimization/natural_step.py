@@ -1,4 +1,4 @@
-"""The natural step from scores and returns: by QR and SVD of an array or of its blocks, or by iteration if sparse."""
+"""The natural step (algorithm 12.4) from scores and returns: by QR and SVD, also of blocks, or by LSMR if sparse."""
 
 from __future__ import annotations
 

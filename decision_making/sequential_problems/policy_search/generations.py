@@ -1,4 +1,4 @@
-"""The verbs of a search: `generations` one after the other, and where they lead, `optimize` and `optimize_dist`."""
+"""The verbs of a search (chapter 10): `generations` one by one, and where they lead, `optimize`, `optimize_dist`."""
 
 from __future__ import annotations
 

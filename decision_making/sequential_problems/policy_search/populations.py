@@ -1,4 +1,4 @@
-"""Parameter vectors and populations of them, one a row, ranked by utility."""
+"""Parameter vectors and populations of them, one a row, ranked by utility (chapter 10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distributions over parameters, from which a search draws its points."""
+"""Distributions over parameters, from which a search draws its points (chapter 10)."""
 
 from __future__ import annotations
 

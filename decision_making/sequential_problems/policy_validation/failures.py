@@ -1,4 +1,4 @@
-"""Failures of a policy: how likely one is, which is the likeliest, and an adversary that looks for bad ones."""
+"""Failures of a policy (chapter 14): how likely they are, the likeliest one, and an adversary that seeks bad ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies of α-vectors in the format of pomdp-solve, .alpha: read, checked against their problem, and written.
+"""Policies of α-vectors (chapter 20) in the format of pomdp-solve, .alpha: read, checked, and written.
 
 The text has, for each vector, the number of its action on a line and the utilities from each state on the next,
 in the order of the problem's states, and an empty line. The utility of a belief is the largest α·b, and its action
