@@ -53,7 +53,7 @@ class GuideTable:
     def __call__(self, i: Array, u: Array) -> Array:
         """For each row number in i the first position in c, within that row, whose value exceeds u.
 
-        i and u have equal shape, u in [0, 1); so has the result.
+        u lies in [0, 1); i broadcasts to the shape of u, which is that of the result.
         """
         j = (u * self.cells).astype(np.intp)
         j += i * (self.cells + 1)

@@ -125,9 +125,15 @@ def legal(words: Array) -> Array:
 
 
 @cache
-def one_tables() -> tuple[list[int], list[float], list[int], list[int], list[int]]:
-    """The tables as lists, which are quicker to ask for one entry."""
-    return tuple(x.tolist() for x in (*line_tables(), *empty_cells()))
+def one_tables() -> tuple[list[int], list[float], list[int], list[int], list[int], list[int], list[int]]:
+    """The tables as lists, which are quicker to ask for one entry, and two more of (65536,).
+
+    For a line the set of its empty cells, a number of 4 bits; for a set of cells that with rows made columns.
+    """
+    digits = np.arange(LINES)[:, None] >> np.array([0, 4, 8, 12]) & 15
+    turned = np.arange(LINES)[:, None] >> np.arange(16).reshape(4, 4).T.ravel() & 1
+    more = (digits == 0) @ (1 << np.arange(4)), turned @ (1 << np.arange(16))
+    return tuple(x.tolist() for x in (*line_tables(), *empty_cells(), *more))
 
 
 def one_transposed(word: int) -> int:
@@ -140,26 +146,22 @@ def one_transposed(word: int) -> int:
 
 def one_step(word: int, a: int, u: float, p_two: float) -> tuple[int, float]:
     """`step` of a single word, with the same result."""
-    pushed, pays, _, count, nth = one_tables()
+    pushed, pays, _, count, nth, gaps, across = one_tables()
     lines = one_transposed(word) if a & 1 else word
     offset = LINES if a in (1, 2) else 0
     i, j = (lines & 0xFFFF) + offset, (lines >> 16 & 0xFFFF) + offset
     k, n = (lines >> 32 & 0xFFFF) + offset, (lines >> 48) + offset
-    moved = pushed[i] | pushed[j] << 16 | pushed[k] << 32 | pushed[n] << 48
+    w, x, y, z = pushed[i], pushed[j], pushed[k], pushed[n]
+    moved = w | x << 16 | y << 32 | z << 48
     if moved == lines:
         return word, 0.0
     r = pays[i] + pays[j] + pays[k] + pays[n]
+    empty = gaps[w] | gaps[x] << 4 | gaps[y] << 8 | gaps[z] << 12
     if a & 1:
-        moved = one_transposed(moved)
-    f = moved | moved >> 2
-    f = ~(f | f >> 1) & _FLAGS
-    f = (f | f >> 3) & 0x0303030303030303
-    f = (f | f >> 6) & 0x000F000F000F000F
-    f = (f | f >> 12) & 0x000000FF000000FF
-    f = (f | f >> 24) & 0xFFFF
-    x = u * count[f]
-    which = int(x)
-    return moved | (1 if x - which < p_two else 2) << 4 * nth[f * 16 + which], r
+        moved, empty = one_transposed(moved), across[empty]
+    place = u * count[empty]
+    which = int(place)
+    return moved | (1 if place - which < p_two else 2) << 4 * nth[empty * 16 + which], r
 
 
 def one_legal(word: int) -> list[bool]:

@@ -32,6 +32,20 @@ def test_packed_moves_are_the_moves_of_the_problem(s, a):
     assert packed.one_legal(int(word[0])) == P.legal_actions(s)[0].tolist()
 
 
+def test_a_step_of_one_board_is_that_of_many_whose_moves_and_payments_are_those_of_the_problem():
+    s, rng = many(600)
+    s[::2] *= 3  # tiles that take all four bits
+    a, u, words = rng.integers(0, 4, len(s)), rng.random(len(s)), packed.pack(s)
+    moved, r = packed.move(words, a)
+    expected, pays = P.move(s, a)
+    np.testing.assert_array_equal(packed.unpack(moved), expected)
+    np.testing.assert_array_equal(r, pays)
+    after, paid = packed.step(words, a, u, 0.8)
+    each = [packed.one_step(*x, 0.8) for x in zip(words.tolist(), a.tolist(), u.tolist(), strict=True)]
+    assert each == list(zip(after.tolist(), paid.tolist(), strict=True))
+    assert [packed.one_legal(x) for x in words.tolist()] == packed.legal(words).tolist()
+
+
 @pytest.mark.parametrize("p_two", [0.8, 0.0, 1.0])
 def test_a_new_tile_is_in_a_uniform_empty_cell(p_two):
     board = np.array([[1, 1, 2, 3], [0, 1, 0, 1], [2, 2, 2, 2], [1, 0, 1, 1]])

@@ -98,7 +98,8 @@ def _parameters(M: ApproximateValueIteration, P: Any) -> Iterator[Array]:
     fitter = M.Uθ.fitter(M.S)
     S = np.asarray(M.Uθ.S if isinstance(M.Uθ, LocalValueFunction) else M.S)
     sweep = _sweep(M, P, S)
-    guarded = M.guard and not isinstance(M.Uθ, LocalValueFunction)
+    local = isinstance(M.Uθ, LocalValueFunction)  # then θ are the values u
+    guarded = M.guard and not local
     θ, u, change, bound = M.Uθ.θ, None, np.inf, 0.0
     yield θ
     for k in range(1, M.k_max + 1):
@@ -106,7 +107,7 @@ def _parameters(M: ApproximateValueIteration, P: Any) -> Iterator[Array]:
         with np.errstate(over="ignore", invalid="ignore"):
             u = sweep.run(θ)
             θ = fitter(u)
-        if not (all_finite(u) and all_finite(θ)):
+        if not (all_finite(θ) and (local or all_finite(u))):
             raise ArithmeticError(f"sweep {k}: the values are not finite any more: the sweeps diverge; {_ADVICE}")
         yield θ
         if guarded:

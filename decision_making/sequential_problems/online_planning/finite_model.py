@@ -156,6 +156,14 @@ class FiniteModel(Model):
         i = s * self.n_actions + a
         return self.columns.take(self.sampler(i, draws.one(rows))), self.R.ravel().take(i)
 
+    def samples(self, s: Array, m: int, draws: Draws) -> tuple[Array, Array]:
+        """One uniform number a sample; all samples of a state and action pay the same."""
+        if self.missing is not None:
+            return super().samples(s, m, draws)
+        i = (np.arange(self.n_actions)[:, None] + s * self.n_actions).ravel()
+        entry = self.sampler(i, draws.block(i, m))
+        return self.columns.take(entry.ravel()), self.R.ravel().take(i).reshape(self.n_actions, len(s))
+
     def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
         """One uniform number a row and step."""
         table, _, columns, rewards = self.wandering

@@ -23,9 +23,11 @@ from decision_making.sequential_problems.online_planning.draws import Draws, dra
 from decision_making.sequential_problems.online_planning.finite_model import Dense, FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
-from decision_making.sequential_problems.online_planning.rollouts import leaf_values
+from decision_making.sequential_problems.online_planning.rollouts import leaf_values, listed_leaves
 from decision_making.structs import struct
 from decision_making.verbs import forward_search, plan
+
+MANY = 1e300  # visits are counted up to here
 
 
 @struct(repr=False)
@@ -76,16 +78,8 @@ def search_levels(model: Model, s: Array, d: int, U: Any, draws: Draws) -> tuple
         below[level.live] = np.bincount(level.edges.pair, visits[level.place], level.edges.r.size).reshape(
             -1, Q.shape[1]
         )
-        u, visits = Q.max(axis=1), 1 + below.sum(axis=1)
+        u, visits = Q.max(axis=1), np.minimum(1 + below.sum(axis=1), MANY)
     return Q, visits, levels, here
-
-
-def listed_leaves(U: Any, model: FiniteModel) -> Array | None:
-    """U of all states (S,), 0 of terminal ones, where it is an array of finite numbers; else None."""
-    u = np.asarray(U)
-    if u.dtype.kind not in "iuf" or u.shape != (len(model.R),) or not np.isfinite(u).all():
-        return None
-    return u.astype(np.float64) if model.final is None else np.where(model.final, 0.0, u)
 
 
 def swept(table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[Array]]:
@@ -101,7 +95,7 @@ def swept(table: Dense, s: Array, d: int, u: Array) -> tuple[Array, Array, list[
     for _ in range(d):
         Q = (T @ u).reshape(R.shape)
         Q += R
-        u, visits = Q.max(axis=0), 1 + ways @ visits
+        u, visits = Q.max(axis=0), np.minimum(1 + ways @ visits, MANY)
         here = np.minimum(here @ ways, 1)
         levels.append(here.nonzero()[0])
     return Q.T[s], visits[s], levels

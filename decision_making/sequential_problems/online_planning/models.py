@@ -60,6 +60,22 @@ class Model:
         """One sampled successor and reward of each state, with the random numbers of these rows."""
         raise NotImplementedError
 
+    def samples(self, s: Array, m: int, draws: Draws) -> tuple[Array, Array]:
+        """m samples of every action of the states: s_next (m A N, ...), sample by sample, and mean rewards (A, N).
+
+        The reward is -inf where an action is not available; s_next then is the state itself.
+        """
+        N, A = len(s), self.n_actions
+        rows, a = np.tile(np.arange(N), m * A), np.tile(np.repeat(np.arange(A), N), m)
+        available = self.available(s)
+        if available is None:
+            s_next, r = self.step(s[rows], a, draws, rows)
+        else:
+            there = available[rows, a]
+            s_next, r = s[rows], np.full(len(rows), -np.inf)
+            s_next[there], r[there] = self.step(s[rows[there]], a[there], draws, rows[there])
+        return s_next, r.reshape(m, A, N).mean(axis=0)
+
     def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
         """The discounted return (N,) of d steps of available actions that are drawn uniformly."""
         raise NotImplementedError

@@ -20,6 +20,8 @@ from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import plan, randstep
 
+Leaf = Callable[[Array], Array]  # states (N, ...) -> their values (N,)
+
 
 @randstep.register(object)
 def randstep_of_a_sampler(P: Any, s: State, a: Action, rng: RNG = None) -> tuple[Array, Array]:
@@ -100,6 +102,22 @@ def leaf_values(U: Any, model: Model, s: Array, draws: Draws, rows: Array | None
     if isinstance(U, RolloutEstimate):
         return U.values(model, s, draws, np.arange(len(s)) if rows is None else rows)
     return np.where(model.terminal(s), 0.0, model.leaf(U, s))
+
+
+def listed_leaves(U: Any, model: Model) -> Array | None:
+    """U of all states (S,), 0 of terminal ones, where it is an array of finite numbers; else None."""
+    if not isinstance(model, FiniteModel):
+        return None
+    u = np.asarray(U)
+    if u.dtype.kind not in "iuf" or u.shape != (len(model.R),) or not np.isfinite(u).all():
+        return None
+    return u.astype(np.float64) if model.final is None else np.where(model.final, 0.0, u)
+
+
+def leaf_function(U: Any, model: Model, draws: Draws) -> Leaf:
+    """`leaf_values` of U as a function of the states; an array over all states is checked once."""
+    u = listed_leaves(U, model)
+    return u.take if u is not None else lambda s: leaf_values(U, model, s, draws)
 
 
 @struct(repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from attrs import field
@@ -10,10 +10,10 @@ from attrs import field
 from decision_making.checks import Array, Named, count, count_or_zero
 from decision_making.problem import RNG, State
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
-from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
+from decision_making.sequential_problems.online_planning.draws import Draws, SharedStream
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
-from decision_making.sequential_problems.online_planning.rollouts import leaf_values
+from decision_making.sequential_problems.online_planning.rollouts import Leaf, leaf_function, leaf_values
 from decision_making.sizes import check_size, power
 from decision_making.structs import struct
 from decision_making.verbs import plan
@@ -44,49 +44,53 @@ class SparseSampling(OnlinePlanner):
         return f"drew {samples}, {counted(self.d, 'step')} deep: {counted(found.visits, 'state')}."
 
 
-def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, Array, Array]:
-    """m samples of every action of the n live rows: s_next (n A m, ...); r (N, A, m), -inf if not available; rows."""
-    N, A = len(s), model.n_actions
+class Level(NamedTuple):
+    """N states from which every action was sampled m times, unless they are terminal."""
+
+    N: int
+    live: Array  # positions of those that are not terminal (n,)
+    r: Array  # mean rewards of these (A, n); actions come first, so that sums and maxima run over whole rows
+
+
+def sampled_level(model: Model, s: Array, m: int, draws: Draws) -> tuple[Array, Level]:
+    """The samples (m A n, ...) of m successors of every action, sample by sample, and the level."""
     live = np.flatnonzero(~model.terminal(s))
-    available = model.available(s[live])
-    many = np.repeat(live, A * m)
-    a = np.broadcast_to(np.arange(A)[:, None], (len(live), A, m)).ravel()
-    if available is None:
-        s_next, rewards = model.step(s[many], a, draws, many)
-    else:
-        there = np.repeat(available, m)
-        s_next, rewards = s[many], np.full(len(many), -np.inf)
-        s_next[there], rewards[there] = model.step(s[many[there]], a[there], draws, many[there])
-    r = np.zeros((N, A, m))
-    return s_next, _plus(r, live, rewards), live
+    s_next, r = model.samples(s[live], m, draws)
+    return s_next, Level(len(s), live, r)
 
 
-def _plus(r: Array, live: Array, u: Array) -> Array:
-    """r (N, A, m) with u (n A m,) added to the n live rows, in place; quicker where all are."""
-    r[slice(None) if len(live) == len(r) else live] += u.reshape(len(live), *r.shape[1:])
-    return r
+def backed_up(level: Level, γ: float, u: Array) -> Array:
+    """Q (A, N) of the states from the values u (m A n,) of the samples."""
+    A, n = level.r.shape
+    Q = level.r
+    if γ > 0 and n:
+        samples = u.reshape(-1, A, n)
+        Q = Q + γ / len(samples) * samples.sum(axis=0)
+    if n == level.N:
+        return Q
+    every = np.zeros((A, level.N))
+    every[:, level.live] = Q
+    return every
 
 
-def sampled_values(model: Model, s: Array, d: int, m: int, U: Any, draws: Draws) -> Array:
-    """Q (N, A) of the states s by d levels of samples."""
-    A, levels = model.n_actions, []
+def sampled_values(model: Model, s: Array, d: int, m: int, leaf: Leaf, draws: Draws) -> Array:
+    """Q (A, N) of the states s by d levels of samples."""
+    levels = []
     for _ in range(d - 1):
-        s_next, r, live = sampled_level(model, s, m, draws)
-        levels.append((r, live))
-        s = s_next
-    step = max(1, BLOCK // (A * m))
-    parts = [_last_level(model, s[i : i + step], m, U, draws) for i in range(0, len(s), step)]
-    Q = np.concatenate(parts) if parts else np.zeros((0, A))
-    for r, live in reversed(levels):
-        Q = _plus(r, live, model.γ * Q.max(axis=1)).mean(axis=2)
+        s, level = sampled_level(model, s, m, draws)
+        levels.append(level)
+    step = max(1, BLOCK // (model.n_actions * m))
+    parts = [last_level(model, s[i : i + step], m, leaf, draws) for i in range(0, len(s), step)]
+    Q = np.concatenate(parts, axis=1) if parts else np.zeros((model.n_actions, 0))
+    for level in reversed(levels):
+        Q = backed_up(level, model.γ, Q.max(axis=0))
     return Q
 
 
-def _last_level(model: Model, s: Array, m: int, U: Any, draws: Draws) -> Array:
-    s_next, r, live = sampled_level(model, s, m, draws)
-    if model.γ > 0 and len(live):
-        r = _plus(r, live, model.γ * leaf_values(U, model, s_next, draws))
-    return np.asarray(r.mean(axis=2))
+def last_level(model: Model, s: Array, m: int, leaf: Leaf, draws: Draws) -> Array:
+    """Q (A, N) of states whose samples are leaves, which without a future are not asked for."""
+    s_next, level = sampled_level(model, s, m, draws)
+    return backed_up(level, model.γ, leaf(s_next) if model.γ > 0 and len(s_next) else np.zeros(0))
 
 
 @plan.register
@@ -97,8 +101,9 @@ def plan_by_sparse_sampling(M: SparseSampling, s: State, *, rng: RNG = None) -> 
     branching = model.n_actions * M.m
     instead = "use a smaller d or m, or MonteCarloTreeSearch, whose nodes are at most its simulations"
     check_size("samples in one level", len(s) * power(branching, M.d), instead)
-    Q = sampled_values(model, s, M.d, M.m, M.U, draws_of(generator(M, rng), len(s)))
-    return planned(M, s, Q, single, visits=sum(branching**j for j in range(M.d + 1)))
+    draws = SharedStream(generator(M, rng))
+    Q = sampled_values(model, s, M.d, M.m, leaf_function(M.U, model, draws), draws)
+    return planned(M, s, Q.T, single, visits=sum(branching**j for j in range(M.d + 1)))
 
 
 def sparse_sampling(P: Any, s: State, d: int, m: int, U: Any, rng: RNG = None) -> Greedy:
@@ -109,5 +114,5 @@ def sparse_sampling(P: Any, s: State, d: int, m: int, U: Any, rng: RNG = None) -
         found = plan(M, s)
         return Greedy(found.a, found.u)
     states, single = M._model.rows(s)
-    u = leaf_values(U, M._model, states, draws_of(M.rng, len(states)))
+    u = leaf_values(U, M._model, states, SharedStream(M.rng))
     return Greedy(None, float(u[0]) if single else u)

@@ -89,6 +89,17 @@ def test_forward_search_on_hex_world():
     assert type(found[0].u) is float
 
 
+def test_visits_are_counted_up_to_1e300():
+    """12 paths for each step, and 500 steps; from the state that absorbs there are 6, and from one end of a line 1."""
+    for leaf in (np.zeros(25), lambda s: 0.0 * s):
+        found = dm.plan(dm.ForwardSearch(P, 500, leaf), [0, 24])
+        assert found.visits.tolist() == [1e300, 1e300]
+        np.testing.assert_allclose(found.u, OPTIMUM[[0, 24]], atol=1e-9)
+    line = dm.MDP.from_arrays([[[0.5, 0.5]], [[0.0, 1.0]]], [[1.0], [1.0]], 0.5)
+    lines = dm.plan(dm.ForwardSearch(line, 1500, [0.0, 0.0]), [0, 1])
+    assert lines.visits.tolist() == [1501 * 1502 / 2, 1501]
+
+
 def test_only_successors_of_positive_probability_are_asked_for_their_utility():
     asked = []
 

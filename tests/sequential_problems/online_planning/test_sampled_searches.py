@@ -189,6 +189,9 @@ def test_sparse_sampling_of_a_deterministic_problem_is_forward_search(m):
     U = np.array([1.0, -2.0, 0.5, 3.0])
     found = dm.plan(dm.SparseSampling(P, 4, m, U, rng=0), P.S)
     np.testing.assert_allclose(found.u, dm.plan(dm.ForwardSearch(P, 4, U), P.S).u, rtol=1e-12)
+    for s in P.S:
+        once, exact = dm.sparse_sampling(P, s, 1, m, U), dm.forward_search(P, s, 1, U)
+        assert (once.a, once.u) == (exact.a, pytest.approx(exact.u))
 
 
 def test_sparse_sampling_has_the_expectation_of_all_its_draws():
@@ -235,6 +238,24 @@ def test_without_a_future_leaves_of_minus_infinity_do_not_matter():
     for d in (1, 2):
         found = dm.plan(dm.SparseSampling(now, d, 3, np.full(2, -np.inf), rng=0), [0, 1])
         assert found.u.tolist() == [2.0, 3.0]
+
+
+def test_leaves_that_do_not_matter_are_not_asked_for():
+    """Neither without a future nor from states where it ends, where there are none."""
+    now = dm.MDP.from_arrays(np.full((2, 2, 2), 0.5), [[1.0, 2.0], [3.0, -1.0]], 0.0)
+    assert dm.plan(dm.SparseSampling(now, 2, 3, pytest.fail, rng=0), [0, 1]).u.tolist() == [2.0, 3.0]
+    over = dm.MDP.from_arrays(now.T.array, now.R.array, 0.9, terminal=lambda s: np.asarray(s) >= 0)
+    for d in (1, 2):
+        assert dm.plan(dm.SparseSampling(over, d, 3, pytest.fail, rng=0), [0, 1]).Q.tolist() == [[0.0, 0.0]] * 2
+
+
+def test_actions_that_are_not_available_are_not_sampled():
+    """Whatever T says of them: from 0 only action 1 can be taken, and leads to 1."""
+    T = np.eye(3)[[[2, 1], [1, 1], [2, 2]]]
+    P, asked = dm.MDP.from_arrays(T, [[-np.inf, 2.0], [1.0, 0.5], [0.0, 0.0]], 0.5), []
+    found = dm.plan(dm.SparseSampling(P, 2, 3, lambda s: asked.extend(s) or 4.0 + s, rng=0), 0)
+    assert found.Q.tolist() == [-np.inf, 2 + 0.5 * (1 + 0.5 * 5)]
+    assert 2 not in asked
 
 
 def test_samples_are_refused_before_they_are_drawn():
