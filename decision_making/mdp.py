@@ -113,9 +113,7 @@ class MDP(Shown):
     T: Any = field(validator=optional(function))  # T(s, a, s_next) -> transition probability
     R: Any = field(validator=optional(function))  # R(s, a) -> expected reward
     TR: Any = field(validator=optional(function))  # TR(s, a, rng) -> (s_next, r), on whole batches (leading axis)
-    terminal: Any = field(
-        default=None, kw_only=True, validator=optional(function)
-    )  # s -> bool per row, ends a trajectory
+    terminal: Any = field(default=None, kw_only=True, validator=optional(function))  # bool per row, ends a trajectory
     b: StartDistribution | None = field(
         default=None, kw_only=True, validator=optional(start_distribution), repr=False
     )  # start distribution, where the model has one
@@ -271,6 +269,14 @@ def _check_rewards(R: Array) -> None:
     if none.any():
         s = int(np.argmax(none))
         raise ValueError(f"R[{s}] = {R[s]}: at least one action must be available in state {s}")
+
+
+def absorbing(T: Any, pays: Array) -> Array:
+    """Which states (S,) no action leaves, by T (S, A, S) or a sparse (S·A, S), less those that pay something (S,)."""
+    T = T.reshape(-1, T.shape[-1])
+    rows, n_states = np.arange(T.shape[0]), T.shape[1]
+    stays = np.asarray(T[rows, rows // (len(rows) // n_states)]).reshape(n_states, -1) == 1
+    return np.asarray(stays.all(axis=1) & ~pays)
 
 
 def check_every_action_available(R: Array, what: str) -> None:

@@ -64,9 +64,7 @@ class EMEstimate:
     """What expectation maximisation found, with what certifies it: the objective of each step."""
 
     network: BayesianNetwork  # with the tables of the last step
-    objectives: Array = field(
-        repr=brief
-    )  # ln P(D | θ), with a prior ln P(D | θ) + ln p(θ): at the start, then each step
+    objectives: Array = field(repr=brief)  # ln P(D | θ), with a prior plus ln p(θ): at the start, then each step
     log_likelihood: float  # ln P(D | θ) at the end
     counts: list[Array] = field(repr=False)  # the expected counts m̄_ijk (q_i, r_i) at the end
     converged: bool  # whether the last step rose by no more than the tolerance

@@ -45,9 +45,7 @@ class BayesianNetwork(Shown):
     vars: tuple[Variable, ...] = field(converter=as_tuple)  # its variables
     factors: tuple[Factor, ...] = field(converter=as_tuple)  # one for each
     graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
-    plans: dict[Any, Any] = field(
-        init=False, factory=dict
-    )  # how queries were answered, kept for the next of their kind
+    plans: dict[Any, Any] = field(init=False, factory=dict)  # how queries were answered, kept for others of their kind
 
     def __attrs_post_init__(self) -> None:
         checked_variables("BayesianNetwork", self.vars)

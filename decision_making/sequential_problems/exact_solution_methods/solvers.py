@@ -71,9 +71,7 @@ class ValueIteration:
     """
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change below which the sweeps end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # sweeps end at a smaller change
 
 
 @struct
@@ -81,9 +79,7 @@ class GaussSeidelValueIteration:
     """k_max sweeps of backups in place, one state after the other, from U = 0 (algorithm 7.9)."""
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change below which the sweeps end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # sweeps end at a smaller change
     order: ArrayLike | None = field(default=None, kw_only=True)  # of the states, each of 0..S-1 once; None: as in P.S
 
 

@@ -105,9 +105,7 @@ class RobustValueIteration:
     """
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change below which the sweeps end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # sweeps end at a smaller change
 
 
 @struct(repr=False)
