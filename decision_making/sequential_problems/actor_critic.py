@@ -39,7 +39,6 @@ from decision_making.sequential_problems.advantages import (
     checked_values,
     end_states,
     generalized_advantages,
-    last_steps,
     next_states,
     temporal_differences,
 )
@@ -63,7 +62,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
 from decision_making.structs import struct
-from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
+from decision_making.trajectories import Trajectories, discounts, last_steps, local_rewards_to_go
 from decision_making.verbs import follow, gradient, step, update
 
 

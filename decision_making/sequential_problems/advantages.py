@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, Named, all_finite, discount, numbers, refuse, rounding
-from decision_making.trajectories import Trajectories, check_trajectories
+from decision_making.trajectories import Trajectories, check_trajectories, last_steps, states_after
 
 
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
@@ -29,21 +29,6 @@ def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str
         step = f"step {i[1]} (counting from 0)" if len(i) > 1 else "the state after its last step"
         raise ValueError(f"{name} of trajectory {i[0]}, {step} is {u[i]}: must be finite")
     return u
-
-
-def last_steps(τs: Trajectories) -> Array:
-    """True on the last real step of each trajectory, (m, d); a trajectory without steps has none."""
-    after = np.zeros_like(τs.mask)
-    after[:, :-1] = τs.mask[:, 1:]
-    return np.asarray(τs.mask & ~after)
-
-
-def states_after(τs: Trajectories) -> Array:
-    """s_{k+1} of each real step, (m, d, ...): the next recorded state, or s_end, if it is known, after the last one."""
-    s_next = np.concatenate([τs.s[:, 1:], τs.s[:, -1:]], axis=1)
-    if τs.s_end is not None:
-        s_next[last_steps(τs)] = τs.s_end[τs.mask[:, 0]]
-    return s_next
 
 
 def next_states(τs: Trajectories) -> Array:

@@ -9,8 +9,7 @@ import numpy as np
 
 from decision_making.checks import Array, Named, function, refuse
 from decision_making.sampling import indices, start_distribution
-from decision_making.sequential_problems.advantages import states_after
-from decision_making.trajectories import Trajectories, check_trajectories
+from decision_making.trajectories import Trajectories, check_trajectories, states_after
 
 LogTransition: TypeAlias = Callable[[Array, Array, Array], Array]
 """ln T(s' | s, a) of batches s (N, ...), a (N, ...) and s' (N, ...), (N,)."""
