@@ -23,14 +23,14 @@ def position(label: Any, labels: Sequence[Any]) -> int:
 
 
 def labels(x: Any) -> Any:
-    """Attrs converter: a list of labels as a tuple; what is none is left for the validator."""
+    """Attrs converter: a list of labels as a tuple; anything else is left for the validator."""
     if isinstance(x, np.ndarray) and x.ndim == 1:
         return tuple(x.tolist())
     return tuple(x) if isinstance(x, list | tuple | range) else x
 
 
 def lists_of_labels(x: Any) -> Any:
-    """Attrs converter: such a tuple for each agent."""
+    """Attrs converter: a tuple of labels for each agent."""
     return tuple(map(labels, x)) if isinstance(x, list | tuple) else x
 
 
@@ -41,7 +41,7 @@ def different(M: object, field: Field, x: Any) -> None:
 
 
 def different_of_each(M: Any, field: Field, x: Any) -> None:
-    """Attrs validator: such a list for each agent."""
+    """Attrs validator: for each agent a list of different labels."""
     if not isinstance(x, tuple) or len(x) != len(M.I):
         refuse(M, field.name, x, f"a list of {len(M.I)} lists, one of each agent")
     for actions in x:

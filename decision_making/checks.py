@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
-from typing import Any, NoReturn, Protocol, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeGuard, TypeVar
 
+import attrs
 import numpy as np
-from attrs import frozen
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Size = TypeVar("Size", float, Array)
 Kind = TypeVar("Kind")
+
+ROW_SUM_TOLERANCE = 1e-8  # how far from 1 probabilities may sum
 
 
 def refuse(where: object, name: str, value: object, allowed: str, error: type[Exception] = ValueError) -> NoReturn:
@@ -37,7 +39,7 @@ def shortened(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """A text for a terminal: what that would not show but obey is written out.
+    """A text that is safe to print: control characters, which a terminal would obey, are written out.
 
     >>> print(printable("a name \x1b[2J of a stranger, θ"))
     a name \\x1b[2J of a stranger, θ
@@ -77,21 +79,21 @@ def settings(M: Any) -> str:
 
 
 def instance(x: object, name: str, kind: type[Kind]) -> Kind:
-    """x, which is of this class. TypeError, naming it, where it is of another."""
+    """x itself. TypeError, naming it, unless it is an instance of this class."""
     if not isinstance(x, kind):
         refuse(None, name, x, f"a {kind.__name__}", TypeError)
     return x
 
 
 def mapping(x: object, name: str) -> Mapping[Any, Any]:
-    """x, which is a mapping; None is an empty one. TypeError, naming it, where it is none."""
+    """x, a mapping; None stands for an empty one. TypeError, naming it, for anything else."""
     if not isinstance(x, Mapping | None):
         refuse(None, name, x, "a mapping {name: value}", TypeError)
     return {} if x is None else x
 
 
 def as_tuple(x: Any) -> Any:
-    """Attrs converter: what can be gone through, but for a text, as a tuple; the rest is left for the checks.
+    """Attrs converter: an iterable other than a text as a tuple; anything else is left for the validator.
 
     >>> as_tuple(["a", "b"]), as_tuple("ab"), as_tuple(3)
     (('a', 'b'), 'ab', 3)
@@ -102,14 +104,14 @@ def as_tuple(x: Any) -> Any:
 
 
 class Field(Protocol):
-    """What a validator is told of a field: an attribute of attrs, or `Named` where an argument is checked."""
+    """What a validator knows of a field: an attribute of attrs, or `Named` where an argument is checked."""
 
     @property
     def name(self) -> str:
         """Its name."""
 
 
-@frozen
+@attrs.frozen
 class Named:
     """Stands for an attrs field where a validator checks an argument: `count(None, Named("m"), m)`."""
 
@@ -135,10 +137,37 @@ def is_number(x: object) -> TypeGuard[float]:
         return False
 
 
-def discount(M: object, field: Field, γ: Any) -> None:
-    """Attrs validator: γ in [0, 1]."""
-    if not (is_number(γ) and 0 <= γ <= 1):
-        refuse(M, field.name, γ, "a number in [0, 1]")
+def number(allowed: str, fits: Callable[[float], bool]) -> Any:
+    """Attrs validator: a finite number that fits; `allowed` says which ones do."""
+
+    def check(M: object, field: Field, x: Any) -> None:
+        if not (is_number(x) and fits(x)):
+            refuse(M, field.name, x, allowed)
+
+    return check
+
+
+finite = number("a finite number", lambda x: True)
+positive = number("a finite number > 0", lambda x: x > 0)
+not_negative = number("a finite number >= 0", lambda x: x >= 0)
+discount = number("a number in [0, 1]", lambda γ: 0 <= γ <= 1)
+probability = number("a probability, a number in [0, 1]", lambda p: 0 <= p <= 1)
+share = number("a number > 0 and at most 1", lambda x: 0 < x <= 1)
+shrink_factor = number("a number strictly between 0 and 1", lambda α: 0 < α < 1)  # at 1 no line search would shrink
+
+
+def whole_number(least: int, reason: str = "") -> Any:
+    """Attrs validator: a whole number of at least `least`, for the reason that ends the error."""
+
+    def check(M: object, field: Field, k: Any) -> None:
+        if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= least):
+            refuse(M, field.name, k, f"a whole number >= {least}{reason}")
+
+    return check
+
+
+count, count_or_zero = whole_number(1), whole_number(0)
+enough_for_an_interval = whole_number(2, ", to have an interval")
 
 
 def problem(M: object, field: Field, P: Any) -> None:
@@ -146,54 +175,6 @@ def problem(M: object, field: Field, P: Any) -> None:
     if not hasattr(P, "γ"):
         refuse(M, field.name, P, "a problem: an MDP, or a struct with γ and TR(s, a, rng)", TypeError)
     discount(P, Named("γ"), P.γ)
-
-
-def positive(M: object, field: Field, x: Any) -> None:
-    """Attrs validator: a finite number above 0."""
-    if not (is_number(x) and x > 0):
-        refuse(M, field.name, x, "a finite number > 0")
-
-
-def not_negative(M: object, field: Field, x: Any) -> None:
-    """Attrs validator: a finite number of at least 0."""
-    if not (is_number(x) and x >= 0):
-        refuse(M, field.name, x, "a finite number >= 0")
-
-
-def finite(M: object, field: Field, x: Any) -> None:
-    """Attrs validator: a finite number."""
-    if not is_number(x):
-        refuse(M, field.name, x, "a finite number")
-
-
-def probability(M: object, field: Field, p: Any) -> None:
-    """Attrs validator: a number in [0, 1]."""
-    if not (is_number(p) and 0 <= p <= 1):
-        refuse(M, field.name, p, "a probability, a number in [0, 1]")
-
-
-def share(M: object, field: Field, x: Any) -> None:
-    """Attrs validator: a number in (0, 1]."""
-    if not (is_number(x) and 0 < x <= 1):
-        refuse(M, field.name, x, "a number > 0 and at most 1")
-
-
-def shrink_factor(M: object, field: Field, α: Any) -> None:
-    """Attrs validator: strictly between 0 and 1 (at 1 a line search would never shrink)."""
-    if not (is_number(α) and 0 < α < 1):
-        refuse(M, field.name, α, "a number strictly between 0 and 1")
-
-
-def count(M: object, field: Field, k: Any) -> None:
-    """Attrs validator: a whole number of at least 1."""
-    if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 1):
-        refuse(M, field.name, k, "a whole number >= 1")
-
-
-def count_or_zero(M: object, field: Field, k: Any) -> None:
-    """Attrs validator: a whole number of at least 0."""
-    if not (isinstance(k, Integral) and not isinstance(k, bool) and int(k) >= 0):
-        refuse(M, field.name, k, "a whole number >= 0")
 
 
 def flag(M: object, field: Field, x: Any) -> None:
@@ -208,6 +189,16 @@ def one_of(*allowed: str) -> Any:
     def check(M: object, field: Field, x: Any) -> None:
         if not isinstance(x, str) or x not in allowed:
             refuse(M, field.name, x, "one of " + ", ".join(repr(a) for a in allowed) + suggestion(x, allowed))
+
+    return check
+
+
+def of_class(kind: type, allowed: str = "") -> Any:
+    """Attrs validator: an instance of this class, which the error calls `allowed`, or by its name."""
+
+    def check(M: object, field: Field, x: Any) -> None:
+        if not isinstance(x, kind):
+            refuse(M, field.name, x, allowed or f"a {kind.__name__}", TypeError)
 
     return check
 
@@ -229,7 +220,7 @@ def optional(check: Any) -> Any:
 
 
 def widths(x: object) -> Any:
-    """Attrs converter of `sizes`: widths of layers as a tuple; what is none is left for the validator."""
+    """Attrs converter of `sizes`: widths of layers as a tuple; anything else is left for the validator."""
     given = as_tuple(x)
     return tuple(int(k) if isinstance(k, np.integer) else k for k in given) if isinstance(given, tuple) else x
 
@@ -260,6 +251,19 @@ def axes(x: object, name: str) -> int:
     return made_array(x, name).ndim
 
 
+def name_first(bad: Array, name: str, x: Array, allowed: str) -> None:
+    """Raise ValueError where any entry of x is bad, naming the first and what is allowed."""
+    if bad.any():
+        index = tuple(map(int, np.argwhere(bad)[0]))
+        raise ValueError(f"{name}{list(index)} = {x[index]}: must be {allowed}")
+
+
+def read_only(x: Array) -> Array:
+    """x itself, which can no longer be written to."""
+    x.setflags(write=False)
+    return x
+
+
 def numbers(x: object, name: str) -> Array:
     """x as a fresh float64 array. TypeError, naming it, where it is not made of real numbers."""
     try:
@@ -269,6 +273,15 @@ def numbers(x: object, name: str) -> Array:
         return np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name} = {shortened(x)}: must be an array of numbers ({error})") from error
+
+
+if TYPE_CHECKING:
+
+    def fixed_numbers(x: ArrayLike) -> Array:
+        """For type checkers, which take no `attrs.Converter`."""
+else:
+    # attrs converter: a read-only copy, as float64, of an array of numbers
+    fixed_numbers = attrs.Converter(lambda x, field: read_only(numbers(x, field.name)), takes_field=True)
 
 
 def parameters(θ: object, n: int | None = None, name: str = "θ") -> Array:
@@ -298,8 +311,8 @@ def rounding(scale: Size, terms: int = 1, dtype: DTypeLike = np.float64) -> Size
     return scale * (8 * math.sqrt(terms) * float(np.finfo(dtype).eps))
 
 
-def are_probabilities(p: Array, tolerance: float) -> Array:
-    """Which rows of p (…, k) are numbers >= 0 that sum to 1 within the tolerance, (…); of any size, or none at all."""
+def are_probabilities(p: Array, tolerance: float = ROW_SUM_TOLERANCE) -> Array:
+    """Which rows of p (…, k) are numbers >= 0 that sum to 1 within the tolerance, (…); p may hold inf and NaN."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray((p >= 0).all(axis=-1) & (abs(p.sum(axis=-1) - 1) <= tolerance))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from decision_making.checks import Array, is_number, refuse, shortened
+from decision_making.checks import ROW_SUM_TOLERANCE, Array, is_number, refuse, shortened
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -93,7 +93,7 @@ def _entry(table: Dictionary, number: Mapping[Any, int], end: int, s: Any, a: An
             raise ValueError(f"{where} leads to {shortened(s_next)}: must be one of the states of the table")
         found.append((end if terminated and terminated[0] else number[s_next], float(p), float(r)))
     total = sum(p for _, p, _ in found)
-    if found and abs(total - 1) > 1e-8:
+    if found and abs(total - 1) > ROW_SUM_TOLERANCE:
         raise ValueError(f"{where} has probabilities that sum to {total:.9g}: they must sum to 1")
     if a in table[s] and not found:
         raise ValueError(f"{where} has no outcome: leave the action out where it is not available")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, is_number, refuse
+from decision_making.checks import Array, Named, is_number, number, refuse
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 
@@ -90,10 +90,12 @@ def bootstrap(
     return float(values.std(ddof=1)), float(low), float(high)
 
 
+_confidence = number("a number strictly between 0 and 1, such as 0.95", lambda x: 0 < x < 1)
+
+
 def check_confidence(confidence: float) -> None:
     """Raise ValueError unless the confidence lies between 0 and 1."""
-    if not (is_number(confidence) and 0 < confidence < 1):
-        refuse(None, "confidence", confidence, "a number strictly between 0 and 1, such as 0.95")
+    _confidence(None, Named("confidence"), confidence)
 
 
 def _events(k: Any, n: Any) -> tuple[int, int]:

@@ -13,10 +13,10 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import Array, discount, numbers, optional, refuse, rounding
+from decision_making.checks import ROW_SUM_TOLERANCE, Array, discount, numbers, optional, read_only, refuse, rounding
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, is_sparse
-from decision_making.sampling import ROW_SUM_TOLERANCE, indices, start_distribution
+from decision_making.sampling import indices, start_distribution
 from decision_making.simple_game import NO_GAIN, SimpleGame
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -143,8 +143,7 @@ class MG(Agents):
             i, row = np.argwhere(~np.isfinite(R.reshape(self.n, -1)))[0].tolist()
             r = R.reshape(self.n, -1)[i, row]
             raise ValueError(f"R = {r} for agent {self.I[i]!r} {self._named(row)}: every reward must be finite")
-        R.setflags(write=False)
-        return R
+        return read_only(R)
 
     def _transitions(self, T: Any) -> Any:
         rows, n_states = self._rows, len(self.S)
@@ -166,8 +165,7 @@ class MG(Agents):
             T, shape = numbers(T, "T"), (n_states, *self.sizes, n_states)
             if T.shape != shape:
                 raise ValueError(f"T has shape {T.shape}: must be (S, A¹, …, Aⁿ, S) = {shape}")
-            T = T.reshape(rows, n_states)
-            T.setflags(write=False)
+            T = read_only(T.reshape(rows, n_states))
             entries, row_of = T.ravel(), np.repeat(np.arange(rows), n_states)
         bad = ~np.isfinite(entries) | (entries < 0)
         if bad.any():

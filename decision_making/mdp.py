@@ -8,11 +8,21 @@ from typing import Any
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.checks import Array, all_finite, brief, discount, function, numbers, optional, refuse, shortened
+from decision_making.checks import (
+    ROW_SUM_TOLERANCE,
+    Array,
+    brief,
+    discount,
+    function,
+    name_first,
+    numbers,
+    optional,
+    read_only,
+    refuse,
+)
 from decision_making.dictionaries import Dictionary, arrays, gymnasium_table
 from decision_making.problem import Enumerable, StartDistribution, offers
 from decision_making.sampling import (
-    ROW_SUM_TOLERANCE,
     GuideTable,
     cumulative,
     indices,
@@ -25,8 +35,8 @@ from decision_making.structs import struct
 from decision_making.verbs import lookahead
 
 
-def _float_copy(x: Any) -> Array:
-    return np.array(x, dtype=np.float64)
+def _fixed(x: Any) -> Array:
+    return read_only(np.array(x, dtype=np.float64))
 
 
 @struct
@@ -38,10 +48,7 @@ class Table:
     (2.0, (2, 2))
     """
 
-    array: Array = field(converter=_float_copy)  # read-only
-
-    def __attrs_post_init__(self) -> None:
-        self.array.setflags(write=False)
+    array: Array = field(converter=_fixed)  # read-only
 
     def __call__(self, *index: Any) -> Any:
         """The entry, or an array of entries, at the index."""
@@ -107,9 +114,7 @@ class MDP(Shown):
     T: Any = field(validator=optional(function))  # T(s, a, s_next) -> transition probability
     R: Any = field(validator=optional(function))  # R(s, a) -> expected reward
     TR: Any = field(validator=optional(function))  # TR(s, a, rng) -> (s_next, r), on whole batches (leading axis)
-    terminal: Any = field(
-        default=None, kw_only=True, validator=optional(function)
-    )  # s -> bool per row, ends a trajectory
+    terminal: Any = field(default=None, kw_only=True, validator=optional(function))  # bool per row, ends a trajectory
     b: StartDistribution | None = field(
         default=None, kw_only=True, validator=optional(start_distribution), repr=False
     )  # start distribution, where the model has one
@@ -220,12 +225,12 @@ def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
         raise ValueError(f"T has shape {T.shape}: must be (S, A, S)")
     if R.shape != T.shape[:2]:
         raise ValueError(f"R has shape {R.shape}: must be (S, A) = {T.shape[:2]} to go with T {T.shape}")
-    _name_first(~np.isfinite(T) | (T < 0), "T", T, "a probability")
+    name_first(~np.isfinite(T) | (T < 0), "T", T, "a probability")
     _check_rewards(R)
     rows = T.sum(axis=2)
     s, a = np.nonzero(np.isneginf(R) & (rows == 0))
     T[s, a, s] = rows[s, a] = 1
-    _check_row_sums(rows)
+    check_row_sums(rows, "T", "T[s, a]")
     return T, R
 
 
@@ -255,16 +260,24 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
     if s.size:
         T = T + csr_array((np.ones(len(s)), (s * R.shape[1] + a, s)), T.shape)
         rows[s, a] = 1
-    _check_row_sums(rows)
+    check_row_sums(rows, "T", "T[s, a]")
     return T, R
 
 
 def _check_rewards(R: Array) -> None:
-    _name_first(np.isnan(R) | np.isposinf(R), "R", R, "finite, or -inf where the action is not available")
+    name_first(np.isnan(R) | np.isposinf(R), "R", R, "finite, or -inf where the action is not available")
     none = np.isneginf(R).all(axis=1)
     if none.any():
         s = int(np.argmax(none))
         raise ValueError(f"R[{s}] = {R[s]}: at least one action must be available in state {s}")
+
+
+def absorbing(T: Any, pays: Array) -> Array:
+    """Which states (S,) no action leaves, by T (S, A, S) or a sparse (S·A, S), less those that pay something (S,)."""
+    T = T.reshape(-1, T.shape[-1])
+    rows, n_states = np.arange(T.shape[0]), T.shape[1]
+    stays = np.asarray(T[rows, rows // (len(rows) // n_states)]).reshape(n_states, -1) == 1
+    return np.asarray(stays.all(axis=1) & ~pays)
 
 
 def check_every_action_available(R: Array, what: str) -> None:
@@ -275,17 +288,24 @@ def check_every_action_available(R: Array, what: str) -> None:
         raise ValueError(f"R[{s}, {a}] = -inf: {what} needs every action to be available in every state")
 
 
-def _check_row_sums(rows: Array) -> None:
+def check_row_sums(rows: Array, name: str, row: str) -> None:
+    """Raise ValueError naming the first of the sums (n, k) that is not 1, of a row of the array `name`."""
     bad = np.argwhere(abs(rows - 1) > ROW_SUM_TOLERANCE)
     if len(bad):
-        s, a = map(int, bad[0])
-        raise ValueError(f"T[{s}, {a}] sums to {rows[s, a]:.9g}: every row T[s, a] must sum to 1")
+        i, j = map(int, bad[0])
+        raise ValueError(f"{name}[{i}, {j}] sums to {rows[i, j]:.9g}: every row {row} must sum to 1")
 
 
-def _name_first(bad: Array, name: str, x: Array, allowed: str) -> None:
-    if bad.any():
-        index = tuple(map(int, np.argwhere(bad)[0]))
-        raise ValueError(f"{name}{list(index)} = {x[index]}: must be {allowed}")
+def utilities_over_states(P: Any, U: Any) -> Array:
+    """U, an array or a function of the state, as floats (S,) in the order of P.S.
+
+    Raises ValueError where it has another length or is not finite.
+    """
+    u = numbers([U(s) for s in P.S] if callable(U) else U, "U")
+    if u.shape != (len(P.S),):
+        raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
+    name_first(~np.isfinite(u), "U", u, "finite")
+    return u
 
 
 @struct(repr=False)
@@ -310,11 +330,7 @@ def lookahead_in_a_model(P: Any, U: Any, s: Any, a: Any) -> Any:
     """`lookahead` of any problem with a model: tables, or functions T and R over the lists S and A."""
     if not offers(P, Enumerable):
         refuse(None, "P", P, "a problem with lists S and A and functions T and R", TypeError)
-    u = numbers([U(s_next) for s_next in P.S] if callable(U) else U, "U")
-    if u.shape != (len(P.S),):
-        raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
-    if not all_finite(u):
-        raise ValueError(f"U = {shortened(u)}: must be finite")
+    u = utilities_over_states(P, U)
     if isinstance(P.T, Table | SparseTable):
         s, a = indices("s", s, len(P.S)), indices("a", a, len(P.A))
     if isinstance(P.T, Table):

@@ -22,15 +22,15 @@ from decision_making.checks import (
     count,
     discount,
     function,
+    instance,
+    name_first,
     numbers,
     optional,
-    refuse,
 )
 from decision_making.dispatching import load_all
-from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available
+from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available, check_row_sums
 from decision_making.problem import RNG
 from decision_making.sampling import (
-    ROW_SUM_TOLERANCE,
     GuideTable,
     cumulative,
     default_rng,
@@ -184,9 +184,7 @@ class POMDP:
 
 def tabulated(P: object) -> POMDP:
     """P as arrays. TypeError where it is no POMDP."""
-    if not isinstance(P, POMDP):
-        refuse(None, "P", P, "a POMDP", TypeError)
-    return P.tabulated()
+    return instance(P, "P", POMDP).tabulated()
 
 
 @struct(repr=False)
@@ -258,15 +256,8 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
     O = numbers(O, "O")
     if O.ndim != 3 or O.shape[:2] != (n_actions, n_states) or not O.shape[2]:
         raise ValueError(f"O has shape {O.shape}: must be (A, S, Ω) = ({n_actions}, {n_states}, ...), action first")
-    for bad, what in ((~np.isfinite(O) | (O < 0), "a probability"),):
-        if bad.any():
-            i = tuple(map(int, np.argwhere(bad)[0]))
-            raise ValueError(f"O{list(i)} = {O[i]}: must be {what}")
-    rows = O.sum(axis=2)
-    bad = np.argwhere(abs(rows - 1) > ROW_SUM_TOLERANCE)
-    if len(bad):
-        a, s = map(int, bad[0])
-        raise ValueError(f"O[{a}, {s}] sums to {rows[a, s]:.9g}: every row O[a, s_next] must sum to 1")
+    name_first(~np.isfinite(O) | (O < 0), "O", O, "a probability")
+    check_row_sums(O.sum(axis=2), "O", "O[a, s_next]")
     return O
 
 
@@ -275,11 +266,16 @@ def belief(b: Belief, n_states: int) -> Array:
     b = numbers(b, "b")
     if b.ndim == 0 or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
-    good = are_probabilities(b, ROW_SUM_TOLERANCE)
+    good = are_probabilities(b)
     if not good.all():
         row = b if b.ndim == 1 else b[tuple(np.argwhere(~good)[0])]
         raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1")
     return b
+
+
+def start_belief(P: Any) -> Array:
+    """The belief (S,) that a problem begins with: its own b, uniform where it has none."""
+    return np.full(len(P.S), 1 / len(P.S)) if P.b is None else np.asarray(P.b)
 
 
 def joint(P: POMDP, b: Array, a: int) -> Array:

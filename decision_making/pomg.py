@@ -17,10 +17,19 @@ import numpy as np
 from attrs import evolve, field
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import Array, discount, numbers, refuse, shortened
+from decision_making.checks import (
+    ROW_SUM_TOLERANCE,
+    Array,
+    discount,
+    instance,
+    name_first,
+    numbers,
+    read_only,
+    refuse,
+    shortened,
+)
 from decision_making.dispatching import load_all
 from decision_making.pomdp import POMDP, Belief, belief
-from decision_making.sampling import ROW_SUM_TOLERANCE
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -110,9 +119,7 @@ class HiddenStateGame(Agents):
         return ()
 
     def _set(self, name: str, x: Any) -> None:
-        if isinstance(x, np.ndarray):
-            x.setflags(write=False)
-        object.__setattr__(self, name, x)
+        object.__setattr__(self, name, read_only(x) if isinstance(x, np.ndarray) else x)
 
     def _table(self, name: str, x: Any, axes: tuple[Any, ...], instead: str, first: tuple[int, ...] = ()) -> JointTable:
         """The function or array x over those axes, as a table; `first` are axes that a function's value has."""
@@ -125,11 +132,8 @@ class HiddenStateGame(Agents):
         x = numbers(x, name)
         if x.shape != shape:
             raise ValueError(f"{type(self).__name__}.{name} has shape {x.shape}: must be {shape}")
-        if not np.isfinite(x).all():
-            at = tuple(np.argwhere(~np.isfinite(x))[0].tolist())
-            raise ValueError(f"{type(self).__name__}.{name}{list(at)} = {x[at]}: every number must be finite")
-        x.setflags(write=False)
-        return JointTable(x, axes)
+        name_first(~np.isfinite(x), f"{type(self).__name__}.{name}", x, "finite")
+        return JointTable(read_only(x), axes)
 
     def _tabulated(self, name: str, x: Any, axes: tuple[Any, ...], first: tuple[int, ...]) -> Array:
         """The values of a function over all labels."""
@@ -273,18 +277,16 @@ class DecPOMDP(HiddenStateGame):
         return evolve(self, γ=γ)
 
 
-def check_model(P: object, name: str = "P") -> HiddenStateGame:
+def check_model(P: object) -> HiddenStateGame:
     """P itself. TypeError, naming it, where it is neither a POMG nor a Dec-POMDP."""
     if not isinstance(P, HiddenStateGame):
-        refuse(None, name, P, "a POMG or a DecPOMDP", TypeError)
+        refuse(None, "P", P, "a POMG or a DecPOMDP", TypeError)
     return P
 
 
 def check_team(P: object) -> DecPOMDP:
     """P itself. TypeError, naming it, where it is no Dec-POMDP."""
-    if not isinstance(P, DecPOMDP):
-        refuse(None, "P", P, "a DecPOMDP", TypeError)
-    return P
+    return instance(P, "P", DecPOMDP)
 
 
 def joint_indices(sizes: Sequence[int]) -> Array:

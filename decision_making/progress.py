@@ -32,7 +32,7 @@ LINES_EVERY = 30.0  # seconds from one line to the next
 
 
 @contextmanager
-def train_progress(c: Configuration, lines_every: float = LINES_EVERY) -> Iterator[Callback]:
+def train_progress(c: Configuration, lines_every: float) -> Iterator[Callback]:
     """A callback of `train` that moves a bar on a terminal; elsewhere it says a line every so many seconds, 0: none."""
     console = Console(stderr=True)
     unit = next((name for name in ("steps", "updates", "seconds") if c[name] is not None), None)

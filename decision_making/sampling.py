@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, made_array, numbers, refuse
+from decision_making.checks import Array, Field, Named, are_probabilities, made_array, numbers, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.speed import are_indices
 from decision_making.structs import struct
 
-ROW_SUM_TOLERANCE = 1e-8
 RNG = int | np.random.SeedSequence | np.random.Generator | None  # what `default_rng` makes a generator of
 
 
@@ -152,12 +151,12 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
         p = np.empty(0)
     if p.ndim != 1 or p.size == 0:
         refuse(M, field.name, b, allowed, TypeError)
-    if not (np.isfinite(p).all() and (p >= 0).all() and (p <= 2).all() and abs(p.sum() - 1) <= ROW_SUM_TOLERANCE):
+    if not are_probabilities(p):
         refuse(M, field.name, b, "probabilities that sum to 1 where it is a vector")
 
 
 def start_probabilities(b: Any, n: int) -> Array:
-    """b as a fresh vector of probabilities (n,). TypeError where it is none, ValueError where it has another length."""
+    """b as a fresh vector of probabilities (n,). TypeError unless it is a vector, ValueError for another length."""
     if not is_vector(b):
         refuse(None, "b", b, f"a probability vector ({n},)", TypeError)
     start_distribution(None, Named("b"), b)

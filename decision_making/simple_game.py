@@ -12,7 +12,7 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
-from decision_making.checks import Array, discount, numbers, refuse, rounding
+from decision_making.checks import Array, discount, instance, numbers, read_only, rounding
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -44,8 +44,7 @@ class JointReward:
 
 def check_game(P: object) -> None:
     """TypeError, naming it, where P is no simple game."""
-    if not isinstance(P, SimpleGame):
-        refuse(None, "P", P, "a SimpleGame", TypeError)
+    instance(P, "P", SimpleGame)
 
 
 @struct(repr=False)
@@ -89,8 +88,7 @@ class SimpleGame(Agents, Shown):
                 f"R = {R[(*batch, i, *index)]} for agent {self.I[i]!r} at the joint action "
                 f"{tuple(Ai[k] for Ai, k in zip(self.A, index, strict=True))}{where}: every payoff must be finite"
             )
-        R.setflags(write=False)
-        return R
+        return read_only(R)
 
     def _split(self, where: Array) -> tuple[Any, ...]:
         n, entries = len(self.I), where.tolist()

@@ -21,6 +21,7 @@ from attrs import define, field
 from decision_making.checks import Array, Named, all_finite, count, function, numbers, parameters, refuse
 from decision_making.problem import RNG, HasStatistics, HasTerminal, Parametric, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_distribution
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.trajectories import BLOCK, Trajectories, check_finite
 from decision_making.verbs import rollouts
@@ -131,7 +132,7 @@ class _Record:
     def __attrs_post_init__(self) -> None:
         if not offers(self.P, Simulable):
             raise TypeError(f"P = {self.P!r}: must have a sampler TR(s, a, rng) to be simulated")
-        check_size(self.d, self.m)
+        check_steps(self.d, self.m)
 
     def simulate(self, block: slice, s: Array, π: Callable[[Array], Array], rng: np.random.Generator) -> None:
         """Algorithm 11.1 for the trajectories of the block, from the start states s."""
@@ -184,10 +185,9 @@ class _Record:
         return τs
 
 
-def check_size(d: int, m: int) -> None:
-    """Raise ValueError where d steps of m trajectories are more than any memory holds."""
-    if int(d) * int(m) > LARGEST:
-        raise ValueError(f"d = {d} steps of m = {m} trajectories: must be at most {LARGEST} in all")
+def check_steps(d: int, m: int) -> None:
+    """TooLargeError where d steps of m trajectories are more than any memory holds."""
+    check_size(f"steps in all, d = {d} of each of m = {m} trajectories", int(d) * int(m), "simulate fewer", LARGEST)
 
 
 def _never(s: Array) -> Array:
@@ -248,7 +248,7 @@ def simulated_rollouts(P: Any, b: Any, π: Any, θ: Array, d: int, m: int, rng: 
     rng, θ = default_rng(rng), θ if isinstance(θ, np.ndarray) else numbers(θ, "θ")
     count(None, Named("d"), d)
     count(None, Named("m"), m)
-    check_size(d, m)
+    check_steps(d, m)
     function(None, Named("π"), π)
     check_parameters(π, θ)
     s = start_states(b, m, θ, rng)

@@ -155,6 +155,21 @@ def check_finite(τs: Trajectories) -> None:
         raise ValueError(f"state of trajectory {i}, step {k} (counting from 0) is {τs.s_end[i]}: must be finite")
 
 
+def last_steps(τs: Trajectories) -> Array:
+    """True on the last real step of each trajectory, (m, d); a trajectory without steps has none."""
+    after = np.zeros_like(τs.mask)
+    after[:, :-1] = τs.mask[:, 1:]
+    return np.asarray(τs.mask & ~after)
+
+
+def states_after(τs: Trajectories) -> Array:
+    """s_{k+1} of each real step, (m, d, ...): the next recorded state, or s_end, if it is known, after the last one."""
+    s_next = np.concatenate([τs.s[:, 1:], τs.s[:, -1:]], axis=1)
+    if τs.s_end is not None:
+        s_next[last_steps(τs)] = τs.s_end[τs.mask[:, 0]]
+    return s_next
+
+
 def discounts(γ: float, d: int) -> Array:
     """γ^(k-1) for the steps k = 1..d, (d,), in float64; 0⁰ is 1."""
     return np.asarray(γ, dtype=np.float64) ** np.arange(d)

@@ -31,7 +31,7 @@ def update(M: object, *given: object, **options: object) -> Any:
         A learnt model (chapters 15 to 17, 25), one transition of each of its replications: s, a, r, s_next have its
         batch shape. The model itself is changed, and returned: this is the one verb that does so. `terminated` (…) says
         where s_next ends an episode and is worth 0; None is the book, which always counts on the value of s_next.
-        Where something is not as it must be nothing is changed. A bandit's model takes (model, a, r). An agent that
+        After an error the model is as it was. A bandit's model takes (model, a, r). An agent that
         learns a Markov game (chapter 25) takes the actions a (…, n) and rewards r (…, n) of all, None: the game's.
     update(b, P, a, o) -> b_new
         b is a belief about the state of P: a vector of probabilities, a Kalman filter or a particle filter (chapter
@@ -93,10 +93,13 @@ def rollouts(P: object, b: object, π: object, θ: object, d: int, m: int, rng: 
 def solve(M: object, *given: Any, **options: Any) -> Any:
     """The solution of the problem P by the method M.
 
-    solve(M, P) -> π (chapters 7, 8, 20, 21, 23, 24)
-        A policy that is called as π(s). Of chapter 7 `PolicyIteration` gives a `TabularPolicy`, the others a
-        `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which takes no P) a list of h_max policies: entry h - 1 is
-        the first action with h steps to go, entry 0 is always zero.
+    solve(M, P) -> π (chapters 7, 8, 14, 20, 21, 23)
+        A policy, called as π(s) with a state, or as π(b) with a belief where P is a `POMDP`. Of chapter 7
+        `PolicyIteration` gives a `TabularPolicy`, the others a `ValueFunctionPolicy`, a `LinearQuadraticProblem` (which
+        takes no P) a list of h_max policies: entry h - 1 is the first action with h steps to go; entry 0 is always 0.
+    solve(M, P) -> a policy for each agent (chapters 24 to 27)
+        P is a simple game, a Markov game, a POMG or a Dec-POMDP. The result, such as an `Equilibrium` or a `JointPlan`,
+        is read like the list of the agents' policies; that of `CorrelatedEquilibrium` is a `JointCorrelatedPolicy`.
     solve(P, evidence=None, M=None) -> (a, u) (chapter 6)
         P is a `SimpleProblem`, evidence what is known, M a method of inference, None for `VariableElimination()`. a is
         the best decision, an assignment of all decision variables, and u its expected utility. With arrays (B,) as

@@ -79,6 +79,12 @@ def assert_refused(call, error, said):
     assert re.search(said, str(raised.value)), str(raised.value)
 
 
+def assert_item_agrees(number, name):
+    """The item of that name agrees with the book, computed quickly."""
+    (item,) = (item for item in table(number).ITEMS if item.name == name)
+    assert judged(item.compare, item.compute(**item.fast))
+
+
 def assert_short(x):
     """What is printed of x fits three lines."""
     assert len(repr(x)) <= 360
@@ -103,8 +109,8 @@ def judged(compare, data):
     return report.agrees
 
 
-def assert_described(chapter, values):
-    """Every function has a docstring, and those of the book's examples, figures and exercises are items."""
+def assert_described(chapter, values, figures=None):
+    """Every function has a docstring, and the book's examples, figures and exercises are items, with these figures."""
     computed = {item.compute.__name__ for item in values.ITEMS}
     for module in (chapter, values):
         for name, f in vars(module).items():
@@ -112,6 +118,8 @@ def assert_described(chapter, values):
                 assert f.__doc__, name
                 if name.startswith(("example_", "figure", "exercise_")):
                     assert name in computed, name
+    if figures is not None:
+        assert sorted(item.file for item in values.ITEMS if item.draw) == sorted(figures)
 
 
 def assert_main_agrees(values, out, capsys, figures):

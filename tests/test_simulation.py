@@ -447,7 +447,7 @@ def test_standard_error_of_one_trajectory_is_refused():
 @pytest.mark.parametrize("d", [1 << 62, 10**30])
 def test_more_steps_than_any_memory_holds_are_refused_by_name(d):
     P = SimpleRegulator(0.9)
-    with pytest.raises(ValueError, match=f"^d = {d} steps of m = 3 trajectories: must be at most"):
+    with pytest.raises(ValueError, match=f"d = {d} of each of m = 3 trajectories: must be at most"):
         simulate(P, np.zeros(3), lambda s: s, d)
-    with pytest.raises(ValueError, match=f"^d = 3 steps of m = {d} trajectories: must be at most"):
+    with pytest.raises(ValueError, match=f"d = 3 of each of m = {d} trajectories: must be at most"):
         rollouts(P, lambda m, rng: np.zeros(m), lambda θ, s, rng: s, np.zeros(1), 3, d)

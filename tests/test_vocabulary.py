@@ -159,12 +159,10 @@ def test_a_room_imports_only_from_rooms_below_it(room):
 
 
 def modules_imported(source):
-    """The modules of the library that a module imports when it is loaded, or for type checkers."""
-    for statement in ast.parse(source.read_text(encoding="utf-8")).body:
-        inner = statement.body if isinstance(statement, ast.If) else [statement]
-        for node in inner:
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("decision_making."):
-                yield node.module
+    """The modules of the library that a module imports: when it is loaded, for type checkers, or when it is called."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("decision_making."):
+            yield node.module
 
 
 def test_modules_do_not_import_each_other_in_a_circle():

@@ -17,7 +17,7 @@ from decision_making.cli.messages import fail, one_line_errors, say
 from decision_making.cli.options import at_least
 from decision_making.cli.watching import Watched
 from decision_making.formats import read_pomdp
-from decision_making.pomdp import POMDP, filtered
+from decision_making.pomdp import POMDP, filtered, start_belief
 from decision_making.sampling import cumulative, inverse_transform
 from decision_making.state_uncertainty.exact_belief_state_planning import (
     LookaheadAlphaVectorPolicy,
@@ -124,11 +124,6 @@ def problem_named(name: str) -> POMDP:
     if not Path(name).exists() and "." not in name:
         raise ValueError(f"{name}: must be a .pomdp or .dpomdp file, or one of {', '.join(PROBLEMS)}")
     return read_pomdp(name)
-
-
-def start_belief(P: POMDP) -> Array:
-    """The belief that P begins with, all states alike where it says none."""
-    return np.full(len(P.S), 1 / len(P.S)) if P.b is None else np.asarray(P.b)
 
 
 def _value(π: Any, P: POMDP) -> float:

@@ -75,7 +75,7 @@ Preset = Annotated[
 
 
 def settings_in(config: Path | None) -> dict[str, object]:
-    """The settings of a TOML file, without its table [versions]; ValueError, naming the file, where it is none."""
+    """The settings of a TOML file, without its table [versions]; ValueError, naming the file, unless it is TOML."""
     if config is None:
         return {}
     try:

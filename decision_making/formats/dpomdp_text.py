@@ -12,6 +12,7 @@ import numpy as np
 from decision_making.checks import Array
 from decision_making.files import write_whole
 from decision_making.formats.dpomdp import WORDS
+from decision_making.pomdp import start_belief
 from decision_making.pomg import DecPOMDP, check_team, joint_indices
 
 
@@ -24,7 +25,7 @@ def dpomdp_text(P: DecPOMDP) -> str:
     P = check_team(P)
     I, S = _names(P.I), _names(P.S)
     A, Ω = [_names(x) for x in P.A], [_names(x) for x in P.Ω]
-    b = np.full(len(P.S), 1 / len(P.S)) if P.b is None else P.b
+    b = start_belief(P)
     lines = [f"agents: {_listed(I)}", f"discount: {float(P.γ)!r}", "values: reward", f"states: {_listed(S)}", "start:"]
     lines.append(" ".join(repr(float(x)) for x in b))
     for word, lists in (("actions", A), ("observations", Ω)):

@@ -98,7 +98,7 @@ class _Parser:
             self.fail(f"{shortened(token.text)}: must be a whole number from {least} to {most:,}", token.at)
         return int(token.text)
 
-    def number(self, wanted: str = "a payoff") -> float:
+    def number(self, wanted: str) -> float:
         token = self.take("word", wanted)
         if not (NUMBER.fullmatch(token.text) and token.text.isascii()):
             self.fail(f"{shortened(token.text)}: must be a number such as 2, -0.5 or 1/3", token.at)

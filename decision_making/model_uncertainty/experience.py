@@ -1,4 +1,4 @@
-"""What learners saw: every step of every replication, in the order in which it was learnt from."""
+"""What learners saw: every step of every replication, in the order in which it was learnt from (chapters 15 to 17)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The ground of learners: settings are frozen, a learnt model is one struct of arrays, `learn` and `replay` feed it.
+"""The ground of learners (chapters 15 to 17, 25).
+
+Settings are frozen, a learnt model is one struct of arrays, and `learn` and `replay` feed it.
 
 The leading axes of every array of a model are its replications: seeds, or settings, or both. They share nothing, and
 one run steps all of them together. A strategy π(model, s, rng) chooses the actions; it is frozen, too: what changes
@@ -16,7 +18,18 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import attrs
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, all_finite, count, made_array, numbers, refuse, shortened
+from decision_making.checks import (
+    Array,
+    Field,
+    Named,
+    all_finite,
+    count,
+    made_array,
+    numbers,
+    read_only,
+    refuse,
+    shortened,
+)
 from decision_making.dispatching import unknown
 from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng, indices
@@ -93,8 +106,7 @@ def rates(x: Any) -> Any:
         return x
     if found is None or found.ndim == 0:
         return x
-    found.setflags(write=False)
-    return found
+    return read_only(found)
 
 
 def each(check: Any) -> Any:
@@ -167,8 +179,7 @@ def moderate(x: Any) -> Array:
 def replications(batch: tuple[int, ...]) -> Array:
     """The numbers 0, 1, … of the replications, (…); not to be written to."""
     i = np.arange(math.prod(batch)).reshape(batch)
-    i.setflags(write=False)
-    return i
+    return read_only(i)
 
 
 def rows_of(model: Learner, s: Any) -> Array:

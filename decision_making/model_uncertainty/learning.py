@@ -1,4 +1,4 @@
-"""`learn` and `replay`: many transitions of all replications, and the exact value of what was learnt."""
+"""`learn` and `replay`: transitions of all replications, and the value of what was learnt (chapters 15 to 17)."""
 
 from __future__ import annotations
 

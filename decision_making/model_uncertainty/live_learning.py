@@ -1,4 +1,4 @@
-"""`learn` from a gymnasium environment: each replication of the model has a copy of the environment."""
+"""`learn` from a gymnasium environment: a copy of it for each replication of the model (chapters 15 to 17)."""
 
 from __future__ import annotations
 

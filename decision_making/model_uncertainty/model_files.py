@@ -1,4 +1,4 @@
-"""Learnt models on disk: one `.npz` of plain arrays, whole or not there; nothing in it is run."""
+"""Learnt models on disk: one `.npz` of plain arrays, whole or not there; nothing in it is run (chapters 15 to 17)."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def _draw(ax: Any, label: str, curves: list[Curve], points: int) -> None:
     steps = np.linspace(max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves), points)
     returns = np.array([np.interp(steps, *x) for x in curves])
 
-    def middle(x: Array, axis: int = -1) -> Array:
+    def middle(x: Array, axis: int) -> Array:
         return np.asarray(stats.trim_mean(x, 0.25, axis=axis))
 
     (line,) = ax.plot(steps, middle(returns, axis=0), label=f"{label}, {len(curves)} seeds, interquartile mean")

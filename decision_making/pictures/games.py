@@ -74,8 +74,9 @@ def draw_best_responses(ax: Axes, P: SimpleGame, title: str) -> None:
     ax.set(xlabel=f"agent 1: P({P.A[0][0]})", ylabel=f"agent 2: P({P.A[1][0]})", title=title, aspect="equal")
 
 
-def draw_regions(ax: Axes, P: SimpleGame, title: str, steps: int = 120) -> None:
+def draw_regions(ax: Axes, P: SimpleGame, title: str) -> None:
     """Of a game with 3 actions of agent 2: which action of agent 1 is best against each mixed action, as a triangle."""
+    steps = 120  # a point for each mixed action in steps of 1/120
     k = np.array([(a, b, steps - a - b) for a in range(steps + 1) for b in range(steps + 1 - a)]) / steps
     best = payoffs(P, [np.eye(P.sizes[0])[0], k], P.I[0]).argmax(axis=-1)
     for a in range(P.sizes[0]):

@@ -23,7 +23,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, count, optional, refuse, suggestion
-from decision_making.mdp import Table
+from decision_making.mdp import SparseTable, Table, absorbing
 from decision_making.problem import (
     Enumerable,
     HasActions,
@@ -262,11 +262,12 @@ class _Port:
 
     @over.default
     def _absorbing(self) -> Array | None:
-        if not offers(self.P, Enumerable) or not (isinstance(self.P.T, Table) and isinstance(self.P.R, Table)):
+        if not offers(self.P, Enumerable) or not isinstance(self.P.R, Table):
             return None
-        T, R = self.P.T.array, self.P.R.array
-        stay = np.diagonal(T, axis1=0, axis2=2).T  # T(s, a, s), (S, A)
-        return (stay == 1).all(axis=1) & (R == 0).all(axis=1)
+        T, pays = self.P.T, (self.P.R.array != 0).any(axis=1)
+        if isinstance(T, SparseTable):
+            return absorbing(T.matrix, pays)
+        return absorbing(T.array, pays) if isinstance(T, Table) else None
 
     def start(self, m: int, rng: np.random.Generator) -> Array:
         s = sample_start(self.b, m, rng)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from decision_making.checks import Array, Named, count, refuse
 from decision_making.markov_game import MG
+from decision_making.mdp import absorbing
 from decision_making.pomdp import Belief, belief
 from decision_making.pomg import HiddenStateGame
 from decision_making.sampling import cumulative, inverse_transform, sample_start
@@ -202,6 +203,5 @@ def _drawn(rows: Array, i: int, rng: np.random.Generator) -> np.int64:
 
 def _over(T: Any, R: ArrayLike) -> Array:
     """Which states (S,) no joint action leaves, T (S·|A|, S), nor pays in, R (k, S, …)."""
-    rows, n = np.arange(T.shape[0]), T.shape[1]
-    stays = np.asarray(T[rows, rows // (len(rows) // n)]).reshape(n, -1) == 1
-    return np.asarray(stays.all(axis=1) & (np.asarray(R).reshape(len(np.asarray(R)), n, -1) == 0).all(axis=(0, 2)))
+    R = np.asarray(R)
+    return absorbing(T, (R.reshape(len(R), T.shape[1], -1) != 0).any(axis=(0, 2)))

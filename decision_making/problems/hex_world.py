@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
 from attrs import field, validate
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, discount, finite, is_number, probability, refuse
+from decision_making.checks import Array, Field, Named, discount, finite, is_number, probability, refuse, whole_number
 from decision_making.mdp import MDP, Table, TabularSampler
 from decision_making.problems.drawing import BLUE, FAINT, GREEN, INK, PAPER, RED, Canvas, blend
 from decision_making.sampling import indices
@@ -154,6 +153,5 @@ def StraightLineHexWorld(γ: float = 0.9, n: int = 7) -> HexWorld:
 
     The authors' Julia package builds the standard map under this name. Raises ValueError for n < 2.
     """
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 2:
-        refuse(None, "n", n, "a whole number >= 2")
+    whole_number(2)(None, Named("n"), n)
     return HexWorld(γ, tuple((i, 0) for i in range(n)), {(n - 1, 0): 10.0})

@@ -7,7 +7,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from decision_making.pomdp import POMDP, belief, filtered
+from decision_making.checks import Named, count
+from decision_making.mdp import SparseTable, absorbing
+from decision_making.pomdp import POMDP, belief, filtered, start_belief
 from decision_making.sampling import cumulative, indices, inverse_transform
 
 
@@ -26,13 +28,12 @@ class HiddenStateEnvironment(gymnasium.Env[np.int64, np.int64]):
     def __init__(self, P: POMDP, max_steps: int = 100):
         if not isinstance(P, POMDP):
             raise TypeError(f"P = {P!r}: must be a POMDP")
-        if max_steps < 1:
-            raise ValueError(f"max_steps = {max_steps}: must be a whole number >= 1")
+        count(None, Named("max_steps"), max_steps)
         self.P, self.max_steps = P.tabulated(), max_steps
         n = len(self.P.S)
-        self.start = np.full(n, 1 / n) if self.P.b is None else belief(self.P.b, n)
-        stays = np.all([_diagonal(T_a) == 1 for T_a in self.P.transitions], axis=0)
-        self.over = stays & (self.P.R.array == 0).all(axis=1)
+        self.start = belief(start_belief(self.P), n)
+        T = self.P.T.matrix if isinstance(self.P.T, SparseTable) else self.P.T.array
+        self.over = absorbing(T, (self.P.R.array != 0).any(axis=1))
         self.observation_space = gymnasium.spaces.Discrete(len(self.P.Ω) + 1)
         self.action_space = gymnasium.spaces.Discrete(len(self.P.A))
         self.state, self.steps, self.b = 0, 0, self.start
@@ -55,7 +56,3 @@ class HiddenStateEnvironment(gymnasium.Env[np.int64, np.int64]):
         self.b = filtered(self.P, self.b[None], a, o)[0][0]
         info = {"state": self.state, "belief": self.b.copy()}
         return np.int64(o[0]), float(r[0]), bool(self.over[self.state]), self.steps >= self.max_steps, info
-
-
-def _diagonal(T: Any) -> np.ndarray:
-    return np.diagonal(T) if isinstance(T, np.ndarray) else T.diagonal()

@@ -39,7 +39,6 @@ from decision_making.sequential_problems.advantages import (
     checked_values,
     end_states,
     generalized_advantages,
-    last_steps,
     next_states,
     temporal_differences,
 )
@@ -63,14 +62,21 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 from decision_making.sequential_problems.policy_gradient_optimization.explanation import critic_said, how
 from decision_making.sequential_problems.policy_gradient_optimization.steps import followed
 from decision_making.structs import struct
-from decision_making.trajectories import Trajectories, discounts, local_rewards_to_go
+from decision_making.trajectories import Trajectories, discounts, last_steps, local_rewards_to_go
 from decision_making.verbs import follow, gradient, step, update
-
-LAST_STEP = one_of("book", "bootstrap")
 
 
 @struct
-class ActorCritic(Sampled):
+class _WithLastStep(Sampled):
+    """What the estimators with a critic are set by, beside it."""
+
+    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
+        default="book", kw_only=True, validator=one_of("book", "bootstrap")
+    )
+
+
+@struct
+class ActorCritic(_WithLastStep):
     """Actor: mean over τ of Σ_k γ^(k-1) g_k δ_k; critic: mean over τ of Σ_k (U_φ(s_k) - L_k) ∇U_φ(s_k).
 
     Algorithm 13.1, equations 13.3 and 13.6. U(φ, s) takes a whole batch of states and is written with
@@ -81,15 +87,12 @@ class ActorCritic(Sampled):
     """
 
     U: Any = field(validator=function)  # value function U(φ, s)
-    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
-        default="book", kw_only=True, validator=LAST_STEP
-    )
 
     λ = 0.0  # a residual is the generalized advantage at λ = 0
 
 
 @struct
-class GeneralizedAdvantageEstimation(Sampled):
+class GeneralizedAdvantageEstimation(_WithLastStep):
     """Actor: mean over τ of Σ_k γ^(k-1) g_k Â_k with Â_k = Σ_l (γλ)^(l-k) δ_l; critic as in `ActorCritic`.
 
     Algorithm 13.2, equations 13.11-13.21. λ = 0 is `ActorCritic`: low variance, as biased as the critic is wrong.
@@ -98,13 +101,10 @@ class GeneralizedAdvantageEstimation(Sampled):
 
     U: Any = field(validator=function)  # value function U(φ, s)
     λ: float = field(validator=discount)  # decay of the residuals, in [0, 1]
-    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
-        default="book", kw_only=True, validator=LAST_STEP
-    )
 
 
 @struct
-class DeterministicPolicyGradient(Sampled):
+class DeterministicPolicyGradient(_WithLastStep):
     """Actor: mean over τ of Σ_k γ^(k-1) ∇_θ Q_φ(s_k, π_θ(s_k)); critic: mean of Σ_k δ_k ∇_φ δ_k (algorithm 13.3).
 
     Here π is a deterministic policy: a callable π(θ, s) -> a that takes a whole batch of states and returns scalar or
@@ -117,9 +117,6 @@ class DeterministicPolicyGradient(Sampled):
 
     Q: Any = field(validator=function)  # action value function Q(φ, s, a)
     σ: float = field(validator=not_negative)  # standard deviation of the exploration noise, in units of the action
-    last_step: str = field(  # "book" leaves the last step out, "bootstrap" has it
-        default="book", kw_only=True, validator=LAST_STEP
-    )
 
 
 Critic = ActorCritic | GeneralizedAdvantageEstimation

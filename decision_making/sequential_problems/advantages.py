@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, Named, all_finite, discount, numbers, refuse, rounding
-from decision_making.trajectories import Trajectories, check_trajectories
+from decision_making.trajectories import Trajectories, check_trajectories, last_steps, states_after
 
 
 def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str = "U(φ, s)") -> Array:
@@ -31,26 +31,11 @@ def checked_values(u: Array, shape: tuple[int, ...], mask: Any = True, name: str
     return u
 
 
-def last_steps(τs: Trajectories) -> Array:
-    """True on the last real step of each trajectory, (m, d); a trajectory without steps has none."""
-    after = np.zeros_like(τs.mask)
-    after[:, :-1] = τs.mask[:, 1:]
-    return np.asarray(τs.mask & ~after)
-
-
 def next_states(τs: Trajectories) -> Array:
-    """s_{k+1} of each step, (m, d, ...): the next recorded state, or s_end after the last real step if it is known.
-
-    On padding, and where the trajectory ends in a terminal or unknown state, s_k itself is a placeholder.
-    """
-    s, last = τs.s, last_steps(τs)
-    s_next = np.array(s)
-    s_next[:, :-1] = s[:, 1:]
-    if τs.s_end is not None:
-        on = last & ~τs.terminated[:, None]
-        s_next[on] = np.broadcast_to(τs.s_end[:, None], s.shape)[on].astype(s.dtype)
+    """`states_after`, with s_k itself on padding, and where the trajectory ends in a terminal or unknown state."""
+    s_next, last = states_after(τs), last_steps(τs)
     stays = ~τs.mask | (last if τs.s_end is None else last & τs.terminated[:, None])
-    s_next[stays] = s[stays]
+    s_next[stays] = τs.s[stays]
     return s_next
 
 

@@ -98,9 +98,7 @@ class RegressionGradient(Sampled):
     """
 
     δ: float = field(validator=positive)  # length of the perturbations
-    base: str = field(  # "fresh" or "shared", the rollouts at θ
-        default="fresh", kw_only=True, validator=one_of("fresh", "shared")
-    )
+    base: str = field(default="fresh", kw_only=True, validator=one_of("fresh", "shared"))  # the rollouts at θ
 
 
 @struct

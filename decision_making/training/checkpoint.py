@@ -22,21 +22,10 @@ META, NAMES = "meta.json", "arrays"
 
 # what reading a damaged file may raise: the zip container, its compression, the array headers, the JSON
 DAMAGED = (
-    *(
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-        RuntimeError,
-        SyntaxError,
-        Warning,
-    ),
-    *(zipfile.BadZipFile, zlib.error, struct.error, MemoryError, OverflowError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+    *(OSError, EOFError, MemoryError, NotImplementedError, RuntimeError, SyntaxError, Warning),
+    *(ValueError, TypeError, KeyError, AttributeError, OverflowError),
 )
-
 
 MOST_ARRAYS, MOST_TEXT = 1000, 1 << 18  # in one file; characters of its meta
 CHUNK = 1 << 20  # bytes read at a time

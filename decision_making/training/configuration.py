@@ -131,7 +131,7 @@ def _elsewhere(name: object, lines: Mapping[str, Setting]) -> str:
 
 
 def parsed(text: str) -> dict[str, Any]:
-    """What a text in TOML says. ValueError where it is none, or too long: a key of many parts takes its square."""
+    """The settings in a TOML text. ValueError unless it is TOML, and short: a key of k parts takes k² steps to read."""
     if len(text) > LONGEST:
         raise ValueError(f"not settings: {len(text)} characters, must be at most {LONGEST}")
     try:

@@ -97,7 +97,7 @@ def check_entries(what: Path | str, found: Mapping[str, Any], checks: Mapping[st
     for name in found:
         if name not in checks:
             raise ValueError(
-                f"{what} is not a checkpoint of this run: it has {shortened(name)}, which this run has not"
+                f"{what} is not a checkpoint of this run: it has {shortened(name)}, which this run does not have"
             )
     for name, check in checks.items():
         try:

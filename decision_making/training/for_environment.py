@@ -31,7 +31,7 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
     """
     import gymnasium
 
-    given = {"lambda" if name == "lam" else plain(name): x for name, x in settings.items()}
+    given = {plain(name): x for name, x in settings.items()}
     if isinstance(env, str):
         return Configuration({"env": env, "seed": seed, **given}).parts(allow_imports=allow_imports)
     if isinstance(env, gymnasium.Env):

@@ -182,9 +182,7 @@ def train(
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 
-def recorded_rows(
-    M: object, π: Policy, θ: Array, φ: Array | None, file: Path, seed: int | None = None
-) -> list[list[float]]:
+def recorded_rows(M: object, π: Policy, θ: Array, φ: Array | None, file: Path, seed: int | None) -> list[list[float]]:
     """The METRICS of every update up to a checkpoint. Raises as `train` does where it cannot go on from it."""
     run = _begun(M, π, θ, φ)
     _restore(run, M, file, seed)

@@ -16,13 +16,13 @@ from decision_making.checks import (
     Named,
     count,
     count_or_zero,
+    enough_for_an_interval,
     flag,
     optional,
     parameters,
     refuse,
-    shrink_factor,
 )
-from decision_making.intervals import mean_interval
+from decision_making.intervals import check_confidence, mean_interval
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problem import RNG, HasStart, Simulable, offers
@@ -295,9 +295,8 @@ def evaluate(
     returns, a missing d, or a `GymnasiumProblem` that rescales actions where the policy was trained without, or
     the other way round.
     """
-    if not isinstance(episodes, int | np.integer) or isinstance(episodes, bool) or episodes < 2:
-        refuse(None, "episodes", episodes, "a whole number >= 2, to have an interval")
-    shrink_factor(None, Named("confidence"), confidence)
+    enough_for_an_interval(None, Named("episodes"), episodes)
+    check_confidence(confidence)
     flag(None, Named("mode"), mode)
     optional(interval)(None, Named("bounds"), bounds)
     count_or_zero(None, Named("seed"), seed)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decision_making.checks import Array, refuse
+from decision_making.checks import Array, instance
 from decision_making.files import append_text, hold, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
@@ -51,8 +51,7 @@ def run(
 
     Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there, OSError if it is moved.
     """
-    if not isinstance(configuration, Configuration):
-        refuse(None, "configuration", configuration, "a Configuration", TypeError)
+    instance(configuration, "configuration", Configuration)
     folder = Path(folder)
     # what is wrong shows before anything is written
     if configuration["tensorboard"]:
@@ -237,21 +236,19 @@ def _numbers(cells: list[str]) -> list[float] | None:
 
 
 def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
+    """`train`, with the files of the run written beside it: the body of `run` and `resume`."""
     M, π, θ, φ = parts
     rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT, c["seed"]) if resume else []
     remove_leftovers(folder)
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []
     P = M.P if offers(M, OfAProblem) else None
-    beside: list[Callback] = []
-    if c["eval_every"] is not None:
-        beside.append(evaluations := Evaluations(c, folder, π, P))
-        if resume:
-            evaluations.resume()
-    events = None
-    if c["tensorboard"]:
-        seen = [dict(zip(METRICS, row, strict=True)) for row in rows]
-        beside.append(events := EventFiles(folder, seen, evaluations if c["eval_every"] is not None else None))
+    evaluations = None if c["eval_every"] is None else Evaluations(c, folder, π, P)
+    if evaluations is not None and resume:
+        evaluations.resume()
+    seen = [dict(zip(METRICS, row, strict=True)) for row in rows]
+    events = EventFiles(folder, seen, evaluations) if c["tensorboard"] else None
+    beside: list[Callback] = [x for x in (evaluations, events) if x is not None]
 
     def save() -> None:
         for θ in latest:

@@ -8,7 +8,6 @@ the comment of that field.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Integral
 from typing import Any
 
 import attrs
@@ -18,6 +17,7 @@ from decision_making.checks import (
     count,
     count_or_zero,
     discount,
+    enough_for_an_interval,
     finite,
     flag,
     is_number,
@@ -26,7 +26,7 @@ from decision_making.checks import (
     positive,
     refuse,
 )
-from decision_making.structs import field_comments, struct
+from decision_making.structs import ascii_name, field_comments, struct
 from decision_making.training.book_problems import PROBLEMS, is_textbook
 from decision_making.training.presets import PRESETS
 from decision_making.trust_region_policy_optimization import NeuralCritic, TrustRegionPolicyOptimization
@@ -85,12 +85,6 @@ def _environment(M: Any, field: Any, x: Any) -> None:
         refuse(M, field.name, x, f"a gymnasium id or one of {', '.join(PROBLEMS)}")
 
 
-def _two_or_more(M: Any, field: Any, x: Any) -> None:
-    """Validator: enough episodes for an interval."""
-    if not (isinstance(x, Integral) and not isinstance(x, bool) and int(x) >= 2):
-        refuse(M, field.name, x, "a whole number >= 2, to have an interval")
-
-
 UPDATES = {name.replace("_", "-"): name for name in NAMED_RULES}  # names on the command line: short names of rules
 
 # settings of every run
@@ -105,7 +99,7 @@ COMMON: dict[str, Setting] = {
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
     "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
     "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
-    "eval_episodes": Setting(20, _two_or_more, "episodes of an evaluation"),
+    "eval_episodes": Setting(20, enough_for_an_interval, "episodes of an evaluation"),
     "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
     "gamma": Setting(0.99, discount, "discount factor γ"),
     "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),
@@ -116,24 +110,13 @@ GYMNASIUM: dict[str, Setting] = {
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
     "steps_per_update": Setting(2048, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
     "lambda": Setting(None, optional(discount), "λ of the generalized advantages; not given: 1 - √(1 - γ) / 2"),
-    "cg_iterations": _of(TrustRegionPolicyOptimization, "cg_iterations", 10),
-    "fisher_subsample": _of(
-        TrustRegionPolicyOptimization, "fisher_subsample", 1.0, "share of the states in Fisher products"
-    ),
-    "gate": _of(
-        TrustRegionPolicyOptimization,
-        "gate",
-        0.01,
-        "δ times what the critic explained, but times this at least; 1: δ",
-    ),
-    "max_kl": _of(TrustRegionPolicyOptimization, "max_kl", None),
-    "advantage": _of(TrustRegionPolicyOptimization, "advantage", "generalized"),
-    "normalize_advantages": _of(
-        TrustRegionPolicyOptimization, "normalize_advantages", True, "advantages to mean 0, deviation 1"
-    ),
-    "minibatch": _of(
-        TrustRegionPolicyOptimization, "minibatch", 64, "steps in a minibatch, of penalized and clamped updates"
-    ),
+    "cg_iterations": _of(TRPO, "cg_iterations", 10),
+    "fisher_subsample": _of(TRPO, "fisher_subsample", 1.0, "share of the states in Fisher products"),
+    "gate": _of(TRPO, "gate", 0.01, "δ times what the critic explained, but times this at least; 1: δ"),
+    "max_kl": _of(TRPO, "max_kl", None),
+    "advantage": _of(TRPO, "advantage", "generalized"),
+    "normalize_advantages": _of(TRPO, "normalize_advantages", True, "advantages to mean 0, deviation 1"),
+    "minibatch": _of(TRPO, "minibatch", 64, "steps in a minibatch, of penalized and clamped updates"),
     "activation": _of(NeuralCritic, "activation", "tanh", "what the hidden layers of both networks end in"),
     "critic": Setting("neural", one_of("neural", "linear"), "network, or polynomial of the observation"),
     "critic_hidden": Setting(None, optional(_widths), "widths of the critic's hidden layers; not given: as `hidden`"),
@@ -163,22 +146,14 @@ TEXTBOOK_RULES: dict[str, dict[str, Any]] = {
     "clamped": {"epsilon": 0.2, "alpha": 0.01, "k_max": 10},
     "gradient": {"alpha": 0.01},
 }
-PLAIN = {
-    "α": "alpha",
-    "β": "beta",
-    "γ": "gamma",
-    "δ": "delta",
-    "ε": "epsilon",
-    "λ": "lambda",
-    "σ": "sigma",
-}  # Greek letters in settings
 NOT_SETTINGS = {"clip"}  # fields of rules that a run cannot set
 OF_TRAJECTORIES = {"direction", "over_steps"}  # fields without meaning for a batch of single steps
 
 
 def plain(name: str) -> str:
-    """The name of a field as a setting: `β_max` is `beta_max`."""
-    return "".join(PLAIN.get(letter, letter) for letter in name)
+    """The name of a field as a setting: `β_max` is `beta_max`, and λ is `lambda`, which files may say."""
+    spelt = ascii_name(name)
+    return "lambda" if spelt == "lam" else spelt
 
 
 def rule_fields(struct: Any) -> list[Any]:

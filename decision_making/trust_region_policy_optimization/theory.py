@@ -16,7 +16,7 @@ import numpy as np
 from attrs import Attribute, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, count, is_number, refuse
+from decision_making.checks import Array, are_probabilities, count, refuse
 from decision_making.mdp import check_every_action_available
 from decision_making.problem import Enumerable, offers
 from decision_making.sampling import start_probabilities
@@ -26,6 +26,7 @@ from decision_making.sequential_problems.exact_solution_methods import (
     policy_evaluation,
     tensorform,
 )
+from decision_making.sequential_problems.exact_solution_methods.evaluation import check_discount
 from decision_making.structs import struct
 
 LARGEST = 705.0  # largest |log x| while solving: e^705 and its inverse are within the range of float64
@@ -45,7 +46,7 @@ def visitation(P: Enumerable, b: ArrayLike, π: StatePolicy) -> Array:
     >>> visitation(P, [1.0, 0.0], [0, 0]).round(9)
     array([1., 9.])
     """
-    _require_discount(P)
+    check_discount(P, "sums over an infinite horizon diverge")
     b, p, T = _start(P, b), _probabilities(P, π), tensorform(P)[0]
     ρ = np.linalg.solve(np.eye(len(b)) - P.γ * np.einsum("sa,sat->ts", p, T), b)
     return np.maximum(ρ, 0)  # by rounding, a state that is never visited may come out as -1e-17
@@ -53,7 +54,7 @@ def visitation(P: Enumerable, b: ArrayLike, π: StatePolicy) -> Array:
 
 def performance(P: Enumerable, b: ArrayLike, π: StatePolicy) -> float:
     """η(π) = E[Σ γ^t r_t], the expected discounted return from b (section 2). Errors as of `visitation`."""
-    _require_discount(P)
+    check_discount(P, "sums over an infinite horizon diverge")
     return float(_start(P, b) @ policy_evaluation(P, _probabilities(P, π)))
 
 
@@ -116,7 +117,7 @@ class Improvement:
 def _tabular(M: object, attribute: Attribute[Enumerable], P: Enumerable) -> None:
     if not offers(P, Enumerable):
         refuse(M, attribute.name, P, "a tabular problem, such as MDP.from_arrays(T, R, γ)", TypeError)
-    _require_discount(P)
+    check_discount(P, "sums over an infinite horizon diverge")
 
 
 def _of_states(M: MonotonePolicyIteration, attribute: Attribute[ArrayLike], b: ArrayLike) -> None:
@@ -300,7 +301,7 @@ def _coefficient(A: Array, γ: float) -> float:
 
 def _action_values(P: Enumerable, π: StatePolicy) -> Array:
     """Q_π(s, a), (S, A)."""
-    _require_discount(P)
+    check_discount(P, "sums over an infinite horizon diverge")
     T, R = tensorform(P)
     check_every_action_available(R, "the advantage")
     return R + P.γ * (T @ policy_evaluation(P, _probabilities(P, π)))
@@ -315,11 +316,6 @@ def _kl(p: Array, q: Array) -> Array:
         u = (q - p) / p
         near, far = p * (u - np.log1p(u)), q - p - p * (np.log(q) - np.log(p))
     return np.where(p > 0, np.where(abs(u) < 0.5, near, far), q).sum(axis=1)
-
-
-def _require_discount(P: Enumerable) -> None:
-    if not (is_number(P.γ) and 0 <= P.γ < 1):
-        refuse(P, "γ", P.γ, "in [0, 1): the horizon is infinite")
 
 
 def _start(P: Enumerable, b: ArrayLike) -> Array:
@@ -341,7 +337,7 @@ def _pair(π: ArrayLike, π_new: ArrayLike) -> tuple[Array, Array]:
         p = np.asarray(p, dtype=np.float64)
         if p.ndim != 2 or 0 in p.shape:
             raise ValueError(f"{name} has shape {p.shape}: must be (S, A) probabilities")
-        if not ((p >= 0).all() and (abs(p.sum(axis=1) - 1) <= 1e-8).all()):
+        if not are_probabilities(p).all():
             raise ValueError(f"{name} = {p.tolist()}: every row must be probabilities that sum to 1")
         pair.append(p / p.sum(axis=1, keepdims=True))
     if pair[0].shape != pair[1].shape:

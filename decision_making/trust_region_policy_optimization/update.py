@@ -141,16 +141,12 @@ class TrustRegionPolicyOptimization(WithCritic):
     n: int = field(validator=count)  # environment steps per update
     critic: Any = field(validator=_critic)  # V_φ, with the verbs init, predict and fit
     rule: Any = field(default="trust_region", kw_only=True, validator=_rule)  # a struct of chapter 12, or a short name
-    _δ: float | None = field(  # bound on the mean KL divergence, in nats: 0.01, or the ε of a rule with one
-        default=None, validator=optional(positive)
-    )
+    _δ: float | None = field(default=None, validator=optional(positive))  # bound on mean KL, nats: 0.01 or the rule's ε
     λ: float = field(default=0.97, kw_only=True, validator=discount)  # of the generalized advantages
     cg_iterations: int = field(default=10, kw_only=True, validator=count)  # conjugate gradient steps at most
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
-    gate: float | None = field(
-        default=None, kw_only=True, validator=optional(share)
-    )  # least share of δ; None: all of δ
+    gate: float | None = field(default=None, kw_only=True, validator=optional(share))  # least share of δ; None: all
     advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_item_agrees, assert_main_agrees, judged, script, table
 
 FIGURES = {
     "15": ("exercise_15_1", "regret"),
@@ -37,8 +37,7 @@ QUICK = {
 
 @pytest.mark.parametrize(("number", "name"), [(number, name) for number, names in QUICK.items() for name in names])
 def test_the_quick_items_agree(number, name):
-    (item,) = (item for item in table(number).ITEMS if item.name == name)
-    assert judged(item.compare, item.compute(**item.fast))
+    assert_item_agrees(number, name)
 
 
 def test_curves_of_few_seeds_agree_and_a_shifted_one_does_not(tmp_path):

@@ -4,7 +4,7 @@ import attrs
 import numpy as np
 import pytest
 
-from tests.support import assert_described, assert_main_agrees, judged, script, table
+from tests.support import assert_described, assert_item_agrees, assert_main_agrees, judged, script, table
 
 FIGURES = {"26": ("caregivers",), "27": ("dec_tiger_plan", "bounds_of_teams", "iterated_best_response")}
 
@@ -32,8 +32,7 @@ QUICK = [
 
 @pytest.mark.parametrize(("number", "name"), QUICK)
 def test_the_quick_items_agree(number, name):
-    (item,) = (item for item in table(number).ITEMS if item.name == name)
-    assert judged(item.compare, item.compute(**item.fast))
+    assert_item_agrees(number, name)
 
 
 def test_a_wrong_number_is_noticed():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from scipy.sparse import csr_array
 
 from decision_making import MDP, problems
 from decision_making.problems import (
@@ -285,6 +286,21 @@ def test_absorbing_state_of_hex_world_terminates():
         lengths.append(k)
     assert max(lengths) <= 100
     assert min(lengths) == 1 or min(lengths) < 20
+
+
+@pytest.mark.parametrize("form", [np.array, csr_array])
+def test_absorbing_state_that_pays_nothing_terminates_whether_the_model_is_dense_or_sparse(form):
+    """State 0 leads on, 1 is left by one action, 2 stays and pays, 3 stays and pays nothing."""
+    T = np.zeros((4, 2, 4))
+    T[0, :, 1] = T[1, 0, 1] = T[1, 1, 3] = T[2, :, 2] = T[3, :, 3] = 1
+    R = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    P = MDP.from_arrays(T if form is np.array else csr_array(T.reshape(8, 4)), R, 0.9)
+    ends = []
+    for s in range(4):
+        env = ProblemEnvironment(P, np.eye(4)[s])
+        env.reset(seed=0)
+        ends.append(env.step(np.int64(1))[2])
+    assert ends == [False, True, False, True]
 
 
 def test_fields_of_the_problem_are_arguments():

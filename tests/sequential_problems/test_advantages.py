@@ -9,12 +9,11 @@ from decision_making.checks import rounding
 from decision_making.sequential_problems.advantages import (
     end_states,
     generalized_advantages,
-    last_steps,
     next_states,
     normalized,
     temporal_differences,
 )
-from decision_making.trajectories import local_rewards_to_go
+from decision_making.trajectories import last_steps, local_rewards_to_go
 from tests.strategies import arrays, batch_sizes, discounts, ended_trajectories, numbers
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}

@@ -610,7 +610,7 @@ def outcome(f, *arguments):
         (lambda arrays, meta: arrays.pop("returns"), "'returns' is missing"),
         (lambda arrays, meta: meta.pop("seed"), "'seed' is missing"),
         (lambda arrays, meta: arrays.update(θ=np.zeros(3)), r"θ has shape \(3,\): must be \(2,\)"),
-        (lambda arrays, meta: arrays.update(φ=np.zeros(3)), "it has 'φ', which this run has not"),
+        (lambda arrays, meta: arrays.update(φ=np.zeros(3)), "it has 'φ', which this run does not have"),
         (lambda arrays, meta: arrays.update(rows=np.zeros((6, 2))), r"rows has shape \(6, 2\)"),
         (lambda arrays, meta: meta.update(update=5), r"rows has shape \(6, 19\), .*: must be \(5, 19\)"),
         (lambda arrays, meta: meta.update(update=-1), "update = -1: must be a whole number >= 0"),

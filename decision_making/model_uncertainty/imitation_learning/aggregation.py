@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, flag, function, optional, problem, refuse, share
+from decision_making.checks import Array, count, flag, function, of_class, optional, problem, share
 from decision_making.model_uncertainty.imitation_learning.cloning import BehavioralCloning, cloned
 from decision_making.model_uncertainty.imitation_learning.demonstrations import (
     Demonstrations,
@@ -31,12 +31,6 @@ from decision_making.trajectories import Trajectories
 from decision_making.verbs import optimize, rounds
 
 
-def _cloning(M: object, attribute: Any, bc: Any) -> None:
-    """Attrs validator: a `BehavioralCloning`."""
-    if not isinstance(bc, BehavioralCloning):
-        refuse(M, attribute.name, bc, "a BehavioralCloning", TypeError)
-
-
 @struct
 class DataSetAggregation:
     """Clone, act, ask the expert, clone again on all data so far (algorithm 18.2; Ross et al. 2011).
@@ -50,7 +44,7 @@ class DataSetAggregation:
     """
 
     P: Any = field(validator=problem)  # problem
-    bc: BehavioralCloning = field(validator=_cloning)  # how to clone, and the policy
+    bc: BehavioralCloning = field(validator=of_class(BehavioralCloning))  # how to clone, and the policy
     k_max: int = field(validator=count)  # number of rounds, the first cloning included
     m: int = field(validator=count)  # rollouts a round
     d: int = field(validator=count)  # depth: steps of a rollout at most
@@ -71,7 +65,7 @@ class SMILe:
     """
 
     P: Any = field(validator=problem)  # problem
-    bc: BehavioralCloning = field(validator=_cloning)  # how to clone, and the policy
+    bc: BehavioralCloning = field(validator=of_class(BehavioralCloning))  # how to clone, and the policy
     k_max: int = field(validator=count)  # number of rounds
     m: int = field(validator=count)  # rollouts a round
     d: int = field(validator=count)  # depth: steps of a rollout at most

@@ -17,6 +17,7 @@ from decision_making.checks import (
     made_array,
     not_negative,
     numbers,
+    of_class,
     one_of,
     positive,
     refuse,
@@ -33,11 +34,7 @@ from decision_making.simulation import policy_parameters
 from decision_making.structs import struct
 from decision_making.verbs import optimize
 
-
-def policy(M: object, attribute: Any, π: Any) -> None:
-    """Attrs validator: a `Policy`."""
-    if not isinstance(π, Policy):
-        refuse(M, attribute.name, π, "a policy, such as SoftmaxPolicy(3, 2)", TypeError)
+policy = of_class(Policy, "a policy, such as SoftmaxPolicy(3, 2)")  # attrs validator
 
 
 @struct

@@ -1,4 +1,4 @@
-"""What an expert did: pairs of states and actions, from arrays, from the book's lists or from trajectories."""
+"""What an expert did (chapter 18): pairs of states and actions, from arrays, from lists or from trajectories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a policy goes: exact state and pair visitations of a tabular problem over d steps."""
+"""Where a policy goes: exact state and pair visitations of a tabular problem over d steps (chapter 18)."""
 
 from __future__ import annotations
 

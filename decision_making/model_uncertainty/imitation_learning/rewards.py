@@ -1,4 +1,4 @@
-"""Rewards that were learnt, problems that pay them, and how to find a good policy for them."""
+"""Rewards that were learnt, problems that pay them, and how to find a good policy for them (chapter 18)."""
 
 from __future__ import annotations
 

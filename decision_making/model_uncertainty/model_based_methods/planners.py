@@ -65,6 +65,8 @@ class PosteriorSamplingUpdate:
     per_episode: bool = field(default=False, kw_only=True, validator=flag)  # whether one is drawn for each episode
 
 
+BLOCK = 1 << 22  # numbers of a block of tables
+ROUNDS = 1000  # of policy iteration at most
 EXACT = FullUpdate, PosteriorSamplingUpdate
 PLANNERS = (*EXACT, RandomizedUpdate, PrioritizedUpdate)
 
@@ -107,7 +109,7 @@ def q(T: Array, R: Array, γ: float, U: Array) -> Array:
     return R + γ * (T.reshape(*batch, n_states * n_actions, n_states) @ U[..., None]).reshape(R.shape)
 
 
-def best_utilities(T: Array, R: Array, γ: float, U: Array, rounds: int = 1000) -> Array:
+def best_utilities(T: Array, R: Array, γ: float, U: Array) -> Array:
     """U* (B, S) of B models T (B, S, A, S), R (B, S, A), by policy iteration from what U (B, S) suggests.
 
     Rows of T may sum to less than 1. An action among the best (within 1e-12 of the largest |Q|) is kept.
@@ -115,7 +117,7 @@ def best_utilities(T: Array, R: Array, γ: float, U: Array, rounds: int = 1000) 
     n_states = R.shape[1]
     a, s, going = np.argmax(q(T, R, γ, U), axis=-1), np.arange(n_states), np.arange(len(R))
     U = U.copy()
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         i = going[:, None]
         U[going] = np.linalg.solve(np.eye(n_states) - γ * T[i, s, a[going]], R[i, s, a[going]][..., None])[..., 0]
         Q = q(T[going], R[going], γ, U[going])
@@ -127,9 +129,6 @@ def best_utilities(T: Array, R: Array, γ: float, U: Array, rounds: int = 1000) 
         if not going.size:
             break
     return U
-
-
-BLOCK = 1 << 22  # numbers of a block of tables
 
 
 def solved(model: ModelBased, which: Array, T: Any, R: Any) -> None:
@@ -162,14 +161,20 @@ def update_by_a_planner(
     rng: RNG = None,
 ) -> Any:
     """The book's update!(planner, model, s, a, r, s′): the model, its utilities changed in place."""
-    s, rng = known_states(model, "s", s), default_rng(rng)
-    if isinstance(model, ModelBased):
-        plan(planner, model, s, rng)
-    else:
-        from decision_making.model_uncertainty.model_based_methods.sparse_counts import plan_sparsely
-
-        plan_sparsely(planner, model, int(s), rng)
+    plan_in(model, planner, known_states(model, "s", s), default_rng(rng))
     return model
+
+
+@singledispatch
+def plan_in(model: object, planner: Any, s: Array, rng: Any) -> None:
+    """What a planner does in a model of this kind after a step from the states s (…)."""
+    unknown(plan_in, "model", model)
+
+
+@plan_in.register
+def plan_in_tables(model: ModelBased, planner: Any, s: Array, rng: Any) -> None:
+    """`plan`, by the method of the planner."""
+    plan(planner, model, s, rng)
 
 
 @plan.register

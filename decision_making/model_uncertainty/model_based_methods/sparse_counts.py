@@ -1,4 +1,4 @@
-"""Maximum likelihood models of many states: only the transitions that were seen take memory.
+"""Maximum likelihood models of many states: only the transitions that were seen take memory (chapter 16).
 
 Each transition seen is an entry. The entries of a pair (s, a), and those that lead to a state, are linked lists in
 arrays, so that a backup sees only successors and prioritised sweeping only predecessors. One model at a time, number
@@ -17,7 +17,7 @@ from attrs import field
 from decision_making.checks import Array
 from decision_making.mdp import MDP
 from decision_making.model_uncertainty.learners import Learner, initial, revise, values
-from decision_making.model_uncertainty.model_based_methods.planners import PrioritizedUpdate, RandomizedUpdate
+from decision_making.model_uncertainty.model_based_methods.planners import PrioritizedUpdate, RandomizedUpdate, plan_in
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
 
@@ -169,16 +169,17 @@ def revise_sparse_counts(
     model.N[e] += 1
     model.n[i] += 1
     model.ρ[i] += float(r)
-    plan_sparsely(model.M.planner, model, int(s), rng)
+    plan_in(model, model.M.planner, s, rng)
 
 
-def plan_sparsely(planner: Any, model: SparseCountedModel, s: int, rng: Any) -> None:
-    """The planner's work after a step from s."""
+@plan_in.register
+def plan_sparsely(model: SparseCountedModel, planner: Any, s: Array, rng: Any) -> None:
+    """The planner's work after a step from s, number by number."""
     if isinstance(planner, PrioritizedUpdate):
-        _sweep(model, s, planner)
+        _sweep(model, int(s), planner)
     elif isinstance(planner, RandomizedUpdate):
         back_up = _backs_up(model)
-        for x in [s, *default_rng(rng).integers(model.M.S, size=planner.m).tolist()]:
+        for x in [int(s), *default_rng(rng).integers(model.M.S, size=planner.m).tolist()]:
             back_up(x)
         model.backups += planner.m + 1
     elif (int(model.k) + 1) % planner.every == 0:

@@ -8,7 +8,18 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, discount, function, numbers, optional, parameters, positive, refuse
+from decision_making.checks import (
+    Array,
+    count,
+    discount,
+    function,
+    numbers,
+    optional,
+    parameters,
+    positive,
+    read_only,
+    refuse,
+)
 from decision_making.model_uncertainty.learners import Learner, batch_shape, each, initial, rates, revise, values
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.structs import struct
@@ -27,8 +38,7 @@ def listed_actions(A: Any) -> Any:
         return A
     if found.ndim == 1 and np.array_equal(found, np.arange(len(found))):
         return len(found)
-    found.setflags(write=False)
-    return found
+    return read_only(found)
 
 
 def few_actions(M: object, field: Any, A: Any) -> None:
@@ -39,11 +49,6 @@ def few_actions(M: object, field: Any, A: Any) -> None:
     if isinstance(A, np.ndarray) or not isinstance(A, int):
         refuse(M, field.name, A, "a number of actions, or a list of different finite numbers")
     count(M, field, A)
-
-
-def starting_parameters(θ: Any) -> Array:
-    """Attrs converter of θ: a flat float array (n,)."""
-    return parameters(θ)
 
 
 @struct
@@ -78,7 +83,20 @@ class LinearQ:
 
 
 @struct
-class GradientQLearning:
+class _GradientSettings:
+    """What both kinds of gradient Q-learning are set by."""
+
+    A: Any = field(converter=listed_actions, validator=few_actions)  # the actions: their number, or a list of numbers
+    γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
+    Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
+    grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
+    θ: Array = field(converter=parameters)  # parameters to begin with (n,)
+    α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
+    limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
+
+
+@struct
+class GradientQLearning(_GradientSettings):
     """θ ← θ + α scale(Δ), Δ = (r + γ max_a' Q(θ, s', a') - Q(θ, s, a)) ∇Q(θ, s, a) (algorithm 17.5, 17.21).
 
     Q(θ, s, a) acts on whole batches: θ (n, …) has the parameters first, so that θ[0] is a number or an array as s is;
@@ -87,14 +105,6 @@ class GradientQLearning:
 
     ValueError, and no change, where θ would not stay finite.
     """
-
-    A: Any = field(converter=listed_actions, validator=few_actions)  # the actions: their number, or a list of numbers
-    γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
-    Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
-    grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
-    θ: Array = field(converter=starting_parameters)  # parameters to begin with (n,)
-    α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
-    limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
 
 
 @struct(frozen=False, repr=False)

@@ -9,18 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, discount, flag, function, optional, positive, refuse
-from decision_making.model_uncertainty.learners import batch_shape, each, initial, rates, revise
+from decision_making.checks import Array, count, flag, refuse
+from decision_making.model_uncertainty.learners import batch_shape, initial, revise
 from decision_making.model_uncertainty.model_free_methods.gradient import (
     QFunction,
-    ValueFunction,
-    few_actions,
-    listed_actions,
+    _GradientSettings,
     scaled_step,
     semi_gradient,
-    starting_parameters,
 )
-from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
 from decision_making.sampling import default_rng
 from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
@@ -37,7 +33,7 @@ def _shape(M: object, field: Any, shape: tuple[Any, ...]) -> None:
 
 
 @struct
-class ReplayGradientQLearning:
+class ReplayGradientQLearning(_GradientSettings):
     """Gradient Q-learning with experience replay (algorithm 17.6, equation 17.22).
 
     The last `capacity` steps are kept. A step that finds the buffer full makes θ move by the mean Δ of m_grad steps
@@ -46,16 +42,9 @@ class ReplayGradientQLearning:
     smaller than the run. Q, grad_Q and θ as in `GradientQLearning`.
     """
 
-    A: Any = field(converter=listed_actions, validator=few_actions)  # the actions: their number, or a list of numbers
-    γ: Rate = field(converter=rates, validator=each(discount))  # discount factor
-    Q: ValueFunction = field(validator=function)  # Q(θ, s, a), or a LinearQ
-    grad_Q: ValueFunction | None = field(validator=optional(function))  # ∇Q(θ, s, a) by θ; None: by autograd
-    θ: Array = field(converter=starting_parameters)  # parameters to begin with (n,)
-    α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
     capacity: int = field(validator=count)  # steps that the buffer holds
     m: int = field(validator=count)  # oldest steps that leave it after a move of θ
     m_grad: int = field(validator=count)  # steps drawn for a move of θ
-    limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
     state_shape: tuple[int, ...] = field(default=(), kw_only=True, converter=_tuple, validator=_shape)  # of one state
     as_listed: bool = field(default=False, kw_only=True, validator=flag)  # whether the new step is lost
 

@@ -1,4 +1,4 @@
-"""Where the eligibility traces of Sarsa(λ) are: what is written for speed alone. It changes no bit of a result."""
+"""Where the eligibility traces of Sarsa(λ) are (chapter 17): for speed alone, without changing a bit of a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of a team for one step: for each agent an action for each of its histories, by what they are worth together.
+"""Rules of a team for one step (chapter 27): an action for each history of each agent, by their joint value.
 
 A table x (C1, ..., Cn, A1, ..., An) says what joint actions are worth after joint histories, weighted; rules δⁱ (Cⁱ,)
 are worth Σ_c x(c, δ¹(c¹), ..., δⁿ(cⁿ)). Given those of all agents but one, that one's best action after each of its

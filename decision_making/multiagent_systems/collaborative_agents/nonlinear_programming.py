@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, refuse
+from decision_making.checks import Array, count, of_class, optional, refuse
 from decision_making.multiagent_systems.state_uncertainty.controllers import (
     AgentController,
     JointController,
@@ -32,11 +32,7 @@ from decision_making.verbs import solve
 
 SWEEPS = 100_000  # of value iteration, for the bound
 
-
-def _joint(M: object, attribute: object, π: Any) -> None:
-    """Attrs validator: None or a joint controller."""
-    if π is not None and not isinstance(π, JointController):
-        refuse(M, "start", π, "a JointController", TypeError)
+_joint = optional(of_class(JointController))
 
 
 @struct

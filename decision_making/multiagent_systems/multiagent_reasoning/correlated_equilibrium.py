@@ -17,6 +17,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     distribution,
     draw,
     of_agent,
+    shares,
 )
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
@@ -56,12 +57,7 @@ class JointCorrelatedPolicy:
         A = tuple(tuple(range(k)) for k in p.shape) if A is None else tuple(map(tuple, A))
         if p.shape != tuple(map(len, A)) or p.ndim == 0:
             raise ValueError(f"p has shape {p.shape}: must be {tuple(map(len, A))}, a weight for each joint action")
-        if not (np.isfinite(p).all() and (p >= 0).all() and p.max() > 0):
-            refuse(self, "p", self.p, "finite weights >= 0, not all of them 0")
-        p = p / p.max()
-        p /= p.sum()
-        p.setflags(write=False)
-        object.__setattr__(self, "p", p)
+        object.__setattr__(self, "p", shares(self, p.ravel()).reshape(p.shape))
         object.__setattr__(self, "A", A)
 
     def __call__(self, a: Sequence[Any] | None = None, *, rng: RNG = None) -> Any:

@@ -1,4 +1,4 @@
-"""Dominant and dominated actions, and equilibria without chance: found by comparing entries."""
+"""Dominant and dominated actions, and equilibria without chance: found by comparing entries (chapter 24)."""
 
 from __future__ import annotations
 

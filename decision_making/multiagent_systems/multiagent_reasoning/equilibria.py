@@ -1,4 +1,4 @@
-"""What solvers of simple games return: policies with a certificate that is computed from these policies."""
+"""What solvers of simple games return (chapter 24): policies, with a certificate computed from them."""
 
 from __future__ import annotations
 

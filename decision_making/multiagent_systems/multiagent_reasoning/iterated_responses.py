@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
@@ -10,12 +10,13 @@ import attrs
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, count_or_zero, is_number, one_of, refuse
+from decision_making.checks import Array, count, count_or_zero, one_of
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium, certified, one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     best,
     contracted,
     of_agent,
+    precision,
     probabilities,
     uniform,
 )
@@ -49,24 +50,42 @@ def solve_iterated_best_response(M: IteratedBestResponse, P: Any) -> Equilibrium
 
 @singledispatch
 def iterated_best_response_in(P: Any, M: IteratedBestResponse) -> Equilibrium:
-    """`solve(M, P)`, dispatched on the game: once a joint action comes back, the rest is known without going on."""
+    """`solve(M, P)`, dispatched on the game."""
     P = one_game(P, "IteratedBestResponse")
     p = probabilities(P, uniform(P) if M.π is None else M.π)
-    pure = all(q.max() == 1 for q in p)
-    seen = {tuple(int(q.argmax()) for q in p): 0} if pure else {}
-    path: list[tuple[int, ...]] = list(seen) if pure else [()]  # the joint action after each round
+    return after_rounds(P, M, p, _round, _actions, certified)
+
+
+def after_rounds(
+    P: Any,
+    M: IteratedBestResponse,
+    p: list[Array],
+    round: Callable[[Any, list[Array], str], list[Array]],
+    actions: Callable[[list[Array]], tuple[Any, ...]],
+    certified: Callable[..., Equilibrium],
+) -> Equilibrium:
+    """The joint policy after M.k_max rounds from p: once deterministic policies come back, the rest is known.
+
+    `round(P, p, order)` is the next joint policy, `actions(p)` what deterministic policies are told apart by, () for
+    others, `certified` makes the result; each is that of the kind of game.
+    """
+    path, seen = [p], {actions(p): 0}
     for k in range(1, M.k_max + 1):
-        p = _round(P, p, M.order)
-        a = tuple(int(q.argmax()) for q in p)
+        p = round(P, p, M.order)
+        a = actions(p)
         if a in seen:
-            cycle = tuple(path[seen[a] :])
-            a = cycle[(M.k_max - seen[a]) % len(cycle)]
-            p = [np.eye(size)[x] for size, x in zip(P.sizes, a, strict=True)]
+            cycle = path[seen[a] :]
+            p = cycle[(M.k_max - seen[a]) % len(cycle)]
             made = certified(P, p, "iterated best response", k, otherwise="cycle")
-            return attrs.evolve(made, cycle=cycle) if made.status == "cycle" else made
+            return attrs.evolve(made, cycle=tuple(map(actions, cycle))) if made.status == "cycle" else made
         seen[a] = k
-        path.append(a)
+        path.append(p)
     return certified(P, p, "iterated best response", M.k_max, otherwise="k_max")
+
+
+def _actions(p: list[Array]) -> tuple[int, ...]:
+    """The positions of the actions of deterministic policies, one an agent; () for others."""
+    return tuple(int(q.argmax()) for q in p) if all(q.max() == 1 for q in p) else ()
 
 
 def _round(P: SimpleGame, p: list[Array], order: str) -> list[Array]:
@@ -88,13 +107,9 @@ class HierarchicalSoftmax:
     says how far from one it is.
     """
 
-    λ: float  # precision, 1/reward; inf: best responses
+    λ: float = field(validator=precision)  # in 1/reward; inf: best responses
     k: int = field(validator=count_or_zero)  # level
     π: Any = None  # joint policy of level 0; None: uniform
-
-    def __attrs_post_init__(self) -> None:
-        if self.λ != math.inf and not (is_number(self.λ) and self.λ >= 0):
-            refuse(self, "λ", self.λ, "a number >= 0, or inf")
 
 
 @solve.register

@@ -1,4 +1,4 @@
-"""Steps from one basis of linear inequalities to the next: what pivoting methods of games have in common.
+"""Steps from one basis of linear inequalities to the next: what pivoting methods of games have in common (chapter 24).
 
 A tableau has a row for each basic variable, [coefficients of all variables | right side].
 """

@@ -10,15 +10,41 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.agents import position
-from decision_making.checks import Array, Named, is_number, numbers, refuse, rounding, shortened
+from decision_making.checks import (
+    Array,
+    Field,
+    Named,
+    are_probabilities,
+    is_number,
+    numbers,
+    read_only,
+    refuse,
+    rounding,
+    shortened,
+)
 from decision_making.problem import RNG
-from decision_making.sampling import ROW_SUM_TOLERANCE, cumulative, default_rng, inverse_transform
+from decision_making.sampling import cumulative, default_rng, inverse_transform
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
 
 JointPolicy: TypeAlias = Sequence[Any]
 """A policy for each agent, in their order: a `SimpleGamePolicy`, a dictionary, probabilities (…, A), or an action."""
+
+
+def shares(M: Any, p: Array) -> Array:
+    """Weights p (..., k) divided by their sum, read-only. ValueError, naming M's p, for weights that have none."""
+    largest = p.max(axis=-1, keepdims=True)
+    if p.size and not (p.min() >= 0 and largest.min() > 0 and largest.max() < math.inf):
+        refuse(M, "p", M.p, "finite weights >= 0, not all of them 0")
+    p = p / largest  # the sum of large weights may be no float
+    return read_only(p / p.sum(axis=-1, keepdims=True))
+
+
+def precision(M: object, field: Field, λ: Any) -> None:
+    """Attrs validator: a number >= 0, or inf."""
+    if λ != math.inf and not (is_number(λ) and λ >= 0):
+        refuse(M, field.name, λ, "a number >= 0, or inf for the best responses alone")
 
 
 @struct(repr=False)
@@ -51,13 +77,7 @@ class SimpleGamePolicy:
         A = tuple(range(p.shape[-1])) if A is None else tuple(A)
         if len(A) != p.shape[-1]:
             raise ValueError(f"p has shape {p.shape}: must have a weight for each of the {len(A)} actions")
-        largest = p.max(axis=-1, keepdims=True)
-        if p.size and not (p.min() >= 0 and largest.min() > 0 and largest.max() < math.inf):
-            refuse(self, "p", self.p, "finite weights >= 0, not all of them 0")
-        p /= largest  # the sum of large weights may be no float
-        p /= p.sum(axis=-1, keepdims=True)
-        p.setflags(write=False)
-        object.__setattr__(self, "p", p)
+        object.__setattr__(self, "p", shares(self, p))
         object.__setattr__(self, "A", A)
 
     def __call__(self, a: Any = None, *, rng: RNG = None) -> Any:
@@ -138,7 +158,7 @@ def _of_agent(P: SimpleGame, πi: Any, i: int) -> Array:
     p = numbers(πi, f"π[{i}]")
     if p.shape[-1:] != (len(P.A[i]),):
         raise ValueError(f"π[{i}] has shape {p.shape}: must be (..., {len(P.A[i])}), a probability for each action")
-    if not (np.isfinite(p).all() and (p >= 0).all() and (abs(p.sum(axis=-1) - 1) <= ROW_SUM_TOLERANCE).all()):
+    if not are_probabilities(p).all():
         raise ValueError(f"π[{i}] = {shortened(πi)}: must be probabilities that sum to 1")
     return p
 
@@ -214,8 +234,7 @@ def best_response_in_a_game(P: SimpleGame, π: JointPolicy, i: Any) -> SimpleGam
 @softmax_response.register
 def softmax_response_in_a_game(P: SimpleGame, π: JointPolicy, i: Any, λ: float) -> SimpleGamePolicy:
     """πⁱ(aⁱ) ∝ exp(λ Uⁱ(aⁱ, π^-i)) (algorithm 24.4)."""
-    if λ != math.inf and not (is_number(λ) and λ >= 0):
-        refuse(None, Named("λ").name, λ, "a number >= 0, or inf for the best responses alone")
+    precision(None, Named("λ"), λ)
     V, Ai = payoffs(P, π, i), P.A[P.position(i)]
     if λ == math.inf:
         return SimpleGamePolicy(best(P, V, P.position(i)).astype(float), Ai)

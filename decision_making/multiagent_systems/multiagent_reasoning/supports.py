@@ -1,4 +1,4 @@
-"""All equilibria of a game of two agents, degenerate or not: the vertices of the two polytopes of best responses.
+"""All equilibria of a game of two agents (chapter 24): the vertices of the two polytopes of best responses.
 
 The mixed actions y of agent 2 and a bound u on what agent 1 can get from them, A y <= u, are a polyhedron. At a vertex
 as many actions of agent 1 are best as actions of agent 2 are played: it solves the square system of a pair of supports.

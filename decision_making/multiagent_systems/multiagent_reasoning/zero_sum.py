@@ -1,4 +1,4 @@
-"""Games of two agents whose payoffs add up to a constant: one linear program, by the simplex method."""
+"""Games of two agents whose payoffs add up to a constant: one linear program, by the simplex method (chapter 24)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import attrs
 import numpy as np
 
 from decision_making.checks import Array
@@ -14,6 +13,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.equilibria import E
 from decision_making.multiagent_systems.multiagent_reasoning.iterated_responses import (
     HierarchicalSoftmax,
     IteratedBestResponse,
+    after_rounds,
     hierarchical_softmax_in,
     iterated_best_response_in,
 )
@@ -43,20 +43,9 @@ def certified(
 
 @iterated_best_response_in.register
 def iterated_best_response_in_a_markov_game(P: MG, M: IteratedBestResponse) -> Equilibrium:
-    """The joint policy after k_max rounds: once deterministic policies come back, that is known without going on."""
+    """The joint policy after k_max rounds."""
     p = probabilities(P, uniform(P) if M.π is None else M.π)
-    path, seen = [p], {_actions(p): 0}
-    for k in range(1, M.k_max + 1):
-        p = _round(P, p, M.order)
-        a = _actions(p)
-        if a in seen:
-            cycle = path[seen[a] :]
-            p = cycle[(M.k_max - seen[a]) % len(cycle)]
-            made = certified(P, p, "iterated best response", k, otherwise="cycle")
-            return attrs.evolve(made, cycle=tuple(map(_actions, cycle))) if made.status == "cycle" else made
-        seen[a] = k
-        path.append(p)
-    return certified(P, p, "iterated best response", M.k_max, otherwise="k_max")
+    return after_rounds(P, M, p, _round, _actions, certified)
 
 
 def _actions(p: Sequence[Array]) -> Any:

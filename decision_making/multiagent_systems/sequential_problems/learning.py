@@ -15,6 +15,7 @@ from decision_making.multiagent_systems.sequential_problems.learners import (
     known_joint_actions,
     taken_in,
 )
+from decision_making.pomdp import start_belief
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng, sample_start
 from decision_making.sizes import check_size
@@ -62,7 +63,7 @@ def learn_in_a_markov_game(
         count(None, Named("episode"), episode)
     check_size("numbers to keep", h * m * 2 * (P.n + 1), "take fewer steps, and go on from the result")
     models, rng = [copied(x) for x in models], default_rng(rng)
-    b = (np.full(len(P.S), 1 / len(P.S)) if P.b is None else P.b) if b is None else b
+    b = start_belief(P) if b is None else b
 
     def begin() -> Array:
         given = np.reshape(sample_start(b, m, rng), batch) if s is None else np.broadcast_to(s, batch)

@@ -9,10 +9,15 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from decision_making.agents import position
-from decision_making.checks import Array, brief, is_number, numbers, refuse
+from decision_making.checks import Array, Named, are_probabilities, brief, numbers, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.mdp import MDP
-from decision_making.multiagent_systems.multiagent_reasoning.policies import SimpleGamePolicy, contracted
+from decision_making.multiagent_systems.multiagent_reasoning.policies import (
+    SimpleGamePolicy,
+    contracted,
+    precision,
+    shares,
+)
 from decision_making.problem import RNG
 from decision_making.sequential_problems.exact_solution_methods import TIE, PolicyIteration, policy_evaluation
 from decision_making.sequential_problems.exact_solution_methods.tables import action_values, tables
@@ -60,8 +65,7 @@ class MGPolicy:
             raise ValueError(
                 f"p has shape {p.shape}: must be (..., {len(S)}, {len(A)}), weights for states and actions"
             )
-        p = SimpleGamePolicy(p).p  # which checks and normalises
-        object.__setattr__(self, "p", p)
+        object.__setattr__(self, "p", shares(self, p))
         object.__setattr__(self, "S", S)
         object.__setattr__(self, "A", A)
 
@@ -120,7 +124,7 @@ def _of_agent(P: MG, πi: Any, i: int) -> Array:
         p = np.broadcast_to(p, (n_states, *p.shape))
     if p.shape[-2:] != (n_states, len(A)):
         raise ValueError(f"π[{i}] has shape {p.shape}: must be (..., {n_states}, {len(A)}), for states and actions")
-    if not (np.isfinite(p).all() and (p >= 0).all() and (abs(p.sum(axis=-1) - 1) <= 1e-8).all()):
+    if not are_probabilities(p).all():
         raise ValueError(f"π[{i}] = {brief(πi)}: must be probabilities that sum to 1 in every state")
     return p / p.sum(axis=-1, keepdims=True)
 
@@ -254,8 +258,7 @@ def softmax_response_in_a_markov_game(P: MG, π: JointPolicy, i: Any, λ: float)
     The listing hands joint actions to functions of an agent's own: all its values are 0, and the response looks no
     step ahead. This is what the text defines.
     """
-    if λ != math.inf and not (is_number(λ) and λ >= 0):
-        refuse(None, "λ", λ, "a number >= 0, or inf for the best responses alone")
+    precision(None, Named("λ"), λ)
     p, k = probabilities(P, π), P.position(i)
     _, Q = optimal_values(P, p, k)
     if λ == math.inf:

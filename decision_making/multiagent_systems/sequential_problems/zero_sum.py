@@ -1,4 +1,4 @@
-"""Two agents whose rewards add up to a constant: Shapley's iteration on the values of matrix games."""
+"""Two agents whose rewards add up to a constant: Shapley's iteration on the values of matrix games (chapter 25)."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class AgentController:
         if not X or self.η.ndim != 4 or self.η.shape[:2] != (X, A) or self.η.shape[3] != X:
             refuse(self, "η", f"an array {self.η.shape}", f"(X, A, Ω, X), to go with ψ {self.ψ.shape}, (X, A)")
         for name, p in (("ψ", self.ψ), ("η", self.η)):
-            if not are_probabilities(p, 1e-6).all():
+            if not are_probabilities(p).all():
                 refuse(self, name, p, "probabilities that sum to 1 along the last axis")
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.agents import Policies
-from decision_making.checks import Array, count_or_zero, numbers, refuse
+from decision_making.checks import Array, count_or_zero, numbers, of_class, refuse
 from decision_making.multiagent_systems.multiagent_reasoning import NashEquilibrium, SimpleGamePolicy
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
 from decision_making.multiagent_systems.state_uncertainty.best_responses import answer
@@ -38,10 +38,7 @@ def optional_belief(b: object) -> Any:
     return None if b is None else numbers(b, "b")
 
 
-def _nash(M: object, attribute: object, x: Any) -> None:
-    """Attrs validator: a way to find an equilibrium of the game of plans."""
-    if not isinstance(x, NashEquilibrium):
-        refuse(M, "nash", x, "a NashEquilibrium", TypeError)
+_nash = of_class(NashEquilibrium)
 
 
 @struct

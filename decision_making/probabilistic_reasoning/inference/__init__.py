@@ -1,10 +1,10 @@
 """Inference (chapter 3): the distribution of some variables of a network given the values of others.
 
 `infer(M, bn, query, evidence)` is the verb, M the method. Exact: `ExactInference`, `VariableElimination`, and
-`JunctionTree` for the distributions of all variables at once; these take arrays of values as evidence, one a case. By
-sampling: `DirectSampling`, `LikelihoodWeightedSampling` and `GibbsSampling`; `estimate_posterior` also gives standard
-errors. Evidence of probability 0 is an `ImpossibleEvidenceError` for every method. A `Likelihood` is soft evidence.
-Continuous variables are Gaussian: `MultivariateGaussian` and `GaussianNetwork`.
+`JunctionTree` for the distributions of all variables at once; these also take arrays as evidence, a value for each
+case. By sampling: `DirectSampling`, `LikelihoodWeightedSampling` and `GibbsSampling`; `estimate_posterior` also gives
+standard errors. Evidence of probability 0 is an `ImpossibleEvidenceError` for every method. A `Likelihood` is soft
+evidence. Continuous variables are Gaussian: `MultivariateGaussian` and `GaussianNetwork`.
 """
 
 from decision_making.probabilistic_reasoning.inference.ancestral import sample

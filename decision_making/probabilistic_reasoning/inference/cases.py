@@ -1,4 +1,4 @@
-"""Many cases at once: equal ones are asked once, and as many at a time as memory is good for."""
+"""Many cases of evidence at once: equal ones are answered once, in blocks that bound the memory (chapter 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products of labelled arrays, summed over labels: the steps of which plans of inference are made."""
+"""Products of labelled arrays, summed over labels: the steps of variable elimination (algorithm 3.5)."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class ExactInference:
 
 @struct
 class VariableElimination:
-    """Sum-product variable elimination (algorithm 3.5): factors are multiplied only when a variable of theirs goes.
+    """Sum-product variable elimination (algorithm 3.5): factors are multiplied when a variable of theirs is summed out.
 
     What the query and the evidence do not depend on is left out; the plan is kept with the network for the next query
     of its kind, whatever the values. `ordering` says which variables go first, by name or number; those that it lacks

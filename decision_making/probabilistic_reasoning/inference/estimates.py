@@ -1,4 +1,4 @@
-"""What a sampling method says: the distribution, and how far off it may be."""
+"""What a sampling method estimates: the distribution of a query, and its standard errors (chapter 3)."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def spread(q: Question, errors: Array) -> Array:
 
 
 def nothing_agrees(q: Question, m: int) -> ValueError:
-    """The error where no sample has come by the evidence: impossible, or only improbable?"""
+    """The error where no sample agrees with the evidence, which may be impossible or only improbable."""
     known: dict[Any, Any] = q.hard | {i: Likelihood(x) for i, x in q.soft.items()}
     try:
         log_p = evidence_log_probability(VariableElimination(max_entries=CHEAP), q.bn, known)

@@ -1,4 +1,4 @@
-"""What is asked of a network, and what is known: checked once, for every method of inference."""
+"""A query and evidence on a network, checked once for every method of inference (chapter 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, instance, made_array, mapping, numbers, refuse, shortened
+from decision_making.checks import Array, brief, instance, made_array, mapping, numbers, read_only, refuse, shortened
 from decision_making.probabilistic_reasoning.representation import (
     BayesianNetwork,
     Factor,
@@ -42,8 +42,7 @@ class Likelihood:
             refuse(self, "weights", self.weights, "finite numbers >= 0, one for each value, (r,) or (B, r)")
         if not weights.any(axis=-1).all():
             raise ImpossibleEvidenceError(f"Likelihood.weights = {shortened(self.weights)}: must not all be 0")
-        weights.setflags(write=False)
-        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", read_only(weights))
 
 
 class Question:

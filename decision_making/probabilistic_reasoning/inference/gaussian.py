@@ -10,7 +10,17 @@ from attrs import field
 from scipy import linalg
 
 from decision_making import verbs
-from decision_making.checks import Array, brief, made_array, made_array_later, numbers, refuse, rounding, shortened
+from decision_making.checks import (
+    Array,
+    brief,
+    made_array,
+    made_array_later,
+    numbers,
+    read_only,
+    refuse,
+    rounding,
+    shortened,
+)
 from decision_making.sampling import indices
 from decision_making.structs import struct
 
@@ -39,8 +49,7 @@ class MultivariateGaussian:
         if np.linalg.eigvalsh(Σ).min(initial=0.0) < -1e-9 * scale:
             refuse(self, "Σ", self.Σ, "a covariance: no eigenvalue may be negative")
         for name, x in (("μ", μ), ("Σ", Σ)):
-            x.setflags(write=False)
-            object.__setattr__(self, name, x)
+            object.__setattr__(self, name, read_only(x))
 
 
 @struct
@@ -67,14 +76,13 @@ class GaussianNetwork:
         if np.linalg.matrix_power((W != 0).astype(float), n).any():
             refuse(self, "W", self.W, "without a cycle")
         for name, x in (("W", W), ("b", b), ("σ", σ)):
-            x.setflags(write=False)
-            object.__setattr__(self, name, x)
+            object.__setattr__(self, name, read_only(x))
 
     @property
     def joint(self) -> MultivariateGaussian:
         """The distribution of all variables: with A = (I - W)⁻¹, mean Ab and covariance A diag(σ²) Aᵀ."""
         A = np.linalg.solve(np.eye(len(self.b)) - self.W, np.eye(len(self.b)))
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as such
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
             return MultivariateGaussian(A @ self.b, (A * self.σ**2) @ A.T)
 
 
@@ -106,7 +114,7 @@ def infer_gaussian(
         return MultivariateGaussian(D.μ[a], A)
     L = _factor(B, b)
     V = linalg.solve_triangular(L, C.T, lower=True)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is too large is told as such
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
         z = linalg.solve_triangular(L, x - D.μ[b], lower=True, check_finite=False)
         return MultivariateGaussian(D.μ[a] + V.T @ z, A - V.T @ V)
 

@@ -46,8 +46,8 @@ class GibbsSampling:
     """Frequencies along chains in which one variable after another is drawn given all others (algorithm 3.10).
 
     A chain starts at a possible state, takes m_burnin sweeps, then m_skip sweeps before every state that counts.
-    m_samples states count, of all chains together; as many are taken as makes that many or just more. Tables that hold
-    zeros are warned of, as `ZerosInTablesWarning`, because chains may then not reach all states.
+    m_samples states count in all; of several chains each gives m_samples / chains, rounded up. Tables that hold zeros
+    give a `ZerosInTablesWarning`, because chains may then not reach all states.
     """
 
     m_samples: int = field(validator=count)  # states that count, over all chains

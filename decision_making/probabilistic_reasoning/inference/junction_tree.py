@@ -1,4 +1,4 @@
-"""All marginals at once: messages up and down the tree of the tables that elimination makes."""
+"""All marginals at once: messages up and down the tree of the tables that elimination makes (chapter 3)."""
 
 from __future__ import annotations
 

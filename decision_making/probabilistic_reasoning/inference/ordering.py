@@ -1,4 +1,4 @@
-"""The order in which variables are summed out: min-fill, on sets of neighbours kept as the bits of whole numbers."""
+"""The min-fill order in which variables are summed out (chapter 3), with sets of neighbours as bits of integers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from decision_making.structs import struct
 class DirectSampling:
     """Frequencies among those of m samples of all variables that agree with the evidence (algorithm 3.7).
 
-    A sample agrees with a likelihood with a probability in proportion to it.
+    With a `Likelihood` as evidence a sample agrees with a probability proportional to it.
     """
 
     m: int = field(validator=count)  # number of samples

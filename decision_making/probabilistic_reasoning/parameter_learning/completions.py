@@ -1,4 +1,4 @@
-"""Every way to fill in what is missing in data on discrete variables: data of which each has a weight."""
+"""All completions of data on discrete variables with missing values, each with a weight (section 4.4)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENTRIES = 2**26  # of the array of all completions
 
 
 class Completions:
-    """All completions of data (n, m), equal data once; those of one datum stand side by side.
+    """All completions of data (n, m), of equal data once; the completions of one datum stand side by side.
 
     TooLargeError, before they are made, where they would have more than 2²⁶ entries.
     """

@@ -1,4 +1,4 @@
-"""What is counted in data, and the pseudo-counts of what was believed before (algorithms 4.1 and 4.2)."""
+"""Counts of data, and the pseudo-counts of a prior (algorithms 4.1 and 4.2)."""
 
 from __future__ import annotations
 

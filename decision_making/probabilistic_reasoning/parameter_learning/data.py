@@ -1,4 +1,4 @@
-"""Data on discrete variables: an integer array (n, m), a row for each variable and a column for each datum."""
+"""Data on discrete variables (chapter 4): integers (n, m), a row for each variable, a column for each datum."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def parents_of(vars: tuple[Variable, ...], G: Any) -> tuple[tuple[int, ...], ...
 def complete(vars: tuple[Variable, ...], D: Any) -> Array:
     """Data without anything missing as integers (n, m).
 
-    ValueError for another number of rows, a value that a variable has not, and what is missing; TypeError for what are
-    no numbers.
+    ValueError for another number of rows, a value that a variable does not have, and missing values; TypeError for
+    anything but numbers.
     """
     given = plain(vars, D)
     if given is not None:

@@ -8,7 +8,17 @@ from typing import Any, Protocol
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, function, made_array_later, numbers, positive, refuse, shortened
+from decision_making.checks import (
+    Array,
+    brief,
+    function,
+    made_array_later,
+    numbers,
+    positive,
+    read_only,
+    refuse,
+    shortened,
+)
 from decision_making.structs import struct
 
 AT_A_TIME = 2**20  # differences x - o that are in memory
@@ -66,8 +76,7 @@ class KernelDensity:
         O = np.atleast_1d(numbers(self.O, "O"))
         if O.ndim != 1 or not O.size or not np.isfinite(O).all():
             refuse(self, "O", self.O, "at least one finite number, an array (m,)")
-        O.setflags(write=False)
-        object.__setattr__(self, "O", O)
+        object.__setattr__(self, "O", read_only(O))
 
     def __call__(self, x: Any) -> Array:
         """The density at x, of its shape."""

@@ -8,7 +8,7 @@ from attrs import field
 from scipy.special import gammaln
 
 from decision_making import verbs
-from decision_making.checks import Array, brief, made_array_later, numbers, refuse
+from decision_making.checks import Array, brief, made_array_later, numbers, read_only, refuse
 from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST
 from decision_making.structs import struct
 
@@ -31,8 +31,7 @@ class Dirichlet:
         α = numbers(self.α, "α")
         if α.ndim == 0 or not α.shape[-1] or not ((α >= LEAST) & (α <= MOST)).all():
             refuse(self, "α", self.α, f"numbers > 0, from {LEAST:g} to {MOST:g}, one for each value")
-        α.setflags(write=False)
-        object.__setattr__(self, "α", α)
+        object.__setattr__(self, "α", read_only(α))
 
     @property
     def mean(self) -> Array:

@@ -19,8 +19,8 @@ from decision_making.probabilistic_reasoning.representation.networks import chec
 def maximum_likelihood(vars: Any, G: Any, D: Any, unseen: str = "raise") -> BayesianNetwork:
     """The network on the graph G with θ_ijk = m_ijk / m_ij0, which makes the data D (n, m) likeliest (section 4.1).
 
-    Of a row of a table whose parents' values were never seen the data say nothing: an error that names it, or with
-    unseen="uniform" a uniform row. The errors are those of `statistics`.
+    The data say nothing of a row of a table whose parents' values never occur in them: that is an error that names the
+    row, or with unseen="uniform" a uniform row. The other errors are those of `statistics`.
 
     >>> rain, wet = Variable("rain", 2), Variable("wet", 2)
     >>> bn = maximum_likelihood([rain, wet], [("rain", "wet")], [[0, 0, 0, 1], [0, 0, 1, 1]])
@@ -120,9 +120,9 @@ def fit_laplace(o: Any) -> tuple[float, float]:
 
 
 def fit_exponential(known: Any, cut: Any = ()) -> float:
-    """The rate λ of the exponential distribution that makes waiting times likeliest, some of them cut short.
+    """The rate λ of the exponential distribution that makes waiting times likeliest, some of them censored.
 
-    λ = n / (Σ t + Σ τ): t (n,) are times seen to their end, τ (c,) times after which watching stopped (exercise 4.3).
+    λ = n / (Σ t + Σ τ): t (n,) are complete times, τ (c,) those at which observation ended (exercise 4.3).
     ValueError for times that are negative or above 1e100, and where all are 0 or none was seen to its end.
 
     >>> round(fit_exponential([132, 42, 89], [200, 200]), 6)

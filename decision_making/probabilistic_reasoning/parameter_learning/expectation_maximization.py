@@ -14,9 +14,10 @@ from decision_making.checks import (
     brief,
     count,
     count_or_zero,
-    is_number,
     not_negative,
-    refuse,
+    number,
+    of_class,
+    optional,
     rounding,
     settings,
 )
@@ -29,15 +30,10 @@ from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
 
-
-def _at_least_1(M: object, attribute: Any, α: Any) -> None:
-    if not (is_number(α) and 1 <= α <= MOST):
-        refuse(M, attribute.name, α, f"a number >= 1 and at most {MOST:g}")
+_at_least_1 = number(f"a number >= 1 and at most {MOST:g}", lambda α: 1 <= α <= MOST)
 
 
-def _network(M: object, attribute: Any, bn: Any) -> None:
-    if bn is not None and not isinstance(bn, BayesianNetwork):
-        refuse(M, attribute.name, bn, "a BayesianNetwork, or None for random tables", TypeError)
+_network = optional(of_class(BayesianNetwork, "a BayesianNetwork, or None for random tables"))
 
 
 @struct(repr=False)
@@ -46,9 +42,10 @@ class ExpectationMaximization:
 
     Each datum counts as all its completions, with their probabilities P(x | o, θ) for weights (the E step); the counts
     m̄_ijk give θ_ijk = (m̄_ijk + α - 1) / Σ_k (...) (the M step). The objective ln P(D | θ), with α > 1 plus the
-    logarithm of the Dirichlet prior up to a constant, never falls. What is missing in D (n, m), integers with a row a
-    variable, is NaN, None or masked; a hidden variable is a row of that. A uniform start would leave a hidden variable
-    as it is, so tables begin as random rows, unless `start` has some. Of several starts the best end counts.
+    logarithm of the Dirichlet prior up to a constant, never falls. D (n, m) are integers, a row for each variable; a
+    missing value is NaN, None or masked, and a hidden variable is a row of missing values. Uniform tables would leave a
+    hidden variable as it is, so each start draws random ones, but for the first if `start` has tables. The result is
+    the best of all starts.
 
     Stops once the objective rises by no more than `tolerance`, or after k_max steps.
     """
@@ -67,9 +64,7 @@ class EMEstimate:
     """What expectation maximisation found, with what certifies it: the objective of each step."""
 
     network: BayesianNetwork  # with the tables of the last step
-    objectives: Array = field(
-        repr=brief
-    )  # ln P(D | θ), with a prior ln P(D | θ) + ln p(θ): at the start, then each step
+    objectives: Array = field(repr=brief)  # ln P(D | θ), with a prior plus ln p(θ): at the start, then each step
     log_likelihood: float  # ln P(D | θ) at the end
     counts: list[Array] = field(repr=False)  # the expected counts m̄_ijk (q_i, r_i) at the end
     converged: bool  # whether the last step rose by no more than the tolerance

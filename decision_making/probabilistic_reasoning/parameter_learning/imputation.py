@@ -1,4 +1,4 @@
-"""Filling in what is missing: from the variable alone, from the nearest datum, from a model (section 4.4)."""
+"""Imputation of missing values: from the variable alone, the nearest datum, or a model (section 4.4)."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def _check_draws(draws: int | None, D: Any) -> None:
 def posterior_imputation(P: object, D: Any, draws: int | None = None, rng: RNG = None) -> Array:
     """Data (n, m) filled in from a model P of its variables, a `BayesianNetwork` or a `MultivariateGaussian` (4.4).
 
-    What is missing in a datum takes the values that are likeliest together, given what is there. With `draws` it is
-    drawn from that distribution instead, k times over: multiple imputation, (k, n, m). The same rng gives the same.
+    The missing values of a datum are those that are jointly likeliest given the ones that are there. With draws = k
+    they are drawn from that distribution instead, k times: multiple imputation, (k, n, m). The same rng gives the same.
 
     Raises TypeError for another model; ImpossibleEvidenceError for a datum of probability 0; TooLargeError where the
     draws, or the ways to complete data of a network in which much is missing, do not fit in memory.

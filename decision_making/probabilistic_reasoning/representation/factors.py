@@ -22,6 +22,7 @@ from decision_making.checks import (
     made_array_later,
     mapping,
     numbers,
+    read_only,
     refuse,
     shortened,
 )
@@ -42,9 +43,9 @@ class ImpossibleEvidenceError(ValueError):
     """The evidence has probability 0, so there is no distribution given it."""
 
 
-def check_table(what: str, vars: Iterable[Variable], instead: str, limit: int = ENTRIES) -> None:
-    """Raise TooLargeError where a table over the variables would have more entries than the limit."""
-    check_size(f"entries of {what}", math.prod(v.r for v in vars), instead, limit)
+def check_table(what: str, vars: Iterable[Variable], instead: str) -> None:
+    """Raise TooLargeError where a table over the variables would have more than 2²⁷ entries."""
+    check_size(f"entries of {what}", math.prod(v.r for v in vars), instead, ENTRIES)
 
 
 @struct(repr=False)
@@ -52,7 +53,7 @@ class Factor(Shown):
     """A function φ(x) >= 0 of the values of some variables; it need not sum to 1 (algorithm 2.1).
 
     φ * ψ is the product of factors, on the variables of φ and then those of ψ only (algorithm 3.1).
-    Raises TypeError for what is no list of variables or no array of numbers, ValueError for an array of another shape
+    Raises TypeError unless vars are variables and values an array of numbers, ValueError for an array of another shape
     than (r_1, ..., r_k), numbers that are negative or not finite, and two variables of one name.
 
     >>> x, y = Variable("x", 2), Variable("y", 2)
@@ -77,8 +78,7 @@ class Factor(Shown):
             i = np.unravel_index(int(np.argmax(wrong)), shape)
             at = ", ".join(f"{v.name} = {v.labels[k]}" for v, k in zip(self.vars, i, strict=True))
             raise ValueError(f"Factor.values = {values[i]} at {at}: must be a finite number >= 0")
-        values.setflags(write=False)
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", read_only(values))
 
     def __repr__(self) -> str:
         scope = ", ".join(v.name for v in self.vars[:6]) + (", ..." if len(self.vars) > 6 else "")
@@ -118,11 +118,10 @@ class Factor(Shown):
 
 
 def checked_factor(vars: tuple[Variable, ...], values: Array) -> Factor:
-    """A factor of numbers that are known to be right: not looked at again, which is most of the time of a query."""
+    """A factor of numbers known to be right, without the checks of `Factor`, which would be most of a query's time."""
     φ: Factor = object.__new__(Factor)
-    values.setflags(write=False)
     object.__setattr__(φ, "vars", vars)
-    object.__setattr__(φ, "values", values)
+    object.__setattr__(φ, "values", read_only(values))
     return φ
 
 
@@ -161,7 +160,7 @@ def variablenames(φ: Factor) -> list[str]:
 
 
 def in_scope(name: str, φ: Factor) -> bool:
-    """Whether φ is a function of the variable of that name (algorithm 3.3). TypeError for what is no name."""
+    """Whether the variable of that name is in the scope of φ (algorithm 3.3). TypeError unless the name is a text."""
     return instance(name, "name", str) in variablenames(φ)
 
 
@@ -203,7 +202,7 @@ def aligned(values: Array, axes: Sequence[int], n: int) -> Array:
 
 
 def marginalize(φ: Factor, name: str) -> Factor:
-    """The sum of φ over one variable; φ itself where it is no function of it (algorithm 3.2)."""
+    """The sum of φ over one variable; φ itself where that is not in its scope (algorithm 3.2)."""
     if not in_scope(name, φ):
         return φ
     i = variablenames(φ).index(name)
@@ -213,7 +212,7 @@ def marginalize(φ: Factor, name: str) -> Factor:
 def condition(φ: Factor, name: str | Mapping[str, int | str], value: int | str | None = None) -> Factor:
     """φ with a variable fixed at a value, or several by a mapping {name: value}; it is not normalised (algorithm 3.3).
 
-    A variable that φ is no function of leaves it as it is. ValueError for a value that the variable has not.
+    A variable outside the scope of φ changes nothing. ValueError for a value that the variable does not have.
     """
     φ = instance(φ, "φ", Factor)
     given = name if isinstance(name, Mapping) else {instance(name, "name", str): value}

@@ -31,7 +31,7 @@ class BayesianNetwork(Shown):
     factor i to be that of variable i given the others in its scope. Parents are sorted by number, whatever the order of
     edges. A factor belongs to the variable that it is the distribution of given its parents, wherever it stands.
 
-    Raises TypeError for what is no variable, factor or graph; ValueError for a graph with a cycle, an edge between
+    Raises TypeError unless these are variables, factors and a graph; ValueError for a graph with a cycle, an edge of
     unknown variables, a factor that fits no variable, and a row of a table that does not sum to 1 within 1e-6.
 
     >>> rain, wet = Variable("rain", 2), Variable("wet", 2)
@@ -45,9 +45,7 @@ class BayesianNetwork(Shown):
     vars: tuple[Variable, ...] = field(converter=as_tuple)  # its variables
     factors: tuple[Factor, ...] = field(converter=as_tuple)  # one for each
     graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
-    plans: dict[Any, Any] = field(
-        init=False, factory=dict
-    )  # how queries were answered, kept for the next of their kind
+    plans: dict[Any, Any] = field(init=False, factory=dict)  # how queries were answered, kept for others of their kind
 
     def __attrs_post_init__(self) -> None:
         checked_variables("BayesianNetwork", self.vars)
@@ -284,7 +282,7 @@ def joint(bn: BayesianNetwork) -> Factor:
 
 
 def d_separated(bn: BayesianNetwork, a: str | Iterable[str], b: str | Iterable[str], given: Iterable[str] = ()) -> bool:
-    """Whether the structure alone makes A and B independent given C, sets of names (section 2.6).
+    """Whether the graph alone says that A and B are independent given C, all sets of names (section 2.6).
 
     Every path from A to B has a chain or fork with its middle in C, or a collider that is not in C, nor is any of its
     descendants. ValueError for an unknown name, and sets that overlap.

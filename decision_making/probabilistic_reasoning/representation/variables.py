@@ -51,7 +51,7 @@ class Variable:
         return self.states if self.states is not None else tuple(map(str, range(self.r)))
 
     def index(self, value: object) -> int:
-        """The number of a value, given as such or by its name. ValueError where it is none of the variable's."""
+        """The number of a value, given as that or by its name. ValueError for one that the variable does not have."""
         if isinstance(value, np.ndarray) and not value.ndim:  # one value is the batch of shape ()
             value = value[()]
         if isinstance(value, str) and self.states is not None and value in self.states:
@@ -65,7 +65,7 @@ class Variable:
 
 
 def checked_variables(where: str, vars: Any) -> tuple[Variable, ...]:
-    """Variables as a tuple. TypeError where something is no Variable, ValueError where two have one name."""
+    """Variables as a tuple. TypeError for anything but Variables, ValueError where two have the same name."""
     given = as_tuple(vars)
     if not isinstance(given, tuple) or not all(isinstance(v, Variable) for v in given):
         refuse(where, "vars", vars, "a list of Variables", TypeError)
@@ -80,8 +80,8 @@ def checked_variables(where: str, vars: Any) -> tuple[Variable, ...]:
 class Assignment(Mapping[str, int]):
     """A value for each of some variables: a mapping of names to numbers that can be a key itself (algorithm 2.1).
 
-    The order of the names is immaterial, and an equal dictionary is equal. TypeError for what is no mapping of texts to
-    numbers or names of values.
+    The order of the names does not matter, and a dictionary with the same entries is equal. Raises TypeError unless it
+    maps texts to numbers or names of values.
 
     >>> a = Assignment(x=0, y=1)
     >>> a == Assignment(y=1, x=0) == {"x": 0, "y": 1}, a["y"], {a: 0.5}[Assignment(y=1, x=0)]

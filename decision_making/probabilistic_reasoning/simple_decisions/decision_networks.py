@@ -11,7 +11,18 @@ from attrs import field
 from numpy.typing import ArrayLike
 
 from decision_making import verbs
-from decision_making.checks import Array, as_tuple, instance, mapping, numbers, refuse, rounding, shortened, suggestion
+from decision_making.checks import (
+    Array,
+    as_tuple,
+    instance,
+    mapping,
+    numbers,
+    read_only,
+    refuse,
+    rounding,
+    shortened,
+    suggestion,
+)
 from decision_making.probabilistic_reasoning.inference import (
     DirectSampling,
     ExactInference,
@@ -39,7 +50,7 @@ def _listed(x: Any) -> Any:
 
 @struct(repr=False, slots=False)
 class SimpleProblem:
-    """A decision network: what is left to chance, what is decided, and what that is worth (algorithm 6.1).
+    """A decision network: chance, decision and utility variables (algorithm 6.1).
 
     bn is a Bayesian network of all variables. Whatever it says of the probability of a decision does not matter; edges
     into a decision say what is known when it is made, and `solve` takes what is known as evidence. All decisions are
@@ -186,8 +197,7 @@ def _utilities(v: Variable, given: Any) -> Array:
     if worth.shape != (v.r,) or not np.isfinite(worth).all():
         allowed = f"{v.r} finite numbers, one for each value"
         raise ValueError(f"SimpleProblem.utilities[{v.name!r}] = {shortened(given)}: must be {allowed}")
-    worth.setflags(write=False)
-    return worth
+    return read_only(worth)
 
 
 def _utility_variable(name: str, scope: list[Variable], table: ArrayLike) -> tuple[Variable, Factor, Array]:

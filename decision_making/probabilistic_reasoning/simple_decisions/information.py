@@ -1,4 +1,4 @@
-"""What it is worth to observe before one decides: alone (algorithm 6.2), or one observation after the other."""
+"""The value of information: of one observation (algorithm 6.2), or of several, one after the other (section 6.6)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def value_of_information(
     with arrays (B,) as evidence it gives (B,). By sampling it is the book's loop, may be negative, and takes `rng`.
 
     Raises ValueError for a query that is no chance variable, and where the decision changes the probability of what
-    is observed, so that it can not be observed before; otherwise what `expected_utilities` raises.
+    is observed, so that it cannot be observed before; otherwise what `expected_utilities` raises.
     """
     now = Situation(P, evidence, M, rng)
     names = observable(now, query)

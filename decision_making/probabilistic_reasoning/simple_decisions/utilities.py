@@ -1,4 +1,4 @@
-"""Utilities of outcomes, attitudes to risk, and what a lottery is worth for certain (sections 6.1 to 6.3)."""
+"""Utilities of outcomes, attitudes to risk, and certainty equivalents of lotteries (sections 6.1 to 6.3)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def normalized_utilities(U: ArrayLike) -> Array:
 
 @struct
 class QuadraticUtility:
-    """U(x) = λx - x², averse to risk, more so the more one has; for x < λ/2, where it rises (section 6.2)."""
+    """U(x) = λx - x² for x < λ/2, where it rises: risk averse, the more so the larger x (section 6.2)."""
 
     λ: float = field(validator=positive)  # twice the wealth beyond which more would be worse
 
@@ -80,7 +80,7 @@ class QuadraticUtility:
 
 @struct
 class ExponentialUtility:
-    """U(x) = 1 - exp(-λx), averse to risk, and equally so whatever one has (section 6.2)."""
+    """U(x) = 1 - exp(-λx), risk averse, equally so at every x (section 6.2)."""
 
     λ: float = field(validator=positive)  # aversion to risk, 1 / unit of x
 
@@ -100,7 +100,7 @@ class ExponentialUtility:
 class PowerUtility:
     """U(x) = (x^(1-λ) - 1) / (1-λ) for x > 0, and its limit ln x at λ = 1 (section 6.2).
 
-    λ = 0 is neutral to risk; the larger λ, the more averse, the less so the more one has.
+    λ = 0 is risk neutral; the aversion rises with λ, and falls as x rises.
     """
 
     λ: float = field(validator=not_negative)  # aversion to risk relative to wealth; 1: the logarithm
@@ -120,7 +120,7 @@ class PowerUtility:
 
 
 def certainty_equivalent(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) -> Any:
-    """What for certain is as good as the lottery [x_1:p_1; ...]: U⁻¹(E[U(x)]) (section 6.2).
+    """The sure amount that is as good as the lottery [x_1:p_1; ...]: U⁻¹(E[U(x)]) (section 6.2).
 
     x (..., n) are amounts, p (..., n) their probabilities, and leading axes lotteries side by side. U is one of the
     utilities of this chapter, or any continuous rising function of a number; then the answer is found by bisection.
@@ -143,7 +143,7 @@ def certainty_equivalent(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) ->
 
 
 def risk_premium(U: Callable[[Any], Any], x: ArrayLike, p: ArrayLike) -> Any:
-    """E[x] less the certainty equivalent: above 0 who is averse to risk, below who seeks it (section 6.2).
+    """E[x] less the certainty equivalent: above 0 for the risk averse, below 0 for the risk seeking (section 6.2).
 
     The arguments and errors are those of `certainty_equivalent`.
 
@@ -218,7 +218,7 @@ def _bisected(U: Callable[[Any], Any], x: Array, p: Array) -> float:
 
 def _utility(U: Callable[[Any], Any], x: float) -> float:
     """The utility of an amount. ValueError where it is no finite number."""
-    with np.errstate(all="ignore"):  # what is not finite is told as such
+    with np.errstate(all="ignore"):  # what is not finite is refused below
         u = numbers(U(x), "U(x)")
     if u.ndim or not np.isfinite(u):
         raise ValueError(f"U({x:.6g}) = {shortened(u)}: must be a finite number")

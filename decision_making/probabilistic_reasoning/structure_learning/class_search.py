@@ -30,7 +30,7 @@ class PartiallyDirectedGraphSearch:
 
     Where A and B are not joined, A - B, A → B or B → A is added; an edge is removed, and a directed one turned round;
     A - B - C becomes A → B ← C. A changed graph is scored by a member of its class, and completed. There are fewer
-    classes than graphs, and no steps between graphs that say the same. The score should be equal within a class.
+    classes than graphs, and no steps between equivalent graphs. The score should be equal within a class.
     """
 
     G: Any = field(default=None, repr=False)  # a graph of the class to begin with, without cycles; None has no edges

@@ -1,4 +1,4 @@
-"""Directed graphs without cycles as bit masks, a whole number for the parents of each node, and all there are of them.
+"""Directed graphs without cycles (chapter 5) as bit masks, an integer for the parents of each node; and all of them.
 
 Searches that look at thousands of graphs work on these; users see networkx graphs.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from decision_making.checks import Named, count_or_zero, shortened
+from decision_making.checks import Array, Named, count_or_zero, shortened
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.representation.networks import edges_of, parents_in
@@ -172,7 +172,7 @@ def directed_acyclic_graphs(n: int) -> Iterator[networkx.DiGraph[int]]:
     return (graph_of(pa) for pa in all_parents(n))
 
 
-def reachability(pa: Sequence[int]) -> tuple[np.ndarray[Any, np.dtype[Any]], np.ndarray[Any, np.dtype[Any]]]:
+def reachability(pa: Sequence[int]) -> tuple[Array, Array]:
     """Edges A[j, i] from j to i, and R[j, i], whether i is j or one of its descendants; booleans (n, n)."""
     n = len(pa)
     ancestors: list[int | None] = [None] * n
@@ -189,7 +189,7 @@ def reachability(pa: Sequence[int]) -> tuple[np.ndarray[Any, np.dtype[Any]], np.
     return as_columns(pa), as_columns([above(i) for i in range(n)])
 
 
-def as_columns(masks: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
+def as_columns(masks: Sequence[int]) -> Array:
     """Masks as the columns of a boolean matrix (n, n)."""
     n = len(masks)
     width = (n + 7) // 8

@@ -40,7 +40,7 @@ class K2Search:
 
 @verbs.fit.register(K2Search)
 def fit_by_k2(M: K2Search, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
-    """The graph that K2 finds, on 0..n-1. ValueError for an ordering that has not each variable once, and bad data."""
+    """The graph that K2 finds, on 0..n-1. ValueError unless the ordering has each variable once, and for bad data."""
     vars = variables(vars)
     order = numbers_of(M.ordering, vars, "K2Search.ordering")
     if sorted(order) != list(range(len(vars))):

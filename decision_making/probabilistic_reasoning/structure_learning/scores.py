@@ -10,7 +10,7 @@ import numpy as np
 from attrs import field
 from scipy.special import gammaln, xlogy
 
-from decision_making.checks import Array, Named, function, is_number, numbers, refuse, rounding, shortened
+from decision_making.checks import Array, Named, function, is_number, number, numbers, refuse, rounding, shortened
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.bit_counts import BitCounts
 from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST, complete, variables
@@ -30,9 +30,7 @@ class Score(Protocol):
         """From the counts m_ijk and m_ij0 above 0, in any order, q rows of r values, and m data."""
 
 
-def _pseudo_count(M: object, attribute: Any, α: Any) -> None:
-    if not (is_number(α) and LEAST <= α <= MOST):
-        refuse(M, attribute.name, α, f"a number > 0, from {LEAST:g} to {MOST:g}")
+_pseudo_count = number(f"a number > 0, from {LEAST:g} to {MOST:g}", lambda α: LEAST <= α <= MOST)
 
 
 class Tables:
@@ -244,7 +242,7 @@ class FamilyScores:
         return found
 
     def _rows(self, parents: int) -> tuple[Array, int]:
-        """For each datum which instantiation of the parents it has, and how many are told apart.
+        """For each datum which instantiation of the parents it has, and how many are distinguished.
 
         Where there would be more than four times as many as data, only those that occur.
         """

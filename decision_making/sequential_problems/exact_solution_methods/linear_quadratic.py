@@ -6,8 +6,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, all_finite, brief, count, made_array_later, numbers, refuse
-from decision_making.sequential_problems.exact_solution_methods.tables import read_only
+from decision_making.checks import Array, all_finite, brief, count, made_array_later, numbers, read_only, refuse
 from decision_making.structs import struct
 from decision_making.verbs import solve
 

@@ -1,4 +1,4 @@
-"""Modified policy iteration: between value and policy iteration (not in the book)."""
+"""Modified policy iteration: between value and policy iteration (not in the book) (chapter 7)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from decision_making.checks import Array, count, count_or_zero, optional, positi
 from decision_making.problem import Enumerable
 from decision_making.sequential_problems.exact_solution_methods.evaluation import check_discount
 from decision_making.sequential_problems.exact_solution_methods.policies import ValueFunctionPolicy
-from decision_making.sequential_problems.exact_solution_methods.solvers import last
-from decision_making.sequential_problems.exact_solution_methods.tables import action_values, enumerable, tables
+from decision_making.sequential_problems.exact_solution_methods.solvers import greedy_at_the_end
+from decision_making.sequential_problems.exact_solution_methods.tables import action_values, tables
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
@@ -66,5 +66,4 @@ def utilities_of_modified_policy_iteration(M: ModifiedPolicyIteration, P: Enumer
 @solve.register
 def solve_by_modified_policy_iteration(M: ModifiedPolicyIteration, P: Enumerable | None = None) -> ValueFunctionPolicy:
     """The policy that is greedy with respect to the last utilities."""
-    P = enumerable(P)
-    return ValueFunctionPolicy(P, last(sweeps(M, P)))
+    return greedy_at_the_end(M, P)

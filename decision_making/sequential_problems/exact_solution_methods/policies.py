@@ -1,4 +1,4 @@
-"""Policies of states, π(s): greedy ones, tables, and what else names an action or their probabilities."""
+"""Policies of states, π(s): greedy ones, tables, and what else names an action or their probabilities (chapter 7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, made_array_later, shortened
+from decision_making.checks import Array, are_probabilities, made_array_later, read_only, shortened
 from decision_making.problem import Action, Enumerable, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.tables import (
@@ -18,7 +18,6 @@ from decision_making.sequential_problems.exact_solution_methods.tables import (
     enumerable,
     is_tabular,
     listed,
-    read_only,
     tables,
     utilities,
 )
@@ -120,7 +119,7 @@ class TabularPolicy(Shown):
         a = indices("π", self.a, len(P.A))
         if a.shape != (len(P.S),):
             raise ValueError(f"π has shape {a.shape}: must be (S,) = ({len(P.S)},) actions")
-        object.__setattr__(self, "a", read_only(a))
+        object.__setattr__(self, "a", read_only(a.copy()))
 
     def __call__(self, s: State) -> Action:
         """The action in s; s may be an array, of a problem whose states have names a list."""
@@ -168,7 +167,7 @@ def checked_policy(P: Enumerable, π: StatePolicy) -> Array:
         return indices("π", p, shape[1])
     if p.shape != shape:
         raise ValueError(f"π has shape {p.shape}: must be (S,) = {shape[:1]} actions or (S, A) = {shape} probabilities")
-    bad = ~((p >= 0).all(axis=1) & (abs(p.sum(axis=1) - 1) <= 1e-8))
+    bad = ~are_probabilities(np.asarray(p, dtype=np.float64))
     if bad.any():
         s = int(np.argmax(bad))
         raise ValueError(f"π[{s}] = {p[s]}: must be probabilities that sum to 1")

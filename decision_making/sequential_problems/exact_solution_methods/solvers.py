@@ -71,9 +71,7 @@ class ValueIteration:
     """
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change below which the sweeps end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # sweeps end at a smaller change
 
 
 @struct
@@ -81,9 +79,7 @@ class GaussSeidelValueIteration:
     """k_max sweeps of backups in place, one state after the other, from U = 0 (algorithm 7.9)."""
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change below which the sweeps end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # sweeps end at a smaller change
     order: ArrayLike | None = field(default=None, kw_only=True)  # of the states, each of 0..S-1 once; None: as in P.S
 
 
@@ -130,10 +126,14 @@ def _in_each_part(part: Array, U: Array, U_old: Array, size: Array) -> tuple[Arr
 def sweeps_of_problem(P: Enumerable, M: ValueIteration) -> Iterator[Any]:
     """`sweeps(M, P)`, dispatched on the problem: here U = 0, and U after each sweep."""
     T, R = tables(P)
-    U = np.zeros(len(R))
+    return swept(M, np.zeros(len(R)), lambda U: largest(action_values(T, R, P.γ, U)))
+
+
+def swept(M: Any, U: Array, sweep: Callable[[Array], Array]) -> Iterator[Array]:
+    """U, and U after each of at most M.k_max sweeps; with M.δ the last is the first to change no utility by δ."""
     yield U
     for _ in range(M.k_max):
-        U_old, U = U, largest(action_values(T, R, P.γ, U))
+        U_old, U = U, sweep(U)
         yield U
         if M.δ is not None and abs(U - U_old).max() < M.δ:
             return
@@ -153,15 +153,14 @@ def utilities_of_gauss_seidel(M: GaussSeidelValueIteration, P: Enumerable) -> It
     if not np.array_equal(np.sort(order), np.arange(len(R))):
         raise ValueError(f"order = {M.order}: must name each of the {len(R)} states once")
     values_in = _action_values_of_a_state(T, R, P.γ)
-    U = np.zeros(len(R))
-    yield U
-    for _ in range(M.k_max):
-        U_old, U = U, U.copy()
+
+    def sweep(U: Array) -> Array:
+        U = U.copy()
         for s in order.tolist():
             U[s] = values_in(s, U).max()
-        yield U
-        if M.δ is not None and abs(U - U_old).max() < M.δ:
-            return
+        return U
+
+    return swept(M, np.zeros(len(R)), sweep)
 
 
 def _action_values_of_a_state(T: Array | csr_array, R: Array, γ: float) -> Callable[[int, Array], Array]:
@@ -204,7 +203,7 @@ def solve_by_gauss_seidel(M: GaussSeidelValueIteration, P: Enumerable | None = N
     return greedy_at_the_end(M, P)
 
 
-def greedy_at_the_end(M: ValueIteration | GaussSeidelValueIteration, P: object) -> ValueFunctionPolicy:
+def greedy_at_the_end(M: object, P: object) -> ValueFunctionPolicy:
     """The policy that is greedy with respect to the last utilities of the sweeps."""
     P = enumerable(P)
     return ValueFunctionPolicy(P, last(sweeps(M, P)))

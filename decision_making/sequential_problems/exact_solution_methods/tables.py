@@ -1,4 +1,4 @@
-"""A problem as the arrays T and R, and utilities as an array over its states."""
+"""A problem as the arrays T and R, and utilities as an array over its states (chapter 7)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, all_finite, numbers, refuse
-from decision_making.mdp import SparseTable, Table, tabular_arrays
+from decision_making.checks import Array, refuse
+from decision_making.mdp import SparseTable, Table, tabular_arrays, utilities_over_states
 from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, HasTerminal, State, offers
 
@@ -42,9 +42,10 @@ def tables(P: Enumerable) -> tuple[Array | csr_array, Array]:
 
 def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_array, Array]:
     """T and R as simulations go: a trajectory ends where P.terminal is true, and nothing is paid from there on."""
+    S = P.S
     if not offers(P, HasTerminal):
         return T, R
-    over = np.flatnonzero(P.terminal(np.asarray(P.S)))
+    over = np.flatnonzero(P.terminal(np.asarray(S)))
     if not over.size:
         return T, R
     rows = (over[:, None] * R.shape[1] + np.arange(R.shape[1])).ravel()
@@ -99,14 +100,7 @@ def listed(A: Any) -> Array:
 
 def utilities(P: Enumerable, U: Utilities) -> Array:
     """U over P.S as a float array (S,). ValueError if it has the wrong length or is not finite."""
-    P = enumerable(P)
-    u = numbers([U(s) for s in P.S] if callable(U) else U, "U")
-    if u.shape != (len(P.S),):
-        raise ValueError(f"U has shape {u.shape}: must be (S,) = ({len(P.S)},), or a function of the state")
-    if not all_finite(u):
-        i = int(np.argmax(~np.isfinite(u)))
-        raise ValueError(f"U[{i}] = {u[i]}: must be finite")
-    return u
+    return utilities_over_states(enumerable(P), U)
 
 
 def action_values(T: Array | csr_array, R: Array, γ: float, U: Array) -> Array:
@@ -142,10 +136,3 @@ def largest_in_part(part: Array, x: Array) -> Array:
     found = np.zeros(part.max() + 1)
     np.maximum.at(found, part, x)
     return found[part]
-
-
-def read_only(x: ArrayLike) -> Array:
-    """A copy that cannot be written to."""
-    x = np.array(x)
-    x.setflags(write=False)
-    return x

@@ -1,4 +1,4 @@
-"""What an update did and why it stopped, in words."""
+"""What an update did and why it stopped, in words (chapter 12)."""
 
 from __future__ import annotations
 

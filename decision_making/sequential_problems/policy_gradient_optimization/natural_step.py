@@ -1,4 +1,4 @@
-"""The natural step from scores and returns: by QR and SVD of an array or of its blocks, or by iteration if sparse."""
+"""The natural step (algorithm 12.4) from scores and returns: by QR and SVD, also of blocks, or by LSMR if sparse."""
 
 from __future__ import annotations
 
@@ -166,10 +166,10 @@ def _as_array(G: Any) -> Array:
     return np.stack([G.matvec(e) for e in np.eye(n)], axis=1)
 
 
-def _triangle(G: Array, R: Array, rows: int = ROWS) -> Array:
+def _triangle(G: Array, R: Array) -> Array:
     """The triangular factor of the QR decomposition of [G | R], computed in blocks of rows."""
 
     def factor(i: int) -> Array:
-        return np.asarray(np.linalg.qr(np.column_stack([G[i : i + rows], R[i : i + rows]]), mode="r"))
+        return np.asarray(np.linalg.qr(np.column_stack([G[i : i + ROWS], R[i : i + ROWS]]), mode="r"))
 
-    return np.asarray(np.linalg.qr(np.vstack([factor(i) for i in range(0, len(R), rows)]), mode="r"))
+    return np.asarray(np.linalg.qr(np.vstack([factor(i) for i in range(0, len(R), ROWS)]), mode="r"))

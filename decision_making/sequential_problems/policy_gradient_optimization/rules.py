@@ -222,8 +222,7 @@ def scale_gradient(g: Array, L2_max: float) -> Array:
     array([0.6, 0.8])
     """
     g = parameters(g, name="g")
-    if not (is_number(L2_max) and L2_max > 0):
-        refuse(None, "L2_max", L2_max, "a finite number > 0")
+    positive(None, Named("L2_max"), L2_max)
     direction, length = _direction(g)
     return g if length <= L2_max else (L2_max * direction).astype(g.dtype)
 

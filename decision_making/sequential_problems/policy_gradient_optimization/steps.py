@@ -1,4 +1,4 @@
-"""What an update did: a `Step`, its status, and the sentence made from it."""
+"""What an update did: a `Step`, its status, and the sentence made from it (chapter 12)."""
 
 from __future__ import annotations
 

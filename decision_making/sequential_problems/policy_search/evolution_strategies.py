@@ -51,9 +51,7 @@ class EvolutionStrategies:
 
     D: Callable[[Array], SearchDistribution] = field(validator=function)  # D(ψ) -> search distribution
     ψ: Array = field(converter=start_ψ)  # its initial parameters (q,)
-    grad_logp: Callable[[Array, Array], Array] = field(
-        validator=function
-    )  # grad_logp(ψ, θs) -> ∇ log p(θ | ψ) of each row of θs (m, n), (m, q)
+    grad_logp: Callable[[Array, Array], Array] = field(validator=function)  # (ψ, θs) -> ∇ log p of each row, (m, q)
     m: int = field(validator=_pairs)  # number of samples
     α: float = field(validator=positive)  # step factor
     k_max: int = field(validator=count)  # number of iterations

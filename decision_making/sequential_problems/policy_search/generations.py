@@ -1,12 +1,11 @@
-"""The verbs of a search: `generations` one after the other, and where they lead, `optimize` and `optimize_dist`."""
+"""The verbs of a search (chapter 10): `generations` one by one, and where they lead, `optimize`, `optimize_dist`."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 from decision_making.checks import Array
 from decision_making.dispatching import known
 from decision_making.problem import RNG, offers
+from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.sequential_problems.policy_search.search_distributions import HasMode, SearchDistribution
 from decision_making.sequential_problems.policy_search.utilities import Utility
 from decision_making.structs import struct
@@ -38,17 +37,11 @@ def mode_of_the_last_distribution(M: object, π: object, U: Utility, *, rng: RNG
 
 def best_point(M: object, π: object, U: Utility, *, rng: RNG = None) -> Array:
     """`optimize` by a search that moves a point: the best so far of the last generation."""
-    θ = _last(generations(M, π, U, rng=rng)).θ
+    θ = last(generations(M, π, U, rng=rng)).θ
     assert θ is not None
     return θ.copy()
 
 
 def last_distribution(M: object, π: object, U: Utility, *, rng: RNG = None) -> SearchDistribution | None:
     """`optimize_dist` by a search that moves a distribution: that of the last generation."""
-    return _last(generations(M, π, U, rng=rng)).p
-
-
-def _last(iterator: Iterator[Generation]) -> Generation:
-    for generation in iterator:
-        last = generation
-    return last
+    return last(generations(M, π, U, rng=rng)).p

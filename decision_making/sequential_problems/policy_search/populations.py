@@ -1,4 +1,4 @@
-"""Parameter vectors and populations of them, one a row, ranked by utility."""
+"""Parameter vectors and populations of them, one a row, ranked by utility (chapter 10)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, numbers, parameters, refuse
+from decision_making.checks import Array, numbers, parameters, read_only, refuse
 from decision_making.problem import Parametric, offers
 
 
@@ -43,12 +43,6 @@ def check_elite(M: object, m_elite: int, m: int) -> None:
     """Raise ValueError where the elite would be larger than the population."""
     if m_elite > m:
         refuse(M, "m_elite", m_elite, f"at most m = {m}")
-
-
-def read_only(x: Array) -> Array:
-    """x itself, which can no longer be written to."""
-    x.setflags(write=False)
-    return x
 
 
 def start(x: ArrayLike, name: str) -> Array:

@@ -1,4 +1,4 @@
-"""Distributions over parameters, from which a search draws its points."""
+"""Distributions over parameters, from which a search draws its points (chapter 10)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from attrs import evolve, field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, all_finite, not_negative, numbers, refuse
+from decision_making.checks import Array, Field, all_finite, not_negative, numbers, read_only, refuse
 from decision_making.problem import RNG, offers
 from decision_making.sampling import default_rng
-from decision_making.sequential_problems.policy_search.populations import population, read_only, start
+from decision_making.sequential_problems.policy_search.populations import population, start
 from decision_making.structs import struct
 
 SYMMETRY = 1e-8  # of a covariance, relative to its largest entry

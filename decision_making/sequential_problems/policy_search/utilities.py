@@ -1,4 +1,4 @@
-"""The utility U(π, θ) that a search maximises: an estimate from rollouts, or a function of your own."""
+"""The utility U(π, θ) that a search maximises: an estimate from rollouts, or a function of your own (chapter 10)."""
 
 from __future__ import annotations
 

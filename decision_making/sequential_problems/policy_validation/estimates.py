@@ -10,7 +10,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, all_finite, numbers, one_of, refuse
+from decision_making.checks import Array, Named, name_first, numbers, one_of, refuse, share
 from decision_making.intervals import (
     bootstrap,
     check_confidence,
@@ -129,8 +129,7 @@ def tail_mean(x: ArrayLike, α: float = 0.05, axis: int = -1) -> Any:
     x = numbers(x, "x")
     if x.ndim == 0 or not x.size:
         refuse(None, "x", x, "an array of at least one number")
-    if not 0 < α <= 1:
-        refuse(None, "α", α, "a number > 0 and at most 1")
+    share(None, Named("α"), α)
     worst = x <= np.quantile(x, α, axis=axis, keepdims=True)
     return np.where(worst, x, 0).sum(axis=axis) / worst.sum(axis=axis)
 
@@ -140,7 +139,5 @@ def samples(name: str, x: ArrayLike) -> Array:
     x = numbers(x, name)
     if x.ndim != 1 or not len(x):
         raise ValueError(f"{name} has shape {x.shape}: must be (n,), one number for each sample, n >= 1")
-    if not all_finite(x):
-        i = int(np.argmax(~np.isfinite(x)))
-        raise ValueError(f"{name}[{i}] = {x[i]}: must be finite")
+    name_first(~np.isfinite(x), name, x, "finite")
     return x

@@ -1,4 +1,4 @@
-"""Failures of a policy: how likely one is, which is the likeliest, and an adversary that looks for bad ones."""
+"""Failures of a policy (chapter 14): how likely they are, the likeliest one, and an adversary that seeks bad ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from decision_making.sampling import indices, start_distribution
 from decision_making.sequential_problems.exact_solution_methods.evaluation import chain, chain_of_actions
 from decision_making.sequential_problems.exact_solution_methods.policies import StatePolicy, checked_policy
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-
-LARGEST_TABLE = 20_000_000  # entries of a table that is made here
 
 
 def adversarial(P: Enumerable, π: StatePolicy, λ: float) -> MDP:
@@ -47,8 +46,7 @@ def adversarial(P: Enumerable, π: StatePolicy, λ: float) -> MDP:
     if a.ndim != 1:
         raise ValueError("π gives probabilities: the adversary of algorithm 14.1 needs a deterministic policy")
     n = len(P.S)
-    if n * n > LARGEST_TABLE:
-        raise ValueError(f"{n} states: a table of {n}² entries is beyond the limit of {LARGEST_TABLE:,}")
+    check_size("entries of the adversary's table", n * n, "use a problem with fewer states")
     T, r = chain_of_actions(*tables(P), a)
     (row, column), p = support(T)
     R = np.full((n, n), -np.inf)
@@ -126,8 +124,7 @@ def most_likely_failure(
         chosen = [following] * len(V)
     else:
         count_or_zero(None, Named("d"), d)
-        if d * len(failed) > LARGEST_TABLE:
-            raise ValueError(f"d = {d} steps of {len(failed)} states: beyond the limit of {LARGEST_TABLE:,}; give no d")
+        check_size("states of all steps", d * len(failed), "give no d")
         V, chosen = _best(row, column, np.log(p), failed, d)
     total = log_b + V
     s = int(np.argmax(total))

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Named, count, finite, flag, function, numbers, refuse
+from decision_making.checks import Array, Named, count, finite, flag, function, name_first, numbers, refuse
 from decision_making.intervals import normal_interval
 from decision_making.problem import RNG, offers
 from decision_making.sampling import default_rng
@@ -47,16 +47,11 @@ def importance_sampling(
     """
     f, log_p, log_q = samples("f", f), numbers(log_p, "log_p"), numbers(log_q, "log_q")
     flag(None, Named("self_normalized"), self_normalized)
-    for name, x, wrong in (
-        ("log_p", log_p, np.isnan(log_p) | np.isposinf(log_p)),
-        ("log_q", log_q, ~np.isfinite(log_q)),
-    ):
+    for name, x in (("log_p", log_p), ("log_q", log_q)):
         if x.shape != f.shape:
             raise ValueError(f"{name} has shape {x.shape}: must be {f.shape}, as f")
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            allowed = "a number or -inf" if name == "log_p" else "finite: what q cannot draw is no sample of it"
-            raise ValueError(f"{name}[{i}] = {x[i]}: must be {allowed}")
+    name_first(np.isnan(log_p) | np.isposinf(log_p), "log_p", log_p, "a number or -inf")
+    name_first(~np.isfinite(log_q), "log_q", log_q, "finite: what q cannot draw is no sample of it")
     n, log_w = len(f), log_p - log_q
     largest = log_w.max()
     if self_normalized and largest == -math.inf:

@@ -9,7 +9,7 @@ import numpy as np
 
 from decision_making.checks import Array, Named, function, refuse
 from decision_making.sampling import indices, start_distribution
-from decision_making.trajectories import Trajectories, check_trajectories
+from decision_making.trajectories import Trajectories, check_trajectories, states_after
 
 LogTransition: TypeAlias = Callable[[Array, Array, Array], Array]
 """ln T(s' | s, a) of batches s (N, ...), a (N, ...) and s' (N, ...), (N,)."""
@@ -74,20 +74,12 @@ def log_likelihood(τs: Trajectories, log_T: Any = None, log_b: Any = None) -> A
             raise ValueError("τs.s_end is None: the state after each last step must be known; `rollouts` records it")
         s, a, _ = τs.flat()
         steps = np.zeros(τs.r.shape)
-        steps[τs.mask] = _log_transition(log_T)(s, a, _next_states(τs)[τs.mask])
+        steps[τs.mask] = _log_transition(log_T)(s, a, states_after(τs)[τs.mask])
         total += steps.sum(axis=1)
     if np.isnan(total).any():
         i = int(np.argmax(np.isnan(total)))
         raise ValueError(f"log-likelihood of trajectory {i} is NaN: log_T and log_b must give numbers or -inf")
     return total
-
-
-def _next_states(τs: Trajectories) -> Array:
-    """s_{k+1} of each real step (m, d, ...)."""
-    s_next = np.concatenate([τs.s[:, 1:], τs.s_end[:, None]], axis=1)
-    some = np.flatnonzero(τs.lengths)
-    s_next[some, τs.lengths[some] - 1] = τs.s_end[some]
-    return s_next
 
 
 def _log_transition(log_T: Any) -> LogTransition:

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, optional, positive, refuse
+from decision_making.checks import Array, count, fixed_numbers, instance, optional, positive, read_only, refuse
+from decision_making.mdp import utilities_over_states
 from decision_making.problem import Action, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.policies import Greedy
-from decision_making.sequential_problems.exact_solution_methods.solvers import last
+from decision_making.sequential_problems.exact_solution_methods.solvers import last, swept
 from decision_making.sequential_problems.exact_solution_methods.tables import (
     Utilities,
     action_values,
     enumerable,
-    read_only,
     tables,
 )
 from decision_making.structs import struct
@@ -46,7 +46,7 @@ class ModelSet:
             if len(set(of_each)) > 1:
                 raise ValueError(f"models have {name} {', '.join(map(str, of_each))}: must be the same")
         object.__setattr__(self, "T", [T for T, _ in found])
-        object.__setattr__(self, "R", read_only([R for _, R in found]))
+        object.__setattr__(self, "R", read_only(np.array([R for _, R in found])))
         none = np.isneginf(self.R.min(axis=0)).all(axis=1)
         if none.any():
             raise ValueError(f"state {int(np.argmax(none))}: no action is available in every model")
@@ -76,24 +76,17 @@ class ModelSet:
         )
 
 
-def _utilities(P: ModelSet, U: Utilities) -> Array:
-    u = np.array([U(s) for s in P.S] if callable(U) else U, dtype=np.float64)
-    if u.shape != P.R.shape[1:2] or not np.isfinite(u).all():
-        raise ValueError(f"U has shape {u.shape}: must be finite and (S,) = ({len(P.S)},), or a function of the state")
-    return u
-
-
 @lookahead.register
 def lookahead_in_the_worst_model(P: ModelSet, U: Utilities, s: State, a: Action) -> Any:
     """min_i [R_i(s, a) + γ Σ T_i(s' | s, a) U(s')], of indices s and a, which may be arrays."""
     s, a = indices("s", s, len(P.S)), indices("a", a, len(P.A))
-    return P.Q(_utilities(P, U)).min(axis=0)[s, a]
+    return P.Q(utilities_over_states(P, U)).min(axis=0)[s, a]
 
 
 @greedy.register
 def greedy_in_the_worst_model(P: ModelSet, U: Utilities, s: State) -> Greedy:
     """The action that is best when the model is the worst for it, and its utility."""
-    Q = P.Q(_utilities(P, U)).min(axis=0)[indices("s", s, len(P.S))]
+    Q = P.Q(utilities_over_states(P, U)).min(axis=0)[indices("s", s, len(P.S))]
     return Greedy(np.asarray(P.A)[Q.argmax(axis=-1)], Q.max(axis=-1)[()])
 
 
@@ -112,9 +105,7 @@ class RobustValueIteration:
     """
 
     k_max: int = field(validator=count)  # number of sweeps
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change below which the sweeps end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # sweeps end at a smaller change
 
 
 @struct(repr=False)
@@ -122,7 +113,7 @@ class RobustPolicy:
     """The policy that is greedy with respect to U in the worst model; π(s) for a state index or an array of them."""
 
     P: ModelSet  # the models
-    U: Array = field(converter=read_only)  # utilities (S,)
+    U: Array = field(converter=fixed_numbers)  # utilities (S,)
 
     @property
     def a(self) -> Array:
@@ -146,15 +137,8 @@ class RobustPolicy:
 @sweeps.register
 def utilities_of_robust_value_iteration(M: RobustValueIteration, P: ModelSet) -> Iterator[Array]:
     """U = 0, and U after each sweep."""
-    if not isinstance(P, ModelSet):
-        refuse(None, "P", P, "a ModelSet", TypeError)
-    U = np.zeros(P.R.shape[1])
-    yield U
-    for _ in range(M.k_max):
-        U_old, U = U, P.Q(U).min(axis=0).max(axis=1)
-        yield U
-        if M.δ is not None and abs(U - U_old).max() < M.δ:
-            return
+    instance(P, "P", ModelSet)
+    return swept(M, np.zeros(P.R.shape[1]), lambda U: P.Q(U).min(axis=0).max(axis=1))
 
 
 @solve.register

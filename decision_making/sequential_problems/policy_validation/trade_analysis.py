@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, numbers
+from decision_making.checks import Array, name_first, numbers
 
 BLOCK = 1 << 22  # comparisons at a time
 
@@ -26,9 +26,7 @@ def pareto_front(x: ArrayLike, maximize: bool | Sequence[bool] = True) -> Array:
     x = numbers(x, "x")
     if x.ndim != 2 or x.shape[1] == 0:
         raise ValueError(f"x has shape {x.shape}: must be (n, k), a row of k >= 1 metrics for each policy")
-    if np.isnan(x).any():
-        i, j = map(int, np.argwhere(np.isnan(x))[0])
-        raise ValueError(f"x[{i}, {j}] is NaN: every metric must be known")
+    name_first(np.isnan(x), "x", x, "a number: every metric must be known")
     more = np.asarray(maximize, dtype=bool)
     if more.shape not in ((), x.shape[1:]):
         raise ValueError(f"maximize has shape {more.shape}: must be one bool, or one for each of {x.shape[1]} metrics")

@@ -1,4 +1,4 @@
-"""All states that can be reached, and the fewest steps to each: breadth-first search."""
+"""All states that can be reached, and the fewest steps to each: breadth-first search (appendix E)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths extended level by level as arrays: what all methods of search have in common."""
+"""Paths extended level by level as arrays: what all methods of search have in common (appendix E)."""
 
 from __future__ import annotations
 

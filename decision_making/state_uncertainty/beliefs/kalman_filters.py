@@ -36,7 +36,7 @@ Difference = Callable[[Array, Array], Array]
 
 
 def _array(x: Any) -> Array:
-    """Attrs converter: numbers as an array; what is none is left for the validator, which knows its name."""
+    """Attrs converter: numbers as an array; anything else is left for the validator, which knows the name."""
     try:
         return numbers(x, "")
     except TypeError:

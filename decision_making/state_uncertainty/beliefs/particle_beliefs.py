@@ -39,16 +39,12 @@ class ParticleBeliefs:
     """
 
     states: Array = field(converter=np.asarray, repr=brief)  # particles (K, m, ...)
-    log_weights: Array = field(
-        default=None, converter=_logarithms
-    )  # logarithms of the weights (K, m), up to a constant in each belief; None: all equal
+    log_weights: Array = field(default=None, converter=_logarithms)  # log weights (K, m) up to a constant; None: equal
     resample: float = field(default=0.5, kw_only=True, validator=probability)  # share of m at which it is done
     how: Resampling = field(
         default="systematic", kw_only=True, validator=one_of("multinomial", "systematic")
     )  # as in `ParticleFilter`
-    log_likelihood: Array = field(
-        default=None, kw_only=True, repr=False
-    )  # log p of all observations so far, estimated (K,)
+    log_likelihood: Array = field(default=None, kw_only=True, repr=False)  # estimated log p of all observations (K,)
 
     def __attrs_post_init__(self) -> None:
         x = self.states

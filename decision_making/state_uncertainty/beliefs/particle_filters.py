@@ -57,12 +57,8 @@ class ParticleFilter:
     resampling: Resampling = field(
         default="multinomial", kw_only=True, validator=one_of("multinomial", "systematic")
     )  # how particles are drawn by weight
-    mean_weight: float | None = field(
-        default=None, kw_only=True, repr=False
-    )  # of the last update: an estimate of p(o | b, a)
-    effective_size: float | None = field(
-        default=None, kw_only=True, repr=False
-    )  # of the last update: (Σw)²/Σw², as many independent particles would say as much
+    mean_weight: float | None = field(default=None, kw_only=True, repr=False)  # of the last update, near p(o | b, a)
+    effective_size: float | None = field(default=None, kw_only=True, repr=False)  # of the last update: (Σw)²/Σw²
 
 
 @struct

@@ -8,12 +8,13 @@ from decision_making.simplexes import project_to_simplex
 from decision_making.state_uncertainty.controller_abstractions.controller_gradient import (
     ControllerGradient,
 )
-from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, controller_rollouts
-from decision_making.state_uncertainty.controller_abstractions.evaluation import (
-    ControllerDerivatives,
+from decision_making.state_uncertainty.controller_abstractions.controllers import (
+    ControllerPolicy,
     controller_derivatives,
+    controller_rollouts,
     evaluate_controller,
 )
+from decision_making.state_uncertainty.controller_abstractions.evaluation import ControllerDerivatives
 from decision_making.state_uncertainty.controller_abstractions.nonlinear_programming import NonlinearProgramming
 from decision_making.state_uncertainty.controller_abstractions.policy_iteration import (
     ControllerPolicyIteration,

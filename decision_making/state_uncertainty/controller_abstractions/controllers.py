@@ -1,4 +1,4 @@
-"""Finite state controllers (algorithm 23.1): policies that remember a node instead of a belief."""
+"""Finite state controllers (algorithms 23.1, 23.2 and 23.7): policies that remember a node instead of a belief."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ from typing import Any
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.checks import Array, Named, brief, count, count_or_zero, numbers, refuse
+from decision_making.checks import (
+    Array,
+    Named,
+    are_probabilities,
+    brief,
+    count,
+    count_or_zero,
+    numbers,
+    read_only,
+    refuse,
+)
 from decision_making.pomdp import POMDP, Belief, belief, next_beliefs
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
+from decision_making.state_uncertainty.controller_abstractions.evaluation import ControllerDerivatives, System
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
     ConditionalPlan,
     alphavector,
 )
+from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import check_discounted
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 from decision_making.verbs import update, utility
@@ -30,8 +42,7 @@ def distributions(x: object) -> Array:
     if x.ndim and x.size and x.min() >= -NEARLY and x.max() <= 1 + NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
         x = np.maximum(x, 0)
         x /= x.sum(axis=-1, keepdims=True)
-    x.setflags(write=False)
-    return x
+    return read_only(x)
 
 
 @struct
@@ -57,7 +68,7 @@ class ControllerPolicy:
         for name, given, shape in (("ψ", self.ψ, (X, A)), ("η", self.η, (X, A, Ω, X))):
             if given.shape != shape or not X:
                 refuse(self, name, f"an array {given.shape}", f"(X, A) = (X, {A}) and (X, A, Ω, X) = (X, {A}, {Ω}, X)")
-            if not (np.isfinite(given).all() and (given >= 0).all() and (abs(given.sum(axis=-1) - 1) < NEARLY).all()):
+            if not are_probabilities(given).all():  # what missed by at most NEARLY has been put right
                 refuse(self, name, given, "probabilities that sum to 1 along the last axis")
         if self.x >= X:
             refuse(self, "x", self.x, f"one of the {X} nodes, 0 to {X - 1}")
@@ -76,8 +87,6 @@ class ControllerPolicy:
     @cached_property
     def U(self) -> Array:
         """The utility of each node in each state (X, S), by one linear solve. ValueError for γ = 1."""
-        from decision_making.state_uncertainty.controller_abstractions.evaluation import evaluate_controller
-
         return evaluate_controller(self)
 
     def at_best_node(self, b: Belief) -> ControllerPolicy:
@@ -158,6 +167,42 @@ class ControllerPolicy:
                 row.append(vectors.index(vector) if p[o] > 0 else 0)
             child.append(row)
         return cls.from_nodes(P, π.a[vectors], child)
+
+
+def evaluate_controller(π: ControllerPolicy, k_max: int | None = None) -> Array:
+    """The utility of each node in each state, U (X, S), by one linear solve; with k_max by so many sweeps.
+
+    U(x, s) = Σ_a ψ(a | x) [R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) Σ_x' η(x' | x, a, o) U(x', s')]
+    (algorithm 23.2). The k_max sweeps begin at 0: the expected return of that many steps.
+
+    Raises ValueError for γ = 1 without k_max, and for more than 100,000 pairs of a node and a state.
+    """
+    P = π.P.tabulated()
+    system = System(P, π.ψ, π.η)
+    if k_max is None:
+        check_discounted(P, "a controller without k_max")
+        return system.U
+    count_or_zero(None, Named("k_max"), k_max)
+    U = np.zeros(system.R.size)
+    for _ in range(k_max):
+        U = system.R.ravel() + P.γ * (system.T @ U)
+    return U.reshape(system.R.shape)
+
+
+def controller_derivatives(π: ControllerPolicy, b: Belief) -> ControllerDerivatives:
+    """The utility of beginning in node π.x with the belief b (S,), and its gradient (algorithm 23.7).
+
+    The listing multiplies matrices for each parameter; here two solves give all derivatives. With the discounted visits
+    λ, (I - γ T^π)ᵀ λ = e_x ⊗ b,
+
+        ∂u/∂ψ(a | x) = Σ_s λ(x, s) [R(s, a) + γ Σ_o,s',x' M[a, o, s, s'] η(x' | x, a, o) U(x', s')],
+        ∂u/∂η(x' | x, a, o) = γ ψ(a | x) Σ_s λ(x, s) Σ_s' M[a, o, s, s'] U(x', s').
+
+    Errors are those of `evaluate_controller`.
+    """
+    P = π.P.tabulated()
+    check_discounted(P, "a controller")
+    return System(P, π.ψ, π.η).derivatives(π.x, belief(b, len(P.S)))
 
 
 @update.register

@@ -8,40 +8,17 @@ With M[a, o, s, s'] = T(s, a, s') O(a, s', o) a controller makes a Markov chain 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count_or_zero
-from decision_making.pomdp import POMDP, Belief, belief
-from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import check_discounted
-
-if TYPE_CHECKING:
-    from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
+from decision_making.checks import Array
+from decision_making.pomdp import POMDP
+from decision_making.sizes import check_size
 
 DENSE = 3000  # pairs of a node and a state up to which the system is solved by arrays
 MOST = 100_000  # pairs beyond which it is refused
 NUMBERS = 2_000_000  # entries up to which M is one array
-
-
-def evaluate_controller(π: ControllerPolicy, k_max: int | None = None) -> Array:
-    """The utility of each node in each state, U (X, S), by one linear solve; with k_max by so many sweeps.
-
-    U(x, s) = Σ_a ψ(a | x) [R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) Σ_x' η(x' | x, a, o) U(x', s')]
-    (algorithm 23.2). The k_max sweeps begin at 0: the expected return of that many steps.
-
-    Raises ValueError for γ = 1 without k_max, and for more than 100,000 pairs of a node and a state.
-    """
-    P = π.P.tabulated()
-    system = System(P, π.ψ, π.η)
-    if k_max is None:
-        check_discounted(P, "a controller without k_max")
-        return system.U
-    count_or_zero(None, Named("k_max"), k_max)
-    U = np.zeros(system.R.size)
-    for _ in range(k_max):
-        U = system.R.ravel() + P.γ * (system.T @ U)
-    return U.reshape(system.R.shape)
 
 
 class ControllerDerivatives(NamedTuple):
@@ -52,22 +29,6 @@ class ControllerDerivatives(NamedTuple):
     η: Array  # ∂u/∂η(x' | x, a, o), (X, A, Ω, X)
 
 
-def controller_derivatives(π: ControllerPolicy, b: Belief) -> ControllerDerivatives:
-    """The utility of beginning in node π.x with the belief b (S,), and its gradient (algorithm 23.7).
-
-    The listing multiplies matrices for each parameter; here two solves give all derivatives. With the discounted visits
-    λ, (I - γ T^π)ᵀ λ = e_x ⊗ b,
-
-        ∂u/∂ψ(a | x) = Σ_s λ(x, s) [R(s, a) + γ Σ_o,s',x' M[a, o, s, s'] η(x' | x, a, o) U(x', s')],
-        ∂u/∂η(x' | x, a, o) = γ ψ(a | x) Σ_s λ(x, s) Σ_s' M[a, o, s, s'] U(x', s').
-
-    Errors are those of `evaluate_controller`.
-    """
-    P = π.P.tabulated()
-    check_discounted(P, "a controller")
-    return System(P, π.ψ, π.η).derivatives(π.x, belief(b, len(P.S)))
-
-
 class System:
     """The linear system of one controller. M may be handed on, as many controllers of one problem share it."""
 
@@ -75,8 +36,7 @@ class System:
         self.P, self.ψ, self.η = P, ψ, η
         X, A, Ω, _ = η.shape
         S = len(P.S)
-        if X * S > MOST:
-            raise ValueError(f"{X} nodes and {S} states make {X * S} equations: more than {MOST}")
+        check_size(f"equations of {X} nodes and {S} states", X * S, "use fewer nodes", MOST)
         self.R = ψ @ P.R.array.T  # (X, S)
         dense = X * S <= DENSE and A * Ω * S * S <= NUMBERS
         self.T = self._dense(joint_array(P) if M is None else M) if dense else self._sparse()

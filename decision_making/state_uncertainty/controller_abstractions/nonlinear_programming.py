@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, numbers, refuse
+from decision_making.checks import Array, brief, count, fixed_numbers, of_class, optional, refuse
 from decision_making.pomdp import POMDP, belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
@@ -22,22 +22,14 @@ from decision_making.verbs import solve
 MIXED = 1e-3  # share of random probabilities in a controller to begin with, so that none is 0
 SURE = 0.9  # probability from which the last step tries whether 1 is better
 
-
-def _belief(x: object) -> Array:
-    return numbers(x, "b")
-
-
-def _controller(M: object, attribute: object, π: Any) -> None:
-    """Attrs validator: None or a controller."""
-    if π is not None and not isinstance(π, ControllerPolicy):
-        refuse(M, "start", π, "a ControllerPolicy", TypeError)
+_controller = optional(of_class(ControllerPolicy))
 
 
 @struct
 class _SearchForController:
     """What both searches among the controllers of a size share."""
 
-    b: Array = field(converter=_belief, repr=brief)  # belief to begin with (S,)
+    b: Array = field(converter=fixed_numbers, repr=brief)  # belief to begin with (S,)
     n_nodes: int = field(validator=count)  # number of nodes, the book's ℓ
 
 

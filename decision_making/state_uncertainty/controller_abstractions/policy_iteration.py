@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, one_of, optional, refuse
-from decision_making.pomdp import POMDP, tabulated
+from decision_making.checks import Array, count, instance, one_of, optional
+from decision_making.pomdp import POMDP, start_belief, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
-from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
-from decision_making.state_uncertainty.controller_abstractions.evaluation import evaluate_controller
+from decision_making.sizes import check_size
+from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, evaluate_controller
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import least_gain, not_below_another
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import Plans, expand
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
@@ -69,8 +69,7 @@ def improve_controller(
     U (X, S) are the utilities of its nodes, by default the exact ones. Raises ValueError where more than max_nodes
     would have to be compared.
     """
-    if not isinstance(π, ControllerPolicy):
-        refuse(None, "π", π, "a ControllerPolicy", TypeError)
+    instance(π, "π", ControllerPolicy)
     P = π.P.tabulated()
     U = π.U if U is None else U
     if candidates == "all":
@@ -116,8 +115,8 @@ def _pruned(π: ControllerPolicy, U: Array, new: Nodes) -> ControllerPolicy:
     left = left[[not (u - gain / 4 <= U).all(axis=1).any() for u in new.U[left]]]
     left = left[not_below_another(new.U[left], gain)]
     n = X + len(left)
-    if n * n * η.shape[1] * η.shape[2] > NUMBERS:
-        raise ValueError(f"{n} nodes make more than {NUMBERS} probabilities: use fewer rounds, or a point-based method")
+    size, instead = n * n * η.shape[1] * η.shape[2], "use fewer rounds, or a point-based method"
+    check_size(f"probabilities of {n} nodes", size, instead, NUMBERS)
     η_new = np.zeros((n, *η.shape[1:3], n))
     η_new[:X, ..., :X] = η
     η_new[X:, ..., :X] = np.eye(X)[new.child[left]][:, None]
@@ -130,7 +129,7 @@ def rounds_of_controller_policy_iteration(M: ControllerPolicyIteration, P: POMDP
     P = tabulated(P)
     if M.eval_max is None:
         check_discounted(P, "ControllerPolicyIteration without eval_max")
-    b = np.full(len(P.S), 1 / len(P.S)) if P.b is None else P.b
+    b = start_belief(P)
     A, Ω = len(P.A), len(P.Ω)
     π = ControllerPolicy(P, np.full((1, A), 1 / A), np.ones((1, A, Ω, 1)))
     U = evaluate_controller(π, M.eval_max)

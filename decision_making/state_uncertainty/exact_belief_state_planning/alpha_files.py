@@ -1,4 +1,4 @@
-"""Policies of α-vectors in the format of pomdp-solve, .alpha: read, checked against their problem, and written.
+"""Policies of α-vectors (chapter 20) in the format of pomdp-solve, .alpha: read, checked, and written.
 
 The text has, for each vector, the number of its action on a line and the utilities from each state on the next,
 in the order of the problem's states, and an empty line. The utility of a belief is the largest α·b, and its action
@@ -15,6 +15,7 @@ import numpy as np
 from decision_making.checks import refuse, shortened
 from decision_making.files import whole_file
 from decision_making.pomdp import POMDP, tabulated
+from decision_making.sizes import check_size
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy
 
 MOST = 50_000_000  # numbers in a file beyond which it is refused
@@ -48,8 +49,7 @@ def parse_alpha(text: str, P: POMDP, name: str = "text") -> AlphaVectorPolicy:
     lines = [(i, x.split()) for i, x in enumerate(text.splitlines(), start=1) if x.strip()]
     if not lines:
         raise ValueError(f"{name}: has no vector")
-    if len(lines) // 2 * S > MOST:
-        raise ValueError(f"{name}: {len(lines) // 2} vectors of {S} states are more than {MOST:,} numbers")
+    check_size(f"numbers in {name}", len(lines) // 2 * S, "keep fewer vectors", MOST)
     actions, vectors = [], []
     for k in range(0, len(lines), 2):
         i, action = lines[k]

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, brief, numbers, refuse
+from decision_making.checks import Array, brief, numbers, read_only, refuse
 from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint, tabulated
 from decision_making.sampling import indices
 from decision_making.shown import Shown
@@ -23,9 +23,7 @@ AlphaVectors: TypeAlias = Array
 
 def vectors(x: ArrayLike) -> AlphaVectors:
     """Γ as a read-only float array (k, S)."""
-    Γ = np.atleast_2d(numbers(x, "Γ"))
-    Γ.setflags(write=False)
-    return Γ
+    return read_only(np.atleast_2d(numbers(x, "Γ")))
 
 
 class _HasVectors(Shown):

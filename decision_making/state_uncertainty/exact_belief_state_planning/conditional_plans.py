@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Field, refuse
+from decision_making.checks import Array, Field, instance, refuse
 from decision_making.pomdp import POMDP, tabulated
 from decision_making.sampling import indices
 from decision_making.structs import struct
@@ -113,9 +113,7 @@ def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
 
 
 def _plan(π: object) -> ConditionalPlan:
-    if not isinstance(π, ConditionalPlan):
-        refuse(None, "π", π, "a ConditionalPlan", TypeError)
-    return π
+    return instance(π, "π", ConditionalPlan)
 
 
 def _evaluated(P: POMDP, π: ConditionalPlan, known: dict[int, Array]) -> Array:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.checks import Array, brief, count, made_array_later, refuse
+from decision_making.checks import Array, brief, count, made_array_later, of_class, refuse
 from decision_making.sequential_problems.exact_solution_methods import LinearQuadraticPolicy, LinearQuadraticProblem
 from decision_making.state_uncertainty.beliefs.kalman_filters import KalmanFilter, LinearGaussianModel
 from decision_making.structs import struct
 from decision_making.verbs import solve, update, utility
-
-
-def _model(M: object, attribute: object, P: Any) -> None:
-    """Attrs validator: a linear model."""
-    if not isinstance(P, LinearGaussianModel):
-        refuse(M, "P", P, "a LinearGaussianModel", TypeError)
 
 
 @struct
@@ -31,7 +24,7 @@ class LinearQuadraticGaussianProblem:
     Raises ValueError or TypeError, naming the field, as `LinearQuadraticProblem` does.
     """
 
-    P: LinearGaussianModel = field(validator=_model)  # how states move, and what is observed of them
+    P: LinearGaussianModel = field(validator=of_class(LinearGaussianModel))  # how states move and are observed
     Rs: Array = field(converter=made_array_later, repr=brief)  # rewards of the state (n, n), negative semidefinite
     Ra: Array = field(converter=made_array_later, repr=brief)  # rewards of the action (l, l), negative definite
     h_max: int = field(validator=count)  # horizon in steps

@@ -17,6 +17,7 @@ from decision_making.pomdp import POMDP, tabulated
 from decision_making.sequential_problems.exact_solution_methods import ValueIteration
 from decision_making.sequential_problems.exact_solution_methods.solvers import last, solve_problem, sweeps_of_problem
 from decision_making.shown import Shown
+from decision_making.sizes import check_size
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
     AlphaVectors,
     LookaheadAlphaVectorPolicy,
@@ -67,8 +68,7 @@ def _of_action(P: POMDP, Γ: AlphaVectors, a: int) -> tuple[AlphaVectors, Array,
     for o in range(len(P.Ω)):
         after = P.γ * (P.transitions[a] @ (P.O.array[a][:, o, None] * Γ.T)).T  # what o and then each plan adds
         some = np.flatnonzero(find_dominating(after))
-        if len(found) * len(some) > MOST:
-            raise ValueError(f"{len(found) * len(some)} plans would have to be compared: more than {MOST}")
+        check_size("plans to be compared", len(found) * len(some), "use fewer steps, or a point-based method", MOST)
         found = (found[:, None] + after[some]).reshape(-1, Γ.shape[1])
         child = np.column_stack([np.repeat(child, len(some), axis=0), np.tile(some, len(child))])
         kept = np.flatnonzero(find_dominating(found))

@@ -27,9 +27,7 @@ class _AlphaVectorIteration:
     start: Literal["zeros", "bound"] = field(
         default="zeros", kw_only=True, validator=one_of("zeros", "bound")
     )  # vectors to begin with: 0, as the book does, or max R/(1 - γ), above all utilities
-    δ: float | None = field(
-        default=None, kw_only=True, validator=optional(positive)
-    )  # change of all entries below which the iterations end
+    δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # change that ends the iterations
 
 
 @struct

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, numbers, refuse
+from decision_making.checks import Array, brief, count, fixed_numbers, refuse
 from decision_making.pomdp import POMDP, Belief, belief, joint, tabulated
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import Bound
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
@@ -29,12 +29,6 @@ BLOCK = 1 << 22  # numbers in one comparison
 FEW = 0.1  # share of the states up to which a belief has few
 
 
-def _values(x: object) -> Array:
-    x = numbers(x, "V or U")
-    x.setflags(write=False)
-    return x
-
-
 @struct
 class SawtoothPolicy:
     """The policy that looks one step ahead to a sawtooth upper bound (algorithm 21.9).
@@ -46,9 +40,9 @@ class SawtoothPolicy:
     """
 
     P: POMDP  # problem
-    V: Array = field(converter=_values, repr=brief)  # utilities at the corners, where the state is certain (S,)
-    B: Array = field(converter=_values, repr=brief)  # interior beliefs (K, S)
-    U: Array = field(converter=_values, repr=brief)  # utilities there (K,)
+    V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the corners, where the state is certain (S,)
+    B: Array = field(converter=fixed_numbers, repr=brief)  # interior beliefs (K, S)
+    U: Array = field(converter=fixed_numbers, repr=brief)  # utilities there (K,)
     bound: Bound = field(default="upper", kw_only=True)  # what it is, if V and U are
     _teeth: Teeth = field(init=False, repr=False)
 
@@ -186,8 +180,8 @@ class SawtoothIteration:
     bound stalls above the best utility; here they are backed up too, unless corners=False.
     """
 
-    V: Array = field(converter=_values, repr=brief)  # utilities at the corners to begin with (S,)
-    B: Array = field(converter=_values, repr=brief)  # beliefs (K, S); corners among them count once
+    V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the corners to begin with (S,)
+    B: Array = field(converter=fixed_numbers, repr=brief)  # beliefs (K, S); corners among them count once
     k_max: int = field(validator=count)  # number of sweeps
     corners: bool = field(default=True, kw_only=True)  # whether the corners are backed up
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, numbers, refuse
+from decision_making.checks import Array, brief, count, fixed_numbers, instance, refuse
 from decision_making.pomdp import POMDP, Belief, belief, next_beliefs, tabulated
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
@@ -65,9 +65,7 @@ class FreudenthalTriangulation:
 
 
 def _triangulation(T: object) -> FreudenthalTriangulation:
-    if not isinstance(T, FreudenthalTriangulation):
-        refuse(None, "T", T, "a FreudenthalTriangulation", TypeError)
-    return T
+    return instance(T, "T", FreudenthalTriangulation)
 
 
 def belief_vertices(T: FreudenthalTriangulation) -> Array:
@@ -101,12 +99,6 @@ def belief_simplex(T: FreudenthalTriangulation, b: Belief) -> tuple[Array, Array
     return T.rank(np.where(weights[..., None] > 0, parts, e[0] * T.m)), weights
 
 
-def _values(x: object) -> Array:
-    x = numbers(x, "V")
-    x.setflags(write=False)
-    return x
-
-
 @struct
 class TriangulatedPolicy:
     """The policy that looks one step ahead to utilities on a grid of beliefs (algorithm 21.15).
@@ -117,7 +109,7 @@ class TriangulatedPolicy:
 
     P: POMDP  # problem
     m: int = field(validator=count)  # granularity of the grid
-    V: Array = field(converter=_values, repr=brief)  # utilities at the vertices, in the order of `belief_vertices`
+    V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the vertices, as `belief_vertices` orders them
     T: FreudenthalTriangulation = field(init=False, repr=False)
 
     @T.default

@@ -1,4 +1,4 @@
-"""The trees of searches over histories: nodes are histories, children are found by action and observation."""
+"""Search trees over histories (chapter 22): nodes are histories, children are found by action and observation."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""One tree of histories on Python's own lists and numbers, which for a single belief are quicker than arrays.
+"""One tree of histories (chapter 22) on Python's lists and numbers, quicker than arrays for a single belief.
 
 The numbers are those of `HistoryTrees` with one row, but for rollouts, which are drawn ahead: both take them from the
-same stream in the same order.
-benchmarks/pomdps.md says what it saves.
+same stream in the same order. benchmarks/pomdps.md says what it saves.
 """
 
 from __future__ import annotations

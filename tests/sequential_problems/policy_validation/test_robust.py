@@ -200,8 +200,8 @@ def test_no_policy_is_an_empty_front():
     [
         ([1.0, 2.0], True, "x has shape"),
         ([[]], True, "x has shape"),
-        ([[1.0, math.nan]], True, r"x\[0, 1\] is NaN"),
-        ([[1.0, 2.0], [math.nan, 1.0], [3.0, math.nan]], True, r"x\[1, 0\] is NaN"),
+        ([[1.0, math.nan]], True, r"x\[0, 1\] = nan: must be a number"),
+        ([[1.0, 2.0], [math.nan, 1.0], [3.0, math.nan]], True, r"x\[1, 0\] = nan: must be a number"),
         ([[1.0, 2.0]], [True], "maximize has shape"),
     ],
 )

@@ -240,5 +240,5 @@ def test_systems_are_dense_up_to_their_limits_and_refused_beyond_the_largest(mon
     monkeypatch.setattr(evaluation, "MOST", 9)
     assert evaluate_controller(π).shape == (3, 3)
     monkeypatch.setattr(evaluation, "MOST", 8)
-    with pytest.raises(ValueError, match="3 nodes and 3 states make 9 equations: more than 8"):
+    with pytest.raises(ValueError, match="9 equations of 3 nodes and 3 states: must be at most 8"):
         evaluate_controller(π)

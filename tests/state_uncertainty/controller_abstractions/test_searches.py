@@ -152,7 +152,7 @@ def test_a_controller_of_too_many_probabilities_is_refused(monkeypatch):
     monkeypatch.setattr(policy_iteration, "NUMBERS", 6 * 6 * 3 * 2)
     assert len(improve_controller(three)) == 6
     monkeypatch.setattr(policy_iteration, "NUMBERS", 6 * 6 * 3 * 2 - 1)
-    with pytest.raises(ValueError, match="6 nodes make more than 215 probabilities"):
+    with pytest.raises(ValueError, match="216 probabilities of 6 nodes: must be at most 215"):
         improve_controller(three)
 
 

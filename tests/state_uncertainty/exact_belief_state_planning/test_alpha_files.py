@@ -71,7 +71,7 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path, monkeypatch):
         read_alpha(tmp_path / "none.alpha", BABY)
     monkeypatch.setattr("decision_making.state_uncertainty.exact_belief_state_planning.alpha_files.MOST", 5)
     assert len(parse_alpha("0\n1 2\n1\n1 2", BABY).Γ) == 2
-    with pytest.raises(ValueError, match="3 vectors of 2 states are more than 5 numbers"):
+    with pytest.raises(ValueError, match=r"6 numbers in .*: must be at most 5"):
         parse_alpha("0\n1 2\n" * 3, BABY)
 
 
@@ -93,5 +93,5 @@ def test_as_many_numbers_as_are_allowed_are_read(monkeypatch):
     monkeypatch.setattr(f"{module}.MOST", 4)
     assert parse_alpha(text, CryingBaby()).Γ.tolist() == [[1, 2], [3, 4]]
     monkeypatch.setattr(f"{module}.MOST", 3)
-    with pytest.raises(ValueError, match="2 vectors of 2 states are more than 3 numbers"):
+    with pytest.raises(ValueError, match=r"4 numbers in .*: must be at most 3"):
         parse_alpha(text, CryingBaby())

@@ -242,7 +242,7 @@ def test_more_candidates_than_can_be_compared_are_refused_with_their_number(monk
     monkeypatch.setattr(module, "MOST", 9)
     assert len(expand(one_step_plans(P), P)) == 5
     monkeypatch.setattr(module, "MOST", 8)
-    with pytest.raises(ValueError, match="9 plans would have to be compared: more than 8"):
+    with pytest.raises(ValueError, match="9 plans to be compared: must be at most 8"):
         expand(one_step_plans(P), P)
 
 
