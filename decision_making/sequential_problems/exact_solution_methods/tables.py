@@ -42,9 +42,10 @@ def tables(P: Enumerable) -> tuple[Array | csr_array, Array]:
 
 def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_array, Array]:
     """T and R as simulations go: a trajectory ends where P.terminal is true, and nothing is paid from there on."""
+    S = P.S
     if not offers(P, HasTerminal):
         return T, R
-    over = np.flatnonzero(P.terminal(np.asarray(P.S)))
+    over = np.flatnonzero(P.terminal(np.asarray(S)))
     if not over.size:
         return T, R
     rows = (over[:, None] * R.shape[1] + np.arange(R.shape[1])).ravel()
