@@ -110,13 +110,13 @@ def inference(repeats: int) -> list[str]:
 
         warm = turning(bn, evidence, ours)
         assert np.allclose(warm().values, turning(bn, evidence, kept)().toarray(), atol=1e-7)
-        new = [fresh(name) for _ in range(repeats + 1)]
+        new = [fresh(name) for _ in range(5 * repeats + 1)]
 
         def cold(new: Any = new, asked: str = asked, evidence: Any = evidence) -> Any:
             return dm.infer(dm.VariableElimination(), new.pop(), asked, evidence)
 
         theirs = turning(bn, evidence, other)
-        first, pgmpy_ms, first_ratio = beside(cold, theirs, repeats, (1, 1))
+        first, pgmpy_ms, first_ratio = beside(cold, theirs, 5 * repeats, (1, 1))
         again, agrum_ms, agrum_ratio = beside(warm, turning(bn, evidence, kept), repeats, (50, 20))
         pgmpy_ratio = beside(warm, theirs, min(repeats, 5), (50, 2))[2]
         one.append([name, first, again, agrum_ms, agrum_ratio, pgmpy_ms, pgmpy_ratio, first_ratio])

@@ -1153,11 +1153,12 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("critic_iterations", "critic_minibatch", "checkpoint_every"), "count"),
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
-    **dict.fromkeys(("gamma", "lambda", "noise_correlation"), "discount"),
+    **dict.fromkeys(("gamma", "noise_correlation"), "discount"),
     **dict.fromkeys(("normalize_advantages", "scale_rewards", "rescale_actions", "stagger", "tensorboard"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",
     "log_sigma": "number or none",
+    "lambda": "discount?",
     "fisher_subsample": "share",
 }
 OF_RULES = {  # the settings of each update
@@ -1181,6 +1182,7 @@ KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
 SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eval_every"), "given")
 SETTINGS["normalize_observations"] = "flag or none"
 KINDS["number or none"] = (ValueError, [x for x in KINDS["number"][1] if x is not None])
+KINDS["discount?"] = (ValueError, [x for x in KINDS["discount"][1] if x is not None])
 KINDS["flag or none"] = (ValueError, [1, "yes"])
 SETTINGS |= {"eval_episodes": "count"}
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])

@@ -86,15 +86,25 @@ def _rule(c: Settings, evidence: tuple[Any, ...] = ()) -> Any:
 def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
     π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
+    λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
     own = ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
-        *(P, c["steps_per_update"], critic), rule=_rule(c), λ=c["lambda"], **{name: c[name] for name in own}
+        *(P, c["steps_per_update"], critic), rule=_rule(c), λ=λ, **{name: c[name] for name in own}
     )
     if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
     seed, options = c["seed"], {"dtype": np.float32}
     log_σ = first_log_σ(getattr(π.head, "k", 1)) if c["log_sigma"] is None else c["log_sigma"]
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
+
+
+def usual_λ(γ: float) -> float:
+    """The λ that goes with γ: 1 - λ = √(1 - γ) / 2. The longer rewards count, the farther ahead advantages look.
+
+    >>> [round(usual_λ(γ), 3) for γ in (0.9, 0.99, 0.999, 0.9999, 1.0)]
+    [0.842, 0.95, 0.984, 0.995, 1.0]
+    """
+    return 1 - math.sqrt(1 - γ) / 2
 
 
 def first_log_σ(k: int) -> float:

@@ -109,7 +109,7 @@ GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
     "steps_per_update": Setting(2048, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
-    "lambda": _of(TRPO, "λ", 0.95, "λ of the generalized advantages"),
+    "lambda": Setting(None, optional(discount), "λ of the generalized advantages; not given: 1 - √(1 - γ) / 2"),
     "cg_iterations": _of(TRPO, "cg_iterations", 10),
     "fisher_subsample": _of(TRPO, "fisher_subsample", 1.0, "share of the states in Fisher products"),
     "gate": _of(TRPO, "gate", 0.01, "δ times what the critic explained, but times this at least; 1: δ"),

@@ -29,7 +29,8 @@ def chosen(bn, seed):
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_exact_methods_are_the_sum_over_all_assignments(seed):
+def test_exact_methods_are_the_sum_over_all_assignments(seed, monkeypatch):
+    monkeypatch.setattr(variable_elimination, "LITTLE", [1, 6, 64][seed % 3])
     bn = random_network(seed, n=6, zeros=0.25 * (seed % 2), degree=3)
     query, evidence = chosen(bn, seed)
     table, p = posterior(bn, query, evidence)
@@ -45,7 +46,8 @@ def test_exact_methods_are_the_sum_over_all_assignments(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_every_elimination_order_gives_the_same(seed):
+def test_every_elimination_order_gives_the_same(seed, monkeypatch):
+    monkeypatch.setattr(variable_elimination, "LITTLE", 1)
     bn = random_network(seed, n=4, degree=3)
     query, evidence = chosen(bn, seed + 100)
     right = dm.infer(EXACT, bn, query, evidence).values
@@ -82,7 +84,8 @@ def test_many_cases_at_once_are_the_cases_one_by_one(seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_soft_evidence_is_a_factor_more(seed):
+def test_soft_evidence_is_a_factor_more(seed, monkeypatch):
+    monkeypatch.setattr(variable_elimination, "LITTLE", [1, 64][seed % 2])
     bn = random_network(seed, n=5)
     rng = np.random.default_rng(seed)
     query, evidence = chosen(bn, seed)
@@ -360,7 +363,7 @@ def test_plan_is_kept_and_values_are_not():
 def test_min_fill_finds_the_width_of_chordal_graphs(seed):
     graph = networkx.complete_to_chordal_graph(networkx.gnp_random_graph(9, 0.35, seed=seed))[0]
     order = elimination(neighbours([*graph.edges(), *((v,) for v in graph)]), [2] * 9)
-    assert max(len(near) for _, near in order) == max(len(c) for c in networkx.chordal_graph_cliques(graph)) - 1
+    assert max(len(near) for _, near, _ in order) == max(len(c) for c in networkx.chordal_graph_cliques(graph)) - 1
 
 
 def plain_min_fill(graph, r, keep, first):
@@ -375,7 +378,7 @@ def plain_min_fill(graph, r, keep, first):
 
     while left := [v for v in graph if v not in keep]:
         v = forced.pop(0) if forced else min(left, key=cost)
-        order.append((v, tuple(sorted(graph[v]))))
+        order.append((v, tuple(sorted(graph[v])), cost(v)[1]))
         graph.add_edges_from(itertools.combinations(order[-1][1], 2))
         graph.remove_node(v)
     return order
@@ -390,9 +393,22 @@ def test_min_fill_takes_the_fewest_new_edges_then_the_smallest_table(seed):
     assert elimination(near, r, keep, first) == plain_min_fill(graph, r, keep, first)
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_elimination_ends_where_what_is_left_is_little(seed):
+    rng = np.random.default_rng(seed)
+    graph, r = networkx.gnp_random_graph(9, 0.4, seed=seed), rng.integers(1, 5, 9).tolist()
+    keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
+    near = neighbours([*graph.edges(), *((v,) for v in graph)])
+    whole = elimination(near, r, keep, first)
+    left = [np.prod(np.maximum([r[v] for v in graph if v not in [u for u, *_ in whole[:k]]], 2)) for k in range(8)]
+    for enough in (1, 7, left[3], left[3] - 1, left[0], left[0] - 1):
+        wanted = next((k for k, x in enumerate(left) if x <= enough), 7)
+        assert elimination(near, r, keep, first, enough) == whole[:wanted]
+
+
 def test_min_fill_of_a_tree_has_width_1():
     graph = networkx.random_labeled_tree(30, seed=3)
-    assert max(len(near) for _, near in elimination(neighbours(graph.edges()), [2] * 30)) == 1
+    assert max(len(near) for _, near, _ in elimination(neighbours(graph.edges()), [2] * 30)) == 1
 
 
 def test_exercise_3_3_naive_bayes():
@@ -527,8 +543,41 @@ def test_equal_cases_are_computed_once(monkeypatch):
     np.testing.assert_allclose(p, [dm.infer(EXACT, bn, "B", {"D": k}).values for k in seen])
 
 
+@pytest.mark.parametrize("little", [1, 64])
+def test_a_plan_may_have_more_variables_than_there_are_letters(little, monkeypatch):
+    monkeypatch.setattr(variable_elimination, "LITTLE", little)
+    vars = [dm.Variable(f"x{k}", 2) for k in range(120)]
+    step = np.array([[0.9, 0.1], [0.3, 0.7]])
+    tables = [dm.Factor([u, v], step) for u, v in itertools.pairwise(vars)]
+    bn = dm.BayesianNetwork(vars, [dm.Factor(vars[:1], [0.3, 0.7]), *tables])
+    for k, x in ((119, 0), (60, 1), (119, 1)):
+        before = np.array([0.3, 0.7]) @ np.linalg.matrix_power(step, 57)
+        right = before * np.linalg.matrix_power(step, k - 57)[:, x]
+        found = dm.infer(ELIMINATION, bn, "x57", {f"x{k}": x})
+        np.testing.assert_allclose(found.values, right / right.sum(), rtol=1e-12)
+
+
+def test_a_plan_says_the_entries_of_its_largest_table():
+    """A variable of 3 values with 2 children of 5 and 7: the table of all three, then that of two."""
+    a, b, c = dm.Variable("a", 3), dm.Variable("b", 5), dm.Variable("c", 7)
+    tables = [dm.Factor([a], [0.2, 0.3, 0.5]), dm.Factor([a, b], np.full((3, 5), 0.2))]
+    bn = dm.BayesianNetwork([a, b, c], [*tables, dm.Factor([a, b, c], np.full((3, 5, 7), 1 / 7))])
+    assert EliminationPlan(Question(bn, "c", {}), (), 105).entries == 105
+    assert EliminationPlan(Question(bn, "b", {}), (), 105).entries == 15  # without c, on which nothing depends
+    assert EliminationPlan(Question(bn, (), {}), (), 105).entries == 1
+
+
+def test_variables_of_one_value_are_summed_out_as_others():
+    """The hazard of a product of more axes than an array may have."""
+    vars = [*(dm.Variable(f"x{k}", 1) for k in range(100)), dm.Variable("last", 2)]
+    tables = [dm.Factor([u, v], np.full((u.r, v.r), 1 / v.r)) for u, v in itertools.pairwise(vars)]
+    bn = dm.BayesianNetwork(vars, [dm.Factor(vars[:1], [1.0]), *tables])
+    assert dm.infer(ELIMINATION, bn, "last").values.tolist() == [0.5, 0.5]
+
+
 def test_no_more_is_kept_with_a_plan_than_the_limit_says(monkeypatch):
     """Of a chain of six, each of the five steps makes a table of two entries."""
+    monkeypatch.setattr(variable_elimination, "LITTLE", 1)
     vars = [dm.Variable(f"x{k}", 2) for k in range(6)]
     tables = [dm.Factor(vars[:1], [0.3, 0.7])]
     tables += [dm.Factor([u, v], [[0.9, 0.1], [0.2, 0.8]]) for u, v in itertools.pairwise(vars)]
@@ -538,6 +587,6 @@ def test_no_more_is_kept_with_a_plan_than_the_limit_says(monkeypatch):
         bn = dm.BayesianNetwork(vars, tables)
         np.testing.assert_allclose(dm.infer(ELIMINATION, bn, "x5").values, p)
         (plan,) = bn.plans.values()
-        assert len(plan.quick.calls) == left
-        needed = {i for _, used, _ in plan.quick.calls for i in used} | set(plan.last.used)
-        assert {k for k, x in enumerate(plan.quick.values) if x is not None} <= needed
+        assert len(plan.calls) == left
+        needed = {i for _, used, _ in plan.calls for i in used} | set(plan.last[0])
+        assert {k for k, x in enumerate(plan.values) if x is not None} <= needed

@@ -129,7 +129,7 @@ def test_many_parents_take_no_memory_for_rows_that_are_not_seen(name):
 
 def test_equal_data_and_large_tables_are_counted_by_every_way():
     rng = np.random.default_rng(1)
-    few = rng.integers(0, 2, (3, 500))  # eight kinds
+    few = rng.integers(0, 2, (3, 512))  # eight kinds
     vars = [dm.Variable(f"x{k}", 2) for k in range(3)]
     assert FamilyScores(tuple(vars), few, dm.K2Score()).times is not None
     expected = oracle.log_score([2] * 3, [[], [0], [0, 1]], few, lambda q, r: 1.0)

@@ -6,7 +6,7 @@ import itertools
 import math
 import string
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,11 @@ class Product:
     def __call__(self, *arrays: Array) -> Array:
         """The product, axes in the order of the labels kept."""
         return np.einsum(self.subscripts, *arrays)
+
+
+def is_small(factors: int, entries: int) -> bool:
+    """Whether so many factors are multiplied in one call where their product has so many entries."""
+    return factors <= AT_ONCE and entries <= FUSED
 
 
 def union(scopes: Iterable[Labels], out: int | None = None) -> Labels:
@@ -93,7 +98,7 @@ class Stage:
         r: the number of values of each label; kept: the order of the result's axes, None for that of `scope`.
         """
         kept = self.scope if kept is None else kept
-        if len(self.scopes) <= AT_ONCE and math.prod([r[label] for label in union(self.scopes)]) <= FUSED:
+        if is_small(len(self.scopes), math.prod([r[label] for label in union(self.scopes)])):
             return Product(self.scopes, kept) if self.scopes else lambda: np.ones(())
         last = Product([self.scope], kept)
 
@@ -104,3 +109,41 @@ class Stage:
             return last(φ)
 
         return one_after_the_other
+
+
+class QuickProducts:
+    """The products of a plan, one after the other: each is of some of the arrays, and its result becomes one of them.
+
+    scopes: the labels of the arrays; labels: all of these; r: the number of values of each. A label is called by one
+    letter in the whole plan, so that the text for einsum is made of texts that are there.
+    """
+
+    def __init__(self, scopes: Sequence[Labels], labels: Iterable[int], r: Sequence[int]) -> None:
+        self.scopes, self.r = list(scopes), r
+        letters = itertools.chain(string.ascii_letters, map(chr, itertools.count(256)))  # einsum knows the first 52
+        self.letters = dict(zip(labels, letters, strict=False))
+        self.said = ["".join([self.letters[x] for x in scope]) for scope in scopes]
+
+    def __call__(
+        self, used: list[int], out: int | None, kept: Labels, entries: int
+    ) -> tuple[int, list[int], Callable[..., Array]]:
+        """The number of the product of these arrays, summed over all labels but those kept, and what makes it of them.
+
+        Between the two are the numbers of the arrays in the order in which they are taken. Of many entries, before they
+        are summed, or many arrays two are multiplied at a time, and the label `out` is summed with the last of them.
+        """
+        made = len(self.scopes)
+        self.scopes.append(kept)
+        self.said.append("".join([self.letters[x] for x in kept]))
+        if used and is_small(len(used), entries):
+            return made, used, partial(np.einsum, self._subscripts(used))
+        used = sorted(used, key=lambda k: math.prod([self.r[x] for x in self.scopes[k]]))
+        return made, used, Stage(used, [self.scopes[k] for k in used], out).quick(self.r, kept)
+
+    def _subscripts(self, used: Sequence[int]) -> str:
+        """What einsum is to do to make the last of the arrays."""
+        text = f"{','.join([self.said[k] for k in used])}->{self.said[-1]}"
+        if text.isascii():
+            return text
+        letters = dict(zip(dict.fromkeys(text.replace(",", "").replace("->", "")), string.ascii_letters, strict=False))
+        return "".join([letters.get(x, x) for x in text])

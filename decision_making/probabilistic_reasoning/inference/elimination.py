@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from attrs import field
@@ -12,7 +12,14 @@ from attrs import field
 from decision_making import verbs
 from decision_making.checks import Array, as_tuple, count, refuse, shortened
 from decision_making.probabilistic_reasoning.inference.cases import by_kind
-from decision_making.probabilistic_reasoning.inference.contraction import BATCH, Labels, Product, Stage, scaled
+from decision_making.probabilistic_reasoning.inference.contraction import (
+    BATCH,
+    Labels,
+    Product,
+    QuickProducts,
+    Stage,
+    scaled,
+)
 from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
@@ -23,6 +30,7 @@ from decision_making.structs import struct
 PLANS = 512  # that a network keeps
 KEPT = 2**14  # entries of tables that do not depend on the evidence and are kept with a plan
 SURE, LARGE = 1e-100, 1e100  # what is lost to underflow is nothing beside numbers between them
+LITTLE = 64  # assignments of what is left that are summed out at once
 TINY = -460.0  # logarithm of numbers whose products may be too small for floating point
 
 
@@ -66,8 +74,8 @@ def scopes_of(q: Question, members: Sequence[int]) -> list[Labels]:
     scopes: list[Labels] = []
     for i in members:
         family = q.bn.families[i]
-        free = tuple(j for j in family if j not in q.hard)
-        scopes.append((BATCH, *free) if batched & set(family) else free)
+        free = family if q.hard.keys().isdisjoint(family) else tuple([j for j in family if j not in q.hard])
+        scopes.append(free if batched.isdisjoint(family) else (BATCH, *free))
     return scopes + [q.weights(i, BATCH)[1] for i in q.soft]
 
 
@@ -83,15 +91,12 @@ class EliminationPlan:
         bn = q.bn
         self.members = sorted(q.relevant())
         scopes = scopes_of(q, self.members)
-        r = [v.r for v in bn.vars]
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
-        self.order = elimination(neighbours(free), r, q.free, ordering)
-        self.entries = check_elimination(bn, self.order, limit)
-        check_size("entries of the answer", sizes(bn, q.free), "ask for fewer variables at once", limit)
+        order, self.entries = checked_order(q, free, ordering, limit)
         live, entries = dict(enumerate(scopes)), [sizes(bn, s) for s in free]
         self.batched = [BATCH in s for s in scopes]
         self.steps: list[Stage] = []
-        for v, _ in self.order:
+        for v, *_ in order:
             used = sorted([k for k, s in live.items() if v in s], key=entries.__getitem__)
             stage = Stage(used, [live.pop(k) for k in used], v)
             entries.append(sizes(bn, stage.scope[BATCH in stage.scope :]))
@@ -100,7 +105,6 @@ class EliminationPlan:
         batch = () if q.cases is None else (BATCH,)
         self.last = Stage([*live, *(-1 for _ in batch)], [*live.values(), *((label,) for label in batch)], None)
         self.output = Product([self.last.scope], (*batch, *q.free))
-        self.quick = QuickPlan(self, q) if q.cases is None else None
 
     def run(self, arrays: Sequence[Array], cases: int | None) -> tuple[Array, Array]:
         """The answer, not normalised, divided by a number, and the logarithm of that number: () or (B,).
@@ -135,33 +139,46 @@ class EliminationPlan:
 class QuickPlan:
     """A plan for one case at a time: what does not depend on the evidence is computed once, and nothing is scaled.
 
+    Elimination ends where little is left; the last product sums that out.
     This is for speed: `benchmarks/networks.md` says what it pays for.
     """
 
-    def __init__(self, plan: EliminationPlan, q: Question) -> None:
-        bn = q.bn
-        r = [v.r for v in bn.vars]
-        self.sliced = [(k, *q.slicing(i)) for k, i in enumerate(plan.members) if q.hard.keys() & set(bn.families[i])]
-        n = len(plan.members)
-        self.soft = [(n + k, i) for k, i in enumerate(q.soft)]
-        varies = {k for k, *_ in self.sliced} | {k for k, _ in self.soft}
-        self.values: list[Any] = [bn.factors[i].values for i in plan.members] + [None] * (len(q.soft) + len(plan.steps))
-        self.calls: list[tuple[int, list[int], Any]] = []
-        kept = 0
-        for k, stage in enumerate(plan.steps, n + len(q.soft)):
-            kept += sizes(bn, stage.scope)
-            if varies.isdisjoint(stage.used) and plan.entries <= KEPT and kept <= KEPT:
-                self.values[k] = stage.quick(r)(*[self.values[i] for i in stage.used])
+    def __init__(self, q: Question, ordering: Sequence[int], limit: int) -> None:
+        bn, members = q.bn, sorted(q.relevant())
+        scopes = scopes_of(q, members)
+        order, largest = checked_order(q, scopes, ordering, limit, min(LITTLE, limit))
+        holding: dict[int, list[int]] = {}  # for each variable, the numbers of the arrays that have it
+        for k, scope in enumerate(scopes):
+            for i in scope:
+                holding.setdefault(i, []).append(k)
+        product = QuickProducts(scopes, holding, [v.r for v in bn.vars])
+        self.sliced = q.slicings(members)
+        self.soft = [(len(members) + k, i) for k, i in enumerate(q.soft)]
+        self.values: list[Any] = [bn.factors[i].values for i in members] + [None] * (len(q.soft) + len(order))
+        self.calls: list[tuple[int, list[int], Callable[..., Array]]] = []
+        varies, live, room = {k for k, *_ in (*self.sliced, *self.soft)}, set(range(len(scopes))), KEPT
+        for v, near, entries in order:
+            used = [k for k in holding.pop(v) if k in live]
+            k, used, f = product(used, v, near, entries)
+            live.difference_update(used)
+            live.add(k)
+            for i in near:
+                holding[i].append(k)
+            room -= entries // bn.vars[v].r
+            if varies.isdisjoint(used) and largest <= KEPT and room >= 0:
+                self.values[k] = f(*[self.values[i] for i in used])
             else:
                 varies.add(k)
-                self.calls.append((k, stage.used, stage.quick(r)))
-        self.last = (plan.last.used, plan.last.quick(r, q.free))
-        needed = {i for _, used, _ in self.calls for i in used} | set(plan.last.used)
+                self.calls.append((k, used, f))
+        self.last = product(sorted(live), None, q.free, sizes(bn, holding))[1:]
+        needed = {i for _, used, _ in self.calls for i in used} | live
         self.values = [x if k in needed else None for k, x in enumerate(self.values)]
-        self.fits = sum(math.log(r[v]) for v, _ in plan.order) < 230  # sums do not grow beyond 1e100
+        self.fits = sizes(bn, product.letters) < LARGE  # so sums are, too
 
     def __call__(self, q: Question) -> Array | None:
         """The answer, not normalised; None where numbers are so small that the steps must be scaled."""
+        if not self.fits:
+            return None
         values, hard = self.values.copy(), q.hard
         for k, table, seen in self.sliced:
             values[k] = table[tuple([hard[j] for j in seen])]
@@ -171,25 +188,36 @@ class QuickPlan:
             values[k] = f(*[values[i] for i in used])
         used, f = self.last
         p = f(*[values[i] for i in used])
-        return p if self.fits and SURE < p.max() < LARGE else None
+        return p if SURE < p.max() < LARGE else None
 
 
-def check_elimination(bn: BayesianNetwork, order: Sequence[tuple[int, Labels]], limit: int) -> int:
+def checked_order(
+    q: Question, scopes: Sequence[Labels], ordering: Sequence[int], limit: int, enough: int = 0
+) -> tuple[list[tuple[int, Labels, int]], int]:
+    """The order of elimination, and the entries of its largest table. TooLargeError where these are above the limit."""
+    order = elimination(neighbours(scopes), [v.r for v in q.bn.vars], q.free, ordering, enough)
+    entries = checked_entries(q.bn, order, limit)
+    check_size("entries of the answer", sizes(q.bn, q.free), "ask for fewer variables at once", limit)
+    return order, entries
+
+
+def checked_entries(bn: BayesianNetwork, order: Sequence[tuple[int, Labels, int]], limit: int) -> int:
     """The entries of the largest table in which a variable is summed out. TooLargeError where it is above the limit."""
-    entries, v = max([(sizes(bn, (v, *near)), v) for v, near in order], default=(1, 0))
+    entries, v = max([(entries, v) for v, _, entries in order], default=(1, 0))
     if entries > limit:
-        width = max(len(near) for _, near in order)
+        width = max(len(near) for _, near, _ in order)
         what = f"entries of the table in which {bn.vars[v].name} is summed out (width {width})"
         check_size(what, entries, "use LikelihoodWeightedSampling or GibbsSampling, or observe more", limit)
     return entries
 
 
-def plan_of(M: VariableElimination, q: Question) -> EliminationPlan:
+Plan = TypeVar("Plan", EliminationPlan, QuickPlan)
+
+
+def plan_of(M: VariableElimination, q: Question, make: type[Plan]) -> Plan:
     """The plan of a question, made when the first of its kind is asked."""
     first = tuple(q.bn.number(x) for x in M.ordering or ())
-    found: EliminationPlan = kept(
-        q.bn, (first, M.max_entries, q.kind()), lambda: EliminationPlan(q, first, M.max_entries)
-    )
+    found: Plan = kept(q.bn, (make, first, M.max_entries, q.kind()), lambda: make(q, first, M.max_entries))
     return found
 
 
@@ -205,12 +233,16 @@ def kept(bn: BayesianNetwork, key: object, make: Callable[[], Any]) -> Any:
 
 def eliminated(M: VariableElimination, q: Question) -> tuple[Array, Array]:
     """The answer before it is normalised, and the logarithm of its scale."""
-    plan = plan_of(M, q)
-    if plan.quick is not None:
-        p = plan.quick(q)
-        if p is not None:
-            return p, np.zeros(())
+    p = plan_of(M, q, QuickPlan)(q) if q.cases is None else None
+    if p is not None:
+        return p, np.zeros(())
+    plan = plan_of(M, q, EliminationPlan)
     return plan.run(arrays_of(q, plan.members), q.cases)
+
+
+def eliminated_by_kind(M: VariableElimination, q: Question) -> tuple[Array, Array]:
+    """The same of many cases: equal ones are asked once."""
+    return by_kind(q, lambda some: eliminated(M, some), plan_of(M, q, EliminationPlan).entries)
 
 
 def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
@@ -245,12 +277,9 @@ def infer_by_elimination(M: VariableElimination, bn: BayesianNetwork, query: Ask
     """The distribution of the query given the evidence, by variable elimination (algorithm 3.5)."""
     q = Question(bn, query, evidence)
     if q.cases is not None:
-        return q.answer(by_kind(q, lambda some: eliminated(M, some), plan_of(M, q).entries)[0])
-    plan = plan_of(M, q)
-    p = plan.quick(q) if plan.quick is not None and q.hard.keys().isdisjoint(q.query) else None
-    if p is None:
-        return q.answer(plan.run(arrays_of(q, plan.members), None)[0])
-    return checked_factor(tuple(q.vars), p / p.sum())
+        return q.answer(eliminated_by_kind(M, q)[0])
+    p = plan_of(M, q, QuickPlan)(q) if q.hard.keys().isdisjoint(q.query) else None
+    return q.answer(eliminated(M, q)[0]) if p is None else checked_factor(tuple(q.vars), p / p.sum())
 
 
 def evidence_log_probability(M: object, bn: BayesianNetwork, evidence: Mapping[str, Any] | None = None) -> Any:
@@ -261,7 +290,7 @@ def evidence_log_probability(M: object, bn: BayesianNetwork, evidence: Mapping[s
     """
     q = Question(bn, (), evidence)
     if isinstance(M, VariableElimination):
-        p, logs = eliminated(M, q) if q.cases is None else by_kind(q, lambda x: eliminated(M, x), plan_of(M, q).entries)
+        p, logs = eliminated(M, q) if q.cases is None else eliminated_by_kind(M, q)
     elif isinstance(M, ExactInference):
         p, logs = by_joint(M, q)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -133,12 +133,16 @@ class Question:
         full[tuple(at)] = p
         return Factor(self.vars, full)
 
-    def slicing(self, i: int) -> tuple[Array, tuple[int, ...]]:
-        """The table of variable i with its observed variables first, and these."""
-        family = self.bn.families[i]
-        seen = [k for k, j in enumerate(family) if j in self.hard]
-        left = [k for k, j in enumerate(family) if j not in self.hard]
-        return self.bn.factors[i].values.transpose(seen + left), tuple(family[k] for k in seen)
+    def slicings(self, members: Sequence[int]) -> list[tuple[int, Array, tuple[int, ...]]]:
+        """The tables of these variables that have observed ones: where, with these first, and which these are."""
+        found = []
+        for k, i in enumerate(members):
+            family = self.bn.families[i]
+            if not self.hard.keys().isdisjoint(family):
+                seen = [a for a, j in enumerate(family) if j in self.hard]
+                left = [a for a, j in enumerate(family) if j not in self.hard]
+                found.append((k, self.bn.factors[i].values.transpose(seen + left), tuple([family[a] for a in seen])))
+        return found
 
     def sliced(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
         """The table of variable i at the evidence, and the labels of its axes: free variables, and `batch` first."""
@@ -190,4 +194,4 @@ def _values(v: Variable, given: Any) -> Array:
 
 def sizes(bn: BayesianNetwork, labels: Iterable[int]) -> int:
     """The number of entries of a table on these variables."""
-    return math.prod(bn.vars[i].r for i in labels)
+    return math.prod([bn.vars[i].r for i in labels])

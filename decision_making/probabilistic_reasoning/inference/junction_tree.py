@@ -18,7 +18,7 @@ from decision_making.probabilistic_reasoning.inference.elimination import (
     LARGE,
     SURE,
     arrays_of,
-    check_elimination,
+    checked_entries,
     kept,
     scopes_of,
 )
@@ -52,8 +52,8 @@ class Tree:
         scopes = scopes_of(q, self.members)
         free = [tuple(x for x in s if x != BATCH) for s in scopes]
         order = elimination(neighbours(free), [v.r for v in bn.vars])
-        self.entries = check_elimination(bn, order, limit)
-        self.place = {v: k for k, (v, _) in enumerate(order)}
+        self.entries = checked_entries(bn, order, limit)
+        self.place = {v: k for k, (v, *_) in enumerate(order)}
         self.constants = [k for k, s in enumerate(free) if not s]
         self.batched = [BATCH in s for s in scopes]
         inputs: list[list[tuple[int, Labels]]] = [[] for _ in order]
@@ -64,7 +64,7 @@ class Tree:
         self.tables: list[Stage] = []
         self.up: list[Product] = []
         self.separators: list[Labels] = []
-        for k, (v, near) in enumerate(order):
+        for k, (v, near, _) in enumerate(order):
             given = sorted(inputs[k], key=lambda pair: len(pair[1]))
             self.tables.append(Stage([i for i, _ in given], [s for _, s in given], None))
             scope = self.tables[-1].scope
@@ -129,7 +129,7 @@ class QuickTree:
         bn = q.bn
         r = [v.r for v in bn.vars]
         self.tree = tree
-        self.sliced = [(k, *q.slicing(i)) for k, i in enumerate(tree.members) if q.hard.keys() & set(bn.families[i])]
+        self.sliced = q.slicings(tree.members)
         n = len(tree.members)
         self.soft = [(n + k, i) for k, i in enumerate(q.soft)]
         self.first = n + len(q.soft)  # messages follow the factors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
@@ -21,50 +22,60 @@ def neighbours(scopes: Iterable[Iterable[int]]) -> dict[int, int]:
     """For each variable those that share a factor with it, as bits."""
     near: dict[int, int] = {}
     for scope in scopes:
-        members = tuple(scope)
-        clique = sum(1 << i for i in members)
+        members, clique = tuple(scope), 0
+        for i in members:
+            clique |= 1 << i
         for i in members:
             near[i] = near.get(i, 0) | clique
     return {i: x & ~(1 << i) for i, x in near.items()}
 
 
 def elimination(
-    near: Mapping[int, int], r: Sequence[int], keep: Iterable[int] = (), first: Sequence[int] = ()
-) -> list[tuple[int, tuple[int, ...]]]:
-    """The variables in the order in which they are eliminated, each with its neighbours at that time.
+    near: Mapping[int, int], r: Sequence[int], keep: Iterable[int] = (), first: Sequence[int] = (), enough: int = 0
+) -> list[tuple[int, tuple[int, ...], int]]:
+    """The variables in the order in which they are eliminated, with their neighbours then and the entries of the table.
 
     near: the neighbours of each variable, as bits; r: the number of values of each. Those in `keep` are not eliminated;
     those in `first` go first, in that order. Of the rest always the one whose neighbours lack the fewest edges between
     them, and among equals the one with the smallest table: min-fill. The width of the order is the largest number of
-    neighbours.
+    neighbours. It ends where those that are left, with those that are kept, have at most `enough` assignments, each
+    having two values or more.
     """
-    graph = dict(near)
-    kept = set(keep)
-
-    def score(v: int) -> tuple[int, int, int]:
-        around = left = graph[v]
-        missing, entries = 0, r[v]
-        while left:
-            u = left.bit_length() - 1
-            left ^= 1 << u
-            missing += (around & ~graph[u]).bit_count() - 1
-            entries *= r[u]
-        return missing, entries, v
-
+    graph, kept = dict(near), set(keep)
+    left = math.prod([max(r[v], 2) for v in graph])
+    if left <= enough:
+        return []
     forced = [v for v in first if v in graph and v not in kept]
-    scores = {v: score(v) for v in graph if v not in kept and v not in forced}
-    done: list[tuple[int, tuple[int, ...]]] = []
-    while forced or scores:
+    scores = {v: min_fill_score(graph, r, v) for v in graph if v not in kept}
+    done: list[tuple[int, tuple[int, ...], int]] = []
+    while (forced or scores) and left > enough:
         v = forced.pop(0) if forced else min(scores.values())[2]
-        scores.pop(v, None)
-        around = graph.pop(v)
-        done.append((v, tuple(bits(around))))
-        changed = around
-        for u in done[-1][1]:
-            if around & ~graph[u] & ~(1 << u):  # an edge is added: whoever sees both its ends may lack one less
-                changed |= graph[u]
-            graph[u] = (graph[u] | around) & ~(1 << u) & ~(1 << v)
-        for u in bits(changed & ~(1 << v)):
-            if u in scores:
-                scores[u] = score(u)
+        around, (_, entries, _) = graph.pop(v), scores.pop(v)
+        members = tuple(bits(around))
+        done.append((v, members, entries))
+        left //= max(r[v], 2)
+        again = 0  # whose missing edges are counted anew: those that see a neighbour of v which has got an edge
+        for u in members:
+            before = graph[u] ^ 1 << v
+            graph[u] = now = before | around ^ 1 << u
+            if now != before:
+                again |= now
+            elif u in scores:  # no edge from v to the others of its neighbours is lacked any more
+                missing, entries, _ = scores[u]
+                scores[u] = missing - 2 * (now.bit_count() - len(members) + 1), entries // r[v], u
+        if again:
+            scores |= {u: min_fill_score(graph, r, u) for u in bits(again) if u in scores}
     return done
+
+
+def min_fill_score(graph: Mapping[int, int], r: Sequence[int], v: int) -> tuple[int, int, int]:
+    """Twice the number of edges that the neighbours of v lack between them, the entries of its table, and v."""
+    around = left = graph[v]
+    others = around.bit_count() - 1
+    missing, entries = 0, r[v]
+    while left:
+        u = left.bit_length() - 1
+        left ^= 1 << u
+        missing += others - (around & graph[u]).bit_count()
+        entries *= r[u]
+    return missing, entries, v

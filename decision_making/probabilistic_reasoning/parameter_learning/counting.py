@@ -10,6 +10,7 @@ import numpy as np
 
 from decision_making import verbs
 from decision_making.checks import Array
+from decision_making.probabilistic_reasoning.parameter_learning.bit_counts import ENTRIES, BitCounts
 from decision_making.probabilistic_reasoning.parameter_learning.data import complete, parents_of, variables
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.representation.factors import check_table
@@ -52,10 +53,17 @@ def counts_of(vars: tuple[Variable, ...], parents: Sequence[tuple[int, ...]], D:
     """The counts of `statistics`, from the parents of each variable."""
     X = complete(vars, D)
     shapes = [table_shape(vars, p, i) for i, p in enumerate(parents)]
-    codes = (family_codes(X, vars, p, i) for i, p in enumerate(parents))
-    return [
-        np.bincount(c, minlength=q * r).reshape(q, r).astype(float) for c, (q, r) in zip(codes, shapes, strict=True)
-    ]
+    bits = BitCounts(X, [v.r for v in vars])
+    few = [i for i, (q, r) in enumerate(shapes) if q * r <= ENTRIES]
+    flat, end, counts = bits.tables([(*parents[i], i) for i in few]), 0, {}
+    for i in few:
+        start, end = end, end + math.prod(shapes[i])
+        counts[i] = flat[start:end].reshape(shapes[i])
+    for i, (q, r) in enumerate(shapes):
+        if i not in counts:
+            codes = family_codes(X, vars, parents[i], i)
+            counts[i] = np.bincount(codes, minlength=q * r).reshape(q, r).astype(float)
+    return [counts[i] for i in range(len(vars))]
 
 
 verbs.statistics.register(tuple, statistics_of_data)

@@ -8,7 +8,7 @@ import numpy as np
 
 from decision_making.checks import Array, made_array, shortened
 from decision_making.probabilistic_reasoning.representation import Variable
-from decision_making.probabilistic_reasoning.representation.networks import directed_graph
+from decision_making.probabilistic_reasoning.representation.networks import parents_in
 from decision_making.probabilistic_reasoning.representation.variables import checked_variables
 
 LEAST, MOST = 1e-100, 1e100  # of numbers whose squares, sums and logarithms of gamma functions are finite
@@ -22,8 +22,7 @@ def variables(vars: Any) -> tuple[Variable, ...]:
 
 def parents_of(vars: tuple[Variable, ...], G: Any) -> tuple[tuple[int, ...], ...]:
     """The numbers of each variable's parents, sorted, in a graph or a list of edges between names or numbers."""
-    graph = directed_graph(G, vars, "G")
-    return tuple(tuple(sorted(graph.predecessors(i))) for i in range(len(vars)))
+    return parents_in(G, vars, "G")
 
 
 def complete(vars: tuple[Variable, ...], D: Any) -> Array:
@@ -32,6 +31,9 @@ def complete(vars: tuple[Variable, ...], D: Any) -> Array:
     ValueError for another number of rows, a value that a variable does not have, and missing values; TypeError for
     anything but numbers.
     """
+    given = plain(vars, D)
+    if given is not None:
+        return given
     X = incomplete(vars, D)
     gaps = X == MISSING
     if gaps.any():
@@ -43,8 +45,22 @@ def complete(vars: tuple[Variable, ...], D: Any) -> Array:
     return X
 
 
+def plain(vars: tuple[Variable, ...], D: Any) -> Array | None:
+    """D where it is an array of integers (n, m) and all are values of the variables, seen in one look at them.
+
+    The looks of `incomplete` take longer than counting.
+    """
+    if type(D) is not np.ndarray or D.ndim != 2 or len(D) != len(vars) or not D.size or D.dtype.kind not in "iu":
+        return None
+    largest = D.view(D.dtype.str.replace("i", "u")).max(axis=1)  # as such what is below 0 is large
+    return D.astype(np.intp, copy=False) if (largest < [v.r for v in vars]).all() else None
+
+
 def incomplete(vars: tuple[Variable, ...], D: Any) -> Array:
     """Data as integers (n, m), with -1 where a value is missing: NaN, None, or masked in a masked array."""
+    without = plain(vars, D)
+    if without is not None:
+        return without.copy()
     masked = np.ma.getmaskarray(D) if isinstance(D, np.ma.MaskedArray) else None
     given = made_array(D, "D")
     n = len(vars)
@@ -58,9 +74,6 @@ def incomplete(vars: tuple[Variable, ...], D: Any) -> Array:
     if x.dtype.kind not in "fiu":
         raise TypeError(f"D has dtype {x.dtype}: must be whole numbers, 0..r-1 of each variable")
     r = np.array([v.r for v in vars]).reshape(n, 1)
-    plain = x.dtype.kind in "iu" and masked is None and x.size > 0
-    if plain and x.min() >= 0 and (x.max(axis=1, keepdims=True) < r).all():
-        return x.astype(np.intp)  # without the passes below, which take longer than counting
     gaps = np.isnan(x) if x.dtype.kind == "f" else np.zeros(x.shape, dtype=bool)
     gaps = gaps if masked is None else gaps | masked
     x = np.where(gaps, 0, x)

@@ -12,17 +12,8 @@ from decision_making.probabilistic_reasoning.inference import GaussianNetwork, M
 from decision_making.probabilistic_reasoning.parameter_learning.counting import counts_of
 from decision_making.probabilistic_reasoning.parameter_learning.data import MOST, parents_of, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
-from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
-
-
-def network_of(
-    vars: tuple[Variable, ...], parents: Sequence[tuple[int, ...]], tables: Sequence[Array]
-) -> BayesianNetwork:
-    """The network of the parents of each variable and tables (q_i, r_i), whose rows sum to 1."""
-    families = [[vars[j] for j in (*parents[i], i)] for i in range(len(vars))]
-    factors = [Factor(f, θ.reshape([v.r for v in f])) for f, θ in zip(families, tables, strict=True)]
-    edges = [(j, i) for i, p in enumerate(parents) for j in p]
-    return BayesianNetwork(vars, factors, edges)
+from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Variable
+from decision_making.probabilistic_reasoning.representation.networks import checked_network
 
 
 def maximum_likelihood(vars: Any, G: Any, D: Any, unseen: str = "raise") -> BayesianNetwork:
@@ -49,7 +40,7 @@ def maximum_likelihood(vars: Any, G: Any, D: Any, unseen: str = "raise") -> Baye
             raise ValueError(f"D: says nothing of {v.name} at {at}; use posterior_mean, or unseen='uniform'")
         m[empty] = 1
         tables.append(m / m.sum(axis=1, keepdims=True))
-    return network_of(vars, parents, tables)
+    return checked_network(vars, parents, tables)
 
 
 def posterior_mean(vars: Any, G: Any, D: Any, α: Any = None) -> BayesianNetwork:
@@ -67,7 +58,7 @@ def posterior_mean(vars: Any, G: Any, D: Any, α: Any = None) -> BayesianNetwork
     parents = parents_of(vars, G)
     counts = counts_of(vars, parents, D)
     totals = [a + m for a, m in zip(pseudo_counts(α, [m.shape for m in counts]), counts, strict=True)]
-    return network_of(vars, parents, [x / x.sum(axis=1, keepdims=True) for x in totals])
+    return checked_network(vars, parents, [x / x.sum(axis=1, keepdims=True) for x in totals])
 
 
 def pseudo_counts(α: Any, shapes: Sequence[tuple[int, ...]]) -> list[Array]:

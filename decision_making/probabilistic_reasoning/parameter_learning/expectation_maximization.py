@@ -24,8 +24,8 @@ from decision_making.checks import (
 from decision_making.probabilistic_reasoning.parameter_learning.completions import Completions, log_probabilities
 from decision_making.probabilistic_reasoning.parameter_learning.counting import table_shape
 from decision_making.probabilistic_reasoning.parameter_learning.data import MOST, incomplete, parents_of, variables
-from decision_making.probabilistic_reasoning.parameter_learning.estimates import network_of
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork
+from decision_making.probabilistic_reasoning.representation.networks import checked_network
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
@@ -98,7 +98,7 @@ def fit_by_expectation_maximization(M: ExpectationMaximization, vars: Any, D: An
         runs.append(_run(M, every, codes, θ))
     objectives, log_likelihood, counts, θ, converged = max(runs, key=lambda run: run[0][-1])
     ends = np.array([run[0][-1] for run in runs])
-    bn = network_of(vars, parents, θ)
+    bn = checked_network(vars, parents, θ)
     return EMEstimate(bn, np.array(objectives), log_likelihood, counts, converged, ends)
 
 

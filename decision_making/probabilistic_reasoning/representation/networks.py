@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +55,10 @@ class BayesianNetwork(Shown):
                 f"BayesianNetwork.factors: {len(self.factors)} of them; there must be one for each of "
                 f"{len(self.vars)} variables"
             )
-        known = {v.name: v for v in self.vars}
+        known = self.index
         for v in (v for φ in self.factors for v in φ.vars):
-            if known.get(v.name) != v:
-                other = f", not {known[v.name]}" if v.name in known else suggestion(v.name, known)
+            if v.name not in known or self.vars[known[v.name]] != v:
+                other = f", not {self.vars[known[v.name]]}" if v.name in known else suggestion(v.name, known)
                 raise ValueError(f"BayesianNetwork.factors: {v} is no variable of the network{other}")
         graph = self._own_edges() if self.graph is None else self.graph
         object.__setattr__(self, "graph", directed_graph(graph, self.vars, "BayesianNetwork.graph"))
@@ -75,7 +75,7 @@ class BayesianNetwork(Shown):
         return tuple(self._conditional(i, found) for i in range(len(self.vars)))
 
     def _conditional(self, i: int, found: Mapping[frozenset[str], Factor]) -> Factor:
-        family = [self.vars[j] for j in (*self.parents[i], i)]
+        family = [self.vars[j] for j in self.families[i]]
         names = [v.name for v in family]
         φ = found.get(frozenset(names))
         if φ is None:
@@ -146,6 +146,22 @@ class BayesianNetwork(Shown):
         return tuple(self.number(x) for x in given)
 
 
+def checked_network(
+    vars: tuple[Variable, ...], parents: Sequence[tuple[int, ...]], tables: Sequence[Array]
+) -> BayesianNetwork:
+    """The network of each variable's parents and tables (q_i, r_i), known to be right: they are not looked at again."""
+    families = [[vars[j] for j in (*p, i)] for i, p in enumerate(parents)]
+    factors = [
+        checked_factor(tuple(family), table.reshape([v.r for v in family]))
+        for family, table in zip(families, tables, strict=True)
+    ]
+    graph = numbered_graph(len(vars), [(j, i) for i, p in enumerate(parents) for j in p])
+    bn: BayesianNetwork = object.__new__(BayesianNetwork)
+    for name, x in (("vars", vars), ("factors", tuple(factors)), ("graph", graph), ("plans", {})):
+        object.__setattr__(bn, name, x)
+    return bn
+
+
 def edges_of(graph: Any, where: str) -> list[tuple[Any, Any]]:
     """The edges of a networkx graph or a list of pairs, called `where` in errors."""
     if hasattr(graph, "is_directed"):
@@ -159,22 +175,67 @@ def edges_of(graph: Any, where: str) -> list[tuple[Any, Any]]:
         raise TypeError(f"{where} = {shortened(graph)}: must be {allowed}") from error
 
 
-def directed_graph(graph: Any, vars: tuple[Variable, ...], where: str) -> networkx.DiGraph[int]:
-    """A graph, or a list of edges, between names or numbers as one on 0..n-1; ValueError where there is a cycle."""
-    import networkx
+def checked_edges(graph: Any, vars: tuple[Variable, ...], where: str) -> list[tuple[int, int]]:
+    """The edges of a graph, or a list of edges, between names or numbers as pairs of numbers.
 
+    ValueError for an edge between unknown variables, and where there is a cycle.
+    """
     number = {v.name: i for i, v in enumerate(vars)} | {i: i for i in range(len(vars))}
-    found: networkx.DiGraph[int] = networkx.DiGraph()
-    found.add_nodes_from(range(len(vars)))
+    edges, names = [], (str, int, np.integer)
     for edge in edges_of(graph, where):
         for x in edge:
-            if not isinstance(x, str | int | np.integer) or x not in number:
+            if not isinstance(x, names) or x not in number:
                 known = [v.name for v in vars]
                 raise ValueError(f"{where}: {shortened(x)} is no variable of the network{suggestion(x, known)}")
-        found.add_edge(number[edge[0]], number[edge[1]])
-    if not networkx.is_directed_acyclic_graph(found):
-        cycle = [vars[u].name for u, _ in networkx.find_cycle(found)]
+        edges.append((number[edge[0]], number[edge[1]]))
+    if has_cycle(len(vars), edges):
+        import networkx
+
+        cycle = [vars[u].name for u, _ in networkx.find_cycle(networkx.DiGraph(edges))]
         raise ValueError(f"{where}: {' -> '.join([*cycle, cycle[0]])} is a cycle; there must be none")
+    return edges
+
+
+def has_cycle(n: int, edges: Sequence[tuple[int, int]]) -> bool:
+    """Whether there is a cycle: taking away nodes without parents, again and again, leaves some of the n.
+
+    >>> has_cycle(2, [(0, 1)]), has_cycle(3, [(0, 1), (1, 2), (2, 1)])
+    (False, True)
+    """
+    waits: list[int] = [0] * n  # for so many parents
+    children: list[list[int]] = [[] for _ in range(n)]
+    for u, v in edges:
+        children[u].append(v)
+        waits[v] += 1
+    free = [v for v in range(n) if not waits[v]]
+    for u in free:  # which grows
+        for v in children[u]:
+            waits[v] -= 1
+            if not waits[v]:
+                free.append(v)
+    return len(free) < n
+
+
+def parents_in(graph: Any, vars: tuple[Variable, ...], where: str) -> tuple[tuple[int, ...], ...]:
+    """The numbers of each variable's parents, sorted, in a graph or a list of edges; the errors of `checked_edges`."""
+    found: list[set[int]] = [set() for _ in vars]
+    for u, v in checked_edges(graph, vars, where):
+        found[v].add(u)
+    return tuple([tuple(sorted(parents)) for parents in found])
+
+
+def directed_graph(graph: Any, vars: tuple[Variable, ...], where: str) -> networkx.DiGraph[int]:
+    """A graph, or a list of edges, between names or numbers as one on 0..n-1; the errors of `checked_edges`."""
+    return numbered_graph(len(vars), checked_edges(graph, vars, where))
+
+
+def numbered_graph(n: int, edges: Iterable[tuple[int, int]]) -> networkx.DiGraph[int]:
+    """The graph on 0..n-1 with these edges, which nothing changes."""
+    import networkx
+
+    found: networkx.DiGraph[int] = networkx.DiGraph()
+    found.add_nodes_from(range(n))
+    found.add_edges_from(edges)
     return networkx.freeze(found)
 
 

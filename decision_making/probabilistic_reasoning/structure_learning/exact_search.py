@@ -45,9 +45,9 @@ def fit_exactly(M: ExactGraphSearch, vars: Any, D: Any) -> networkx.DiGraph[int]
     chosen = np.tile(sets, (n, 1))  # the best parents of variable i in a set
     best = np.full(chosen.shape, -np.inf)  # and its score with them
     for i in range(n):
-        for S in range(1 << n):
-            if not S >> i & 1 and (M.max_parents is None or S.bit_count() <= M.max_parents):
-                best[i, S] = scores(i, S)
+        may_be = [S for S in range(1 << n) if not S >> i & 1 and S.bit_count() <= (M.max_parents or n)]
+        scores.look_at([(i, S) for S in may_be])
+        best[i, may_be] = [scores(i, S) for S in may_be]
         for j in range(n):
             larger = sets[sets >> j & 1 == 1]
             better = best[i, larger ^ 1 << j] >= best[i, larger]

@@ -14,7 +14,7 @@ import numpy as np
 from decision_making.checks import Array, Named, count_or_zero, shortened
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.representation import Variable
-from decision_making.probabilistic_reasoning.representation.networks import directed_graph, edges_of
+from decision_making.probabilistic_reasoning.representation.networks import edges_of, parents_in
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.sizes import check_size
@@ -63,8 +63,7 @@ def reaches(pa: Sequence[int], j: int, i: int) -> bool:
 
 def masks_of(G: Any, vars: tuple[Variable, ...], where: str = "G") -> Parents:
     """The parents of each variable in a graph or list of edges, on names or numbers; None has no edges."""
-    graph = directed_graph([] if G is None else G, vars, where)
-    return [sum(1 << j for j in graph.predecessors(i)) for i in range(len(vars))]
+    return [sum([1 << j for j in parents]) for parents in parents_in([] if G is None else G, vars, where)]
 
 
 def graph_of(pa: Sequence[int], nodes: Iterable[Hashable] | None = None) -> networkx.DiGraph[Any]:

@@ -10,6 +10,7 @@ from attrs import field
 
 from decision_making import verbs
 from decision_making.checks import Array, count, count_or_zero, flag, function, optional, settings
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
     reachability,
@@ -67,9 +68,10 @@ class Neighbours:
         if pa.bit_count() < self.most:
             for j, x in self.scores.added(i, pa, others & ~pa).items():
                 self.change[j, i] = x - here
-        for j in range(n):
-            if pa >> j & 1:
-                self.change[j, i] = self.scores(i, pa & ~(1 << j)) - here
+        fewer = {j: pa ^ 1 << j for j in bits(pa)}
+        self.scores.look_at([(i, mask) for mask in fewer.values()])
+        for j, mask in fewer.items():
+            self.change[j, i] = self.scores(i, mask) - here
 
     def moves(self, reversal: bool) -> tuple[Array, Array]:
         """What each edge gains that may be added or removed, and what each gains that may be turned round, (n, n).

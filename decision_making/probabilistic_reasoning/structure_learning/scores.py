@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 import numpy as np
 from attrs import field
-from scipy.special import gammaln
+from scipy.special import gammaln, xlogy
 
 from decision_making.checks import Array, Named, function, is_number, number, numbers, refuse, rounding, shortened
 from decision_making.probabilistic_reasoning.inference.ordering import bits
+from decision_making.probabilistic_reasoning.parameter_learning.bit_counts import BitCounts
 from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST, complete, variables
 from decision_making.probabilistic_reasoning.parameter_learning.dirichlet import Dirichlet
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.structure_learning.graphs import masks_of
 from decision_making.structs import struct
+
+KINDS = 64  # data of each kind, in the mean, from which on equal ones are counted once
+AT_ONCE = 64  # families that are scored at once
 
 
 class Score(Protocol):
@@ -28,14 +33,49 @@ class Score(Protocol):
 _pseudo_count = number(f"a number > 0, from {LEAST:g} to {MOST:g}", lambda α: LEAST <= α <= MOST)
 
 
-def _log_evidence(counts: Array, totals: Array, α: float, r: int) -> float:
-    """ln of the probability of the counts where all pseudo-counts are α; what was not seen adds exactly 0."""
-    of_values = gammaln(α + counts).sum() - counts.size * gammaln(α)
-    return float(of_values - gammaln(r * α + totals).sum() + totals.size * gammaln(r * α))
+class Tables:
+    """What was counted of many families: the counts m_ijk, then the totals m_ij0, one family after the other.
+
+    What was not seen may be left out. Sums over it are exactly 0.
+    """
+
+    def __init__(self, counts: Array, totals: Array, cells: Any, rows: Any, q: Any, r: Any, m: int) -> None:
+        self.counts, self.totals, self.m = counts, totals, m
+        self.cells, self.rows = cells, rows  # how many of each are of a family (F,)
+        self.q, self.r = q, np.asarray(r)  # of its whole table (F,); the rows q may be more than floating point has
+
+    def sums(self, of_counts: Array, of_totals: Array) -> Array:
+        """For each family the sum over its counts less the sum over its totals (F,)."""
+        return summed(of_counts, self.cells) - summed(of_totals, self.rows)
+
+    def log_evidence(self, α: Array) -> Array:
+        """ln of the probability of each family's counts where its pseudo-counts are α (F,)."""
+        of_each, of_all = np.repeat(α, self.cells), np.repeat(α * self.r, self.rows)
+        of_counts, of_totals = gammaln(of_each + self.counts), gammaln(of_all + self.totals)
+        return self.sums(of_counts - gammaln(of_each), of_totals - gammaln(of_all))
+
+
+def summed(x: Array, lengths: Any) -> Array:
+    """The sums of parts of x of these lengths, which are above 0, one after the other."""
+    return np.add.reduceat(x, np.cumsum(lengths) - lengths) if len(lengths) > 1 else x.sum(keepdims=True)
+
+
+class ScoreOfTables:
+    """A score of many families at once, `each`, and so of one."""
+
+    __slots__ = ()
+
+    def each(self, found: Tables) -> Array:
+        """The scores of the families (F,)."""
+        raise NotImplementedError
+
+    def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
+        """The score of one family."""
+        return float(self.each(Tables(counts, totals, [len(counts)], [len(totals)], [q], [r], m))[0])
 
 
 @struct
-class K2Score:
+class K2Score(ScoreOfTables):
     """The Bayesian score with pseudo-counts α for each value: 1 is the book's (algorithm 5.1).
 
     It is not the same for all graphs of a Markov equivalence class; `BDeuScore` is.
@@ -43,30 +83,30 @@ class K2Score:
 
     α: float = field(default=1.0, validator=_pseudo_count)  # pseudo-counts
 
-    def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
-        """The score of one family."""
-        return _log_evidence(counts, totals, float(self.α), r)
+    def each(self, found: Tables) -> Array:
+        """The scores of the families (F,)."""
+        return found.log_evidence(np.full(found.r.shape, float(self.α)))
 
 
 @struct
-class BDeuScore:
+class BDeuScore(ScoreOfTables):
     """The Bayesian score with pseudo-counts α_ijk = ess / (r_i q_i), equal for Markov equivalent graphs."""
 
     ess: float = field(default=1.0, validator=_pseudo_count)  # equivalent sample size: pseudo-counts of a whole table
 
-    def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
-        """The score of one family."""
-        return _log_evidence(counts, totals, float(self.ess) / (r * q), r)
+    def each(self, found: Tables) -> Array:
+        """The scores of the families (F,)."""
+        return found.log_evidence(float(self.ess) / (found.r * np.asarray(found.q, dtype=float)))
 
 
 @struct
-class BICScore:
+class BICScore(ScoreOfTables):
     """ln P(D | θ̂) - ½ ln m Σ (r_i - 1) q_i, with θ̂ of maximum likelihood; equal for Markov equivalent graphs."""
 
-    def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
-        """The score of one family."""
-        likelihood = counts @ np.log(counts) - totals @ np.log(totals)
-        return float(likelihood - 0.5 * math.log(max(m, 1)) * (r - 1) * q)
+    def each(self, found: Tables) -> Array:
+        """The scores of the families (F,)."""
+        likelihood = found.sums(xlogy(found.counts, found.counts), xlogy(found.totals, found.totals))
+        return likelihood - 0.5 * math.log(max(found.m, 1)) * (found.r - 1) * np.asarray(found.q, dtype=float)
 
 
 K2 = K2Score()  # the book's score
@@ -98,13 +138,14 @@ def bayesian_score(vars: Any, G: Any, D: Any, score: Score = K2) -> float:
     -1.791759
     """
     scores = FamilyScores(variables(vars), D, score)
-    return math.fsum(scores(i, pa) for i, pa in enumerate(masks_of(G, scores.vars)))
+    return scores.total(masks_of(G, scores.vars))
 
 
 class FamilyScores:
     """The score of every family that is asked for, kept: (variable, mask of its parents) -> number.
 
-    Equal data are counted once, where there are fewer kinds than data.
+    Equal data are counted once, where there are far fewer kinds than data. Otherwise families of few entries are scored
+    many at once.
     """
 
     def __init__(self, vars: tuple[Variable, ...], D: Any, score: Score) -> None:
@@ -114,10 +155,13 @@ class FamilyScores:
         self.m = X.shape[1]
         self.X, self.times = X, None
         self.r = [v.r for v in vars]
-        if vars and math.prod(self.r) <= self.m:
+        self.bits: BitCounts | None = None
+        if vars and math.prod(self.r) * KINDS <= self.m:
             times = np.bincount(np.ravel_multi_index(tuple(X), self.r))
             kinds = np.flatnonzero(times)
             self.X, self.times = np.stack(np.unravel_index(kinds, self.r)), times[kinds].astype(float)
+        elif isinstance(score, ScoreOfTables):
+            self.bits = BitCounts(X, self.r)
         self.known: dict[tuple[int, int], float] = {}
         self.last: tuple[int, Array, int] | None = None  # a mask, the row of each datum, how many rows there are
 
@@ -131,7 +175,28 @@ class FamilyScores:
 
     def total(self, pa: Any) -> float:
         """The score of a graph."""
-        return math.fsum(self(i, mask) for i, mask in enumerate(pa))
+        keys = list(enumerate(pa))
+        self.look_at(keys)
+        return math.fsum([self(i, mask) for i, mask in keys])
+
+    def look_at(self, keys: Iterable[tuple[int, int]]) -> None:
+        """Score those of these families that have few entries, many at a time, before they are asked for."""
+        if self.bits is None:
+            return
+        new = {key: (*bits(key[1]), key[0]) for key in keys if key not in self.known}
+        few = [key for key, members in new.items() if self.bits.fits(members)]
+        for k in range(0, len(few), AT_ONCE):
+            some = few[k : k + AT_ONCE]
+            self._score(self.bits.tables([new[key] for key in some]), some)
+
+    def _score(self, counts: Array, keys: Collection[tuple[int, int]]) -> None:
+        """Keep the scores of families of which these are the counts, one after the other."""
+        assert isinstance(self.score, ScoreOfTables)
+        r = np.array([self.r[i] for i, _ in keys])
+        q = np.array([math.prod([self.r[j] for j in bits(mask)]) for _, mask in keys])
+        totals = summed(counts, np.repeat(r, q))
+        found = self.score.each(Tables(counts, totals, q * r, q, q, r, self.m))
+        self.known.update(zip(keys, found.tolist(), strict=True))
 
     def rises(self, score: float, best: float) -> bool:
         """Whether one score is above another by more than the rounding of its terms, which are of size m ln m."""
@@ -139,13 +204,18 @@ class FamilyScores:
 
     def added(self, i: int, parents: int, candidates: int) -> dict[int, float]:
         """The score of variable i with each of the candidates added to its parents."""
-        found = {}
-        for j in bits(candidates):
-            key = (i, parents | 1 << j)
-            if key not in self.known:
-                self.known[key] = self._scored(i, parents, j)
-            found[j] = self.known[key]
-        return found
+        found = {j: (i, parents | 1 << j) for j in bits(candidates)}
+        new = [j for j, key in found.items() if key not in self.known]
+        if self.bits is not None:
+            own = (*bits(parents), i)
+            few = [j for j in new if self.bits.fits((j, *own))]
+            for k in range(0, len(few), AT_ONCE):
+                some = few[k : k + AT_ONCE]
+                self._score(self.bits.extended(own, some), [found[j] for j in some])
+        for j in new:
+            if found[j] not in self.known:
+                self.known[found[j]] = self._scored(i, parents, j)
+        return {j: self.known[key] for j, key in found.items()}
 
     def _scored(self, i: int, parents: int, j: int | None) -> float:
         """Count and score variable i given the parents and j, of which the row is kept for the next."""
