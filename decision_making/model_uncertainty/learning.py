@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, function, made_array, refuse
+from decision_making.checks import Array, Named, count, function, made_array, refuse, shortened
 from decision_making.model_uncertainty.experience import Experience, Recorder
 from decision_making.model_uncertainty.learners import (
     Exploration,
@@ -54,13 +54,15 @@ def learn_by_simulation(
     acting, planning = default_rng(rng).spawn(2)
     model, batch = copied(model), model.batch
     m = math.prod(batch)
-    begin = _beginning(P, m, batch, s, b)
     terminal = P.terminal if offers(P, HasTerminal) else None
+    begin = _beginning(P, m, batch, s, b, terminal)
     restarts = terminal is not None or episode is not None
     record = Recorder(m, h, restarts)
     s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
     shaped = _shaping(batch)
     known_states(model, "s", shaped(s))
+    if terminal is not None and np.any(over := np.asarray(terminal(s), dtype=bool)):
+        raise ValueError(f"s = {shortened(s[over][0].tolist())}: must not be terminal, for no step is made there")
     for k in range(h):
         action = known_actions(model, π(model, shaped(s), acting))
         a = action.reshape(m)
@@ -80,8 +82,9 @@ def learn_by_simulation(
         if over.any():
             end(model, over.reshape(batch))
             age[over] = 0
-            s = s_next.copy()
-            s[over] = begin(int(np.count_nonzero(over)), acting, over)
+            new = begin(int(np.count_nonzero(over)), acting, over)
+            s = s_next.astype(np.result_type(s_next, new))
+            s[over] = new
             known_states(model, "s", shaped(s))
     τs = record.experience(s)
     tally(τs.r.sum(axis=1), τs.lengths, m * h)
@@ -101,8 +104,14 @@ def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
     return (lambda x: x) if len(batch) == 1 else (lambda x: x.reshape((*batch, *x.shape[1:])))
 
 
-def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
-    """A function (n, rng, which=None) that gives start states of n of the m replications, those of the mask `which`."""
+REDRAWS = 1000  # of start states that are terminal
+
+
+def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any, terminal: Any) -> Any:
+    """A function (n, rng, which=None) that gives start states of n of the m replications, those of the mask `which`.
+
+    An episode that would end before its first step is drawn anew.
+    """
     if s is not None:
         s = made_array(s, "s")
         given = s.reshape(m, *s.shape[len(batch) :]) if s.shape[: len(batch)] == batch and batch else None
@@ -111,7 +120,20 @@ def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
     if b is None and not offers(P, HasStart):
         raise ValueError("s = None and b = None: give one of them, for P has no start distribution")
     b = P.b if b is None else b
-    return lambda n, rng, which=None: sample_start(b, n, rng)
+
+    def drawn(n: int, rng: np.random.Generator, which: Any = None) -> Array:
+        s = sample_start(b, n, rng)
+        for _ in range(REDRAWS if terminal is not None else 0):
+            over = np.asarray(terminal(s), dtype=bool)
+            if not over.any():
+                return s
+            s = np.array(s)
+            s[over] = sample_start(b, int(np.count_nonzero(over)), rng)
+        if terminal is not None:
+            raise ValueError(f"b: gave {REDRAWS} terminal start states in a row; an episode must begin before it ends")
+        return s
+
+    return drawn
 
 
 def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:

@@ -367,3 +367,31 @@ def test_a_time_limit_of_gymnasium_ends_the_episode_of_sarsa():
     assert τs.over[:, -1].all()
     assert not τs.ended[:, -1].any()
     assert not found.has_last.any()  # dropped: the next episode has nothing to do with it
+
+
+class Drifting:
+    """A problem of real states, from whole numbers."""
+
+    γ = 0.9
+
+    def TR(self, s, a, rng):
+        return s + 0.25, np.ones(len(s))
+
+
+@pytest.mark.parametrize("episode", [None, 3])
+def test_states_that_begin_as_whole_numbers_are_recorded_with_their_fractions(episode):
+    M = dm.GradientQLearning(2, 0.9, dm.LinearQ(lambda s: np.stack([s, s * s], axis=-1), 2), None, np.zeros(4), 0.5)
+    model, τs = dm.learn(Drifting(), dm.start(M), dm.EpsilonGreedyExploration(0.5), 5, s=0, rng=0, episode=episode)
+    assert τs.s[0].tolist() == [0.0, 0.25, 0.5] + ([0.75, 1.0] if episode is None else [0.0, 0.25])
+    assert np.array_equal(dm.replay(dm.start(M), τs).θ, model.θ)
+
+
+def test_no_episode_begins_in_a_terminal_state():
+    P = dm.MDP.from_arrays(np.full((3, 2, 3), 1 / 3), np.ones((3, 2)), 0.9, terminal=lambda s: s == 2)
+    model, π = dm.start(dm.QLearning(3, 2, 0.9, 0.5), 20), dm.EpsilonGreedyExploration(0.5)
+    learnt, τs = dm.learn(P, model, π, 30, b=[0.3, 0.1, 0.6], rng=0)
+    assert set(τs.s.ravel().tolist()) == {0, 1} and not learnt.Q[:, 2].any()
+    with pytest.raises(ValueError, match="s = 2: must not be terminal"):
+        dm.learn(P, model, π, 30, s=2)
+    with pytest.raises(ValueError, match="terminal start states in a row"):
+        dm.learn(P, model, π, 30, b=[0.0, 0.0, 1.0])
