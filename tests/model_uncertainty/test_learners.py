@@ -390,7 +390,8 @@ def test_no_episode_begins_in_a_terminal_state():
     P = dm.MDP.from_arrays(np.full((3, 2, 3), 1 / 3), np.ones((3, 2)), 0.9, terminal=lambda s: s == 2)
     model, π = dm.start(dm.QLearning(3, 2, 0.9, 0.5), 20), dm.EpsilonGreedyExploration(0.5)
     learnt, τs = dm.learn(P, model, π, 30, b=[0.3, 0.1, 0.6], rng=0)
-    assert set(τs.s.ravel().tolist()) == {0, 1} and not learnt.Q[:, 2].any()
+    assert set(τs.s.ravel().tolist()) == {0, 1}
+    assert not learnt.Q[:, 2].any()
     with pytest.raises(ValueError, match="s = 2: must not be terminal"):
         dm.learn(P, model, π, 30, s=2)
     with pytest.raises(ValueError, match="terminal start states in a row"):

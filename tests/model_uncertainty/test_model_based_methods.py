@@ -380,7 +380,8 @@ def test_a_terminal_state_is_worth_0_though_nothing_was_tried_there(name, planne
         known = n >= 2
         T, Rs = np.where(known[..., None], T, np.eye(S)[:, None]), np.where(known, Rs, 1.0)
     U = value_where_state_3_ends(T.tolist(), Rs.tolist())
-    assert (model.U[..., 3] == 0).all() and (dm.action_values(model, np.full(batch, 3)) == 0).all()
+    assert (model.U[..., 3] == 0).all()
+    assert (dm.action_values(model, np.full(batch, 3)) == 0).all()
     if isinstance(planner, dm.FullUpdate):
         assert np.allclose(model.U, U, atol=1e-9)
     one = model if batch == () else dm.part(model, (1, 2))
@@ -388,13 +389,14 @@ def test_a_terminal_state_is_worth_0_though_nothing_was_tried_there(name, planne
         P = dm.estimated_mdp(one, unvisited)
         if unvisited == "end" or name != "likelihood":
             solved = dm.policy_evaluation(P, dm.solve(dm.ValueIteration(500), P))
-            assert np.allclose(solved[:S], U, atol=1e-9) and solved[3] == 0
-        assert P.T(3, 1, 3) == 1 and P.R(3, 1) == 0
+            assert np.allclose(solved[:S], U, atol=1e-9)
+            assert solved[3] == 0
+        assert P.T(3, 1, 3) == 1
+        assert P.R(3, 1) == 0
     if name == "bayes":
         sure = dm.bayes_adaptive_values(one, 0, 1, U=np.full(S, 5.0))
-        assert (
-            np.allclose(sure, R[0] + γ * 5 * T[0][:, :3].sum(axis=1)) and not dm.bayes_adaptive_values(one, 3, 3).any()
-        )
+        assert np.allclose(sure, R[0] + γ * 5 * T[0][:, :3].sum(axis=1))
+        assert not dm.bayes_adaptive_values(one, 3, 3).any()
 
 
 def test_r_max_does_not_hope_for_terminal_states_for_ever():
@@ -404,7 +406,8 @@ def test_r_max_does_not_hope_for_terminal_states_for_ever():
     for planner in (dm.FullUpdate(), dm.RandomizedUpdate(2), dm.PrioritizedUpdate(4)):
         model = dm.start(dm.RmaxMDP(3, 2, 0.9, planner, 2, 1.0))
         model, τs = dm.learn(P, model, dm.EpsilonGreedyExploration(0.0), 200, s=0, rng=0)
-        assert dm.greedy_policy(model)[0] == 0 and τs.r[:, 100:].mean() == 0.5
+        assert dm.greedy_policy(model)[0] == 0
+        assert τs.r[:, 100:].mean() == 0.5
 
 
 @pytest.mark.parametrize("planner", [dm.FullUpdate(), dm.RandomizedUpdate(5), dm.PrioritizedUpdate(9)])
@@ -415,12 +418,15 @@ def test_a_sparse_model_knows_terminal_states_as_the_dense_one_does(planner):
         for s, a, r, s_next, ended in ENDING:
             dm.update(model, s, a, r, s_next, terminated=ended, rng=0)
         found.append(model.U)
-    assert np.allclose(*found, atol=1e-12) and found[0][3] == 0
+    assert np.allclose(*found, atol=1e-12)
+    assert found[0][3] == 0
 
 
 def test_a_state_that_is_left_is_not_terminal_after_all():
     model = dm.start(dm.RmaxMDP(S, A, γ, dm.FullUpdate(), 1, 1.0))
     dm.update(model, 0, 0, 0.5, 1, terminated=True)
-    assert model.U[1] == 0 and model.ended.tolist() == [False, True, False, False]
+    assert model.U[1] == 0
+    assert model.ended.tolist() == [False, True, False, False]
     dm.update(model, 1, 0, 0.5, 2)
-    assert not model.ended.any() and model.U[1] == pytest.approx(1 / (1 - γ))
+    assert not model.ended.any()
+    assert model.U[1] == pytest.approx(1 / (1 - γ))

@@ -379,10 +379,11 @@ def test_linear_q_with_listed_actions_moves_as_with_their_places(replayed):
         for s, i, r in [(0.5, 2, 1.0), (0.2, 1, -1.0), (0.1, 2, 3.0)]:
             dm.update(model, s, i if A == 3 else A[i], r, s / 2, rng=0)
         found.append(model.θ)
-    assert np.array_equal(*found) and not np.array_equal(found[0], np.arange(6.0))
+    assert np.array_equal(*found)
+    assert not np.array_equal(found[0], np.arange(6.0))
 
 
-@pytest.mark.parametrize("kind, more", [(dm.GradientQLearning, ()), (dm.ReplayGradientQLearning, (4, 1, 2))])
+@pytest.mark.parametrize(("kind", "more"), [(dm.GradientQLearning, ()), (dm.ReplayGradientQLearning, (4, 1, 2))])
 def test_linear_q_of_another_number_of_actions_is_refused(kind, more):
     with pytest.raises(ValueError, match=r"Q = .*must be of 3 actions, as many as A has"):
         kind(3, 0.9, dm.LinearQ(lambda s: s, 2), None, np.zeros(4), 0.1, *more)

@@ -96,7 +96,7 @@ class _GradientSettings:
 
     def __attrs_post_init__(self) -> None:
         n = self.A if isinstance(self.A, int) else len(self.A)
-        if isinstance(self.Q, LinearQ) and self.Q.A != n:
+        if isinstance(self.Q, LinearQ) and n != self.Q.A:
             refuse(self, "Q", self.Q, f"of {n} actions, as many as A has")
 
 
