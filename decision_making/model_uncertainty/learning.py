@@ -24,6 +24,11 @@ from decision_making.model_uncertainty.learners import (
 )
 from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_probabilities
+from decision_making.sequential_problems.exact_solution_methods.evaluation import (
+    chain_of_actions,
+    check_available,
+    evaluated,
+)
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.simulation import tally
 from decision_making.sizes import NUMBERS, check_size
@@ -167,8 +172,8 @@ def value(model: Learner, P: Any, b: Any = None) -> Any:
     """The exact expected utility of each replication's greedy policy in the tabular problem P, (…).
 
     So a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each different
-    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables
-    and for what is no model.
+    policy is evaluated once. Raises ValueError for γ = 1, where there is no b, and where a policy takes an action that
+    is not available; TypeError for a P without tables and for what is no model.
     """
     known_model(model)
     if b is None:
@@ -190,10 +195,9 @@ def utilities_of(T: Any, R: Array, γ: float, a: Array) -> Array:
     """The utilities (N, S) of N policies a (N, S), in blocks that fit the cache."""
     n_states = len(R)
     if not isinstance(T, np.ndarray):
-        from decision_making.sequential_problems.exact_solution_methods.evaluation import chain_of_actions, evaluated
-
         return np.array([evaluated(*chain_of_actions(T, R, x), γ) for x in a])
     U, s = np.empty(a.shape), np.arange(n_states)
+    check_available(np.broadcast_to(s, a.shape).ravel(), a.ravel(), R[s, a].ravel())
     block = max(1, (1 << 18) // n_states**2)
     for i in range(0, len(a), block):
         some = a[i : i + block]
