@@ -307,8 +307,8 @@ def learn(
     The given model stays as it is. Actions are π(model, s, rng), of an exploration strategy. All replications of the
     model take their steps side by side; h counts those of each. They begin in the states s (…), or in states drawn from
     the start distribution b, by default P.b. An episode ends in a terminal state of P, and after `episode` steps if
-    that is given; then the next begins as the first did. The last state of an episode that was cut is not terminal: a
-    learner goes on to count on its value.
+    that is given; then the next begins as the first did, and in no terminal state. The last state of an episode that
+    was cut is not terminal: a learner goes on to count on its value.
 
     In a Markov game (chapter 25) model is a list of learners, one an agent, π = None lets each act as its algorithm
     says, and the result is (models, `GameTrajectories`).
@@ -316,7 +316,8 @@ def learn(
     All random numbers follow from rng: None, an int or a numpy Generator. The same seed gives the same bits; the first
     rows of a larger batch are not the rows of a smaller one.
 
-    Raises ValueError for h < 1, states or actions that the model does not know, and rewards that are not finite.
+    Raises ValueError for h < 1, states or actions that the model does not know, start states that are terminal, and
+    rewards that are not finite.
     """
 
 

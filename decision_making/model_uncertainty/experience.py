@@ -97,14 +97,21 @@ class Recorder:
         if not self.columns:
             self.columns = {name: np.empty((self.d, *x.shape), x.dtype) for name, x in step.items()}
         for name, x in step.items():
-            self.columns[name][k] = x
+            self._column(name, x)[k] = x
 
     def note_rows(self, k: Array, i: Array, **step: Array) -> None:
         """Step k[j] of replication i[j], for each j."""
         if not self.columns:
             self.columns = {name: np.zeros((self.d, self.m, *x.shape[1:]), x.dtype) for name, x in step.items()}
         for name, x in step.items():
-            self.columns[name][k, i] = x
+            self._column(name, x)[k, i] = x
+
+    def _column(self, name: str, x: Array) -> Array:
+        """The room for x, of a type that holds it, too: whole numbers may be followed by others."""
+        column = self.columns[name]
+        if x.dtype != column.dtype and not np.can_cast(x.dtype, column.dtype):
+            self.columns[name] = column = column.astype(np.result_type(x, column))
+        return column
 
     def experience(self, s_end: Array) -> Experience:
         """What was noted; the arrays have the replications first."""

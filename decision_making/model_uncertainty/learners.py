@@ -104,9 +104,9 @@ def rates(x: Any) -> Any:
         found = numbers(x, "") if isinstance(x, list | tuple | np.ndarray) else None
     except TypeError:
         return x
-    if found is None or found.ndim == 0:
+    if found is None:
         return x
-    return read_only(found)
+    return read_only(found) if found.ndim else found.item()
 
 
 def each(check: Any) -> Any:
@@ -272,8 +272,13 @@ def rewards(model: Learner, r: Any) -> Array:
             raise ValueError(f"r has shape {r.shape}: must be {model.batch}, a reward for each replication")
     if np.count_nonzero(moderate(r)) != r.size:
         i = int(np.argmin(moderate(r)))
+        why = (
+            "; -inf says that an action is not available, and learners know of none"
+            if np.isneginf(r.ravel()[i])
+            else ""
+        )
         raise ValueError(
-            f"r = {r.ravel()[i]} of replication {i}: every reward must be finite, of size at most {LARGEST:g}"
+            f"r = {r.ravel()[i]} of replication {i}: every reward must be finite, of size at most {LARGEST:g}{why}"
         )
     return r
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, function, made_array, refuse
+from decision_making.checks import Array, Named, count, function, made_array, refuse, shortened
 from decision_making.model_uncertainty.experience import Experience, Recorder
 from decision_making.model_uncertainty.learners import (
     Exploration,
@@ -24,6 +24,11 @@ from decision_making.model_uncertainty.learners import (
 )
 from decision_making.problem import RNG, HasStart, HasTerminal, Simulable, offers
 from decision_making.sampling import default_rng, sample_start, start_probabilities
+from decision_making.sequential_problems.exact_solution_methods.evaluation import (
+    chain_of_actions,
+    check_available,
+    evaluated,
+)
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from decision_making.simulation import tally
 from decision_making.sizes import NUMBERS, check_size
@@ -54,13 +59,15 @@ def learn_by_simulation(
     acting, planning = default_rng(rng).spawn(2)
     model, batch = copied(model), model.batch
     m = math.prod(batch)
-    begin = _beginning(P, m, batch, s, b)
     terminal = P.terminal if offers(P, HasTerminal) else None
+    begin = _beginning(P, m, batch, s, b, terminal)
     restarts = terminal is not None or episode is not None
     record = Recorder(m, h, restarts)
     s, age = begin(m, acting), np.zeros(m, dtype=np.intp)
     shaped = _shaping(batch)
     known_states(model, "s", shaped(s))
+    if terminal is not None and np.any(over := np.asarray(terminal(s), dtype=bool)):
+        raise ValueError(f"s = {shortened(s[over][0].tolist())}: must not be terminal, for no step is made there")
     for k in range(h):
         action = known_actions(model, π(model, shaped(s), acting))
         a = action.reshape(m)
@@ -80,8 +87,9 @@ def learn_by_simulation(
         if over.any():
             end(model, over.reshape(batch))
             age[over] = 0
-            s = s_next.copy()
-            s[over] = begin(int(np.count_nonzero(over)), acting, over)
+            new = begin(int(np.count_nonzero(over)), acting, over)
+            s = s_next.astype(np.result_type(s_next, new))
+            s[over] = new
             known_states(model, "s", shaped(s))
     τs = record.experience(s)
     tally(τs.r.sum(axis=1), τs.lengths, m * h)
@@ -101,8 +109,14 @@ def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
     return (lambda x: x) if len(batch) == 1 else (lambda x: x.reshape((*batch, *x.shape[1:])))
 
 
-def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
-    """A function (n, rng, which=None) that gives start states of n of the m replications, those of the mask `which`."""
+REDRAWS = 1000  # of start states that are terminal
+
+
+def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any, terminal: Any) -> Any:
+    """A function (n, rng, which=None) that gives start states of n of the m replications, those of the mask `which`.
+
+    An episode that would end before its first step is drawn anew.
+    """
     if s is not None:
         s = made_array(s, "s")
         given = s.reshape(m, *s.shape[len(batch) :]) if s.shape[: len(batch)] == batch and batch else None
@@ -111,7 +125,20 @@ def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
     if b is None and not offers(P, HasStart):
         raise ValueError("s = None and b = None: give one of them, for P has no start distribution")
     b = P.b if b is None else b
-    return lambda n, rng, which=None: sample_start(b, n, rng)
+
+    def drawn(n: int, rng: np.random.Generator, which: Any = None) -> Array:
+        s = sample_start(b, n, rng)
+        for _ in range(REDRAWS if terminal is not None else 0):
+            over = np.asarray(terminal(s), dtype=bool)
+            if not over.any():
+                return s
+            s = np.array(s)
+            s[over] = sample_start(b, int(np.count_nonzero(over)), rng)
+        if terminal is not None:
+            raise ValueError(f"b: gave {REDRAWS} terminal start states in a row; an episode must begin before it ends")
+        return s
+
+    return drawn
 
 
 def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
@@ -145,8 +172,8 @@ def value(model: Learner, P: Any, b: Any = None) -> Any:
     """The exact expected utility of each replication's greedy policy in the tabular problem P, (…).
 
     So a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each different
-    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables
-    and for what is no model.
+    policy is evaluated once. Raises ValueError for γ = 1, where there is no b, and where a policy takes an action that
+    is not available; TypeError for a P without tables and for what is no model.
     """
     known_model(model)
     if b is None:
@@ -168,10 +195,9 @@ def utilities_of(T: Any, R: Array, γ: float, a: Array) -> Array:
     """The utilities (N, S) of N policies a (N, S), in blocks that fit the cache."""
     n_states = len(R)
     if not isinstance(T, np.ndarray):
-        from decision_making.sequential_problems.exact_solution_methods.evaluation import chain_of_actions, evaluated
-
         return np.array([evaluated(*chain_of_actions(T, R, x), γ) for x in a])
     U, s = np.empty(a.shape), np.arange(n_states)
+    check_available(np.broadcast_to(s, a.shape).ravel(), a.ravel(), R[s, a].ravel())
     block = max(1, (1 << 18) // n_states**2)
     for i in range(0, len(a), block):
         some = a[i : i + block]

@@ -647,3 +647,85 @@ def test_paid_trajectories_have_no_reward_on_padding():
 def test_updates_that_cannot_step_are_named():
     with pytest.raises(TypeError, match="update = 3: must be one of"):
         GenerativeAdversarialImitation(3, π, Discriminator(pair_indicators(2, 2), 4), 2)
+
+
+def ending(rng, n_states=4, n_actions=2, γ=0.9):
+    """A deterministic problem in which some states other than 0 are terminal, though their tables go on."""
+    to, over = rng.integers(n_states, size=(n_states, n_actions)), rng.random(n_states) < 0.4
+    over[0] = False
+    R = rng.normal(size=(n_states, n_actions))
+    return MDP.from_arrays(np.eye(n_states)[to], R, γ, terminal=lambda s: over[s]), to, over
+
+
+def runs_that_may_end(to, over, s, d):
+    """The pairs of every trajectory of at most d steps from s, with its last state."""
+    if d == 0 or over[s]:
+        return [([], s)]
+    return [
+        ([(s, a), *rest], end) for a, x in enumerate(to[s]) for rest, end in runs_that_may_end(to, over, int(x), d - 1)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("γ", [0.0, 0.9, 1.0])
+def test_nothing_is_done_in_terminal_states_by_the_soft_policy_and_its_gradient(seed, γ):
+    rng, d = np.random.default_rng(seed), 4
+    P, to, over = ending(rng, γ=γ)
+    R = rng.normal(size=(4, 2))
+    runs = runs_that_may_end(to, over, 0, d)
+    weight = np.exp([sum(γ**k * R[pair] for k, pair in enumerate(pairs)) for pairs, _ in runs])
+    assert soft_policy(P, R, d).V[0] == pytest.approx(np.log(weight.sum()))
+    M = MaximumEntropyIRL(P, None, d, np.eye(8).reshape(4, 2, 8), 0.1, 1)
+    expected = np.zeros(8)
+    for (pairs, end), p in zip(runs, weight / weight.sum(), strict=True):
+        more = d - len(pairs)
+        s, a = (np.array([[pair[i] for pair in pairs] + [0] * more]) for i in range(2))
+        D = Trajectories(s, a, np.zeros((1, d)), np.arange(d)[None] < len(pairs), np.array([end]))
+        expected += p * likelihood(M, D, R.ravel()).gradient
+    assert np.allclose(expected, 0, atol=1e-12)  # the data come from the model
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_visitations_and_exact_features_stop_at_terminal_states_as_rollouts_do(seed):
+    P, to, over = ending(np.random.default_rng(seed))
+    π, d = SoftmaxPolicy(4, 2), 5
+    expected = np.zeros((4, 2))
+    for pairs, _ in runs_that_may_end(to, over, 0, d):
+        for k, pair in enumerate(pairs):
+            expected[pair] += 0.9**k / 2 ** len(pairs)
+    start = [1.0, 0.0, 0.0, 0.0]
+    M = InverseReinforcementLearning(
+        P,
+        start,
+        d,
+        1,
+        π,
+        lambda s, a: np.eye(8)[2 * np.asarray(s) + a],
+        np.ones(8),
+        lambda R, θ, rng: θ,
+        0.1,
+        exact=True,
+    )
+    assert np.allclose(feature_expectations(M, np.zeros(8)), expected.ravel())
+    assert np.allclose(discounted_state_visitations(P, start, np.full((4, 2), 0.5), d), expected.sum(axis=1))
+
+
+def test_visitations_of_which_there_are_none_cannot_be_scaled():
+    P = MDP.from_arrays(T, np.zeros((2, 2)), 0.9, terminal=lambda s: s == 1)
+    with pytest.raises(ValueError, match=r"b = .*all terminal"):
+        discounted_state_visitations(P, [0.0, 1.0], Π, 3, scaled=True)
+
+
+def test_an_optimal_policy_for_a_learnt_reward_is_paid_nothing_in_terminal_states():
+    move = np.zeros((3, 2, 3))
+    move[0, 0, 1] = move[0, 1, 2] = move[1, :, 1] = move[2, :, 2] = 1
+    P = MDP.from_arrays(move, np.zeros((3, 2)), 0.9, terminal=lambda s: s == 2)
+    θ = OptimalPolicy(P)(lambda s, a: np.where(s == 2, 9.0, 1.0))
+    assert θ.reshape(3, 2)[0].argmax() == 0  # 1 for ever, not 9 for ever
+
+
+def test_steps_from_a_terminal_state_are_no_demonstration():
+    P = MDP.from_arrays(T, np.zeros((2, 2)), 0.9, terminal=lambda s: s == 1)
+    M = MaximumEntropyIRL(P, None, 2, ONE_HOT, 0.1, 1)
+    with pytest.raises(ValueError, match=r"trajectory 0, step 1 .*action 0 in state 1 is not possible"):
+        optimize(M, Trajectories(np.array([[0, 1]]), np.zeros((1, 2), int), np.zeros((1, 2))), np.zeros(4))

@@ -4,6 +4,7 @@ import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
+from scipy.sparse import csr_array
 
 import decision_making as dm
 from decision_making.model_uncertainty.learners import copied
@@ -367,3 +368,59 @@ def test_a_time_limit_of_gymnasium_ends_the_episode_of_sarsa():
     assert τs.over[:, -1].all()
     assert not τs.ended[:, -1].any()
     assert not found.has_last.any()  # dropped: the next episode has nothing to do with it
+
+
+class Drifting:
+    """A problem of real states, from whole numbers."""
+
+    γ = 0.9
+
+    def TR(self, s, a, rng):
+        return s + 0.25, np.ones(len(s))
+
+
+@pytest.mark.parametrize("episode", [None, 3])
+def test_states_that_begin_as_whole_numbers_are_recorded_with_their_fractions(episode):
+    M = dm.GradientQLearning(2, 0.9, dm.LinearQ(lambda s: np.stack([s, s * s], axis=-1), 2), None, np.zeros(4), 0.5)
+    model, τs = dm.learn(Drifting(), dm.start(M), dm.EpsilonGreedyExploration(0.5), 5, s=0, rng=0, episode=episode)
+    assert τs.s[0].tolist() == [0.0, 0.25, 0.5] + ([0.75, 1.0] if episode is None else [0.0, 0.25])
+    assert np.array_equal(dm.replay(dm.start(M), τs).θ, model.θ)
+
+
+def test_no_episode_begins_in_a_terminal_state():
+    P = dm.MDP.from_arrays(np.full((3, 2, 3), 1 / 3), np.ones((3, 2)), 0.9, terminal=lambda s: s == 2)
+    model, π = dm.start(dm.QLearning(3, 2, 0.9, 0.5), 20), dm.EpsilonGreedyExploration(0.5)
+    learnt, τs = dm.learn(P, model, π, 30, b=[0.3, 0.1, 0.6], rng=0)
+    assert set(τs.s.ravel().tolist()) == {0, 1}
+    assert not learnt.Q[:, 2].any()
+    with pytest.raises(ValueError, match="s = 2: must not be terminal"):
+        dm.learn(P, model, π, 30, s=2)
+    with pytest.raises(ValueError, match="terminal start states in a row"):
+        dm.learn(P, model, π, 30, b=[0.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_value_of_a_policy_that_takes_what_is_not_available_is_refused(sparse):
+    P = unavailable(sparse)
+    model = dm.start(dm.QLearning(2, 2, 0.9, 0.5), 2, Q=[[[1.0, 0.0], [0.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]]])
+    with pytest.raises(ValueError, match="π takes action 1 in state 0, where it is not available"):
+        dm.value(model, P, b=[1.0, 0.0])
+    assert np.isfinite(dm.value(dm.part(model, 0), P, b=[1.0, 0.0]))
+
+
+def unavailable(sparse):
+    T = np.array([[[0.5, 0.5], [0.0, 1.0]], [[0.0, 1.0], [1.0, 0.0]]])
+    return dm.MDP.from_arrays(csr_array(T.reshape(4, 2)) if sparse else T, [[1.0, -np.inf], [0.0, 1.0]], 0.9)
+
+
+def test_learning_says_what_a_reward_of_minus_infinity_stands_for():
+    π = dm.ExploreThenCommitExploration(50)
+    with pytest.raises(ValueError, match=r"r = -inf .*not available, and learners know of none"):
+        dm.learn(unavailable(False), dm.start(dm.QLearning(2, 2, 0.9, 0.5)), π, 50, s=0, rng=0)
+
+
+def test_a_rate_may_be_an_array_without_axes():
+    M = dm.QLearning(2, 2, np.array(0.9), np.array(0.5))
+    assert isinstance(M.γ, float)
+    assert dm.start(M, 3).Q.shape == (3, 2, 2)
+    assert dm.EpsilonGreedyExploration(np.array(0.0))(dm.start(M, 3), [0, 1, 1], 0).tolist() == [0, 0, 0]

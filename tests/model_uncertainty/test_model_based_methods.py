@@ -335,3 +335,98 @@ def test_utilities_beyond_the_tree_of_beliefs_are_checked(U):
     model = dm.start(dm.BayesianMDP(2, 2, 1.0, np.zeros((2, 2)), 0.9, dm.FullUpdate()))
     with pytest.raises(ValueError, match=r"U = .*finite utilities of the 2 states"):
         dm.bayes_adaptive_values(model, 0, 1, U)
+
+
+ENDING = [
+    (0, 0, 0.5, 3, True),
+    (1, 1, 1.0, 0, False),
+    (0, 1, -1.0, 1, False),
+    (0, 0, 1.0, 3, True),
+    (1, 0, 0.0, 2, False),
+]
+
+
+def value_where_state_3_ends(T, R):
+    """U* (S,) by value iteration in plain Python, state 3 being worth 0."""
+    U = [0.0] * S
+    for _ in range(400):
+        U = [
+            0.0 if s == 3 else max(R[s][a] + γ * sum(T[s][a][x] * U[x] for x in range(S)) for a in range(A))
+            for s in range(S)
+        ]
+    return U
+
+
+@pytest.mark.parametrize("name", ["likelihood", "rmax", "bayes"])
+@pytest.mark.parametrize("planner", [dm.FullUpdate(), dm.RandomizedUpdate(200), dm.PrioritizedUpdate(500)])
+@pytest.mark.parametrize("batch", [(), (2, 3)])
+def test_a_terminal_state_is_worth_0_though_nothing_was_tried_there(name, planner, batch):
+    n, N, ρ = (np.zeros(shape) for shape in ((S, A), (S, A, S), (S, A)))
+    M = {
+        "likelihood": dm.MaximumLikelihoodMDP(S, A, γ, planner),
+        "rmax": dm.RmaxMDP(S, A, γ, planner, 2, 1.0),
+        "bayes": dm.BayesianMDP(S, A, 0.5, R, γ, planner),
+    }[name]
+    model = dm.start(M, batch, U=np.full(S, 2.0))
+    for s, a, r, s_next, ended in ENDING:
+        n[s, a], N[s, a, s_next], ρ[s, a] = n[s, a] + 1, N[s, a, s_next] + 1, ρ[s, a] + r
+        given = (np.full(batch, x) for x in (s, a, r, s_next))
+        dm.update(model, *given, terminated=np.full(batch, ended), rng=0)
+    if name == "bayes":
+        T, Rs = (N + 0.5) / (n + 0.5 * S)[..., None], R
+    else:
+        T, Rs = N / np.maximum(n, 1)[..., None], ρ / np.maximum(n, 1)
+    if name == "rmax":
+        known = n >= 2
+        T, Rs = np.where(known[..., None], T, np.eye(S)[:, None]), np.where(known, Rs, 1.0)
+    U = value_where_state_3_ends(T.tolist(), Rs.tolist())
+    assert (model.U[..., 3] == 0).all()
+    assert (dm.action_values(model, np.full(batch, 3)) == 0).all()
+    if isinstance(planner, dm.FullUpdate):
+        assert np.allclose(model.U, U, atol=1e-9)
+    one = model if batch == () else dm.part(model, (1, 2))
+    for unvisited in ("end", "uniform"):
+        P = dm.estimated_mdp(one, unvisited)
+        if unvisited == "end" or name != "likelihood":
+            solved = dm.policy_evaluation(P, dm.solve(dm.ValueIteration(500), P))
+            assert np.allclose(solved[:S], U, atol=1e-9)
+            assert solved[3] == 0
+        assert P.T(3, 1, 3) == 1
+        assert P.R(3, 1) == 0
+    if name == "bayes":
+        sure = dm.bayes_adaptive_values(one, 0, 1, U=np.full(S, 5.0))
+        assert np.allclose(sure, R[0] + γ * 5 * T[0][:, :3].sum(axis=1))
+        assert not dm.bayes_adaptive_values(one, 3, 3).any()
+
+
+def test_r_max_does_not_hope_for_terminal_states_for_ever():
+    T = np.zeros((3, 2, 3))
+    T[0, 0, 1] = T[0, 1, 2] = T[1, :, 0] = T[2, :, 2] = 1
+    P = dm.MDP.from_arrays(T, [[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]], 0.9, terminal=lambda s: s == 2)
+    for planner in (dm.FullUpdate(), dm.RandomizedUpdate(2), dm.PrioritizedUpdate(4)):
+        model = dm.start(dm.RmaxMDP(3, 2, 0.9, planner, 2, 1.0))
+        model, τs = dm.learn(P, model, dm.EpsilonGreedyExploration(0.0), 200, s=0, rng=0)
+        assert dm.greedy_policy(model)[0] == 0
+        assert τs.r[:, 100:].mean() == 0.5
+
+
+@pytest.mark.parametrize("planner", [dm.FullUpdate(), dm.RandomizedUpdate(5), dm.PrioritizedUpdate(9)])
+def test_a_sparse_model_knows_terminal_states_as_the_dense_one_does(planner):
+    found = []
+    for sparse in (False, True):
+        model = dm.start(dm.MaximumLikelihoodMDP(S, A, γ, planner, sparse=sparse), U=np.full(S, 2.0))
+        for s, a, r, s_next, ended in ENDING:
+            dm.update(model, s, a, r, s_next, terminated=ended, rng=0)
+        found.append(model.U)
+    assert np.allclose(*found, atol=1e-12)
+    assert found[0][3] == 0
+
+
+def test_a_state_that_is_left_is_not_terminal_after_all():
+    model = dm.start(dm.RmaxMDP(S, A, γ, dm.FullUpdate(), 1, 1.0))
+    dm.update(model, 0, 0, 0.5, 1, terminated=True)
+    assert model.U[1] == 0
+    assert model.ended.tolist() == [False, True, False, False]
+    dm.update(model, 1, 0, 0.5, 2)
+    assert not model.ended.any()
+    assert model.U[1] == pytest.approx(1 / (1 - γ))

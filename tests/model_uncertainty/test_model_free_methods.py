@@ -367,3 +367,23 @@ def test_settings_of_replay_may_differ_between_replications():
 def test_what_is_wrong_is_named(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_linear_q_with_listed_actions_moves_as_with_their_places(replayed):
+    Q = dm.LinearQ(lambda s: np.stack([s, s * 0 + 1], axis=-1), 3)
+    kind, more = (dm.ReplayGradientQLearning, (1, 1, 2)) if replayed else (dm.GradientQLearning, ())
+    found = []
+    for A in (3, [-1.0, 2.5, 7.0]):
+        model = dm.start(kind(A, 0.9, Q, None, np.arange(6.0), 0.1, *more))
+        for s, i, r in [(0.5, 2, 1.0), (0.2, 1, -1.0), (0.1, 2, 3.0)]:
+            dm.update(model, s, i if A == 3 else A[i], r, s / 2, rng=0)
+        found.append(model.θ)
+    assert np.array_equal(*found)
+    assert not np.array_equal(found[0], np.arange(6.0))
+
+
+@pytest.mark.parametrize(("kind", "more"), [(dm.GradientQLearning, ()), (dm.ReplayGradientQLearning, (4, 1, 2))])
+def test_linear_q_of_another_number_of_actions_is_refused(kind, more):
+    with pytest.raises(ValueError, match=r"Q = .*must be of 3 actions, as many as A has"):
+        kind(3, 0.9, dm.LinearQ(lambda s: s, 2), None, np.zeros(4), 0.1, *more)

@@ -32,7 +32,7 @@ from decision_making.model_uncertainty.imitation_learning.rewards import Optimal
 from decision_making.policies.base import reverse_pass
 from decision_making.problem import RNG, Enumerable
 from decision_making.sampling import indices, start_distribution, start_probabilities
-from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.sequential_problems.exact_solution_methods.tables import tables, terminal_states
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, check_finite, check_trajectories, discounts
 from decision_making.verbs import optimize, rounds
@@ -50,7 +50,8 @@ class MaximumEntropyIRL:
 
         π_k(a | s) ∝ exp(γ^(k-1) R(s, a) + Σ T(s' | s, a) V_{k+1}(s')),   V_k(s) = ln Σ_a exp(…),   V_{d+1} = 0,
 
-    for as many steps as a demonstration has, from where it starts (or from b, where that is not None). In a
+    for as many steps as a demonstration has, or d where it came to a terminal state of P, in which V = 0 and nothing is
+    done, from where it starts (or from b, where that is not None). In a
     deterministic problem f is the log-likelihood; in others this is the maximum causal entropy form, for exp(R(τ))
     alone would claim that luck can be chosen. `as_listed=True` is the book's listing instead: a policy that is optimal
     rather than soft, the same at all steps, and visitations scaled to sum 1, whose gradient is not 0 at the truth.
@@ -90,7 +91,7 @@ class Fit(NamedTuple):
 class Counts(NamedTuple):
     """What the demonstrations of one length say."""
 
-    d: int  # their number of steps
+    d: int  # their number of steps, if none comes to a terminal state
     m: int  # how many they are
     b: Array  # where they start (S,)
     pairs: Array  # Σ_τ Σ_k γ^(k-1) of each pair (S, A)
@@ -106,7 +107,8 @@ class SoftPolicy(NamedTuple):
 def soft_policy(P: Enumerable, R: Any, d: int, *, γ: float | None = None) -> SoftPolicy:
     """π_k ∝ exp(γ^(k-1) R + Σ T V_{k+1}), V_k = ln Σ_a exp(…), V_{d+1} = 0, backwards from the last of d steps.
 
-    R (S, A) is a reward; actions whose own reward in P is -inf are not available. γ is P's unless it is given.
+    R (S, A) is a reward; actions whose own reward in P is -inf are not available. In terminal states of P nothing is
+    done, and V_k = 0. γ is P's unless it is given.
 
     >>> from decision_making import MDP
     >>> P = MDP.from_arrays([[[1.0, 0.0], [0.0, 1.0]]] * 2, np.zeros((2, 2)), 0.9)  # action j leads to state j
@@ -121,23 +123,27 @@ def soft_policy(P: Enumerable, R: Any, d: int, *, γ: float | None = None) -> So
     R = numbers(R, "R")
     if R.shape != own.shape or not all_finite(R):
         raise ValueError(f"R has shape {R.shape}: must be finite rewards (S, A) = {own.shape}")
-    return softened(T, np.where(np.isneginf(own), -np.inf, 0.0), R, discounts(P.γ if γ is None else γ, d))
+    closed = np.where(np.isneginf(own), -np.inf, 0.0)
+    return softened(T, closed, terminal_states(P), R, discounts(P.γ if γ is None else γ, d))
 
 
-def softened(T: Any, closed: Array, R: Array, γs: Array) -> SoftPolicy:
-    """`soft_policy` of arguments that are known to be right; closed (S, A) is -inf where an action is not available."""
+def softened(T: Any, closed: Array, over: Array, R: Array, γs: Array) -> SoftPolicy:
+    """`soft_policy` of arguments that are known to be right.
+
+    closed (S, A) is -inf where an action is not available, over (S,) is true of terminal states.
+    """
     T, V, π = T.reshape(-1, len(R)), np.zeros(len(R)), np.empty((len(γs), *R.shape))
     for k in range(len(γs) - 1, -1, -1):
         Q = γs[k] * R + closed + (T @ V).reshape(R.shape)
         most = Q.max(axis=1, keepdims=True)
         w = np.exp(Q - most)
         Z = w.sum(axis=1, keepdims=True)
-        π[k], V = w / Z, (most + np.log(Z))[:, 0]
+        π[k], V = w / Z, np.where(over, 0.0, (most + np.log(Z))[:, 0])
     return SoftPolicy(π, V)
 
 
 def counted(M: MaximumEntropyIRL, D: Any) -> list[Counts]:
-    """The discounted pair counts of the demonstrations, a `Counts` for each length.
+    """The discounted pair counts of the demonstrations, a `Counts` for each length; M.d for those that P itself ended.
 
     Raises TypeError where D is not `Trajectories`; ValueError, naming trajectory and step, for states and actions that
     are none of P's, for moves that P does not make, and for more steps than M.d.
@@ -152,10 +158,14 @@ def counted(M: MaximumEntropyIRL, D: Any) -> list[Counts]:
         raise ValueError(f"D has a trajectory of {D.lengths.max()} steps: must be at most d = {M.d}")
     check_moves(M.P, D, s, a)
     found = []
-    for length in np.unique(D.lengths[D.lengths > 0]):
-        own = np.flatnonzero(D.lengths == length)
+    lengths = D.lengths
+    if D.s_end is not None:  # what ended in a terminal state could have gone on
+        lengths = np.where(terminal_states(M.P)[indices("s_end", D.s_end, n_states)] & (lengths > 0), M.d, lengths)
+    weights = D.mask * discounts(M.P.γ, D.r.shape[1])
+    for length in np.unique(lengths[lengths > 0]):
+        own = np.flatnonzero(lengths == length)
         b, pairs = np.bincount(s[own, 0], minlength=n_states) / len(own), np.zeros((n_states, n_actions))
-        np.add.at(pairs, (s[own, :length], a[own, :length]), discounts(M.P.γ, int(length))[None])
+        np.add.at(pairs, (s[own], a[own]), weights[own])
         b = b if M.b is None else start_probabilities(M.b, n_states)
         found.append(Counts(int(length), len(own), b, pairs))
     if not found:
@@ -175,10 +185,11 @@ def check_moves(P: Enumerable, D: Trajectories, s: Array, a: Array) -> None:
         s_next[rows, last], known[rows, last] = indices("s_end", D.s_end, len(P.S)), D.lengths > 0
     pair = s * len(P.A) + a
     p = np.asarray(T.reshape(-1, len(P.S))[pair.ravel(), s_next.ravel()]).reshape(s.shape)
-    bad = (D.mask & np.isneginf(own)[s, a]) | (known & ~(p > 0))
+    bad = (D.mask & (np.isneginf(own)[s, a] | terminal_states(P)[s])) | (known & ~(p > 0))
     if bad.any():
         i, k = map(int, np.argwhere(bad)[0])
-        what = f"to state {s_next[i, k]} " if known[i, k] and not np.isneginf(own[s[i, k], a[i, k]]) else ""
+        here = np.isneginf(own[s[i, k], a[i, k]]) or terminal_states(P)[s[i, k]]
+        what = f"to state {s_next[i, k]} " if known[i, k] and not here else ""
         raise ValueError(
             f"trajectory {i}, step {k} (counting from 0) of D: action {a[i, k]} in state {s[i, k]} {what}is not "
             "possible in P: no policy could have done that"
@@ -192,7 +203,7 @@ def likelihood(M: MaximumEntropyIRL, D: Any, φ: Array) -> Fit:
 
 def _fit(M: MaximumEntropyIRL, data: list[Counts], φ: Array) -> Fit:
     pull, R = _rewards(M, φ)
-    T, own = tables(M.P)
+    (T, own), over = tables(M.P), terminal_states(M.P)
     f, g, closed = 0.0, np.zeros(R.shape), np.where(np.isneginf(own), -np.inf, 0.0)
     for x in data:
         if M.as_listed:
@@ -200,8 +211,8 @@ def _fit(M: MaximumEntropyIRL, data: list[Counts], φ: Array) -> Fit:
             f += float(np.sum((x.pairs - x.m * expected) * R))
         else:
             γs = discounts(M.P.γ, x.d)
-            π, V = softened(T, closed, R, γs)
-            expected = np.tensordot(γs, visited(T, x.b, π), 1)
+            π, V = softened(T, closed, over, R, γs)
+            expected = np.tensordot(γs, visited(M.P, x.b, π), 1)
             f += float(np.sum(x.pairs * R) - x.m * (x.b @ V))
         g += x.pairs - x.m * expected
     return Fit(φ, f, np.asarray(pull(g), φ.dtype))

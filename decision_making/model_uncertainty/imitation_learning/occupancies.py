@@ -10,7 +10,7 @@ from decision_making.checks import Array, Named, axes, count, numbers, refuse
 from decision_making.problem import Enumerable
 from decision_making.sampling import start_probabilities
 from decision_making.sequential_problems.exact_solution_methods import action_probabilities
-from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables
+from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables, terminal_states
 from decision_making.trajectories import discounts
 
 
@@ -34,18 +34,19 @@ def policy_steps(P: Enumerable, π: Any, d: int) -> Array:
 def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
     """Probabilities of the pair (s, a) at each of d steps, (d, S, A): x_1 = b, x_{k+1} = Σ x_k(s) π_k(a | s) T.
 
-    π is a policy of states, or probabilities (d, S, A), one policy for each step.
+    No step is made in a terminal state of P: its pairs have probability 0, and the others less than 1 in all from there
+    on. π is a policy of states, or probabilities (d, S, A), one policy for each step.
     """
     P = tabular(P)
     count(None, Named("d"), d)
-    return visited(tables(P)[0], start_probabilities(b, len(P.S)), policy_steps(P, π, d))
+    return visited(P, start_probabilities(b, len(P.S)), policy_steps(P, π, d))
 
 
-def visited(T: Any, x: Array, π: Array) -> Array:
+def visited(P: Enumerable, x: Array, π: Array) -> Array:
     """`pair_visitations` of arguments that are known to be right, x (S,) being b and π (d, S, A)."""
-    T, pairs = T.reshape(-1, len(x)).T, np.empty(π.shape)
+    T, pairs, goes_on = tables(P)[0].reshape(-1, len(x)).T, np.empty(π.shape), ~terminal_states(P)
     for k, p in enumerate(π):
-        pairs[k] = x[:, None] * p
+        pairs[k] = (x * goes_on)[:, None] * p
         x = T @ pairs[k].ravel()
     return pairs
 
@@ -53,7 +54,8 @@ def visited(T: Any, x: Array, π: Array) -> Array:
 def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scaled: bool = False) -> Array:
     """Σ_k γ^(k-1) P(s_k = s) over d steps, (S,), of mass Σ γ^(k-1) (algorithm 18.6, equation 18.18).
 
-    scaled=True divides by that mass, as the book's listing does.
+    The mass is less where a terminal state of P may be reached: no step is made there. scaled=True divides by it, as
+    the book's listing does; ValueError where there is none, for all starts are terminal.
 
     >>> from decision_making import MDP
     >>> P = MDP.from_arrays([[[0.8, 0.2], [0.3, 0.7]], [[0.6, 0.4], [0.1, 0.9]]], np.zeros((2, 2)), 0.9)
@@ -62,4 +64,6 @@ def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scal
     """
     visits = pair_visitations(P, b, π, d)
     ρ = np.einsum("k,ksa->s", discounts(P.γ, d), visits)
+    if scaled and not ρ.any():
+        refuse(None, "b", b, "the start of at least one step: these states are all terminal")
     return np.asarray(ρ / ρ.sum() if scaled else ρ)

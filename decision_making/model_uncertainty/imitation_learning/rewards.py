@@ -90,7 +90,7 @@ class OptimalPolicy:
         s, a = np.meshgrid(P.S, P.A, indexing="ij")
         T, R_own = tables(P)
         table = np.where(np.isneginf(R_own), R_own, check_state_actions("R", R, s, a))
-        made = MDP.from_arrays(T, table, P.γ)
+        made = MDP.from_arrays(T, table, P.γ, terminal=P.terminal if offers(P, HasTerminal) else None)
         best = action_indices(made, solve(ValueIteration(self.k_max), made))
         return np.where(best[:, None] == P.A, SURE, 0.0).ravel()
 

@@ -24,6 +24,7 @@ from decision_making.model_uncertainty.model_based_methods.planners import (
     PLANNERS,
     ModelBased,
     PosteriorSamplingUpdate,
+    note_ends,
     plan,
     solved,
 )
@@ -98,7 +99,8 @@ def start_bayesian(M: BayesianMDP, batch: Any = (), *, U: Any = 0.0) -> Bayesian
     batch, S = batch_shape(M, batch), M.S
     D = initial("D", M.D, batch, (S, M.A, S), 0)
     k, U, priority = np.zeros(batch, int), initial("U", U, batch, (S,)), np.zeros((*batch, S))
-    return BayesianModel(M, k, U, priority, np.zeros(batch, int), D, np.ones(batch, bool))
+    begun = k, U, priority, np.zeros(batch, int), np.zeros((*batch, S), bool)
+    return BayesianModel(M, *begun, D, np.ones(batch, bool))
 
 
 @revise.register
@@ -109,6 +111,7 @@ def revise_bayesian(
     k = (rows_of(model, s) * model.M.A + a) * model.M.S + s_next
     flat = model.D.reshape(-1)
     flat[k] = flat.take(k) + 1
+    note_ends(model, s, s_next, terminated)
     plan(model.M.planner, model, s, rng)
 
 
@@ -174,12 +177,15 @@ def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -
     leaf = np.zeros(M.S) if U is None else numbers(U, "U")
     if leaf.shape != (M.S,) or not np.isfinite(leaf).all():
         refuse(None, "U", U, f"finite utilities of the {M.S} states")
-    return _expected(model.D.copy(), M.R, M.γ, s, d, leaf)
+    leaf = np.where(model.ended, 0.0, leaf)
+    return _expected(model.D.copy(), M.R, M.γ, model.ended, s, d, leaf)
 
 
-def _expected(D: Array, R: Array, γ: float, s: int, d: int, leaf: Array) -> Array:
-    """Q*(s, D, ·) by recursion. D changes on the way, and is as before at the end."""
+def _expected(D: Array, R: Array, γ: float, ended: Array, s: int, d: int, leaf: Array) -> Array:
+    """Q*(s, D, ·) by recursion; 0 where an episode ended. D changes on the way, and is as before at the end."""
     Q = R[s].astype(float)
+    if ended[s]:
+        return np.zeros_like(Q)
     for a in range(len(Q)):
         row = D[s, a]
         p = row / row.sum()
@@ -188,6 +194,6 @@ def _expected(D: Array, R: Array, γ: float, s: int, d: int, leaf: Array) -> Arr
             continue
         for s_next in np.flatnonzero(p):
             row[s_next] += 1
-            Q[a] += γ * p[s_next] * _expected(D, R, γ, int(s_next), d - 1, leaf).max()
+            Q[a] += γ * p[s_next] * _expected(D, R, γ, ended, int(s_next), d - 1, leaf).max()
             row[s_next] -= 1
     return Q

@@ -20,7 +20,7 @@ from decision_making.model_uncertainty.learners import (
     revise,
     rows_of,
 )
-from decision_making.model_uncertainty.model_based_methods.planners import EXACT, PLANNERS, ModelBased, plan
+from decision_making.model_uncertainty.model_based_methods.planners import EXACT, PLANNERS, ModelBased, note_ends, plan
 from decision_making.model_uncertainty.model_based_methods.sparse_counts import SparseCountedModel, start_sparse
 from decision_making.structs import struct
 from decision_making.verbs import start
@@ -152,6 +152,7 @@ def _begun(M: Any, batch: tuple[int, ...], U: Any, N: Any, ρ: Any) -> tuple[Any
         initial("U", U, batch, (S,)),
         np.zeros((*batch, S)),
         np.zeros(batch, int),
+        np.zeros((*batch, S), bool),
         N,
         N.sum(axis=-1),
         ρ,
@@ -179,7 +180,7 @@ def start_rmax(M: RmaxMDP, batch: Any = (), *, U: Any = 0.0, N: Any = 0.0, ρ: A
 
 @revise.register
 def revise_counts(model: CountedModel, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
-    """Count the transition, then plan. A step into a terminal state is counted as into a state: it is worth 0 there."""
+    """Count the transition, then plan. A step into a terminal state is counted as into a state, which is worth 0."""
     M = model.M
     if isinstance(M, RmaxMDP) and (r > M.r_max).any():
         warnings.warn(f"r = {r.max():g} is above r_max = {M.r_max:g}: the model is not optimistic", stacklevel=4)
@@ -190,6 +191,7 @@ def revise_counts(model: CountedModel, s: Array, a: Array, r: Array, s_next: Arr
     for x, i, more in ((model.N, k * M.S + s_next, one), (model.n, k, one), (model.ρ, k, one * r)):
         flat = x.reshape(-1)
         flat[i] = flat.take(i) + more
+    note_ends(model, s, s_next, terminated)
     plan(M.planner, model, s, rng)
 
 
@@ -197,7 +199,8 @@ def estimated_mdp(model: ModelBased, unvisited: str = "end") -> MDP:
     """The learnt model of a single replication as a tabular `MDP` (algorithm 16.2), to be solved or simulated.
 
     Where a pair was never tried, its row of T is empty: "end" sends it to one more, absorbing, state with reward 0, the
-    last, which is what the learner thinks of it; "uniform" to all states alike. Raises ValueError for several
+    last, which is what the learner thinks of it; "uniform" to all states alike. States known to be terminal absorb and
+    pay 0. Raises ValueError for several
     replications: `estimated_mdp(part(model, i))` is that of one; TypeError for a model that counts nothing.
     """
     if isinstance(model, SparseCountedModel) and unvisited == "end":
@@ -207,6 +210,8 @@ def estimated_mdp(model: ModelBased, unvisited: str = "end") -> MDP:
     if model.batch != ():
         raise ValueError(f"model has replications {model.batch}: must be a single one, as part(model, i) gives it")
     T, R = model.tables()
+    over, stay = model.ended[:, None], np.eye(len(R))[:, None]
+    T, R = np.where(over[..., None], stay, T), np.where(over, 0.0, R)
     empty = T.sum(axis=-1) == 0
     if unvisited == "uniform" or not empty.any():
         T = np.where(empty[..., None], 1 / len(T), T)

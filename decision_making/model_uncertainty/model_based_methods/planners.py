@@ -78,20 +78,38 @@ class ModelBased(Learner):
     U: Array  # utilities (…, S)
     priority: Array  # of states in the queue of prioritised sweeping, 0 for the others (…, S)
     backups: Array  # of single states so far (…)
+    ended: Array  # which states are known to end an episode, and are worth 0 (…, S)
 
     bounds: ClassVar = {"priority": (0, 1e300), "backups": (0, 2.0**62)}
 
     @abstractmethod
     def tables(self) -> tuple[Array, Array]:
-        """T (…, S, A, S) and R (…, S, A) of the learnt model; a row of T may be 0: the episode ends there."""
+        """T (…, S, A, S) and R (…, S, A) that would hold if no state ended an episode; a row of T may be 0: it ends."""
 
     @abstractmethod
     def rows(self, i: Array) -> tuple[Array, Array]:
-        """T (…, A, S) and R (…, A) of the states in the rows i (…) of all replications."""
+        """T (…, A, S) and R (…, A) of the states in the rows i (…) of all replications, likewise."""
 
     @abstractmethod
     def columns(self, x: Array) -> Array:
-        """T(x | s, a), (…, S, A), of a state x (…) of each replication."""
+        """T(x | s, a), (…, S, A), of a state x (…) of each replication, likewise."""
+
+
+def note_ends(model: ModelBased, s: Array, s_next: Array, terminated: Any) -> None:
+    """Remember which of the states s_next are terminal: from now on they are worth 0. A state that was left is not.
+
+    Nothing is ever tried in a terminal state, so that without this R-MAX would hope for it for ever.
+    """
+    ended, U = model.ended.reshape(-1), model.U.reshape(-1)
+    ended[rows_of(model, s)] = False
+    if terminated is None or not terminated.any():
+        return
+    k = rows_of(model, s_next)[terminated]
+    if isinstance(model.M.planner, PrioritizedUpdate):  # a backup of its own tells those that lead there
+        model.priority.reshape(-1)[k] = np.abs(U[k])
+    else:
+        U[k] = 0.0
+    ended[k] = True
 
 
 @values.register
@@ -99,8 +117,9 @@ def action_values_of_a_model(model: ModelBased, s: Any) -> Array:
     """R + γ Σ T U, of the states s (…) or of all."""
     i = rows_of(model, np.broadcast_to(np.arange(model.M.S), model.U.shape) if s is None else s)
     T, R = model.rows(i)
+    ended = model.ended.reshape(-1)[i][..., None]
     U = model.U.reshape(*model.batch, *(1,) * (i.ndim - len(model.batch)), -1)
-    return R + model.M.γ * (T @ U[..., None])[..., 0]
+    return np.where(ended, 0.0, R + model.M.γ * (T @ U[..., None])[..., 0])
 
 
 def q(T: Array, R: Array, γ: float, U: Array) -> Array:
@@ -132,13 +151,14 @@ def best_utilities(T: Array, R: Array, γ: float, U: Array) -> Array:
 
 
 def solved(model: ModelBased, which: Array, T: Any, R: Any) -> None:
-    """U ← U* for the replications `which` (numbers) of the tables T(i), R(i) of a block of them."""
+    """U ← U* for the replications `which` (numbers) of the tables T(i), R(i) of a block of them; 0 in ended states."""
     n_states = model.M.S
-    U = model.U.reshape(-1, n_states)
+    U, ended = model.U.reshape(-1, n_states), model.ended.reshape(-1, n_states)
     block = max(1, BLOCK // (n_states**2 * model.M.A))
     for j in range(0, len(which), block):
         i = which[j : j + block]
-        U[i] = best_utilities(T(i), R(i), model.M.γ, U[i])
+        over = ended[i][..., None]
+        U[i] = best_utilities(np.where(over[..., None], 0.0, T(i)), np.where(over, 0.0, R(i)), model.M.γ, U[i])
 
 
 # ---- planning: one method for each planner
@@ -193,7 +213,7 @@ def back_up(model: ModelBased, i: Array) -> Array:
     U = model.U.reshape(-1, model.M.S)
     T, R = model.rows(i)
     b = i // model.M.S
-    u = (R + model.M.γ * (T @ U[b][..., None])[..., 0]).max(axis=-1)
+    u = np.where(model.ended.reshape(-1)[i], 0.0, (R + model.M.γ * (T @ U[b][..., None])[..., 0]).max(axis=-1))
     flat = model.U.reshape(-1)
     change = u - flat[i]
     flat[i] = u
@@ -222,7 +242,7 @@ def plan_by_priority(planner: PrioritizedUpdate, model: ModelBased, s: Array, rn
         whole = np.zeros(len(priority), np.intp)
         whole[b] = x
         p = model.columns(whole.reshape(model.batch)).reshape(len(priority), n_states, -1).max(axis=-1)
-        p = p * δ[:, None]
+        p = np.where(model.ended.reshape(p.shape), 0.0, p * δ[:, None])
         np.maximum(priority, np.where(p > planner.threshold, p, 0), out=priority)
         x = np.argmax(priority, axis=1)
         b = np.flatnonzero(priority[np.arange(len(x)), x] > 0)

@@ -169,6 +169,12 @@ def revise_sparse_counts(
     model.N[e] += 1
     model.n[i] += 1
     model.ρ[i] += float(r)
+    if terminated is not None and terminated and model.U[to]:  # nothing is tried there: a backup makes it 0
+        if isinstance(model.M.planner, PrioritizedUpdate):
+            model.priority[to] = abs(model.U[to])
+            model.changed()
+        else:
+            model.U[to] = 0.0
     plan_in(model, model.M.planner, s, rng)
 
 

@@ -94,6 +94,11 @@ class _GradientSettings:
     α: Rate = field(converter=rates, validator=learning_rate)  # learning rate
     limit: float = field(default=1.0, kw_only=True, validator=positive)  # length of Δ at most
 
+    def __attrs_post_init__(self) -> None:
+        n = self.A if isinstance(self.A, int) else len(self.A)
+        if isinstance(self.Q, LinearQ) and n != self.Q.A:
+            refuse(self, "Q", self.Q, f"of {n} actions, as many as A has")
+
 
 @struct
 class GradientQLearning(_GradientSettings):
@@ -133,7 +138,7 @@ def values_of_all(M: Any, θ: Array, s: Array) -> Array:
 def gradient_of_q(M: Any, θ: Array, s: Array, a: Array) -> Array:
     """∇Q(θ, s, a), (n, …), for θ (n, …)."""
     if isinstance(M.Q, LinearQ) and M.grad_Q is None:
-        return M.Q.grad(θ, s, a)
+        return M.Q.grad(θ, s, action_indices_of(M, a))
     if M.grad_Q is not None:
         found = np.asarray(M.grad_Q(θ, s, a), dtype=np.float64)
     else:

@@ -49,6 +49,7 @@ class ReplayGradientQLearning(_GradientSettings):
     as_listed: bool = field(default=False, kw_only=True, validator=flag)  # whether the new step is lost
 
     def __attrs_post_init__(self) -> None:
+        _GradientSettings.__attrs_post_init__(self)
         if self.m > self.capacity:
             refuse(self, "m", self.m, f"at most the capacity {self.capacity}")
 

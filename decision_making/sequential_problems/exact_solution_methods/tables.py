@@ -42,10 +42,7 @@ def tables(P: Enumerable) -> tuple[Array | csr_array, Array]:
 
 def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_array, Array]:
     """T and R as simulations go: a trajectory ends where P.terminal is true, and nothing is paid from there on."""
-    S = P.S
-    if not offers(P, HasTerminal):
-        return T, R
-    over = np.flatnonzero(P.terminal(np.asarray(S)))
+    over = np.flatnonzero(terminal_states(P))
     if not over.size:
         return T, R
     rows = (over[:, None] * R.shape[1] + np.arange(R.shape[1])).ravel()
@@ -68,6 +65,13 @@ def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_a
     made = csr_array(diags_array(kept) @ T + loops)
     made.eliminate_zeros()
     return made, R
+
+
+def terminal_states(P: Enumerable) -> Array:
+    """Which of the states P.S end a trajectory, (S,)."""
+    if not offers(P, HasTerminal):
+        return np.zeros(len(P.S), bool)
+    return np.broadcast_to(np.asarray(P.terminal(np.asarray(P.S)), dtype=bool), len(P.S))
 
 
 def enumerable(P: object) -> Enumerable:
