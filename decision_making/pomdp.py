@@ -268,9 +268,9 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
 
 
 def belief(b: Belief, n_states: int) -> Array:
-    """b as a fresh float64 array (..., S) of probabilities. ValueError where it has another length or is none."""
+    """b as a fresh float64 array of probabilities, (S,) or (B, S). ValueError where it has another shape or is none."""
     b = numbers(b, "b")
-    if b.ndim == 0 or b.shape[-1] != n_states:
+    if b.ndim not in (1, 2) or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
     good = are_probabilities(b)
     if not good.all():

@@ -242,7 +242,7 @@ def test_the_row_of_a_batch_that_is_no_belief_is_named():
     with pytest.raises(ValueError, match=re.escape("b = array([0.5, 0.6]): must be probabilities that sum to 1")):
         belief([[0.5, 0.5], [0.5, 0.6]], 2)
     with pytest.raises(ValueError, match=re.escape("b = array([-1.,  2.])")):
-        belief([[[0.5, 0.5], [-1.0, 2.0]]], 2)
+        belief([[0.5, 0.5], [-1.0, 2.0]], 2)
 
 
 def test_the_start_belief_cannot_be_changed_and_the_one_given_can():
