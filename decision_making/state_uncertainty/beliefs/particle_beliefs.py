@@ -83,7 +83,7 @@ class ParticleBeliefs:
         return np.einsum("km,km...->k...", self.weights, self.states)
 
     def probabilities(self, n_states: int) -> Array:
-        """Shares of the states 0, ..., n_states - 1 (K, n_states), for states that are indices. ValueError for others."""
+        """Shares of the states 0, ..., n_states - 1 (K, n_states), of states that are indices, else ValueError."""
         K = len(self.states)
         cells = np.arange(K)[:, None] * n_states + indices("states", self.states, n_states)
         return np.bincount(cells.ravel(), self.weights.ravel(), K * n_states).reshape(K, n_states)
