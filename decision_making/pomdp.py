@@ -23,9 +23,11 @@ from decision_making.checks import (
     discount,
     function,
     instance,
+    mapping,
     name_first,
     numbers,
     optional,
+    refuse,
 )
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, SparseTable, Table, TabularSampler, check_every_action_available, check_row_sums
@@ -58,8 +60,8 @@ class POMDP:
     After action a in state s the state is s_next with probability T(s, a, s_next), and then o is observed with
     probability O(a, s_next, o): the observation is of the state that was reached.
 
-    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1], a function cannot be called, or b is no
-    start distribution.
+    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1], a function cannot be called, b is no
+    start distribution, or names are not as many as what they name.
     """
 
     γ: float = field(validator=discount)  # discount factor
@@ -76,6 +78,10 @@ class POMDP:
     )  # what states, actions and observations are called: {"S": ..., "A": ..., "Ω": ...}
 
     def __attrs_post_init__(self) -> None:
+        for key, x in mapping(self.names, "names").items():
+            listed = getattr(self, key) if key in ("S", "A", "Ω") else ()
+            if listed is not None and (isinstance(x, str) or not hasattr(x, "__len__") or len(x) != len(listed)):
+                refuse(self, f"names[{key!r}]", x, "a name for each of its kind, under 'S', 'A' or 'Ω'")
         load_all("decision_making.state_uncertainty")  # what the verbs mean for it
 
     def __repr__(self) -> str:
@@ -262,9 +268,9 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
 
 
 def belief(b: Belief, n_states: int) -> Array:
-    """b as a fresh float64 array (..., S) of probabilities. ValueError where it has another length or is none."""
+    """b as a fresh float64 array of probabilities, (S,) or (B, S). ValueError where it has another shape or is none."""
     b = numbers(b, "b")
-    if b.ndim == 0 or b.shape[-1] != n_states:
+    if b.ndim not in (1, 2) or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
     good = are_probabilities(b)
     if not good.all():

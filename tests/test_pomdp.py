@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from scipy import sparse
 from scipy.sparse import csr_array
 
-from decision_making import MDP, POMDP, Trajectories, lookahead
+from decision_making import MDP, POMDP, DeterminizedSparseTreeSearch, Trajectories, explain, lookahead
 from decision_making.pomdp import belief, belief_rollouts, filtered, joint, next_beliefs, possible_successors
 from decision_making.problems import CryingBaby
 
@@ -242,7 +242,7 @@ def test_the_row_of_a_batch_that_is_no_belief_is_named():
     with pytest.raises(ValueError, match=re.escape("b = array([0.5, 0.6]): must be probabilities that sum to 1")):
         belief([[0.5, 0.5], [0.5, 0.6]], 2)
     with pytest.raises(ValueError, match=re.escape("b = array([-1.,  2.])")):
-        belief([[[0.5, 0.5], [-1.0, 2.0]]], 2)
+        belief([[0.5, 0.5], [-1.0, 2.0]], 2)
 
 
 def test_the_start_belief_cannot_be_changed_and_the_one_given_can():
@@ -279,3 +279,15 @@ def test_beliefs_with_an_action_each_are_followed_by_what_follows_each_alone(see
         assert r[i] == pytest.approx(b[i] @ P.R.array[:, a[i]])
     low, high = P.beliefs.state_bounds
     assert (low <= b).all() and (b <= high).all() and low.shape == high.shape == (sizes[0],)  # noqa: PT018
+
+
+@pytest.mark.parametrize("names", [{"S": ["a"]}, {"A": "ab"}, {"O": ["x", "y"]}, {"Ω": 3}])
+def test_names_that_do_not_fit_are_refused_where_they_are_given(names):
+    with pytest.raises(ValueError, match=r"POMDP\.names\['.'\] = .*must be a name for each"):
+        POMDP.from_arrays(np.eye(2)[:, None].repeat(2, 1), np.zeros((2, 2)), [np.eye(2)] * 2, 0.9, names=names)
+
+
+def test_a_search_is_explained_where_only_some_things_have_names():
+    for names, said in (({"A": ["go", "stay"]}, "0 0.5, 1 0.5"), ({"S": ["here", "there"]}, "here 0.5, there 0.5")):
+        P = POMDP.from_arrays(np.eye(2)[:, None].repeat(2, 1), np.zeros((2, 2)), [np.eye(2)] * 2, 0.9, names=names)
+        assert said in explain(DeterminizedSparseTreeSearch(P, 1, 5, np.zeros(2), rng=0), [0.5, 0.5])

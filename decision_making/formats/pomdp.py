@@ -229,7 +229,7 @@ class _Parser:
             self.b = chosen / chosen.sum()
             return
         self.b = np.zeros(n)
-        if n > 1 and self.begins(1):
+        if self.begins(1) and (n > 1 or self.peek() in self.places.get("S", {})):  # of one state a number is its own
             self.b[self.which("S")[0]] = 1
         else:
             row = self.row(n, word)

@@ -17,7 +17,7 @@ def pomdp_text(P: POMDP) -> str:
     """P in the format, every number in full: `parse_pomdp` gives the same arrays. TypeError where it has no lists."""
     P = P.tabulated()
     names = {k: _names(P, k, n) for k, n in (("S", len(P.S)), ("A", len(P.A)), ("Ω", len(P.Ω)))}
-    lines = [f"discount: {P.γ!r}", "values: reward"]
+    lines = [f"discount: {float(P.γ)!r}", "values: reward"]
     lines += [f"{word}: {' '.join(names[key])}" for word, key in SECTIONS.items()]
     if P.b is not None:
         lines.append("start: " + " ".join(repr(float(x)) for x in P.b))
@@ -48,6 +48,6 @@ def _names(P: POMDP, key: str, n: int) -> Sequence[str]:
     """The names of P where the format can have them, else numbers with a letter."""
     given = () if P.names is None else tuple(P.names.get(key, ()))
     fit = len(given) == n and len(set(given)) == n and n > 1
-    if fit and all(re.fullmatch(r"[A-Za-z][\w-]*", x) and x not in WORDS for x in given):
+    if fit and all(isinstance(x, str) and re.fullmatch(r"[A-Za-z][\w-]*", x) and x not in WORDS for x in given):
         return given
     return [f"{key.lower().replace('ω', 'o')}{i}" for i in range(n)]

@@ -1,11 +1,13 @@
 """The `.pomdp` format: what is written is read again, every form of the grammar, and files that are none."""
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from decision_making import POMDP
 from decision_making.formats import parse_pomdp, pomdp_text, read_pomdp, write_pomdp
 from decision_making.mdp import SparseTable
 from decision_making.problems import Catch, CryingBaby, MachineReplacement, RockSample, Tiger
@@ -242,3 +244,20 @@ def test_any_text_is_read_or_refused_by_name(text):
     else:
         said = "text: read"
     assert said.startswith("text:")
+
+
+@pytest.mark.parametrize("γ", [np.float64(0.9), np.float32(0.9), Fraction(9, 10), 1], ids=repr)
+def test_a_discount_of_any_type_of_number_is_written_as_one(γ):
+    P = POMDP.from_arrays([[[1.0]]], [[2.0]], [[[1.0]]], γ)
+    assert parse_pomdp(pomdp_text(P)).γ == float(γ)
+
+
+def test_the_only_state_may_be_named_as_the_start():
+    text = "discount: 0.9\nstates: only\nactions: a\nobservations: o\nstart: {}\nT: a identity\nO: a uniform"
+    for start in ("only", "1", "1.0", "uniform"):
+        assert parse_pomdp(text.format(start)).b == [1.0]
+
+
+def test_names_that_are_no_texts_become_numbers_with_a_letter():
+    P = POMDP.from_arrays(np.eye(2)[:, None], [[1], [2]], [np.eye(2)], 0.9, names={"S": [(0, 1), (1, 1)], "Ω": [3, 4]})
+    assert parse_pomdp(pomdp_text(P)).names == {"S": ("s0", "s1"), "A": ("a0",), "Ω": ("o0", "o1")}

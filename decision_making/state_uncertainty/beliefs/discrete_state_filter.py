@@ -42,6 +42,9 @@ def update_of_a_vector(
     b = belief(b, len(P.S))
     a, o = indices("a", a, len(P.A)), indices("o", o, len(P.Ω))
     rows = b[None] if b.ndim == 1 else b
+    for name, x in (("a", a), ("o", o)):
+        if x.shape not in ((), (1,), (len(rows),)):
+            raise ValueError(f"{name} has shape {x.shape}: must be one for all, or one for each of {len(rows)} beliefs")
     a, o = np.broadcast_to(a, (len(rows),)), np.broadcast_to(o, (len(rows),))
     b_next, p = filtered(P, rows, a, o)
     for i in np.flatnonzero(p == 0):

@@ -179,19 +179,29 @@ def update_by_extended_kalman_filter(b: ExtendedKalmanFilter, P: GaussianModel, 
 def _corrected(b: Any, P: HasNormalNoise, μp: Array, Σp: Array, o: Any, expected: Array, Os: Array) -> Any:
     """The prediction N(μp, Σp) corrected by an observation that is linear in the state, with slope Os (..., k, n)."""
     across = Σp @ np.swapaxes(Os, -1, -2)  # covariance of state and observation (..., n, k)
-    K = gain(across, Os @ across + P.Σo)
+    K = gain(across, Os @ across + P.Σo, P.Σo)
     keep = np.eye(Σp.shape[-1]) - K @ Os
     Σ = keep @ Σp @ np.swapaxes(keep, -1, -2) + K @ P.Σo @ np.swapaxes(K, -1, -2)
     return evolve(b, μb=μp + _times(K, _innovation(b, o, expected)), Σb=(Σ + np.swapaxes(Σ, -1, -2)) / 2)
 
 
-def gain(across: Array, S: Array) -> Array:
-    """K = Σ_so S⁻¹ (..., n, k); where S is singular, by its pseudo-inverse: nothing is learnt from what is certain."""
+def gain(across: Array, S: Array, Σo: Array) -> Array:
+    """K = Σ_so S⁻¹ (..., n, k); where S is singular, by its pseudo-inverse: nothing is learnt from what is certain.
+
+    Components that have noise of their own are measured in units of their standard deviation, so that none of them is
+    taken for certain because another one, in other units, has larger numbers.
+    """
+    variance = abs(np.diagonal(S, axis1=-2, axis2=-1))
+    d = np.sqrt(np.where(np.diagonal(Σo) > 0, variance, variance.max(axis=-1, keepdims=True)))
+    d = np.where(d > 0, d, 1.0)
+    across, C = across / d[..., None, :], S / (d[..., :, None] * d[..., None, :])
     try:
-        np.linalg.cholesky(S - SLACK * np.trace(S, axis1=-2, axis2=-1)[..., None, None] * np.eye(S.shape[-1]))
+        np.linalg.cholesky(C - SLACK * np.trace(C, axis1=-2, axis2=-1)[..., None, None] * np.eye(C.shape[-1]))
     except np.linalg.LinAlgError:
-        return across @ np.linalg.pinv(S, rcond=SLACK, hermitian=True)
-    return np.swapaxes(np.linalg.solve(S, np.swapaxes(across, -1, -2)), -1, -2)
+        K = across @ np.linalg.pinv(C, rcond=SLACK, hermitian=True)
+    else:
+        K = np.swapaxes(np.linalg.solve(C, np.swapaxes(across, -1, -2)), -1, -2)
+    return np.asarray(K / d[..., None, :])
 
 
 def unscented_transform(
@@ -257,7 +267,7 @@ def update_by_unscented_kalman_filter(
     Σp = Σp + P.Σs
     expected, S, points, seen, weights = _transformed(μp, Σp, lambda s: _values("fO", P.fO(s)), b.λ)
     S = S + P.Σo
-    K = gain(cross_covariance(points, μp, seen, expected, weights), S)
+    K = gain(cross_covariance(points, μp, seen, expected, weights), S, P.Σo)
     Σ = Σp - K @ S @ np.swapaxes(K, -1, -2)
     try:
         return evolve(b, μb=μp + _times(K, _innovation(b, o, expected)), Σb=(Σ + np.swapaxes(Σ, -1, -2)) / 2)

@@ -14,7 +14,7 @@ from attrs import evolve, field
 
 from decision_making.checks import Array, Named, brief, count, numbers, one_of, probability, refuse
 from decision_making.problem import RNG, Action, StartDistribution
-from decision_making.sampling import default_rng, sample_start
+from decision_making.sampling import default_rng, indices, sample_start
 from decision_making.state_uncertainty.beliefs.particle_filters import Resampling, move_and_weigh
 from decision_making.structs import struct
 from decision_making.verbs import update
@@ -83,9 +83,9 @@ class ParticleBeliefs:
         return np.einsum("km,km...->k...", self.weights, self.states)
 
     def probabilities(self, n_states: int) -> Array:
-        """Shares of the states 0, ..., n_states - 1 (K, n_states), for states that are indices."""
+        """Shares of the states 0, ..., n_states - 1 (K, n_states), of states that are indices, else ValueError."""
         K = len(self.states)
-        cells = np.arange(K)[:, None] * n_states + self.states
+        cells = np.arange(K)[:, None] * n_states + indices("states", self.states, n_states)
         return np.bincount(cells.ravel(), self.weights.ravel(), K * n_states).reshape(K, n_states)
 
 

@@ -150,6 +150,6 @@ def solve_by_nonlinear_programming(M: NonlinearProgramming, P: POMDP) -> Control
         ends.append(climb.sure(*climb.probabilities(minimize(climb.descent, z, jac=True, method="L-BFGS-B").x)))
     us = np.array([u for u, _, _ in ends])
     u, ψ, η = ends[int(us.argmax())]
-    if start is not None and (u_start := float(start.U[0] @ climb.b)) > u:
+    if start is not None and (u_start := climb.utility(start.ψ, start.η)) > u:
         return ControllerPolicy(climb.P, start.ψ, start.η, found=FoundController(u_start, us))
     return ControllerPolicy(climb.P, ψ, η, found=FoundController(u, us))

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, instance, one_of, optional
+from decision_making.checks import Array, count, instance, numbers, one_of, optional, refuse
 from decision_making.pomdp import POMDP, start_belief, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.sizes import check_size
@@ -66,12 +66,14 @@ def improve_controller(
 ) -> ControllerPolicy:
     """The controller after one round of improvement and pruning (algorithms 23.3 and 23.4).
 
-    U (X, S) are the utilities of its nodes, by default the exact ones. Raises ValueError where more than max_nodes
-    would have to be compared.
+    U (X, S) are the utilities of its nodes, by default the exact ones. Raises ValueError where these are of another
+    shape or not finite, and where more than max_nodes would have to be compared.
     """
     instance(π, "π", ControllerPolicy)
     P = π.P.tabulated()
-    U = π.U if U is None else U
+    U = π.U if U is None else numbers(U, "U")
+    if U.shape != (len(π), len(P.S)) or not np.isfinite(U).all():
+        refuse(None, "U", f"an array {U.shape}", f"finite utilities of each node in each state, {(len(π), len(P.S))}")
     if candidates == "all":
         new = _all_nodes(P, U, max_nodes)
     else:

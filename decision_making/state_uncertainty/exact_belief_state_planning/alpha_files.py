@@ -14,6 +14,7 @@ import numpy as np
 
 from decision_making.checks import refuse, shortened
 from decision_making.files import whole_file
+from decision_making.formats.text import is_whole, plain_number, read_text
 from decision_making.pomdp import POMDP, tabulated
 from decision_making.sizes import check_size
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy
@@ -28,12 +29,7 @@ def read_alpha(path: Path | str, P: POMDP) -> AlphaVectorPolicy:
     does not have, a vector of another length than P has states, numbers that are not finite, no vector at all, more
     than 50 million numbers.
     """
-    data = Path(path).read_bytes()
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise ValueError(f"{path}: is no text") from None
-    return parse_alpha(text, P, str(path))
+    return parse_alpha(read_text(path), P, str(path))
 
 
 def parse_alpha(text: str, P: POMDP, name: str = "text") -> AlphaVectorPolicy:
@@ -54,7 +50,7 @@ def parse_alpha(text: str, P: POMDP, name: str = "text") -> AlphaVectorPolicy:
     for k in range(0, len(lines), 2):
         i, action = lines[k]
         j, numbers = lines[k + 1] if k + 1 < len(lines) else (i, [])
-        if len(action) != 1 or not action[0].isdecimal() or int(action[0][:12]) >= A:
+        if len(action) != 1 or not is_whole(action[0]) or int(action[0][:12]) >= A:
             raise ValueError(f"{name}:{i}: {shortened(' '.join(action[:4]))}: must be the number of one of {A} actions")
         if len(numbers) != S:
             raise ValueError(f"{name}:{j}: {len(numbers)} numbers: must be one for each of the problem's {S} states")
@@ -64,11 +60,8 @@ def parse_alpha(text: str, P: POMDP, name: str = "text") -> AlphaVectorPolicy:
 
 
 def _number(text: str, where: str) -> float:
-    try:
-        x = float(text)
-    except ValueError:
-        x = math.nan
-    if not math.isfinite(x):
+    x = plain_number(text)
+    if math.isnan(x):
         raise ValueError(f"{where}: {shortened(text)} stands where a number is expected")
     return x
 

@@ -53,8 +53,10 @@ class AlphaVectorPolicy(_HasVectors):
 
     def __attrs_post_init__(self) -> None:
         self._check()
-        if indices("a", self.a, len(self.P.A)).shape != self.Γ.shape[:1]:
+        a = indices("a", self.a, len(self.P.A))
+        if a.shape != self.Γ.shape[:1]:
             refuse(self, "a", f"an array {self.a.shape}", f"an action for each of {len(self.Γ)} vectors")
+        object.__setattr__(self, "a", a)  # whole numbers, where it was given as floats that are whole
 
     def __call__(self, b: Belief) -> Any:
         """The action in the belief b, or the actions (B,) in a batch."""

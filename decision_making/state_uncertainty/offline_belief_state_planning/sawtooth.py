@@ -97,8 +97,13 @@ class Teeth:
         """At each row of x (N, S)."""
         if not (self.depth < 0).any():
             return np.zeros(len(x))
-        if len(x) * len(self.states) > SMALL and np.count_nonzero(x) < FEW * x.size:
-            return self._of_few_states(x)
+        with np.errstate(over="ignore"):  # of a ratio to nearly 0, which is not the least one
+            if len(x) * len(self.states) > SMALL and np.count_nonzero(x) < FEW * x.size:
+                return self._of_few_states(x)
+            return self._of_many_states(x)
+
+    def _of_many_states(self, x: Array) -> Array:
+        """The same, point by point and state by state."""
         depth, columns = self._by_state
         found, step = np.empty(len(x)), max(1, BLOCK // len(depth))
         for i in range(0, len(x), step):

@@ -39,16 +39,16 @@ class BeliefPlanner:
 
     def origin(self, found: Plan) -> str:
         """The belief that it began in: its likeliest states."""
-        b, names = found.s, self.P.names
+        b, names = found.s, (self.P.names or {}).get("S", range(len(self.P.S)))
         order = [int(s) for s in np.argsort(-b, kind="stable")[:SHOWN] if b[s] > 0]
-        said = ", ".join(f"{s if names is None else names['S'][s]} {b[s]:.2g}" for s in order)
+        said = ", ".join(f"{names[s]} {b[s]:.2g}" for s in order)
         more = int(np.count_nonzero(b)) - len(order)
         return said + (f" and {more} more states" if more else "")
 
     def action_name(self, found: Plan, i: int | None) -> str:
         """What the problem calls the action of index i; None: the chosen one."""
         a = int(found.a if i is None else i)
-        return str(self.P.A[a] if self.P.names is None else self.P.names["A"][a])
+        return str((self.P.names or {}).get("A", self.P.A)[a])
 
 
 @explain.register

@@ -78,3 +78,12 @@ def test_a_long_chain_stays_a_belief():
     for _ in range(2000):
         b = update(b, P, 2, int(rng.random() < 0.5))
     assert b.sum() == pytest.approx(1, abs=1e-12)
+
+
+def test_beliefs_actions_and_observations_that_do_not_go_together_are_named():
+    P = CryingBaby()
+    with pytest.raises(ValueError, match=r"b has shape \(2, 2, 2\): must be .*\(S,\) or \(B, S\)"):
+        update(np.full((2, 2, 2), 0.5), P, 2, 0)
+    for a, o, name in (([2, 2], 0, "a"), (2, [[0]], "o"), (2, [], "o")):
+        with pytest.raises(ValueError, match=f"{name} has shape .*: must be one for all, or one for each of 1 beliefs"):
+            update([0.5, 0.5], P, a, o)

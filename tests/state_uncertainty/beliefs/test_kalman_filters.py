@@ -219,6 +219,20 @@ def test_two_sensors_that_say_the_same_are_one_whatever_their_scale(scale):
     rng = np.random.default_rng(1)
     for _ in range(20):
         v, w = scale * rng.normal(size=(2, 3))
-        K = gain(np.outer(w, v), np.outer(v, v))
+        K = gain(np.outer(w, v), np.outer(v, v), np.zeros((3, 3)))
         np.testing.assert_allclose(K @ v, w, rtol=1e-6, atol=1e-9 * scale)
         assert abs(K).max() <= 10 * abs(w).max() / np.linalg.norm(v)
+
+
+def test_an_observation_counts_whatever_its_unit_is():
+    units = np.array([1e6, 1e-6])  # metres and radians, say
+    model = GaussianModel(lambda s, a: s, lambda s: s, np.zeros((2, 2)), np.diag(units))
+    linear = LinearGaussianModel(np.eye(2), np.zeros((2, 1)), np.eye(2), np.zeros((2, 2)), np.diag(units))
+    for filter_, P in (
+        (KalmanFilter(np.zeros(2), np.diag(units)), linear),
+        (ExtendedKalmanFilter(np.zeros(2), np.diag(units)), model),
+        (UnscentedKalmanFilter(np.zeros(2), np.diag(units)), model),
+    ):
+        b = update(filter_, P, [0.0], np.sqrt(units))
+        np.testing.assert_allclose(b.μb, np.sqrt(units) / 2)
+        np.testing.assert_allclose(b.Σb, np.diag(units) / 2)

@@ -188,3 +188,9 @@ def test_the_likelihood_weighs_particles_by_what_they_weighed_before():
     for scale in (0.0, [[3.0], [-5.0]]):
         b = update(ParticleBeliefs([[0, 1, 2]] * 2, np.log(w) + scale, resample=0.0), P, 0, 0, rng=0)
         np.testing.assert_allclose(np.exp(b.log_likelihood), w @ seen)
+
+
+@pytest.mark.parametrize("states", [[[0, 1], [-1, 1]], [[0, 1], [2, 1]]])
+def test_shares_of_states_that_are_none_are_refused(states):
+    with pytest.raises(ValueError, match=r"states runs from .* must lie in 0\.\.1"):
+        ParticleBeliefs(states).probabilities(2)

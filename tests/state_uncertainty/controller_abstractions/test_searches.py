@@ -339,3 +339,22 @@ def test_probabilities_near_1_are_made_certain_where_that_is_no_worse():
         u, found, _ = climb.sure(np.array(ψ), η)
         np.testing.assert_array_equal(found, right)
         assert u == climb.utility(np.array(right, float), η)
+
+
+@pytest.mark.parametrize("method", [NonlinearProgramming, ControllerGradient])
+def test_a_start_that_was_made_for_another_discount_is_worth_what_it_is_here(method):
+    far, near = random_pomdp(3, (2, 2, 2), γ=0.99), random_pomdp(3, (2, 2, 2), γ=0.5)
+    start = ControllerPolicy.from_nodes(far, [1], [[0, 0]])
+    options = {"restarts": 1} if method is NonlinearProgramming else {"α": 1e-3, "k_max": 1}
+    π = solve(method(MIDDLE, 1, start=start, rng=0, **options), near)
+    assert π.found.u == pytest.approx(utility(π, MIDDLE))
+    here = ControllerPolicy(near, start.ψ, start.η)
+    assert π.found.u >= utility(here, MIDDLE) - 1e-12
+
+
+def test_utilities_to_improve_by_are_checked():
+    π = ControllerPolicy.from_nodes(CryingBaby(), [0], [[0, 0]])
+    assert len(improve_controller(π, π.U.tolist())) == len(improve_controller(π))
+    for U in (np.zeros((2, 2)), [[np.nan, 0.0]], [0.0, 0.0]):
+        with pytest.raises(ValueError, match=r"U = .*must be finite utilities of each node"):
+            improve_controller(π, U)

@@ -95,3 +95,22 @@ def test_as_many_numbers_as_are_allowed_are_read(monkeypatch):
     monkeypatch.setattr(f"{module}.MOST", 3)
     with pytest.raises(ValueError, match=r"4 numbers in .*: must be at most 3"):
         parse_alpha(text, CryingBaby())
+
+
+def test_actions_that_were_whole_floats_are_written_as_numbers_of_actions():
+    π = AlphaVectorPolicy(BABY, [[1.0, 0.0], [0.0, 1.0]], [0.0, 2.0])
+    assert π([0.0, 1.0]) == 2
+    assert π.a.dtype.kind == "i"
+    np.testing.assert_array_equal(parse_alpha(alpha_text(π), BABY).a, [0, 2])
+
+
+def test_a_mark_of_byte_order_is_no_part_of_the_first_number(tmp_path):
+    path = tmp_path / "marked.alpha"
+    path.write_bytes(b"\xef\xbb\xbf1\n2 3\n")
+    assert read_alpha(path, BABY).a == [1]
+
+
+def test_numbers_are_those_of_the_format_not_of_python():
+    for text in ("0\n1_0 1\n", "٠\n1 1\n", "0\n١ 1\n"):
+        with pytest.raises(ValueError, match=r"must be the number|where a number"):
+            parse_alpha(text, BABY)

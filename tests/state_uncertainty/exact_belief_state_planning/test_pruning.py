@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, strategies as st
 from scipy.optimize import linprog
 
-from decision_making import find_dominating, find_maximal_belief
+from decision_making import POMDP, ValueIteration, find_dominating, find_maximal_belief, sweeps
+from decision_making.problems import Tiger
 from decision_making.state_uncertainty.exact_belief_state_planning import pruning
 
 
@@ -130,3 +131,17 @@ def test_vectors_below_another_go_first_and_of_equal_ones_all_but_the_first(bloc
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pruning, "BLOCK", block)
         assert pruning.not_below_another(Γ, 1e-12).tolist() == right
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-9, 1e-6, 1e-3, 1e6])
+def test_plans_do_not_depend_on_the_unit_of_rewards(unit):
+    P = Tiger()
+    scaled = POMDP.from_arrays(P.T.array, unit * P.R.array, P.O.array, P.γ)
+    for plans, same in zip(sweeps(ValueIteration(5), P), sweeps(ValueIteration(5), scaled), strict=True):
+        np.testing.assert_array_equal(plans.a, same.a)
+        np.testing.assert_allclose(same.Γ / unit, plans.Γ, rtol=1e-9)
+
+
+def test_of_vectors_that_are_all_zero_one_is_kept():
+    assert find_dominating(np.zeros((3, 2))).tolist() == [True, False, False]
+    assert find_maximal_belief([0.0, 0.0], [[0.0, 0.0]]) is None

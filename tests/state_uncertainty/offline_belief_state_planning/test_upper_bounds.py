@@ -677,3 +677,10 @@ def test_an_action_that_is_better_only_without_the_sawtooth_is_asked_of_it_too(s
         bounds.back_up(bounds.met(B[:5]))
     right = [ahead(P, bounds.upper, b) for b in B]
     np.testing.assert_allclose(bounds.ahead(B)[0].max(axis=1), right, atol=1e-12)
+
+
+@pytest.mark.parametrize("tiny", [5e-324, 1e-310])
+def test_a_point_with_a_probability_of_nearly_nothing_is_a_point(tiny):
+    π = SawtoothPolicy(Tiger(), [1.0, 1.0], [[1 - tiny, tiny]], [0.5])
+    assert utility(π, [0.5, 0.5]) == 0.75
+    assert utility(π, [1.0, 0.0]) == 1.0
