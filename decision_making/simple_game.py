@@ -11,7 +11,16 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
+from decision_making.agents import (
+    Agents,
+    different,
+    different_of_each,
+    given_or,
+    labels,
+    lists_of_labels,
+    position,
+    reordered,
+)
 from decision_making.checks import Array, discount, instance, numbers, read_only, rounding
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
@@ -75,7 +84,8 @@ class SimpleGame(Agents, Shown):
 
     def _payoffs(self, R: Any) -> Array:
         if isinstance(R, JointReward):
-            R = R.array
+            n = len(R.A)
+            R = reordered(R.array, *((k - n, *known) for k, known in enumerate(zip(R.A, self.A, strict=False))))
         elif callable(R):
             R = self._tabulated(R)
         R, shape = numbers(R, "R"), (len(self.I), *self.sizes)
@@ -116,7 +126,7 @@ class SimpleGame(Agents, Shown):
             shapes = ", ".join(str(x.shape) for x in tables)
             raise ValueError(f"R has arrays of shapes {shapes}: must be one an agent, all (..., A1, ..., A{n})")
         sizes = tables[0].shape[tables[0].ndim - n :]
-        return cls(γ, I or range(n), A or [range(k) for k in sizes], np.stack(tables, axis=-n - 1))
+        return cls(γ, given_or(I, range(n)), given_or(A, [range(k) for k in sizes]), np.stack(tables, axis=-n - 1))
 
     @classmethod
     def zero_sum(cls, R: ArrayLike, γ: float = 1.0, *, A: Any = None) -> SimpleGame:
@@ -150,7 +160,8 @@ class SimpleGame(Agents, Shown):
         """The game, or the batch of games, at index k of a batch."""
         if not self.batch:
             raise TypeError("this is one game: only a batch of games has parts")
-        return SimpleGame(self.γ, self.I, self.A, self.R.array[k])
+        games = np.arange(math.prod(self.batch)).reshape(self.batch)[k]  # an index of the batch, not of payoffs
+        return SimpleGame(self.γ, self.I, self.A, self.R.array.reshape(-1, self.n, *self.sizes)[games])
 
     def __repr__(self) -> str:
         many = f", batch {self.batch}" if self.batch else ""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.agents import position
+from decision_making.agents import listed_once, lists_of_labels, position
 from decision_making.checks import Array, numbers, one_of, refuse
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
@@ -54,7 +54,9 @@ class JointCorrelatedPolicy:
                 table[tuple(position(x, Ai) for x, Ai in zip(a, A, strict=True))] = weight
             p = table
         p = numbers(p, "p")
-        A = tuple(tuple(range(k)) for k in p.shape) if A is None else tuple(map(tuple, A))
+        A = tuple(tuple(range(k)) for k in p.shape) if A is None else tuple(map(tuple, lists_of_labels(A)))
+        for Ai in A:
+            listed_once(self, "A", Ai)
         if p.shape != tuple(map(len, A)) or p.ndim == 0:
             raise ValueError(f"p has shape {p.shape}: must be {tuple(map(len, A))}, a weight for each joint action")
         object.__setattr__(self, "p", shares(self, p.ravel()).reshape(p.shape))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, numbers, refuse
+from decision_making.markov_game import place
 from decision_making.multiagent_systems.multiagent_reasoning import SimpleGamePolicy
 from decision_making.pomdp import Belief
 from decision_making.pomg import HiddenStateGame
@@ -34,8 +35,8 @@ def lookahead_in_a_hidden_state_game(P: HiddenStateGame, U: Any, s: Any, a: Sequ
     s and the joint action a are labels. U(o, s') is a function of a joint observation and a state, or an array
     (n, |Ω|, S) over joint observations, of a team (|Ω|, S).
     """
-    at = P.S.index(s) if s in P.S else int(indices("s", s, len(P.S)))
-    ja = int(np.ravel_multi_index([Ai.index(x) for Ai, x in zip(P.A, a, strict=True)], P.sizes))
+    at, *chosen = place(s, a, P.S, P.A)
+    ja = int(np.ravel_multi_index(chosen, P.sizes))
     k, shape = len(P.rewards), (P.M.shape[1], len(P.S))
     if callable(U):
         u = np.array([[U(o, x) for x in P.S] for o in product(*P.Ω)], dtype=np.float64)
