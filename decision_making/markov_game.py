@@ -130,6 +130,8 @@ class MG(Agents):
 
     def _relabelled(self, T: JointTransition) -> Any:
         """The transitions of another game, in the order of this one's labels."""
+        if (T.S, T.A) == (self.S, self.A):
+            return T.matrix
         sizes = (len(T.S), *map(len, T.A))
         rows = reordered(np.arange(math.prod(sizes)).reshape(sizes), *self._axes(0, T)).ravel()
         columns = reordered(np.arange(len(T.S)), (0, T.S, self.S))
@@ -170,7 +172,9 @@ class MG(Agents):
     def _transitions(self, T: Any) -> Any:
         rows, n_states = self._rows, len(self.S)
         if isinstance(T, JointTransition):
-            T = self._relabelled(T)
+            known, T = T, self._relabelled(T)
+            if T is known.matrix:
+                return T
         if is_sparse(T):
             from scipy.sparse import csr_array
 

@@ -71,7 +71,7 @@ def backward(levels: Sequence[Level], γ: float) -> list[Array]:
 def best_actions_of(Q: Array) -> Array:
     """The first action (N,) of those that are best but for rounding."""
     best = Q.max(axis=1, keepdims=True)
-    return np.asarray((best - TIES * max(1.0, float(abs(Q).max())) <= Q).argmax(axis=1))
+    return np.asarray((best - TIES * float(abs(Q).max()) <= Q).argmax(axis=1))
 
 
 def best_plan(levels: Sequence[Level], Q: Sequence[Array]) -> ConditionalPlan:

@@ -39,7 +39,7 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
 
 def least_gain(Γ: AlphaVectors) -> float:
     """The difference of utilities that counts as one."""
-    return TOLERANCE * max(1.0, float(abs(Γ).max()))
+    return TOLERANCE * float(abs(Γ).max())
 
 
 def _witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Array]:
@@ -52,9 +52,11 @@ def _witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Ar
     n = len(α)
     if not len(Γ):
         return np.full(n, 1 / n), np.full(n, -np.inf)
+    above = Γ - α
+    scale = float(abs(above).max()) or 1.0  # the solver's tolerances are absolute
     found = linprog(
         np.append(np.zeros(n), -1.0),
-        A_ub=np.hstack([Γ - α, np.ones((len(Γ), 1))]),
+        A_ub=np.hstack([above / scale, np.ones((len(Γ), 1))]),
         b_ub=np.zeros(len(Γ)),
         A_eq=np.append(np.ones(n), 0.0)[None],
         b_eq=[1.0],

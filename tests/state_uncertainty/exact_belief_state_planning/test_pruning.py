@@ -130,3 +130,12 @@ def test_vectors_below_another_go_first_and_of_equal_ones_all_but_the_first(bloc
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pruning, "BLOCK", block)
         assert pruning.not_below_another(Γ, 1e-12).tolist() == right
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e12])
+def test_vectors_of_any_scale_are_pruned_alike(scale):
+    Γ = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.6], [0.45, 0.45]])
+    b = find_maximal_belief(scale * Γ[2], scale * Γ[:2])
+    np.testing.assert_allclose(b, [0.5, 0.5], atol=1e-6)
+    assert find_maximal_belief(scale * Γ[3], scale * Γ[:3]) is None
+    assert find_dominating(scale * Γ).tolist() == [True, True, True, False]
