@@ -12,7 +12,7 @@ from decision_making.checks import Array, numbers, refuse
 from decision_making.markov_game import place
 from decision_making.multiagent_systems.multiagent_reasoning import SimpleGamePolicy
 from decision_making.pomdp import Belief
-from decision_making.pomg import HiddenStateGame
+from decision_making.pomg import DecPOMDP, HiddenStateGame
 from decision_making.sampling import indices
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
     ConditionalPlan,
@@ -23,9 +23,11 @@ from decision_making.verbs import lookahead, utility
 Joint = tuple[ConditionalPlan, ...]
 
 
-def one_or_all(x: Array) -> Any:
-    """Of a game the rewards (n, …) as they are, of a team, (1, …), the one of all."""
-    return x[0] if len(x) == 1 else x
+def one_or_all(P: HiddenStateGame, x: Array) -> Any:
+    """Of a game, be it of one agent, the rewards (n, …) as they are; of a team, (1, …), the one of all."""
+    if not isinstance(P, DecPOMDP):
+        return x
+    return float(x[0]) if x.ndim == 1 else x[0]
 
 
 @lookahead.register
@@ -46,7 +48,7 @@ def lookahead_in_a_hidden_state_game(P: HiddenStateGame, U: Any, s: Any, a: Sequ
     if len(u) != k:
         raise ValueError(f"U has shape {u.shape}: must be ({k}, |Ω|, S) = {(k, *shape)}")
     x = P.rewards[:, at, ja] + P.γ * np.einsum("ox,nox->n", P.M[ja, :, at], u)
-    return one_or_all(x) if k > 1 else float(x[0])
+    return one_or_all(P, x)
 
 
 def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
@@ -107,9 +109,8 @@ def evaluate_joint_plan(P: HiddenStateGame, π: Any, s: Any = None) -> Any:
     """
     V = plan_values(P, joint_plan(P, π), {})
     if s is None:
-        return one_or_all(V)
-    x = V[:, indices("s", s, len(P.S))]
-    return float(x[0]) if len(V) == 1 else x
+        return one_or_all(P, V)
+    return one_or_all(P, V[:, indices("s", s, len(P.S))])
 
 
 def mixtures(P: HiddenStateGame, π: Any) -> list[Mapping[ConditionalPlan, float]]:
@@ -144,4 +145,4 @@ def utility_of_a_joint_plan(P: HiddenStateGame, b: Belief | None, π: Any) -> An
         for parts in product(*(x.items() for x in mixtures(P, π))):
             weight = float(np.prod([p for _, p in parts]))
             U = U + weight * plan_values(P, joint_plan(P, [x for x, _ in parts]), known) @ b
-    return float(U[0]) if len(U) == 1 else U
+    return one_or_all(P, U)
