@@ -27,6 +27,7 @@ from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 NO_GAIN = 1e-9  # largest gap of an equilibrium, relative to the span of the agent's payoffs
+LARGEST_PAYOFF = 1e300  # sums and differences of larger ones may be no floats
 LARGEST = 1 << 24  # joint actions of a function that is tabulated; payoffs of an array are there already
 
 
@@ -64,8 +65,8 @@ class SimpleGame(Agents, Shown):
     (n, A¹, …, Aⁿ): R[i, a¹, …, aⁿ] goes to agent i. Leading axes are a batch of games: every verb acts on all of them.
     A function is tabulated once; `R` is then a table which can still be called. γ serves repeated games only.
 
-    Raises ValueError or TypeError, naming agent and joint action, for payoffs that are not finite or of another shape,
-    and where a function has more joint actions than can be tabulated, before it is called.
+    Raises ValueError or TypeError, naming agent and joint action, for payoffs that are not finite, or above 1e300, or
+    of another shape, and where a function has more joint actions than can be tabulated, before it is called.
 
     >>> P = SimpleGame.from_arrays([[-1, -4], [0, -3]], [[-1, 0], [-4, -3]], A=[("cooperate", "defect")] * 2)
     >>> P
@@ -91,12 +92,14 @@ class SimpleGame(Agents, Shown):
         R, shape = numbers(R, "R"), (len(self.I), *self.sizes)
         if R.shape[R.ndim - len(shape) :] != shape or R.ndim < len(shape):
             raise ValueError(f"R has shape {R.shape}: must be (..., {', '.join(map(str, shape))}), agents first")
-        if not np.isfinite(R).all():
-            *batch, i, index = self._split(np.argwhere(~np.isfinite(R))[0])
+        bad = ~(abs(R) <= LARGEST_PAYOFF)
+        if bad.any():
+            *batch, i, index = self._split(np.argwhere(bad)[0])
             where = f" of game {tuple(batch)}" if batch else ""
             raise ValueError(
                 f"R = {R[(*batch, i, *index)]} for agent {self.I[i]!r} at the joint action "
-                f"{tuple(Ai[k] for Ai, k in zip(self.A, index, strict=True))}{where}: every payoff must be finite"
+                f"{tuple(Ai[k] for Ai, k in zip(self.A, index, strict=True))}{where}: every payoff must be finite, "
+                f"of a size up to {LARGEST_PAYOFF:g}"
             )
         return read_only(R)
 

@@ -13,6 +13,7 @@ TEAM = dm.DecPOMDP.from_arrays(
     np.arange(8.0).reshape(2, 2, 2),
     np.random.default_rng(2).dirichlet(np.ones(4), (2, 2, 2)).reshape(2, 2, 2, 2, 2),
     0.9,
+    b=[0.5, 0.5],
     S=["s", "t"],
     A=[("x", "y")] * 2,
     Ω=[("lo", "hi")] * 2,
@@ -136,3 +137,40 @@ def test_lookahead_takes_labels_alone():
         dm.lookahead(TEAM, np.zeros((4, 2)), "s", ("x", "q"))
     with pytest.raises(ValueError, match="must be 2 actions, one of each agent"):
         dm.lookahead(TEAM, np.zeros((4, 2)), "s", ("x",))
+
+
+def test_correlated_policies_are_read_by_label():
+    def some(p):
+        return dm.JointCorrelatedPolicy(p)
+
+    assert dm.utility(G, some({("y", "x"): 1})).tolist() == [3, 7]
+    assert dm.utility(G, some({("y", "x"): 1, ("x", "y"): 3})).tolist() == [2.25, 6.25]
+    assert dm.gap(G, some({("x", "y"): 3, ("y", "x"): 1})).tolist() == [1.5, 0.25]
+    with pytest.raises(KeyError, match="'z': must be one of 'x', 'y'"):
+        dm.utility(G, some({("y", "z"): 1}))
+    with pytest.raises(ValueError, match="a distribution over the joint actions of SimpleGame"):
+        dm.utility(G, some({("y",): 1}))
+    for wrong in ({}, {("x", "y"): 1, ("x",): 1}):
+        with pytest.raises(ValueError, match="must be weights of joint actions, each with an action of every agent"):
+            some(wrong)
+
+
+@pytest.mark.parametrize("π", [5, None, (x for x in ())])
+def test_what_is_no_list_of_policies_is_refused_by_name(π):
+    for game in (G, P):
+        with pytest.raises(ValueError, match=r"π = .*: must be 2 policies, one of each agent"):
+            dm.utility(game, π)
+
+
+def test_all_plans_of_a_mixture_are_checked():
+    short, long = dm.ConditionalPlan(0), dm.ConditionalPlan(0, {o: dm.ConditionalPlan(0) for o in (0, 1)})
+    for verb in (lambda π: dm.best_response(TEAM, π, 1), lambda π: dm.best_response(TEAM, π, 0)):
+        with pytest.raises(ValueError, match=r"π\[0\] mixes plans of \[1, 2\] actions: all must be as long"):
+            verb([dm.SimpleGamePolicy([0.5, 0.5], [short, long]), short])
+        with pytest.raises(ValueError, match=r"π\[0\] takes action 9: must be from 0 to 1"):
+            verb([dm.SimpleGamePolicy([0.5, 0.5], [short, dm.ConditionalPlan(9)]), short])
+
+
+def test_payoffs_whose_sums_are_no_numbers_are_refused():
+    with pytest.raises(ValueError, match=r"R = 1e\+308 for agent 1 at the joint action .*of a size up to 1e\+300"):
+        dm.SimpleGame.from_arrays([[1, -1]], [[-1, 1e308]])

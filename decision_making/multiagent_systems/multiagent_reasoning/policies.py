@@ -140,7 +140,7 @@ def probabilities(P: SimpleGame, π: JointPolicy) -> list[Array]:
     that the game does not have.
     """
     check_game(P)
-    if isinstance(π, str | Mapping | SimpleGamePolicy) or len(π) != P.n:
+    if isinstance(π, str | Mapping | SimpleGamePolicy) or not hasattr(π, "__len__") or len(π) != P.n:
         refuse(None, "π", π, f"{P.n} policies, one of each agent")
     return [_of_agent(P, πi, i) for i, πi in enumerate(π)]
 

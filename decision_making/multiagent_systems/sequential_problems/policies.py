@@ -104,7 +104,7 @@ def probabilities(P: MG, π: JointPolicy) -> list[Array]:
     an action that there is not.
     """
     check_markov_game(P)
-    if isinstance(π, str | Mapping | MGPolicy | SimpleGamePolicy) or len(π) != P.n:
+    if isinstance(π, str | Mapping | MGPolicy | SimpleGamePolicy) or not hasattr(π, "__len__") or len(π) != P.n:
         refuse(None, "π", π, f"{P.n} policies, one of each agent")
     return [_of_agent(P, πi, i) for i, πi in enumerate(π)]
 

@@ -127,6 +127,11 @@ def mixtures(P: HiddenStateGame, π: Any) -> list[Mapping[ConditionalPlan, float
         else:
             refuse(None, "π", π, f"{P.n} conditional plans or mixtures of them, one of each agent", TypeError)
     joint_plan(P, [next(iter(x)) for x in found])
+    for i, (plans, A, Ω) in enumerate(zip(found, P.sizes, P.n_observations, strict=True)):
+        known: dict[int, int] = {}
+        depths = {_depth(x, A, Ω, i, known) for x in plans}
+        if len(depths) > 1:
+            raise ValueError(f"π[{i}] mixes plans of {sorted(depths)} actions: all must be as long")
     return found
 
 
