@@ -31,7 +31,39 @@ def labels(x: Any) -> Any:
 
 def lists_of_labels(x: Any) -> Any:
     """Attrs converter: a tuple of labels for each agent."""
-    return tuple(map(labels, x)) if isinstance(x, list | tuple) else x
+    return tuple(map(labels, x)) if isinstance(x, list | tuple | np.ndarray) else x
+
+
+def given_or(x: Any, otherwise: Any) -> Any:
+    """What is given; `otherwise` for None and an empty list. An array has no truth of its own."""
+    return otherwise if x is None or (isinstance(x, list | tuple) and not x) else x
+
+
+def listed_once(M: object, name: str, x: Sequence[Any]) -> None:
+    """ValueError, naming field and label, where M lists one of the labels x twice."""
+    try:
+        if len({(type(label), label) for label in x}) == len(x):
+            return
+    except TypeError:  # some cannot be in a set
+        pass
+    for k, label in enumerate(x):
+        if any(type(label) is type(other) and label == other for other in x[:k]):
+            refuse(M, name, label, "in the list once")
+
+
+def reordered(x: Any, *axes: tuple[int, Sequence[Any], Sequence[Any]]) -> Any:
+    """The array x where each axis, with the labels it has and those it shall have, is in the order of the latter.
+
+    An axis stays as it is where the new labels are others, which are then new names.
+    """
+    for axis, old, new in axes:
+        if old != new and len(old) == len(new):
+            try:
+                order = [position(label, old) for label in new]
+            except KeyError:
+                continue
+            x = np.take(x, order, axis)
+    return x
 
 
 def different(M: object, field: Field, x: Any) -> None:

@@ -12,7 +12,16 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
+from decision_making.agents import (
+    Agents,
+    different,
+    different_of_each,
+    given_or,
+    labels,
+    lists_of_labels,
+    position,
+    reordered,
+)
 from decision_making.checks import ROW_SUM_TOLERANCE, Array, discount, numbers, optional, read_only, refuse, rounding
 from decision_making.dispatching import load_all
 from decision_making.mdp import MDP, is_sparse
@@ -114,6 +123,21 @@ class MG(Agents):
         object.__setattr__(self, "R", StateReward(self._rewards(self.R), self.S, self.A))
         object.__setattr__(self, "T", JointTransition(self._transitions(self.T), self.S, self.A))
 
+    def _axes(self, first: int, table: StateReward | JointTransition) -> list[tuple[int, Any, Any]]:
+        """The axes of states and actions, the first by that number, with the labels of a table and of this game."""
+        known = zip((table.S, *table.A), (self.S, *self.A), strict=False)
+        return [(first + k, *both) for k, both in enumerate(known)]
+
+    def _relabelled(self, T: JointTransition) -> Any:
+        """The transitions of another game, in the order of this one's labels."""
+        if (T.S, T.A) == (self.S, self.A):
+            return T.matrix
+        sizes = (len(T.S), *map(len, T.A))
+        rows = reordered(np.arange(math.prod(sizes)).reshape(sizes), *self._axes(0, T)).ravel()
+        columns = reordered(np.arange(len(T.S)), (0, T.S, self.S))
+        x = T.matrix[rows][:, columns]
+        return x.reshape(*sizes, len(T.S)) if isinstance(x, np.ndarray) else x
+
     @property
     def _rows(self) -> int:
         return len(self.S) * math.prod(self.sizes)
@@ -129,7 +153,7 @@ class MG(Agents):
     def _rewards(self, R: Any) -> Array:
         shape = (self.n, len(self.S), *self.sizes)
         if isinstance(R, StateReward):
-            R = R.array
+            R = reordered(R.array, *self._axes(1, R))
         elif callable(R):
             found = [numbers(R(s, a), f"R({s!r}, {a!r})") for s, a in self._situations()]
             for (s, a), x in zip(self._situations(), found, strict=True):
@@ -148,7 +172,9 @@ class MG(Agents):
     def _transitions(self, T: Any) -> Any:
         rows, n_states = self._rows, len(self.S)
         if isinstance(T, JointTransition):
-            return T.matrix
+            known, T = T, self._relabelled(T)
+            if T is known.matrix:
+                return T
         if is_sparse(T):
             from scipy.sparse import csr_array
 
@@ -190,7 +216,8 @@ class MG(Agents):
         R = numbers(R, "R")
         if R.ndim < 3 or R.ndim != len(R) + 2 or 0 in R.shape:
             raise ValueError(f"R has shape {R.shape}: must be (n, S, A¹, …, Aⁿ), agents first")
-        return cls(γ, I or range(len(R)), S or range(R.shape[1]), A or [range(k) for k in R.shape[2:]], T, R, b=b)
+        I, S = given_or(I, range(len(R))), given_or(S, range(R.shape[1]))
+        return cls(γ, I, S, given_or(A, [range(k) for k in R.shape[2:]]), T, R, b=b)
 
     @classmethod
     def repeated(cls, G: SimpleGame, γ: float | None = None) -> MG:

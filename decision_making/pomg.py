@@ -16,7 +16,16 @@ from typing import Any, TypeVar
 import numpy as np
 from attrs import evolve, field
 
-from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
+from decision_making.agents import (
+    Agents,
+    different,
+    different_of_each,
+    given_or,
+    labels,
+    lists_of_labels,
+    position,
+    reordered,
+)
 from decision_making.checks import (
     ROW_SUM_TOLERANCE,
     Array,
@@ -79,6 +88,11 @@ class Joint:
         return tuple(map(len, self.lists))
 
 
+def _listed(axes: Sequence[Any]) -> list[Any]:
+    """The labels of each axis of the array of a table."""
+    return [x for axis in axes for x in (axis.lists if isinstance(axis, Joint) else (axis,))]
+
+
 def _optional_numbers(b: Any) -> Any:
     return b if b is None else numbers(b, "b")
 
@@ -126,7 +140,8 @@ class HiddenStateGame(Agents):
         shape = first + tuple(k for axis in axes for k in (axis.sizes if isinstance(axis, Joint) else (len(axis),)))
         check_size(f"entries of {name}", math.prod(shape), instead.lstrip("; "), MOST)
         if isinstance(x, JointTable):
-            x = x.array
+            old, new = _listed(x.axes), _listed(axes)
+            x = reordered(x.array, *((k - len(old), *known) for k, known in enumerate(zip(old, new, strict=False))))
         elif callable(x):
             x = self._tabulated(name, x, axes, first)
         x = numbers(x, name)
@@ -174,10 +189,10 @@ class HiddenStateGame(Agents):
             )
         return cls(
             γ,
-            I or range(n),
-            S or range(T.shape[0]),
-            A or [range(k) for k in T.shape[1:-1]],
-            Ω or [range(k) for k in O.shape[n + 1 :]],
+            given_or(I, range(n)),
+            given_or(S, range(T.shape[0])),
+            given_or(A, [range(k) for k in T.shape[1:-1]]),
+            given_or(Ω, [range(k) for k in O.shape[n + 1 :]]),
             T,
             O,
             R,

@@ -11,13 +11,23 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.agents import Agents, different, different_of_each, labels, lists_of_labels, position
+from decision_making.agents import (
+    Agents,
+    different,
+    different_of_each,
+    given_or,
+    labels,
+    lists_of_labels,
+    position,
+    reordered,
+)
 from decision_making.checks import Array, discount, instance, numbers, read_only, rounding
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 NO_GAIN = 1e-9  # largest gap of an equilibrium, relative to the span of the agent's payoffs
+LARGEST_PAYOFF = 1e300  # sums and differences of larger ones may be no floats
 LARGEST = 1 << 24  # joint actions of a function that is tabulated; payoffs of an array are there already
 
 
@@ -55,8 +65,8 @@ class SimpleGame(Agents, Shown):
     (n, A¹, …, Aⁿ): R[i, a¹, …, aⁿ] goes to agent i. Leading axes are a batch of games: every verb acts on all of them.
     A function is tabulated once; `R` is then a table which can still be called. γ serves repeated games only.
 
-    Raises ValueError or TypeError, naming agent and joint action, for payoffs that are not finite or of another shape,
-    and where a function has more joint actions than can be tabulated, before it is called.
+    Raises ValueError or TypeError, naming agent and joint action, for payoffs that are not finite, or above 1e300, or
+    of another shape, and where a function has more joint actions than can be tabulated, before it is called.
 
     >>> P = SimpleGame.from_arrays([[-1, -4], [0, -3]], [[-1, 0], [-4, -3]], A=[("cooperate", "defect")] * 2)
     >>> P
@@ -75,18 +85,21 @@ class SimpleGame(Agents, Shown):
 
     def _payoffs(self, R: Any) -> Array:
         if isinstance(R, JointReward):
-            R = R.array
+            n = len(R.A)
+            R = reordered(R.array, *((k - n, *known) for k, known in enumerate(zip(R.A, self.A, strict=False))))
         elif callable(R):
             R = self._tabulated(R)
         R, shape = numbers(R, "R"), (len(self.I), *self.sizes)
         if R.shape[R.ndim - len(shape) :] != shape or R.ndim < len(shape):
             raise ValueError(f"R has shape {R.shape}: must be (..., {', '.join(map(str, shape))}), agents first")
-        if not np.isfinite(R).all():
-            *batch, i, index = self._split(np.argwhere(~np.isfinite(R))[0])
+        bad = ~(abs(R) <= LARGEST_PAYOFF)
+        if bad.any():
+            *batch, i, index = self._split(np.argwhere(bad)[0])
             where = f" of game {tuple(batch)}" if batch else ""
             raise ValueError(
                 f"R = {R[(*batch, i, *index)]} for agent {self.I[i]!r} at the joint action "
-                f"{tuple(Ai[k] for Ai, k in zip(self.A, index, strict=True))}{where}: every payoff must be finite"
+                f"{tuple(Ai[k] for Ai, k in zip(self.A, index, strict=True))}{where}: every payoff must be finite, "
+                f"of a size up to {LARGEST_PAYOFF:g}"
             )
         return read_only(R)
 
@@ -116,7 +129,7 @@ class SimpleGame(Agents, Shown):
             shapes = ", ".join(str(x.shape) for x in tables)
             raise ValueError(f"R has arrays of shapes {shapes}: must be one an agent, all (..., A1, ..., A{n})")
         sizes = tables[0].shape[tables[0].ndim - n :]
-        return cls(γ, I or range(n), A or [range(k) for k in sizes], np.stack(tables, axis=-n - 1))
+        return cls(γ, given_or(I, range(n)), given_or(A, [range(k) for k in sizes]), np.stack(tables, axis=-n - 1))
 
     @classmethod
     def zero_sum(cls, R: ArrayLike, γ: float = 1.0, *, A: Any = None) -> SimpleGame:
@@ -150,7 +163,8 @@ class SimpleGame(Agents, Shown):
         """The game, or the batch of games, at index k of a batch."""
         if not self.batch:
             raise TypeError("this is one game: only a batch of games has parts")
-        return SimpleGame(self.γ, self.I, self.A, self.R.array[k])
+        games = np.arange(math.prod(self.batch)).reshape(self.batch)[k]  # an index of the batch, not of payoffs
+        return SimpleGame(self.γ, self.I, self.A, self.R.array.reshape(-1, self.n, *self.sizes)[games])
 
     def __repr__(self) -> str:
         many = f", batch {self.batch}" if self.batch else ""

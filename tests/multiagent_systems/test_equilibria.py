@@ -333,5 +333,14 @@ def test_joint_correlated_policies():
         dm.JointCorrelatedPolicy(np.zeros((2, 2)))
     with pytest.raises(ValueError, match="weight for each joint action"):
         dm.JointCorrelatedPolicy(np.ones((2, 2)), [(0, 1), (0, 1, 2)])
-    with pytest.raises(ValueError, match="distribution over the joint actions"):
+    with pytest.raises(KeyError, match="'a': must be one of"):
         dm.utility(CHICKEN, π)
+
+
+def test_a_dictator_with_small_payoffs_gets_its_best_although_others_have_large_ones():
+    """Chicken: the best of agent 0 is that it goes ahead and the other one gives way, whatever the other's unit is."""
+    for small, large in ((1e-9, 1e9), (1e-310, 1.0), (1.0, 1e250)):
+        P = dm.SimpleGame.from_arrays(small * np.array([[6, 2], [7, 0]]), large * np.array([[6, 7], [2, 0]]))
+        π = dm.solve(dm.CorrelatedEquilibrium("dictatorial", agent=0), P)
+        np.testing.assert_allclose(π.p, [[0, 0], [1, 0]], atol=1e-7)
+        assert (π.gap <= 1e-7 * P.spans).all()

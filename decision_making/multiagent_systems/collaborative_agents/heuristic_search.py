@@ -92,12 +92,17 @@ def solve_dec_pomdp_by_heuristic_search(M: DecPOMDPHeuristicSearch, P: DecPOMDP)
 def _kept(
     M: DecPOMDPHeuristicSearch, P: DecPOMDP, V: Array, b: Array, t: int, rng: np.random.Generator, Q: list[Array]
 ) -> list[Array]:
-    """For each agent rows of up to π_max different plans: each is in the joint plan best at some explored belief."""
+    """For each agent rows of up to π_max different plans: each is in the joint plan best at some explored belief.
+
+    An agent whose plans are all kept goes on with these, while others have some left.
+    """
     left = [list(range(k)) for k in V.shape[:-1]]
     kept: list[list[int]] = [[] for _ in left]
-    for k in range(min(M.π_max, *V.shape[:-1])):
+    for k in range(min(M.π_max, max(V.shape[:-1]))):
         informed = M.explore == "state" or (M.explore == "both" and k % 2 == 1)
-        x = V[np.ix_(*left)] @ explore(P, b, t, rng, Q if informed else None)
+        pools = [rest or rows for rest, rows in zip(left, kept, strict=True)]
+        x = V[np.ix_(*pools)] @ explore(P, b, t, rng, Q if informed else None)
         for i, place in enumerate(np.unravel_index(int(x.argmax()), x.shape)):
-            kept[i].append(left[i].pop(int(place)))
+            if left[i]:
+                kept[i].append(left[i].pop(int(place)))
     return [np.array(rows) for rows in kept]

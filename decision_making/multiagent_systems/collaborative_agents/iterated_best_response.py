@@ -55,7 +55,7 @@ def improved(
 ) -> tuple[tuple[ConditionalPlan, ...], int, bool]:
     """The joint plan after at most k_max rounds, the rounds, and whether it came to rest."""
     plans = list(joint_plan(P, π))
-    value, least = float(utility_of_a_joint_plan(P, b, plans)), 1e-10 * max(1.0, float(abs(P.rewards).max()))
+    value, least = float(utility_of_a_joint_plan(P, b, plans)), 1e-10 * float(abs(P.rewards).max())
     for k in range(k_max):
         calm = True
         for i in rng.permutation(P.n).tolist():

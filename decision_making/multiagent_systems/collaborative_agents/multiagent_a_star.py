@@ -201,11 +201,13 @@ def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
     ticks, nodes, aside = counting(), 0, -math.inf  # the bound of what was too large to look into
     heap: list[tuple[float, int, Any]] = [(-math.inf, next(ticks), search.root())]
 
+    largest = float(abs(P.rewards).max())
+
     def push(bound: float, what: Any) -> None:
-        if bound > best + 1e-12 * max(1.0, abs(best)):
+        if bound > best + 1e-12 * max(largest, abs(best)):
             heapq.heappush(heap, (-bound, next(ticks), what))
 
-    while heap and -heap[0][0] > best + 1e-12 * max(1.0, abs(best)) and nodes < M.max_nodes:
+    while heap and -heap[0][0] > best + 1e-12 * max(largest, abs(best)) and nodes < M.max_nodes:
         negative, _, what = heapq.heappop(heap)
         if isinstance(what, _Node):
             nodes += 1

@@ -197,6 +197,6 @@ def seen_state_bound(P: DecPOMDP, b: Array) -> float:
         U_new = (R + P.γ * T @ U).max(axis=1)
         rest = float(abs(U_new - U).max()) * P.γ / (1 - P.γ)
         U = U_new
-        if rest <= 1e-10 * max(1.0, float(abs(U).max())):
+        if rest <= 1e-10 * max(float(abs(R).max()), float(abs(U).max())):
             break
     return float(b @ U) + rest

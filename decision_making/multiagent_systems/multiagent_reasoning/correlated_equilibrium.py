@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.agents import position
+from decision_making.agents import listed_once, lists_of_labels, position
 from decision_making.checks import Array, numbers, one_of, refuse
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
@@ -47,6 +47,8 @@ class JointCorrelatedPolicy:
     def __attrs_post_init__(self) -> None:
         p, A = self.p, self.A
         if isinstance(p, Mapping):
+            if len({len(a) for a in p}) != 1:
+                refuse(self, "p", p, "weights of joint actions, each with an action of every agent")
             if A is None:
                 A = [list(dict.fromkeys(Ai)) for Ai in zip(*p, strict=True)]
             table: Array = np.zeros([len(Ai) for Ai in A])
@@ -54,7 +56,9 @@ class JointCorrelatedPolicy:
                 table[tuple(position(x, Ai) for x, Ai in zip(a, A, strict=True))] = weight
             p = table
         p = numbers(p, "p")
-        A = tuple(tuple(range(k)) for k in p.shape) if A is None else tuple(map(tuple, A))
+        A = tuple(tuple(range(k)) for k in p.shape) if A is None else tuple(map(tuple, lists_of_labels(A)))
+        for Ai in A:
+            listed_once(self, "A", Ai)
         if p.shape != tuple(map(len, A)) or p.ndim == 0:
             raise ValueError(f"p has shape {p.shape}: must be {tuple(map(len, A))}, a weight for each joint action")
         object.__setattr__(self, "p", shares(self, p.ravel()).reshape(p.shape))
@@ -77,9 +81,13 @@ class JointCorrelatedPolicy:
         return [SimpleGamePolicy(self.p.sum(axis=axes), Ai) for axes, Ai in zip(others, self.A, strict=True)]
 
     def _of(self, P: SimpleGame) -> Array:
-        if P.A != self.A:
+        if P.A == self.A:
+            return np.asarray(self.p)
+        if len(P.A) != len(self.A):
             refuse(None, "π", self, f"a distribution over the joint actions of {P!r}")
-        return np.asarray(self.p)
+        p = np.zeros(P.sizes)
+        p[np.ix_(*([position(a, known) for a in Ai] for Ai, known in zip(self.A, P.A, strict=True)))] = self.p
+        return p
 
     def expected(self, P: SimpleGame) -> Array:
         """Utilities (…, n): the payoffs of the joint actions, weighted by their probabilities."""
@@ -134,8 +142,6 @@ def solve_correlated_equilibrium(M: CorrelatedEquilibrium, P: SimpleGame) -> Joi
     entries = math.prod(P.sizes) * sum(k - 1 for k in P.sizes)
     check_size("numbers in the constraints", entries, "learn a coarse one by fictitious play", ENTRIES)
     R = P.R.array.reshape(P.n, -1)
-    span = float(P.span)
-    R = (R - R.min()) / (span if span > 0 else 1.0)
     incentives = _incentives(P)
     if M.objective == "dictatorial":
         found = [_program(R[[P.position(M.agent)]], incentives)]
@@ -156,10 +162,10 @@ def _incentives(P: SimpleGame) -> Any:
 
     places, blocks = np.arange(math.prod(P.sizes)).reshape(P.sizes), []
     for i, k in enumerate(P.sizes):
-        scale = 1 / P.spans[i] if P.spans[i] > 0 else 1.0  # of its own: all its rows may be multiplied
+        span = P.spans[i] if P.spans[i] > 0 else 1.0  # its own: all its rows may be divided
         if k == 1:
             continue
-        R = np.moveaxis(of_agent(P, i), i, 0).reshape(k, -1) * scale
+        R = np.moveaxis(of_agent(P, i), i, 0).reshape(k, -1) / span
         at = np.moveaxis(places, i, 0).reshape(k, -1)
         others = np.array([[b for b in range(k) if b != a] for a in range(k)])
         gains = R[others] - R[:, None, :]  # (a, a', what the others do)
@@ -174,9 +180,10 @@ def _program(R: Array, incentives: Any) -> tuple[Array, float]:
     from scipy.optimize import linprog
     from scipy.sparse import csr_array, hstack, vstack
 
-    size = R.shape[1]
+    size, span = R.shape[1], np.ptp(R)
+    scaled = (R - R.min()) / (span if span > 0 else 1.0)  # the solver's tolerances are absolute
     # one variable more: the least utility v, v - Rⁱ π <= 0
-    least = hstack([csr_array(-R), csr_array(np.ones((len(R), 1)))])
+    least = hstack([csr_array(-scaled), csr_array(np.ones((len(R), 1)))])
     G = vstack([hstack([incentives, csr_array((incentives.shape[0], 1))]), least], format="csr")
     found = linprog(
         np.append(np.zeros(size), -1.0),

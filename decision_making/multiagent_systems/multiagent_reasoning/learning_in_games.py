@@ -31,7 +31,10 @@ from decision_making.verbs import update
 
 
 def _batch_shape(x: Any) -> Any:
-    return (x,) if isinstance(x, int) else tuple(x)
+    shape = tuple(x) if isinstance(x, tuple | list) else (x,)
+    for k in shape:
+        count(None, Named("batch"), k)
+    return tuple(map(int, shape))
 
 
 @struct(frozen=False, repr=False)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.agents import position
+from decision_making.agents import labels, listed_once, position
 from decision_making.checks import (
     Array,
     Field,
@@ -69,14 +69,15 @@ class SimpleGamePolicy:
         if isinstance(p, Mapping):
             p, A = list(p.values()), tuple(p)
         elif not isinstance(p, np.ndarray | list):
-            A = (p,) if A is None else tuple(A)
+            A = (p,) if A is None else tuple(labels(A))
             p = np.eye(len(A))[position(p, A)]
         p = numbers(p, "p")
         if p.ndim == 0 or p.shape[-1] == 0:
             refuse(self, "p", self.p, "weights of one or more actions")
-        A = tuple(range(p.shape[-1])) if A is None else tuple(A)
+        A = tuple(range(p.shape[-1])) if A is None else tuple(labels(A))
         if len(A) != p.shape[-1]:
             raise ValueError(f"p has shape {p.shape}: must have a weight for each of the {len(A)} actions")
+        listed_once(self, "A", A)
         object.__setattr__(self, "p", shares(self, p))
         object.__setattr__(self, "A", A)
 
@@ -139,27 +140,33 @@ def probabilities(P: SimpleGame, π: JointPolicy) -> list[Array]:
     that the game does not have.
     """
     check_game(P)
-    if isinstance(π, str | Mapping | SimpleGamePolicy) or len(π) != P.n:
+    if isinstance(π, str | Mapping | SimpleGamePolicy) or not hasattr(π, "__len__") or len(π) != P.n:
         refuse(None, "π", π, f"{P.n} policies, one of each agent")
     return [_of_agent(P, πi, i) for i, πi in enumerate(π)]
 
 
 def _of_agent(P: SimpleGame, πi: Any, i: int) -> Array:
     πi = getattr(πi, "policy", πi)  # what a learner does at present
-    if not isinstance(πi, SimpleGamePolicy | np.ndarray | list | tuple):
+    is_action = isinstance(πi, tuple) and any(isinstance(a, tuple) and a == πi for a in P.A[i])
+    if is_action or not isinstance(πi, SimpleGamePolicy | np.ndarray | list | tuple):
         πi = SimpleGamePolicy(πi)
     if isinstance(πi, SimpleGamePolicy):
-        if P.A[i] == πi.A:
-            return np.asarray(πi.p)
-        p = np.zeros((*πi.p.shape[:-1], len(P.A[i])))
-        for k, a in enumerate(πi.A):
-            p[..., position(a, P.A[i])] = πi.p[..., k]
-        return p
+        return in_order(πi, P.A[i])
     p = numbers(πi, f"π[{i}]")
     if p.shape[-1:] != (len(P.A[i]),):
         raise ValueError(f"π[{i}] has shape {p.shape}: must be (..., {len(P.A[i])}), a probability for each action")
     if not are_probabilities(p).all():
         raise ValueError(f"π[{i}] = {shortened(πi)}: must be probabilities that sum to 1")
+    return p
+
+
+def in_order(π: SimpleGamePolicy, A: tuple[Any, ...]) -> Array:
+    """Probabilities (…, A) of the actions A by the policy π. KeyError where it has an action that is none of them."""
+    if A == π.A:
+        return np.asarray(π.p)
+    p = np.zeros((*π.p.shape[:-1], len(A)))
+    for k, a in enumerate(π.A):
+        p[..., position(a, A)] = π.p[..., k]
     return p
 
 

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from decision_making.agents import position
+from decision_making.agents import labels, listed_once, position
 from decision_making.checks import Array, Named, are_probabilities, brief, numbers, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.mdp import MDP
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
     contracted,
+    in_order,
     precision,
     shares,
 )
@@ -52,19 +53,23 @@ class MGPolicy:
     def __attrs_post_init__(self) -> None:
         p, S, A = self.p, self.S, self.A
         if isinstance(p, Mapping):
-            S = tuple(p) if S is None else tuple(S)
+            S = tuple(p) if S is None else tuple(labels(S))
+            if any(s not in p for s in S):
+                raise KeyError(f"{next(s for s in S if s not in p)!r}: p must have a policy for every state")
             each = [SimpleGamePolicy(p[s], A) if not isinstance(p[s], SimpleGamePolicy) else p[s] for s in S]
-            A = tuple(dict.fromkeys(a for q in each for a in q.A)) if A is None else tuple(A)
-            p = [[q(a) for a in A] for q in each]
+            A = tuple(dict.fromkeys(a for q in each for a in q.A)) if A is None else tuple(labels(A))
+            p = np.stack(np.broadcast_arrays(*(in_order(q, A) for q in each)), axis=-2)
         p = numbers(p, "p")
         if p.ndim < 2 or 0 in p.shape[-2:]:
             refuse(self, "p", self.p, "weights (..., S, A) of one or more states and actions")
-        S = tuple(range(p.shape[-2])) if S is None else tuple(S)
-        A = tuple(range(p.shape[-1])) if A is None else tuple(A)
+        S = tuple(range(p.shape[-2])) if S is None else tuple(labels(S))
+        A = tuple(range(p.shape[-1])) if A is None else tuple(labels(A))
         if p.shape[-2:] != (len(S), len(A)):
             raise ValueError(
                 f"p has shape {p.shape}: must be (..., {len(S)}, {len(A)}), weights for states and actions"
             )
+        listed_once(self, "S", S)
+        listed_once(self, "A", A)
         object.__setattr__(self, "p", shares(self, p))
         object.__setattr__(self, "S", S)
         object.__setattr__(self, "A", A)
@@ -99,7 +104,7 @@ def probabilities(P: MG, π: JointPolicy) -> list[Array]:
     an action that there is not.
     """
     check_markov_game(P)
-    if isinstance(π, str | Mapping | MGPolicy | SimpleGamePolicy) or len(π) != P.n:
+    if isinstance(π, str | Mapping | MGPolicy | SimpleGamePolicy) or not hasattr(π, "__len__") or len(π) != P.n:
         refuse(None, "π", π, f"{P.n} policies, one of each agent")
     return [_of_agent(P, πi, i) for i, πi in enumerate(π)]
 
@@ -111,11 +116,12 @@ def _of_agent(P: MG, πi: Any, i: int) -> Array:
     if isinstance(πi, Mapping):
         πi = MGPolicy(πi, P.S, A)
     if isinstance(πi, SimpleGamePolicy):
-        πi = MGPolicy([[πi(a) for a in A]] * n_states, P.S, A)
+        p = in_order(πi, A)[..., None, :]
+        return np.broadcast_to(p, (*p.shape[:-2], n_states, len(A)))
     if isinstance(πi, MGPolicy):
         if (πi.S, πi.A) == (P.S, A):
             return np.asarray(πi.p)
-        p: Array = np.zeros((*πi.p.shape[:-2], n_states, len(A)))
+        p = np.zeros((*πi.p.shape[:-2], n_states, len(A)))
         for k, a in enumerate(πi.A):
             p[..., position(a, A)] = πi.p[..., [position(s, πi.S) for s in P.S], k]
         return p

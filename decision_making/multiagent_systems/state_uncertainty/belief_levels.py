@@ -68,17 +68,20 @@ def backward(levels: Sequence[Level], γ: float) -> list[Array]:
     return Q[::-1]
 
 
-def best_actions_of(Q: Array) -> Array:
-    """The first action (N,) of those that are best but for rounding."""
+def best_actions_of(Q: Array, largest: float) -> Array:
+    """The first action (N,) of those that are best but for rounding, where rewards are up to that large."""
     best = Q.max(axis=1, keepdims=True)
-    return np.asarray((best - TIES * max(1.0, float(abs(Q).max())) <= Q).argmax(axis=1))
+    return np.asarray((best - TIES * max(largest, float(abs(Q).max())) <= Q).argmax(axis=1))
 
 
-def best_plan(levels: Sequence[Level], Q: Sequence[Array]) -> ConditionalPlan:
-    """The conditional plan that takes the best action in every belief. Equal beliefs share their plan."""
+def best_plan(levels: Sequence[Level], Q: Sequence[Array], largest: float) -> ConditionalPlan:
+    """The conditional plan that takes the best action in every belief, with rewards up to that large.
+
+    Equal beliefs share their plan.
+    """
     below: list[ConditionalPlan] = []
     for level, q in zip(reversed(levels), reversed(Q), strict=True):
-        a = best_actions_of(q)
+        a = best_actions_of(q, largest)
         if level.child is None:
             below = [ConditionalPlan(int(k)) for k in a]
         else:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, numbers, refuse
+from decision_making.markov_game import place
 from decision_making.multiagent_systems.multiagent_reasoning import SimpleGamePolicy
 from decision_making.pomdp import Belief
-from decision_making.pomg import HiddenStateGame
+from decision_making.pomg import DecPOMDP, HiddenStateGame
 from decision_making.sampling import indices
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
     ConditionalPlan,
@@ -22,9 +23,11 @@ from decision_making.verbs import lookahead, utility
 Joint = tuple[ConditionalPlan, ...]
 
 
-def one_or_all(x: Array) -> Any:
-    """Of a game the rewards (n, …) as they are, of a team, (1, …), the one of all."""
-    return x[0] if len(x) == 1 else x
+def one_or_all(P: HiddenStateGame, x: Array) -> Any:
+    """Of a game, be it of one agent, the rewards (n, …) as they are; of a team, (1, …), the one of all."""
+    if not isinstance(P, DecPOMDP):
+        return x
+    return float(x[0]) if x.ndim == 1 else x[0]
 
 
 @lookahead.register
@@ -34,8 +37,8 @@ def lookahead_in_a_hidden_state_game(P: HiddenStateGame, U: Any, s: Any, a: Sequ
     s and the joint action a are labels. U(o, s') is a function of a joint observation and a state, or an array
     (n, |Ω|, S) over joint observations, of a team (|Ω|, S).
     """
-    at = P.S.index(s) if s in P.S else int(indices("s", s, len(P.S)))
-    ja = int(np.ravel_multi_index([Ai.index(x) for Ai, x in zip(P.A, a, strict=True)], P.sizes))
+    at, *chosen = place(s, a, P.S, P.A)
+    ja = int(np.ravel_multi_index(chosen, P.sizes))
     k, shape = len(P.rewards), (P.M.shape[1], len(P.S))
     if callable(U):
         u = np.array([[U(o, x) for x in P.S] for o in product(*P.Ω)], dtype=np.float64)
@@ -45,7 +48,7 @@ def lookahead_in_a_hidden_state_game(P: HiddenStateGame, U: Any, s: Any, a: Sequ
     if len(u) != k:
         raise ValueError(f"U has shape {u.shape}: must be ({k}, |Ω|, S) = {(k, *shape)}")
     x = P.rewards[:, at, ja] + P.γ * np.einsum("ox,nox->n", P.M[ja, :, at], u)
-    return one_or_all(x) if k > 1 else float(x[0])
+    return one_or_all(P, x)
 
 
 def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
@@ -106,9 +109,8 @@ def evaluate_joint_plan(P: HiddenStateGame, π: Any, s: Any = None) -> Any:
     """
     V = plan_values(P, joint_plan(P, π), {})
     if s is None:
-        return one_or_all(V)
-    x = V[:, indices("s", s, len(P.S))]
-    return float(x[0]) if len(V) == 1 else x
+        return one_or_all(P, V)
+    return one_or_all(P, V[:, indices("s", s, len(P.S))])
 
 
 def mixtures(P: HiddenStateGame, π: Any) -> list[Mapping[ConditionalPlan, float]]:
@@ -125,6 +127,11 @@ def mixtures(P: HiddenStateGame, π: Any) -> list[Mapping[ConditionalPlan, float
         else:
             refuse(None, "π", π, f"{P.n} conditional plans or mixtures of them, one of each agent", TypeError)
     joint_plan(P, [next(iter(x)) for x in found])
+    for i, (plans, A, Ω) in enumerate(zip(found, P.sizes, P.n_observations, strict=True)):
+        known: dict[int, int] = {}
+        depths = {_depth(x, A, Ω, i, known) for x in plans}
+        if len(depths) > 1:
+            raise ValueError(f"π[{i}] mixes plans of {sorted(depths)} actions: all must be as long")
     return found
 
 
@@ -143,4 +150,4 @@ def utility_of_a_joint_plan(P: HiddenStateGame, b: Belief | None, π: Any) -> An
         for parts in product(*(x.items() for x in mixtures(P, π))):
             weight = float(np.prod([p for _, p in parts]))
             U = U + weight * plan_values(P, joint_plan(P, [x for x, _ in parts]), known) @ b
-    return float(U[0]) if len(U) == 1 else U
+    return one_or_all(P, U)

@@ -523,12 +523,12 @@ def test_what_a_search_looks_at_is_counted():
     ("how", "informed"), [("random", [0, 0, 0, 0]), ("state", [1, 1, 1, 1]), ("both", [0, 1, 0, 1])]
 )
 def test_beliefs_are_explored_for_the_steps_before_by_actions_in_turn(how, informed, monkeypatch):
-    """Plans of 1 action are followed after 2 steps, those of 2 after 1; of 2 actions of agent 1 no more than 2 stay."""
+    """Plans of 1 action are followed after 2 steps, those of 2 after 1; all 3 of agent 0 stay, and both of agent 1."""
     P, asked = oracle.random_model(5, team=True, sizes=(3, 2)), []
     monkeypatch.setattr(heuristic_search, "explore", lambda P, b, t, rng, Q: asked.append((t, int(Q is not None))) or b)
     found = dm.solve(dm.DecPOMDPHeuristicSearch(None, 2, 4, explore=how, rng=0), P)
-    assert asked == [(2, x) for x in informed[:2]] + [(1, x) for x in informed]
-    assert found.iterations == 3 * 2 + 3 * 2**2 * 2 * 2**2
+    assert asked == [(2, x) for x in informed[:3]] + [(1, x) for x in informed]
+    assert found.iterations == 3 * 2 + 3 * 3**2 * 2 * 2**2
 
 
 @pytest.mark.parametrize("sign", [-1, 1])

@@ -101,14 +101,15 @@ def test_beliefs_of_a_level_are_counted_and_levels_may_end_before_they_are_too_m
 
 
 def test_of_actions_that_are_equally_good_but_for_rounding_the_first_is_taken():
-    for Q, first in (
-        ([1e-14, 2e-14], 0),
-        ([1e6, 1e6 + 1e-7], 0),
-        ([1e-9, 2e-9], 1),
-        ([1e6, 1e6 + 1e-5], 1),
-        ([2, 3], 1),
+    for Q, largest, first in (
+        ([1e-14, 2e-14], 1.0, 0),
+        ([1e-14, 2e-14], 1e-14, 1),
+        ([1e6, 1e6 + 1e-7], 1.0, 0),
+        ([1e-9, 2e-9], 1.0, 1),
+        ([1e6, 1e6 + 1e-5], 1.0, 1),
+        ([2, 3], 1.0, 1),
     ):
-        assert belief_levels.best_actions_of(np.array([Q])).tolist() == [first]
+        assert belief_levels.best_actions_of(np.array([Q]), largest).tolist() == [first]
 
 
 def test_the_belief_to_begin_with_may_be_given():

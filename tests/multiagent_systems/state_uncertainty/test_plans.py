@@ -300,3 +300,19 @@ def test_lookahead_is_the_first_step_of_the_recursion():
         np.testing.assert_allclose(dm.lookahead(P, named, s, a), expected)
     team = P.team
     assert dm.lookahead(team, U.sum(axis=0), 1, (0, 1)) == pytest.approx(dm.lookahead(P, U, 1, (0, 1)).sum())
+
+
+def test_a_game_of_one_agent_is_no_team():
+    """Its utilities are a vector over the agents, as those of any game; a team's are a number."""
+    team = dm.DecPOMDP.from_arrays(np.full((2, 2, 2), 0.5), [[1.0, 2.0], [3.0, 4.0]], np.ones((2, 2, 1)), 0.5, b=[1, 0])
+    game, π = team.game, [dm.ConditionalPlan(1)]
+    assert dm.utility(game, None, π).tolist() == [2.0]
+    assert dm.utility(team, None, π) == 2.0
+    assert dm.evaluate_plan(game, π).tolist() == [[2.0, 4.0]]
+    assert dm.evaluate_plan(team, π).tolist() == [2.0, 4.0]
+    assert dm.evaluate_plan(game, π, 1).tolist() == [4.0]
+    assert dm.evaluate_plan(team, π, 1) == 4.0
+    assert dm.evaluate_plan(team, π, [1, 0]).tolist() == [4.0, 2.0]
+    assert dm.evaluate_plan(game, π, [1, 0]).tolist() == [[4.0, 2.0]]
+    assert dm.lookahead(game, np.ones((1, 1, 2)), 0, (1,)).tolist() == [2.5]
+    assert dm.lookahead(team, np.ones((1, 2)), 0, (1,)) == 2.5

@@ -145,3 +145,12 @@ def test_plans_do_not_depend_on_the_unit_of_rewards(unit):
 def test_of_vectors_that_are_all_zero_one_is_kept():
     assert find_dominating(np.zeros((3, 2))).tolist() == [True, False, False]
     assert find_maximal_belief([0.0, 0.0], [[0.0, 0.0]]) is None
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e12])
+def test_vectors_of_any_scale_are_pruned_alike(scale):
+    Γ = np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.6], [0.45, 0.45]])
+    b = find_maximal_belief(scale * Γ[2], scale * Γ[:2])
+    np.testing.assert_allclose(b, [0.5, 0.5], atol=1e-6)
+    assert find_maximal_belief(scale * Γ[3], scale * Γ[:3]) is None
+    assert find_dominating(scale * Γ).tolist() == [True, True, True, False]
