@@ -97,7 +97,7 @@ def check_learning(model: Any, π: Any, h: Any) -> None:
 
 
 def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
-    """A function that gives the first axis of an array, of all replications, the shape of the batch."""
+    """A function that reshapes the first axis of an array, that of all replications, to the shape of the batch."""
     return (lambda x: x) if len(batch) == 1 else (lambda x: x.reshape((*batch, *x.shape[1:])))
 
 
@@ -117,11 +117,12 @@ def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any) -> Any:
 def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
     """A model that has learnt from recorded trajectories; the given one stays as it is.
 
-    Of an `Experience` row i is fed to replication i, step after step: what `learn` gave, replayed from the same start
-    with the same rng, gives the same bits. Of other `Trajectories` each row is an episode; they are shared out evenly
-    in order, all rows of a replication after each other. The rng has no use but for planners that draw.
+    Row i of an `Experience` is fed to replication i, step after step: the experience that `learn` recorded, replayed
+    from the same start with the same rng, gives the same model, bit for bit. Each row of other `Trajectories` is an
+    episode; each replication gets the same number of them, in order, the first replication the first ones. Only
+    planners that sample use the rng.
 
-    Raises ValueError for as many rows as do not suit the model, and for what `update` refuses.
+    Raises ValueError for a number of rows that does not suit the model, and the errors of `update`.
     """
     known_model(model)
     if not isinstance(τs, Trajectories):
@@ -144,9 +145,9 @@ def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
 def value(model: Learner, P: Any, b: Any = None) -> Any:
     """The exact expected utility of each replication's greedy policy in the tabular problem P, (…).
 
-    So a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each different
-    policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without tables
-    and for what is no model.
+    With it a learning curve needs no rollouts. b is the distribution of the start states, by default P.b. Each
+    different policy is evaluated once. Raises ValueError for γ = 1, and where there is no b; TypeError for a P without
+    tables and for anything but a model.
     """
     known_model(model)
     if b is None:

@@ -42,7 +42,7 @@ def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
 
 
 def visited(T: Any, x: Array, π: Array) -> Array:
-    """`pair_visitations` of arguments that are known to be right, x (S,) being b and π (d, S, A)."""
+    """`pair_visitations` without checks of its arguments: x (S,) is b, π (d, S, A)."""
     T, pairs = T.reshape(-1, len(x)).T, np.empty(π.shape)
     for k, p in enumerate(π):
         pairs[k] = x[:, None] * p
@@ -51,9 +51,9 @@ def visited(T: Any, x: Array, π: Array) -> Array:
 
 
 def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scaled: bool = False) -> Array:
-    """Σ_k γ^(k-1) P(s_k = s) over d steps, (S,), of mass Σ γ^(k-1) (algorithm 18.6, equation 18.18).
+    """Σ_k γ^(k-1) P(s_k = s) over d steps, (S,); their sum is Σ γ^(k-1) (algorithm 18.6, equation 18.18).
 
-    scaled=True divides by that mass, as the book's listing does.
+    scaled=True divides by that sum, as the book's listing does.
 
     >>> from decision_making import MDP
     >>> P = MDP.from_arrays([[[0.8, 0.2], [0.3, 0.7]], [[0.6, 0.4], [0.1, 0.9]]], np.zeros((2, 2)), 0.9)

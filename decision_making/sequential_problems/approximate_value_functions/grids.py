@@ -57,9 +57,7 @@ class GridValueFunction(LocalValueFunction):
     Raises ValueError, naming the field, for widths that are not above 0 and a θ whose axes are not those of o.
     """
 
-    o: Array = field(
-        converter=fixed_numbers, validator=_corner
-    )  # lower-left corner (n,), or a number as a state is
+    o: Array = field(converter=fixed_numbers, validator=_corner)  # lower-left corner (n,), or a number as a state is
     δ: Array = field(converter=fixed_numbers, validator=_cell)  # widths of a cell (n,), or one for all axes
     θ: Array = field(converter=fixed_numbers, validator=_nodes)  # values at the nodes, an array with n axes
     outside: str = field(default="clamp", kw_only=True, validator=one_of(*OUTSIDE))  # or "refuse" or "extrapolate"
