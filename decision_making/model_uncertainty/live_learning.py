@@ -39,10 +39,10 @@ def learn_in_environments(
 ) -> tuple[Any, Experience]:
     """`learn` in a `GymnasiumProblem` with a copy for each replication; episodes that it has begun end here.
 
-    For a model with a table the observations must be whole numbers, or one-hot vectors, as many as it has states; any
-    other takes flat vectors. Ends and time limits are the environment's own: after a time limit the value of the last
-    observation still counts. A step that only resets a copy is not learnt from; the other copies go on, until each has
-    made h steps.
+    For a model with a table the observations must be whole numbers, as many as it has states; any other model takes
+    flat vectors. Ends and time limits are the environment's own: after a time limit the value of the last observation
+    still counts. A step that only resets a copy is not learnt from; the other copies go on, until each has made h
+    steps.
     """
     check_learning(model, π, h)
     m = math.prod(model.batch)

@@ -103,7 +103,7 @@ def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
 
 @singledispatch
 def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
-    """R(s, π()) + γ Σ_s' T(s, π(), s') Σ_o O(π(), s', o) U(π(o), s'), without the last term where π ends (20.2).
+    """R(s, π()) + γ Σ_s' T(s, π(), s') Σ_o O(π(), s', o) U(π(o), s'), the last term where π goes on (algorithm 20.2).
 
     Without s the result has the utilities of all states, (S,). In a POMG π has a plan for each agent, and the result a
     utility for each (algorithm 26.2); see `evaluate_joint_plan`. Errors are those of `alphavector`.
