@@ -5,8 +5,9 @@
     probability ( Smoker ) { table 0.3, 0.7; }
     probability ( Cancer | Pollution, Smoker ) { (low, yes) 0.03, 0.97; default 0.001, 0.999; }
 
-A row is found by the names of its states, wherever it stands; `default` is for the rows that are not there. A `table`
-of a variable with parents has the variable slowest and the last parent fastest. Properties are left out.
+Rows are identified by the names of the parents' states and may come in any order; `default` is used for rows that are
+missing. In a `table` of a variable with parents the index of the variable changes slowest, that of the last parent
+fastest. Properties are ignored.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PLAIN = re.compile(r"(?!/[/*])[^\s{}()\[\];,|\"]+")
 
 
 class _Reader:
-    """The words of a file one after the other, each with its line for errors."""
+    """The words of a file one after the other, each with its line, for errors."""
 
     def __init__(self, text: str, name: str) -> None:
         self.name, self.line = name, 1
@@ -56,19 +57,19 @@ class _Reader:
             at = found.end()
 
     def wrong(self, expected: str, found: str | None = None) -> NoReturn:
-        """Raise ValueError: file, line, what should be there and what is."""
+        """Raise ValueError that names file, line, what is expected and what was found."""
         there = self.token if found is None else found
         shown = repr(there.lstrip('"')[:40]) if there else "the end"
         raise ValueError(f"{self.name}, line {self.line}: {shown} where {expected} must be")
 
     def next(self) -> str:
-        """The word at hand; then the next is."""
+        """The current word; the next one becomes the current one."""
         token = self.token
         self.token = next(self.tokens, "")
         return token
 
     def take(self, mark: str) -> None:
-        """Pass a mark or a word of the format."""
+        """Pass over this mark or word of the format. ValueError where another one is found."""
         if self.token.lower() != mark:
             self.wrong(repr(mark))
         self.next()
@@ -112,8 +113,8 @@ def read_bif(path: Path | str) -> BayesianNetwork:
     """The network of a .bif file, or one packed as .gz.
 
     Rows that sum to 1 within 1e-6 are scaled. Raises OSError where it cannot be read; ValueError, naming file and line,
-    where it is no such file, names an unknown variable or state, lacks a row, has a row twice, or a row that does not
-    sum to 1; TooLargeError, before it is allocated, for a table of more than 2²⁷ entries.
+    where it does not follow the format, names an unknown variable or state, lacks a row, has a row twice, or a row that
+    does not sum to 1; TooLargeError, before it is allocated, for a table of more than 2²⁷ entries.
     """
     path = path_of(path)
     try:
@@ -133,7 +134,7 @@ def read_bif(path: Path | str) -> BayesianNetwork:
 
 
 def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
-    """The network that a text in the format says; `name` is the file's in errors, which are those of `read_bif`."""
+    """The network of a text in the format; `name` stands for the file in errors, which are those of `read_bif`."""
     instance(text, "text", str)
     reader = _Reader(text, name)
     variables: dict[str, Variable] = {}
@@ -155,7 +156,7 @@ def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
             later.append(_probability(reader))
         else:
             reader.wrong("'network', 'variable' or 'probability'")
-    for family, block in later:  # a block may stand before the variables that it names
+    for family, block in later:  # a block may come before the variables that it names
         child, φ = _factor(family, block, variables, name)
         if child in factors:
             raise ValueError(f"{name}, line {block.line}: {child} has a table already")
@@ -208,7 +209,7 @@ def _variable(reader: _Reader) -> Variable:
 
 
 class _Block:
-    """The rows of one table as they stand in the file."""
+    """The rows of one table as the file has them."""
 
     def __init__(self, line: int) -> None:
         self.line = line  # where it begins
@@ -299,7 +300,7 @@ def _row(numbers: Sequence[float], r: int, wrong: object, line: int) -> Array:
 
 
 def write_bif(bn: BayesianNetwork, path: Path | str, name: str = "unknown") -> None:
-    """Write a network whole or not at all; numbers have all their digits, so `read_bif` gives the same tables.
+    """Write a network, whole or not at all, with all digits, so that `read_bif` gives the same tables.
 
     Raises ValueError for a name that the format cannot hold: one with a quote or a line break in it.
     """
@@ -326,7 +327,7 @@ def bif_text(bn: BayesianNetwork, name: str = "unknown") -> str:
 
 
 def _name(text: str) -> str:
-    """A name as it stands in a file: in quotes where it is not plain."""
+    """A name as the file has it: in quotes where it is not plain."""
     if '"' in instance(text, "name", str) or "\n" in text or "\r" in text:
         raise ValueError(f"{text!r}: a name in a .bif file must have no quote and no line break")
     return text if PLAIN.fullmatch(text) and "/*" not in text else f'"{text}"'

@@ -1,9 +1,9 @@
 """Dec-POMDPs in the format of the MADP toolbox, .dpomdp: read into a `DecPOMDP`, and written.
 
-A joint action or observation is a name or number for each agent, `*` where any will do, or one `*` or one number for
-all, the last agent's fastest. Later lines override; what is missing is 0; rewards of next states and observations are
-expected. A statement begins a line, its numbers follow on that line after the last colon, or on the lines below it.
-Source: F. A. Oliehoek, the annotated example of the toolbox.
+A joint action or observation is a name or number for each agent, or `*` for any; or it is one `*`, or one number that
+counts all joint ones, the last agent's changing fastest. Later lines override earlier ones; missing entries are 0;
+rewards of next states and observations become expected rewards. A statement begins a line, its numbers follow on that
+line after the last colon, or on the lines below it. Source: F. A. Oliehoek, the annotated example of the toolbox.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from decision_making.checks import Array, shortened, suggestion
 from decision_making.formats.text import is_whole, plain_number, read_text
 from decision_making.pomg import DecPOMDP
 
-NEARLY = 1e-5  # by which a row of a file may miss the sum 1; it is then divided by its sum
-EXACT = 1e-9  # by which a row may miss it and is left as it is
+NEARLY = 1e-5  # by which the sum of a row may differ from 1; the row is then divided by it
+EXACT = 1e-9  # by which it may differ and the row is left as it is
 MOST = 20_000_000  # numbers in an array of a problem beyond which it is refused
 NAMES = 5_000  # states, or actions or observations of an agent, beyond which it is refused
 AGENTS = 16  # agents beyond which it is refused
@@ -32,7 +32,7 @@ TOKEN = re.compile(r"[^\s:]+|:")
 
 
 class Token(NamedTuple):
-    """A word of the file and where it stands, from 1."""
+    """A word of the file, and its line and column, counted from 1."""
 
     text: str
     line: int
@@ -40,7 +40,7 @@ class Token(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """What begins with a word of the format: the fields of its first line between colons, and the lines below."""
+    """A statement of the file: the fields of its first line between colons, and the lines below."""
 
     word: Token
     how: str  # include or exclude, of a start
@@ -56,9 +56,9 @@ class Statement(NamedTuple):
 def read_dpomdp(path: Path | str) -> DecPOMDP:
     """The Dec-POMDP in a .dpomdp file, with its names as labels.
 
-    Rows that miss the sum 1 by at most 1e-5 are divided by it. Raises OSError where it cannot be read; ValueError,
-    naming file, line and column, for what is no such file: unknown or missing words, names and numbers, rows of the
-    wrong length, probabilities that are none or do not sum to 1, arrays of more than 20 million numbers.
+    Rows whose sum differs from 1 by at most 1e-5 are divided by it. Raises OSError where it cannot be read; ValueError,
+    naming file, line and column, for unknown or missing words, names and numbers, rows of the wrong length,
+    probabilities that are outside [0, 1] or do not sum to 1, and arrays of more than 20 million numbers.
     """
     return parse_dpomdp(read_text(path), str(path))
 
@@ -105,7 +105,7 @@ class _Parser:
         self.b: Array | None = None
         self.T: Array | None = None
         self.O = self.R = np.zeros((0, 0, 0))
-        self.rows: dict[str, Array] = {}  # by table and row the number of the statement that said it last
+        self.rows: dict[str, Array] = {}  # by table and row the number of the last statement that set it
         self.words: list[Token] = []  # where that is
         self.paid: Array | None = None  # rewards of next states and observations too, once there are any
 
@@ -113,7 +113,7 @@ class _Parser:
         raise ValueError(f"{self.name}:{at.line}:{at.column}: {said}")
 
     def statements(self) -> list[Statement]:
-        """The lines, put together."""
+        """The lines grouped into statements."""
         found: list[Statement] = []
         for line in self.lines:
             word, how = line[0], ""
@@ -234,7 +234,7 @@ class _Parser:
         return found
 
     def prepare(self, at: Token) -> None:
-        """Once all headers are there, the arrays."""
+        """Make the arrays, once all headers are read."""
         for word in HEADERS:
             if word not in self.seen:
                 self.fail(at, f"'{word}:' must come before this")
@@ -283,7 +283,7 @@ class _Parser:
         self.table(x, "O", lambda field: self.jointly(field, "Ω", x.word))
 
     def table(self, x: Statement, name: str, last: Any) -> None:
-        """T or O: after the joint action and a state a number, or what stands for a row or a matrix."""
+        """T or O: after the joint action and a state a number, or a word for a row or a matrix."""
         array: Array = getattr(self, name)
         S, n = array.shape[1:]
         fields, data = self.split(x, 3)
@@ -384,6 +384,6 @@ class _Parser:
 
 
 def _fields(tokens: Sequence[Token]) -> list[list[Token]]:
-    """What stands between colons."""
+    """The fields between the colons."""
     ends = [k for k, token in enumerate(tokens) if token.text == ":"]
     return [list(tokens[i + 1 : j]) for i, j in zip([-1, *ends], [*ends, len(tokens)], strict=True)]

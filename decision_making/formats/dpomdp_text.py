@@ -19,8 +19,9 @@ from decision_making.pomg import DecPOMDP, check_team, joint_indices
 def dpomdp_text(P: DecPOMDP) -> str:
     """P in the format, every number in full: `parse_dpomdp` gives the same arrays.
 
-    Labels that are names stay, with hyphens for what the format does not allow, where they then differ; others become
-    numbers. A model without a belief to begin with gets the uniform one, which the format needs.
+    Labels that are names stay, with hyphens for characters that the format does not allow; where they are then not all
+    different, and for other labels, numbers are written. The format needs a start belief: a model without one gets the
+    uniform one.
     """
     P = check_team(P)
     I, S = _names(P.I), _names(P.S)
@@ -52,7 +53,7 @@ def _entries(word: str, x: Array, names: Sequence[Sequence[str]]) -> Iterator[st
 
 
 def _names(labels: Sequence[Any]) -> list[str]:
-    """The labels as the format can have them, else numbers."""
+    """The labels as the format allows them, else numbers."""
     found = [re.sub(r"[^\w-]+", "-", x) if isinstance(x, str) else "" for x in labels]
     fit = len(set(found)) == len(found) and all(re.fullmatch(r"[A-Za-z][\w-]*", x) and x not in WORDS for x in found)
     return found if fit else [str(k) for k in range(len(labels))]

@@ -2,7 +2,7 @@
 
 The payoff version lists the payoffs of all agents, joint action by joint action, the first agent's action changing
 fastest; the outcome version lists named vectors of payoffs, and then one number of an outcome for each joint action, 0
-for none. Numbers are whole, decimal or fractions such as 1/3; commas and white space mean nothing.
+for none. Numbers are whole, decimal or fractions such as 1/3; commas and white space only separate.
 Source: the documentation of Gambit 16, game representation formats.
 """
 
@@ -37,9 +37,9 @@ class Token(NamedTuple):
 def read_nfg(path: Path | str) -> SimpleGame:
     """The simple game in an .nfg file; agents and actions have the names that it gives them.
 
-    Where names of a list are missing or not all different, its places 1, 2, … are the names. Raises OSError where it
-    cannot be read; ValueError, naming file, line and column, for what is no such file: another word or number of
-    payoffs than expected, numbers that are none or not finite, more than 5 million payoffs.
+    Where the names of a list are missing or not all different, the numbers 1, 2, … are the names. Raises OSError where
+    it cannot be read; ValueError, naming file, line and column, for an unexpected word or number of payoffs, for
+    payoffs that are not finite numbers, and for more than 5 million payoffs.
     """
     return parse_nfg(read_text(path), str(path))
 
@@ -77,7 +77,7 @@ class _Parser:
         return Token("", "end", len(self.text))
 
     def take(self, kind: str, wanted: str, text: str = "") -> Token:
-        """This token, if it is of a kind and has a text; the next one is then at hand."""
+        """This token, if it has this kind and text; the next one becomes the current one."""
         token = self.token
         if token.kind != kind or (text and token.text != text):
             stands = "the file ends" if token.kind == "end" else f"{shortened(token.text)} stands"
@@ -179,7 +179,7 @@ class _Parser:
 
 
 def named(names: Sequence[str]) -> list[str]:
-    """These names where all are there and different, else the places 1, 2, …."""
+    """These names where all are given and different, else the numbers 1, 2, …."""
     good = len(set(names)) == len(names) and all(names)
     return list(names) if good else [str(k) for k in range(1, len(names) + 1)]
 
@@ -187,8 +187,8 @@ def named(names: Sequence[str]) -> list[str]:
 def nfg_text(P: SimpleGame, *, title: str = "", outcomes: bool = False) -> str:
     """P in the format, every number in full: `parse_nfg` gives the same payoffs, and the same names as texts.
 
-    With outcomes=True the outcome version: each vector of payoffs stands once. Raises TypeError for what is no simple
-    game, ValueError for a batch of games.
+    With outcomes=True the outcome version, which lists each vector of payoffs once. Raises TypeError unless P is a
+    simple game, ValueError for a batch of games.
     """
     check_game(P)
     if P.batch:
@@ -209,10 +209,10 @@ def write_nfg(P: SimpleGame, path: Path | str, *, title: str = "", outcomes: boo
 
 
 def quoted(text: Any) -> str:
-    """A text in quotes, those within it marked."""
+    """A text in quotes, with a backslash before each quote and backslash within it."""
     return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def short(x: float) -> str:
-    """A number as it is read again; whole ones without a point."""
+    """A number with all its digits; whole ones without a point."""
     return str(int(x)) if x == int(x) and abs(x) < 2**53 else repr(x)

@@ -1,8 +1,8 @@
 """POMDPs in Cassandra's format, .pomdp, read into a tabular `POMDP`; `formats.pomdp_text` writes them.
 
-Lines may stand in any order after the preamble; later ones override; `*` is every state, action or observation; names
-or numbers from 0 are both known. R(s, a) is the expectation of what the file pays for each next state and observation.
-Source: A. R. Cassandra, the grammar of pomdp-solve.
+Lines may come in any order after the preamble, and later ones override earlier ones; `*` is every state, action or
+observation; these may be given by name or by number from 0. R(s, a) is the expectation of the file's rewards over next
+states and observations. Source: A. R. Cassandra, the grammar of pomdp-solve.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from decision_making.checks import Array, shortened, suggestion
 from decision_making.formats.text import is_whole, plain_number, read_text
 from decision_making.pomdp import POMDP
 
-NEARLY = 1e-5  # by which a row of a file may miss the sum 1; it is then divided by its sum
-EXACT = 1e-9  # by which a row may miss it and is left as it is
+NEARLY = 1e-5  # by which the sum of a row may differ from 1; the row is then divided by it
+EXACT = 1e-9  # by which it may differ and the row is left as it is
 MOST = 20_000_000  # numbers in the arrays of a problem beyond which it is refused
-WORK = 10_000_000  # rows and numbers that a file may set, a wildcard counted as all that it stands for
+WORK = 10_000_000  # rows and numbers that a file may set; a wildcard counts as all it stands for
 PAID = 1_000_000_000  # rewards of next states and observations that may have to be averaged
 SECTIONS = {"states": "S", "actions": "A", "observations": "Ω"}
 WORDS = ("discount", "values", *SECTIONS, "start", "T", "O", "R")
@@ -41,7 +41,7 @@ class Token(NamedTuple):
 
 
 class Payment(NamedTuple):
-    """What an R statement pays for these next states and observations: a number, a row (Ω,) or a matrix (S, Ω)."""
+    """The rewards in an R statement for these next states and observations: a number, a row (Ω,) or a matrix (S, Ω)."""
 
     s_next: range
     o: range
@@ -56,11 +56,11 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def read_pomdp(path: Path | str) -> POMDP:
-    """The tabular POMDP in a .pomdp file; `names` has what it calls states, actions and observations.
+    """The tabular POMDP in a .pomdp file; `names` has its names of states, actions and observations.
 
-    Rows that miss the sum 1 by at most 1e-5 are divided by it. Raises OSError where it cannot be read; ValueError,
-    naming file and line, for what is no such file: unknown words, names and numbers, rows of the wrong length, negative
-    or missing probabilities, more than 20 million numbers in an array, or 10 million that are set.
+    Rows whose sum differs from 1 by at most 1e-5 are divided by it. Raises OSError where it cannot be read; ValueError,
+    naming file and line, for unknown words, names and numbers, rows of the wrong length, negative or missing
+    probabilities, more than 20 million numbers in an array, and more than 10 million that are set.
     """
     return parse_pomdp(read_text(path), str(path))
 
@@ -129,7 +129,7 @@ class _Parser:
         )
 
     def words(self) -> list[Token]:
-        """What stands before the next statement."""
+        """The words before the next statement."""
         found = []
         while not self.begins():
             found.append(self.take())

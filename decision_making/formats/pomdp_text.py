@@ -45,7 +45,7 @@ def write_pomdp(P: POMDP, path: Path | str) -> None:
 
 
 def _names(P: POMDP, key: str, n: int) -> Sequence[str]:
-    """The names of P where the format can have them, else numbers with a letter."""
+    """The names of P where the format allows them, else numbers with a letter."""
     given = () if P.names is None else tuple(P.names.get(key, ()))
     fit = len(given) == n and len(set(given)) == n and n > 1
     if fit and all(isinstance(x, str) and re.fullmatch(r"[A-Za-z][\w-]*", x) and x not in WORDS for x in given):

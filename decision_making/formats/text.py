@@ -1,4 +1,4 @@
-"""What the readers of the formats share: the text of a file, and the numbers that may stand in it."""
+"""What the readers of the formats share: the text of a file, and the numbers in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST = 2**28  # bytes of a file
 def read_text(path: Path | str) -> str:
     """The text of a file in UTF-8, with or without a byte order mark.
 
-    Raises OSError where it cannot be read; ValueError, naming file, line and column, where it is no such text, and for
+    Raises OSError where it cannot be read; ValueError, naming file, line and column, where it is not UTF-8, and for
     more than 2²⁸ bytes.
     """
     with open(path_of(path), "rb") as file:
@@ -30,7 +30,7 @@ def read_text(path: Path | str) -> str:
 
 
 def plain_number(text: str) -> float:
-    """The finite number that a text is; NaN for any other, also for 1_0 and digits of other scripts."""
+    """The finite number that a text spells; NaN for any other text, also for 1_0 and digits of other scripts."""
     if not text.isascii() or "_" in text:
         return math.nan
     try:

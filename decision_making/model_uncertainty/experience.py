@@ -1,4 +1,4 @@
-"""What learners saw: every step of every replication, in the order in which it was learnt from (chapters 15 to 17)."""
+"""The record of what was learnt from: every step of every replication, in order (chapters 15 to 17)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from decision_making.trajectories import Trajectories
 class Experience(Trajectories):
     """All that happened to m replications in d steps each: row i is replication i, episode after episode.
 
-    Rows are independent of each other, as `standard_error` wants them. `episodes()` has a row for each episode.
+    Rows are independent of each other, as `standard_error` assumes. `episodes()` has a row for each episode.
     """
 
     s_next: Any = field(default=None, kw_only=True)  # the state after each step (m, d, ...)
@@ -32,7 +32,7 @@ class Experience(Trajectories):
         return Experience(self.s[i], self.a[i], self.r[i], None, self.s_end[i], self.terminated[i], **some)
 
     def episodes(self) -> Trajectories:
-        """A row for each episode, those of one replication after the other; the last may have been left unfinished."""
+        """A row for each episode, one replication after the other; the last of a replication may be unfinished."""
         m, d = self.r.shape
         if self.over is None:
             return Trajectories(self.s, self.a, self.r, None, self.s_end, self.terminated)
@@ -53,10 +53,11 @@ class Experience(Trajectories):
 
     @classmethod
     def of(cls, τs: Trajectories, batch: tuple[int, ...]) -> Experience:
-        """Recorded trajectories as what a model with these replications sees: its rows are episodes, in order.
+        """Recorded trajectories as the experience of a model with these replications; their rows are episodes.
 
-        Row after row goes to the same replication before the next one begins; each gets as many. Raises ValueError
-        unless the rows, and then the real steps, are shared out evenly, and where the last states are not known.
+        The first rows go to the first replication, the next ones to the second, and so on, the same number to each.
+        Raises ValueError unless each gets the same number of rows and of real steps, and where the last states are not
+        recorded.
         """
         if isinstance(τs, Experience):
             return τs
@@ -114,7 +115,7 @@ class Recorder:
         return column
 
     def experience(self, s_end: Array) -> Experience:
-        """What was noted; the arrays have the replications first."""
+        """The steps noted so far; the first axis of each array is that of the replications."""
         x = {name: column.swapaxes(0, 1) for name, column in self.columns.items()}
         if "s_next" not in x:
             x["s_next"] = np.concatenate([x["s"][:, 1:], s_end[:, None]], axis=1)

@@ -2,8 +2,8 @@
 
 Settings are frozen, a learnt model is one struct of arrays, and `learn` and `replay` feed it.
 
-The leading axes of every array of a model are its replications: seeds, or settings, or both. They share nothing, and
-one run steps all of them together. A strategy π(model, s, rng) chooses the actions; it is frozen, too: what changes
+The leading axes of every array of a model are its replications: seeds, or settings, or both. They are independent, and
+one run advances all of them together. A strategy π(model, s, rng) chooses the actions; it is frozen, too: what changes
 with time is a function of `model.k`, the number of updates so far.
 """
 
@@ -40,7 +40,7 @@ from decision_making.structs import struct
 from decision_making.verbs import action_values, backup, end, greedy, lookahead, update
 
 Model = TypeVar("Model", bound="Learner")
-LARGEST = 1e200  # size of a reward, and of what a model begins with: so that no sum of them overflows
+LARGEST = 1e200  # of rewards and of initial numbers: no sum of them overflows
 
 
 @struct(frozen=False)
@@ -54,7 +54,7 @@ class Learner:
     growing: ClassVar[frozenset[str]] = frozenset()  # arrays (E,) that get longer as the model learns
 
     def __attrs_post_init__(self) -> None:
-        for name, x in self.arrays().items():  # they are written to through flat views, which others do not have
+        for name, x in self.arrays().items():  # they are written through flat views, which only contiguous arrays have
             setattr(self, name, np.asarray(x, order="C"))
 
     @property
@@ -67,10 +67,10 @@ class Learner:
         return {a.name: getattr(self, a.name) for a in attrs.fields(type(self)) if a.init and a.name != "M"}
 
     def changed(self) -> None:
-        """Forget what is kept beside the arrays: they were written to."""
+        """Forget what was computed from the arrays: they were written to."""
 
     def check_contents(self, arrays: Mapping[str, Array]) -> None:
-        """ValueError where arrays of a file, of the right shapes, cannot be those of such a model."""
+        """ValueError where arrays read from a file, of the right shapes, have values that no such model can have."""
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {x.shape}" for name, x in self.arrays().items() if name != "k")
@@ -122,7 +122,7 @@ def each(check: Any) -> Any:
 def batch_shape(M: Any, batch: Any) -> tuple[int, ...]:
     """The shape of the replications of a model with the settings M.
 
-    ValueError where it is no int or tuple of whole numbers of at least 1, or M has settings for other replications.
+    ValueError unless it is a whole number >= 1, or a tuple of these, and suits the settings of M that are arrays.
     """
     shape = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
     for n in shape:
@@ -168,7 +168,7 @@ def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], l
 
 
 def moderate(x: Any) -> Array:
-    """Which numbers are finite, and not so large that a sum of many of them would not be."""
+    """Which numbers are finite, and small enough that a sum of many of them is finite, too."""
     return np.asarray(np.abs(x) <= LARGEST)
 
 
@@ -196,7 +196,7 @@ def copied(model: Model) -> Model:
 def part(model: Model, i: Any) -> Model:
     """A model of the replications i alone, with arrays of its own; settings are taken apart with them.
 
-    Raises TypeError where it is no model, IndexError, naming them, for replications that it does not have.
+    Raises TypeError unless it is a model; IndexError, naming them, for replications that it does not have.
     """
     known_model(model)
     try:
@@ -219,7 +219,7 @@ def put(model: Learner, i: Any, some: Learner) -> None:
 
 
 def known_model(model: Any, kind: type[Model] = Learner) -> Model:  # type: ignore[assignment]
-    """The model itself. TypeError where it is none, or not of this kind."""
+    """The model itself. TypeError unless it is a model, and of this kind."""
     if not isinstance(model, kind):
         what = "learnt model" if kind is Learner else kind.__name__
         refuse(None, "model", model, f"a {what}, as start(M) makes it", TypeError)
@@ -303,7 +303,7 @@ def of_which(model: Learner, which: Any) -> Any:
 
 @singledispatch
 def revise(model: Learner, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
-    """What `update` does, once its arguments are checked: the body of a learner, a method for each kind of model."""
+    """`update` with checked arguments: the algorithm of a learner, a method for each kind of model."""
     unknown(revise, "model", model)
 
 
@@ -321,7 +321,7 @@ def update_learner(
 
 
 def taken_in(model: Learner, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
-    """`update` with arguments that are known to be right."""
+    """`update` without checks of its arguments."""
     revise(model, s, a, r, s_next, terminated, rng)
     model.k += 1
 
@@ -338,7 +338,7 @@ def end_learner(model: Learner, which: Any = None) -> Learner:
 
 @singledispatch
 def values(model: Learner, s: Array | None) -> Array:
-    """What `action_values` gives, once the states are checked; None: all states. A method for each kind of model."""
+    """`action_values` of checked states, or of all states for None: a method for each kind of model."""
     unknown(values, "model", model)
 
 
@@ -390,8 +390,8 @@ def listed(model: Learner, i: Array) -> Array:
 def greedy_policy(model: Learner) -> Any:
     """The greedy actions of a tabular model in all states, (…, S); of any other model a function of the state.
 
-    They are what `policy_evaluation` takes, of one replication. The first of equally good actions is taken. Raises
-    TypeError where it is no model.
+    `policy_evaluation` takes those of one replication. The first of equally good actions is taken. Raises TypeError
+    unless it is a model.
     """
     known_model(model)
     if getattr(model.M, "S", None) is None:

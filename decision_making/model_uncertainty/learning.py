@@ -105,7 +105,7 @@ def check_learning(model: Any, π: Any, h: Any) -> None:
 
 
 def _shaping(batch: tuple[int, ...]) -> Callable[[Array], Array]:
-    """A function that gives the first axis of an array, of all replications, the shape of the batch."""
+    """A function that reshapes the first axis of an array, that of all replications, to the shape of the batch."""
     return (lambda x: x) if len(batch) == 1 else (lambda x: x.reshape((*batch, *x.shape[1:])))
 
 
@@ -144,11 +144,12 @@ def _beginning(P: Any, m: int, batch: tuple[int, ...], s: Any, b: Any, terminal:
 def replay(model: Model, τs: Trajectories, *, rng: RNG = None) -> Model:
     """A model that has learnt from recorded trajectories; the given one stays as it is.
 
-    Of an `Experience` row i is fed to replication i, step after step: what `learn` gave, replayed from the same start
-    with the same rng, gives the same bits. Of other `Trajectories` each row is an episode; they are shared out evenly
-    in order, all rows of a replication after each other. The rng has no use but for planners that draw.
+    Row i of an `Experience` is fed to replication i, step after step: the experience that `learn` recorded, replayed
+    from the same start with the same rng, gives the same model, bit for bit. Each row of other `Trajectories` is an
+    episode; each replication gets the same number of them, in order, the first replication the first ones. Only
+    planners that sample use the rng.
 
-    Raises ValueError for as many rows as do not suit the model, and for what `update` refuses.
+    Raises ValueError for a number of rows that does not suit the model, and the errors of `update`.
     """
     known_model(model)
     if not isinstance(τs, Trajectories):

@@ -39,9 +39,10 @@ def learn_in_environments(
 ) -> tuple[Any, Experience]:
     """`learn` in a `GymnasiumProblem` with a copy for each replication; episodes that it has begun end here.
 
-    A model with a table takes whole observations, of which there must be as many as it has states; any other takes
-    flat vectors. Ends and time limits are the environment's own: after a time limit the last observation still counts.
-    A step that only resets a copy is not learnt from; the others go on meanwhile, until each has made h steps.
+    For a model with a table the observations must be whole numbers, as many as it has states; any other model takes
+    flat vectors. Ends and time limits are the environment's own: after a time limit the value of the last observation
+    still counts. A step that only resets a copy is not learnt from; the other copies go on, until each has made h
+    steps.
     """
     check_learning(model, π, h)
     m = math.prod(model.batch)
@@ -91,7 +92,7 @@ def _learn_from(model: Learner, i: Array, x: dict[str, Array], rng: Any) -> None
 
 
 def _states(model: Learner, P: GymnasiumProblem, observation: Array) -> Array:
-    """Observations as the model takes them: vectors, or the whole numbers that one-hot vectors stand for."""
+    """Observations as the model takes them: vectors, or states 0, 1, … where these are one-hot vectors."""
     n = getattr(model.M, "S", None)
     if n is None:
         return observation.astype(np.float64)

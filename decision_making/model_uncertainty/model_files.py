@@ -1,4 +1,4 @@
-"""Learnt models on disk: one `.npz` of plain arrays, whole or not there; nothing in it is run (chapters 15 to 17)."""
+"""Learnt models on disk: one `.npz` of plain arrays, written whole or not at all (chapters 15 to 17)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def load_model(path: Path | str, M: Any) -> Any:
     k = arrays.get("k")
     if k is None or k.dtype != np.dtype(int) or k.ndim > 8 or math.prod(k.shape) == 0:
         raise ValueError(f"{path}: k is not there, or no array of whole numbers: this is no learnt model")
-    small = (1,) * k.ndim  # so that no large model is made for a file that does not fit
+    small = (1,) * k.ndim  # a small model shows what the file must hold
     try:
         fresh = start(M, k.shape if rate_names(M) else small)
     except ValueError as error:

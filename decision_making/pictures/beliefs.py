@@ -22,7 +22,7 @@ BELIEFS = np.stack([1 - P_HUNGRY, P_HUNGRY], axis=1)
 
 @picture(7, 2.8, "The belief that the baby is hungry, after each action and what was heard then")
 def over_time(figure: Figure, data: Mapping[str, Any]) -> None:
-    """P(hungry) in the "beliefs" (K + 1, 2) after "steps", pairs of an action and what was heard."""
+    """P(hungry) in the "beliefs" (K + 1, 2) after "steps", pairs of an action and an observation."""
     ax = figure.add_subplot()
     p = data["beliefs"][:, 1]
     ax.bar(np.arange(len(p)), p, width=0.55, color=BLUE)
@@ -48,7 +48,7 @@ def tracked(figure: Figure, data: Mapping[str, Array]) -> None:
 
 @picture(7, 2.8, "Adaptive injection adds random particles when weights have fallen")
 def injection(figure: Figure, data: Mapping[str, Any]) -> None:
-    """The mean "weights" (K,), and for each ν of "shares" what share of the particles was injected (K,)."""
+    """The mean "weights" (K,), and for each ν of "shares" the share of particles that was injected (K,)."""
     ax = figure.add_subplot()
     k = np.arange(1, len(data["weights"]) + 1)
     ax.plot(k, data["weights"], "o-", color=MUTED, label="mean weight")
@@ -65,7 +65,7 @@ def horizons(figure: Figure, data: Mapping[int, Mapping[str, Any]]) -> None:
     for ax in axes[len(data) :]:
         ax.axis("off")
     names = dict.fromkeys(name for plans in data.values() for name in plans["a"])
-    colours = dict(zip(names, PALETTE, strict=False))  # an action has one in all panels
+    colours = dict(zip(names, PALETTE, strict=False))  # an action has the same colour in all panels
     for (h, plans), ax in zip(data.items(), axes, strict=False):
         vectors(ax, plans["Γ"], plans["a"], colours)
         ax.legend(loc="lower left")

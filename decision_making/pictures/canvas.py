@@ -1,4 +1,4 @@
-"""What every picture is drawn on: one style, one palette, figures, and files that are written whole.
+"""The ground of all pictures: one style, one palette, figures, and files that are written whole or not at all.
 
 matplotlib is imported where a figure is made, so that everything else works without it.
 """
@@ -66,13 +66,13 @@ def styled() -> AbstractContextManager[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty Figure of that size in inches, known to no window and no global state; a notebook shows it."""
+    """An empty Figure of that size in inches, outside pyplot's global state; a notebook shows it."""
     drawn: Figure = _shown_in_notebooks(matplotlib().figure.Figure)(figsize=(width, height), layout="constrained")
     return drawn
 
 
 def titled_figure(width: float, height: float, says: str) -> Figure:
-    """An empty Figure of that size in inches below a sentence, in as many lines as it takes."""
+    """An empty Figure of that size in inches below a sentence, which may take several lines."""
     lines = textwrap.wrap(says, int(LETTERS * width))
     figure = new_figure(width, height + LINE * len(lines))
     if lines:
@@ -94,9 +94,9 @@ def _shown_in_notebooks(figure: Any) -> Any:
 def picture(
     width: float, height: float, says: str = ""
 ) -> Callable[[Callable[[Figure, Data], None]], Callable[[Data], Figure]]:
-    """Decorator: what draws data on a figure becomes what makes a figure, of that size in inches, of data.
+    """Decorator: a function that draws data on a figure becomes one that makes such a figure of data.
 
-    `says` is the sentence over the figure; one that draws its own title has none.
+    `says` is the sentence over the figure; functions that draw their own title have none.
     """
 
     def decorate(draw: Callable[[Figure, Data], None]) -> Callable[[Data], Figure]:
@@ -113,7 +113,7 @@ def picture(
 
 
 def legend_below(ax: Axes, columns: int = 1) -> None:
-    """The legend of a panel under its axis, where it can lie on nothing that is drawn."""
+    """The legend of a panel below its axis, where it cannot cover the drawing."""
     from matplotlib.transforms import ScaledTranslation
 
     figure: Any = ax.figure

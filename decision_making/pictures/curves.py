@@ -17,7 +17,7 @@ Curve = tuple[Array, Array]  # environment steps, returns
 
 
 def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: int = 200) -> Any:
-    """A matplotlib Figure of groups of curves, each with its label; no window and no global state knows of it.
+    """A matplotlib Figure of groups of curves, each with its label, outside pyplot's global state.
 
     Several curves of a group make an interquartile mean with a 95 % bootstrap band.
     """

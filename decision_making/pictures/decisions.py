@@ -1,4 +1,4 @@
-"""Decision networks, utilities of amounts, and what observations are worth (chapter 6)."""
+"""Pictures of decision networks, utilities of amounts, and the value of information (chapter 6)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ WIDE, HIGH = 0.66, 0.36  # of a node
 def decision_network(P: SimpleProblem) -> Figure:
     """The graph of a problem: chance in circles, decisions in squares, utilities in diamonds.
 
-    Edges into a decision are dashed: they say what is known when it is made.
+    Edges into a decision are dashed: they come from the variables that are known when it is made.
     """
     place = layout(P.bn)
     columns, rows = (1 + max(p[k] for p in place.values()) - min(p[k] for p in place.values()) for k in range(2))
@@ -98,7 +98,7 @@ def _edges(axes: Axes, P: SimpleProblem, place: Mapping[int, tuple[float, float]
 
 @picture(6.8, 2.7, "What a lottery is worth for certain under each utility (red: the difference to its mean)")
 def utilities(figure: Figure, data: Mapping[str, Any]) -> None:
-    """Utilities of amounts, each with a lottery of two amounts and what it is worth for certain.
+    """Utilities of amounts, each with a lottery of two amounts and its certainty equivalent.
 
     data: "x" (k,), "lottery" the two amounts, and "utilities" {name: U}. Utilities are scaled to 0 and 1 at the ends.
     """
@@ -120,10 +120,10 @@ def utilities(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(6.8, 3.0, "Observations one after the other are worth more than sets chosen in advance")
 def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
-    """What sets of observations are worth, and what is left of it when each has a cost.
+    """The value of sets of observations, and the rest of it after the cost of each observation.
 
     data: "sets" {name: (number of observations, value)}, "cost" (k,), and "plan" (k,), the value of the best plan of
-    observations, one after the other, costs taken off.
+    successive observations, less costs.
     """
     bars, lines = figure.subplots(1, 2)
     names = list(data["sets"])

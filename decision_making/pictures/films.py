@@ -1,4 +1,4 @@
-"""One episode of a trained policy to look at: in a window, or as a moving picture, a GIF or, by ffmpeg, an MP4."""
+"""Films: an episode of a trained policy in a window, as a GIF or, by ffmpeg, as an MP4."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def film(
 ) -> float:
     """Play an episode with the policy of a run, in a window or to a file, and give its return.
 
-    Raises as `check_film` does, before anything is played; ValueError where the environment draws no pictures,
+    Raises the errors of `check_film` before anything is played; ValueError where the environment draws no pictures,
     ModuleNotFoundError without pygame for a window.
     """
     if out is not None:
@@ -68,7 +68,7 @@ def film(
 
 def check_film(out: Path | str) -> None:
     """Whether a film can be written to `out`: ValueError for a name that ends neither in .gif nor in .mp4, and for
-    .mp4 without ffmpeg; ModuleNotFoundError for .gif without Pillow; OSError where no file can be there.
+    .mp4 without ffmpeg; ModuleNotFoundError for .gif without Pillow; OSError where no file can be written.
     """
     out = Path(out)
     if out.suffix.lower() not in (".gif", ".mp4"):
@@ -108,14 +108,14 @@ def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Arr
 
 
 def _observation(env: Env[Array, ArrayLike], s: Array, textbook: bool) -> ArrayLike:
-    """What the policy was trained on: states of a simulated problem, flat vectors of any other."""
+    """The observation as the policy was trained on it: the state of a simulated problem, a flat vector of any other."""
     from gymnasium import spaces
 
     return s if textbook else np.asarray(spaces.flatten(env.observation_space, s))
 
 
 def _save(frames: list[Array], out: Path, fps: float) -> None:
-    """The frames as a film, written whole: all of them to an MP4, so many that they fit a page to a GIF."""
+    """The frames as a film, written whole: all of them to an MP4, at most `FRAMES` of them to a GIF."""
     if out.suffix.lower() == ".mp4":
         write_whole(out, _mp4(frames, fps))
         return
@@ -129,7 +129,7 @@ def _save(frames: list[Array], out: Path, fps: float) -> None:
 
 
 def _mp4(frames: list[Array], fps: float) -> bytes:
-    """The frames (height, width, 3) as H.264 in MP4, by ffmpeg. RuntimeError with what it says where it fails."""
+    """The frames (height, width, 3) as H.264 in MP4, by ffmpeg. RuntimeError with its message where it fails."""
     height, width = frames[0].shape[:2]
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / "film.mp4"

@@ -1,4 +1,4 @@
-"""Pictures of simple games: payoffs as tables, where which action is best, claims level by level, play over time."""
+"""Pictures of simple games: tables of payoffs, regions of best responses, claims level by level, play over time."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def draw_frequencies(ax: Axes, frequencies: Array, names: tuple[Any, ...], title
 
 @picture(10, 6.4, "Fictitious play: what agent 1 has played so far, and what an agent could still gain")
 def play_over_time(figure: Figure, data: Mapping[str, Any]) -> None:
-    """By name a game "P" of two agents with three actions and what both had done (rounds, 3): paths above, gaps below.
+    """By name a game "P" of two agents with three actions and both frequencies (rounds, 3): paths above, gaps below.
 
     The paths are those of agent 1; the gap is the largest of both agents if they played these frequencies.
     """

@@ -1,4 +1,4 @@
-"""Pictures of imitation: what was cloned in each bin, rounds beside the expert, margins, an adversary's progress."""
+"""Pictures of imitation: cloned actions in each bin, rounds beside the expert, margins, an adversary's progress."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def margins(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(9.5, 3.6, "The discriminator's objective, and the returns of the policy that learns to deceive it")
 def adversary(figure: Figure, data: Mapping[str, Any]) -> None:
-    """By round (seeds, rounds) the "objective", with its value where nothing is told, and the "returns"."""
+    """By round (seeds, rounds) the "objective", with its value where the discriminator is blind, and the "returns"."""
     left, right = figure.subplots(1, 2)
     k = np.arange(1, data["objective"].shape[1] + 1)
     for ax, y, line, name in (

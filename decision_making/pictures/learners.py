@@ -1,4 +1,4 @@
-"""Pictures of learning: curves over many seeds with bands, maps of what one seed knows, regret, running means."""
+"""Pictures of learning: curves over many seeds with bands, maps of a single seed, regret, running means."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def regrets(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(9, 4, "What a pull pays on average, by how many there are in all, with ± 2 standard errors")
 def value_of_information(figure: Figure, data: Mapping[str, Any]) -> None:
-    """Mean payoff a pull by strategy, against the horizon, the optimum above them."""
+    """Mean payoff per pull of each strategy against the horizon, with the optimum above."""
     ax = figure.add_subplot()
     for i, (name, (h, mean, error)) in enumerate(data["curves"].items()):
         color = PALETTE[i % len(PALETTE)]

@@ -22,7 +22,7 @@ Edges = Iterable[tuple[Hashable, Hashable]]
 
 @picture(6.4, 3, "Densities learnt from observations: the more there are, or the wider the kernel, the darker")
 def densities(figure: Figure, data: Mapping[str, Array]) -> None:
-    """Densities over the first of data, one curve each; "observations", if there are some, as ticks below."""
+    """Densities over the first entry of data, one curve each; "observations", if given, as ticks below."""
     ax = figure.add_subplot()
     over, x = next(iter(data.items()))
     curves = {name: y for name, y in data.items() if name not in (over, "observations")}

@@ -22,7 +22,7 @@ SHOWN = 6  # values of a variable that have a bar
 def posteriors(data: tuple[BayesianNetwork, Mapping[str, Any]]) -> Figure:
     """A network with the distribution of each variable given the evidence, (network, {name: value}).
 
-    What is observed is in another colour. Raises the errors of `infer`.
+    Observed variables are in another colour. Raises the errors of `infer`.
     """
     bn, evidence = data
     found = verbs.infer(JunctionTree(), bn, list(bn.index), evidence)

@@ -125,7 +125,7 @@ def plot_alpha_vectors(π: AlphaVectorPolicy | LookaheadAlphaVectorPolicy) -> Fi
 
 
 def _named(what: str, x: Any) -> str:
-    """A name as it is, a number with what it is the number of."""
+    """A name as it is; a number after the kind of thing that it counts."""
     return x if isinstance(x, str) else f"{what} {x}"
 
 
@@ -172,7 +172,7 @@ def _pairs(first: Array, second: Array) -> list[str]:
 
 @table.register(History)
 def table_of_history(history: History) -> str:
-    """A row for each update, its metrics as columns; what is nowhere a number is left out."""
+    """A row for each update, its metrics as columns; metrics that are nowhere a number are left out."""
     shown = [name for name in METRICS if np.isfinite(history[name]).any()]
     columns = [history[name] for name in shown]
     rows = ([f"{column[k]:.6g}" for column in columns] for k in range(len(history)))

@@ -42,8 +42,8 @@ def draw_hex_world(
     """Hexagons coloured by U (S,), with the number, and arrows for π on the tiles that go on.
 
     π is actions (S,), one arrow a tile, or probabilities (S, 6), arrows as long as the action is likely. Colours run
-    from -largest to largest, by default that of |U|. Returns what a colour bar needs. The absorbing state has no
-    place on the map.
+    from -largest to largest, by default that of |U|. Returns the mappable for a colour bar. The absorbing state is not
+    drawn.
     """
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import RegularPolygon

@@ -1,4 +1,4 @@
-"""The picture of a run: the policy it trained, and what is known of its value."""
+"""The picture of a run: the policy it trained, and estimates of its value."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ ACTIONS = {"MountainCar": ("push left", "coast", "push right")}
 
 
 def run_picture(folder: Path | str, out: Path | str, *, episodes: int = 5, allow_imports: bool = False) -> Path:
-    """Draw the trained policy of a run and what is known of its value; returns `out`.
+    """Draw the trained policy of a run and an estimate of its value; returns `out`.
 
-    A hex world as a map, with the utility of the policy for ever; the simple regulator over its state; a gymnasium
-    environment with numbered states as a table; one with two observations as a map of the plane, with the observations
-    of some episodes. The value there is the critic's of the last checkpoint, if one was written after update 0.
-    Raises ValueError for any other environment, FileNotFoundError if the folder holds no run.
+    A hex world as a map, with the utility of the policy over an infinite horizon; the simple regulator over its state;
+    a gymnasium environment with numbered states as a table; one with two observations as a map of the plane, with the
+    observations of some episodes. The value there is the critic's of the last checkpoint, if one was written after
+    update 0. Raises ValueError for any other environment, FileNotFoundError if the folder holds no run.
     """
     c, policy = read_configuration(folder), load_policy(Path(folder) / POLICY)
     title = f"{c['env']}, {c['update']}"
@@ -131,7 +131,7 @@ def _gymnasium(
 
 
 def _box(space: Space[Array], visited: Array) -> tuple[Array, Array]:
-    """The bounds of the observations where there are any, else what was visited and a margin."""
+    """The bounds of the observations where these are finite, else those of the visited ones with a margin."""
     from gymnasium import spaces
 
     assert isinstance(space, spaces.Box)
@@ -142,7 +142,7 @@ def _box(space: Space[Array], visited: Array) -> tuple[Array, Array]:
 
 
 def _critic(M: FromSteps, policy: TrainedPolicy, folder: Path) -> tuple[Callable[[Array], Array] | None, str]:
-    """The last checkpoint's critic as a function of observations, and a text that says so; None and no text without."""
+    """The last checkpoint's critic as a function of observations, and a text on it; None and "" without one."""
     if not (folder / CHECKPOINT).exists():
         return None, ""
     arrays, meta = load_checkpoint(folder / CHECKPOINT)

@@ -126,7 +126,7 @@ def rank_weights(figure: Figure, data: Mapping[int, Array]) -> None:
 def gaussians(figure: Figure, data: Mapping[str, Any]) -> None:
     """The Gaussian of the "bounded" evolution strategy in six iterations over a "map", and the samples drawn from it.
 
-    The area of a sample is its weight; dotted is the way of the mean from the "start".
+    The area of a sample is its weight; dotted is the path of the mean from the "start".
     """
     seen = data["bounded"]["generations"]
     distributions = [data["start"], *(g.p for g in seen)]

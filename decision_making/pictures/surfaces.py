@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ACTIONS = (BLUE, "#e6e6e6", VERMILION)  # push to the left, not at all, to the right
 AXES = ("position", "speed")
-MOST = 400  # steps after which a car is said never to arrive
+MOST = 400  # steps after which a car counts as never arriving
 
 
 def _steps(steps: Array) -> str:
@@ -60,7 +60,7 @@ def local_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(11, 5, "The same utilities by regression: values above, greedy actions below")
 def fitted_surfaces(figure: Figure, data: Mapping[str, Any]) -> None:
-    """What regression makes of the same values: in "found" U and actions, the number of parameters, the error."""
+    """Regression on the same values: in "found" U and actions, the number of parameters, the error."""
     panels = [
         (name, f"{x['n']:,} numbers, error {x['error']:.1f}\nsteps: {_steps(x['steps'])}", x)
         for name, x in data["found"].items()

@@ -21,7 +21,7 @@ SEEN = (INK, ORANGE, *PALETTE[3:])  # of its observations
 
 
 def draw_plan(ax: Axes, plan: ConditionalPlan, actions: Any, observations: Any, title: str) -> None:
-    """A plan as a tree from left to right: boxes are actions, the colour of a line says what was observed."""
+    """A plan as a tree from left to right: boxes are actions, the colour of a line is the observation."""
 
     def below(plan: ConditionalPlan, x: float, low: float, high: float) -> float:
         y = (low + high) / 2
@@ -79,7 +79,7 @@ def game_of_plans(figure: Figure, P: SimpleGame) -> None:
 
 @picture(9, 3.4, "Iterated best response ends in local optima; the best one is green")
 def end_values(figure: Figure, data: Mapping[str, Any]) -> None:
-    """How often each value was the end of iterated best response, for two horizons by name: (values, shares)."""
+    """How often iterated best response ended at each value, for two horizons by name: (values, shares)."""
     for ax, (name, (values, shares)) in zip(figure.subplots(1, len(data)), data.items(), strict=True):
         best = max(values)
         colours = [GREEN if v == best else MUTED for v in values]

@@ -1,4 +1,4 @@
-"""Pictures of search trees: what was tried, how often, and what it was found to be worth."""
+"""Pictures of search trees: the actions tried, how often, and their estimated values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = {"TwentyFortyEight": ("left", "down", "right", "up"), "HexWorld": ("E", 
 
 
 def action_name(P: Any, a: Any) -> str:
-    """What an action of the book's problems is called, else the action itself."""
+    """The name of an action of the book's problems, else the action itself."""
     names = NAMES.get(type(P).__name__)
     return str(a) if names is None else names[int(a)]
 
@@ -28,8 +28,8 @@ def action_name(P: Any, a: Any) -> str:
 def search_tree(figure: Figure, found: Plan) -> None:
     """The tree that a Monte Carlo tree search of one state built: states as pictures, actions as lines.
 
-    A line is as wide as the action was tried often; beside it stand Q and N. The chosen action is in colour. At most
-    three actions of a state are drawn, and three of the states that followed each.
+    The more often an action was tried, the wider its line; beside it are Q and N. The chosen action is in colour. At
+    most three actions of a state are drawn, and three of the states that followed each.
     """
     ax = figure.subplots()
     ax.axis("off")

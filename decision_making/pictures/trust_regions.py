@@ -80,7 +80,7 @@ def two_parametrisations(figure: Figure, data: Mapping[str, Any]) -> None:
             label = f"{name}, parameters {parameters}"
             along.plot(data["η"][name, scale], color=COLOURS[name], label=label, **style)
     own = data["η"]["gradient, own step size", "D ψ"]
-    own = np.pad(own, (0, len(data["η"]["gradient", "θ"]) - len(own)), mode="edge")  # it stands still before the end
+    own = np.pad(own, (0, len(data["η"]["gradient", "θ"]) - len(own)), mode="edge")  # it ended sooner
     along.plot(own, color=VERMILION, lw=1.2, ls=":", label="gradient, parameters ψ, the best step size for ψ")
     along.axhline(data["best"], color="k", lw=0.8, ls=":")
     plane.plot(*data["paths"]["gradient", "θ"][0], "ko", ms=5)

@@ -27,7 +27,7 @@ CLIPPED = ("#e69f00", "#d55e00", "#7f2704")
 
 
 def _utility_axis(ax: Axes, low: float, ticks: tuple[int, ...]) -> None:
-    """Utilities from `low` to 0, the ones near 0 as far apart as the ones far from it."""
+    """Utilities from `low` to 0, stretched near 0."""
     ax.set(ylabel="exact utility U(θ)", yscale="symlog", ylim=(low, 0))
     ax.set_yticks(ticks, [str(u) for u in ticks])
 
@@ -76,7 +76,7 @@ def directions(figure: Figure, data: Mapping[str, Any]) -> None:
 
 @picture(7.5, 4.5, "Restricted and natural step: the best points of a circle and of an ellipse")
 def best_of_the_ellipse(figure: Figure, data: Mapping[str, Any]) -> None:
-    """The "natural" and the "restricted" step from "θ", the bounds they meet, and the "kl" that the ellipse stands for.
+    """The "natural" and the "restricted" step from "θ", the bounds they meet, and the "kl" behind the ellipse.
 
     "ellipse" and "circle" are points (k, 2) of the bounds, "kl" is a grid with the level "ε", "∇U" the gradient at θ.
     """
@@ -132,7 +132,7 @@ def line_search(figure: Figure, seen: Mapping[str, Any]) -> None:
 
 @picture(7, 5.2)
 def explained_line_search(figure: Figure, seen: Mapping[str, Any]) -> None:
-    """The same with what came of it in numbers."""
+    """The same line search, with its result in numbers."""
     draw_line_search(figure, figure.subplots(), seen)
     figure.legend(loc="outside lower center", ncols=2)
     θ, step = seen["θ"], seen["step"]

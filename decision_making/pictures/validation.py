@@ -18,7 +18,7 @@ COLLISION = 50.0  # m
 
 @picture(9, 3.4, "How close aircraft come under three policies; collisions are orange")
 def miss_distances(figure: Figure, data: Mapping[str, Array]) -> None:
-    """Distances at the closest approach (m,), a panel for each policy; what collides is in another colour."""
+    """Distances at the closest approach (m,), a panel for each policy; collisions are in another colour."""
     axes = figure.subplots(1, len(data), sharey=True)
     bins = np.arange(0, 601, 12.5)
     for ax, (name, x) in zip(axes, data.items(), strict=True):
@@ -109,7 +109,7 @@ def likeliest_collisions(figure: Figure, data: Mapping[str, Any]) -> None:
         h, command, t = found["s"][:, 0], found["s"][:, 2], found["s"][:, 3]
         ax.plot(t, h, color=colour, lw=1.8, label=f"{name}: probability {np.exp(found['log p']):.1e}")
         for rate, marker in ((5.0, "^"), (-5.0, "v")):
-            told = np.flatnonzero(command[1:] == rate)  # the command is in the state that follows
+            told = np.flatnonzero(command[1:] == rate)  # the command is part of the next state
             ax.plot(t[told], h[told], marker, color=colour, ms=5)
     ax.set(xlabel="time to the closest approach, s", ylabel="altitude over the intruder, m")
     ax.invert_xaxis()

@@ -33,7 +33,7 @@ def _maps(figure: Figure, world: HexWorld, maps: Sequence[tuple[str, Array, Arra
 @picture(9.5, 6.2, "Policy iteration on the hex world: each policy with its own utilities")
 def policy_iteration(figure: Figure, data: Mapping[str, Any]) -> None:
     """The policies "a" (K, S) of policy iteration in turn, on the hex world "P", each with its own utilities "U"."""
-    a, U = data["a"][:-1], data["U"][:-1]  # the last policy is there twice
+    a, U = data["a"][:-1], data["U"][:-1]  # the last policy is listed twice
     titles = ["always east"]
     titles += [f"improvement {k}, {(a[k] != a[k - 1]).sum()} actions changed" for k in range(1, len(a))]
     _maps(figure, data["P"], list(zip(titles, U, a, strict=True)), "utility of the policy")
@@ -52,7 +52,7 @@ def convergence(figure: Figure, data: Mapping[float, Mapping[str, Mapping[str, A
     """Error against sweeps: a panel for each discount, a line for each method.
 
     A method has the largest "change" in each sweep (K,) and the largest "error" after it (K,). Dotted is the bound on
-    the error that the change promises, δγ / (1 - γ).
+    the error that follows from the change, δγ / (1 - γ).
     """
     axes = figure.subplots(1, len(data), sharey=True)
     for (γ, methods), ax in zip(data.items(), axes, strict=True):

@@ -1,9 +1,9 @@
 """The problems of appendix F. A problem has a discount γ, a batched sampler TR and a start distribution b.
 
 `ProblemEnvironment` and `ProblemVectorEnvironment` make gymnasium environments of them, `register_environments`
-registers those under their names, `GymnasiumProblem` makes a problem of any gymnasium environment, and `check` says in
-words what it makes of it; gymnasium is imported with the first use of these. `GameEnvironment` makes a PettingZoo
-environment of any game.
+registers those under their names, `GymnasiumProblem` makes a problem of any gymnasium environment, and `check` reports
+in words how the library sees it; gymnasium is imported with the first use of these. `GameEnvironment` makes a
+PettingZoo environment of any game.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What the library will make of an environment, in plain words, before anything is trained."""
+"""How the library sees an environment, in plain words, before anything is trained."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ MODES = {
 
 @struct
 class EnvironmentReport:
-    """What `check` found. Its str is the whole text."""
+    """The report of `check`; its str is the whole text."""
 
     name: str  # of the environment
-    facts: dict[str, str] = field(repr=False)  # what the library makes of it, by subject
-    advice: list[str]  # what may go wrong, and what to do about it; empty where nothing was found
+    facts: dict[str, str] = field(repr=False)  # how the library sees it, by subject
+    advice: list[str]  # what may go wrong, and what to do about it; empty if nothing was found
 
     def __str__(self) -> str:
         width = max(map(len, self.facts))
@@ -43,12 +43,12 @@ class EnvironmentReport:
 
 
 def check(env: Given, *, steps: int = 1000, seed: int = 0) -> EnvironmentReport:
-    """Say what the library makes of an environment: its spaces, episodes and rewards, under an untrained policy.
+    """Report how the library sees an environment: its spaces, episodes and rewards under an untrained policy.
 
-    `env` is all that `GymnasiumProblem` takes: an id, an environment, a factory, a vector environment. It is played
-    twice for so many steps, so that what does not follow from the seed shows. Raises as `GymnasiumProblem` does where
-    the library can make nothing of it: spaces that are not supported, observations and rewards that are not finite or
-    not of their space's shape, an error of the environment itself.
+    `env` is anything that `GymnasiumProblem` takes: an id, an environment, a factory, a vector environment. It is
+    played twice for `steps` steps from the same seed, to find out whether the seed determines the episodes. Raises the
+    errors of `GymnasiumProblem` where the library cannot use it: spaces that are not supported, observations and
+    rewards that are not finite or not of their space's shape, an error of the environment itself.
 
     >>> print(check("CartPole-v1", steps=200))
     CartPole-v1
@@ -148,7 +148,7 @@ def _seen(τs: Trajectories, lengths: Array) -> str:
 
 
 def _advice(P: GymnasiumProblem, τs: Trajectories, again: Trajectories, lengths: Array) -> list[str]:
-    """What may go wrong with what was seen."""
+    """What may go wrong, from what was seen."""
     from gymnasium import spaces
 
     s, _, r = τs.flat()

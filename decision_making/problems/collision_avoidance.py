@@ -1,4 +1,4 @@
-"""Aircraft collision avoidance (appendix F.6): when to tell a pilot to climb or to descend."""
+"""Aircraft collision avoidance (appendix F.6): when to advise a pilot to climb or to descend."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class CollisionAvoidance:
 
         h' = h + ḣ        ḣ' = ḣ + ḧ + ν        a_prev' = a        t_col' = t_col - 1
 
-    where ν is +2, 0, -2 m/s² with probabilities 1/4, 1/2, 1/4, and ḧ is 0 without an advisory, else what moves ḣ
-    towards the commanded rate by at most `acceleration`. No advisory leaves the rate alone; it does not command 0.
+    where ν is +2, 0, -2 m/s² with probabilities 1/4, 1/2, 1/4, and ḧ is 0 without an advisory, else it moves ḣ towards
+    the commanded rate by at most `acceleration`. No advisory leaves the rate alone; it does not command 0.
 
     Acting with |h| < h_collision at t_col = 0 pays r_collision, and a change of the commanded rate pays r_change.
     After that t_col = -1: the state is terminal, absorbs and pays 0. From t_col = 40 there are 41 decisions. The start

@@ -1,6 +1,6 @@
 """Copies of one gymnasium environment, stepped together through its vector API; only what rollouts use is computed.
 
-And what is put around environments: observations as vectors, and as copies.
+And wrappers of environments: observations as vectors, and as copies.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from decision_making.problems.flattening import flat_width, flattened, is_binary
 class Copies(SyncVectorEnv):
     """A SyncVectorEnv in SAME_STEP mode whose steps cost little more than those of its environments.
 
-    It leaves out the infos of the environments, but for `final_obs`, {i: last observation of the episode that ended},
-    and gives its own buffers. Observations must be arrays.
+    It leaves out the infos of the environments, except `final_obs`, {i: last observation of the episode that ended},
+    and returns its own buffers. Observations must be arrays.
     """
 
     def __init__(self, makers: Sequence[Callable[[], Env[Array, Array]]]) -> None:
@@ -49,7 +49,7 @@ class Copies(SyncVectorEnv):
         self._left, self.cut = {i: left - 1 for i, left in self._left.items() if left > 1}, []
         for i, env in enumerate(self.envs):
             given: tuple[Array, Array, bool, bool, object] = env.step(actions[i])  # type: ignore[assignment]
-            s, r, terminated, truncated, _ = given  # of whatever shapes an environment gives
+            s, r, terminated, truncated, _ = given  # shapes are those that an environment gives, not yet checked
             if np.ndim(r):
                 raise ValueError(f"reward has shape {np.shape(r)}: must be ()")
             over = terminated or truncated
@@ -65,17 +65,17 @@ class Copies(SyncVectorEnv):
         return self._observations, self._rewards, self._terminations, self._truncations, {"final_obs": ended}
 
     def _observe(self, i: int, s: Array) -> None:
-        """Take the observation of environment i; a wrong shape would be broadcast."""
+        """Take the observation of environment i, whose shape is checked, since numpy would broadcast a wrong one."""
         if np.shape(s) != self.single_observation_space.shape:
             raise ValueError(f"observation has shape {np.shape(s)}: must be {self.single_observation_space.shape}")
         self._observations[i] = s
 
 
 def begin_staggered(env: VectorEnv[Any, Any, Any]) -> Array:
-    """Let `Copies` end their first episodes one after the other; other vector environments stay as they are. Ones.
+    """Let `Copies` end their first episodes one after the other; other vector environments stay as they are.
 
-    Episodes that only a time limit ends would all stand at the same step for ever, and a batch that is shorter than
-    they are would be of a few of their steps: of the swing up, then of the upright pendulum, and so on in turn.
+    Episodes that only a time limit ends would always be at the same step, and a batch shorter than the episodes would
+    show only a few of their steps: now the swing up, then the upright pendulum, and so on in turn. Returns ones.
     """
     if isinstance(env, Copies):
         env.stagger()
@@ -105,7 +105,7 @@ class FlatObservations(ObservationWrapper[Array, Any, Any]):
 
 
 class OwnObservations(ObservationWrapper[Any, Any, Any]):
-    """An environment whose observations are copies: what it does to its buffers later does not change them."""
+    """An environment whose observations are copies, which do not change when it writes to its buffers."""
 
     def observation(self, observation: Any) -> Any:
         """A copy."""

@@ -1,7 +1,7 @@
 """Exploration by noise that is correlated in time, in some of the copies of an environment.
 
-With white noise a trajectory wanders no further than chance sums up, and a task that rewards only what takes many
-steps in one direction never shows its reward. An autoregressive process of order 1 keeps a direction for a while:
+White noise has no direction, so that a trajectory stays near its start, and a task whose reward needs many steps in one
+direction never shows it. An autoregressive process of order 1 keeps a direction for a while:
 
     ε_0 ~ N(0, I),   ε_t = ρ ε_(t-1) + √(1 - ρ²) ξ_t,   ξ_t ~ N(0, I),   a_t = μ_θ(s_t) + σ_θ ε_t.
 
@@ -23,7 +23,7 @@ SHARE = 4  # one in so many copies has correlated noise
 
 
 class Perturbs(Protocol):
-    """A policy of real actions that can be handed its noise."""
+    """A policy of real actions that can be given its noise."""
 
     def perturbed(self, θ: Array, s: Array, ε: Array) -> Array:
         """The actions in states s with the standard normal noise ε."""
@@ -48,7 +48,7 @@ def correlated(ε: Array, ρ: Array, ξ: Array) -> Array:
 def drawn(live: dict[str, Array], ρ: float, k: int, π: Actor, θ: Array, s: Array, rng: np.random.Generator) -> Array:
     """Actions of all copies; if they have k > 0 real numbers and ρ > 0, with noise that goes on from live["noise"].
 
-    TypeError for a policy that cannot be handed its noise.
+    TypeError for a policy that cannot be given its noise.
     """
     if not (ρ and k):
         return π(θ, s, rng)

@@ -1,6 +1,6 @@
 """A small rasteriser: anti-aliased discs, lines, polygons and numbers on a numpy image, for the problems' pictures.
 
-Every shape is given by its distance to each pixel, in pixels; what is within half a pixel of its edge is blended.
+Every shape is given by its distance to each pixel, in pixels; pixels within half a pixel of its edge are blended.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Canvas:
     height: int  # of the image, pixels
     x: tuple[float, float]  # left and right edge of that part
     y: tuple[float, float]  # lower and upper edge of that part
-    background: Colour = PAPER  # what is there before anything is drawn
+    background: Colour = PAPER  # colour before anything is drawn
     _pixels: Array = field(init=False, repr=False)  # (height, width, 3) floats in 0..255
 
     def __attrs_post_init__(self) -> None:

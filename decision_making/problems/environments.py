@@ -95,8 +95,8 @@ class ProblemEnvironment(gymnasium.Env[Array, ArrayLike]):
 
     Everything random is drawn from `np_random`, so `reset(seed=...)` alone decides the episodes that follow.
 
-    Raises ValueError for an unknown name, a start distribution that is missing, spaces that cannot be found, an action
-    that is not in a Discrete space or not finite, and a step before the first reset.
+    Raises ValueError for an unknown name, a missing start distribution, a problem without lists or bounds for its
+    spaces, an action that is not in a Discrete space or not finite, and a step before the first reset.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": FRAMES_PER_SECOND}  # noqa: RUF012
@@ -149,9 +149,9 @@ class ProblemVectorEnvironment(VectorEnv[Array, ArrayLike, Array]):
     is in `info["final_obs"]`, its info in `info["final_info"]`, the copies that have them in `info["_final_obs"]` and
     `info["_final_info"]`. So every step is a real one, and there is nothing to mask out of a recorded batch.
 
-    All copies share the generator `np_random`: the same seed gives the same batch, and one copy gives what
-    `ProblemEnvironment` gives. `reset(options={"reset_mask": mask})` starts only some of them anew. Spaces, arguments
-    and errors are those of `ProblemEnvironment`.
+    All copies share the generator `np_random`: the same seed gives the same batch, and a single copy behaves like
+    `ProblemEnvironment`. `reset(options={"reset_mask": mask})` starts only some of them anew. Spaces, arguments and
+    errors are those of `ProblemEnvironment`.
     """
 
     metadata = {  # noqa: RUF012
@@ -238,7 +238,7 @@ class ProblemVectorEnvironment(VectorEnv[Array, ArrayLike, Array]):
         return info | {f"_{key}": np.full(self.num_envs, True) for key in info}
 
     def _final(self, s: Array, done: Array) -> Info:
-        """What gymnasium's own vector environments report of the copies that have ended in the states s."""
+        """The infos that gymnasium's vector environments give of the copies that have ended in the states s."""
         last, final_obs = self._port.observe(s), np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(done):
             final_obs[i] = last[i]
@@ -251,7 +251,7 @@ class ProblemVectorEnvironment(VectorEnv[Array, ArrayLike, Array]):
 
 @struct
 class _Port:
-    """The arrays of a problem as gymnasium wants them, batches on the first axis."""
+    """The arrays of a problem as gymnasium expects them, batches on the first axis."""
 
     P: Simulable
     b: StartDistribution | None
@@ -274,7 +274,7 @@ class _Port:
         return s.astype(np.float64) if s.dtype.kind == "f" else s
 
     def actions(self, a: Array) -> Array:
-        """Actions from the space's (m, ...) as the problem takes them; ValueError where they are none."""
+        """Actions of the space, (m, ...), as the problem takes them; ValueError where they are not in the space."""
         if isinstance(self.action_space, spaces.Discrete):
             if a.ndim != 1 or a.dtype.kind not in "iu" or ((a < 0) | (a >= self.action_space.n)).any():
                 raise ValueError(f"action {a!r}: must be whole numbers in 0..{self.action_space.n - 1}")
@@ -328,7 +328,7 @@ def _port(P: Simulable, b: StartDistribution | None) -> _Port:
 def _space(
     P: Simulable, listed: str, members: Sequence[object] | Array | None, bounded: str, bounds: Bounds | None
 ) -> spaces.Space[Any]:
-    """Discrete where the problem lists its states (actions), a Box where it has bounds of them."""
+    """Discrete where the problem lists its states (actions), a Box where it has bounds for them."""
     if members is not None:
         return spaces.Discrete(len(members))
     if bounds is None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def flat_width(space: Space[Any]) -> int:
-    """Numbers in a flat observation. TypeError, naming the space, where it has no fixed number of them, or none."""
+    """Numbers in a flat observation. TypeError, naming the space, where the number is not fixed or is 0."""
     from gymnasium import spaces  # imported where used
 
     image = next((part for part in leaves(space) if is_image(part)), None)
@@ -48,7 +48,7 @@ def leaves(space: Space[Any]) -> list[Space[Any]]:
 
 
 def is_image(space: Space[Any]) -> bool:
-    """Whether a space looks like that of pictures: bytes 0 to 255, in rows and columns of at least 8, and channels."""
+    """Whether a space looks like one of pictures: bytes 0 to 255, at least 8 rows and 8 columns, and channels."""
     from gymnasium import spaces
 
     if not (isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) in (2, 3)):
@@ -66,7 +66,7 @@ def is_binary(space: Space[Any]) -> bool:
 def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str = "observation") -> Array:
     """Observations (*batch, width) float32 of x, a batch of a vector environment or, with batch = (), a single one.
 
-    Raises ValueError, naming the part, where x is not of numbers, not of the space's shape or not among its members.
+    Raises ValueError, naming the part, where x is not made of numbers, not of the space's shape or not in the space.
     """
     from gymnasium import spaces
 
@@ -84,10 +84,10 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
                 raise TypeError("must be a text")
             rows = [np.asarray(spaces.flatten(space, y), np.float32) for y in given]
             return np.array(rows).reshape(*batch, spaces.flatdim(space))
-        except Exception as error:  # gymnasium looks at what it flattens in ways of its own
+        except Exception as error:  # gymnasium's own flattening may raise anything
             raise ValueError(f"{what} is not in {space}: {shortened(x)} ({error})") from error
     try:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large for float32 is not finite
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers too large for float32 become infinite
             x = np.array(x, None if isinstance(space, spaces.Discrete | spaces.MultiDiscrete) else np.float32)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{what} is not of numbers: {error}") from error
@@ -105,7 +105,7 @@ def flattened(space: Space[Any], x: Any, batch: tuple[int, ...] = (), what: str 
 def last_flattened(space: Space[Any], info: Any, i: int) -> Array:
     """From the info of a step, the last observation of the episode that ended in environment i, reset in that step.
 
-    ValueError where it is missing, and as `flattened` does.
+    ValueError where it is missing, and the errors of `flattened`.
     """
     try:
         last = info["final_obs"][i]

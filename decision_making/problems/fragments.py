@@ -1,4 +1,4 @@
-"""What live environments gave in a number of steps, as trajectories: a row is an episode or a piece of one."""
+"""The steps of live environments as trajectories: a row is an episode or a piece of one."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from decision_making.trajectories import Trajectories
 
 @struct
 class Collected:
-    """What a number of steps gave: rewards as they came, observations as the policy saw them."""
+    """The result of a number of steps: rewards as they came, observations as the policy saw them."""
 
     τs: Trajectories  # the pieces of episodes
     origin: Array  # which environment each row comes from
     episodes: tuple[Array, Array]  # returns and lengths of those that ended, or of those that were asked for
     weights: Array | None  # of these episodes, of sum 1, for an unbiased mean; None: all the same
-    spent: int  # environment steps taken, those of copies that only waited for others too
+    spent: int  # environment steps taken, also by copies that only waited for others
     observed: RunningStatistics  # of the observations as they came
     returned: RunningStatistics  # of the discounted returns so far, after every step
 
@@ -67,11 +67,11 @@ def _padded(τs: Trajectories, d: int) -> tuple[Array, ...]:
 def unbiased_weights(lengths: Array, copy: Array, k: int) -> Array:
     """Weights of episodes (N,) for an unbiased mean, where each copy plays episodes until it has made k steps in all.
 
-    Long episodes are more likely to be the last ones, so that the plain mean of what a copy has played is biased, and
-    that of its first episode is not. In hindsight the copy's episodes could have come in any order in which all but
-    the last make fewer than k steps; the weight of one is the share of these orders in which it is the first (Murthy
-    1957). Each copy counts the same, so that the weights have sum 1. An episode belongs to the copy `copy` (N,), and
-    those of one copy are in any order.
+    Long episodes are more likely to be the last ones, so that the plain mean over the episodes of a copy is biased,
+    while its first episode alone is unbiased. The copy's episodes could have come in any order in which all but the
+    last make fewer than k steps; the weight of an episode is the share of these orders in which it is the first (Murthy
+    1957). Each copy counts the same, and the weights sum to 1. An episode belongs to the copy `copy` (N,), and those of
+    one copy are in any order.
 
     >>> unbiased_weights(np.array([1, 1, 20, 30]), np.array([0, 0, 0, 1]), 20)  # 20 can only be the last of its copy
     array([0.25, 0.25, 0.  , 0.5 ])

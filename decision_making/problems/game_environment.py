@@ -1,7 +1,7 @@
-"""Games as PettingZoo parallel environments: all agents act at once, and each observes what it may see.
+"""Games as PettingZoo parallel environments: all agents act at once, each with its own observation.
 
 `pip install "algorithms-for-decision-making[pettingzoo]"` makes `GameEnvironment` a `pettingzoo.ParallelEnv`. Without
-that package it has the methods below all the same, and only PettingZoo's wrappers are missing.
+that package it has the same methods, and only PettingZoo's wrappers are missing.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class GameEnvironment(ParallelEnv):
     `POMG` or `DecPOMDP` each observes the position of its own observation, at first the number of its observations;
     in the latter all get the team's reward.
 
-    Agents are named by their labels, as strings. All stay to the common end: the episode is truncated after max_steps
-    steps, and terminates in a state of P that no joint action leaves and none pays in; `agents` is then empty until
-    the next `reset`. b replaces the start distribution P.b; without one the start is uniform. What is random is drawn
-    from the seed of the last `reset` that was given one.
+    Agents are named by their labels, as strings. All stay until the common end: the episode is truncated after
+    max_steps steps, and terminates in a state of P that no joint action leaves and in which none pays; `agents` is then
+    empty until the next `reset`. b replaces the start distribution P.b; without one the start is uniform. All random
+    numbers follow from the seed of the last `reset` that was given one.
 
-    Raises TypeError where P is no game, ValueError for a batch of games, max_steps < 1, agents whose names are the same
+    Raises TypeError unless P is a game, ValueError for a batch of games, max_steps < 1, agents whose names are the same
     as strings, actions that are not one position for each agent, and a step where no episode is under way.
 
     >>> from decision_making.problems import PrisonersDilemma
@@ -121,7 +121,7 @@ class GameEnvironment(ParallelEnv):
         return found
 
     def state(self) -> Array:
-        """What no agent may see: the position of the state (1,); of a simple game the joint action before (n,)."""
+        """The position of the hidden state (1,); of a simple game the joint action before (n,)."""
         return np.atleast_1d(self._game.s).copy()
 
     def render(self) -> None:
@@ -157,7 +157,7 @@ class _Seen:
     def __init__(self, P: MG, b: Any):
         self.P, self.s = P, np.int64(0)
         self.b = np.full(len(P.S), 1 / len(P.S)) if b is None else b
-        sample_start(self.b, 1, np.random.default_rng(0))  # refuses what is no start distribution
+        sample_start(self.b, 1, np.random.default_rng(0))  # raises unless b is a start distribution
         self.spaces = [spaces.Discrete(len(P.S)) for _ in P.I]
         self.over = _over(P.T.matrix, P.R.array)
 

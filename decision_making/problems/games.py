@@ -36,7 +36,7 @@ def TravelersDilemma(γ: float = 0.9, *, low: int = 2, high: int = 100, bonus: f
     Both get the lower of the two claims. Where they differ, who claimed less gets `bonus` more, the other that much
     less.
 
-    Raises ValueError for low or high that are no whole numbers >= 1, or high < low.
+    Raises ValueError unless low and high are whole numbers >= 1 and high >= low.
 
     >>> P = TravelersDilemma()
     >>> P.R((97, 100)), P.R((50, 50))

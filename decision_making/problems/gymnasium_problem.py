@@ -39,11 +39,11 @@ Head: TypeAlias = heads.Categorical | heads.MultiCategorical | heads.Bernoulli |
 Q = ParamSpec("Q")
 X = TypeVar("X")
 
-MAX_STEPS = 100_000  # of an episode that is waited for
+MAX_STEPS = 100_000  # that an episode may take while others wait for it
 
 
 def _replaced_later(env: Given) -> Vector:
-    """For type checkers alone: `__attrs_post_init__` makes the vector environment of what is handed in."""
+    """For type checkers alone: `__attrs_post_init__` makes a vector environment of the argument."""
     return env  # type: ignore[return-value]
 
 
@@ -119,7 +119,7 @@ class GymnasiumProblem:
     def restart(self, seed: int | None) -> dict[str, Array]:
         """End all episodes and reset the environments with the seed; resets after that are not seeded.
 
-        Returns what is known of the episodes under way, an entry for each copy.
+        Returns the record of the episodes under way, with arrays that have an entry for each copy.
         """
         self._live = None
         observation, _ = self._asked(self.env.reset, seed=None if seed is None else int(seed % 2**31))
@@ -134,22 +134,22 @@ class GymnasiumProblem:
         return self._live
 
     def begin(self) -> dict[str, Array]:
-        """The episodes under way, begun if there are none; statistics that know nothing guess from where these are."""
+        """The episodes under way, begun if there are none; empty statistics get a guess from their observations."""
         live = self._live or self.restart(self.seed)
         self._statistics.begin(live["observation"])
         return live
 
     @property
     def acquainted(self) -> bool:
-        """Whether the statistics, where there are any, are of something seen; else they are a guess."""
+        """Whether the statistics, where there are any, come from data; else they are a guess."""
         return self._statistics.acquainted
 
     def frozen(self, *, learn: bool = True) -> AbstractContextManager[None]:
-        """Within it the statistics stay as they are; what was seen is added at the end, unless `learn` is False."""
+        """Within it the statistics do not change; the data seen are added at the end, unless `learn` is False."""
         return self._statistics.frozen(learn=learn)
 
     def _asked(self, method: Callable[Q, X], *arguments: Q.args, **options: Q.kwargs) -> X:
-        """What a method of the environments answers; RuntimeError, naming both, for what it raises."""
+        """The result of a method of the environments; RuntimeError, naming both, where it raises."""
         try:
             return method(*arguments, **options)
         except Exception as error:
@@ -177,7 +177,7 @@ class GymnasiumProblem:
     def _finite(self, x: Array, r: float | Array = 0.0) -> Array:
         """Flat observations x, if they and the rewards r that came with them are finite; else ValueError."""
         with np.errstate(over="ignore", invalid="ignore"):
-            finite = math.isfinite(x.sum() + np.sum(r))  # quick, and wrong only where a sum overflows
+            finite = math.isfinite(x.sum() + np.sum(r))  # quick; only an overflow of the sum needs a second look
         if not finite:
             r = np.broadcast_to(r, self.n_envs)
             bad = ~(np.isfinite(r) & np.isfinite(x).all(axis=1))
@@ -196,7 +196,7 @@ class GymnasiumProblem:
         A row cut by the end of the batch or by a time limit is `truncated`, and `s_end` is its true last observation.
         Copies that did nothing but reset themselves, which takes a step in NEXT_STEP mode, do one more.
         Raises ValueError if n_envs does not divide `steps`, and if an observation or reward is not finite or of the
-        wrong shape, naming it; RuntimeError, naming the environment, for what it raises itself.
+        wrong shape, naming it; RuntimeError, naming the environment, where it raises itself.
         """
         if steps < self.n_envs or steps % self.n_envs:
             raise ValueError(f"steps = {steps}: must be a multiple of n_envs = {self.n_envs}")
@@ -210,9 +210,9 @@ class GymnasiumProblem:
     ) -> Collected:
         """k steps of each copy under π_θ; if `whole`, each then goes on until the episode of its k-th step has ended.
 
-        With `copies` only the first so many count, each until its episode ends, or for k steps if that is earlier.
-        The statistics stay as they are: `learn` adds to them. Raises as `collect` does, and ValueError where the end
-        of an episode is more than 100,000 steps away.
+        With `copies` only that many, the first ones, count, each until its episode ends, or for k steps if that is
+        earlier. The statistics stay as they are: `learn` adds to them. Raises the errors of `collect`, and ValueError
+        where the end of an episode is more than 100,000 steps away.
         """
         live, rng = self.begin(), default_rng(rng)
         record: dict[str, list[Array]] = {
@@ -255,7 +255,7 @@ class GymnasiumProblem:
         if self.normalize_observations:
             observed = RunningStatistics.of(raw[real].astype(np.float64))
         if self.scale_rewards:
-            with np.errstate(over="ignore", invalid="ignore"):  # `learn` says what is too large
+            with np.errstate(over="ignore", invalid="ignore"):  # `learn` raises where they are too large
                 returned = RunningStatistics.of(np.stack(discounted)[real][:, None])
         τs, origin = fragments(columns)
         episodes = np.concatenate(returns), np.concatenate(lengths)
@@ -295,7 +295,7 @@ class GymnasiumProblem:
         Observations are as the environment gives them, not normalised. Every copy plays the same number of episodes,
         or one more, so that short ones are not favoured. The statistics and the count of steps do not change. Episodes
         that `collect` has begun end here.
-        Raises ValueError where an episode takes more than max_steps, or what comes is not finite.
+        Raises ValueError where an episode takes more than max_steps, or an observation or reward is not finite.
         """
         live, n = self.restart(seed), self.n_envs
         left = episodes // n + (np.arange(n) < episodes % n)
@@ -379,8 +379,8 @@ def rollouts_in_environments(
     """m episodes of at most d steps, each from a fresh reset.
 
     The environments have start states of their own: b is not used. Episodes that `collect` has begun end here. The
-    copies play side by side, one episode each, until the last of them ends; then the next round begins. What those
-    that wait do meanwhile is not in the trajectories, but their steps are counted.
+    copies play side by side, one episode each, until the last of them ends; then the next round begins. The steps that
+    copies make while they wait are not in the trajectories, but are counted.
     """
     rng, θ, n = default_rng(rng), np.asarray(θ), P.n_envs
     count(None, Named("d"), d)
@@ -391,7 +391,7 @@ def rollouts_in_environments(
     rounds = []
     with P.frozen():
         for first in range(0, m, n):
-            stream = default_rng(int(rng.integers(2**63)))  # of the round: how long the others took has no influence
+            stream = default_rng(int(rng.integers(2**63)))  # of the round, whatever the length of the others' episodes
             own = θ if θ.ndim == 1 else θ[np.minimum(np.arange(first, first + n), m - 1)]
             P.restart(int(stream.integers(2**31)))
             rounds.append(P.observe(π, own, d, stream, copies=min(n, m - first)))

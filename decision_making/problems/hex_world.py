@@ -60,7 +60,7 @@ class HexWorld(Shown):
 
     @_mdp.default
     def _build(self) -> MDP:
-        validate(self)  # before the arrays are built: attrs would do it after
+        validate(self)  # before the arrays are built, while attrs would validate later
         index = {tile: s for s, tile in enumerate(self.tiles)}
         unknown = set(self.rewards) - set(index)
         if unknown:

@@ -1,4 +1,4 @@
-"""A POMDP as a gymnasium environment: what is observed is an observation, and the state stays hidden."""
+"""A POMDP as a gymnasium environment: it returns its observations, and the state stays hidden."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from decision_making.sampling import cumulative, indices, inverse_transform
 
 
 class HiddenStateEnvironment(gymnasium.Env[np.int64, np.int64]):
-    """The tabular POMDP P, observed as one of its observations; nothing has been observed at first, number |Ω|.
+    """The tabular POMDP P, observed by the position of its observation; |Ω| at first stands for "none yet".
 
     An episode begins in a state drawn from P.b, or uniformly where there is none, and is truncated after max_steps
     steps. It terminates in a state that every action leaves as it is without a reward. `info["state"]` has the hidden
-    state, for those who keep score, and after a step `info["belief"]` what can be known of it.
+    state, for evaluation, and after a step `info["belief"]` the belief about it.
 
-    Raises TypeError where P is no POMDP or has no lists, ValueError for max_steps < 1.
+    Raises TypeError unless P is a POMDP with lists, ValueError for max_steps < 1.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  gymnasium's

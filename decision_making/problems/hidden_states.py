@@ -29,7 +29,7 @@ def CryingBaby(
     hungry baby cries with probability p_cry_sing and a sated one never. The rewards of hunger and of the action add up.
     The belief to begin with is uniform.
 
-    Raises ValueError, naming it, for a probability that is none and a reward that is not finite.
+    Raises ValueError, naming the field, for a probability outside [0, 1] and a reward that is not finite.
     """
     for name, p in (
         *(("p_become_hungry", p_become_hungry), ("p_cry_hungry", p_cry_hungry)),
@@ -51,12 +51,12 @@ def Tiger(γ: float = 0.95, *, p_correct: float = 0.85) -> POMDP:
     """A tiger is behind one of two doors; listening costs 1 and is right with probability p_correct.
 
     States: the tiger is left, right. Actions: open the left door, open the right door, listen. Observations: heard
-    left, heard right. The door without the tiger pays 10, the other -100; then the tiger is put behind a door at
-    random, and what is heard says nothing. The belief to begin with is uniform.
+    left, heard right. The door without the tiger pays 10, the other -100; then the tiger is put behind a random door,
+    and the observation carries no information. The belief to begin with is uniform.
 
     Source: Kaelbling, Littman and Cassandra, Planning and acting in partially observable stochastic domains (1998).
 
-    Raises ValueError where p_correct is no probability.
+    Raises ValueError unless p_correct is a probability.
     """
     probability(None, Named("p_correct"), p_correct)
     again = np.full((2, 2), 0.5)

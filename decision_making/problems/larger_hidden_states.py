@@ -1,4 +1,4 @@
-"""Larger problems with hidden states, on which solvers of POMDPs are compared: RockSample and Tag, made by rule."""
+"""Larger problems with hidden states, for comparing solvers of POMDPs: RockSample and Tag, built from their rules."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def Tag(γ: float = 0.95) -> POMDP:
     The cells are two rows of 10 and above their middle three rows of 3. States: the robot's cell and the opponent's, or
     tagged, 29 × 30. Actions: north, south, east, west, tag. A move costs 1 and stops at walls; tagging pays 10 in the
     opponent's cell, and costs 10 elsewhere. The opponent stays while the robot tags, and with probability 0.2; else it
-    moves away from where the robot was, north-south or east-west, either way if it is on a level with it; what is
-    blocked stays. The observation is the robot's cell, or that the opponent is there too. To begin with every pair of
-    cells is as likely.
+    moves away from where the robot was, north-south or east-west, either way if both are in one column or row; a
+    blocked move stays. The observation is the robot's cell, or that the opponent is there too. At the start all pairs
+    of cells are equally likely.
 
     Source: Pineau, Gordon and Thrun, Point-based value iteration: an anytime algorithm for POMDPs (2003). The file
     TagAvoid.pomdp of the SARSOP toolkit breaks the rule for three pairs of cells (numbered row by row from 0: robot 25
-    and opponent 23, 27 and 24, 27 and 27), which is why QMDP is worth 0.826 there at the start and 0.819 here.
+    and opponent 23, 27 and 24, 27 and 27), which is why the value of QMDP at the start is 0.826 there and 0.819 here.
     """
     cells = [(x, y) for y in range(2) for x in range(10)] + [(x, y) for y in range(2, 5) for x in range(5, 8)]
     number, n = {c: i for i, c in enumerate(cells)}, len(cells)

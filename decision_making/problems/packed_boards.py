@@ -1,7 +1,7 @@
 """Boards of 2048 packed into words of 64 bits, four for each cell, for searches that look at many boards.
 
 The lowest four bits are the exponent of the top left cell, the cells follow row by row. A line of four cells is 16
-bits, so a table of 65,536 lines says what a push makes of it and what it pays. Exponents above 15 have no room: boards
+bits, so a table of 65,536 lines gives the result and the reward of a push. Exponents above 15 have no room: boards
 whose tiles add up to 60,000 or more are refused by `packable`, as they might make a tile of 65,536 within some 1,400
 moves. Every function takes an array of words (N,) of uint64; those named `one_…` take a single whole number.
 """
@@ -26,7 +26,7 @@ _BACKWARDS = np.array([0, LINES, LINES, 0])  # right and down push towards the l
 
 @cache
 def line_tables() -> tuple[Array, Array, Array]:
-    """Lines pushed to their first cell, then those pushed to their last (131072,); what it pays; which push changes it.
+    """Lines pushed to their first cell, then to their last (131072,); the rewards; and which push changes a line.
 
     The third table has bit 0 set where the first push changes the line, bit 1 where the second does.
     """
@@ -47,14 +47,14 @@ def line_tables() -> tuple[Array, Array, Array]:
 
 @cache
 def empty_cells() -> tuple[Array, Array]:
-    """For each set of cells, a number of 16 bits: how many they are, (65536,), and the k-th of them, (65536 · 16,)."""
+    """For each set of cells, a number of 16 bits: their number, (65536,), and the k-th of them, (65536 · 16,)."""
     member = np.arange(LINES)[:, None] >> np.arange(16) & 1
     order = np.argsort(-member, axis=1, kind="stable")
     return member.sum(axis=1), order.astype(np.uint64).ravel()
 
 
 def packable(s: Array) -> Array:
-    """Whether each board (N, 4, 4) of exponents fits a word, and whatever is played from it for 1,400 moves."""
+    """Whether each board (N, 4, 4) of exponents, and any board that 1,400 moves make of it, fits a word."""
     s = np.asarray(s)
     return np.where(s > 0, np.left_shift(1, s, dtype=np.int64), 0).sum(axis=(-2, -1)) < LARGEST_SUM
 
@@ -80,7 +80,7 @@ def transposed(words: Array) -> Array:
 
 
 def move(words: Array, a: Array) -> tuple[Array, Array]:
-    """Boards pushed left, down, right or up, before a new tile comes, and what the merges pay (N,) of float64."""
+    """Boards pushed left, down, right or up, before a new tile comes, and the rewards of the merges (N,) of float64."""
     pushed, pays, _ = line_tables()
     vertical = (a & 1).astype(bool)
     lines = np.where(vertical, transposed(words), words).view(np.uint16).reshape(-1, 4)

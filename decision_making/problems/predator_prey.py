@@ -47,7 +47,7 @@ def PredatorPreyHexWorld(
         for r in pair:
             finite(None, Named(name), r)
     tiles = tuple((i, j) for i, j in tiles)
-    alone = HexWorld(γ, tiles, {}, p_intended).T.array[:-1, :, :-1]  # (tile, action, tile) of one that walks alone
+    alone = HexWorld(γ, tiles, {}, p_intended).T.array[:-1, :, :-1]  # (tile, action, tile) of an agent that walks alone
     k = len(tiles)
     T = np.einsum("xau,ybv->xyabuv", alone, alone)
     caught = np.arange(k)

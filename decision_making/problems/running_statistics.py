@@ -1,4 +1,4 @@
-"""Running mean and variance, and what live environments give normalised by them."""
+"""Running mean and variance, and the normalisation of observations and rewards by them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunningStatistics:
 
     @classmethod
     def empty(cls, width: int) -> RunningStatistics:
-        """Nothing seen, and no guess: mean 0, variance 1."""
+        """Statistics of no data and without a guess: mean 0, variance 1."""
         return cls(0.0, np.zeros(width), np.ones(width))
 
     @property
@@ -64,23 +64,23 @@ class RunningStatistics:
 
 @struct(frozen=False)
 class Normalization:
-    """What observations are centred and scaled by, and rewards divided by, of what has been seen; it can be frozen."""
+    """The statistics that observations are normalised and rewards scaled with; they can be frozen."""
 
     observations: bool  # whether they are normalised
     rewards: bool  # whether they are scaled
     observed: RunningStatistics  # of observations
     returned: RunningStatistics  # of discounted returns
-    _later: Normalization | None = field(init=False, default=None)  # while this one is frozen: what it is to be
+    _later: Normalization | None = field(init=False, default=None)  # while this one is frozen: its next values
     _scale: float | None = field(init=False, default=None)  # while it is frozen: of the rewards
 
     @property
     def acquainted(self) -> bool:
-        """Whether all that is needed has been seen; else there is but a guess."""
+        """Whether the statistics in use come from data; else they are a guess."""
         return not (self.observations and self.observed.count == 0) and not (self.rewards and self.returned.count == 0)
 
     @property
     def latest(self) -> Normalization:
-        """With all that was seen, also while this one is frozen."""
+        """The statistics of all data seen, also while this one is frozen."""
         return self._later or self
 
     def begin(self, observation: Array) -> None:
@@ -90,7 +90,7 @@ class Normalization:
 
     @contextmanager
     def frozen(self, *, learn: bool = True) -> Iterator[None]:
-        """Within it nothing changes; what was seen is added at the end, unless `learn` is False.
+        """Within it nothing changes; the data seen are added at the end, unless `learn` is False.
 
         One within another changes nothing: the outermost decides.
         """
@@ -118,7 +118,7 @@ class Normalization:
         return normalized_observations(observation, self.observed.mean, self.observed.variance)
 
     def scaled(self, r: Array) -> Array:
-        """Rewards as the policy learns from them: the first that are scaled while this is frozen settle the scale."""
+        """Rewards as the policy learns from them: while this is frozen, the first ones to be scaled fix the scale."""
         scale = self.latest.returned.deviation if self._scale is None else self._scale
         self._scale = None if self._later is None else scale
         return np.clip(r / scale, -CLIP, CLIP)

@@ -23,7 +23,7 @@ class SimpleRegulator:
 
     With `truncated`, s' has the normal distribution truncated (renormalised, not clipped) to [-10, 10], as in the
     authors' Julia package, so that bad policies stay finite; the book has no such bounds, and the closed forms of
-    `exact` are without them. Where s + a is so far outside that nothing is left to renormalise, s' is the bound.
+    `exact` are without them. Where s + a is so far outside that no probability mass is left inside, s' is the bound.
 
     Source: appendix F.5. The package's documentation gives the constant of U* as 0.01 γ/(1 + γ); it is
     U*(s) = -s² - 0.01 γ/(1 - γ).

@@ -77,7 +77,7 @@ class SlidingTilePuzzle:
         return np.full(np.broadcast_shapes(np.shape(s)[:-1], np.shape(a)), -1.0)
 
     def key(self, s: Array) -> Array:
-        """A number for each board, other boards having others (...), uint64: four bits to a cell."""
+        """A number for each board, different for different boards (...), uint64: four bits to a cell."""
         shifts = np.arange(0, 4 * self.rows * self.columns, 4, dtype=np.uint64)
         return np.bitwise_or.reduce(self._boards(s).astype(np.uint64) << shifts, axis=-1)
 
@@ -86,7 +86,7 @@ class SlidingTilePuzzle:
         return np.where(self.is_solved(s), 0.0, -np.inf)
 
     def Uhi(self, s: Array) -> Array:
-        """Upper bound of what is left to be paid: minus the Manhattan distance (...)."""
+        """Upper bound of the rewards to come: minus the Manhattan distance (...)."""
         return -self.manhattan(s).astype(np.float64)
 
     def manhattan(self, s: Array) -> Array:

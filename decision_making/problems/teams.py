@@ -24,7 +24,7 @@ def _joint(*parts: Array) -> Array:
 
 
 def MultiCaregiverCryingBaby(γ: float = 0.9, *, variant: str = "book") -> POMG:
-    """Two caregivers of one baby, which both hear cry or not: each may feed, sing to or ignore it (appendix F).
+    """Two caregivers of one baby, each of whom hears it cry or not, and may feed, sing to or ignore it (appendix F).
 
     Either one's feeding sates it; else a sated baby becomes hungry with probability 0.5. A hungry baby costs each of
     them 10; feeding costs them 2.5 and 5, singing 0.5 and 0.25. It cries when hungry with probability 0.9 if anybody
@@ -54,9 +54,9 @@ def MultiCaregiverCryingBaby(γ: float = 0.9, *, variant: str = "book") -> POMG:
 def DecTiger(γ: float = 1.0, *, left: float = 0.5) -> DecPOMDP:
     """The tiger for two who cannot talk: it is behind the left door with probability `left` (Nair et al. 2003).
 
-    Only if both listen does each hear the right side with 0.85, else anything. Any opened door ends the round: a new
-    tiger, behind either door. Both listening costs 2; opening the good door together pays 20, alone 9; the tiger's door
-    together costs 50, alone 101; different doors 100.
+    If both listen, each hears the right side with probability 0.85; otherwise both sides are equally likely. Any opened
+    door ends the round: a new tiger, behind either door. Both listening costs 2; opening the good door together pays
+    20, alone 9; the tiger's door together costs 50, alone 101; different doors 100.
 
     >>> DecTiger().R("tiger left", ("open right", "listen"))
     9.0
@@ -93,9 +93,9 @@ def TwoGenerals(γ: float = 1.0) -> DecPOMDP:
 def BroadcastChannel(γ: float = 1.0) -> DecPOMDP:
     """Two senders and one channel: exactly one message at a time gets through, and pays 1 (Ooi and Wornell 1996).
 
-    Who sends has a new message next with probability 0.9 (agent 1) or 0.1 (agent 2), and so has who waits without one;
-    who waits with one keeps it. Whether there was a collision each sees rightly with 0.9, by itself. Both begin with a
-    message.
+    An agent that sends, or waits without a message, next has a new one with probability 0.9 (agent 1) or 0.1 (agent 2);
+    an agent that waits with a message keeps it. Each observes independently, and correctly with probability 0.9,
+    whether there was a collision. Both begin with a message.
     """
     has = [np.array([[[1 - p, p], [1 - p, p]], [[1 - p, p], [0, 1]]]) for p in (0.9, 0.1)]  # send, wait; without, with
     T, O, R = np.zeros((4, 2, 2, 4)), np.zeros((2, 2, 4, 2, 2)), np.zeros((4, 2, 2))
@@ -115,8 +115,8 @@ def RecyclingRobots(γ: float = 0.9) -> DecPOMDP:
     """Two robots look for cans; each knows its own battery, high or low, and not the other's (Amato et al. 2007).
 
     Looking for a small can pays 2; a big one takes both, and pays 5. Each search may empty the battery: with a low one
-    it stops with probability 0.2 (small) or 0.3 (big), which costs 10, and begins anew charged; a robot that stops
-    leaves no pay to anybody. Recharging always works. Both begin charged.
+    it stops with probability 0.2 (small) or 0.3 (big), which costs 10, and begins anew charged; if a robot stops,
+    neither is paid. Recharging always works. Both begin charged.
     """
     low = np.array([[[1, 0], [1, 0]], [[0.7, 0.3], [0.2, 0.8]], [[0.5, 0.5], [0.3, 0.7]]])  # recharge, small, big
     stops = np.array([[0, 0], [0, 0.2], [0, 0.3]])
@@ -136,8 +136,8 @@ def RecyclingRobots(γ: float = 0.9) -> DecPOMDP:
 def MeetingOnAGrid(γ: float = 0.9) -> DecPOMDP:
     """Two robots on 2 x 2 tiles want to be on the same one; each sees only in which column it is (Amato et al. 2006).
 
-    A move goes where it should with probability 0.6, in each of the other directions with 0.1, and fails with 0.1;
-    who would leave the grid stays. Being together after a move pays 1. They begin in opposite corners.
+    A move has the chosen direction with probability 0.6, each of the other directions with 0.1, and fails with 0.1; a
+    robot that would leave the grid stays. Being together after a move pays 1. They begin in opposite corners.
     """
     moves = [(-1, 0), (1, 0), (0, -1), (0, 1)]
     goes = np.zeros((4, 5, 4))
@@ -164,8 +164,9 @@ def CollaborativePredatorPrey(tiles: Any = "line", γ: float = 0.95) -> DecPOMDP
 
     tiles is "line", three in a row, "ring", six, or a list of axial coordinates. A predator moves in one of six
     directions, with probability 0.7 there and 0.15 to each side of it, and stays at a border. On the prey's tile it
-    stays, and the prey is next anywhere; else the prey stays or goes to a next tile where no predator is, all equally
-    likely. Each sees whether the prey is on its tile or a next one. The belief to begin with is uniform.
+    stays, and the prey comes back on any tile; else the prey stays or moves to an adjacent tile without a predator, all
+    equally likely. Each predator sees whether the prey is on its tile or an adjacent one. The belief to begin with is
+    uniform.
 
     >>> CollaborativePredatorPrey()
     DecPOMDP(γ=0.95, 2 agents, 27 states, 6 x 6 actions, 2 x 2 observations)

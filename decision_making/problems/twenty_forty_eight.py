@@ -23,7 +23,7 @@ _PLACES = EXPONENTS ** np.arange(4)
 
 @cache
 def row_table() -> tuple[Array, Array]:
-    """Every line of four exponents pushed towards its first cell (18⁴, 4), and what its merges pay (18⁴,).
+    """Every line of four exponents pushed towards its first cell (18⁴, 4), and the rewards of its merges (18⁴,).
 
     The line (e₀, e₁, e₂, e₃) is entry e₀ + 18 e₁ + 18² e₂ + 18³ e₃. Two tiles of 131072, which no game reaches, do
     not merge.
@@ -118,7 +118,7 @@ class TwentyFortyEight:
         return cells.reshape(moved.shape), r.astype(np.float64)
 
     def successors(self, s: Array, a: Array) -> tuple[Array, Array, Array]:
-        """What a new tile can make of each board: 32 boards (32, ..., 4, 4), their probabilities (32, ...), r (...).
+        """The boards after each possible new tile (32, ..., 4, 4), their probabilities (32, ...), and r (...).
 
         Those of probability 0, where the cell is not empty, are copies of the board pushed; where the move changed
         nothing, the first is the board itself, for certain.

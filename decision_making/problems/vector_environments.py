@@ -1,4 +1,4 @@
-"""Vector environments made of what a user names, the actions they are sent, and when they reset themselves."""
+"""Vector environments made from a user's argument, the actions sent to them, and when they reset themselves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def name_of(env: Given) -> str:
 
 
 def vector_environment(env: Given, n_envs: int) -> Vector:
-    """A vector environment; one that is not there yet is made, with observations that are arrays."""
+    """A vector environment with observations that are arrays: the given one, or one made from the argument."""
     import gymnasium
     from gymnasium import spaces
     from gymnasium.envs.registration import EnvSpec
@@ -61,12 +61,12 @@ def vector_environment(env: Given, n_envs: int) -> Vector:
 
 
 def registered(id: str) -> EnvSpec:
-    """What gymnasium knows of an id, or of "module:id". ValueError, with the nearest known id, if that is nothing."""
+    """The spec of an id, or of "module:id". ValueError, with the nearest known id, where it is not registered."""
     import gymnasium
 
     module, colon, name = id.rpartition(":")
     try:
-        if colon:  # as gymnasium does: what the module registers can be named
+        if colon:  # as in gymnasium: importing the module registers its ids
             importlib.import_module(module)
         return gymnasium.spec(name)
     except (gymnasium.error.Error, ImportError) as error:
@@ -81,7 +81,7 @@ def _bare_names(ids: Iterable[str]) -> list[str]:
     return [id.split("/")[1].rsplit("-", 1)[0] for id in ids if id.startswith("decision_making/")]
 
 
-NO_BOUND = 1e9  # a bound this far from 0 says that there is none
+NO_BOUND = 1e9  # a bound this far from 0 counts as none
 
 
 def unit_box(low: Array, high: Array) -> dict[str, Array]:
@@ -102,7 +102,7 @@ def unit_box(low: Array, high: Array) -> dict[str, Array]:
 
 
 def action_convention(space: Space[Array], *, rescaled: bool) -> dict[str, Array]:
-    """What is done to a policy's actions, in the shape of the environment's; empty where nothing is.
+    """How a policy's actions are changed, in the shape of the environment's; empty where they are not.
 
     Whole ones are counted from a "start". Real ones are clipped to "low" and "high"; if they are rescaled, then to
     "middle" + "half" a before that (`unit_box`).
@@ -140,7 +140,7 @@ def within(a: Array, convention: Mapping[str, Array]) -> Array:
 
 
 def first_actions(space: Space[Array]) -> Array:
-    """What whole actions of a space count from, in its shape."""
+    """The first of the whole actions of a space, in its shape."""
     from gymnasium import spaces
 
     if isinstance(space, spaces.Box):

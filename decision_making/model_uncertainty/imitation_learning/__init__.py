@@ -1,6 +1,6 @@
 """Imitation learning (chapter 18): policies, and rewards, from what an expert did.
 
-The verb is `optimize(M, D, θ)`, from demonstrations D and first parameters θ; `rounds` gives what happens on the way.
+The verb is `optimize(M, D, θ)`, from demonstrations D and first parameters θ; `rounds` gives each iteration.
 No input is modified.
 """
 

@@ -1,7 +1,7 @@
 """Generative adversarial imitation learning (section 18.6; Ho and Ermon 2016).
 
-A discriminator learns to tell the learner's pairs from the expert's, and the learner to be taken for the expert. Its
-policy step is any update of chapter 12, or TRPO, on the trajectories that the discriminator has seen.
+A discriminator learns to distinguish the learner's state-action pairs from the expert's, and the learner to make that
+impossible. Its policy step is any update of chapter 12, or TRPO, on the trajectories that the discriminator has seen.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from decision_making.verbs import optimize, rounds, step
 
 
 def _hidden(M: object, attribute: Any, sizes: Any) -> None:
-    """Attrs validator: a tuple of whole numbers of at least 1, perhaps of none."""
+    """Attrs validator: a tuple of whole numbers of at least 1, which may be empty."""
     if not isinstance(sizes, tuple):
         refuse(M, attribute.name, sizes, "a tuple of widths, () for a linear discriminator")
     for width in sizes:
@@ -57,7 +57,7 @@ def _hidden(M: object, attribute: Any, sizes: Any) -> None:
 class Discriminator:
     """C_w(s, a) = 1 / (1 + exp(-z_w(s, a))), the probability that a pair comes from the learner.
 
-    Its logits z are those of a network on β(s, a), (N, k), without hidden layers linear in β. Everything is computed
+    Its logits z are a network of β(s, a), (N, k), which without hidden layers is linear in β. Everything is computed
     from logits, ln C = -softplus(-z) and ln(1 - C) = -softplus(z), so that no logarithm of 0 can occur.
 
     "adam" makes `iterations` passes through learner's and expert's pairs in minibatches; "L-BFGS" as many iterations
@@ -71,7 +71,7 @@ class Discriminator:
     iterations: int = field(default=30, kw_only=True, validator=count)  # of L-BFGS, or passes of Adam
     learning_rate: float = field(default=1e-3, kw_only=True, validator=positive)  # of Adam
     minibatch: int = field(default=256, kw_only=True, validator=count)  # pairs in a minibatch of Adam
-    ridge: float = field(default=0.0, kw_only=True, validator=not_negative)  # c of ½ c ‖w‖², against certainty
+    ridge: float = field(default=0.0, kw_only=True, validator=not_negative)  # c of ½ c ‖w‖², keeps C away from 0 and 1
 
     @property
     def _shapes(self) -> list[tuple[int, int]]:
@@ -84,7 +84,7 @@ class Discriminator:
         return size(self._shapes)
 
     def init(self, rng: RNG = None) -> Array:
-        """First parameters w (n,): nothing is told apart yet, C is near 1/2."""
+        """Initial parameters w (n,): C is near 1/2 for every pair."""
         return orthogonal(self._shapes, default_rng(rng), last=0.01)
 
     def inputs(self, s: Array, a: Array) -> Array:
@@ -152,12 +152,12 @@ def sigmoid(z: Array) -> Array:
 
 @struct
 class GenerativeAdversarialImitation:
-    """Let a policy be taken for the expert by a discriminator that learns beside it (18.19).
+    """Train a policy until a discriminator, trained beside it, cannot tell it from the expert (18.19).
 
-    Each of k_max rounds simulates once, fits the discriminator C to the learner's pairs and D, puts -ln C in the place
-    of the recorded rewards, and takes the policy step of `update` on these very trajectories: chapter 12's
-    `TrustRegionUpdate`, or `TrustRegionPolicyOptimization` with its critic. The rewards that the problem pays are never
-    looked at.
+    Each of k_max rounds simulates once, fits the discriminator C to the learner's pairs and D, replaces the recorded
+    rewards by -ln C, and takes the policy step of `update` on these same trajectories: that of chapter 12's
+    `TrustRegionUpdate`, or of `TrustRegionPolicyOptimization` with its critic. The rewards of the problem are never
+    used.
 
     Since -ln C is not negative, an episode that goes on is worth more than one that ends, whatever happens in it: good
     for staying upright, misleading where the aim is to arrive.
@@ -190,7 +190,7 @@ def adversarial_rounds(
     """`rounds` of adversarial imitation."""
     rng, D = default_rng(rng), demonstrations(D)
     θ, w = policy_parameters(M.π, θ), M.C.init(rng)
-    M.C.inputs(D.s, D.a)  # what is wrong shows before anything is simulated
+    M.C.inputs(D.s, D.a)  # bad input is found before anything is simulated
     φ = M.update.critic.init(rng) if isinstance(M.update, TrustRegionPolicyOptimization) else None
     with frozen(getattr(M.update, "P", None), learn=False):
         for _ in range(M.k_max):

@@ -1,7 +1,7 @@
 """Imitation with an expert to ask: data set aggregation and stochastic mixing (algorithms 18.2 and 18.3).
 
-A learner that errs comes to states that no demonstration has. Both algorithms let it act, and ask the expert what it
-would have done there.
+A learner that makes mistakes comes to states that are in no demonstration. Both algorithms let it act, and ask the
+expert for the action that it would have taken there.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class DataSetAggregation:
     of m rollouts of the learner of d steps, labelled by the expert. `optimize(M, D, θ)` gives θ_new (n,), where D may
     be None for m rollouts of the expert; `rounds(M, D, θ)` gives each round as an `Aggregated`. D is not modified.
 
-    πE acts on whole batches of states; one that draws its actions has the attribute `takes_rng = True`. The learner is
-    the policy of bc.
+    πE acts on whole batches of states; if it samples its actions, it has the attribute `takes_rng = True` and is called
+    with a generator. The learner is the policy of bc.
     """
 
     P: Any = field(validator=problem)  # problem
@@ -70,13 +70,13 @@ class SMILe:
     m: int = field(validator=count)  # rollouts a round
     d: int = field(validator=count)  # depth: steps of a rollout at most
     b: Any = field(validator=optional(start_distribution))  # start distribution; None where the problem has its own
-    β: float = field(validator=share)  # how much a round mixes in, such as d^-3; at 1 the expert is asked to act once
+    β: float = field(validator=share)  # weight of a round's component, such as d^-3
     πE: Expert = field(validator=function)  # expert
     as_listed: bool = field(default=False, kw_only=True, validator=flag)  # the listing's weight of the expert
 
 
 class Mixture(NamedTuple):
-    """Several parameters of one policy, with probabilities; as a tuple the book's (weights, θs)."""
+    """Several parameters of one policy, with probabilities; `tuple` of it is the book's pair (weights, θs)."""
 
     weights: Array  # (k,), nonnegative, with sum 1
     θs: Array  # (k, n)

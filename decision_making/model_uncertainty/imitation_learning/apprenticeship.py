@@ -52,9 +52,11 @@ class InverseReinforcementLearning:
 
     μE is the expert's expectation, of `feature_expectations`; RL(R, θ, rng) gives parameters of a good policy for the
     reward R(s, a), such as `OptimalPolicy` or `PolicyUpdates`. With exact=True expectations of a tabular problem are
-    computed; else they come from m rollouts, all from the same random numbers, whose noise t cannot fall below.
+    computed; else they are estimated from m rollouts, all with the same random numbers, and t cannot fall below their
+    noise.
 
-    The book's listing also demands φ >= 0: then nothing that the expert avoids can be told. `nonnegative=True`.
+    The book's listing also demands φ >= 0, so that no feature can have a negative weight because the expert avoids it:
+    `nonnegative=True`.
     """
 
     P: Any = field(validator=problem)  # problem
@@ -149,7 +151,7 @@ def calc_weighting(M: InverseReinforcementLearning, μs: Any) -> Weighting:
 def calc_policy_mixture(M: InverseReinforcementLearning, μs: Any) -> Array:
     """λ (i,), the probabilities of the mixture of policies nearest to μE: min ‖μE - Σ λ_i μ_i‖ (18.5, 18.7).
 
-    Where several mixtures are as near, as with equal μs, it is one of them.
+    Where several mixtures are equally near, as with equal μs, it is one of them.
     """
     μs = _expectations(M, μs)
     return nearest_in_hull(μs - M.μE)
@@ -170,7 +172,7 @@ def nearest_in_hull(x: Array) -> Array:
 
 
 def _nonnegative_weighting(gaps: Array) -> Weighting:
-    """max t such that gaps φ >= t, ‖φ‖ <= 1, φ >= 0: its dual is a nearest point, with directions to go down for free.
+    """max t such that gaps φ >= t, ‖φ‖ <= 1, φ >= 0: its dual finds a nearest point.
 
     max over φ of min over λ of λᵀ gaps φ is min over λ of ‖max(gapsᵀλ, 0)‖, that is min ‖gapsᵀλ + y‖ over y >= 0.
     """
@@ -194,7 +196,7 @@ def _expectations(M: InverseReinforcementLearning, μs: Any) -> Array:
 
 
 def _rounding(M: InverseReinforcementLearning, μs: Array) -> float:
-    """Distances up to this are not told from 0."""
+    """Distances up to this count as 0."""
     return 1e-9 * float(max(abs(M.μE).max(), abs(μs).max()))
 
 

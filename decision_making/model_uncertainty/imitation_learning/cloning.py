@@ -41,9 +41,9 @@ policy = of_class(Policy, "a policy, such as SoftmaxPolicy(3, 2)")  # attrs vali
 class BehavioralCloning:
     """θ ← θ + α mean ∇log π_θ(a | s), k_max times over all pairs of D (algorithm 18.1): maximum likelihood (18.1).
 
-    Where some policy explains the data wholly (they are separable) there is no largest likelihood: parameters grow as
-    long as the iteration goes on, unless a `ridge` c takes ½ c ‖θ‖² off the mean log-likelihood. The optimizer "L-BFGS"
-    takes k_max iterations of scipy's instead; α then has no meaning.
+    Where the data are separable, so that some policy explains them wholly, no parameters maximize the likelihood: they
+    grow as long as the iteration goes on, unless a `ridge` c subtracts ½ c ‖θ‖² from the mean log-likelihood. The
+    optimizer "L-BFGS" takes k_max iterations of scipy's instead; α is then not used.
 
     `optimize(M, D, θ)` gives θ_new (n,), from D as `demonstrations` takes it; neither D nor θ is modified.
 
@@ -70,13 +70,14 @@ def _actions(A: Any) -> Array:
 class CostSensitiveMultiClassifier:
     """θ ← θ - α mean_D Σ_a' C(s, a, a') ∇π_θ(a' | s), k_max times (exercise 18.2): the least expected cost.
 
-    C(s, a, a') is the cost of taking a' where the expert took a; it is asked with whole batches, s (N, 1, ...),
-    a (N, 1, ...) and a' (1, A, ...). Not every mistake is as bad as another: |a - a'| counts how far off it is.
+    C(s, a, a') is the cost of taking a' where the expert took a; it is asked with whole batches, s (N, 1, ...), a (N,
+    1, ...) and a' (1, A, ...). Some mistakes are worse than others: the cost |a - a'| grows with the distance between
+    the actions.
 
     `optimize(M, D, θ)` gives θ_new (n,).
     """
 
-    A: Array = field(converter=_actions)  # the actions, all that there are
+    A: Array = field(converter=_actions)  # all actions
     α: float = field(validator=positive)  # step factor
     C: Callable[[Array, Array, Array], Array] = field(validator=function)  # cost C(s, a_true, a_pred)
     k_max: int = field(validator=count)  # number of iterations

@@ -24,8 +24,8 @@ Expert: TypeAlias = Callable[..., Action]
 class Demonstrations:
     """N pairs of a state and the action that an expert took there: the data D of sections 18.1 to 18.3.
 
-    Raises TypeError where they are not of numbers; ValueError where there are none, there are not as many actions as
-    states, or one is not finite.
+    Raises TypeError unless both are arrays of numbers; ValueError unless there is at least one pair, there are as many
+    actions as states, and all are finite.
 
     >>> Demonstrations([0, 1, 1], [1, 0, 1])
     Demonstrations(3 pairs, s (3,) int64, a (3,) int64)
@@ -111,7 +111,7 @@ def check_possible(π: Policy, θ: Array, D: Demonstrations) -> None:
 
 
 def action_frequencies(D: Any, n_states: int, n_actions: int) -> Array:
-    """N(s, a) / Σ N(s, ·), (S, A): what a table fits best (18.1); uniform where there are no data (example 18.1).
+    """N(s, a) / Σ N(s, ·), (S, A): the best fit of a table (18.1); uniform where there are no data (example 18.1).
 
     Raises the errors of `demonstrations`, and ValueError for a state or action that is not among 0, 1, ...
 

@@ -42,8 +42,8 @@ from decision_making.verbs import optimize, rounds
 class MaximumEntropyIRL:
     """The reward R_φ under which the demonstrations are likeliest, a trajectory having p(τ) ∝ exp(R_φ(τ)) (18.8).
 
-    P is tabular; its own rewards have no use but to say, by -inf, which actions are not available. R is an array of
-    features (S, A, k), for φᵀβ(s, a), or a function φ -> (S, A) written with autograd.numpy.
+    P is tabular; of its own rewards only those of -inf matter: they mark actions that are not available. R is an array
+    of features (S, A, k), for φᵀβ(s, a), or a function φ -> (S, A) written with autograd.numpy.
 
     Each of k_max iterations goes up the gradient (18.17) of f(φ) = Σ_τ R_φ(τ) - Σ_τ V_1(s_1), which is the difference
     of the discounted pair counts of the data and of the model. The model's policy is soft and depends on the step,
@@ -51,14 +51,14 @@ class MaximumEntropyIRL:
         π_k(a | s) ∝ exp(γ^(k-1) R(s, a) + Σ T(s' | s, a) V_{k+1}(s')),   V_k(s) = ln Σ_a exp(…),   V_{d+1} = 0,
 
     for as many steps as a demonstration has, or d where it came to a terminal state of P, in which V = 0 and nothing is
-    done, from where it starts (or from b, where that is not None). In a
-    deterministic problem f is the log-likelihood; in others this is the maximum causal entropy form, for exp(R(τ))
-    alone would claim that luck can be chosen. `as_listed=True` is the book's listing instead: a policy that is optimal
-    rather than soft, the same at all steps, and visitations scaled to sum 1, whose gradient is not 0 at the truth.
+    done, from where it starts (or from b, where that is not None). In a deterministic problem f is the log-likelihood;
+    in others this is the maximum causal entropy form, since p(τ) ∝ exp(R(τ)) would let the policy choose the outcomes
+    of chance. `as_listed=True` is the book's listing instead: a policy that is optimal rather than soft, the same at
+    all steps, and visitations scaled to sum 1, whose gradient is not 0 at the truth.
 
     `optimize(M, D, φ)` gives (φ, π) from `Trajectories` D, π (d, S, A) being the soft policy; `rounds(M, D, φ)` gives
-    each iteration's `Fit`. φ is not unique: constant and shaped rewards explain data as well. With discounting late
-    steps hardly count.
+    each iteration's `Fit`. φ is not unique: adding a constant, or shaping the reward, explains the data equally well.
+    With discounting, late steps hardly count.
     """
 
     P: Any = field(validator=problem)  # tabular problem
@@ -89,7 +89,7 @@ class Fit(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What the demonstrations of one length say."""
+    """The counts of the demonstrations of one length."""
 
     d: int  # their number of steps, if none comes to a terminal state
     m: int  # how many they are
@@ -128,7 +128,7 @@ def soft_policy(P: Enumerable, R: Any, d: int, *, γ: float | None = None) -> So
 
 
 def softened(T: Any, closed: Array, over: Array, R: Array, γs: Array) -> SoftPolicy:
-    """`soft_policy` of arguments that are known to be right.
+    """`soft_policy` without checks of its arguments.
 
     closed (S, A) is -inf where an action is not available, over (S,) is true of terminal states.
     """
@@ -146,7 +146,7 @@ def counted(M: MaximumEntropyIRL, D: Any) -> list[Counts]:
     """The discounted pair counts of the demonstrations, a `Counts` for each length; M.d for those that P itself ended.
 
     Raises TypeError where D is not `Trajectories`; ValueError, naming trajectory and step, for states and actions that
-    are none of P's, for moves that P does not make, and for more steps than M.d.
+    P does not have, for transitions of probability 0 in P, and for more steps than M.d.
     """
     check_trajectories(D)
     check_finite(D)

@@ -43,7 +43,7 @@ def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
 
 
 def visited(P: Enumerable, x: Array, π: Array) -> Array:
-    """`pair_visitations` of arguments that are known to be right, x (S,) being b and π (d, S, A)."""
+    """`pair_visitations` without checks of its arguments: x (S,) is b, π (d, S, A)."""
     T, pairs, goes_on = tables(P)[0].reshape(-1, len(x)).T, np.empty(π.shape), ~terminal_states(P)
     for k, p in enumerate(π):
         pairs[k] = (x * goes_on)[:, None] * p
@@ -52,10 +52,10 @@ def visited(P: Enumerable, x: Array, π: Array) -> Array:
 
 
 def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scaled: bool = False) -> Array:
-    """Σ_k γ^(k-1) P(s_k = s) over d steps, (S,), of mass Σ γ^(k-1) (algorithm 18.6, equation 18.18).
+    """Σ_k γ^(k-1) P(s_k = s) over d steps, (S,); their sum is Σ γ^(k-1) (algorithm 18.6, equation 18.18).
 
-    The mass is less where a terminal state of P may be reached: no step is made there. scaled=True divides by it, as
-    the book's listing does; ValueError where there is none, for all starts are terminal.
+    The sum is smaller where a terminal state of P may be reached, since no step is made there. scaled=True divides by
+    it, as the book's listing does; ValueError where it is 0 because all starts are terminal.
 
     >>> from decision_making import MDP
     >>> P = MDP.from_arrays([[[0.8, 0.2], [0.3, 0.7]], [[0.6, 0.4], [0.1, 0.9]]], np.zeros((2, 2)), 0.9)

@@ -1,4 +1,4 @@
-"""Rewards that were learnt, problems that pay them, and how to find a good policy for them (chapter 18)."""
+"""Learnt rewards, problems with these rewards, and good policies for them (chapter 18)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SURE = 700.0  # difference of logits at which a softmax takes one action alone
 
 @struct
 class Reward:
-    """R(s, a) = φᵀβ(s, a), of whole batches."""
+    """The reward R(s, a) = φᵀβ(s, a), of whole batches."""
 
     β: Callable[[State, Action], Array] = field(validator=function)  # features (..., k)
     φ: Array  # weights (k,)
@@ -41,7 +41,7 @@ class Reward:
 
 @struct
 class Rewarded:
-    """A problem that pays another reward R(s, a), of whole batches; it moves, starts and ends as P does."""
+    """The problem P with another reward R(s, a), of whole batches; all else is that of P."""
 
     P: Any = field(validator=problem)  # problem
     R: Callable[[State, Action], Array] = field(validator=function)  # what it pays
@@ -79,13 +79,13 @@ class Rewarded:
 
 @struct
 class OptimalPolicy:
-    """RL for tabular problems: the parameters of a `SoftmaxPolicy` that takes the optimal actions for R, by solving."""
+    """RL for tabular problems: it solves for R, and gives parameters of a `SoftmaxPolicy` of the optimal actions."""
 
-    P: Any = field(validator=problem)  # tabular problem; what it pays itself has no meaning
+    P: Any = field(validator=problem)  # tabular problem; its own rewards are not used
     k_max: int = field(default=10_000, validator=count)  # sweeps of value iteration at most
 
     def __call__(self, R: Callable[[State, Action], Array], θ: Any = None, rng: RNG = None) -> Array:
-        """θ (S·A,); what is given as θ and rng has no use."""
+        """Parameters (S·A,); the given θ and rng are not used."""
         P = tabular(self.P)
         s, a = np.meshgrid(P.S, P.A, indexing="ij")
         T, R_own = tables(P)

@@ -37,7 +37,7 @@ Said = Callable[[str], None]
 
 METHODS = ("cloning", "dagger", "gail")
 LONGEST_EPISODE = 1000  # steps of a demonstration on gymnasium at most
-RIDGE = 1e-4  # of cloning: an expert that never hesitates would drive parameters without bound
+RIDGE = 1e-4  # of cloning: with an expert that always takes the same action parameters would grow without bound
 ITERATIONS = 50  # of L-BFGS, of a cloning
 PASSES, LEARNING_RATE, HIDDEN = 1, 3e-4, (32, 32)  # of the discriminator on gymnasium: one that is sure teaches little
 
@@ -88,15 +88,15 @@ def imitate(
     """Learn from the policy of a run, play both for so many episodes, and keep the learner in the folder `out`.
 
     The expert shows so many episodes on the problem of its run, drawing its actions. "cloning" learns from these alone;
-    "dagger" also asks the expert, in `rounds` rounds, what it would have done where the learner came to; "gail" takes
-    `rounds` policy steps with the settings of the run, rewarded by a discriminator, from what cloning gives on; or
-    `from_scratch`, which needs many more steps. None sees the problem's rewards. The default is 5 rounds of "dagger"
-    and 50 of "gail". `said` is given a line on each round.
+    "dagger" also asks the expert, in `rounds` rounds, for its actions in the states that the learner came to; "gail"
+    takes `rounds` policy steps with the settings of the run, rewarded by a discriminator. It starts from a cloned
+    policy, or with `from_scratch` from a new one, which needs many more steps. None sees the problem's rewards. The
+    default is 5 rounds of "dagger" and 50 of "gail". `said` is called with a line of text on each round.
 
     `out` is folder/imitation-METHOD unless it is given; the commands that look at runs take it.
 
-    Raises as `read_configuration` and `read_policy` do; ValueError where the expert does not suit the problem of its
-    run, and for counts that are none.
+    Raises the errors of `read_configuration` and `read_policy`; ValueError where the expert does not suit the problem
+    of its run, and for counts that are not whole numbers >= 1.
     """
     one_of(*METHODS)(None, Named("method"), method)
     count(None, Named("demonstrations"), demonstrations)
@@ -132,7 +132,7 @@ def imitate(
 
 
 def problem_of(c: Configuration, expert: TrainedPolicy, *, allow_imports: bool = False) -> Any:
-    """The problem of a run as its expert sees it: observations are normalised as they were, rewards are not scaled.
+    """The problem of a run as its expert saw it, with the same normalisation of observations, but unscaled rewards.
 
     ValueError where the expert's policy does not suit it.
     """

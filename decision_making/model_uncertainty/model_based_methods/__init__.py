@@ -1,4 +1,4 @@
-"""Model-based methods (chapter 16): a model of the problem is learnt from counts, and planned with."""
+"""Model-based methods (chapter 16): a model of the problem is learnt from counts and used for planning."""
 
 from decision_making.model_uncertainty.model_based_methods.bayesian import (
     BayesianMDP,

@@ -43,13 +43,13 @@ def _table(x: Any) -> Any:
 class BayesianMDP:
     """Dirichlet beliefs about the transitions, rewards being known (algorithm 16.8, equations 16.5 to 16.9).
 
-    D are the pseudo-counts α(s, a, s') at first: a number, or (S, A, S). An entry 0 says that the transition is
-    impossible; no row may be 0 throughout. R (S, A) is known for every pair, those never tried, too.
+    D is the prior, pseudo-counts α(s, a, s'): a number, or (S, A, S). An entry 0 means that the transition is
+    impossible; every row must have an entry above 0. R (S, A) is known for all pairs, also those never tried.
     """
 
     S: int = field(converter=how_many, validator=count)  # number of states
     A: int = field(converter=how_many, validator=count)  # number of actions
-    D: Any = field(repr=False)  # Dirichlet parameters at first, a number or (S, A, S)
+    D: Any = field(repr=False)  # Dirichlet parameters of the prior, a number or (S, A, S)
     R: Array = field(converter=_table, repr=False)  # expected rewards (S, A)
     γ: float = field(validator=discount)  # discount factor
     planner: Any = field(validator=planner)  # what is done about the utilities after each step
@@ -118,7 +118,7 @@ def revise_bayesian(
 def posterior_sample(model: BayesianModel, rng: RNG = None, which: Array | None = None) -> Array:
     """Transitions (…, S, A, S) drawn from the posterior; what has parameter 0 gets probability 0 (algorithm 16.9).
 
-    `which` are numbers of replications, (n,), to draw for alone: then (n, S, A, S). TypeError where the model has no
+    With `which` (n,), numbers of replications, only these are drawn: (n, S, A, S). TypeError for a model without a
     posterior.
     """
     known_model(model, BayesianModel)
@@ -158,7 +158,7 @@ MOST_NODES, MOST_STEPS = 2_000_000, 500  # beliefs that a tree may have, and its
 
 
 def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -> Array:
-    """Q*(s, b, ·), (A,), of the d best next steps, what they teach being taken into account (equations 16.7 and 16.10).
+    """Q*(s, b, ·), (A,), over the next d steps, of a learner that plans to learn from them (equations 16.7 and 16.10).
 
         U*(s, b) = max_a R(s, a) + γ Σ P(s' | s, b, a) U*(s', b'),    b' being b with one more count of (s, a, s')
 
@@ -182,7 +182,7 @@ def bayes_adaptive_values(model: BayesianModel, s: int, d: int, U: Any = None) -
 
 
 def _expected(D: Array, R: Array, γ: float, ended: Array, s: int, d: int, leaf: Array) -> Array:
-    """Q*(s, D, ·) by recursion; 0 where an episode ended. D changes on the way, and is as before at the end."""
+    """Q*(s, D, ·) by recursion, 0 in terminal states. D changes during the recursion and is restored at the end."""
     Q = R[s].astype(float)
     if ended[s]:
         return np.zeros_like(Q)

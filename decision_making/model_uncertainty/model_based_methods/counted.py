@@ -33,7 +33,7 @@ def planner(M: Any, field: Any, x: Any) -> None:
 
 
 def check_planner(M: Any, allowed: tuple[type, ...]) -> None:
-    """Raise TypeError for a planner that the model is not for, ValueError where it needs γ < 1."""
+    """Raise TypeError for a planner that does not suit the model, ValueError where it needs γ < 1."""
     if not isinstance(M.planner, allowed):
         refuse(M, "planner", M.planner, f"one of {', '.join(p.__name__ for p in allowed)}", TypeError)
     if isinstance(M.planner, EXACT) and not M.γ < 1:
@@ -45,8 +45,8 @@ class MaximumLikelihoodMDP:
     """A model with the frequencies seen: T = N(s, a, s') / N(s, a), R = ρ(s, a) / N(s, a) (algorithm 16.1, 16.1, 16.2).
 
     A pair that was never tried is worth 0, as if the episode ended: that is optimistic where rewards are negative and
-    pessimistic where they are positive. `sparse` keeps one model, without replications, of which only the transitions
-    seen take memory: for many states.
+    pessimistic where they are positive. `sparse` keeps one model, without replications, that stores only the
+    transitions seen: for many states.
     """
 
     S: int = field(converter=how_many, validator=count)  # number of states
@@ -63,9 +63,9 @@ class MaximumLikelihoodMDP:
 class RmaxMDP:
     """R-MAX: pairs tried less than m times are worth r_max / (1 - γ), the others are as counted (algorithm 16.7, 16.3).
 
-    So acting greedily explores: what is not known looks best. r_max must be no less than any reward; a larger one is
-    warned of, for then something known may look better than what is not known. With `freeze` counts stop at m, as in
-    the original method, and the model changes at most S·A times; the listing goes on counting.
+    So acting greedily explores: unknown pairs look best. r_max must be no less than any reward. A larger reward gives a
+    warning, since a known pair may then look better than an unknown one. With `freeze` counts stop at m, as in the
+    original method, and the model changes at most S·A times; the listing goes on counting.
     """
 
     S: int = field(converter=how_many, validator=count)  # number of states
@@ -180,7 +180,7 @@ def start_rmax(M: RmaxMDP, batch: Any = (), *, U: Any = 0.0, N: Any = 0.0, ρ: A
 
 @revise.register
 def revise_counts(model: CountedModel, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any) -> None:
-    """Count the transition, then plan. A step into a terminal state is counted as into a state, which is worth 0."""
+    """Count the transition, then plan. A terminal state is counted like any other; its utility stays 0."""
     M = model.M
     if isinstance(M, RmaxMDP) and (r > M.r_max).any():
         warnings.warn(f"r = {r.max():g} is above r_max = {M.r_max:g}: the model is not optimistic", stacklevel=4)
@@ -198,10 +198,10 @@ def revise_counts(model: CountedModel, s: Array, a: Array, r: Array, s_next: Arr
 def estimated_mdp(model: ModelBased, unvisited: str = "end") -> MDP:
     """The learnt model of a single replication as a tabular `MDP` (algorithm 16.2), to be solved or simulated.
 
-    Where a pair was never tried, its row of T is empty: "end" sends it to one more, absorbing, state with reward 0, the
-    last, which is what the learner thinks of it; "uniform" to all states alike. States known to be terminal absorb and
-    pay 0. Raises ValueError for several
-    replications: `estimated_mdp(part(model, i))` is that of one; TypeError for a model that counts nothing.
+    Where a pair was never tried, its row of T is empty: "end" sends it to an additional last state, absorbing and with
+    reward 0, as the learner assumes; "uniform" to all states with equal probability. States known to be terminal absorb
+    and pay 0. Raises ValueError for several replications: `estimated_mdp(part(model, i))` is that of one; TypeError for
+    a model without counts.
     """
     if isinstance(model, SparseCountedModel) and unvisited == "end":
         return model.estimates()

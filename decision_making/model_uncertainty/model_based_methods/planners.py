@@ -1,4 +1,4 @@
-"""What a learnt model of a problem does about its utilities after each step (algorithms 16.3 to 16.5 and 16.9).
+"""Planners: how a learnt model changes its utilities after each step (algorithms 16.3 to 16.5 and 16.9).
 
 A planner is frozen settings. `update(planner, model, s, a, r, s_next)` changes model.U, and, for prioritised sweeping,
 model.priority, in place, for all replications at once.
@@ -51,15 +51,15 @@ class PrioritizedUpdate:
     """
 
     m: int = field(validator=count)  # backups at most
-    threshold: float = field(default=0.0, kw_only=True, validator=not_negative)  # priorities up to it are let go
+    threshold: float = field(default=0.0, kw_only=True, validator=not_negative)  # states of priority up to it wait
 
 
 @struct
 class PosteriorSamplingUpdate:
-    """The utilities of a model drawn from the posterior, a new one after every step (algorithm 16.9).
+    """The utilities of a model drawn from the posterior, sampled anew after every step (algorithm 16.9).
 
-    With `per_episode` a model is kept until the episode ends: a plan that changes under way may never come to a place
-    that takes many steps. For a `BayesianMDP`; its γ must be below 1.
+    With `per_episode` a sampled model is kept until the episode ends: a plan that changes after every step may never
+    reach a state that is many steps away. For a `BayesianMDP`; its γ must be below 1.
     """
 
     per_episode: bool = field(default=False, kw_only=True, validator=flag)  # whether one is drawn for each episode
@@ -73,7 +73,7 @@ PLANNERS = (*EXACT, RandomizedUpdate, PrioritizedUpdate)
 
 @struct(frozen=False, repr=False)
 class ModelBased(Learner):
-    """A learnt model of a problem, with utilities that a planner keeps up."""
+    """A learnt model of a problem, with utilities that a planner keeps up to date."""
 
     U: Array  # utilities (…, S)
     priority: Array  # of states in the queue of prioritised sweeping, 0 for the others (…, S)
@@ -166,7 +166,7 @@ def solved(model: ModelBased, which: Array, T: Any, R: Any) -> None:
 
 @singledispatch
 def plan(planner: object, model: ModelBased, s: Array, rng: Any) -> None:
-    """What the planner does after a step from the states s (…): the utilities change in place."""
+    """Plan after a step from the states s (…): the utilities change in place."""
     unknown(plan, "planner", planner)
 
 

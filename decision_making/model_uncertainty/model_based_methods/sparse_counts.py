@@ -1,9 +1,9 @@
-"""Maximum likelihood models of many states: only the transitions that were seen take memory (chapter 16).
+"""Maximum likelihood models of many states, which store only the transitions seen (chapter 16).
 
 Each transition seen is an entry. The entries of a pair (s, a), and those that lead to a state, are linked lists in
-arrays, so that a backup sees only successors and prioritised sweeping only predecessors. One model at a time, number
-by number: the work of a step does not depend on the number of states. `make bench`, learners: a backup beside a scan of
-all pairs.
+arrays, so that a backup sees only successors and prioritised sweeping only predecessors. There is one model at a time,
+and no array operation: the work of a step does not depend on the number of states. `make bench`, learners: a backup
+beside a scan of all pairs.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class SparseCountedModel(Learner):
         return MDP.from_arrays(csr_array((p, (rows, columns)), ((S + 1) * A, S + 1)), R, self.M.γ)
 
     def check_contents(self, arrays: Any) -> None:
-        """ValueError where the lists do not end, or lead where nothing is."""
+        """ValueError where the lists have a cycle, or lead to an entry that does not exist."""
         E, S, A = int(arrays["entries"]), self.M.S, self.M.A
         if len({len(arrays[name]) for name in self.growing}) > 1 or len(arrays["pair"]) < E:
             raise ValueError("pair, s_next, N, next_of_pair and next_to are not of one length, or shorter than entries")

@@ -84,7 +84,7 @@ class LinearQ:
 
 @struct
 class _GradientSettings:
-    """What both kinds of gradient Q-learning are set by."""
+    """The settings that both kinds of gradient Q-learning share."""
 
     A: Any = field(converter=listed_actions, validator=few_actions)  # the actions: their number, or a list of numbers
     γ: Rate = field(converter=rates, validator=each(discount))  # discount factor

@@ -38,7 +38,7 @@ class ReplayGradientQLearning(_GradientSettings):
 
     The last `capacity` steps are kept. A step that finds the buffer full makes θ move by the mean Δ of m_grad steps
     drawn from it with replacement, shortened to `limit`; then the m oldest leave and the new one is stored. With
-    `as_listed` the new step is lost, as in the listing. Nothing is learnt before `capacity` steps were seen: choose it
+    `as_listed` the new step is lost, as in the listing. Nothing is learnt before `capacity` steps were made: choose it
     smaller than the run. Q, grad_Q and θ as in `GradientQLearning`.
     """
 
@@ -134,7 +134,7 @@ def _move(model: ReplayQFunction, i: Array, rng: np.random.Generator) -> None:
 
 
 class _of_rows:
-    """The settings M with some of them replaced, unchecked: a discount for each drawn step has another shape."""
+    """The settings M with some replaced, unchecked: the discounts here have another shape, one for each drawn step."""
 
     def __init__(self, M: Any, **other: Any) -> None:
         self.M, self.other = M, other

@@ -46,12 +46,12 @@ class QLearning:
 
 @struct
 class Sarsa:
-    """Sarsa: Q(s, a) ← Q(s, a) + α (r + γ Q(s', a') - Q(s, a)), a' being what is done next (algorithm 17.3, 17.11).
+    """Sarsa: Q(s, a) ← Q(s, a) + α (r + γ Q(s', a') - Q(s, a)), with the next action a' (algorithm 17.3, 17.11).
 
-    As in the book a step is learnt from with the next call of `update`, when a' is known; s' is not used. A step into a
-    terminal state, if `update` is told so, is learnt from at once, with value 0. Where an episode is cut the last step
-    is dropped; the listing keeps it, as `at_end="keep"` does, and so takes the first pair of the next episode for its
-    successor.
+    As in the book, a step is learnt from in the next call of `update`, when a' is known; s' is not used. A step that
+    `update` is told leads to a terminal state is learnt from at once, with value 0 after it. Where an episode is cut
+    off, its last step is dropped; the listing keeps it, as `at_end="keep"` does, and so takes the first pair of the
+    next episode for its successor.
     """
 
     S: int = field(converter=how_many, validator=count)  # number of states
@@ -188,7 +188,7 @@ def revise_sarsa(model: SarsaTable, s: Array, a: Array, r: Array, s_next: Array,
 
 
 def _keep(model: SarsaTable, s: Array, a: Array, r: Array, terminated: Any) -> None:
-    """Keep the step (s, a, r), but where it has been learnt from already."""
+    """Keep the step (s, a, r), except where it has been learnt from already."""
     model.last_s[...], model.last_a[...], model.last_r[...] = s, a, r
     model.has_last[...] = True if terminated is None else ~terminated
 

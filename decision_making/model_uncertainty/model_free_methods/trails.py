@@ -1,4 +1,4 @@
-"""Where the eligibility traces of Sarsa(λ) are (chapter 17): for speed alone, without changing a bit of a result."""
+"""Where the eligibility traces of Sarsa(λ) are not 0 (chapter 17): only for speed, results are the same bit for bit."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Trail:
     """
 
     def __init__(self, N: Array) -> None:
-        """For traces N (…, S, A). Replications that have some already are unknown, until these are cleared."""
+        """For traces N (…, S, A). Where a replication has traces already, they are not known until they are cleared."""
         *self.batch, S, A = N.shape
         rows = N.reshape(-1, S * A)
         self.most = S * A // SHARE
         self.size = np.where(rows.any(axis=1), self.most + 1, 0)  # pairs met; the list is not whole beyond `most`
         first = np.arange(len(rows))[:, None] * S * A
-        self.pairs = np.repeat(first, self.most, axis=1)  # what is not used yet is of the same replication
+        self.pairs = np.repeat(first, self.most, axis=1)  # unused entries belong to the same replication
 
     def clear(self, which: Array) -> None:
         """The traces of the replications `which` (…), a mask, are 0."""

@@ -1,4 +1,4 @@
-"""Collaborative agents (chapter 27): Dec-POMDPs, teams that share a reward but not what they see."""
+"""Collaborative agents (chapter 27): Dec-POMDPs, teams that share a reward but not their observations."""
 
 from decision_making.multiagent_systems.collaborative_agents.dynamic_programming import (
     DecPOMDPDynamicProgramming,

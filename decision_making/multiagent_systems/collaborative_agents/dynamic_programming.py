@@ -17,20 +17,21 @@ from decision_making.state_uncertainty.exact_belief_state_planning.conditional_p
 from decision_making.structs import struct
 from decision_making.verbs import solve
 
-MAPS = 50_000_000  # maps from observations to plans, of all agents but one, that are looked at for a joint action
+MAPS = 50_000_000  # maps from observations to plans, of all agents but one, for a joint action
 BLOCK = 4_000_000  # numbers in a block of them
 
 
 @struct
 class DecPOMDPDynamicProgramming(FinitePlanning):
-    """A joint plan with d + 1 actions that is best from the belief b, from plans that are needed at some belief.
+    """The best joint plan with d + 1 actions from the belief b, made of plans that are needed at some belief.
 
-    Algorithm 27.2. The listing asks for some equilibrium of the game in which all have the team's reward, which may be
-    a bad one, and prunes wrongly (see `prune_dominated`); here it is the best of all joint plans. In the last step,
-    where b is known, plans are not listed: given the others' plans, the last agent's best subplan is found for each of
-    its observations.
+    Algorithm 27.2. The listing returns any equilibrium of the game in which all have the team's reward, which may be a
+    bad one, and prunes wrongly (see `prune_dominated`); here the result is the best of all joint plans. In the last
+    step, where b is known, plans are not listed: given the others' plans, the last agent's best subplan is found for
+    each of its observations.
 
-    `solve(M, P)` is a `JointPlan`. `MultiagentAStar` finds the same much faster, as it looks from b alone.
+    `solve(M, P)` is a `JointPlan`. `MultiagentAStar` finds an equally good plan much faster, as it searches from b
+    alone.
     """
 
 
@@ -52,7 +53,7 @@ def solve_dec_pomdp_by_dynamic_programming(M: DecPOMDPDynamicProgramming, P: Dec
 
 
 def one_action(P: DecPOMDP, b: Array, method: str) -> JointPlan:
-    """The best joint action at the belief b, as plans that end after it."""
+    """The best joint action at the belief b, as plans of this one step."""
     u = b @ P.rewards[0]
     π = tuple(ConditionalPlan(int(x)) for x in joint_indices(P.sizes)[int(u.argmax())])
     return found_plan(P, b, π, float(u.max()), method, len(u))
@@ -61,8 +62,8 @@ def one_action(P: DecPOMDP, b: Array, method: str) -> JointPlan:
 def best_joint_plan(P: DecPOMDP, V: Array, b: Array) -> tuple[float, Array, list[Array]]:
     """The best joint plan of one step more at the belief b: its value, joint action, and a map (Ωⁱ,) of each agent.
 
-    V (K¹, …, Kⁿ, S) is what the joint plans that may follow are worth. For a joint action and maps of all agents but
-    the last, each of the last one's observations has its best plan by itself. Raises `TooLargeError`.
+    V (K¹, …, Kⁿ, S) are the utilities of the joint plans that may follow. For a joint action and maps of all agents but
+    the last, the last agent's best plan is found for each of its observations separately. Raises `TooLargeError`.
     """
     K, Ω, n = V.shape[:-1], P.n_observations, P.n
     number = math.prod(power(k, o) for k, o in zip(K[:-1], Ω[:-1], strict=True))

@@ -35,10 +35,10 @@ class DecPOMDPHeuristicSearch(FinitePlanning):
 
     Algorithm 27.4. Plans with k actions are followed after d + 1 - k steps, so the beliefs at which they are compared
     are explored for as many; the listing explores for k, and updates beliefs it has just overwritten. The last step
-    takes the best joint plan at b. `explore` says how actions are chosen on the way: "random", the book's, "state",
-    what would be best if the state were seen, drawn from the belief, or "both" in turn.
+    takes the best joint plan at b. `explore` says how actions are chosen on the way: "random", as in the book; "state",
+    the best action for a state drawn from the belief, as if that were observed; or "both" in turn.
 
-    `solve(M, P)` is a `JointPlan`; nothing is promised of it but its value and the bound.
+    `solve(M, P)` is a `JointPlan`; only its value and the bound are guaranteed.
     """
 
     π_max: int = field(validator=count)  # plans that are kept for each agent
@@ -65,7 +65,7 @@ def explore(P: DecPOMDP, b: Array, t: int, rng: np.random.Generator, actions: li
 
 @solve.register
 def solve_dec_pomdp_by_heuristic_search(M: DecPOMDPHeuristicSearch, P: DecPOMDP) -> JointPlan:
-    """The best joint plan at b whose parts are plans that were kept."""
+    """The best joint plan at b that is made of plans that were kept."""
     P = check_team(P)
     b, rng = P.start(M.b), default_rng(M.rng)
     Q = state_values(P, M.d)

@@ -27,12 +27,13 @@ HISTORIES = 100_000  # histories of an agent, each of which has an action
 class DecPOMDPIteratedBestResponse(FinitePlanning):
     """Random plans with d + 1 actions, then k_max rounds in which each agent in turn takes a best response.
 
-    Algorithm 27.3. The listing evaluates all of an agent's plans; here the best one is found by looking along the
-    agent's own histories. A plan changes only for a better one, so the value never falls, and it ends as soon as nobody
-    gains: then nobody alone can do better, though all together may. Of `restarts` starts the best is taken.
+    Algorithm 27.3. The listing evaluates all of an agent's plans; here the best one is found over the beliefs after
+    each of the agent's own histories. A plan changes only for a better one, so the value never falls, and the rounds
+    end as soon as nobody gains: then no agent alone can do better, though several together may. Of `restarts` random
+    starts the best result is taken.
 
-    `solve(M, P)` is a `JointPlan` of status "equilibrium" where it came to rest, "optimal" where its value also reaches
-    the bound, else "local".
+    `solve(M, P)` is a `JointPlan` of status "equilibrium" where no agent alone can do better, "optimal" where its value
+    also reaches the bound, else "local".
     """
 
     k_max: int = field(validator=count)  # rounds, at most
@@ -53,7 +54,7 @@ def random_plan(A: int, Ω: int, d: int, rng: np.random.Generator) -> Conditiona
 def improved(
     P: DecPOMDP, b: np.ndarray, π: Sequence[ConditionalPlan], k_max: int, rng: np.random.Generator
 ) -> tuple[tuple[ConditionalPlan, ...], int, bool]:
-    """The joint plan after at most k_max rounds, the rounds, and whether it came to rest."""
+    """The joint plan after at most k_max rounds, their number, and whether the last one changed nothing."""
     plans = list(joint_plan(P, π))
     value, least = float(utility_of_a_joint_plan(P, b, plans)), 1e-10 * float(abs(P.rewards).max())
     for k in range(k_max):

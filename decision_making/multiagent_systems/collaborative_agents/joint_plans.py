@@ -1,4 +1,4 @@
-"""What a method of chapter 27 returns: a joint plan with its value and a bound of what no joint plan exceeds."""
+"""What a method of chapter 27 returns: a joint plan, its value and an upper bound for all joint plans."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ STEPS = 100_000  # that bounds look ahead
 class JointPlan(Policies):
     """A conditional plan an agent; it is read like the list of them.
 
-    `value` is computed from the plans. No joint plan of that length is worth more than `upper_bound`; `status` is
-    "optimal" where both are equal but for rounding, else "equilibrium", if no agent alone could do better, or "local".
+    `value` is computed from the plans, and no joint plan of that length exceeds `upper_bound`. `status` is "optimal"
+    where both are equal up to rounding; else "equilibrium" if no agent alone could do better, or "local".
     """
 
     π: tuple[ConditionalPlan, ...]  # one plan an agent
@@ -57,10 +57,10 @@ def found_plan(
 
 
 class TeamBounds(NamedTuple):
-    """What no team can exceed in so many steps."""
+    """Upper bounds for a team, by the number of steps."""
 
     mmdp: float  # if all saw the state
-    mpomdp: float  # if all told each other what they see
+    mpomdp: float  # if all observations were shared
 
 
 def state_values(P: DecPOMDP, d: int) -> list[Array]:
@@ -75,8 +75,8 @@ def state_values(P: DecPOMDP, d: int) -> list[Array]:
 def team_bounds(P: DecPOMDP, b: Belief | None, d: int) -> TeamBounds:
     """Utilities of d + 1 steps from belief b if the team saw the state, and if it shared all observations.
 
-    Of what a joint plan is worth both are upper bounds, the second one the tighter (inequalities 27.b). It is exact:
-    all joint beliefs are looked at. `TooLargeError` where these are too many.
+    Both are upper bounds of the utility of a joint plan, the second the tighter (inequalities 27.b). It is exact, from
+    all joint beliefs; raises `TooLargeError` where these are too many.
 
     >>> from decision_making.problems import DecTiger
     >>> [round(x, 7) for x in team_bounds(DecTiger(), None, 2)]
@@ -90,7 +90,7 @@ def team_bounds(P: DecPOMDP, b: Belief | None, d: int) -> TeamBounds:
 
 
 def quick_bound(P: DecPOMDP, b: Array, d: int) -> float:
-    """An upper bound of every joint plan: sharing what is seen while that fits, then seeing the state."""
+    """An upper bound of every joint plan: observations are shared while that fits, then the state is known."""
     levels = belief_levels(b, [P.rewards[0]] * (d + 1), [P.M] * d, partial=True)
     Q = state_values(P, d)
     value = levels[-1].B @ Q[d + 1 - len(levels)]

@@ -1,8 +1,8 @@
 """Rules of a team for one step (chapter 27): an action for each history of each agent, by their joint value.
 
-A table x (C1, ..., Cn, A1, ..., An) says what joint actions are worth after joint histories, weighted; rules δⁱ (Cⁱ,)
-are worth Σ_c x(c, δ¹(c¹), ..., δⁿ(cⁿ)). Given those of all agents but one, that one's best action after each of its
-histories is found by itself.
+A table x (C1, ..., Cn, A1, ..., An) has the weighted values of joint actions after joint histories; the value of rules
+δⁱ (Cⁱ,) is Σ_c x(c, δ¹(c¹), ..., δⁿ(cⁿ)). Given the rules of all agents but one, that agent's best action is found for
+each of its histories separately.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FRONT = 20_000  # partial rules that are extended at a time
 
 
 def contracted(x: Array, histories: Sequence[int], sizes: Sequence[int]) -> Array:
-    """What the last agent's actions are worth, (B, N, C, A), for each of the N rules of all the others.
+    """The values (B, N, C, A) of the last agent's actions for each of the N rules of all the others.
 
     x is (B, C1, ..., Cn, A1, ..., An): the value is a sum over all joint histories.
     """
@@ -38,10 +38,10 @@ def contracted(x: Array, histories: Sequence[int], sizes: Sequence[int]) -> Arra
 
 
 class RulesInOrder:
-    """All rules of all agents for a table x (C1, ..., Cn, A1, ..., An), by falling sum of what they choose.
+    """All rules of all agents for a table x (C1, ..., Cn, A1, ..., An), in order of falling value.
 
-    The rules of all agents but the one with the most are listed: `bounds` (N,) is what each is worth with the best
-    answer, `best_first` their order.
+    The rules of all agents but the one with the most are listed: `bounds` (N,) are their values with the best answer,
+    `best_first` is their order.
     """
 
     def __init__(self, x: Array):
@@ -57,7 +57,7 @@ class RulesInOrder:
         self.best_first = np.argsort(-self.bounds, kind="stable")
 
     def _highest(self) -> Array:
-        """What each of the N rules of all agents but the last one is worth with its best answer, (N,)."""
+        """The value of each of the N rules of all agents but the last, with that agent's best answer, (N,)."""
         if len(self.C) == 1:
             return np.asarray(self.x.max(axis=-1).sum(axis=-1))[None]
         n, (C, A) = len(self.C), (self.C[0], self.A[0])
@@ -88,7 +88,7 @@ class RulesInOrder:
 
 
 def falling(x: Array) -> Iterator[tuple[float, Array]]:
-    """All choices of a column in every row of x (C, A), by falling sum of what is chosen.
+    """All choices of a column in every row of x (C, A), in order of falling sum of the chosen entries.
 
     >>> [(value, rule.tolist()) for value, rule in falling(np.array([[3.0, 1.0], [0.0, 5.0]]))]
     [(8.0, [0, 1]), (6.0, [1, 1]), (3.0, [0, 0]), (1.0, [1, 0])]
@@ -112,7 +112,7 @@ def _rules(index: Array, A: int, C: int) -> Array:
 
 
 def _in_turn(x: Array) -> tuple[float, tuple[Array, Array]]:
-    """Rules of two agents, each the best answer to the other's, for x (C1, A1, C2, A2): to begin with."""
+    """Rules of two agents, each the best answer to the other's, for x (C1, A1, C2, A2): a start."""
     C1, _, C2, _ = x.shape
     first, best = x.max(axis=(2, 3)).argmax(axis=1), -math.inf
     while True:
@@ -126,10 +126,10 @@ def _in_turn(x: Array) -> tuple[float, tuple[Array, Array]]:
 
 
 def best_rules(x: Array, above: float = -math.inf) -> tuple[float, tuple[Array, ...]] | None:
-    """The best rules of all agents and their worth; None where they are worth no more than `above`.
+    """The best rules of all agents and their value; None where it does not exceed `above`.
 
-    With two agents, by branch and bound over the first one's histories, the most important first; with others, by
-    listing the rules of all but one. `TooLargeError` where these are too many.
+    With two agents, by branch and bound over the first agent's histories, the most important first; with another
+    number, by listing the rules of all agents but one. `TooLargeError` where these are too many.
     """
     if x.ndim != 4:
         value, rules = next(RulesInOrder(x).last(0))

@@ -1,9 +1,9 @@
-"""The best joint plan of a finite length from a known belief, by heuristic search over what is decided when.
+"""The best joint plan of a finite length from a known belief, by heuristic search over decisions step by step.
 
 The team's decisions of one step are a rule for each agent: an action for each history that it may have seen. A search
-node is what the rules so far have led to: weights of the agents' histories and the state. Histories of an agent after
-which it expects the same of everything are one (Oliehoek, Whiteson and Spaan 2009), so that often few are left. What
-may still be gained is at most what the team would get by telling each other everything, one step late; the rules of a
+node is the result of the rules so far: weights of the agents' histories and the state. Histories of an agent after
+which it has the same belief about all else are merged (Oliehoek, Whiteson and Spaan 2009), so that often few are left.
+What can still be gained is bounded by the utility of a team that shares all observations one step late; the rules of a
 node are made one after the other, the most promising first (Spaan, Oliehoek and Amato 2011; MAA*: Szer, Charpillet and
 Zilberstein 2005).
 """
@@ -35,16 +35,16 @@ from decision_making.structs import struct
 from decision_making.verbs import solve
 
 DELAYED = 20_000_000  # numbers of the bound by delayed sharing
-DECIMALS = 10  # to which what histories lead one to expect is equal
+DECIMALS = 10  # to which the beliefs after two histories are equal
 
 
 @struct
 class MultiagentAStar(FinitePlanning):
     """An optimal joint plan with d + 1 actions from the belief b, with proof (multiagent A*).
 
-    Beside the book: its dynamic programming keeps plans for every belief, this search looks from one belief only. It
-    ends after max_nodes nodes with the best joint plan it has and the bound that is then left; `status` tells. A node
-    whose rules are too many to list is put aside, and its bound stays.
+    Not in the book, whose dynamic programming keeps plans for every belief; this search is for one belief only. After
+    max_nodes nodes it ends with the best joint plan found and the remaining bound; `status` says which end it was. A
+    node whose rules are too many to list is put aside, and its bound stays.
 
     `solve(M, P)` is a `JointPlan`. `TooLargeError`, with the number, where no joint plan at all could be built.
 
@@ -57,7 +57,7 @@ class MultiagentAStar(FinitePlanning):
 
 
 class _Node:
-    """What the rules of the first t steps have led to."""
+    """The result of the rules of the first t steps."""
 
     def __init__(self, t: int, ξ: Array, at: Array | None, past: float, before: _Node | None):
         self.t, self.ξ, self.past, self.before = t, ξ, past, before
@@ -74,7 +74,7 @@ class _Search:
         self.Q = self._shared()
 
     def _shared(self) -> list[Array]:
-        """Q (N, |A|) of each level of joint beliefs, if what is seen is shared one step late; at the end by states."""
+        """Q (N, |A|) of each level of joint beliefs, if observations are shared one step late; at the end by states."""
         first = self.levels[-1]
         Q = [first.B @ self.Q_state[self.d + 1 - len(self.levels)]]
         for level in reversed(self.levels[:-1]):
@@ -84,7 +84,7 @@ class _Search:
         return Q[::-1]
 
     def _next(self, p: Array, child: Array, Q: Array) -> Array:
-        """What is expected after (N, |A|): each agent acts on its own observation, the joint belief before is known."""
+        """Expected utilities of the rest, (N, |A|): agents know their own observation and the belief before."""
         P = self.P
         maps = [A**Ω for A, Ω in zip(P.sizes, P.n_observations, strict=True)]
         if math.prod(maps[:-1]) * P.n_observations[-1] * P.sizes[-1] * p.shape[1] > DELAYED:
@@ -103,7 +103,7 @@ class _Search:
         return _Node(0, self.b.reshape(*(1,) * n, -1), np.zeros((1,) * n, dtype=np.intp), 0.0, None)
 
     def table(self, node: _Node) -> Array:
-        """Bounds of all that is still to come (C1, ..., Cn, A1, ..., An), weighted, for each pair of histories."""
+        """Bounds of the utility still to come (C1, ..., Cn, A1, ..., An), weighted, for each pair of histories."""
         if node.at is not None and node.t < len(self.levels):
             x = node.ξ.sum(axis=-1)[..., None] * self.Q[node.t][node.at]
         else:
@@ -147,7 +147,7 @@ class _Search:
 
 
 def merged(ξ: Array, at: Array | None) -> tuple[Array, Array | None, list[Array]]:
-    """Weights (C1, ..., Cn, S) with each agent's histories joined after which it expects the same; and their places.
+    """Weights (C1, ..., Cn, S) with equivalent histories of each agent merged; and the places of all histories.
 
     Two histories of an agent are the same to it if the state and the others' histories are equally likely after both.
     A history of probability 0 is put with the first.
@@ -193,7 +193,7 @@ class _Choices(NamedTuple):
 
 @solve.register
 def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
-    """The optimal joint plan, or the best that is known after max_nodes nodes."""
+    """The optimal joint plan, or the best one found within max_nodes nodes."""
     P = check_team(P)
     b = P.start(M.b)
     search = _Search(P, b, M.d)
@@ -244,7 +244,7 @@ def _push_next(push: Callable[[float, Any], None], choices: _Choices, more: Iter
 
 
 def _dive(search: _Search) -> tuple[float, tuple[ConditionalPlan, ...]]:
-    """A joint plan to begin with: at each step the rules with the highest bound."""
+    """A first joint plan: at each step the rules with the highest bound."""
     node = search.root()
     while True:
         if node.t == search.d:

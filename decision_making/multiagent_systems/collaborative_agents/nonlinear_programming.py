@@ -39,17 +39,17 @@ _joint = optional(of_class(JointController))
 class DecPOMDPNonlinearProgramming:
     """The probabilities of n_nodes nodes an agent that maximise the utility of the belief b (algorithm 27.5).
 
-    The listing writes out all products for a solver, and what it returns cannot be called. Here the utilities are
-    solved for, the probabilities are exponentials of free numbers divided by their sum, and L-BFGS climbs by the exact
-    gradient: one solve with the transposed system gives all derivatives. A start whose nodes are equal stays so, hence
-    random starts; maxima are local, so the values of all are reported. The first is `start`, if there is one, and no
-    result is worse.
+    The listing writes out all products for a solver, and its result cannot be called. Here a linear solve gives the
+    utilities, the probabilities are a softmax of free numbers, and L-BFGS climbs by the exact gradient: one solve with
+    the transposed system gives all derivatives. Nodes that are equal at the start stay equal, hence random starts;
+    maxima are local, so the values of all starts are reported. The first start is `start`, if it is given, and the
+    result is no worse than it.
 
     `solve(M, P)` is a `JointController`, whose `found` has its utility, that of every start, and a bound. Raises
     ValueError for γ = 1, `TooLargeError` where the equations would not fit.
     """
 
-    b: Any = field(converter=optional_belief)  # belief to begin with (S,); None: the model's own
+    b: Any = field(converter=optional_belief)  # initial belief (S,); None: the model's own
     n_nodes: int = field(validator=count)  # nodes of each agent, the book's ℓ
     restarts: int = field(default=10, kw_only=True, validator=count)  # number of starts
     start: JointController | None = field(default=None, kw_only=True, validator=_joint, repr=False)  # to improve
@@ -57,7 +57,7 @@ class DecPOMDPNonlinearProgramming:
 
 
 class FoundJointController(NamedTuple):
-    """What the method says of its end."""
+    """The result of the method, beside the controller."""
 
     u: float  # utility of the joint controller
     us: Array  # utilities at the end of each start
@@ -161,7 +161,7 @@ class _Climb:
         return found
 
     def sure(self, p: list[Array]) -> tuple[float, list[Array]]:
-        """Probabilities near 1 made certain, where that is no worse."""
+        """Probabilities near 1 set to 1, where that is no worse."""
         u, near = self.utility(p), [certain(x) for x in p]
         u_near = self.utility(near)
         return (u_near, near) if u_near >= u else (u, p)
@@ -191,7 +191,7 @@ def solve_dec_pomdp_by_nonlinear_programming(M: DecPOMDPNonlinearProgramming, P:
 
 
 def seen_state_bound(P: DecPOMDP, b: Array) -> float:
-    """The utility of a team that sees the state, for ever, rounded up by what value iteration may still lack."""
+    """The utility of a team that always sees the state, rounded up by the error that value iteration may still have."""
     T, R, U = P.joint_transitions, P.rewards[0], np.zeros(len(P.S))
     for _ in range(SWEEPS):
         U_new = (R + P.γ * T @ U).max(axis=1)

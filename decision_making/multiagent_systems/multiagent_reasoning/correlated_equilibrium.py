@@ -1,4 +1,4 @@
-"""Correlated equilibria (algorithms 24.6 and 24.7): a mediator recommends actions, and nobody gains by another one."""
+"""Correlated equilibria (algorithms 24.6 and 24.7): a mediator recommends actions, and nobody gains by deviating."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ ENTRIES = 20_000_000  # numbers in the constraints of the linear program that ar
 
 @struct(repr=False)
 class JointCorrelatedPolicy:
-    """Probabilities of joint actions (algorithm 24.6): π(a) of one, π(rng=…) draws one.
+    """Probabilities of joint actions (algorithm 24.6): π(a) is that of one, π(rng=…) draws one.
 
     p is a dictionary of weights by joint action, with a tuple of actions for each agent in A, or weights (A¹, …, Aⁿ).
-    They are divided by their sum. What solvers return also has U and gap, measured on p.
+    They are divided by their sum. The results of solvers also have U and gap, computed from p.
 
     Raises ValueError for weights that are negative, not finite, or all 0.
     """
@@ -42,7 +42,7 @@ class JointCorrelatedPolicy:
     p: Any  # weights (A1, ..., An), or by joint action; kept as probabilities
     A: Any = None  # a list of actions for each agent; 0, 1, ... without
     U: Array | None = field(default=None, kw_only=True, repr=False)  # utilities (n,) in the game that was solved
-    gap: Array | None = field(default=None, kw_only=True, repr=False)  # largest gain (n,) by not doing as recommended
+    gap: Array | None = field(default=None, kw_only=True, repr=False)  # largest gain (n,) by deviating from them
 
     def __attrs_post_init__(self) -> None:
         p, A = self.p, self.A
@@ -76,7 +76,7 @@ class JointCorrelatedPolicy:
 
     @property
     def marginals(self) -> list[SimpleGamePolicy]:
-        """What each agent does, as a policy of its own; together they lose the correlation."""
+        """The marginal of each agent as a policy of its own; together these lose the correlation."""
         others = [tuple(j for j in range(self.p.ndim) if j != i) for i in range(self.p.ndim)]
         return [SimpleGamePolicy(self.p.sum(axis=axes), Ai) for axes, Ai in zip(others, self.A, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Dominant and dominated actions, and equilibria without chance: found by comparing entries (chapter 24)."""
+"""Dominant and dominated actions, and pure equilibria, found by comparing entries (chapter 24)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from decision_making.simple_game import SimpleGame, check_game
 
 
 def dominant_actions(P: SimpleGame, i: Any, *, strict: bool = False) -> Array:
-    """Whether each action of agent i is a dominant strategy: a best response to all the others can do, (…, Aⁱ).
+    """Whether each action of agent i is a dominant strategy, a best response to all actions of the others, (…, Aⁱ).
 
-    With strict=True: the only best response, to all of it.
+    With strict=True: always the only best response.
 
     >>> from decision_making.problems import PrisonersDilemma
     >>> dominant_actions(PrisonersDilemma(), 0)
@@ -32,15 +32,15 @@ def dominant_actions(P: SimpleGame, i: Any, *, strict: bool = False) -> Array:
 
 
 def undominated_actions(P: SimpleGame) -> list[Array]:
-    """Which actions of each agent (Aⁱ,) are left when actions that another one always beats are taken out, repeatedly.
+    """Which actions of each agent (Aⁱ,) are left after repeatedly removing those that another action always beats.
 
-    No equilibrium uses an action that goes: it is strictly worse than a single other one whatever the others do.
-    P is one game.
+    No equilibrium uses a removed action: it is strictly worse than some other action, whatever the others do. P is one
+    game.
     """
     P = one_game(P, "undominated_actions")
     left = [np.ones(k, dtype=bool) for k in P.sizes]
     R = [of_agent(P, i).swapaxes(0, i) for i in range(P.n)]  # the actions of its agent come first in each
-    looked, i = 0, 0  # agents in turn that had nothing to take out
+    looked, i = 0, 0  # agents in turn without an action to remove
     while looked < P.n:
         V = R[i].reshape(len(R[i]), -1)  # (Ai, what the others do)
         ever_best = (V.max(axis=0) <= V).any(axis=1)  # such an action is not always beaten

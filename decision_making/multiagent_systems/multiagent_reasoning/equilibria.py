@@ -24,11 +24,11 @@ Polished: TypeAlias = Callable[[Any, Sequence[Array], float], tuple[list[Array],
 
 @struct(repr=False)
 class Equilibrium(Policies):
-    """A joint policy, and how far it is from an equilibrium: it is read like the list of its policies.
+    """A joint policy, and how far it is from an equilibrium; it can be used like the list of its policies.
 
-    U and gap are computed from the policies π, whatever the solver believed. `status` is "equilibrium" where the gap
-    of each agent is at most 1e-9 of the span of its own payoffs, and rounding, else "cycle", "k_max" or "local": a
-    method of steps came back to an earlier joint policy, ended before it came to rest, or no start led further.
+    U and gap are computed from the policies π, not taken from the solver. `status` is "equilibrium" where the gap of
+    each agent is at most 1e-9 of the span of its own payoffs, plus rounding. Otherwise an iterative method came back to
+    an earlier joint policy ("cycle") or made its k_max rounds ("k_max"), or no start led further ("local").
     """
 
     π: list[Any]  # one policy an agent, SimpleGamePolicy or MGPolicy
@@ -38,7 +38,7 @@ class Equilibrium(Policies):
     method: str  # how it was found
     iterations: int = 0  # steps, pivots or linear systems
     exact: bool = False  # whether the probabilities solve the linear equations of their support
-    cycle: tuple[Any, ...] = ()  # the joint actions, by position, that a method of steps goes round
+    cycle: tuple[Any, ...] = ()  # the joint actions, by position, of the cycle
 
     def __repr__(self) -> str:
         by = f" by {self.method}" if self.method else ""
@@ -65,7 +65,7 @@ def certified(
 def certified_each(
     P: SimpleGame, p: Sequence[Array], method: str, iterations: int, *, exact: bool
 ) -> list[Equilibrium]:
-    """The results of N joint policies of one game, arrays (N, Aⁱ): what all are worth is computed at once."""
+    """The results of N joint policies of one game, arrays (N, Aⁱ); all utilities are computed at once."""
     (U, gaps), most = gains(P, p), P.no_gain
     return [
         _equilibrium(P, [q[k] for q in p], U[k], gaps[k], most, method, iterations, "local", exact)
@@ -80,13 +80,13 @@ def gains(P: SimpleGame, p: Sequence[Array]) -> tuple[Array, Array]:
 
 
 def excess(P: Any, gaps: Array) -> float:
-    """How many times what is no gain the agent gains that gains most by it, of gaps (n,); up to 1 in an equilibrium."""
+    """The largest of the gaps (n,) in units of the largest gap that counts as none; at most 1 in an equilibrium."""
     most = P.no_gain
     return float((gaps / np.where(most > 0, most, 1)).max())
 
 
 def largest_gain(P: SimpleGame, p: Sequence[Array]) -> float:
-    """The largest gain of any agent by another policy, in units of what is no gain to it."""
+    """The largest gain of any agent by another policy, in units of the largest gap that counts as none."""
     return excess(P, gains(P, p)[1])
 
 
@@ -107,7 +107,7 @@ def _equilibrium(
 
 
 def one_game(P: object, what: str) -> SimpleGame:
-    """P as a single game. TypeError for what is none, ValueError for a batch."""
+    """P as a single game. TypeError unless it is a game, ValueError for a batch."""
     check_game(P)
     assert isinstance(P, SimpleGame)
     if P.batch:
@@ -120,8 +120,8 @@ def one_game(P: object, what: str) -> SimpleGame:
 def solved_on_support(P: SimpleGame, supports: Sequence[Array], p: Sequence[Array]) -> list[Array] | None:
     """Policies on the supports (Aⁱ,) that make all actions of a support equally good, found by Newton's steps from p.
 
-    With two agents the equations are linear, and one step solves them. None where the steps do not come to rest at
-    probabilities. Whether no other action is better is not looked at.
+    With two agents the equations are linear, and one step solves them. None where the steps do not converge to
+    probabilities. It is not checked that no other action is better.
     """
     places = [np.flatnonzero(s) for s in supports]
     if P.n == 2 and len(places[0]) != len(places[1]):
@@ -157,7 +157,7 @@ def solved_on_support(P: SimpleGame, supports: Sequence[Array], p: Sequence[Arra
 
 
 def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Array], bool]:
-    """p, or the joint policy that solves the equations of its support if that has no larger gap; whether it has.
+    """p, or the solution of the equations of its support if its gap is no larger; and whether it is the solution.
 
     The support of p are its probabilities above `least` of the largest one.
     """
@@ -171,7 +171,7 @@ def polished(P: SimpleGame, p: Sequence[Array], least: float) -> tuple[list[Arra
 
 
 class Closest:
-    """Of the joint policies a method comes by, solved on their supports, the one whose largest gain is least.
+    """Of the joint policies of a method, solved on their supports, the one whose largest gain is least.
 
     It begins with p. `polished(P, p, least)` and `excess_of(P, p)` are those of the kind of game.
     """

@@ -29,16 +29,16 @@ from decision_making.verbs import softmax_response, solve
 class IteratedBestResponse:
     """k_max rounds in which each agent takes a best response to what the others did (algorithm 24.8).
 
-    The book's agents all change at once, against the old joint policy, and may go round for ever; with order="cyclic"
-    one agent changes after the other, and keeps its action where that is best already. `solve(M, P)` is an
-    `Equilibrium` with the joint policy after k_max rounds. Its status is "equilibrium" where nobody alone
-    gains by another policy, else "cycle" where a joint action came back, and `cycle` lists those of the round trip, or
-    "k_max". Once one came back the rest is known, and `iterations` is that round. Each round takes the first of equally
-    good actions, so that agents may go on from an equilibrium.
+    The book's agents all change at once, against the old joint policy, and may cycle for ever; with order="cyclic" one
+    agent changes after the other, and keeps its action where that is already a best one. `solve(M, P)` is an
+    `Equilibrium` with the joint policy after k_max rounds. Its status is "equilibrium" where no agent alone gains by
+    another policy; else "cycle" where a joint action came back, with those of the cycle in `cycle`; or "k_max". Once a
+    joint action came back the rest is known, and `iterations` is that round. Each round takes the first of equally good
+    actions, so that agents may leave an equilibrium.
     """
 
     k_max: int = field(validator=count)  # rounds
-    π: Any = None  # joint policy to begin with; None: uniform
+    π: Any = None  # initial joint policy; None: uniform
     order: str = field(default="simultaneous", kw_only=True, validator=one_of("simultaneous", "cyclic"))  # who changes
 
 
@@ -66,8 +66,8 @@ def after_rounds(
 ) -> Equilibrium:
     """The joint policy after M.k_max rounds from p: once deterministic policies come back, the rest is known.
 
-    `round(P, p, order)` is the next joint policy, `actions(p)` what deterministic policies are told apart by, () for
-    others, `certified` makes the result; each is that of the kind of game.
+    `round(P, p, order)` gives the next joint policy, `actions(p)` the actions of deterministic policies, () for others,
+    and `certified` the result; each is the function for the kind of game.
     """
     path, seen = [p], {actions(p): 0}
     for k in range(1, M.k_max + 1):
@@ -103,8 +103,8 @@ class HierarchicalSoftmax:
     """Level k of a hierarchy in which each level is the softmax response to the level below (algorithm 24.9).
 
     `solve(M, P)` is an `Equilibrium` with the joint policy of level k, for a batch of games as well; level 0 is the
-    start. As k grows it may come to rest at a logit equilibrium, which is a Nash equilibrium only for λ = inf: `gap`
-    says how far from one it is.
+    start. As k grows it may converge to a logit equilibrium, which is a Nash equilibrium only for λ = inf: `gap` is its
+    distance from one.
     """
 
     λ: float = field(validator=precision)  # in 1/reward; inf: best responses

@@ -39,7 +39,7 @@ def _batch_shape(x: Any) -> Any:
 
 @struct(frozen=False, repr=False)
 class _LearnerInAGame:
-    """What learners of simple games have: the game, the agent, how many copies learn side by side."""
+    """What learners of simple games share: the game, the agent, and the number of copies that learn side by side."""
 
     P: SimpleGame  # the game
     i: Any  # the agent that learns
@@ -60,11 +60,11 @@ class _LearnerInAGame:
     size: int = field(init=False)
     shape: tuple[int, ...] = field(init=False)
     R: Array = field(init=False)
-    rows: Array = field(init=False)  # payoffs of its own actions, a row for each game and what the others may do
+    rows: Array = field(init=False)  # payoffs of its own actions, a row for each game and joint action of the others
     games: Array = field(init=False)  # the number of each game (…)
 
     def begin(self) -> None:
-        """Set what is learnt to its beginning."""
+        """Set the learnt arrays to their initial values."""
         raise NotImplementedError
 
     def payoffs_against(self, a: Array) -> Array:
@@ -81,7 +81,7 @@ class _LearnerInAGame:
 
     @property
     def policy(self) -> Array:
-        """Probabilities (…, Aⁱ) of what it does next."""
+        """Probabilities (…, Aⁱ) of its next action."""
         raise NotImplementedError
 
     def act(self, rng: np.random.Generator) -> Array:
@@ -95,11 +95,11 @@ class _LearnerInAGame:
 
 @struct(frozen=False, repr=False)
 class FictitiousPlay(_LearnerInAGame):
-    """A best response to how often the others have done what they did (algorithm 24.11).
+    """A best response to the frequencies of the others' past actions (algorithm 24.11).
 
-    N[j] counts the actions of each agent j, its own too, and starts at `prior`. The first action is uniform, then it is
-    the first best response to the frequencies N[j]/ΣN[j]. With two agents the payoffs are added up instead, which
-    divides nothing: with whole payoffs ties are exact.
+    N[j] counts the actions of each agent j, also its own, and starts at `prior`. The first action is uniform, later
+    ones are the first best response to the frequencies N[j]/ΣN[j]. With two agents the payoffs are added up instead,
+    without a division: with payoffs that are whole numbers ties are exact.
     """
 
     prior: float = field(default=1.0, kw_only=True, validator=positive)  # counts to begin with
@@ -124,7 +124,7 @@ class FictitiousPlay(_LearnerInAGame):
         return draw(self.policy, rng) if self.k == 0 else np.asarray(self.V.argmax(axis=-1))
 
     def frequencies(self, j: Any) -> Array:
-        """How often agent j did what, N[j]/ΣN[j] (…, A), its prior counts included."""
+        """The frequencies N[j]/ΣN[j] (…, A) of agent j's actions, prior counts included."""
         N = self.N[self.P.position(j)]
         return np.asarray(N / N.sum(axis=-1, keepdims=True))
 
@@ -134,8 +134,8 @@ class GradientAscent(_LearnerInAGame):
     """Steps along the payoffs against what the others just did, projected onto the simplex (algorithm 24.12).
 
     πⁱ ← the distribution nearest to πⁱ + α r/√t, with r(aⁱ) = Rⁱ(aⁱ, a^-i) at the drawn actions of the others. The step
-    of the book, α = 1, does not know the scale of the rewards: with a wide span it jumps from corner to corner, and α =
-    1/span suits any game. In zero-sum games the last policy wanders, and the average over time comes to rest.
+    of the book, α = 1, ignores the scale of the rewards: with a wide span it jumps from corner to corner, and α =
+    1/span suits any game. In zero-sum games the last policy need not converge; the average over time does.
     """
 
     α: float = field(default=1.0, kw_only=True, validator=positive)  # factor of the step, 1/reward
@@ -206,7 +206,7 @@ class Play:
     a: Array  # positions of the joint actions (k_max, ..., n)
 
     def frequencies(self, i: int) -> Array:
-        """How often the agent at position i had done what after each round (k_max, …, Aⁱ), nothing counted before."""
+        """Frequencies of the actions of the agent at position i after each round (k_max, …, Aⁱ), without a prior."""
         taken = self.a[..., i, None] == np.arange(self.π[i].size)
         rounds = np.arange(1, len(self.a) + 1).reshape(-1, *(1,) * (taken.ndim - 1))
         return np.asarray(np.cumsum(taken, axis=0) / rounds)
@@ -219,7 +219,7 @@ class Play:
         return shares.reshape(*shares.shape[:-1], *sizes)
 
     def runs(self) -> list[tuple[tuple[int, ...], int]]:
-        """The joint actions, by position, each with the number of rounds in turn in which it was taken; of one play."""
+        """The joint actions of one play, by position, each with the number of successive rounds that took it."""
         if self.a.ndim != 2:
             raise ValueError(f"this is a batch {self.a.shape[1:-1]} of plays: runs are those of one")
         change = np.flatnonzero((np.diff(self.a, axis=0) != 0).any(axis=1)) + 1
@@ -236,8 +236,8 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
     The given learners stay as they are. `first`, positions (n,) or (…, n), are the joint action of the first round
     instead of random ones.
 
-    Raises ValueError for k_max < 1, another number of learners, one of them twice in the list or not in its place, and
-    batches that differ; `TooLargeError` for more than 20,000,000 actions to keep.
+    Raises ValueError for k_max < 1, unless there is one learner for each agent, in their order and none of them twice,
+    and for batches that differ; `TooLargeError` for more than 20,000,000 actions to keep.
     """
     check_game(P)
     count(None, Named("k_max"), k_max)

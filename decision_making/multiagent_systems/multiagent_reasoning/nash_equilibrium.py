@@ -1,4 +1,4 @@
-"""Nash equilibria (algorithm 24.5, and methods that are surer where they apply)."""
+"""Nash equilibria (algorithm 24.5, and more reliable methods where they apply)."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import solve
 
-FEW = 1000  # pairs of supports that are looked at before pivoting is
+FEW = 1000  # pairs of supports up to which all are tried before pivoting
 PAYOFFS = 1_000_000  # payoffs of a game for the nonlinear program
 PIVOTS = (300, 3_000, 30_000)  # on the path of each label, in turn
-ACTIONS = 400  # actions of all agents together, for the same
+ACTIONS = 400  # actions of all agents together, for the nonlinear program, too
 
 
 @struct
 class NashEquilibrium:
     """A Nash equilibrium of a simple game: each policy is a best response to the others (algorithm 24.5).
 
-    `solve(M, P)` is an `Equilibrium`. By "auto", actions that are strictly dominated are taken out, and then: two
-    agents whose payoffs have a constant sum, a linear program; few actions, the first equilibrium of all that there
-    are, pure ones first; many, Lemke-Howson. Three agents or more: a pure equilibrium if there is one, else the book's
-    nonlinear program. That is "nonlinear", from the uniform policy and then from random ones, until the gap is small;
-    what it finds is solved once more on its support. The other names ask for one of these methods. A Markov game is
-    solved by "auto", "zero_sum", "nonlinear" (algorithm 25.5), or "logit", a path from uniform play.
+    `solve(M, P)` is an `Equilibrium`. "auto" first removes strictly dominated actions. For two agents it then takes a
+    linear program if their payoffs have a constant sum, the first of all equilibria, pure ones first, if there are few
+    actions, and else Lemke-Howson. For three agents or more it takes a pure equilibrium if there is one, else the
+    book's nonlinear program. That is "nonlinear": it starts from the uniform policy and then from random ones, until
+    the gap is small, and its result is solved once more on its support. The other names choose one of these methods. A
+    Markov game is solved by "auto", "zero_sum", "nonlinear" (algorithm 25.5), or "logit", a path from uniform play.
 
     Raises ValueError where the method does not fit the game, `TooLargeError` where it would be too large.
 
@@ -112,7 +112,7 @@ def _two_agents(P: SimpleGame, method: str) -> tuple[Array, Array]:
 
 
 def _closest(P: SimpleGame) -> Closest:
-    """To begin with, each agent chooses each action with equal probability."""
+    """The start, where each agent chooses each action with equal probability."""
     return Closest(P, [np.full(k, 1 / k) for k in P.sizes], polished, largest_gain)
 
 
@@ -180,8 +180,8 @@ def nash(P: SimpleGame, *, all: Literal[True]) -> list[Equilibrium]: ...
 def nash(P: SimpleGame, *, all: bool = False) -> Equilibrium | list[Equilibrium]:
     """A Nash equilibrium of P, as `solve(NashEquilibrium(), P)`; with all=True the list of all, for one or two agents.
 
-    Where an equilibrium has others beside it there are infinitely many: the list then has the extreme ones,
-    of which all others are mixtures. It is never empty. Pure ones come first, then by the size of the supports.
+    There may be infinitely many: the list then has the extreme ones, of which all others are mixtures. It is never
+    empty. Pure ones come first, then by the size of the supports.
 
     Raises ValueError for all=True with three agents or more (`pure_equilibria` finds all the pure ones),
     `TooLargeError` above 200,000 pairs of supports.

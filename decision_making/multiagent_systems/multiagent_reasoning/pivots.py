@@ -14,7 +14,7 @@ TIE = 1e-14  # ratios that differ by less are equal
 
 
 def positive(A: Array) -> Array:
-    """The payoffs moved and scaled into [1, 2]: equilibria stay what they are."""
+    """The payoffs moved and scaled into [1, 2], which does not change the equilibria."""
     span = A.max() - A.min()
     return np.asarray((A - A.min()) / (span if span > 0 else 1.0) + 1.0)
 

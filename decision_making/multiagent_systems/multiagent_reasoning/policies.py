@@ -1,4 +1,4 @@
-"""Policies of simple games, and what they are worth (algorithms 24.2 to 24.4)."""
+"""Policies of simple games, and their utilities (algorithms 24.2 to 24.4)."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ JointPolicy: TypeAlias = Sequence[Any]
 
 
 def shares(M: Any, p: Array) -> Array:
-    """Weights p (..., k) divided by their sum, read-only. ValueError, naming M's p, for weights that have none."""
+    """Weights p (..., k) divided by their sum, read-only. ValueError, naming M's p, where that is not possible."""
     largest = p.max(axis=-1, keepdims=True)
     if p.size and not (p.min() >= 0 and largest.min() > 0 and largest.max() < math.inf):
         refuse(M, "p", M.p, "finite weights >= 0, not all of them 0")
-    p = p / largest  # the sum of large weights may be no float
+    p = p / largest  # the sum of large weights may overflow
     return read_only(p / p.sum(axis=-1, keepdims=True))
 
 
@@ -97,7 +97,7 @@ class SimpleGamePolicy:
         return self._named(np.asarray(self.p.argmax(axis=-1)))
 
     def _named(self, k: Array) -> Any:
-        """The actions at positions k (…); a label that is a tuple stays one."""
+        """The actions at positions k (…); labels that are tuples stay tuples."""
         return self.A[int(k)] if k.ndim == 0 else np.fromiter(self.A, dtype=object, count=len(self.A))[k]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -136,7 +136,7 @@ def uniform(P: SimpleGame) -> list[SimpleGamePolicy]:
 def probabilities(P: SimpleGame, π: JointPolicy) -> list[Array]:
     """The joint policy π as arrays (…, Aⁱ) in the order of the game's actions, checked.
 
-    Raises ValueError for another number of policies, and for arrays that are no probabilities; KeyError for an action
+    Raises ValueError for another number of policies, and for arrays that are not probabilities; KeyError for an action
     that the game does not have.
     """
     check_game(P)
@@ -171,7 +171,7 @@ def in_order(π: SimpleGamePolicy, A: tuple[Any, ...]) -> Array:
 
 
 def contracted(x: Array, p: Sequence[Array], keep: Sequence[int]) -> Array:
-    """Σ x(…, a¹, …, aⁿ) Π p^j(a^j) over the actions of all agents but those to keep, which keep their axes."""
+    """Σ x(…, a¹, …, aⁿ) Π p^j(a^j) over the actions of all agents but those to keep, whose axes stay."""
     for j in reversed(range(len(p))):
         if j not in keep:
             after = sum(k > j for k in keep)  # axes that are still there behind that of j
@@ -250,6 +250,6 @@ def softmax_response_in_a_game(P: SimpleGame, π: JointPolicy, i: Any, λ: float
 
 
 def distribution(x: ArrayLike) -> Array:
-    """What a solver found, made probabilities: negative rounding is cut off, the rest divided by its sum."""
+    """A solver's numbers made probabilities: negative rounding is set to 0, the rest divided by its sum."""
     x = np.maximum(np.asarray(x, dtype=np.float64), 0)
     return np.asarray(x / x.sum(axis=-1, keepdims=True))

@@ -1,9 +1,9 @@
 """All equilibria of a game of two agents (chapter 24): the vertices of the two polytopes of best responses.
 
 The mixed actions y of agent 2 and a bound u on what agent 1 can get from them, A y <= u, are a polyhedron. At a vertex
-as many actions of agent 1 are best as actions of agent 2 are played: it solves the square system of a pair of supports.
-A pair of vertices, one an agent, is an equilibrium if and only if each plays best responses only. Every equilibrium is
-a mixture of such pairs; without degeneracy they are all there are, an odd number.
+the number of best actions of agent 1 is that of the actions which agent 2 plays: it solves the square system of a pair
+of supports. A pair of vertices, one of each agent, is an equilibrium if and only if both play best responses only.
+Every equilibrium is a mixture of such pairs; without degeneracy these are all equilibria, and their number is odd.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def extreme_equilibria(A: Array, B: Array) -> tuple[Array, Array]:
 def vertices(A: Array, B: Array) -> list[tuple[Array, Array, Array]]:
     """The vertices y (N, n) of {(y, u): A y <= u, y a distribution}, and x (N, m) of {(x, u): Bᵀx <= u, ...}.
 
-    With each which actions it plays (N, n) and which are best to it (N, m). Both have the same pairs of supports, so
-    that the systems of one size are solved all at once: for small games this is half of the time.
+    With each vertex come the actions that it plays (N, n) and those that are best against it (N, m). Both have the same
+    pairs of supports, so that the systems of one size are solved all at once, which halves the time for small games.
     """
     payoffs = [_scaled(A), _scaled(B.T)]
     sizes = [R.shape[1] for R in payoffs]
@@ -73,7 +73,7 @@ def _scaled(A: Array) -> Array:
 
 
 def _different(A: Array, Y: Array) -> tuple[Array, Array, Array]:
-    """Vertices y, what they play and what is best to them: a vertex is where which bounds meet, and is listed once."""
+    """Vertices y, the actions they play and those that are best against them; each different vertex is listed once."""
     V = Y @ A.T
     played, best = Y > EQUAL, V.max(axis=1, keepdims=True) - V <= EQUAL
     bounds = np.hstack([played, best])
@@ -88,10 +88,10 @@ def _subsets(n: int, k: int) -> Array:
 
 
 def _may_be_best(R: Array, actions: Array, support: Array) -> tuple[Array, Array]:
-    """Which sets of actions (rows of R) and supports of the other agent may make a vertex: the numbers of both, (N,).
+    """The sets of actions (rows of R) and supports of the other agent that may make a vertex: numbers of both, (N,).
 
     A set with an action that another one beats on the whole support makes none. In a random game of 8 x 8 a fifth of
-    the pairs are left, and all equilibria take 0.4 of the time; few pairs are not worth looking at.
+    the pairs are left, and all equilibria take 0.4 of the time; for few pairs this test does not pay.
     """
     if len(actions) * len(support) <= FEW:
         return np.divmod(np.arange(len(actions) * len(support)), len(support))

@@ -15,7 +15,7 @@ TOLERANCE = 1e-10  # of the linear program, the least that its solver takes
 
 
 def constant_sum(P: SimpleGame | MG) -> bool:
-    """Whether what two agents get together depends neither on what they do nor, in a Markov game, on the state."""
+    """Whether the sum of two agents' rewards depends neither on their actions nor, in a Markov game, on the state."""
     if P.n != 2:
         return False
     together = P.R.array.sum(axis=0)
@@ -27,9 +27,9 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
 
     Of payoffs moved and scaled to be positive w = y / (x·A y) solves: max Σ w subject to A w <= 1, w >= 0, and x is
     made of the prices of these inequalities. This is the simplex method, from w = 0, with lexicographic pivots, so that
-    it ends; the variable with the largest gain enters. It does what little a small game needs: to ask a general solver
-    of linear programs takes several times as long. That is asked where the agents could still gain, as where payoffs
-    are of very different sizes: rounding then decides what is a pivot.
+    it ends; the variable with the largest gain enters. For small games a general solver of linear programs takes
+    several times as long. It is used where the agents could still gain, as with payoffs of very different sizes, where
+    rounding decides the pivots.
 
     >>> x, y = solve_matrix_game(np.array([[3.0, -1.0], [-2.0, 1.0]]))
     >>> x.round(6), y.round(6)
@@ -58,7 +58,7 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
 
 
 def duality_gap(A: Array, x: Array, y: Array) -> float:
-    """What both agents together could gain alone, max A y - min x·A."""
+    """The sum of the gains of both agents, each deviating alone: max A y - min x·A."""
     return float((A @ y).max() - (x @ A).min())
 
 

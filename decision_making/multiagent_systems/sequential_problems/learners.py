@@ -51,13 +51,13 @@ class _Settings:
 
 @struct
 class MGFictitiousPlay(_Settings):
-    """A best response, a step ahead, to how often the others have done what they did in each state (algorithm 25.7).
+    """A best response, one step ahead, to the frequencies of the others' actions in each state (algorithm 25.7).
 
     N[j] counts actions in states and starts at `prior`; Q(s, a) starts at Rⁱ(s, a). With U(s) = Σ_a Q(s, a) Π_j π^j(a^j
-    | s), where π^j are the frequencies, its own too, the agent takes the first best aⁱ of Rⁱ + γ Σ T U against the
+    | s), where π^j are the frequencies, also its own, the agent takes the first best aⁱ of Rⁱ + γ Σ T U against the
     others' frequencies, and after each step sets Q(s, a) ← Rⁱ(s, a) + γ Σ T(s' | s, a) U(s') for all a at the state s
     that it has left. The listing does so one joint action after the other, the first agent's changing fastest, so that
-    later ones see what came before; with at_once=True all see the same U.
+    later ones see the new values of earlier ones; with at_once=True all see the same U.
     """
 
     prior: float = field(default=1.0, kw_only=True, validator=positive)  # counts to begin with
@@ -79,20 +79,20 @@ class MGGradientAscent(_Settings):
 
 @struct
 class NashQLearning(_Settings):
-    """Action values of all agents, learnt on the belief that they play a Nash equilibrium (algorithm 25.9).
+    """Action values of all agents, learnt as if all played a Nash equilibrium (algorithm 25.9).
 
     Q^j(s, a) ← Q^j(s, a) + (R^j + γ U^j(s') - Q^j(s, a)) / √N(s, a), U^j(s') being utilities at an equilibrium of the
     simple game with payoffs Q(s', ·). The agent plays the equilibrium of Q(s, ·), mixed with the uniform policy whose
-    share is 1/Σ_a N(s, a); N starts at 1. Each state's equilibrium is kept until its Q changes. By one rule for all, a
-    deterministic one, agents that saw the same agree which it is. Convergence is only known where every stage game has
-    a saddle point or an equilibrium that is best for all.
+    share is 1/Σ_a N(s, a); N starts at 1. Each state's equilibrium is kept until its Q changes. The rule that selects
+    it is deterministic, so that agents with the same experience agree on it. Convergence is only known where every
+    stage game has a saddle point or an equilibrium that is best for all.
     """
 
-    M: Any = field(default=None, kw_only=True)  # how equilibria of simple games are found; None: by what is quickest
+    M: Any = field(default=None, kw_only=True)  # how equilibria of simple games are found; None: by the quickest method
 
     @property
     def method(self) -> Any:
-        """What solves the simple games: of two agents with few actions the first of all equilibria."""
+        """The method for the simple games: for two agents with few actions the first of all equilibria."""
         few = self.P.n == 2 and number_of_systems(*self.P.sizes) <= FEW
         return self.M if self.M is not None else NashEquilibrium("supports" if few else "auto")
 
@@ -106,12 +106,12 @@ class GameLearner(Learner):
         return draw(self.behavior(s), rng)
 
     def behavior(self, s: Array) -> Array:
-        """Probabilities (…, Aⁱ) of what it does in the states s (…)."""
+        """Probabilities (…, Aⁱ) of its actions in the states s (…)."""
         raise NotImplementedError
 
     @property
     def policy(self) -> Array:
-        """What it would do in every state, exploration left out, (…, S, Aⁱ)."""
+        """Its policy without exploration in every state, (…, S, Aⁱ)."""
         raise NotImplementedError
 
     def at(self, s: Any = None) -> tuple[Array, ...]:
@@ -144,7 +144,7 @@ class FictitiousPlayModel(GameLearner):
     U: Array  # utilities (…, S) of the frequencies
 
     def counts(self, j: int) -> Array:
-        """How often the agent at position j did what (…, S, A^j), the prior included."""
+        """Counts of the actions of the agent at position j (…, S, A^j), the prior included."""
         ends = np.cumsum([0, *self.M.P.sizes])
         return np.asarray(self.N[..., ends[j] : ends[j + 1]])
 
@@ -196,7 +196,7 @@ def start_fictitious_play(M: MGFictitiousPlay, batch: Any = ()) -> FictitiousPla
 def revise_fictitious_play(
     model: FictitiousPlayModel, s: Array, a: Array, r: Any, s_next: Array, terminated: Any, rng: Any
 ) -> None:
-    """Count, and set Q at s; rewards and s_next have no use, for the game itself is known."""
+    """Count, and set Q at s; rewards and s_next are not used, since the game itself is known."""
     P, here = model.M.P, model.at(s)
     for first, x in zip(np.cumsum([0, *P.sizes]), np.moveaxis(a, -1, 0), strict=False):
         model.N[(*here, first + x)] += 1
@@ -212,7 +212,7 @@ def revise_fictitious_play(
 
 
 def _one_by_one(model: FictitiousPlayModel, s: Array, w: Array, Q: Array, new: Array) -> Array:
-    """The new values where each joint action sees what those before it did to U(s), the first agent's fastest."""
+    """The new values where each joint action sees the U(s) that those before it left, the first agent's fastest."""
     P, k = model.M.P, math.prod(model.M.P.sizes)
     rows = s[..., None] * k + np.arange(k)
     T = P.T.matrix
@@ -376,7 +376,7 @@ def update_game_learner(
 
 
 def taken_in(model: GameLearner, s: Array, a: Array, r: Array, s_next: Array, terminated: Any) -> None:
-    """`update` with arguments that are known to be right."""
+    """`update` without checks of its arguments."""
     revise(model, s, a, r, s_next, terminated, None)
     model.k += 1
 

@@ -1,4 +1,4 @@
-"""`learn` in a Markov game: all agents act, the game moves on, all learn (algorithm 25.6)."""
+"""`learn` in a Markov game: all agents act, the game makes a step, all learn (algorithm 25.6)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def learn_in_a_markov_game(
 
     π = None: each agent acts as its algorithm says; else π(models, s, rng) gives the joint actions (…, n). The game
     begins in the states s (…), or in states drawn from b, by default P.b, uniform if there is none; with `episode` it
-    begins anew after so many steps. The given learners stay as they are.
+    begins anew after that many steps. The given learners stay as they are.
     """
     models = _known_learners(P, model)
     batch, m = models[0].batch, int(np.prod(models[0].batch))

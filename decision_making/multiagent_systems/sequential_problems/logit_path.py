@@ -1,9 +1,9 @@
 """The path of logit equilibria from uniform play to a Nash equilibrium (McKelvey and Palfrey 1995; Turocy 2005).
 
 At a logit equilibrium of precision λ every agent plays the softmax response πⁱ(aⁱ | s) ∝ exp(λ qⁱ(s, aⁱ)) to all the
-others, qⁱ being what its actions are worth if everybody goes on as now, on the scale of its own rewards. Precision 0 is
-uniform play; as λ grows without bound the path ends at a Nash equilibrium. It may turn back in λ, so it is followed by
-its length.
+others, where qⁱ are the values of its actions if all keep to their policies, on the scale of its own rewards. Precision
+0 is uniform play; as λ grows without bound the path ends at a Nash equilibrium. It may turn back in λ, so it is
+followed by its length.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class LogitPath(ActionValues):
             yield self.split(np.append(np.exp(z), np.zeros(self.P.n * self.S)))[0], float(x[-1])
 
     def corrected(self, x: Array, t: Array) -> tuple[Array, Array, int] | None:
-        """The point of the path in the plane through x across the direction t, by Newton's steps; None: none near."""
+        """The point of the path in the plane through x normal to t, by Newton's steps; None where none is near."""
         plane, last = t @ x, np.inf
         for k in range(8):
             if x[: self.ends[-1]].max() > 1:

@@ -1,4 +1,4 @@
-"""Nash equilibria of Markov games (algorithm 25.5, and methods that are surer)."""
+"""Nash equilibria of Markov games (algorithm 25.5, and more reliable methods)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UNKNOWNS = 300  # of the nonlinear program, which factors matrices of that size 
 PATH = 3000  # of the logit path, which solves a linear system of that size at every step
 STEPS = 1000  # along the path, at most
 EVERY = 5  # points of the path between two looks at the gap
-ROUNDS = 50  # of best responses in turn, in the hope that they come to rest
+ROUNDS = 50  # of best responses in turn, which may converge
 
 Found = tuple[list[Array], str, int, bool]
 
@@ -42,7 +42,7 @@ def nash_equilibrium_of_a_markov_game(P: MG, M: NashEquilibrium) -> Equilibrium:
     """One equilibrium of stationary policies, with its certificate from every state.
 
     By "auto": two agents whose rewards add up to a constant, `ShapleyIteration`; else best responses in turn, if they
-    come to rest; else the path of logit equilibria from uniform play ("logit"). "nonlinear" is the book's program, from
+    converge; else the path of logit equilibria from uniform play ("logit"). "nonlinear" is the book's program, from
     uniform policies and then from random ones: it often ends where agents still gain.
     """
     if not P.γ < 1:

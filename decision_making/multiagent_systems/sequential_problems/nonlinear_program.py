@@ -145,7 +145,7 @@ def solved_on_support(P: MG, supports: Sequence[Array], p: Sequence[Array]) -> l
     """Policies on the supports (S, Aⁱ) at which all actions of a support are equally good, by Newton's steps from p.
 
     The equations are Uⁱ(s) = qⁱ(s, aⁱ) of the actions of the supports, and Σ πⁱ(s) = 1. None where the steps do not
-    come to rest at probabilities. Whether no other action is better is not looked at.
+    converge to probabilities. It is not checked that no other action is better.
     """
     V = ActionValues(P)
     p = [distribution(np.where(s, np.maximum(q, 1e-12), 0.0)) for s, q in zip(supports, p, strict=True)]
@@ -174,12 +174,12 @@ def solved_on_support(P: MG, supports: Sequence[Array], p: Sequence[Array]) -> l
 
 
 def largest_gain(P: MG, p: Sequence[Array]) -> float:
-    """The largest gain of any agent from any state, in units of what is no gain to it."""
+    """The largest gain of any agent from any state, in units of the largest gap that counts as none."""
     return excess(P, gaps(P, p, joint_utility(P, p)).max(axis=1))
 
 
 def polished(P: MG, p: Sequence[Array], least: float) -> tuple[list[Array], bool]:
-    """p, or the joint policy that solves the equations of its support if that has no larger gap; whether it has.
+    """p, or the solution of the equations of its support if its gap is no larger; and whether it is the solution.
 
     The support in a state are the probabilities above `least` of the largest one.
     """

@@ -1,4 +1,4 @@
-"""Policies of Markov games, what they are worth, and responses to them (algorithms 25.2 to 25.4)."""
+"""Policies of Markov games, their utilities, and responses to them (algorithms 25.2 to 25.4)."""
 
 from __future__ import annotations
 
@@ -100,8 +100,8 @@ def uniform(P: MG) -> list[MGPolicy]:
 def probabilities(P: MG, π: JointPolicy) -> list[Array]:
     """The joint policy π as arrays (…, S, Aⁱ) in the order of the game's states and actions, checked.
 
-    Raises ValueError for another number of policies, and for arrays that are no probabilities; KeyError for a state or
-    an action that there is not.
+    Raises ValueError for another number of policies, and for arrays that are not probabilities; KeyError for a state or
+    an action that the game does not have.
     """
     check_markov_game(P)
     if isinstance(π, str | Mapping | MGPolicy | SimpleGamePolicy) or not hasattr(π, "__len__") or len(π) != P.n:
@@ -176,7 +176,7 @@ def expected_rewards(P: MG, p: Sequence[Array]) -> Array:
 
 
 def continuation(P: MG, U: Array) -> Array:
-    """γ Σ_s' T(s' | s, a) U(s'), (…, S, A¹, …, Aⁿ), of utilities U (…, S): what comes after the joint action a in s."""
+    """γ Σ_s' T(s' | s, a) U(s'), (…, S, A¹, …, Aⁿ), of utilities U (…, S): the utility after the joint action a."""
     ahead = (P.T.matrix @ U.reshape(-1, len(P.S)).T).T
     return P.γ * ahead.reshape(*U.shape[:-1], len(P.S), *P.sizes)
 
@@ -259,10 +259,10 @@ def best_response_in_a_markov_game(P: MG, π: JointPolicy, i: Any) -> MGPolicy:
 
 @softmax_response.register
 def softmax_response_in_a_markov_game(P: MG, π: JointPolicy, i: Any, λ: float) -> MGPolicy:
-    """πⁱ(aⁱ | s) ∝ exp(λ Q(s, aⁱ)), Q being the optimal action values of agent i against the others (algorithm 25.4).
+    """πⁱ(aⁱ | s) ∝ exp(λ Q(s, aⁱ)), with the optimal action values Q of agent i against the others (algorithm 25.4).
 
-    The listing hands joint actions to functions of an agent's own: all its values are 0, and the response looks no
-    step ahead. This is what the text defines.
+    The listing passes joint actions to functions of an agent's own action, so that all values are 0 and the response
+    does not look ahead. Here it is as the text defines it.
     """
     precision(None, Named("λ"), λ)
     p, k = probabilities(P, π), P.position(i)

@@ -28,9 +28,9 @@ class ShapleyIteration:
 
     For two agents whose rewards add up to a constant; U are the utilities of the first. A sweep brings U nearer to the
     solution by the factor γ; its matrix games are one linear program, or linear systems with the supports of the sweep
-    before where these fit. With δ the sweeps end as soon as the
-    largest change is below δ. With evaluate=True U is what a best response is worth against the policy of agent 2 that
-    these games give (Hoffman and Karp 1966): then a few sweeps do. `solve(M, P)` is an `Equilibrium`.
+    before where these fit. With δ the sweeps end as soon as the largest change is below δ. With evaluate=True U is the
+    utility of a best response to the policy of agent 2 from these games (Hoffman and Karp 1966): then a few sweeps
+    suffice. `solve(M, P)` is an `Equilibrium`.
 
     Raises ValueError for another number of agents, rewards without a constant sum, and γ = 1.
     """
@@ -65,7 +65,7 @@ def matrix_games(R: Array, near: tuple[Array, Array] | None = None) -> tuple[Arr
 
 
 def _bounds(A: Array, x: Array, y: Array) -> tuple[Array, Array]:
-    """What x (S, m) is sure of in the games A (S, m, n), and what y (S, n) concedes at most: the value lies between."""
+    """What x (S, m) guarantees in the games A (S, m, n), and the most that y (S, n) concedes: bounds of the value."""
     return (x[:, None] @ A)[:, 0].min(axis=1), (A @ y[:, :, None])[:, :, 0].max(axis=1)
 
 
@@ -142,7 +142,7 @@ def utilities_of_shapley_iteration(M: ShapleyIteration, P: Any) -> Iterator[Arra
 
 @solve.register
 def solve_by_shapley_iteration(M: ShapleyIteration, P: Any = None) -> Equilibrium:
-    """The policies of the last matrix games; `iterations` is the number of sweeps, and `gap` tells how far they got."""
+    """The policies of the last matrix games; `iterations` is the number of sweeps, `gap` the error left."""
     for k, (_, x, y) in enumerate(_iterated(M, P), 1):
         p, taken = [x, y], k
     return certified(P, p, "Shapley iteration", taken, otherwise="k_max")

@@ -1,7 +1,7 @@
-"""All beliefs that one decision maker can come to in so many steps, level by level; equal ones are one.
+"""All beliefs that one decision maker can reach within some steps, level by level, without repetition.
 
-It is used for who answers the plans of others (chapter 26), and for a team that shares what it sees (chapter 27). What
-is reached, (A, Ω, E, E'), may differ from step to step: x(a, o, e, e') = p(e', o | e, a).
+It is used for best responses to the plans of others (chapter 26), and for a team that shares its observations (chapter
+27). The transitions `reached` (A, Ω, E, E') may differ from step to step: x(a, o, e, e') = p(e', o | e, a).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIES = 1e-12  # relative to the largest: of what is within that of the best, the
 
 @struct
 class Level:
-    """The beliefs with equally many steps behind them, and what may follow them."""
+    """The beliefs after the same number of steps, and their successors."""
 
     B: Array  # beliefs (N, E)
     r: Array  # expected reward of each action (N, A)
@@ -59,7 +59,7 @@ def belief_levels(
 
 
 def backward(levels: Sequence[Level], γ: float) -> list[Array]:
-    """Q (N, A) of every level by backward induction: what each action is worth if all later ones are best."""
+    """Q (N, A) of every level by backward induction: the utility of each action if all later ones are optimal."""
     Q = [levels[-1].r]
     for level in reversed(levels[:-1]):
         assert level.p is not None
@@ -69,7 +69,7 @@ def backward(levels: Sequence[Level], γ: float) -> list[Array]:
 
 
 def best_actions_of(Q: Array, largest: float) -> Array:
-    """The first action (N,) of those that are best but for rounding, where rewards are up to that large."""
+    """The first of the best actions, up to rounding, (N,); `largest` is the size of the largest reward."""
     best = Q.max(axis=1, keepdims=True)
     return np.asarray((best - TIES * max(largest, float(abs(Q).max())) <= Q).argmax(axis=1))
 

@@ -29,7 +29,7 @@ NUMBERS = 1 << 25  # numbers of one step of that POMDP
 
 
 class Answer(NamedTuple):
-    """A best response, and what it is worth to the agent."""
+    """A best response, and its utility to the agent."""
 
     plan: ConditionalPlan
     u: float
@@ -91,9 +91,9 @@ def _reached(P: HiddenStateGame, stage: Sequence[Others], following: Sequence[Ot
 def best_response_in_a_hidden_state_game(P: HiddenStateGame, π: Any, i: Any, *, b: Belief | None = None) -> Any:
     """The conditional plan of agent i that is best against the others' plans, or mixtures of plans, from belief b.
 
-    It is as long as theirs. All beliefs that the agent may come to about the state and the others' plans are looked at;
-    `TooLargeError` where these are too many. b = None is the model's own belief. Controllers of the others make the
-    POMDP that `best_response_pomdp` gives.
+    It is as long as theirs. It is found from all beliefs about the state and the others' plans that the agent may
+    reach; `TooLargeError` where these are too many. b = None is the model's own belief. Controllers of the others make
+    the POMDP that `best_response_pomdp` gives.
     """
     return answer(P, π, P.position(i), P.start(b)).plan
 
@@ -102,7 +102,7 @@ def best_response_in_a_hidden_state_game(P: HiddenStateGame, π: Any, i: Any, *,
 def gap_in_a_hidden_state_game(P: HiddenStateGame, π: Any, *, b: Belief | None = None) -> Array:
     """What each agent could gain alone by the best of all plans of that length, (n,), from belief b.
 
-    Of a team: all are 0 where π is optimal person by person, which the best joint plan is, but not it alone.
+    In a team all are 0 where no agent alone can do better, as in the best joint plan, but not only there.
     """
     b = P.start(b)
     U = np.broadcast_to(utility_of_a_joint_plan(P, b, π), (P.n,))

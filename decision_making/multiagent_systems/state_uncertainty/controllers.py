@@ -39,8 +39,8 @@ class AgentController:
     Nodes, actions and observations are 0, 1, ...; it begins in node 0. `π(x)` draws an action, `update(π, x, a, o)` the
     next node. The book returns a `ControllerPolicy` of the joint problem, whose actions are not the agent's.
 
-    Probabilities that are negative, or miss the sum 1, by at most 1e-6 are put right. Raises ValueError for others and
-    for shapes that do not fit.
+    Probabilities that are below 0, or whose sum differs from 1, by at most 1e-6 are corrected. Raises ValueError for
+    larger errors and for shapes that do not fit.
     """
 
     ψ: Array = field(converter=distributions, repr=brief)  # probabilities of actions (X, A)
@@ -68,7 +68,7 @@ class AgentController:
     def from_nodes(cls, A: int, a: Any, child: Any) -> AgentController:
         """A deterministic controller with A actions: in node k action a[k], and after o node child[k][o].
 
-        Raises ValueError for actions and nodes that there are not, and shapes that do not fit.
+        Raises ValueError for unknown actions and nodes, and for shapes that do not fit.
         """
         a = np.atleast_1d(indices("a", a, A))
         child = np.asarray(indices("child", child, len(a)))
@@ -99,24 +99,24 @@ def _as_tuple(π: Any) -> tuple[AgentController, ...]:
 
 @struct(repr=False)
 class JointController(Policies):
-    """A controller an agent; it is read like the list of them. All begin in node 0.
+    """A controller for each agent; it can be used like the list of them. All begin in node 0.
 
-    `utility(P, b, π)` is what it is worth for ever after. `found` is what a method says of its end.
+    `utility(P, b, π)` is its utility over an infinite horizon. `found` is the result of the method that made it.
     """
 
     π: tuple[AgentController, ...] = field(converter=_as_tuple)  # one an agent
-    found: Any = field(default=None, kw_only=True)  # what a method says of its end, if one made it
+    found: Any = field(default=None, kw_only=True)  # the result of the method that made it, if any
 
     def __repr__(self) -> str:
         return f"JointController({' x '.join(str(len(x)) for x in self.π)} nodes)"
 
     def joint_utilities(self, P: HiddenStateGame) -> Array:
-        """What beginning in nodes 0 is worth in each state (k, S), k rewards."""
+        """The utility of beginning in nodes 0, for each state (k, S), k rewards."""
         return evaluate_joint_controller(P, self).reshape(len(P.rewards), -1, len(P.S))[:, 0]
 
     @classmethod
     def from_plans(cls, P: HiddenStateGame, π: Any) -> JointController:
-        """The controllers that follow conditional plans, and after their end begin them again."""
+        """The controllers that follow conditional plans again and again."""
         made = []
         for plan, A, Ω in zip(joint_plan(check_model(P), π), P.sizes, P.n_observations, strict=True):
             plans, at = [plan], {id(plan): 0}
@@ -131,7 +131,7 @@ class JointController(Policies):
 
 
 def controllers(P: HiddenStateGame, π: Any) -> list[AgentController]:
-    """π as one controller an agent, checked. TypeError for what is none, ValueError for other numbers of actions."""
+    """π as one controller an agent, checked. TypeError for anything else, ValueError for other numbers of actions."""
     found = list(getattr(π, "π", π))
     if len(found) != P.n or not all(isinstance(x, AgentController) for x in found):
         refuse(None, "π", π, f"{P.n} AgentControllers, one of each agent", TypeError)
@@ -142,13 +142,13 @@ def controllers(P: HiddenStateGame, π: Any) -> list[AgentController]:
 
 
 def check_discounted(P: HiddenStateGame) -> None:
-    """ValueError for γ = 1, where what controllers are worth may have no end."""
+    """ValueError for γ = 1, where the utilities of controllers may be infinite."""
     if P.γ == 1:
         raise ValueError("γ = 1: a controller goes on for ever; use a discount below 1, as P.discounted(0.9)")
 
 
 def evaluate_joint_controller(P: HiddenStateGame, π: Any) -> Array:
-    """What each joint node is worth in each state, U (k, X¹, …, Xⁿ, S), by one linear solve (equation 26.c).
+    """The utility of each joint node in each state, U (k, X¹, …, Xⁿ, S), by one linear solve (equation 26.c).
 
     k is 1 for a team, else the number of agents. Raises ValueError for γ = 1, `TooLargeError` for more than 3,000
     pairs of a joint node and a state.
@@ -191,11 +191,11 @@ def together(parts: Sequence[Array]) -> Array:
 
 
 def best_response_pomdp(P: HiddenStateGame, π: Any, i: Any) -> POMDP:
-    """The POMDP that agent i faces where the others keep their controllers π; π[i] is not looked at.
+    """The POMDP that agent i faces where the others keep their controllers π; π[i] is not used.
 
-    Its state is the true one, the others' joint node, and what agent i observed last, numbered in this order, the last
-    fastest; what is observed is that part of the state. Every method of part IV solves it, from a belief over the
-    states of P as `responding_belief` makes it.
+    Its state has three parts: the true state, the others' joint node, and the last observation of agent i. They are
+    numbered in this order, the last fastest; the last part is observed. Every method of part IV solves it, from a
+    belief over the states of P as `responding_belief` makes it.
 
     Raises `TooLargeError` for more than 3,000 states.
     """

@@ -43,9 +43,9 @@ _nash = of_class(NashEquilibrium)
 
 @struct
 class FinitePlanning:
-    """What the methods for plans of a finite length share."""
+    """The fields that the methods for plans of a finite length share."""
 
-    b: Any = field(converter=optional_belief)  # belief to begin with (S,); None: the model's own
+    b: Any = field(converter=optional_belief)  # initial belief (S,); None: the model's own
     d: int = field(validator=count_or_zero)  # expansions of the one-step plans: a plan has d + 1 actions
 
 
@@ -53,8 +53,8 @@ class FinitePlanning:
 class POMGNashEquilibrium(FinitePlanning):
     """A Nash equilibrium of the game in which each agent chooses one of all its plans with d + 1 actions (26.3).
 
-    The listing returns the most probable plan of each agent, which need not be an equilibrium, and only plans that do
-    not look at what is observed; here plans follow each observation with any plan, and the equilibrium may be mixed.
+    The listing returns the most probable plan of each agent, which need not be an equilibrium, and considers only plans
+    that ignore the observations. Here any plan may follow an observation, and the equilibrium may be mixed.
 
     `solve(M, P)` is a `PlanEquilibrium`. `TooLargeError`, with the number, before plans are made where there are too
     many.
@@ -65,10 +65,10 @@ class POMGNashEquilibrium(FinitePlanning):
 
 @struct
 class POMGDynamicProgramming(FinitePlanning):
-    """The same with plans pruned at each length: what is nowhere best is not a part of longer plans (26.4).
+    """The same with plans pruned at each length: longer plans contain no plan that is nowhere best (26.4).
 
-    The listing prunes what is somewhere worst, and ends with one plan an agent; see `prune_dominated`. An equilibrium
-    of all plans stays, others may go.
+    The listing prunes plans that are somewhere worst, and ends with one plan an agent; see `prune_dominated`. At least
+    one equilibrium of all plans stays, others may be lost.
     """
 
     nash: NashEquilibrium = field(factory=NashEquilibrium, kw_only=True, validator=_nash)  # for the game of plans

@@ -1,4 +1,4 @@
-"""What a joint conditional plan is worth, state by state (algorithm 26.2)."""
+"""The utility of a joint conditional plan in each state (algorithm 26.2)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Joint = tuple[ConditionalPlan, ...]
 
 
 def one_or_all(P: HiddenStateGame, x: Array) -> Any:
-    """Of a game, be it of one agent, the rewards (n, …) as they are; of a team, (1, …), the one of all."""
+    """The rewards (n, …) of a game as they are, also of one agent; those of a team, (1, …), without their first axis."""
     if not isinstance(P, DecPOMDP):
         return x
     return float(x[0]) if x.ndim == 1 else x[0]
@@ -77,7 +77,7 @@ def _depth(plan: ConditionalPlan, A: int, Ω: int, i: int, known: dict[int, int]
 
 
 def horizon(plan: ConditionalPlan) -> int:
-    """The number of actions of a plan whose paths are all as long."""
+    """The number of actions of a plan whose paths all have the same length."""
     h = 1
     while plan.subplans:
         h, plan = h + 1, next(iter(plan.subplans.values()))
@@ -85,7 +85,7 @@ def horizon(plan: ConditionalPlan) -> int:
 
 
 def plan_values(P: HiddenStateGame, plans: Joint, known: dict[tuple[int, ...], Array]) -> Array:
-    """What a joint plan is worth in each state (k, S); `known` has that of joint plans already met, by identity."""
+    """The utility of a joint plan in each state (k, S); `known` has those of joint plans already met, by identity."""
     key = tuple(map(id, plans))
     if key not in known:
         ja = int(np.ravel_multi_index([x.a for x in plans], P.sizes))
@@ -100,10 +100,10 @@ def plan_values(P: HiddenStateGame, plans: Joint, known: dict[tuple[int, ...], A
 
 @evaluate_plan.register
 def evaluate_joint_plan(P: HiddenStateGame, π: Any, s: Any = None) -> Any:
-    """What the joint plan π is worth from state s, a vector over the agents, of a team a number (algorithm 26.2).
+    """The utility of the joint plan π from state s, a vector over the agents, of a team a number (algorithm 26.2).
 
-    s is the number of a state; without s for all states, (n, S) or (S,). Joint subplans that stand in several places
-    are evaluated once; in the listing each joint history is.
+    s is the number of a state; without s for all states, (n, S) or (S,). Joint subplans that occur several times are
+    evaluated once; the listing evaluates each joint history.
 
     Raises ValueError for plans of different lengths or of unknown actions or observations.
     """

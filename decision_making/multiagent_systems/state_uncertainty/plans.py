@@ -1,8 +1,8 @@
-"""Sets of conditional plans, one an agent, and what every joint plan is worth, as arrays (algorithms 26.2 and 26.3).
+"""Sets of conditional plans, one an agent, and the utilities of all joint plans, as arrays (algorithms 26.2 and 26.3).
 
-The plans of an agent are rows: an action, and for each of its observations the row of the plan that follows among those
-of one step less. What joint plans are worth is one array (k, K¹, …, Kⁿ, S), k rewards, that is backed up from the one
-of a step less.
+The plans of an agent are rows: an action, and for each of its observations the row of the next plan among those of one
+step less. The utilities of joint plans are one array (k, K¹, …, Kⁿ, S), k rewards, backed up from that of one step
+less.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class AgentPlans(PlanRows):
     """Conditional plans of one agent, all of one length; those of one step less are `shorter`."""
 
     a: Array  # action of each plan (K,)
-    child: Array | None = None  # for each observation the row of the plan that follows, in `shorter` (K, Ω)
+    child: Array | None = None  # for each observation the row of the next plan in `shorter` (K, Ω)
     shorter: AgentPlans | None = None  # plans of one step less; None: these end after their action
 
     def __getitem__(self, kept: Array) -> AgentPlans:
@@ -76,8 +76,8 @@ def one_step_plans(P: HiddenStateGame) -> list[AgentPlans]:
 def create_conditional_plans(P: HiddenStateGame, d: int, *, open_loop: bool = False) -> list[AgentPlans]:
     """All conditional plans with d + 1 actions, for each agent (algorithm 26.3).
 
-    The book's listing gives every observation the same subplan, which are plans that do not look; here a plan may
-    follow each observation with another one, as its text says. `open_loop=True` makes the listing's.
+    The book's listing gives every observation the same subplan, so that plans ignore what is observed. Here the subplan
+    may depend on the observation, as the book's text says. `open_loop=True` makes the listing's plans.
 
     Raises `TooLargeError`, with the number, before any is made where there are more than a million.
 
@@ -96,7 +96,7 @@ def create_conditional_plans(P: HiddenStateGame, d: int, *, open_loop: bool = Fa
 
 
 def plan_sets(P: HiddenStateGame, Π: Any) -> list[AgentPlans]:
-    """Π, a set of plans for each agent of P. TypeError for what is no such list, ValueError for another length."""
+    """Π, a set of plans for each agent of P. TypeError unless it is such a list, ValueError for another length."""
     if not isinstance(Π, list | tuple) or not all(isinstance(plans, AgentPlans) for plans in Π):
         raise TypeError(f"Π = {shortened(Π)}: must be a list of AgentPlans, such as create_conditional_plans makes")
     if len(Π) != P.n:
@@ -126,7 +126,7 @@ def _expanded(plans: AgentPlans, A: int, Ω: int, open_loop: bool) -> AgentPlans
 
 
 def backed_up(P: HiddenStateGame, Π: Sequence[AgentPlans], shorter: Array | None) -> Array:
-    """What all joint plans of Π are worth in each state (k, K¹, …, Kⁿ, S), from the values of those of one step less.
+    """The utilities of all joint plans of Π in each state (k, K¹, …, Kⁿ, S), from those of the plans of one step less.
 
     V(π, s) = R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) V(π(o), s').
     """
@@ -162,7 +162,7 @@ def _children(plans: AgentPlans) -> Array:
 
 
 def joint_values(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> Array:
-    """What all joint plans of Π are worth in each state (k, K¹, …, Kⁿ, S), k = 1 for a team (equation 26.a).
+    """The utilities of all joint plans of Π in each state (k, K¹, …, Kⁿ, S), k = 1 for a team (equation 26.a).
 
     Raises ValueError for plans of different lengths, `TooLargeError` where there are too many.
     """

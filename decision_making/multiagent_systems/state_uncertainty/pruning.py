@@ -1,8 +1,9 @@
 """Which plans an agent may need: pruning by weak dominance (algorithm 26.4).
 
-A plan may go if for every belief about the state and the others' plans another one is as good. The book's listing asks
-for a belief at which all others are at least as good, which every plan that is worst somewhere has: it keeps wrong
-plans, down to one an agent. Here a plan goes only if it is nowhere best, as the text defines.
+A plan may be dropped if for every belief about the state and the others' plans another plan is as good. The book's
+listing asks for one belief at which all others are at least as good, and every plan that is worst somewhere has such a
+belief: it drops the wrong plans, until one is left for each agent. Here a plan is dropped only if it is nowhere best,
+as the text defines.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from decision_making.state_uncertainty.exact_belief_state_planning.pruning impor
 
 
 def of_agent(V: Array, i: int) -> Array:
-    """What each plan of agent i is worth to it, (Kⁱ, E), for every pair E of the others' joint plan and a state."""
+    """The utility of each plan of agent i to it, (Kⁱ, E), for every pair E of the others' joint plan and a state."""
     own = V[i if len(V) > 1 else 0]
     return np.moveaxis(own, i, 0).reshape(own.shape[i], -1)
 
 
 def is_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans], i: Any, k: int) -> bool:
-    """Whether plan k of agent i may go: at every belief b(π^-i, s) another one of its plans is as good (equation 26.d).
+    """Whether plan k of agent i may go: at every belief b(π^-i, s) another plan of it is as good (equation 26.d).
 
     That is: max δ such that Σ b(π^-i, s) [Uⁱ(πⁱ, π^-i, s) - Uⁱ(πⁱ', π^-i, s)] >= δ for all other πⁱ' is not above 0. Of
     plans that are equal everywhere each is dominated by the others; `prune_dominated` keeps the first.
@@ -42,10 +43,10 @@ def is_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans], i: Any, k: int) -
 
 
 def prune_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> list[AgentPlans]:
-    """Π without plans that are nowhere best, agent after agent until none is left that may go (algorithm 26.4).
+    """Π without plans that are nowhere best, agent after agent until no plan is dominated (algorithm 26.4).
 
-    The listing takes them out in random order; here the order is fixed. For a team an optimal joint plan stays, from
-    every belief; of a game an equilibrium stays, though others may go. At least one plan of each agent stays.
+    The listing drops them in random order; here the order is fixed. For a team an optimal joint plan stays, from every
+    belief; of a game an equilibrium stays, though others may be lost. At least one plan of each agent stays.
     """
     return pruned(check_model(P), plan_sets(P, Π), joint_values(P, Π))[0]
 
@@ -66,8 +67,8 @@ def pruned(P: HiddenStateGame, Π: list[AgentPlans], V: Array) -> tuple[list[Age
 def undominated(Γ: Array, gain: float) -> Array:
     """Whether each row of Γ (K, E) is needed, (K,): is above all other needed ones at some belief over E.
 
-    First go rows that another is nowhere below; those best at a single pair, or at one of some random beliefs, stay;
-    each one left is tested against those that stay, by a linear program that grows by the rows it needs.
+    First rows that are nowhere above some other row are dropped; those best at a single pair, or at one of some random
+    beliefs, stay. Each of the rest is tested against those that stay, by a linear program that adds rows as needed.
     """
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
     needed[_witnesses(Γ, left, gain)] = True

@@ -20,7 +20,7 @@ from decision_making.probabilistic_reasoning.inference.contraction import (
     Stage,
     scaled,
 )
-from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
+from decision_making.probabilistic_reasoning.inference.evidence import Asked, Inputs, Known, Question, sizes
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
 from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, aligned, checked_factor
@@ -76,12 +76,12 @@ def scopes_of(q: Question, members: Sequence[int]) -> list[Labels]:
         family = q.bn.families[i]
         free = family if q.hard.keys().isdisjoint(family) else tuple([j for j in family if j not in q.hard])
         scopes.append(free if batched.isdisjoint(family) else (BATCH, *free))
-    return scopes + [q.weights(i, BATCH)[1] for i in q.soft]
+    return scopes + [(BATCH, i) if x.ndim == 2 else (i,) for i, x in q.soft.items()]
 
 
 def arrays_of(q: Question, members: Sequence[int]) -> list[Array]:
     """The factors of these variables at the evidence, and the soft evidence after them."""
-    return [q.sliced(i, BATCH)[0] for i in members] + [q.soft[i] for i in q.soft]
+    return [q.sliced(i) for i in members] + [*q.soft.values()]
 
 
 class EliminationPlan:
@@ -152,11 +152,10 @@ class QuickPlan:
             for i in scope:
                 holding.setdefault(i, []).append(k)
         product = QuickProducts(scopes, holding, [v.r for v in bn.vars])
-        self.sliced = q.slicings(members)
-        self.soft = [(len(members) + k, i) for k, i in enumerate(q.soft)]
-        self.values: list[Any] = [bn.factors[i].values for i in members] + [None] * (len(q.soft) + len(order))
+        self.inputs = Inputs(q, members)
+        self.values = self.inputs.values + [None] * len(order)
         self.calls: list[tuple[int, list[int], Callable[..., Array]]] = []
-        varies, live, room = {k for k, *_ in (*self.sliced, *self.soft)}, set(range(len(scopes))), KEPT
+        varies, live, room = self.inputs.varies.copy(), set(range(len(scopes))), KEPT
         for v, near, entries in order:
             used = [k for k in holding.pop(v) if k in live]
             k, used, f = product(used, v, near, entries)
@@ -179,11 +178,8 @@ class QuickPlan:
         """The answer, not normalised; None where numbers are so small that the steps must be scaled."""
         if not self.fits:
             return None
-        values, hard = self.values.copy(), q.hard
-        for k, table, seen in self.sliced:
-            values[k] = table[tuple([hard[j] for j in seen])]
-        for k, i in self.soft:
-            values[k] = q.soft[i]
+        values = self.values.copy()
+        self.inputs.set(values, q)
         for k, used, f in self.calls:
             values[k] = f(*[values[i] for i in used])
         used, f = self.last

@@ -138,33 +138,19 @@ class Question:
         full[tuple(at)] = p
         return Factor(self.vars, full)
 
-    def slicings(self, members: Sequence[int]) -> list[tuple[int, Array, tuple[int, ...]]]:
-        """The tables of these variables that have observed ones: where, with these first, and which these are."""
-        found = []
-        for k, i in enumerate(members):
-            family = self.bn.families[i]
-            if not self.hard.keys().isdisjoint(family):
-                seen = [a for a, j in enumerate(family) if j in self.hard]
-                left = [a for a, j in enumerate(family) if j not in self.hard]
-                found.append((k, self.bn.factors[i].values.transpose(seen + left), tuple([family[a] for a in seen])))
-        return found
-
-    def sliced(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
-        """The table of variable i at the evidence, and the labels of its axes: free variables, and `batch` first."""
+    def observed_first(self, i: int) -> tuple[Array, tuple[int, ...]]:
+        """The table of variable i with the axes of observed variables first, and these variables."""
         table, family = self.bn.factors[i].values, self.bn.families[i]
+        if self.hard.keys().isdisjoint(family):
+            return table, ()
         seen = [k for k, j in enumerate(family) if j in self.hard]
         left = [k for k, j in enumerate(family) if j not in self.hard]
-        labels = tuple(family[k] for k in left)
-        if not seen:
-            return table, labels
-        at = tuple(self.hard[family[k]] for k in seen)
-        values = table.transpose(seen + left)[at]
-        return values, (batch, *labels) if any(isinstance(x, np.ndarray) for x in at) else labels
+        return table.transpose(seen + left), tuple([family[k] for k in seen])
 
-    def weights(self, i: int, batch: int) -> tuple[Array, tuple[int, ...]]:
-        """The soft evidence on variable i, and the labels of its axes."""
-        weights = self.soft[i]
-        return weights, (batch, i) if weights.ndim == 2 else (i,)
+    def sliced(self, i: int) -> Array:
+        """The table of variable i at the evidence: an axis for many cases, then one for each free variable."""
+        table, seen = self.observed_first(i)
+        return table[tuple([self.hard[j] for j in seen])] if seen else table
 
     def relevant(self) -> set[int]:
         """The variables of the query, of the evidence and their ancestors: the rest sums to 1."""
@@ -184,6 +170,25 @@ class Question:
             tuple((i, isinstance(x, np.ndarray)) for i, x in self.hard.items()),
             tuple((i, x.ndim) for i, x in self.soft.items()),
         )
+
+
+class Inputs:
+    """The arrays that a plan for one case at a time begins with: the tables of some variables, then soft evidence."""
+
+    def __init__(self, q: Question, members: Sequence[int]) -> None:
+        self.values: list[Any] = [q.bn.factors[i].values for i in members] + [None] * len(q.soft)
+        tables = [(k, *q.observed_first(i)) for k, i in enumerate(members)]
+        self.sliced = [x for x in tables if x[2]]  # where, a table, and the variables that are observed
+        self.soft = list(enumerate(q.soft, len(members)))  # where, and on which variable
+        self.varies = {k for k, *_ in self.sliced} | {k for k, _ in self.soft}  # what depends on the evidence
+
+    def set(self, values: list[Any], q: Question) -> None:
+        """Put the evidence of a question of the same kind into values that begin with these arrays."""
+        hard = q.hard
+        for k, table, seen in self.sliced:
+            values[k] = table[tuple([hard[j] for j in seen])]
+        for k, i in self.soft:
+            values[k] = q.soft[i]
 
 
 def _values(v: Variable, given: Any) -> Array:

@@ -171,7 +171,7 @@ def _order(M: GibbsSampling, q: Question) -> list[int]:
 
 def _warn_of_zeros(q: Question) -> None:
     """Warn where the tables hold zeros at the evidence."""
-    arrays: list[tuple[str, Any]] = [(v.name, q.sliced(i, -1)[0]) for i, v in enumerate(q.bn.vars)]
+    arrays: list[tuple[str, Any]] = [(v.name, q.sliced(i)) for i, v in enumerate(q.bn.vars)]
     names = [name for name, x in arrays if x.ndim and not x.all()]
     if names:
         some = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

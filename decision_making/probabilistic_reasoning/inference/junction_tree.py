@@ -22,7 +22,7 @@ from decision_making.probabilistic_reasoning.inference.elimination import (
     kept,
     scopes_of,
 )
-from decision_making.probabilistic_reasoning.inference.evidence import Asked, Known, Question, sizes
+from decision_making.probabilistic_reasoning.inference.evidence import Asked, Inputs, Known, Question, sizes
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
 from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, checked_factor
@@ -129,14 +129,10 @@ class QuickTree:
         bn = q.bn
         r = [v.r for v in bn.vars]
         self.tree = tree
-        self.sliced = q.slicings(tree.members)
-        n = len(tree.members)
-        self.soft = [(n + k, i) for k, i in enumerate(q.soft)]
-        self.first = n + len(q.soft)  # messages follow the factors
-        self.values: list[Any] = [bn.factors[i].values for i in tree.members] + [None] * (
-            len(q.soft) + len(tree.tables)
-        )
-        varies = {k for k, *_ in self.sliced} | {k for k, _ in self.soft}
+        self.inputs = Inputs(q, tree.members)
+        self.first = len(self.inputs.values)  # messages follow the factors
+        self.values = self.inputs.values + [None] * len(tree.tables)
+        varies = self.inputs.varies.copy()
         self.multiply = [stage.quick(r) for stage in tree.tables]
         self.beliefs: list[Any] = [None] * len(tree.tables)
         self.changing: list[int] = []
@@ -158,11 +154,8 @@ class QuickTree:
 
     def __call__(self, q: Question) -> list[Array] | None:
         """The tables once they agree; None where numbers are so small that messages must be scaled."""
-        tree, values, hard, beliefs = self.tree, self.values.copy(), q.hard, self.beliefs.copy()
-        for k, table, seen in self.sliced:
-            values[k] = table[tuple([hard[j] for j in seen])]
-        for k, i in self.soft:
-            values[k] = q.soft[i]
+        tree, values, beliefs = self.tree, self.values.copy(), self.beliefs.copy()
+        self.inputs.set(values, q)
         for k in self.changing:
             beliefs[k], values[self.first + k] = self._up(k, values)
         certain = all(values[k] > 0 for k in tree.constants)

@@ -10,11 +10,12 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, all_finite, is_box, numbers, one_of, refuse
+from decision_making.checks import Array, Field, all_finite, fixed_numbers, is_box, numbers, one_of, refuse
 from decision_making.sequential_problems.approximate_value_functions.representations import (
     LocalValueFunction,
     sparse_rows,
 )
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 if TYPE_CHECKING:
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
 OUTSIDE = ("clamp", "refuse", "extrapolate")
 MOST_NODES = 10**8
 MOST_AXES = 16  # of multilinear interpolation, which has 2ⁿ weights in each state
-
-
-def _read_only(x: ArrayLike, name: str) -> Array:
-    x = numbers(x, name)
-    x.setflags(write=False)
-    return x
-
-
-def _o(x: ArrayLike) -> Array:
-    return _read_only(x, "o")
-
-
-def _δ(x: ArrayLike) -> Array:
-    return _read_only(x, "δ")
-
-
-def _θ(x: ArrayLike) -> Array:
-    return _read_only(x, "θ")
 
 
 def _corner(M: object, attribute: Field, o: Array) -> None:
@@ -74,9 +57,9 @@ class GridValueFunction(LocalValueFunction):
     Raises ValueError, naming the field, for widths that are not above 0 and a θ whose axes are not those of o.
     """
 
-    o: Array = field(converter=_o, validator=_corner)  # lower-left corner (n,), or a number where a state is one
-    δ: Array = field(converter=_δ, validator=_cell)  # widths of a cell (n,), or one for all axes
-    θ: Array = field(converter=_θ, validator=_nodes)  # values at the nodes, an array with n axes
+    o: Array = field(converter=fixed_numbers, validator=_corner)  # lower-left corner (n,), or a number as a state is
+    δ: Array = field(converter=fixed_numbers, validator=_cell)  # widths of a cell (n,), or one for all axes
+    θ: Array = field(converter=fixed_numbers, validator=_nodes)  # values at the nodes, an array with n axes
     outside: str = field(default="clamp", kw_only=True, validator=one_of(*OUTSIDE))  # or "refuse" or "extrapolate"
     corner: Array | None = field(default=None, kw_only=True, repr=False)  # opposite of o; None: o + δ (sizes - 1)
 
@@ -97,8 +80,7 @@ class GridValueFunction(LocalValueFunction):
         n = np.broadcast_to(sizes, max(low.size, 1))
         if n.dtype.kind not in "iu" or not (n >= 2).all():
             refuse(cls.__name__, "sizes", sizes, "whole numbers >= 2, one for each axis or one for all")
-        if np.prod(n.astype(float)) > MOST_NODES:
-            refuse(cls.__name__, "sizes", sizes, f"such that there are at most {MOST_NODES:,} nodes")
+        check_size("nodes of a grid", float(np.prod(n.astype(float))), "use smaller sizes", MOST_NODES)
         δ = (high - low) / (n - 1).reshape(low.shape)
         return cls(low, δ, np.zeros(n), corner=high, **options)
 

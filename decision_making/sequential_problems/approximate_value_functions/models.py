@@ -1,4 +1,4 @@
-"""The finite MDP that a local representation makes of a problem, and what follows an action in any problem."""
+"""The finite MDP that a local representation makes of a problem, and the backups of any problem (chapter 8)."""
 
 from __future__ import annotations
 

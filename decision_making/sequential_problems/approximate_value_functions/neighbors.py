@@ -11,7 +11,20 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, Field, Named, all_finite, brief, count, function, numbers, positive, refuse
+from decision_making.checks import (
+    Array,
+    Field,
+    Named,
+    all_finite,
+    brief,
+    count,
+    fixed_numbers,
+    function,
+    numbers,
+    positive,
+    read_only,
+    refuse,
+)
 from decision_making.sequential_problems.approximate_value_functions.representations import (
     BLOCK,
     LocalValueFunction,
@@ -63,19 +76,12 @@ def _states(S: ArrayLike) -> Array:
     S = np.array(S)
     if S.dtype.kind not in "iu":
         S = numbers(S, "S")
-    S.setflags(write=False)
-    return S
+    return read_only(S)
 
 
 def _some_states(M: object, attribute: Field, S: Array) -> None:
     if S.ndim not in (1, 2) or 0 in S.shape or not all_finite(S):
         refuse(M, attribute.name, S, "at least one state, an array (n,) of numbers or (n, k) of vectors, all finite")
-
-
-def _values(θ: ArrayLike) -> Array:
-    θ = numbers(θ, "θ")
-    θ.setflags(write=False)
-    return θ
 
 
 def _one_each(M: object, attribute: Field, θ: Array) -> None:
@@ -117,7 +123,7 @@ class NearestNeighborValueFunction(LocalValueFunction):
     k: int = field(validator=count)  # number of neighbours
     d: Distance = field(validator=_distance)  # distance: 1, 2, inf for a norm, or a function d(s, s') of batches
     S: Array = field(converter=_states, validator=_some_states)  # states (n,) or (n, k)
-    θ: Array = field(converter=_values, validator=_one_each)  # their values (n,)
+    θ: Array = field(converter=fixed_numbers, validator=_one_each)  # their values (n,)
 
     names_states = True
 
@@ -196,7 +202,7 @@ class LocallyWeightedValueFunction(LocalValueFunction):
 
     k: Callable[[Array, Array], Array] = field(validator=function)  # kernel k(s, s') on batches that broadcast
     S: Array = field(converter=_states, validator=_some_states)  # states (n,) or (n, k)
-    θ: Array = field(converter=_values, validator=_one_each)  # their values (n,)
+    θ: Array = field(converter=fixed_numbers, validator=_one_each)  # their values (n,)
 
     names_states = True
 

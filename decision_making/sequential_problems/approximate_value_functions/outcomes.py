@@ -1,10 +1,10 @@
-"""What may follow an action in a problem of any kind, and which of its states are over."""
+"""What may follow an action in a problem of any kind, and which of its states are over (chapter 8)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, refuse
+from decision_making.checks import Array, Named, are_probabilities, count, refuse
 from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTerminal, Simulable, offers
 from decision_making.sampling import RNG, default_rng
 from decision_making.sequential_problems.exact_solution_methods.tables import tables
@@ -23,7 +23,7 @@ def outcomes(P: object, s: Array, a: Array, samples: int | None = None, rng: RNG
         p = np.broadcast_to(p[:, None] if p.ndim == 1 else p, s_next.shape[:2])
         r = np.asarray(more[0] if more else P.R(s, a), dtype=np.float64)  # type: ignore[attr-defined]
         r = (p * r).sum(axis=0) if r.ndim == 2 else r
-        wrong = ~((p >= 0).all(axis=0) & (abs(p.sum(axis=0) - 1) <= 1e-8))
+        wrong = ~are_probabilities(p.T)
         if wrong.any():
             i = int(np.argmax(wrong))
             raise ValueError(f"P.successors gives probabilities {p[:, i]} in state {s[i]}: they must sum to 1")

@@ -23,6 +23,7 @@ from decision_making.checks import (
     not_negative,
     numbers,
     parameters,
+    read_only,
     refuse,
     shortened,
 )
@@ -32,6 +33,7 @@ from decision_making.sequential_problems.approximate_value_functions.representat
     Fitter,
     LinearValueFunction,
 )
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 Basis: TypeAlias = Callable[[Array], ArrayLike] | Sequence[Callable[[Array], ArrayLike]]
@@ -115,8 +117,7 @@ def _counts(n: int, k: int) -> None:
 
 def _orders(n: int, k: int, size: int) -> Array:
     """All n whole numbers >= 0 that sum to at most k, (N, n), in order of the sum; `size` functions come of them."""
-    if size > MOST_BASES:
-        refuse(None, "k", k, f"such that there are at most {MOST_BASES:,} basis functions, not {size:,}")
+    check_size("basis functions", size, "use a smaller k", MOST_BASES)
     rows = [[*row] for total in range(k + 1) for row in _summing(n, total)]
     return np.array(rows, dtype=np.intp).reshape(-1, n)
 
@@ -181,9 +182,7 @@ def _basis(M: object, attribute: Field, β: Basis) -> None:
 
 
 def _flat(θ: ArrayLike) -> Array:
-    θ = parameters(θ).astype(np.float64)
-    θ.setflags(write=False)
-    return θ
+    return read_only(parameters(θ).astype(np.float64))
 
 
 @struct(repr=False)

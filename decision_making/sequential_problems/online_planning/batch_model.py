@@ -1,4 +1,4 @@
-"""A problem with functions on batches, and what any problem is to a search."""
+"""The model through which a search of chapter 9 asks a problem with functions on batches, or any problem."""
 
 from __future__ import annotations
 
@@ -78,15 +78,7 @@ class BatchModel(Model):
 
     def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
         """All actions, also those that do nothing."""
-        value, factor, alive = np.zeros(len(s)), 1.0, ~self.ended(s)
-        for _ in range(d):
-            s, r = self.step(s, draws.rng.integers(self.n_actions, size=len(s)), draws, rows)
-            value += factor * np.where(alive, r, 0)
-            alive &= ~self.ended(s)
-            factor *= self.γ
-            if not alive.any():
-                break
-        return value
+        return self.run(s, d, lambda s: draws.rng.integers(self.n_actions, size=len(s)), draws, rows)
 
     def ended(self, s: Array) -> Array:
         """Where P.terminal is true."""

@@ -1,4 +1,4 @@
-"""The part of a search tree that is worth looking at: actions by visits, and the states that most often follow."""
+"""The part of a search tree of chapter 9 to look at: actions by visits, and the states that most often follow."""
 
 from __future__ import annotations
 

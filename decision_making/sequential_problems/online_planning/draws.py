@@ -1,4 +1,4 @@
-"""Where the random numbers of a search come from: one stream for all rows of a batch, or one for each row.
+"""Where a search of chapter 9 has its random numbers: one stream for all rows of a batch, or one for each row.
 
 A search of the rows of a batch hands out one uniform number a row and step. With a stream for each row, row i of a
 batch of searches is the search that i-th state would have had alone, bit for bit.

@@ -1,4 +1,4 @@
-"""What a search visited and why it chose its action, in words; what it did, the search itself says."""
+"""Explanations of a search of chapter 9: what it visited and why it chose its action."""
 
 from __future__ import annotations
 

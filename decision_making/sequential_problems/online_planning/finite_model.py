@@ -1,4 +1,4 @@
-"""A problem with tables, as arrays of successors."""
+"""A problem with tables as arrays of successors, for the searches of chapter 9."""
 
 from __future__ import annotations
 

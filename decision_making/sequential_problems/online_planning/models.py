@@ -1,4 +1,4 @@
-"""What a search asks of a problem: its successors, samples of them, where it ends, and names for its states.
+"""What a search of chapter 9 asks of a problem: successors, samples of them, where it ends, names for its states.
 
 A problem with a model over lists S and A becomes arrays of successors (`FiniteModel`), in which a state is its position
 in S. Any other problem is asked through its own functions, on whole batches (`BatchModel`); boards of 2048 are packed
@@ -7,6 +7,7 @@ into words for it (`PackedModel`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +80,18 @@ class Model:
     def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
         """The discounted return (N,) of d steps of available actions that are drawn uniformly."""
         raise NotImplementedError
+
+    def run(self, s: Array, d: int, choose: Callable[[Array], Array], draws: Draws, rows: Array) -> Array:
+        """The discounted return (N,) of d steps of the actions choose(s); nothing is paid once a state has ended."""
+        value, factor, alive = np.zeros(len(s)), 1.0, ~self.ended(s)
+        for _ in range(d):
+            s, r = self.step(s, choose(s), draws, rows)
+            value += factor * np.where(alive, r, 0.0)
+            alive &= ~self.ended(s)
+            factor *= self.γ
+            if not alive.any():
+                break
+        return value
 
     def ended(self, s: Array) -> Array:
         """Whether nothing can be gained or lost any more, (N,)."""

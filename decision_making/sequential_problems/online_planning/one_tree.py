@@ -1,4 +1,4 @@
-"""One search of one state on Python's own lists and numbers, which for a single state are quicker than arrays.
+"""A search of one state (chapter 9) on Python's own lists and numbers, which are then quicker than arrays.
 
 The numbers are those of `trees` with one row, bit for bit: both take them from the same stream in the same order.
 """

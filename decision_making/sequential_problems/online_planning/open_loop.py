@@ -1,4 +1,4 @@
-"""Open-loop planning where states and actions are listed: a sequence of actions that is not changed on the way.
+"""Open-loop planning (chapter 9) over listed states and actions: a sequence of actions fixed in advance.
 
 The best sequence of d actions, in expectation or in the worst case (equations 9.3 and 9.5). It is worth at most as much
 as forward search, which chooses each action knowing the state.

@@ -1,4 +1,4 @@
-"""2048 as a search asks it: boards in words of 64 bits, which are their own names."""
+"""2048 for the searches of chapter 9: a board is a word of 64 bits, which also names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search of a state found, and what all searches of this chapter have in common."""
+"""What a search of a state found, and what all searches of chapter 9 have in common."""
 
 from __future__ import annotations
 

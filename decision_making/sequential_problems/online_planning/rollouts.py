@@ -79,22 +79,11 @@ class RolloutEstimate:
         if len(s) == 0:
             return value
         for _ in range(self.m):
-            value[some] += (
-                model.wander(s, self.d, draws, rows) if self.π is None else self.follow(model, s, draws, rows)
-            )
+            if self.π is None:
+                value[some] += model.wander(s, self.d, draws, rows)
+            else:
+                value[some] += model.run(s, self.d, lambda s: model.index(self.π(model.state(s))), draws, rows)
         return value / self.m
-
-    def follow(self, model: Model, s: Array, draws: Draws, rows: Array) -> Array:
-        """One rollout of the policy."""
-        value, factor, alive = np.zeros(len(s)), 1.0, np.ones(len(s), bool)
-        for _ in range(self.d):
-            s, r = model.step(s, model.index(self.π(model.state(s))), draws, rows)
-            value += factor * np.where(alive, r, 0.0)
-            alive &= ~model.ended(s)
-            factor *= model.γ
-            if not alive.any():
-                break
-        return value
 
 
 def leaf_values(U: Any, model: Model, s: Array, draws: Draws, rows: Array | None = None) -> Array:

@@ -1,4 +1,4 @@
-"""The trees of many searches as flat arrays: a row of the arrays is a node, a column an action.
+"""The trees of many searches of chapter 9 as flat arrays: a row of the arrays is a node, a column an action.
 
 One simulation of all searches goes level by level. Within a level the nodes differ, because the searches do, so that
 their entries can be read and written as whole arrays.

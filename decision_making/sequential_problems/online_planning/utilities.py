@@ -1,4 +1,4 @@
-"""Utilities of the states that a search has met, in a dictionary: an upper bound when a state is first met."""
+"""A dictionary of the utilities of states for the searches of chapter 9: an upper bound when a state is first met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beliefs (chapter 19): what is known of a hidden state, and `update(b, P, a, o)` after an action and an observation.
+"""Beliefs about a hidden state (chapter 19), and `update(b, P, a, o)` after an action and an observation.
 
 A belief is a vector of probabilities (the discrete state filter), the mean and covariance of a normal distribution
 (Kalman filters), or a set of particles. An update returns a new belief of the same kind; the old one is not changed.

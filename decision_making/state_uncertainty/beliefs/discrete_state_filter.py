@@ -27,10 +27,10 @@ def update_of_a_vector(
     """The belief b'(s') ∝ O(a, s', o) Σ_s T(s, a, s') b(s) after action a and observation o (algorithm 19.2).
 
     b is (S,), or a batch (B, S); a and o are indices into P.A and P.Ω, or one of them for each belief, (B,). An
-    observation of probability 0 is an error; on_impossible="uniform" gives the uniform belief then, as the book's
-    listing does without a word, and "predict" the belief before the observation, Σ_s T(s, a, s') b(s).
+    observation of probability 0 is an error, unless on_impossible is "uniform", which then gives the uniform belief, as
+    the book's listing does silently, or "predict", which gives the belief before the observation, Σ_s T(s, a, s') b(s).
 
-    Raises ValueError, naming what is wrong, for a b that is no belief, an unknown action or observation, and an
+    Raises ValueError, naming what is wrong, unless b is a belief, for an unknown action or observation, and for an
     observation of probability 0.
 
     >>> from decision_making.problems import CryingBaby

@@ -36,7 +36,7 @@ Difference = Callable[[Array, Array], Array]
 
 
 def _array(x: Any) -> Array:
-    """Attrs converter: numbers as an array; anything else is left for the validator, which knows the name."""
+    """Attrs converter: numbers as an array; anything else is left for the validator, which knows the field's name."""
     try:
         return numbers(x, "")
     except TypeError:
@@ -65,13 +65,13 @@ def _covariance(M: object, attribute: Field, Σ: Array) -> None:
 class LinearGaussianModel:
     """s' ~ N(Ts s + Ta a, Σs) and o ~ N(Os s', Σo): states (n,), actions (l,), observations (k,).
 
-    Raises ValueError, naming the field, for shapes that disagree, numbers that are not finite and a Σ that is no
-    covariance.
+    Raises ValueError, naming the field, for shapes that disagree, numbers that are not finite, and a Σ that is not
+    symmetric and positive semidefinite.
     """
 
     Ts: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the state in the dynamics (n, n)
     Ta: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the action in the dynamics (n, l)
-    Os: Array = field(converter=_array, validator=_numbers, repr=brief)  # what is observed of the state (k, n)
+    Os: Array = field(converter=_array, validator=_numbers, repr=brief)  # maps states to observations (k, n)
     Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
     Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
@@ -87,7 +87,7 @@ class LinearGaussianModel:
 class GaussianModel:
     """s' ~ N(fT(s, a), Σs) and o ~ N(fO(s'), Σo), with functions written in autograd.numpy for the extended filter.
 
-    fT takes states (..., n) and actions (..., l), fO states (..., n); both act on each row alone.
+    fT takes states (..., n) and actions (..., l), fO takes states (..., n); both treat each row separately.
     """
 
     fT: Callable[[Array, Array], Array] = field(validator=function)  # fT(s, a) -> mean of the next state (..., n)
@@ -133,8 +133,8 @@ class KalmanFilter:
 class ExtendedKalmanFilter(KalmanFilter):
     """The belief N(μb, Σb) of a `GaussianModel`, whose functions are replaced by their tangents (algorithm 19.4).
 
-    fT is differentiated at μb, fO at the predicted mean, by autograd. Raises ValueError, naming it, for a derivative
-    that is not finite.
+    fT is differentiated at μb, fO at the predicted mean, by autograd. Raises ValueError, naming the derivative, where
+    one is not finite.
     """
 
 
@@ -146,10 +146,11 @@ def _lambda(M: Any, attribute: Field, λ: Any) -> None:
 
 @struct
 class UnscentedKalmanFilter(KalmanFilter):
-    """The belief N(μb, Σb) of a `GaussianModel`, whose functions are asked at 2n + 1 points (algorithm 19.5).
+    """The belief N(μb, Σb) of a `GaussianModel`, with moments from 2n + 1 points (algorithm 19.5).
 
-    λ spreads the points: for a normal distribution λ = 3 - n also makes the fourth moment along each axis right, in
-    one dimension λ = 2. A negative λ gives the centre a negative weight and may yield what is no covariance: an error.
+    λ spreads the points: for a normal distribution λ = 3 - n also makes the fourth moment along each axis right, in one
+    dimension λ = 2. A negative λ gives the centre a negative weight; where this makes a covariance indefinite,
+    ValueError is raised.
     """
 
     λ: float = field(default=2.0, validator=_lambda)  # spread of the points, > -n
@@ -186,7 +187,7 @@ def _corrected(b: Any, P: HasNormalNoise, μp: Array, Σp: Array, o: Any, expect
 
 
 def gain(across: Array, S: Array, Σo: Array) -> Array:
-    """K = Σ_so S⁻¹ (..., n, k); where S is singular, by its pseudo-inverse: nothing is learnt from what is certain.
+    """K = Σ_so S⁻¹ (..., n, k); where S is singular, by its pseudo-inverse: a certain component corrects nothing.
 
     Components that have noise of their own are measured in units of their standard deviation, so that none of them is
     taken for certain because another one, in other units, has larger numbers.
@@ -212,7 +213,7 @@ def unscented_transform(
     The points (..., 2n + 1, n) are μ and then μ ± the columns of L, with L Lᵀ = (n + λ)Σ; the weights (2n + 1,) are
     λ/(n + λ) and 1/(2(n + λ)). f takes them as a batch. Exact where f is affine; the mean also where it is quadratic.
 
-    Raises ValueError for λ <= -n, a Σ that is no covariance, and shapes that disagree.
+    Raises ValueError for λ <= -n, a Σ that is not a covariance, and shapes that disagree.
     """
     function(None, Named("f"), f)
     μ, Σ = vectors("μ", μ), numbers(Σ, "Σ")
@@ -226,7 +227,7 @@ def unscented_transform(
 
 
 def _transformed(μ: Array, Σ: Array, f: Callable[[Array], Array], λ: float) -> tuple[Array, Array, Array, Array, Array]:
-    """`unscented_transform` of what is known to be right, or a filter's own prediction."""
+    """`unscented_transform` without checks of its arguments, for a filter's own prediction."""
     n = μ.shape[-1]
     L = np.swapaxes(factor((n + λ) * Σ), -1, -2)  # its rows are the columns of the factor
     offsets = np.stack([L, -L], axis=-2).reshape(*L.shape[:-2], 2 * n, n)  # +1, -1, +2, -2, ...
@@ -314,7 +315,7 @@ def _values(name: str, x: Any) -> Array:
 def _jacobian(name: str, f: Callable[[Array], Array], x: Array) -> Array:
     """∂f_i/∂x_j at each row of x (..., n), by autograd, (..., k, n). ValueError where it is not finite."""
     k = _values(name, f(x)).shape[-1]
-    with warnings.catch_warnings(), np.errstate(all="ignore"):  # what is not finite is named
+    with warnings.catch_warnings(), np.errstate(all="ignore"):  # values that are not finite are named below
         warnings.filterwarnings("ignore", "Output seems independent of input")  # a component that is constant
         J = np.stack([elementwise_grad(lambda x, i=i: f(x)[..., i])(x) for i in range(k)], axis=-2)
     if not all_finite(J):

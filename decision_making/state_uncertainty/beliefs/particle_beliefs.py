@@ -1,8 +1,8 @@
-"""K independent particle filters at once, with weights: arrays (K, m, ...) that move in one call of the model.
+"""K independent weighted particle filters at once: arrays (K, m, ...) that one call of the model moves.
 
 The filters of algorithms 19.6 to 19.9 resample after every observation. Here particles keep the logarithms of their
-weights, and a filter resamples only when its effective size has fallen; the likelihood of all that was observed is
-estimated on the way.
+weights, and a filter resamples only when its effective size has fallen. The likelihood of all observations so far is
+estimated, too.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class ParticleBeliefs:
     algorithm 19.6 (unless all weights are equal), with 0 it is never done. Random numbers of one belief do not depend
     on what the others observe.
 
-    Raises ValueError for states that are no (K, m, ...) array or not finite, and weights that do not fit or are NaN;
-    `update` raises ValueError, naming the belief, where no particle of it explains the observation.
+    Raises ValueError unless states are a (K, m, ...) array of finite numbers, and for weights of another shape or NaN;
+    `update` raises ValueError, naming the belief, where none of its particles explains the observation.
     """
 
     states: Array = field(converter=np.asarray, repr=brief)  # particles (K, m, ...)
@@ -74,7 +74,7 @@ class ParticleBeliefs:
 
     @property
     def effective_size(self) -> Array:
-        """(Σw)²/Σw²: as many independent particles would say as much (K,)."""
+        """(Σw)²/Σw² (K,): as many equally weighted particles would estimate as well."""
         return 1 / (self.weights**2).sum(axis=1)
 
     @property

@@ -49,8 +49,8 @@ class ParticleFilter:
     The book draws each new particle independently (multinomial). With resampling="systematic" one random number places
     all m draws, so that a particle of weight w is kept ⌊mw⌋ or ⌈mw⌉ times: the same mean with less noise.
 
-    Raises ValueError for no particles or some that are not finite; `update` raises ValueError, naming a and o, where no
-    particle explains the observation.
+    Raises ValueError unless there is at least one particle and all are finite; `update` raises ValueError, naming a and
+    o, where no particle explains the observation.
     """
 
     states: Array = field(converter=np.asarray, validator=_particles)  # particles (m, ...)
@@ -63,7 +63,7 @@ class ParticleFilter:
 
 @struct
 class RejectionParticleFilter:
-    """m particles drawn from the old ones until m have produced the very observation (algorithm 19.7).
+    """m particles: old ones are drawn and moved until m have produced the same observation (algorithm 19.7).
 
     For observations that are discrete. `update` raises ValueError, naming a and o, where `max_tries` draws do not give
     m particles.
@@ -89,11 +89,11 @@ class InjectionParticleFilter(ParticleFilter):
 
 @struct
 class AdaptiveInjectionParticleFilter(ParticleFilter):
-    """A particle filter that injects more when observations grow less likely than they were (algorithm 19.9).
+    """A particle filter that injects more particles when observations become less likely (algorithm 19.9).
 
-    With w̄ the mean weight, w_slow += α_slow(w̄ - w_slow) and w_fast += α_fast(w̄ - w_fast); the share
-    max(0, 1 - ν w_fast/w_slow) of the particles is drawn from D_inject. Where no particle explains the observation all
-    are. w_slow and w_fast may be None before the first update: then both begin with its w̄.
+    With w̄ the mean weight, w_slow += α_slow(w̄ - w_slow) and w_fast += α_fast(w̄ - w_fast); the share max(0, 1 - ν
+    w_fast/w_slow) of the particles is drawn from D_inject. Where no particle explains the observation, all are drawn
+    from D_inject. w_slow and w_fast may be None before the first update: then both begin with its w̄.
     """
 
     w_slow: float | None = field(validator=optional(not_negative))  # slow average of the mean weight
@@ -130,7 +130,7 @@ def update_by_injection_particle_filter(
 def update_by_adaptive_injection_particle_filter(
     b: AdaptiveInjectionParticleFilter, P: Any, a: Action, o: object, *, rng: RNG = None
 ) -> AdaptiveInjectionParticleFilter:
-    """Particles drawn by weight, and as many from D_inject as the averages ask for."""
+    """Particles drawn by weight, and as many from D_inject as the averages of the weights demand."""
     rng = default_rng(rng)
     states, w = _moved_and_weighted(b, P, a, o, rng)
     m, mean = len(states), float(np.exp(w).mean())
@@ -198,7 +198,7 @@ def move_and_weigh(
 
 
 def _known(P: Any, o: Any) -> Any:
-    """The observation o: of a tabular problem, an index into P.Ω. Raises ValueError where it is none."""
+    """The observation o: of a tabular problem, an index into P.Ω. Raises ValueError unless it is one."""
     return indices("o", o, len(P.Ω)) if isinstance(getattr(P, "O", None), Table) else o
 
 

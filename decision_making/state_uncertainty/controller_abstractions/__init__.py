@@ -1,7 +1,7 @@
 """Controller abstractions (chapter 23): policies with a finite memory instead of a belief, and how to find them.
 
-A controller is in one of a few nodes. The node says how to act, and what is observed says which node comes next. The
-utility of every node in every state is one system of linear equations, and so are all its derivatives.
+A controller is in one of a few nodes. The node determines how to act, the observation which node comes next. The
+utilities of all nodes in all states solve one system of linear equations, and so do their derivatives.
 """
 
 from decision_making.simplexes import project_to_simplex

@@ -21,7 +21,7 @@ from decision_making.structs import struct
 from decision_making.verbs import solve
 
 SHRINK = 0.5  # factor by which a step that gains too little is shortened
-ENOUGH = 1e-4  # share of the gain that the gradient promises which a step must have
+ENOUGH = 1e-4  # share of the gain predicted by the gradient that a step must have
 MOST = 60  # times that a step is shortened
 
 
@@ -29,13 +29,13 @@ MOST = 60  # times that a step is shortened
 class ControllerGradient(_SearchForController):
     """k_max projected steps along the gradient of b·U(0, ·) by ψ and η (algorithm 23.6).
 
-    After each step every distribution is the nearest one, `project_to_simplex`. The listing begins with numbers that
-    are no distributions, and takes steps of length α whatever they do; here it begins with random distributions, or
-    with `start`, and a step is halved until the utility rises: no step lowers it. The next one may be twice as long,
-    and at most α.
+    After each step ψ and η are projected to the nearest distributions, `project_to_simplex`. The listing begins with
+    numbers that are not distributions, and takes every step of length α. Here it begins with random distributions, or
+    with `start`, and a step is halved until the utility rises, so that no step lowers it. The next step may be twice as
+    long, but at most α.
 
-    `solve(M, P)` gives a `ControllerPolicy`, whose `found` has its utility and those after each step; it ends sooner
-    where no step gains. Errors are those of `NonlinearProgramming`.
+    `solve(M, P)` gives a `ControllerPolicy`, whose `found` has its utility and the utility after each step; it ends
+    sooner where no step raises it. Errors are those of `NonlinearProgramming`.
     """
 
     α: float = field(validator=positive)  # length of a step at most, relative to the gradient

@@ -37,7 +37,7 @@ NEARLY = 1e-6  # by which probabilities from a solver may be negative or miss th
 
 
 def distributions(x: object) -> Array:
-    """Distributions along the last axis, read-only: what a solver missed by at most 1e-6 is put right."""
+    """Distributions along the last axis, read-only: a solver's errors of at most 1e-6 are corrected."""
     x = numbers(x, "ψ or η")
     if x.ndim and x.size and x.min() >= -NEARLY and x.max() <= 1 + NEARLY and abs(x.sum(axis=-1) - 1).max() <= NEARLY:
         x = np.maximum(x, 0)
@@ -49,26 +49,26 @@ def distributions(x: object) -> Array:
 class ControllerPolicy:
     """In node x action a is taken with probability ψ(a | x), and after o comes node x' with η(x' | x, a, o).
 
-    Algorithm 23.1. Nodes are 0, 1, ...; x is the one to begin in. `π(x)` draws an action, `update(π, x, a, o)` the
-    next node, both also for batches; `utility(π, b)` is the utility of beginning in node x with the belief b about the
-    state. The book's struct has dictionaries and a list X of nodes; here both are arrays.
+    Algorithm 23.1. Nodes are 0, 1, ...; the controller begins in node x. `π(x)` draws an action, `update(π, x, a, o)`
+    the next node, both also for batches; `utility(π, b)` is the utility of beginning in node x with the belief b about
+    the state. The book's struct has dictionaries and a list X of nodes; here both are arrays.
 
-    Probabilities that are negative, or miss the sum 1, by at most 1e-6 are put right. Raises ValueError for others, for
-    shapes that do not fit P, and for an x that is no node.
+    Probabilities that are below 0, or whose sum differs from 1, by at most 1e-6 are corrected. Raises ValueError for
+    larger errors, for shapes that do not fit P, and unless x is a node.
     """
 
     P: POMDP  # problem
     ψ: Array = field(converter=distributions, repr=brief)  # probabilities of actions (X, A)
     η: Array = field(converter=distributions, repr=brief)  # probabilities of next nodes (X, A, Ω, X)
     x: int = field(default=0, kw_only=True, validator=count_or_zero)  # node to begin in
-    found: Any = field(default=None, kw_only=True, repr=False)  # what a method says of its end, if one made it
+    found: Any = field(default=None, kw_only=True, repr=False)  # the result of the method that made it, if one did
 
     def __attrs_post_init__(self) -> None:
         X, A, Ω = len(self.ψ), len(self.P.A), len(self.P.Ω)
         for name, given, shape in (("ψ", self.ψ, (X, A)), ("η", self.η, (X, A, Ω, X))):
             if given.shape != shape or not X:
                 refuse(self, name, f"an array {given.shape}", f"(X, A) = (X, {A}) and (X, A, Ω, X) = (X, {A}, {Ω}, X)")
-            if not are_probabilities(given).all():  # what missed by at most NEARLY has been put right
+            if not are_probabilities(given).all():  # errors of at most NEARLY have been corrected
                 refuse(self, name, given, "probabilities that sum to 1 along the last axis")
         if self.x >= X:
             refuse(self, "x", self.x, f"one of the {X} nodes, 0 to {X - 1}")
@@ -78,7 +78,7 @@ class ControllerPolicy:
         return len(self.ψ)
 
     def __call__(self, x: Any = None, rng: RNG = None) -> Any:
-        """An action drawn in node x, the one to begin in if None; for an array of nodes an array of actions."""
+        """An action drawn in node x, for None the first node; for an array of nodes an array of actions."""
         nodes = np.asarray(indices("x", self.x if x is None else x, len(self)))
         rows = nodes.ravel()
         a = inverse_transform(cumulative(self.ψ), rows, default_rng(rng).random(len(rows)))
@@ -122,12 +122,12 @@ class ControllerPolicy:
 
     @classmethod
     def from_plan(cls, P: POMDP, plan: ConditionalPlan, *, then: ControllerPolicy | None = None) -> ControllerPolicy:
-        """The controller that follows a conditional plan, and after its end goes on with `then`, or begins it again.
+        """The controller that follows a conditional plan, and goes on with `then` after it, or repeats it.
 
-        A subplan that stands in several places is one node. Errors are those of `alphavector`.
+        A subplan that occurs several times is one node. Errors are those of `alphavector`.
         """
         P = P.tabulated()
-        alphavector(P, plan)  # says what is wrong with it
+        alphavector(P, plan)  # raises where it is wrong
         plans = [plan]
         at: dict[int, int] = {}  # where a subplan stands in them; the plan itself is never one
         for p in plans:
@@ -149,9 +149,9 @@ class ControllerPolicy:
     def from_vectors(cls, π: AlphaVectorPolicy, b: Belief) -> ControllerPolicy:
         """The controller whose nodes are the α-vectors that π uses from the belief b (S,) on.
 
-        A node takes its vector's action, and after o comes the vector that is best in the belief which follows, from
-        the belief in which the node was first reached. There are at most as many nodes as vectors. It is worth what
-        `utility` of it says, which need not be what the vectors say.
+        A node takes its vector's action. After o comes the vector that is best in the belief that then follows,
+        starting from the belief in which the node was first reached. There are at most as many nodes as vectors.
+        `utility` of the controller may differ from that of the vectors.
         """
         P = π.P.tabulated()
         b = belief(b, len(P.S))
@@ -170,7 +170,7 @@ class ControllerPolicy:
 
 
 def evaluate_controller(π: ControllerPolicy, k_max: int | None = None) -> Array:
-    """The utility of each node in each state, U (X, S), by one linear solve; with k_max by so many sweeps.
+    """The utility of each node in each state, U (X, S), by one linear solve, or with k_max by that many sweeps.
 
     U(x, s) = Σ_a ψ(a | x) [R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) Σ_x' η(x' | x, a, o) U(x', s')]
     (algorithm 23.2). The k_max sweeps begin at 0: the expected return of that many steps.

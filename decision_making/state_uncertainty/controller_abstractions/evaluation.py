@@ -16,13 +16,13 @@ from decision_making.checks import Array
 from decision_making.pomdp import POMDP
 from decision_making.sizes import check_size
 
-DENSE = 3000  # pairs of a node and a state up to which the system is solved by arrays
+DENSE = 3000  # pairs of a node and a state up to which the system is dense
 MOST = 100_000  # pairs beyond which it is refused
 NUMBERS = 2_000_000  # entries up to which M is one array
 
 
 class ControllerDerivatives(NamedTuple):
-    """A controller's utility for a belief, and its derivatives by every probability, each entry taken to be free."""
+    """A controller's utility for a belief, and its derivatives by every probability, as if each were a free number."""
 
     u: float  # Σ_s b(s) U(x, s)
     ψ: Array  # ∂u/∂ψ(a | x), (X, A)
@@ -30,7 +30,7 @@ class ControllerDerivatives(NamedTuple):
 
 
 class System:
-    """The linear system of one controller. M may be handed on, as many controllers of one problem share it."""
+    """The linear system of one controller. M depends on the problem alone, so that controllers may share it."""
 
     def __init__(self, P: POMDP, ψ: Array, η: Array, M: Array | None = None):
         self.P, self.ψ, self.η = P, ψ, η
@@ -82,7 +82,7 @@ class System:
         return self.solve(self.R.ravel()).reshape(self.R.shape)
 
     def visits(self, x: int, b: Array) -> Array:
-        """λ (X, S): how often each pair is visited, discounted, from node x and the belief b; 1/(1 - γ) in all."""
+        """λ (X, S): discounted visits of each pair from node x and the belief b; their sum is 1/(1 - γ)."""
         start = np.zeros_like(self.R)
         start[x] = b
         return self.solve(start.ravel(), transposed=True).reshape(self.R.shape)

@@ -19,8 +19,8 @@ from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vecto
 from decision_making.structs import struct
 from decision_making.verbs import solve
 
-MIXED = 1e-3  # share of random probabilities in a controller to begin with, so that none is 0
-SURE = 0.9  # probability from which the last step tries whether 1 is better
+MIXED = 1e-3  # share of random probabilities in an initial controller, so that none is 0
+SURE = 0.9  # at least this probability, the last step tries 1 instead
 
 _controller = optional(of_class(ControllerPolicy))
 
@@ -29,7 +29,7 @@ _controller = optional(of_class(ControllerPolicy))
 class _SearchForController:
     """What both searches among the controllers of a size share."""
 
-    b: Array = field(converter=fixed_numbers, repr=brief)  # belief to begin with (S,)
+    b: Array = field(converter=fixed_numbers, repr=brief)  # initial belief (S,)
     n_nodes: int = field(validator=count)  # number of nodes, the book's ℓ
 
 
@@ -37,10 +37,10 @@ class _SearchForController:
 class NonlinearProgramming(_SearchForController):
     """The probabilities ψ and η of n_nodes nodes that maximise the utility b·U(0, ·) (algorithm 23.5).
 
-    The book hands utilities and probabilities to a solver, with the linear equations as constraints. Here the equations
-    are solved for the utilities, the probabilities are exponentials of free numbers divided by their sum, and L-BFGS
-    climbs by the exact gradient. A maximum that is found is a local one, so there are several starts, and all values
-    are reported; the first start is `start` if there is one, which may have fewer nodes, and no result is worse.
+    The book gives utilities and probabilities to a solver, with the linear equations as constraints. Here the equations
+    are solved for the utilities, the probabilities are a softmax of free numbers, and L-BFGS climbs by the exact
+    gradient. It finds local maxima, so there are several starts, and `found` reports all their values. The first start
+    is the controller `start` if it is given, which may have fewer nodes; the result is no worse than it.
 
     `solve(M, P)` gives the best `ControllerPolicy`, whose `found` has its utility and that of every start. Raises
     ValueError for γ = 1, and where `start` has more nodes than n_nodes or is of another problem's size.
@@ -52,7 +52,7 @@ class NonlinearProgramming(_SearchForController):
 
 
 class FoundController(NamedTuple):
-    """What a search says of its end."""
+    """The result of a search."""
 
     u: float  # utility of the controller
     us: Array  # utilities at the end of each start, or after each iteration
@@ -112,7 +112,7 @@ def softmax(z: Array) -> Array:
 
 
 def through_softmax(p: Array, slope: Array) -> Array:
-    """The derivatives by z of what has the derivatives `slope` by p, the softmax of z."""
+    """The derivatives by z of a function that has the derivatives `slope` by p, the softmax of z."""
     return p * (slope - (p * slope).sum(axis=-1, keepdims=True))
 
 
@@ -125,7 +125,7 @@ def certain(p: Array) -> Array:
 def prepared(
     M: _SearchForController, P: POMDP, start: ControllerPolicy | None
 ) -> tuple[Climb, ControllerPolicy | None]:
-    """What both searches begin with: the problem as arrays, and `start` beginning in node 0."""
+    """The inputs of both searches: the problem as arrays, and `start` beginning in node 0."""
     P = tabulated(P)
     check_discounted(P, type(M).__name__)
     climb = Climb(P, belief(M.b, len(P.S)), M.n_nodes)

@@ -1,4 +1,4 @@
-"""Policy iteration over controllers: evaluate, add nodes one step longer, leave out those not needed (23.3, 23.4)."""
+"""Policy iteration over controllers: evaluate, add nodes that look one step further, prune (algorithms 23.3, 23.4)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class ControllerPolicyIteration:
     """k_max rounds of evaluation, improvement and pruning, from one node that acts at random (algorithm 23.3).
 
     Improvement adds a node for each action and each choice of a next node for every observation, |A| |X|^|Ω| of them.
-    Pruning lets an old node that such a node is nowhere below act as it does, and drops new nodes that another one is
-    nowhere below. So the utility of no belief ever falls. It ends sooner where a round changes nothing.
+    Pruning replaces an old node by a new one whose utility is at least as high in every state, and drops a new node if
+    that of another is. So the utility of no belief ever falls. It ends sooner where a round changes nothing.
 
-    Utilities are exact. With eval_max they are so many sweeps from 0, as in the listing; too few of them overrate old
-    nodes, and the search may stand still. (The listing's pruning compares with nodes that are gone: of two new nodes
-    that are equal neither stays. Here the first does.)
+    Utilities are exact. With eval_max they come from that many sweeps from 0, as in the listing; after too few sweeps
+    old nodes may look better than they are, and the search may stop too soon. (The listing's pruning also compares with
+    nodes already dropped: of two equal new nodes neither stays. Here the first does.)
 
-    `solve(M, P)` gives the controller that begins in its best node for P.b, or for the uniform belief where there is
-    none; `sweeps(M, P)` gives that of every round. Raises ValueError for γ = 1 without eval_max, and where more than
-    max_nodes would have to be compared, before they are made.
+    `solve(M, P)` gives the controller that begins in its best node for P.b, or for the uniform belief if P has no b;
+    `sweeps(M, P)` gives the controller of every round. Raises ValueError for γ = 1 without eval_max, and before making
+    more than max_nodes to compare.
     """
 
     k_max: int = field(validator=count)  # number of rounds at most
@@ -50,7 +50,7 @@ class ControllerPolicyIteration:
 
 
 class Nodes(NamedTuple):
-    """Deterministic nodes that lead to those of a controller."""
+    """Deterministic nodes whose next nodes are those of a controller."""
 
     U: Array  # their utilities (k, S)
     a: Array  # their actions (k,)
@@ -102,8 +102,8 @@ def _all_nodes(P: POMDP, U: Array, max_nodes: int) -> Nodes:
 def _pruned(π: ControllerPolicy, U: Array, new: Nodes) -> ControllerPolicy:
     """π with the new nodes that are needed.
 
-    First an old node that some new ones are nowhere below acts as the best of them; these are then not added. Of the
-    other new nodes only those are that no node is nowhere below.
+    First an old node is replaced by the best of the new nodes that are at least as good in every state; these are then
+    not added. Of the other new nodes, one is added unless some node is at least as good in every state.
     """
     X, gain = len(π), least_gain(np.concatenate([U, new.U]))
     ψ, η, U, taken = π.ψ.copy(), π.η.copy(), U.copy(), np.zeros(len(new.a), dtype=bool)

@@ -25,9 +25,9 @@ MOST = 50_000_000  # numbers in a file beyond which it is refused
 def read_alpha(path: Path | str, P: POMDP) -> AlphaVectorPolicy:
     """The policy in a .alpha file, for the problem P that it was made for.
 
-    Raises OSError where it cannot be read; ValueError, naming file and line, for what is no such file: an action that P
-    does not have, a vector of another length than P has states, numbers that are not finite, no vector at all, more
-    than 50 million numbers.
+    Raises OSError where it cannot be read; ValueError, naming file and line, for an action that P does not have, a
+    vector whose length is not the number of states, numbers that are not finite, a file without vectors, and more than
+    50 million numbers.
     """
     return parse_alpha(read_text(path), P, str(path))
 

@@ -40,7 +40,7 @@ class _HasVectors(Shown):
 
 @struct
 class AlphaVectorPolicy(_HasVectors):
-    """Each α-vector has an action; a belief takes that of the vector which is highest there (algorithm 20.4).
+    """Each α-vector has an action; in a belief the action of the highest vector is taken (algorithm 20.4).
 
     `π(b)` is the action, the first if several are equal; `utility(π, b)` is max_α α·b. b is a belief (S,) or a batch
     (B, S).
@@ -67,15 +67,15 @@ class AlphaVectorPolicy(_HasVectors):
 class LookaheadAlphaVectorPolicy(_HasVectors):
     """The action that is best by one step of lookahead to the utility max_α α·b (algorithm 20.5).
 
-    It needs no actions with its vectors, and its action is at least as good as theirs. `π(b)`, `greedy(π, b)` and
-    `utility(π, b)` take a belief (S,) or a batch (B, S).
+    The vectors need no actions, and the chosen action is at least as good as theirs would be. `π(b)`, `greedy(π, b)`
+    and `utility(π, b)` take a belief (S,) or a batch (B, S).
     """
 
     P: POMDP  # problem
     Γ: AlphaVectors = field(converter=vectors, repr=brief)  # α-vectors (k, S)
     bound: Bound = field(default=None, kw_only=True)  # whether max α·b bounds the best utility, and from where
     a: Array | None = field(default=None, kw_only=True, repr=False)  # first action of each vector's plan, where known
-    found: Any = field(default=None, kw_only=True, repr=False)  # what a search says of its end, if one made the policy
+    found: Any = field(default=None, kw_only=True, repr=False)  # the result of the search that made it, if any
 
     def __attrs_post_init__(self) -> None:
         self._check()
@@ -87,7 +87,7 @@ class LookaheadAlphaVectorPolicy(_HasVectors):
         return greedy_by_alpha_vectors(self, b)[0]
 
     def direct(self) -> AlphaVectorPolicy:
-        """The policy that takes the action of the highest vector, without lookahead; what a file of vectors keeps.
+        """The policy that takes the action of the highest vector, without lookahead, as a file of vectors stores it.
 
         Raises ValueError where the actions are not known.
         """
@@ -112,8 +112,8 @@ def highest(Γ: AlphaVectors, b: Array) -> Any:
 def greedy_by_alpha_vectors(π: LookaheadAlphaVectorPolicy, b: Belief) -> tuple[Any, Any]:
     """The action with the highest lookahead to max_α α·b', the first if several are, and that value.
 
-    p(o | b, a) max_α α·b' is max_α α·x of the belief before it is divided by p, so that observations of probability 0
-    need no care.
+    p(o | b, a) max_α α·b' is max_α α·x with x = p b', the belief before it is normalised, so that observations of
+    probability 0 are no special case.
     """
     P = tabulated(π.P)
     b = belief(b, len(P.S))

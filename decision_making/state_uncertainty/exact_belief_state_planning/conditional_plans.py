@@ -24,9 +24,9 @@ def _subplans(M: object, attribute: Field, subplans: Any) -> None:
 
 @struct(repr=False)
 class ConditionalPlan:
-    """Take action a, then follow the subplan of what is observed (algorithm 20.1). Without subplans it ends there.
+    """Take action a, then follow the subplan of the observation (algorithm 20.1). Without subplans it ends there.
 
-    `π()` is the action, `π(o)` the subplan after observation o. Printed it is the book's tree. KeyError for an
+    `π()` is the action, `π(o)` the subplan after observation o. `print` shows the book's tree. KeyError for an
     observation without a subplan.
 
     >>> cry_then_feed = ConditionalPlan(2, {0: ConditionalPlan(0), 1: ConditionalPlan(2)})
@@ -95,7 +95,7 @@ class PlanRows:
 def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
     """Expected utility of the plan from each state, α (S,): `evaluate_plan` everywhere (algorithm 20.3).
 
-    A subplan that stands in several places is evaluated once. Raises ValueError for an unknown action, and for a plan
+    A subplan that occurs several times is evaluated once. Raises ValueError for an unknown action, and for a plan
     with subplans for some observations but not for all.
     """
     return _evaluated(tabulated(P), _plan(π), {})
@@ -105,8 +105,8 @@ def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
 def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
     """R(s, π()) + γ Σ_s' T(s, π(), s') Σ_o O(π(), s', o) U(π(o), s'), the last term where π goes on (algorithm 20.2).
 
-    Without s it is that of all states, (S,). Of a POMG π has a plan for each agent, and the result a utility for each
-    (algorithm 26.2); see `evaluate_joint_plan`. Errors are those of `alphavector`.
+    Without s the result has the utilities of all states, (S,). In a POMG π has a plan for each agent, and the result a
+    utility for each (algorithm 26.2); see `evaluate_joint_plan`. Errors are those of `alphavector`.
     """
     α = alphavector(P, π)
     return α if s is None else float(α[indices("s", s, len(P.S))])

@@ -19,7 +19,7 @@ class LinearQuadraticGaussianProblem:
     """A `LinearGaussianModel` with reward sᵀRs s + aᵀRa a, undiscounted over h_max steps (section 20.6).
 
     The best action is the one of algorithm 7.11 at the mean of the Kalman filter's belief: certainty equivalence. The
-    noise lowers what it is worth, and changes no action. `solve(M)` gives h_max policies.
+    noise lowers the utility, but changes no action. `solve(M)` gives h_max policies.
 
     Raises ValueError or TypeError, naming the field, as `LinearQuadraticProblem` does.
     """
@@ -42,14 +42,14 @@ class LinearQuadraticGaussianProblem:
 class LinearQuadraticGaussianPolicy:
     """The optimal first action with h steps to go in the belief of a `KalmanFilter`, π(b) = K μb, and its utility.
 
-    `utility(π, b)` is exact, c_h being what the noise takes: with the predicted covariance Σp = Ts Σ Tsᵀ + Σs and Σ'
-    that after the observation, which does not depend on what is observed,
+    `utility(π, b)` is exact. With c_h the loss through noise, Σp = Ts Σ Tsᵀ + Σs the predicted covariance, and Σ' that
+    after the observation, which is the same for all observations,
 
         U_h(μ, Σ) = μᵀ V_h μ + c_h(Σ),    c_h(Σ) = tr(Rs Σ) + tr(V_{h-1} (Σp - Σ')) + c_{h-1}(Σ'),    c_0 = 0.
     """
 
     M: LinearQuadraticGaussianProblem  # problem
-    steps: tuple[LinearQuadraticPolicy, ...]  # policies of the state that is seen, with 1, ..., h steps to go
+    steps: tuple[LinearQuadraticPolicy, ...]  # policies for an observed state, with 1, ..., h steps to go
 
     def __call__(self, b: KalmanFilter) -> Array:
         """The action (..., l) in the belief b."""

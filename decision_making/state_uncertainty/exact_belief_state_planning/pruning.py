@@ -38,14 +38,14 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
 
 
 def least_gain(Γ: AlphaVectors) -> float:
-    """The difference of utilities that counts as one."""
+    """The smallest difference of utilities that counts as a difference."""
     return TOLERANCE * float(abs(Γ).max())
 
 
 def _witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Array]:
     """The belief where α is the furthest above Γ, None if nowhere, and a mixture of Γ as near above α as there is.
 
-    The mixture is of the weights that are the dual solution: where α is nowhere above Γ, it is nowhere below α.
+    The mixture has the dual solution for weights: where α is nowhere above Γ, the mixture is nowhere below α.
     """
     from scipy.optimize import linprog
 
@@ -75,10 +75,10 @@ def _witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Ar
 def find_dominating(Γ: ArrayLike) -> Array:
     """Whether each vector of Γ (k, S) is needed, (k,): the fewest whose maximum is that of all (algorithm 20.7).
 
-    Duplicates and vectors that another is nowhere below go first; those highest at one of a few hundred beliefs are
-    needed; only what then is left takes linear programs, each of which also says which mixture of needed vectors covers
-    the one in question, and all others below it. Where several vectors are highest at a belief, the one
-    that is largest from its first state on is kept, so that no vector is kept which another one covers. Deterministic.
+    First duplicates are dropped, and vectors that are in no state above some other vector. Those highest at one of a
+    few hundred beliefs are needed. Only the rest takes linear programs; each also gives a mixture of needed vectors
+    that covers the one in question, and drops all others below this mixture. Where several vectors are highest at a
+    belief, the lexicographically largest is kept, so that no vector is kept that another one covers. Deterministic.
 
     Raises ValueError for vectors that are not finite.
     """
@@ -99,14 +99,14 @@ def find_dominating(Γ: ArrayLike) -> Array:
         if b is not None:
             needed[_best(Γ, left, b, gain)] = True
             left = left[~needed[left]]
-        else:  # nor is any other above the needed ones that is nowhere above a mixture of them
+        else:  # nor is any other vector needed that lies nowhere above the mixture
             left = left[1:]
             left = left[(Γ[left] > mixture + gain / 4).any(axis=1)]
     return needed
 
 
 def _best(Γ: AlphaVectors, among: Array, b: Array, gain: float) -> int:
-    """The vector of those that is highest at b; of several the largest from its first state on."""
+    """Which of those vectors is highest at b; of several the lexicographically largest."""
     u = Γ[among] @ b
     ties = among[u >= u.max() - gain / 2]
     return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
@@ -119,7 +119,7 @@ def _beliefs(n: int, m: int) -> Array:
 
 
 def not_below_another(Γ: AlphaVectors, gain: float) -> Array:
-    """Indices of the vectors that are above each other one in some state; the first of those that are equal."""
+    """Indices of the vectors that are above each other vector in some state; of equal ones the first."""
     order = np.lexsort(-Γ.T[::-1])  # a vector is below, or equal to, earlier ones alone
     kept: list[int] = []
     for i in order:

@@ -1,9 +1,9 @@
 """Value iteration over conditional plans (algorithms 20.8 and 20.9), exact for a finite horizon.
 
 The book makes all |A| |Γ|^|Ω| plans of one step more and prunes them. Here the α-vectors of each observation are pruned
-before they are combined, and after each observation again (incremental pruning, Cassandra, Littman and Zhang 1997):
-the same vectors, from far fewer candidates. Plans are rows of arrays: an action, and for each observation the row of
-the plan that follows among those of one step less.
+before they are combined, and again after each observation (incremental pruning, Cassandra, Littman and Zhang 1997): the
+vectors are the same, with far fewer candidates. Plans are rows of arrays: an action, and for each observation the row
+of the next plan among those of one step less.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Plans(PlanRows, Shown):
 
     Γ: AlphaVectors  # expected utility of each plan from each state (k, S)
     a: Array  # action of each plan (k,)
-    child: Array | None = None  # for each observation the row of the plan that follows, in `shorter` (k, Ω)
+    child: Array | None = None  # for each observation the row of the next plan in `shorter` (k, Ω)
     shorter: Plans | None = None  # plans of one step less; None: these end after their action
 
 
@@ -78,7 +78,7 @@ def _of_action(P: POMDP, Γ: AlphaVectors, a: int) -> tuple[AlphaVectors, Array,
 
 @sweeps_of_problem.register
 def plans_of_value_iteration(P: POMDP, M: ValueIteration) -> Iterator[Plans]:
-    """The plans of horizon 1, 2, ..., M.k_max; with M.δ until no α-vector is further than δ from one before."""
+    """The plans of horizon 1, 2, ..., M.k_max; with M.δ until every α-vector is within δ of one before."""
     P, plans = tabulated(P), None
     for _ in range(M.k_max):
         before, plans = plans, one_step_plans(P) if plans is None else expand(plans, P)
@@ -88,7 +88,7 @@ def plans_of_value_iteration(P: POMDP, M: ValueIteration) -> Iterator[Plans]:
 
 
 def _distance(Γ: AlphaVectors, Γ_new: AlphaVectors) -> float:
-    """How far a vector of one set is at most from the nearest of the other, over the states."""
+    """The largest distance, the maximum over states, from a vector of one set to the nearest of the other."""
     d = abs(Γ[:, None] - Γ_new).max(axis=2)
     return float(max(d.min(axis=0).max(), d.min(axis=1).max()))
 

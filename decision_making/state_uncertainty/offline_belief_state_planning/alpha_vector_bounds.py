@@ -1,7 +1,7 @@
 """Bounds on the utility of beliefs by few α-vectors, for any horizon (algorithms 21.1 to 21.5).
 
-From above: QMDP supposes that the state is seen after one step, the fast informed bound that it is seen after one step
-more, so that it is nearer. From below: the worst of a single action, and always the same action.
+Upper bounds: QMDP assumes that the state is observed after one step, the fast informed bound that it is observed one
+step later, so that it is tighter. Lower bounds: a single action for ever, in its worst state or in each state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _AlphaVectorIteration:
     k_max: int = field(validator=count)  # number of iterations at most
     start: Literal["zeros", "bound"] = field(
         default="zeros", kw_only=True, validator=one_of("zeros", "bound")
-    )  # vectors to begin with: 0, as the book does, or max R/(1 - γ), above all utilities
+    )  # initial vectors: 0, as in the book, or max R/(1 - γ), above all utilities
     δ: float | None = field(default=None, kw_only=True, validator=optional(positive))  # change that ends the iterations
 
 
@@ -34,9 +34,9 @@ class _AlphaVectorIteration:
 class QMDP(_AlphaVectorIteration):
     """One α-vector for each action, α_a(s) = R(s, a) + γ Σ_s' T(s, a, s') max_α' α'(s') (algorithm 21.2).
 
-    max_α α·b is the utility of a state that is seen after the next action: an upper bound once the iterations began at
-    one. From zeros, the default and the book's, they do where no reward is positive; else only in the limit.
-    `solve(M, P)` gives an `AlphaVectorPolicy`, whose `bound` says "upper" where it is one.
+    max_α α·b is the utility if the state is observed after the next action. It is an upper bound if the initial vectors
+    are. Zeros, the default and the book's choice, are one where no reward is positive; otherwise the bound holds only
+    in the limit. `solve(M, P)` gives an `AlphaVectorPolicy`, whose `bound` says "upper" where it is one.
 
     Raises ValueError for γ = 1.
     """
@@ -47,7 +47,7 @@ class FastInformedBound(_AlphaVectorIteration):
     """One α-vector for each action, with the observation seen before the next is chosen (algorithm 21.3).
 
     α_a(s) = R(s, a) + γ Σ_o max_α' Σ_s' O(a, s', o) T(s, a, s') α'(s'). It is at most QMDP's, and the same where
-    transitions are certain. `solve(M, P)` and what is said of bounds are as for `QMDP`.
+    transitions are certain. `solve(M, P)` and `bound` are as for `QMDP`.
     """
 
 

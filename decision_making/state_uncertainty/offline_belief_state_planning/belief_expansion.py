@@ -35,17 +35,17 @@ def randstep_of_a_belief(P: POMDP, b: Belief, a: Any, rng: RNG = None) -> tuple[
 def random_belief_expansion(P: POMDP, B: Belief, *, rng: RNG = None) -> Array:
     """B (K, S) and a belief that follows each by a random action and observation, without repetition (algorithm 21.12).
 
-    Raises ValueError where B is empty or holds something that is no belief.
+    Raises ValueError where B is empty or a row of it is not a belief.
     """
     P, B, rng = tabulated(P), _some(P, B), default_rng(rng)
     return distinct(np.concatenate([B, randstep(P, B, rng.integers(len(P.A), size=len(B)), rng=rng)[0]]))
 
 
 def exploratory_belief_expansion(P: POMDP, B: Belief, *, rng: RNG = None) -> Array:
-    """B (K, S) and for each of it that successor which is furthest from all beliefs so far (algorithm 21.13).
+    """B (K, S) and for each belief the successor that is furthest from all beliefs so far (algorithm 21.13).
 
-    One successor is drawn for each action; distances are sums of absolute differences. Raises ValueError as
-    `random_belief_expansion` does.
+    One successor is drawn for each action; distances are sums of absolute differences. Errors are those of
+    `random_belief_expansion`.
     """
     P, B, rng = tabulated(P), _some(P, B), default_rng(rng)
     drawn = np.stack([randstep(P, B, np.full(len(B), a), rng=rng)[0] for a in range(len(P.A))], axis=1)  # (K, A, S)

@@ -29,7 +29,7 @@ FEW = 0.1  # share of numbers other than 0 up to which it is
 
 
 class Backup(NamedTuple):
-    """What one backup at a belief, or at each of a batch, gives."""
+    """The result of a backup at one belief, or at each of a batch."""
 
     α: Array  # vector (S,), or vectors (B, S)
     a: Array  # the action that it begins with, or actions (B,)
@@ -39,9 +39,9 @@ class Backup(NamedTuple):
 def backup_at_beliefs(P: POMDP, Γ: AlphaVectors, b: Belief) -> Backup:
     """The α-vector that is best at b among those one step longer than Γ, and its action (algorithm 21.6).
 
-    For each action and observation the vector of Γ is taken that is best in the belief which follows,
-    α_a = R(·, a) + γ Σ_o T_a (O_a,o α_ao), and of the α_a the best at b. b is (S,), or a batch (B, S). An observation
-    of probability 0 takes some vector of Γ, and any will do: the result is the utility of a plan in any case.
+    For each action and observation α_ao is the vector of Γ that is best in the next belief. The result is the best at b
+    of the vectors α_a = R(·, a) + γ Σ_o T_a (O_a,o α_ao). b is (S,), or a batch (B, S). For an observation of
+    probability 0 any vector of Γ will do: the result is the utility of some plan.
     """
     P, Γ = tabulated(P), vectors(Γ)
     b = belief(b, len(P.S))
@@ -66,7 +66,7 @@ def _block_backed_up(P: POMDP, Γ: AlphaVectors, B: Array) -> tuple[Array, Array
         mine = slice(first[a * N], first[(a + 1) * N])
         o = following.o[mine]
         added, base = P.seen[a][o] * Γ[chosen[mine]], np.zeros(len(P.S))
-        if len(o) < N * len(P.Ω):  # after what cannot be seen, as if all states were as likely
+        if len(o) < N * len(P.Ω):  # an impossible observation: all states count as equally likely
             usual = P.seen[a] * Γ[times_vectors(P.seen[a], Γ).argmax(axis=1)]
             added, base = added - usual[o], usual.sum(axis=0)
         after = base + np.add.reduceat(added, first[a * N : (a + 1) * N] - first[a * N], axis=0)
@@ -93,9 +93,9 @@ def _beliefs(x: object) -> Array:
 class PointBasedValueIteration:
     """k_max sweeps in which each belief of B gets the best vector one step longer (algorithm 21.7).
 
-    It begins at the best action's worst state for ever, a lower bound, and every vector is then the utility of a plan
-    that goes on so: lower bounds all. The listing replaces all vectors by the new ones, and utilities may fall, even at
-    a belief of B; here a belief keeps its old vector where that is better, unless keep=False.
+    It begins with `baws_lowerbound`, and every later vector is the utility of a plan that ends in that bound: all are
+    lower bounds. The listing replaces all vectors by the new ones, and utilities may fall, even at a belief of B; here
+    a belief keeps its old vector where that is better, unless keep=False.
     """
 
     B: Array = field(converter=_beliefs, repr=brief)  # beliefs (K, S)
@@ -105,7 +105,7 @@ class PointBasedValueIteration:
 
 @struct
 class RandomizedPointBasedValueIteration:
-    """k_max sweeps that back up random beliefs of B until the utility of none of B has fallen (algorithm 21.8).
+    """k_max sweeps that back up random beliefs of B until no belief of B has a lower utility (algorithm 21.8).
 
     A sweep needs far fewer vectors than beliefs. Random numbers come from rng.
     """
@@ -158,7 +158,7 @@ def solve_by_random_points(M: RandomizedPointBasedValueIteration, P: POMDP) -> L
             new.append(α)
             new_a.append(int(a))
             u_new = np.maximum(u_new, B @ α)
-            u_new[i] = max(u_new[i], u_old[i])  # reached, whatever rounding says
+            u_new[i] = max(u_new[i], u_old[i])  # counts as reached, despite rounding
             left = left[u_new[left] < u_old[left]]
         Γ, first = np.unique(new, axis=0, return_index=True)
         actions = np.array(new_a)[first]

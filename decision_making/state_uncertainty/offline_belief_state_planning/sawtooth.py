@@ -2,8 +2,8 @@
 
     u(b) = b·V + min(0, min_k φ_k(b) (u_k - b_k·V)),    φ_k(b) = min over s with b_k(s) > 0 of b(s)/b_k(s),
 
-with V at the corners and u_k at the beliefs b_k: b is a mixture of b_k, with the largest weight that leaves no
-probability negative, and of corners. By convexity u is above the best utility where V and u_k are. The weights of the
+with utilities V at the corners and u_k at the beliefs b_k: b is a mixture of corners and b_k, with the largest weight
+for b_k that leaves no probability negative. By convexity u is an upper bound where V and u_k are. The weights of the
 book's listing are right for two states only; for more they sum to n - 1, and the "bound" may lie below the utility.
 """
 
@@ -43,7 +43,7 @@ class SawtoothPolicy:
     V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the corners, where the state is certain (S,)
     B: Array = field(converter=fixed_numbers, repr=brief)  # interior beliefs (K, S)
     U: Array = field(converter=fixed_numbers, repr=brief)  # utilities there (K,)
-    bound: Bound = field(default="upper", kw_only=True)  # what it is, if V and U are
+    bound: Bound = field(default="upper", kw_only=True)  # "upper" if V and U are upper bounds
     _teeth: Teeth = field(init=False, repr=False)
 
     @_teeth.default
@@ -60,7 +60,7 @@ class SawtoothPolicy:
         return greedy_by_sawtooth(self, b)[0]
 
     def above(self, x: Array) -> Array:
-        """The bound at beliefs that need not sum to 1, x (..., S): it grows in proportion to them."""
+        """The bound at unnormalised beliefs x (..., S): it is proportional to their sum."""
         flat = x.reshape(-1, x.shape[-1])
         return (flat @ self.V + self._teeth(flat)).reshape(x.shape[:-1])
 
@@ -68,7 +68,7 @@ class SawtoothPolicy:
 class Teeth:
     """How far the sawtooth lies below the plane through the corners: min(0, min_k φ_k(b) depth_k), always <= 0.
 
-    Of the points B (K, S) only the states of positive probability are kept, one point after the other.
+    Of the points B (K, S) only the states of positive probability are stored, one point after the other.
     """
 
     def __init__(self, B: Array, V: Array, U: Array):
@@ -116,7 +116,7 @@ class Teeth:
 
     @cached_property
     def _by_state(self) -> tuple[Array, list[tuple[int, Array, Array]]]:
-        """Depths (k, 1) of the points below the plane; and for each state which of them have it, with what probability.
+        """Depths (k, 1) of the points below the plane, and for each state which points contain it, how probable.
 
         A pass over all points for each state is several times as quick as one over all states for each point
         (benchmarks/pomdps.md).
@@ -147,7 +147,7 @@ class Teeth:
 
     @cached_property
     def _columns(self) -> Any:
-        """Whether a point (columns) has a state (rows), sparse."""
+        """Whether a point (column) contains a state (row), sparse."""
         from scipy.sparse import csr_array
 
         ones, shape = np.ones(len(self.states), np.int32), (len(self.starts) - 1, self.n)
@@ -181,8 +181,8 @@ class SawtoothIteration:
     """k_max sweeps of lookahead to the sawtooth at the corners and at the beliefs of B (algorithm 21.10).
 
     It begins with V at the corners, which must be an upper bound, such as that of `FastInformedBound`, and with the
-    plane through them elsewhere; then the utilities never rise. The listing leaves the corners as they were, and the
-    bound stalls above the best utility; here they are backed up too, unless corners=False.
+    plane through them elsewhere; then the utilities never rise. The listing does not change the corners, so that the
+    bound stays above the best utility; here they are backed up too, unless corners=False.
     """
 
     V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the corners to begin with (S,)

@@ -32,14 +32,14 @@ from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
 CORNERS_EVERY = 10  # rounds between two looks at the corners, of which there may be many
-SHARE = 0.1  # of the gap at the start: a round goes no deeper than what bringing it down to that share needs
-BATCH = 16  # beliefs that are backed up together at least, where the round has met so many: they cost little more
+SHARE = 0.1  # of the gap at the start: no deeper than a reduction to this share needs
+BATCH = 16  # beliefs backed up together at least, if the round met as many: they cost little more
 FEW_STATES = 64  # up to which the corners are backed up with every belief
 MANY_STATES = 2000  # from which they are never
 BLOCK = 256  # corners that are looked at together
 MOST_POINTS = 2000  # beliefs of the upper bound that are kept, the latest
 ROUNDING = 1e-12  # share of the highest utility by which a bound moves from rounding alone
-STILL = CORNERS_EVERY  # rounds that move no bound after which none will
+STILL = CORNERS_EVERY  # after so many rounds without a change none is expected
 
 Reason = Literal["gap closed", "k_max", "no excess"]
 
@@ -55,14 +55,14 @@ class SawtoothHeuristicSearch:
     A descent takes the action that is best by the upper bound and the observation whose gap, weighted by its
     probability, is the furthest above ε/γ^depth, ε being δ or a tenth of the gap at b, whichever is larger; it ends
     where there is none, or at depth d. On the way back both bounds are backed up at every belief met, the start
-    included, and the upper one at the corners. (The listing has ε = δ, backs up neither start nor corners and weighs no
-    probability: its gap cannot close.) With width > 1 a round follows up to so many beliefs of each depth, those whose
-    gaps matter most to b, and backs them up in one product; large problems need it.
+    included, and the upper one at the corners. (The listing has ε = δ, backs up neither start nor corners and ignores
+    probabilities: its gap cannot close.) With width > 1 a round follows up to that many beliefs of each depth, those
+    whose gaps matter most to b, and backs them up in one product; large problems need it.
 
     `solve(M, P)` gives the policy that looks ahead to the lower bound; its `found` has lower, upper and gap at b, the
     number of rounds and of backups, and the reason of the end: "gap closed", "k_max", or "no excess" where ten rounds
-    moved no bound, as what is left of the gap lies beyond depth d. `sweeps(M, P)` gives the policy before the first
-    round and after each.
+    moved no bound, because the rest of the gap comes from beyond depth d. `sweeps(M, P)` gives the policy before the
+    first round and after each.
     """
 
     b: Array = field(converter=_belief, repr=brief)  # belief to plan from (S,)
@@ -74,7 +74,7 @@ class SawtoothHeuristicSearch:
 
 
 class Found(NamedTuple):
-    """What a search proved of the utility of the belief it began with."""
+    """The bounds that a search proved on the utility of its start belief."""
 
     lower: float  # the policy pays at least this
     upper: float  # and no policy pays more than this
@@ -105,7 +105,7 @@ class _Bounds:
         self.moved = False  # whether a bound moved by more than rounding since this was last set
 
     def met(self, B: Array) -> Array:
-        """The numbers of the beliefs B (N, S); new ones are points of the upper bound."""
+        """The numbers of the beliefs B (N, S); new beliefs become points of the upper bound."""
         keys, new = [x.tobytes() for x in np.round(B / SAME).astype(np.int64)], []
         for i, key in enumerate(keys):
             if key not in self.numbers:
@@ -118,7 +118,7 @@ class _Bounds:
         return np.array([self.numbers[key] for key in keys])
 
     def lower(self, x: Array) -> Array:
-        """The lower bound at beliefs (N, S) that need not sum to 1: it grows in proportion to them."""
+        """The lower bound at unnormalised beliefs (N, S): it is proportional to their sum."""
         return np.asarray(times_vectors(x, self.Γ).max(axis=1))
 
     def upper(self, x: Array) -> Array:
@@ -140,8 +140,8 @@ class _Bounds:
     def ahead(self, B: Array) -> tuple[Array, Successors, Array]:
         """`lookahead` of each action to the upper bound (N, A), what may follow, and the upper bound of each case.
 
-        The sawtooth costs the most: it is asked of the action that is best without it, and then of those that are
-        better without it than that one with it. What the others have is no higher, if not the upper bound itself.
+        The sawtooth costs the most: it is computed for the action that is best without it, and then for those that are
+        better without it than that action with it. Other actions get a looser bound, which is still below the best.
         """
         following = possible_successors(self.P, B)
         x, (a, row) = following.x, np.divmod(following.pair, len(B))
@@ -193,16 +193,16 @@ class _Bounds:
         self.teeth.set(self.V, self.U)
 
     def notice(self, moves: Array) -> None:
-        """Remember whether a bound moves, by one of these, by more than rounding."""
+        """Remember whether one of these changes moves a bound by more than rounding."""
         self.moved |= bool(moves.max() > ROUNDING * abs(self.V).max())
 
     def prune(self) -> None:
-        """Leave out vectors that are nowhere the highest of the beliefs met and the corners."""
+        """Drop vectors that are the highest at none of the beliefs met and of the corners."""
         kept = np.unique(np.append(times_vectors(self.B, self.Γ).argmax(axis=1), self.Γ.argmax(axis=0)))
         self.Γ, self.a, self.kept = self.Γ[kept], self.a[kept], len(kept)
 
     def forget(self) -> None:
-        """Leave out the oldest points but the start where there are too many; the others get new numbers."""
+        """Drop the oldest points, but not the start, where there are too many; the others get new numbers."""
         if len(self.B) > MOST_POINTS:
             latest = np.append(0, np.arange(len(self.B) - MOST_POINTS + 1, len(self.B)))
             keys = list(self.numbers)
@@ -231,7 +231,7 @@ class _Moment(NamedTuple):
 
 
 def _moments(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[_Moment]:
-    """What the search has after each step of a descent, and after each product on the way back."""
+    """The state of the search after each step of a descent, and after each product on the way back."""
     P = tabulated(P)
     check_discounted(P, "SawtoothHeuristicSearch")
     bounds = _Bounds(P, belief(M.b, len(P.S)), M.k_fib, M.δ)
@@ -263,10 +263,10 @@ def rounds_of_sawtooth_heuristic_search(M: SawtoothHeuristicSearch, P: POMDP) ->
 def search_for_seconds(
     M: SawtoothHeuristicSearch, P: POMDP, seconds: float, every: float = 0.0
 ) -> Iterator[LookaheadAlphaVectorPolicy]:
-    """The policies of a search that lasts so many seconds at most: the first, those of tighter bounds, and the last.
+    """The policies of a search of at most so many seconds: the first, those with tighter bounds, and the last.
 
-    Within a round too, and at least `every` seconds after the one before. What is found depends on the machine. Raises
-    ValueError for seconds that are no positive number.
+    They come within rounds, too, at least `every` seconds apart. The result depends on the machine's speed. Raises
+    ValueError unless the seconds are positive numbers.
     """
     positive(None, Named("seconds"), seconds)
     begun = told = time.monotonic()

@@ -1,9 +1,9 @@
 """Utilities on a regular grid of beliefs, interpolated in simplices (algorithms 21.15 and 21.16).
 
-Freudenthal's triangulation of the beliefs over n states with granularity m: the vertices are the beliefs whose
-entries are multiples of 1/m. A belief b stands for x_i = m Σ_{k≥i} b_k; its simplex begins at ⌊x⌋ and goes up by one
-component after the other, that of the largest fraction first. The interpolated utility is above the best one where the
-vertices are, because that is convex.
+Freudenthal's triangulation of the beliefs over n states with granularity m: the vertices are the beliefs whose entries
+are multiples of 1/m. A belief b has coordinates x_i = m Σ_{k≥i} b_k; its simplex begins at ⌊x⌋ and goes up by one
+component after the other, that of the largest fraction first. Where the utilities of the vertices are upper bounds, so
+is the interpolated one, because the best utility is convex.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class FreudenthalTriangulation:
     def rank(self, parts: Array) -> Array:
         """The number of each vertex given by whole numbers (..., n) that sum to m, in the order of `belief_vertices`.
 
-        Before it stand the vertices that first differ by a smaller part: counted part by part in closed form.
+        It is the count of the vertices before it, which first differ by a smaller part: part by part in closed form.
         """
         left = self.m - parts.cumsum(axis=-1) + parts  # what the parts before leave of m
         k = np.arange(self.n)[::-1]
@@ -164,8 +164,8 @@ class TriangulatedIteration:
     """k_max sweeps of lookahead at all beliefs of a grid, from utilities of 0 (algorithm 21.16).
 
     The interpolation is one sparse matrix for each action, so that a sweep is as many sparse products. From zeros the
-    utilities are an upper bound of the best ones where no reward is positive, else in the limit; start="bound" begins
-    at max R/(1 - γ).
+    utilities are an upper bound where no reward is positive, otherwise only in the limit; start="bound" begins at max
+    R/(1 - γ), an upper bound.
     """
 
     m: int = field(validator=count)  # granularity of the grid

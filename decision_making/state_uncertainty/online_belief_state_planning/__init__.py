@@ -2,7 +2,7 @@
 
 `RolloutLookahead`, `ForwardSearch`, `BranchAndBound` and `SparseSampling` of chapter 9 take a POMDP too, and look ahead
 in beliefs. The searches here are of this chapter alone. Each is called with a belief and gives an action; `plan(M, b)`
-gives a `Plan` with what else was found.
+gives a `Plan` with all that was found.
 """
 
 from decision_making.state_uncertainty.online_belief_state_planning.belief_planner import explain_belief_search

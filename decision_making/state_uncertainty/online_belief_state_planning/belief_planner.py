@@ -1,4 +1,4 @@
-"""What the searches of this chapter share."""
+"""What the searches of chapter 22 share."""
 
 from __future__ import annotations
 

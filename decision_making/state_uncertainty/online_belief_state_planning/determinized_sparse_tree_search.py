@@ -35,13 +35,13 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
     Plans branch on the observations that some scenario produces, and so the sparse tree has at most m |A|^d leaves.
     The value is that of the best plan in these scenarios: optimistic where they are few.
 
-    An observation weighs by its share of the scenarios, as published for DESPOT. With weights="model" it weighs by its
-    exact probability in the particles, as in the listing; what no scenario produced then counts as 0. The numbers are
-    drawn anew at every call. Raises `TooLargeError` where m |A|^d is above 20 million.
+    The weight of an observation is its share of the scenarios, as published for DESPOT. With weights="model" it is its
+    exact probability given the particles, as in the listing; an observation that no scenario produced then counts as 0.
+    The numbers are drawn anew at every call. Raises `TooLargeError` where m |A|^d is above 20 million.
 
-    With λ > 0 a plan pays λ for every node in which it acts, so that it is no larger than its scenarios bear out: a
-    node at depth j with n of the m scenarios is worth max(U, max_a [r + γ Σ_o p u' - λ m/(n γ^j)]), where U is the leaf
-    value there, of what is done without a plan. At the root one action at least is taken.
+    With λ > 0 a plan pays λ for every node in which it acts, so that it does not grow beyond what its scenarios
+    support: a node at depth j with n of the m scenarios is worth max(U, max_a [r + γ Σ_o p u' - λ m/(n γ^j)]), where U
+    is the leaf value there, of acting without a plan. At the root one action at least is taken.
 
     Source: Somani, Ye, Hsu and Lee, DESPOT: online POMDP planning with regularization (2013), without its bounds.
     """
@@ -51,7 +51,7 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
     U: Any  # leaf value: an array over the states, a function of a batch of states, or a RolloutEstimate
     weights: Literal["scenarios", "model"] = field(
         default="scenarios", kw_only=True, validator=one_of("scenarios", "model")
-    )  # what an observation weighs
+    )  # the weight of an observation
     λ: float = field(default=0.0, kw_only=True, validator=not_negative)  # price of a node of the plan, in returns
 
     def __attrs_post_init__(self) -> None:
@@ -120,7 +120,7 @@ def _leaf(M: DeterminizedSparseTreeSearch, node: Array, n: Array, s: Array, rng:
 def _default(
     M: DeterminizedSparseTreeSearch, node: Array, n: Array, s: Array, j: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
-    """What a plan pays in each node at depth j, and what is had there without one."""
+    """The price of each node of a plan at depth j, and the value there without a plan."""
     if M.λ == 0:
         return np.full(len(n), M.λ), np.full(len(n), -np.inf)
     discount = M.P.γ**j

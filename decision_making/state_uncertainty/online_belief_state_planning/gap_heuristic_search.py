@@ -28,8 +28,9 @@ class GapHeuristicSearch(BeliefPlanner):
     A descent takes the action that is best by the upper bound and the observation whose gap is the furthest above
     δ/γ^depth, weighted by its probability unless weighted=False; it ends where none is above, or at depth d_max. On the
     way back both bounds are backed up, and neither ever loosens. The search ends when the gap at the root is at most δ,
-    or when nothing changes as beliefs beyond d_max would be needed. The action is the best by lookahead to the lower
-    bound. (The listing takes the largest gap, of whatever probability, and replaces a tight bound by a looser one.)
+    or when nothing changes any more because beliefs beyond d_max would be needed. The action is the best by lookahead
+    to the lower bound. (The listing takes the largest gap, whatever its probability, and may replace a tight bound by a
+    looser one.)
 
     Ulo and Uhi take batches of beliefs (B, S) and give their bounds (B,), as `utility` of policies of chapter 21 does.
     The plan's `tree` is a `BeliefTree`. Raises ValueError for bounds that are not finite, or a lower one that is above

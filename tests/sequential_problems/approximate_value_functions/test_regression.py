@@ -58,10 +58,10 @@ def test_the_number_of_bases_that_is_refused_is_right():
     coefficients = np.array([1.0])
     for _ in range(8):
         coefficients = np.polynomial.polynomial.polymul(coefficients, [1] + 20 * [2])[:21]
-    with pytest.raises(ValueError, match=f"not {coefficients.sum():,.0f}"):
+    with pytest.raises(ValueError, match=f"^{coefficients.sum():,.0f} basis"):
         sinusoidal_bases(20, np.zeros(8), np.ones(8))
-    with pytest.raises(ValueError, match=f"not {math.comb(60, 30):,}"):
-        polynomial_bases(30, 30)
+    with pytest.raises(ValueError, match=f"^{math.comb(40, 20):,} basis"):
+        polynomial_bases(20, 20)
 
 
 def test_a_basis_that_repeats_itself_up_to_rounding_has_one_short_answer():
