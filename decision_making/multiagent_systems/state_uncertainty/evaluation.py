@@ -24,7 +24,7 @@ Joint = tuple[ConditionalPlan, ...]
 
 
 def one_or_all(P: HiddenStateGame, x: Array) -> Any:
-    """The rewards (n, …) of a game as they are, also of one agent; those of a team, (1, …), without their first axis."""
+    """The rewards (n, …) of a game as they are, even of one agent; those of a team, (1, …), without the first axis."""
     if not isinstance(P, DecPOMDP):
         return x
     return float(x[0]) if x.ndim == 1 else x[0]
