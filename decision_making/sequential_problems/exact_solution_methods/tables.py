@@ -69,9 +69,10 @@ def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_a
 
 def terminal_states(P: Enumerable) -> Array:
     """Which of the states P.S end a trajectory, (S,)."""
+    S = np.asarray(P.S)
     if not offers(P, HasTerminal):
-        return np.zeros(len(P.S), bool)
-    return np.broadcast_to(np.asarray(P.terminal(np.asarray(P.S)), dtype=bool), len(P.S))
+        return np.zeros(len(S), bool)
+    return np.broadcast_to(np.asarray(P.terminal(S)).astype(bool), len(S))
 
 
 def enumerable(P: object) -> Enumerable:
