@@ -16,6 +16,7 @@ from decision_making import (
     GenerativeAdversarialImitation,
     InverseReinforcementLearning,
     MaximumEntropyIRL,
+    Mixture,
     OptimalPolicy,
     PolicyUpdates,
     SMILe,
@@ -729,3 +730,9 @@ def test_steps_from_a_terminal_state_are_no_demonstration():
     M = MaximumEntropyIRL(P, None, 2, ONE_HOT, 0.1, 1)
     with pytest.raises(ValueError, match=r"trajectory 0, step 1 .*action 0 in state 1 is not possible"):
         optimize(M, Trajectories(np.array([[0, 1]]), np.zeros((1, 2), int), np.zeros((1, 2))), np.zeros(4))
+
+
+def test_a_mixture_acts_in_one_state_and_in_none():
+    mixture, π = Mixture(np.array([0.5, 0.5]), np.array([[0.0, 900.0], [0.0, 900.0]])), SoftmaxPolicy(1, 2)
+    assert mixture.act(π, 0, rng=0) == 1
+    assert mixture.act(π, np.zeros(0, int), rng=0).shape == (0,)

@@ -430,3 +430,10 @@ def test_a_state_that_is_left_is_not_terminal_after_all():
     dm.update(model, 1, 0, 0.5, 2)
     assert not model.ended.any()
     assert model.U[1] == pytest.approx(1 / (1 - γ))
+
+
+def test_pairs_of_a_sparse_model_that_were_never_tried_lead_to_an_end():
+    model = dm.start(dm.MaximumLikelihoodMDP(S, A, γ, dm.FullUpdate(), sparse=True))
+    with pytest.raises(ValueError, match="unvisited = 'uniform': must be 'end' for a sparse model"):
+        dm.estimated_mdp(model, "uniform")
+    assert len(dm.estimated_mdp(model).S) == S + 1

@@ -86,8 +86,10 @@ class Mixture(NamedTuple):
         return self.θs[default_rng(rng).choice(len(self.weights), m, p=self.weights)]
 
     def act(self, π: Policy, s: Array, rng: RNG = None) -> Array:
-        """Actions in the states s (N, ...), (N, ...), each by a component of its own."""
+        """Actions in the states s (N, ...), (N, ...), each by a component of its own; in one state s () one action."""
         rng, s = default_rng(rng), np.asarray(s)
+        if s.ndim == 0:
+            return self.act(π, s[None], rng)[0]
         return acted(π, self.θs, rng.choice(len(self.weights), len(s), p=self.weights), s, rng)
 
 
@@ -168,6 +170,8 @@ def component_probabilities(β: float, k: int, as_listed: bool = False) -> Array
 
 def acted(π: Policy, θs: Array, i: Array, s: Array, rng: np.random.Generator) -> Array:
     """Actions in the states s (N, ...) by the components i (N,), (N, ...)."""
+    if len(s) == 0:
+        return np.asarray(π(θs[0], s, rng))
     parts = [(rows, π(θs[j], s[rows], rng)) for j in np.unique(i) for rows in (np.flatnonzero(i == j),)]
     return _put_together(parts, len(s))
 

@@ -205,8 +205,10 @@ def estimated_mdp(model: ModelBased, unvisited: str = "end") -> MDP:
     """
     if isinstance(model, SparseCountedModel) and unvisited == "end":
         return model.estimates()
-    known_model(model, ModelBased)
     one_of("end", "uniform")(None, _UNVISITED, unvisited)
+    if isinstance(model, SparseCountedModel):
+        refuse(None, "unvisited", unvisited, "'end' for a sparse model: not each transition fits")
+    known_model(model, ModelBased)
     if model.batch != ():
         raise ValueError(f"model has replications {model.batch}: must be a single one, as part(model, i) gives it")
     T, R = model.tables()
