@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from decision_making.checks import (
     Array,
+    Field,
     Named,
     are_probabilities,
     brief,
@@ -44,7 +45,7 @@ from decision_making.sampling import (
 from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
-from decision_making.verbs import lookahead
+from decision_making.verbs import lookahead, utility
 
 Belief: TypeAlias = ArrayLike
 """b: probabilities of the states (S,), or a batch of beliefs (B, S)."""
@@ -116,7 +117,7 @@ class POMDP:
         table = Table(_observation_probabilities(O, *mdp.R.array.shape))
         n_observations = table.array.shape[2]
         if b is not None:
-            b = belief(b, len(mdp.S))
+            b = one_belief(b, len(mdp.S))
             b.setflags(write=False)
         sampler = ObservingSampler(
             mdp.TR, GuideTable.from_dense(cumulative(table.array.reshape(-1, n_observations))), n_observations
@@ -279,6 +280,20 @@ def belief(b: Belief, n_states: int) -> Array:
     return b
 
 
+def one_belief(b: Belief, n_states: int) -> Array:
+    """b as a fresh float64 array (S,) of probabilities. ValueError for a batch too."""
+    if np.ndim(b) != 1:
+        raise ValueError(f"b has shape {np.shape(b)}: must be one belief, probabilities of the {n_states} states (S,)")
+    return belief(b, n_states)
+
+
+def utility_function(M: object, field: Field, U: Any) -> None:
+    """Attrs validator: a function that gives utilities, and no policy, which is called for actions."""
+    function(M, field, U)
+    if utility.dispatch(type(U)) is not utility.dispatch(object):
+        refuse(M, field.name, U, "a function that gives utilities, as lambda b: utility(π, b) does", TypeError)
+
+
 def start_belief(P: Any) -> Array:
     """The belief (S,) that a problem begins with: its own b, uniform where it has none."""
     return np.full(len(P.S), 1 / len(P.S)) if P.b is None else np.asarray(P.b)
@@ -345,7 +360,7 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
 
 
 def _lookahead_from_beliefs(P: POMDP, U: BeliefUtility, b: Array, a: int) -> Any:
-    function(None, Named("U"), U)
+    utility_function(None, Named("U"), U)
     b_next, p = next_beliefs(P, b, a)
     possible = p > 0
     u = np.zeros(p.shape)
@@ -369,7 +384,7 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     rng, P = default_rng(rng), tabulated(P)
     for what, size in (("steps of all trajectories", int(d) * int(m)), ("probabilities of beliefs", int(m) * len(P.S))):
         check_size(what, size, "simulate fewer trajectories at a time", NUMBERS)
-    b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
+    b = np.broadcast_to(one_belief(b, len(P.S)), (m, len(P.S)))
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     for k in range(d):

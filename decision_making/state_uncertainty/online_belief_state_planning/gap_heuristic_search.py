@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, flag, function, not_negative
-from decision_making.pomdp import POMDP, Belief, next_beliefs
+from decision_making.checks import Array, brief, count, flag, not_negative
+from decision_making.pomdp import POMDP, Belief, next_beliefs, utility_function
 from decision_making.problem import RNG
 from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.plans import counted
@@ -36,8 +36,8 @@ class GapHeuristicSearch(BeliefPlanner):
     the upper one by more than rounding.
     """
 
-    Ulo: Any = field(validator=function)  # lower bound of the utility of beliefs (B, S) -> (B,)
-    Uhi: Any = field(validator=function)  # upper bound, likewise
+    Ulo: Any = field(validator=utility_function)  # lower bound of the utility of beliefs (B, S) -> (B,)
+    Uhi: Any = field(validator=utility_function)  # upper bound, likewise
     δ: float = field(validator=not_negative)  # gap at the root at which the search ends
     k_max: int = field(validator=count)  # number of descents at most
     d_max: int = field(validator=count)  # depth of a descent at most
