@@ -42,6 +42,15 @@ def test_readme_quotes_the_benchmark_tables_as_they_were_written(name, quoted):
     assert quoted.strip() == (ROOT / "benchmarks" / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
+def test_readme_gives_returns_of_the_defaults_as_the_table_has_them():
+    (quoted,) = re.findall(r"^Mean returns of the defaults after .*?\): (.*?)\.$", README, re.DOTALL | re.MULTILINE)
+    found = [item.rsplit(" ", 1) for item in re.split(r",\s", quoted)]
+    assert len(found) > 3
+    table = (ROOT / "benchmarks" / "learning.md").read_text(encoding="utf-8")
+    for task, result in found:
+        assert re.search(rf"^\| {task} \| 1,000,000 \| \d+ \| \*\*{re.escape(result)}\*\* \|", table, re.M), task
+
+
 RULE_OF_YOUR_OWN = """
 import numpy as np
 from decision_making import LinearGaussianPolicy, exact, step
