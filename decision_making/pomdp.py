@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 
 from decision_making.checks import (
     Array,
-    Field,
     Named,
     are_probabilities,
     brief,
@@ -45,7 +44,8 @@ from decision_making.sampling import (
 from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
-from decision_making.verbs import lookahead, utility
+from decision_making.utilities import utility_function
+from decision_making.verbs import lookahead
 
 Belief: TypeAlias = ArrayLike
 """b: probabilities of the states (S,), or a batch of beliefs (B, S)."""
@@ -283,15 +283,8 @@ def belief(b: Belief, n_states: int) -> Array:
 def one_belief(b: Belief, n_states: int) -> Array:
     """b as a fresh float64 array (S,) of probabilities. ValueError for a batch too."""
     if np.ndim(b) != 1:
-        raise ValueError(f"b has shape {np.shape(b)}: must be one belief, probabilities of the {n_states} states (S,)")
+        raise ValueError(f"b has shape {np.shape(b)}: must be one belief, (S,) = ({n_states},)")
     return belief(b, n_states)
-
-
-def utility_function(M: object, field: Field, U: Any) -> None:
-    """Attrs validator: a function that gives utilities, and no policy, which is called for actions."""
-    function(M, field, U)
-    if utility.dispatch(type(U)) is not utility.dispatch(object):
-        refuse(M, field.name, U, "a function that gives utilities, as lambda b: utility(π, b) does", TypeError)
 
 
 def start_belief(P: Any) -> Array:

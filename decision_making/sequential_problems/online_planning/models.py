@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from decision_making.checks import Array, Named, brief, refuse, shortened
-from decision_making.pomdp import utility_function
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
+from decision_making.utilities import utility_function
 
 
 class Edges(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, flag, not_negative
-from decision_making.pomdp import POMDP, Belief, next_beliefs, utility_function
+from decision_making.pomdp import POMDP, Belief, next_beliefs
 from decision_making.problem import RNG
 from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.plans import counted
@@ -18,6 +18,7 @@ from decision_making.state_uncertainty.online_belief_state_planning.belief_plann
     planned,
 )
 from decision_making.structs import struct
+from decision_making.utilities import utility_function
 from decision_making.verbs import plan
 
 
