@@ -61,8 +61,7 @@ class POMDP:
     After action a in state s the state is s_next with probability T(s, a, s_next), and then o is observed with
     probability O(a, s_next, o): the observation is of the state that was reached.
 
-    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1], a function cannot be called, b is no
-    start distribution, or names are not as many as what they name.
+    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1] or any other field is not as said.
     """
 
     γ: float = field(validator=discount)  # discount factor
@@ -281,7 +280,7 @@ def belief(b: Belief, n_states: int) -> Array:
 
 
 def one_belief(b: Belief, n_states: int) -> Array:
-    """b as a fresh float64 array (S,) of probabilities. ValueError for a batch too."""
+    """`belief` of one b (S,). ValueError for a batch too."""
     if np.ndim(b) != 1:
         raise ValueError(f"b has shape {np.shape(b)}: must be one belief, (S,) = ({n_states},)")
     return belief(b, n_states)
