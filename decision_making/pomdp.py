@@ -102,7 +102,7 @@ class POMDP:
         """The tabular POMDP with T (S, A, S), expected rewards R (S, A) and O (A, S, Ω) = O(o | a, s_next).
 
         States, actions and observations are the indices 0, 1, .... T may be a scipy.sparse matrix (S·A, S), row
-        s·A + a for action a in state s. b (S,) is the belief to begin with, where one is known.
+        s·A + a for action a in state s. b (S,) is the belief to begin with.
 
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T or O does not
         sum to 1 (within 1e-8), a reward is not finite, or b is no distribution over the states.
@@ -354,9 +354,8 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
 def _lookahead_from_beliefs(P: POMDP, U: BeliefUtility, b: Array, a: int) -> Any:
     utility_function(None, Named("U"), U)
     b_next, p = next_beliefs(P, b, a)
-    possible = p > 0
     u = np.zeros(p.shape)
-    u[possible] = U(b_next[possible])
+    u[p > 0] = U(b_next[p > 0])
     return (b @ P.R.array[:, a] + P.γ * (p * u).sum(axis=-1))[()]
 
 
