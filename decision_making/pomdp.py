@@ -44,6 +44,7 @@ from decision_making.sampling import (
 from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
+from decision_making.utilities import utility_function
 from decision_making.verbs import lookahead
 
 Belief: TypeAlias = ArrayLike
@@ -60,8 +61,7 @@ class POMDP:
     After action a in state s the state is s_next with probability T(s, a, s_next), and then o is observed with
     probability O(a, s_next, o): the observation is of the state that was reached.
 
-    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1], a function cannot be called, b is no
-    start distribution, or names are not as many as what they name.
+    Raises ValueError or TypeError, naming the field, if γ is outside [0, 1] or any other field is not as said.
     """
 
     γ: float = field(validator=discount)  # discount factor
@@ -102,7 +102,7 @@ class POMDP:
         """The tabular POMDP with T (S, A, S), expected rewards R (S, A) and O (A, S, Ω) = O(o | a, s_next).
 
         States, actions and observations are the indices 0, 1, .... T may be a scipy.sparse matrix (S·A, S), row
-        s·A + a for action a in state s. b (S,) is the belief to begin with, where one is known.
+        s·A + a for action a in state s. b (S,) is the belief to begin with.
 
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T or O does not
         sum to 1 (within 1e-8), a reward is not finite, or b is no distribution over the states.
@@ -116,7 +116,7 @@ class POMDP:
         table = Table(_observation_probabilities(O, *mdp.R.array.shape))
         n_observations = table.array.shape[2]
         if b is not None:
-            b = belief(b, len(mdp.S))
+            b = one_belief(b, len(mdp.S))
             b.setflags(write=False)
         sampler = ObservingSampler(
             mdp.TR, GuideTable.from_dense(cumulative(table.array.reshape(-1, n_observations))), n_observations
@@ -279,6 +279,13 @@ def belief(b: Belief, n_states: int) -> Array:
     return b
 
 
+def one_belief(b: Belief, n_states: int) -> Array:
+    """`belief` of one b (S,). ValueError for a batch too."""
+    if np.ndim(b) != 1:
+        raise ValueError(f"b has shape {np.shape(b)}: must be one belief, (S,) = ({n_states},)")
+    return belief(b, n_states)
+
+
 def start_belief(P: Any) -> Array:
     """The belief (S,) that a problem begins with: its own b, uniform where it has none."""
     return np.full(len(P.S), 1 / len(P.S)) if P.b is None else np.asarray(P.b)
@@ -345,11 +352,10 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
 
 
 def _lookahead_from_beliefs(P: POMDP, U: BeliefUtility, b: Array, a: int) -> Any:
-    function(None, Named("U"), U)
+    utility_function(None, Named("U"), U)
     b_next, p = next_beliefs(P, b, a)
-    possible = p > 0
     u = np.zeros(p.shape)
-    u[possible] = U(b_next[possible])
+    u[p > 0] = U(b_next[p > 0])
     return (b @ P.R.array[:, a] + P.γ * (p * u).sum(axis=-1))[()]
 
 
@@ -369,7 +375,7 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     rng, P = default_rng(rng), tabulated(P)
     for what, size in (("steps of all trajectories", int(d) * int(m)), ("probabilities of beliefs", int(m) * len(P.S))):
         check_size(what, size, "simulate fewer trajectories at a time", NUMBERS)
-    b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
+    b = np.broadcast_to(one_belief(b, len(P.S)), (m, len(P.S)))
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     for k in range(d):

@@ -316,8 +316,7 @@ def learn(
     All random numbers follow from rng: None, an int or a numpy Generator. The same seed gives the same bits; the first
     rows of a larger batch are not the rows of a smaller one.
 
-    Raises ValueError for h < 1, states or actions that the model does not know, start states that are terminal, and
-    rewards that are not finite.
+    Raises ValueError for h < 1, unknown states or actions, start states that are terminal, and rewards not finite.
     """
 
 

@@ -369,10 +369,11 @@ class _Parser:
         return R
 
     def start_sum(self) -> float:
+        """By what the start is divided: 1 where its sum misses 1 by rounding alone."""
         total = float(self.b.sum()) if self.b is not None else 1.0
         if abs(total - 1) > NEARLY:
             self.fail(self.line, f"start: the probabilities sum to {total:.9g}, not to 1")
-        return total
+        return total if abs(total - 1) > EXACT else 1.0
 
     def normalised(self, what: str, a: int, s: int) -> Row:
         row = self.rows[what].get((a, s), {})

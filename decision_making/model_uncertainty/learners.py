@@ -35,7 +35,6 @@ from decision_making.problem import RNG, Action, State
 from decision_making.sampling import default_rng, indices
 from decision_making.sequential_problems.exact_solution_methods import Greedy
 from decision_making.sizes import NUMBERS, check_size
-from decision_making.speed import largest
 from decision_making.structs import struct
 from decision_making.verbs import action_values, backup, end, greedy, lookahead, update
 
@@ -272,14 +271,9 @@ def rewards(model: Learner, r: Any) -> Array:
             raise ValueError(f"r has shape {r.shape}: must be {model.batch}, a reward for each replication")
     if np.count_nonzero(moderate(r)) != r.size:
         i = int(np.argmin(moderate(r)))
-        why = (
-            "; -inf says that an action is not available, and learners know of none"
-            if np.isneginf(r.ravel()[i])
-            else ""
-        )
-        raise ValueError(
-            f"r = {r.ravel()[i]} of replication {i}: every reward must be finite, of size at most {LARGEST:g}{why}"
-        )
+        x, allowed = r.ravel()[i], f"every reward must be finite, of size at most {LARGEST:g}"
+        why = "; -inf says that an action is not available, and learners know of none" if np.isneginf(x) else ""
+        raise ValueError(f"r = {x} of replication {i}: {allowed}{why}")
     return r
 
 
@@ -397,14 +391,3 @@ def greedy_policy(model: Learner) -> Any:
     if getattr(model.M, "S", None) is None:
         return lambda s: greedy_in_a_learner(model, s).a
     return np.argmax(action_values(model), axis=-1)
-
-
-def rows_at(x: Array, i: Array) -> Array:
-    """The rows i (…) of x, whose last axis they are, all other axes taken as one: (…, x.shape[-1])."""
-    return x.reshape(-1, x.shape[-1]).take(i, axis=0)
-
-
-def best_at(x: Array, i: Array) -> Array:
-    """The largest entry of each of these rows, (…)."""
-    rows = rows_at(x, i)
-    return rows.max(axis=-1) if rows.ndim != 2 else largest(rows)

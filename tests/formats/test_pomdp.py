@@ -261,3 +261,10 @@ def test_the_only_state_may_be_named_as_the_start():
 def test_names_that_are_no_texts_become_numbers_with_a_letter():
     P = POMDP.from_arrays(np.eye(2)[:, None], [[1], [2]], [np.eye(2)], 0.9, names={"S": [(0, 1), (1, 1)], "Ω": [3, 4]})
     assert parse_pomdp(pomdp_text(P)).names == {"S": ("s0", "s1"), "A": ("a0",), "Ω": ("o0", "o1")}
+
+
+@given(st.integers(0, 10**6), st.integers(2, 6))
+def test_a_start_is_read_back_bit_for_bit(seed, n):
+    b = np.random.default_rng(seed).dirichlet(np.ones(n))
+    P = POMDP.from_arrays(np.eye(n)[:, None], np.zeros((n, 1)), np.ones((1, n, 1)), 0.9, b=b)
+    np.testing.assert_array_equal(parse_pomdp(pomdp_text(P)).b, b)

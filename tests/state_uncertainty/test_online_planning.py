@@ -6,24 +6,32 @@ import numpy as np
 import pytest
 from attrs import evolve
 from hypothesis import given, settings, strategies as st
+from scipy.sparse import csr_array
 
 from decision_making import (
     POMDP,
     QMDP,
     BeliefMDP,
     BranchAndBound,
+    ConditionalPlan,
     DeterminizedSparseTreeSearch,
     FastInformedBound,
     ForwardSearch,
     GapHeuristicSearch,
     HistoryMonteCarloTreeSearch,
+    LookaheadAlphaVectorPolicy,
     PointBasedValueIteration,
     RolloutEstimate,
     RolloutLookahead,
+    SawtoothHeuristicSearch,
+    SawtoothPolicy,
     SparseSampling,
+    TriangulatedIteration,
     advance,
     blind_lowerbound,
+    evaluate_plan,
     explain,
+    greedy,
     lookahead,
     plan,
     policy_evaluation,
@@ -658,3 +666,30 @@ def test_a_descent_never_takes_an_observation_that_is_impossible(weighted):
     tree = plan(M, np.eye(3)[0]).tree
     np.testing.assert_array_equal(tree.b, np.eye(3)[[0, 1, 2, 2, 2]])
     assert tree.upper[0] == 0.5**4
+
+
+def test_a_plan_is_evaluated_from_many_states_at_once():
+    P, π = CryingBaby(), ConditionalPlan(2, {0: ConditionalPlan(0), 1: ConditionalPlan(2)})
+    np.testing.assert_array_equal(evaluate_plan(P, π, [1, 0]), [evaluate_plan(P, π, 1), evaluate_plan(P, π, 0)])
+
+
+def test_the_value_of_a_greedy_action_is_a_number_and_no_array():
+    P = CryingBaby()
+    for found in (
+        greedy(P, lambda b: np.zeros(len(b)), [0.5, 0.5]),
+        greedy(LookaheadAlphaVectorPolicy(P, [[0.0, 0.0]]), [0.5, 0.5]),
+        greedy(SawtoothPolicy(P, [0.0, 0.0], np.empty((0, 2)), []), [0.5, 0.5]),
+        greedy(solve(TriangulatedIteration(2, 1), P), [0.5, 0.5]),
+    ):
+        assert type(found[1]) is np.float64
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("γ", [1 - 1e-6, 1 - 1e-15])
+def test_a_search_with_a_discount_near_1_begins_at_once(γ, sparse):
+    baby = CryingBaby()
+    T = csr_array(baby.T.array.reshape(6, 2)) if sparse else baby.T.array
+    P = POMDP.from_arrays(T, baby.R.array, baby.O.array, γ)
+    found = solve(SawtoothHeuristicSearch([0.5, 0.5], 0.01, 3, 1, 2), P).found
+    feed = float(np.linalg.solve(np.eye(2) - γ * baby.T.array[:, 0], baby.R.array[:, 0]).mean())
+    assert feed - 1e-6 * abs(feed) <= found.lower <= found.upper

@@ -12,18 +12,17 @@ from decision_making.checks import Array, count, discount, flag, one_of, probabi
 from decision_making.model_uncertainty.learners import (
     Learner,
     batch_shape,
-    best_at,
     each,
     how_many,
     initial,
     of_which,
     rates,
     revise,
-    rows_at,
     rows_of,
     values,
 )
 from decision_making.model_uncertainty.model_free_methods.trails import Trail
+from decision_making.speed import largest
 from decision_making.structs import struct
 from decision_making.verbs import end, start
 
@@ -232,3 +231,14 @@ def end_sarsa(model: SarsaTable, which: Any = None) -> SarsaTable:
     if model.M.at_end == "drop":
         model.has_last[which] = False
     return model
+
+
+def rows_at(x: Array, i: Array) -> Array:
+    """The rows i (…) of x, whose last axis they are, all other axes taken as one: (…, x.shape[-1])."""
+    return x.reshape(-1, x.shape[-1]).take(i, axis=0)
+
+
+def best_at(x: Array, i: Array) -> Array:
+    """The largest entry of each of these rows, (…)."""
+    rows = rows_at(x, i)
+    return rows.max(axis=-1) if rows.ndim != 2 else largest(rows)

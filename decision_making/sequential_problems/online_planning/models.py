@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, brief, refuse, shortened
+from decision_making.checks import Array, Named, brief, refuse, shortened
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
+from decision_making.utilities import utility_function
 
 
 class Edges(NamedTuple):
@@ -120,6 +121,8 @@ class Model:
 
     def leaf(self, U: Any, s: Array) -> Array:
         """U of the states, (N,). ValueError unless U gives a number for each."""
+        if callable(U):
+            utility_function(None, Named("U"), U)
         given = U(self.state(s)) if callable(U) else entries(U, "U", s)
         try:
             values = np.asarray(given, dtype=np.float64)

@@ -19,7 +19,7 @@ from decision_making.checks import (
     read_only,
     refuse,
 )
-from decision_making.pomdp import POMDP, Belief, belief, next_beliefs
+from decision_making.pomdp import POMDP, Belief, belief, next_beliefs, one_belief
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
 from decision_making.state_uncertainty.controller_abstractions.evaluation import ControllerDerivatives, System
@@ -91,7 +91,7 @@ class ControllerPolicy:
 
     def at_best_node(self, b: Belief) -> ControllerPolicy:
         """The same controller, beginning in the node that has the highest utility in the belief b (S,)."""
-        return evolve(self, x=int((self.U @ belief(b, len(self.P.S))).argmax()))
+        return evolve(self, x=int((self.U @ one_belief(b, len(self.P.S))).argmax()))
 
     def trimmed(self) -> ControllerPolicy:
         """The same policy without the nodes that cannot be reached from x; x is node 0."""
@@ -154,7 +154,7 @@ class ControllerPolicy:
         `utility` of the controller may differ from that of the vectors.
         """
         P = π.P.tabulated()
-        b = belief(b, len(P.S))
+        b = one_belief(b, len(P.S))
         vectors, beliefs, child = [int((π.Γ @ b).argmax())], [b], []
         for node, b in zip(vectors, beliefs, strict=False):
             following, p = next_beliefs(P, b, int(π.a[node]))
@@ -202,7 +202,7 @@ def controller_derivatives(π: ControllerPolicy, b: Belief) -> ControllerDerivat
     """
     P = π.P.tabulated()
     check_discounted(P, "a controller")
-    return System(P, π.ψ, π.η).derivatives(π.x, belief(b, len(P.S)))
+    return System(P, π.ψ, π.η).derivatives(π.x, one_belief(b, len(P.S)))
 
 
 @update.register
@@ -232,7 +232,7 @@ def controller_rollouts(P: POMDP, b: Belief, π: ControllerPolicy, d: int, m: in
     count(None, Named("d"), d)
     count(None, Named("m"), m)
     rng, P = default_rng(rng), P.tabulated()
-    b = np.broadcast_to(belief(b, len(P.S)), (m, len(P.S)))
+    b = np.broadcast_to(one_belief(b, len(P.S)), (m, len(P.S)))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     x = np.full(m, π.x)
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))

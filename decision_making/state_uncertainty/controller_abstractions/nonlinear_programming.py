@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, brief, count, fixed_numbers, of_class, optional, refuse
-from decision_making.pomdp import POMDP, belief, tabulated
+from decision_making.pomdp import POMDP, one_belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
@@ -128,7 +128,7 @@ def prepared(
     """The inputs of both searches: the problem as arrays, and `start` beginning in node 0."""
     P = tabulated(P)
     check_discounted(P, type(M).__name__)
-    climb = Climb(P, belief(M.b, len(P.S)), M.n_nodes)
+    climb = Climb(P, one_belief(M.b, len(P.S)), M.n_nodes)
     if start is not None:
         start = start.trimmed()
         if len(start) > M.n_nodes or start.η.shape[1:3] != climb.η_shape[1:3]:

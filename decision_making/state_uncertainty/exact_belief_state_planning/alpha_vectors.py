@@ -121,7 +121,7 @@ def greedy_by_alpha_vectors(π: LookaheadAlphaVectorPolicy, b: Belief) -> tuple[
         [b @ P.R.array[:, a] + P.γ * highest(π.Γ, joint(P, b, a)).sum(axis=-1) for a in range(len(P.A))], axis=-1
     )
     best = Q.argmax(axis=-1)
-    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
+    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0][()]
 
 
 @greedy.register
@@ -130,4 +130,4 @@ def greedy_in_a_pomdp(P: POMDP, U: BeliefUtility, b: Belief) -> tuple[Any, Any]:
     b = belief(b, len(P.S))
     Q = np.stack([lookahead(P, U, b, a) for a in range(len(P.A))], axis=-1)
     best = Q.argmax(axis=-1)
-    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
+    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0][()]

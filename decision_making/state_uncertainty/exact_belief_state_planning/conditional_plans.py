@@ -105,11 +105,13 @@ def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
 def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
     """R(s, π()) + γ Σ_s' T(s, π(), s') Σ_o O(π(), s', o) U(π(o), s'), the last term where π goes on (algorithm 20.2).
 
-    Without s the result has the utilities of all states, (S,). In a POMG π has a plan for each agent, and the result a
-    utility for each (algorithm 26.2); see `evaluate_joint_plan`. Errors are those of `alphavector`.
+    Without s the result has the utilities of all states, (S,); with an array of states it has that array's shape. In a
+    POMG π has a plan for each agent, and the result a utility for each (algorithm 26.2); see `evaluate_joint_plan`.
+    Errors are those of `alphavector`.
     """
     α = alphavector(P, π)
-    return α if s is None else float(α[indices("s", s, len(P.S))])
+    u = α if s is None else α[indices("s", s, len(P.S))]
+    return u if u.ndim else float(u)
 
 
 def _plan(π: object) -> ConditionalPlan:

@@ -167,7 +167,7 @@ def greedy_by_sawtooth(π: SawtoothPolicy, b: Belief) -> tuple[Any, Any]:
     b = belief(b, len(P.S))
     Q = action_values(P, π, b)
     best = Q.argmax(axis=-1)
-    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0]
+    return best, np.take_along_axis(Q, best[..., None], axis=-1)[..., 0][()]
 
 
 def action_values(P: POMDP, π: SawtoothPolicy, b: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, Named, brief, count, numbers, positive
-from decision_making.pomdp import POMDP, Successors, belief, possible_successors, tabulated
+from decision_making.pomdp import POMDP, Successors, one_belief, possible_successors, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
@@ -37,6 +37,7 @@ BATCH = 16  # beliefs backed up together at least, if the round met as many: the
 FEW_STATES = 64  # up to which the corners are backed up with every belief
 MANY_STATES = 2000  # from which they are never
 BLOCK = 256  # corners that are looked at together
+MOST_SWEEPS = 10_000  # of the lower bound to begin with, beyond which linear equations are solved
 MOST_POINTS = 2000  # beliefs of the upper bound that are kept, the latest
 ROUNDING = 1e-12  # share of the highest utility by which a bound moves from rounding alone
 STILL = CORNERS_EVERY  # after so many rounds without a change none is expected
@@ -89,6 +90,17 @@ def _sweeps(γ: float, accuracy: float) -> int:
     return max(1, math.ceil(math.log(accuracy) / math.log(γ))) if γ > 0 and accuracy < 1 else 1
 
 
+def _blind_values(P: POMDP) -> Array:
+    """Where the sweeps of `blind_lowerbound` lead, α_a = (I - γ T_a)⁻¹ R_a, (A, S)."""
+    from scipy.sparse import csc_array, eye_array
+    from scipy.sparse.linalg import splu
+
+    n = len(P.S)
+    return np.array(
+        [splu(csc_array(eye_array(n) - P.γ * T_a)).solve(P.R.array[:, a]) for a, T_a in enumerate(P.transitions)]
+    )
+
+
 class _Bounds:
     """The two bounds while they are tightened, and the beliefs met so far; the first of these is the start."""
 
@@ -96,7 +108,9 @@ class _Bounds:
         seen = solve_by_alphavector_iteration(QMDP(k_fib, start="bound", δ=δ / 100), P).Γ
         self.informed = alphavector_iteration(P, FastInformedBound(k_fib, δ=δ / 100), seen)  # upper (A, S)
         self.P, self.V = P, self.informed.max(axis=0)
-        self.Γ, self.a = blind_lowerbound(P, _sweeps(P.γ, δ / 10)), np.arange(len(P.A))
+        k_max = _sweeps(P.γ, δ / 10)
+        self.Γ = blind_lowerbound(P, k_max) if k_max <= MOST_SWEEPS else _blind_values(P)
+        self.a = np.arange(len(P.A))
         self.B, self.U = np.empty((0, len(P.S))), np.empty(0)
         self.teeth = Teeth(self.B, self.V, self.U)
         self.numbers: dict[bytes, int] = {}
@@ -234,7 +248,7 @@ def _moments(M: SawtoothHeuristicSearch, P: POMDP) -> Iterator[_Moment]:
     """The state of the search after each step of a descent, and after each product on the way back."""
     P = tabulated(P)
     check_discounted(P, "SawtoothHeuristicSearch")
-    bounds = _Bounds(P, belief(M.b, len(P.S)), M.k_fib, M.δ)
+    bounds = _Bounds(P, one_belief(M.b, len(P.S)), M.k_fib, M.δ)
     yield _Moment(bounds, 0, "k_max", True)
     still = 0  # rounds since a bound moved
     for rounds in range(1, M.k_max + 1):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, flag, function, not_negative
+from decision_making.checks import Array, brief, count, flag, not_negative
 from decision_making.pomdp import POMDP, Belief, next_beliefs
 from decision_making.problem import RNG
 from decision_making.sequential_problems.online_planning import Plan
@@ -18,6 +18,7 @@ from decision_making.state_uncertainty.online_belief_state_planning.belief_plann
     planned,
 )
 from decision_making.structs import struct
+from decision_making.utilities import utility_function
 from decision_making.verbs import plan
 
 
@@ -37,8 +38,8 @@ class GapHeuristicSearch(BeliefPlanner):
     the upper one by more than rounding.
     """
 
-    Ulo: Any = field(validator=function)  # lower bound of the utility of beliefs (B, S) -> (B,)
-    Uhi: Any = field(validator=function)  # upper bound, likewise
+    Ulo: Any = field(validator=utility_function)  # lower bound of the utility of beliefs (B, S) -> (B,)
+    Uhi: Any = field(validator=utility_function)  # upper bound, likewise
     δ: float = field(validator=not_negative)  # gap at the root at which the search ends
     k_max: int = field(validator=count)  # number of descents at most
     d_max: int = field(validator=count)  # depth of a descent at most

@@ -68,8 +68,11 @@ def plan_by_history_search(
     b, single = beliefs_of(M, b)
     rng = M.rng if rng is None else default_rng(rng)
     shape = (len(P.A), len(P.Ω))
-    if tree is not None and (not isinstance(tree, HistoryTrees) or tree.child.shape[::2] != (len(b), shape[0])):
-        refuse(M, "tree", tree, f"None or HistoryTrees of {len(b)} trees with {shape[0]} actions", TypeError)
+    if tree is not None and (
+        not isinstance(tree, HistoryTrees) or (len(tree.used), *tree.child.shape[2:]) != (len(b), *shape)
+    ):
+        allowed = f"None or HistoryTrees of {len(b)} trees with {shape[0]} actions and {shape[1]} observations"
+        refuse(M, "tree", tree, allowed, TypeError)
     draws = draws_of(rng, len(b))
     if tree is None and len(b) == 1 and can_be_listed(P):
         check_trees(1, M.m + 1, *shape)
