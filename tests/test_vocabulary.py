@@ -25,6 +25,7 @@ ROOMS = [
     "dispatching",
     "extras",
     "verbs",
+    "utilities",
     "shown",
     "sampling",
     "intervals",

@@ -393,7 +393,7 @@ def test_sparse_counts_as_a_problem_are_the_dense_ones():
     found = dm.estimated_mdp(sparse)
     a = np.random.default_rng(0).integers(6, size=26)
     np.testing.assert_allclose(dm.policy_evaluation(found, a), dm.policy_evaluation(dense, a), rtol=1e-10)
-    with pytest.raises(TypeError, match="model = SparseCountedModel"):
+    with pytest.raises(ValueError, match="unvisited = 'uniform': must be 'end' for a sparse model"):
         dm.estimated_mdp(sparse, "uniform")
 
 
