@@ -13,11 +13,11 @@ from decision_making.checks import (
     Array,
     brief,
     discount,
+    fixed_numbers,
     function,
     name_first,
     numbers,
     optional,
-    read_only,
     refuse,
 )
 from decision_making.dictionaries import Dictionary, arrays, gymnasium_table
@@ -35,10 +35,6 @@ from decision_making.structs import struct
 from decision_making.verbs import lookahead
 
 
-def _fixed(x: Any) -> Array:
-    return read_only(np.array(x, dtype=np.float64))
-
-
 @struct
 class Table:
     """An array that is also the book's function: `T(s, a, s_next)` looks up `T.array[s, a, s_next]`.
@@ -48,7 +44,7 @@ class Table:
     (2.0, (2, 2))
     """
 
-    array: Array = field(converter=_fixed)  # read-only
+    array: Array = field(converter=fixed_numbers)  # read-only
 
     def __call__(self, *index: Any) -> Any:
         """The entry, or an array of entries, at the index."""

@@ -18,12 +18,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from decision_making.checks import Array, shortened, suggestion
-from decision_making.formats.text import is_whole, plain_number, read_text
+from decision_making.formats.text import EXACT, MOST, NEARLY, is_whole, plain_number, read_text
 from decision_making.pomg import DecPOMDP
 
-NEARLY = 1e-5  # by which the sum of a row may differ from 1; the row is then divided by it
-EXACT = 1e-9  # by which it may differ and the row is left as it is
-MOST = 20_000_000  # numbers in an array of a problem beyond which it is refused
 NAMES = 5_000  # states, or actions or observations of an agent, beyond which it is refused
 AGENTS = 16  # agents beyond which it is refused
 HEADERS = ("agents", "discount", "values", "states", "start", "actions", "observations")

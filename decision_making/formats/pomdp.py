@@ -18,12 +18,9 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from decision_making.checks import Array, shortened, suggestion
-from decision_making.formats.text import is_whole, plain_number, read_text
+from decision_making.formats.text import EXACT, MOST, NEARLY, is_whole, plain_number, read_text
 from decision_making.pomdp import POMDP
 
-NEARLY = 1e-5  # by which the sum of a row may differ from 1; the row is then divided by it
-EXACT = 1e-9  # by which it may differ and the row is left as it is
-MOST = 20_000_000  # numbers in the arrays of a problem beyond which it is refused
 WORK = 10_000_000  # rows and numbers that a file may set; a wildcard counts as all it stands for
 PAID = 1_000_000_000  # rewards of next states and observations that may have to be averaged
 SECTIONS = {"states": "S", "actions": "A", "observations": "Ω"}

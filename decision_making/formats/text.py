@@ -8,6 +8,9 @@ from pathlib import Path
 from decision_making.files import path_of
 
 LONGEST = 2**28  # bytes of a file
+NEARLY = 1e-5  # by which the sum of a row of probabilities may differ from 1; the row is then divided by it
+EXACT = 1e-9  # by which it may differ and the row is left as it is
+MOST = 20_000_000  # numbers in an array of a problem beyond which it is refused
 
 
 def read_text(path: Path | str) -> str:

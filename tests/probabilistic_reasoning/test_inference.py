@@ -415,21 +415,23 @@ def plain_min_fill(graph, r, keep, first):
     return order
 
 
+def random_order_of(seed, least):
+    """A graph of nine variables, their neighbours and numbers of values, what is kept, and what goes first."""
+    rng = np.random.default_rng(seed)
+    graph, r = networkx.gnp_random_graph(9, 0.4, seed=seed), rng.integers(least, 5, 9).tolist()
+    keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
+    return graph, neighbours([*graph.edges(), *((v,) for v in graph)]), r, keep, first
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_min_fill_takes_the_fewest_new_edges_then_the_smallest_table(seed):
-    rng = np.random.default_rng(seed)
-    graph, r = networkx.gnp_random_graph(9, 0.4, seed=seed), rng.integers(2, 5, 9).tolist()
-    keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
-    near = neighbours([*graph.edges(), *((v,) for v in graph)])
+    graph, near, r, keep, first = random_order_of(seed, 2)
     assert elimination(near, r, keep, first) == plain_min_fill(graph, r, keep, first)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_elimination_ends_where_what_is_left_is_little(seed):
-    rng = np.random.default_rng(seed)
-    graph, r = networkx.gnp_random_graph(9, 0.4, seed=seed), rng.integers(1, 5, 9).tolist()
-    keep, first = rng.permutation(9)[:2].tolist(), rng.permutation(9)[: 3 * (seed % 2)].tolist()
-    near = neighbours([*graph.edges(), *((v,) for v in graph)])
+    graph, near, r, keep, first = random_order_of(seed, 1)
     whole = elimination(near, r, keep, first)
     left = [np.prod(np.maximum([r[v] for v in graph if v not in [u for u, *_ in whole[:k]]], 2)) for k in range(8)]
     for enough in (1, 7, left[3], left[3] - 1, left[0], left[0] - 1):

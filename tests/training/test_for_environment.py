@@ -71,7 +71,8 @@ def test_observations_are_normalised_where_they_are_real_numbers(observation, no
 @pytest.mark.parametrize(("γ", "λ"), [(0.0, 0.5), (0.96, 0.9), (0.99, 0.95), (0.9999, 0.995), (1.0, 1.0)])
 def test_λ_follows_γ_unless_it_is_given(γ, λ):
     np.testing.assert_allclose(for_environment("CartPole-v1", γ=γ)[0].λ, λ, rtol=1e-14)
-    assert for_environment("CartPole-v1", γ=γ, λ=0.3)[0].λ == 0.3
+    for given in (0.0, 0.3, 1.0):
+        assert for_environment("CartPole-v1", γ=γ, λ=given)[0].λ == given
 
 
 def test_a_batch_holds_whole_steps_of_every_copy():

@@ -15,6 +15,7 @@ from decision_making.sequential_problems.exact_solution_methods import (
     solve,
     tensorform,
 )
+from decision_making.sequential_problems.exact_solution_methods.tables import tables
 from tests.sequential_problems.exact_solution_methods import FORMS, a_problem, large_mdp, random_mdp, value
 
 
@@ -157,3 +158,25 @@ def test_a_terminal_state_is_worth_0_to_every_method_whatever_its_tables_say(for
     if form != "functions":
         assert (P.R(1, 0), P.T(1, 0, 0)) == (5.0, 1 / 3)  # its tables stay as they were given
         assert dm.failure_probability(P, [0, 0, 1], [0], 2).tolist() == pytest.approx([1.0, 0.0, 4 / 9])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("leads_on", [False, True])
+@pytest.mark.parametrize("pays", [[0.0, 0.0], [0.0, 3.0], [-np.inf, 0.0]])
+def test_tables_have_a_terminal_state_stay_and_pay_nothing_and_leave_the_problem_alone(sparse, leads_on, pays):
+    T = np.random.default_rng(1).dirichlet(np.ones(4), (4, 2))
+    R = np.arange(8.0).reshape(4, 2)
+    R[[1, 3]] = pays
+    T[1], T[3] = np.eye(4)[1], np.eye(4)[3]
+    if leads_on:
+        T[3, 1] = [0.25, 0.25, 0.25, 0.25]
+    P = dm.MDP.from_arrays(csr_array(T.reshape(8, 4)) if sparse else T, R, 0.9, terminal=lambda s: s % 2 == 1)
+    found, paid = tables(P)
+    right, nothing = T.copy(), R.copy()
+    for s in (1, 3):
+        right[s], nothing[s] = np.eye(4)[s], 0.0
+    np.testing.assert_array_equal(found.toarray().reshape(4, 2, 4) if sparse else found, right)
+    np.testing.assert_array_equal(paid, nothing)
+    assert not sparse or (found.data != 0).all()
+    np.testing.assert_array_equal(P.R.array, R)
+    np.testing.assert_array_equal(P.T.matrix.toarray().reshape(4, 2, 4) if sparse else P.T.array, T)
