@@ -258,6 +258,17 @@ def test_import_loads_neither_scipy_nor_gymnasium_nor_matplotlib():
     assert done.stdout.strip() == ""
 
 
+def test_a_network_answers_without_loading_scipy():
+    code = """
+import decision_making as dm, sys
+coin = dm.Variable("coin", 2, ["heads", "tails"])
+bn = dm.BayesianNetwork([coin], [dm.Factor([coin], [0.5, 0.5])], [])
+assert dm.infer(dm.VariableElimination(), bn, "coin").values[0] == 0.5
+print("scipy" in sys.modules)
+"""
+    assert in_a_new_process(code) == ["False"]
+
+
 def test_unknown_attribute_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = decision_making.no_such_name

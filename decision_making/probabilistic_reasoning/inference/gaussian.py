@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from attrs import field
-from scipy import linalg
 
 from decision_making import verbs
 from decision_making.checks import (
@@ -112,10 +111,12 @@ def infer_gaussian(
     A, B, C = D.Σ[np.ix_(a, a)], D.Σ[np.ix_(b, b)], D.Σ[np.ix_(a, b)]
     if not b:
         return MultivariateGaussian(D.μ[a], A)
+    from scipy.linalg import solve_triangular  # imported where used
+
     L = _factor(B, b)
-    V = linalg.solve_triangular(L, C.T, lower=True)
+    V = solve_triangular(L, C.T, lower=True)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as not finite
-        z = linalg.solve_triangular(L, x - D.μ[b], lower=True, check_finite=False)
+        z = solve_triangular(L, x - D.μ[b], lower=True, check_finite=False)
         return MultivariateGaussian(D.μ[a] + V.T @ z, A - V.T @ V)
 
 
@@ -138,8 +139,8 @@ def _numbers(name: str, x: Any, n: int) -> list[int]:
 def _factor(B: Array, b: Sequence[int]) -> Array:
     """The lower Cholesky factor of B. ValueError where B is singular."""
     try:
-        L = linalg.cholesky(B, lower=True)
-    except linalg.LinAlgError:
+        L = np.linalg.cholesky(B)
+    except np.linalg.LinAlgError:
         L = np.zeros_like(B)
     if (np.diag(L) ** 2 <= rounding(np.diag(B), len(B))).any():
         raise ValueError(f"evidencevars = {list(b)}: their covariance is singular; leave out what others determine")
