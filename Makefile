@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MPLBACKEND = Agg
 
-.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-games bench-growth bench-scaling bench-peers bench-networks bench-asynchronous bench-all docs notebooks dist chromium clean
+.PHONY: demo test lint test-slow test-all fuzz bench bench-learners bench-planning bench-games bench-growth bench-scaling bench-peers bench-networks bench-asynchronous bench-damping bench-all docs notebooks dist chromium clean
 
 demo: $(READY)          ## chapter 12: the book's numbers and figures
 	$(BIN)/decision-making chapter 12
@@ -66,7 +66,10 @@ bench-networks: $(SLOW) ## part I beside pyagrum and pgmpy
 bench-asynchronous: $(PEERS)/.ready  ## environments in processes of their own beside one process
 	$(PEERS)/bin/python -W ignore -m benchmarks.asynchronous
 
-bench-all: bench bench-learners bench-planning bench-networks bench-games bench-growth bench-scaling bench-peers bench-asynchronous  ## every table in benchmarks/ but learning's
+bench-damping: $(PEERS)/.ready  ## how much of a natural step is noise, by damping
+	$(PEERS)/bin/python -W ignore -m benchmarks.damping
+
+bench-all: bench bench-learners bench-planning bench-networks bench-games bench-growth bench-scaling bench-peers bench-asynchronous bench-damping  ## every table in benchmarks/ but learning's
 
 docs: $(DOCS)           ## the site in docs/_build/html; every warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

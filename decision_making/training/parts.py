@@ -74,10 +74,15 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None, env_made: 
     return GymnasiumProblem(*where, **options)
 
 
-def _rule(c: Settings, evidence: tuple[Any, ...] = ()) -> Any:
-    """The update's rule with the settings of the run; with evidence the update itself."""
-    struct, _ = NAMED_RULES[UPDATES[c["update"]]]
+def _rule(c: Settings, evidence: tuple[Any, ...] = (), times: float = 1.0) -> Any:
+    """The update's rule with the settings of the run; with evidence the update itself.
+
+    If damping is not given, it is the usual one times `times`.
+    """
+    struct, usual = NAMED_RULES[UPDATES[c["update"]]]
     settings = {a.name: c[plain(a.name)] for a in rule_fields(struct) if plain(a.name) in c}
+    if settings.get("damping", 0.0) is None:
+        settings["damping"] = times * usual["damping"]
     if issubclass(struct, BOUNDED) and "delta" in c:
         settings["ε"] = c["delta"]
     return struct(*evidence, **settings) if evidence else struct.rule(**settings)
@@ -87,14 +92,18 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
     π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
+    k = getattr(π.head, "k", 0)
     own = ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "normalize_advantages", "minibatch")
     M = TrustRegionPolicyOptimization(
-        *(P, c["steps_per_update"], critic), rule=_rule(c), λ=λ, **{name: c[name] for name in own}
+        *(P, c["steps_per_update"], critic),
+        rule=_rule(c, times=noise(P.observation_width) if k and P.normalize_observations else 1.0),
+        λ=λ,
+        **{name: c[name] for name in own},
     )
     if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
     seed, options = c["seed"], {"dtype": np.float32}
-    log_σ = first_log_σ(getattr(π.head, "k", 1)) if c["log_sigma"] is None else c["log_sigma"]
+    log_σ = first_log_σ(k or 1) if c["log_sigma"] is None else c["log_sigma"]
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
 
 
@@ -114,6 +123,18 @@ def first_log_σ(k: int) -> float:
     [0.0, 0.0, -0.203, -0.896]
     """
     return min(0.0, math.log(6) / 2 - math.log(k))
+
+
+def noise(width: int) -> float:
+    """How many times the usual damping real actions want after observations of so many real numbers.
+
+    Each has weights of its own, and the more there are, the more of a batch's gradient is noise; up to 24 it is no
+    matter (docs/defaults.md).
+
+    >>> [noise(width) for width in (3, 24, 25, 26, 105)]
+    [1.0, 1.0, 1.0, 2.0, 81.0]
+    """
+    return float(max(1, width - 24))
 
 
 def _critic(c: Settings, width: int) -> Any:

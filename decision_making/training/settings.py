@@ -21,6 +21,7 @@ from decision_making.checks import (
     finite,
     flag,
     is_number,
+    not_negative,
     one_of,
     optional,
     positive,
@@ -162,21 +163,25 @@ def rule_fields(struct: Any) -> list[Any]:
 
 
 def rule_defaults(env: str, update: str) -> dict[str, Any]:
-    """The settings of the update's rule, with their defaults in this environment."""
+    """The settings of the update's rule, with their defaults in this environment; None: follows from others."""
     struct, own = NAMED_RULES[UPDATES[update]]
     found = {a.name: a.default for a in rule_fields(struct) if a.default is not attrs.NOTHING}
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    return found | ({"delta": 0.04} if issubclass(struct, BOUNDED) else {})
+    of_all = {"delta": 0.04} if issubclass(struct, BOUNDED) else {}
+    return found | of_all | ({"damping": None} if "damping" in found else {})
 
 
 def rule_settings(env: str, update: str) -> dict[str, Setting]:
     """The lines of the table for the update's rule; one that has no default there is found by its check alone."""
     struct, known = NAMED_RULES[UPDATES[update]][0], rule_defaults(env, update)
     found = {plain(a.name): _of(struct, a.name, known.get(plain(a.name))) for a in rule_fields(struct)}
-    bound = {"delta": Setting(known.get("delta"), positive, "bound on the mean KL divergence, in nats")}
-    return {name: line for name, line in (found | bound).items() if name in known}
+    found["delta"] = Setting(known.get("delta"), positive, "bound on the mean KL divergence, in nats")
+    if not is_textbook(env):
+        said = "c in F + cI; not given: 0.1, more for many real observations"
+        found["damping"] = Setting(None, optional(not_negative), said)
+    return {name: line for name, line in found.items() if name in known}
 
 
 def table(env: str, update: str = "trust-region") -> dict[str, Setting]:

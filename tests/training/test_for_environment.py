@@ -75,6 +75,26 @@ def test_λ_follows_γ_unless_it_is_given(γ, λ):
         assert for_environment("CartPole-v1", γ=γ, λ=given)[0].λ == given
 
 
+@pytest.mark.parametrize(("width", "c"), [(1, 0.1), (24, 0.1), (25, 0.1), (26, 0.2), (105, 8.1)])
+def test_damping_is_the_usual_one_and_as_much_for_every_real_observation_beyond_25(width, c):
+    def made(action=None):
+        return Walks(spaces.Box(-1, 1, (width,)), action)
+
+    for rule in ("trust-region", "natural"):
+        np.testing.assert_allclose(for_environment(made, update=rule)[0].update_rule.damping, c, rtol=1e-14)
+        for given in (0.0, 0.1, 2.5):
+            assert for_environment(made, update=rule, damping=given)[0].update_rule.damping == given
+    assert for_environment(made, update="clamped")[0].update_rule.damping == 0
+    assert for_environment(made, normalize_observations=False)[0].update_rule.damping == 0.1
+    for choice in (spaces.Discrete(5), spaces.MultiDiscrete([2, 3]), spaces.MultiBinary(4)):
+        assert for_environment(lambda choice=choice: made(choice))[0].update_rule.damping == 0.1
+
+
+def test_damping_is_the_usual_one_where_observations_are_zeros_and_ones():
+    assert for_environment(lambda: Walks(spaces.Discrete(60)))[0].update_rule.damping == 0.1
+    assert for_environment(lambda: Walks(spaces.MultiBinary(60)))[0].update_rule.damping == 0.1
+
+
 def test_a_batch_holds_whole_steps_of_every_copy():
     assert for_environment("Pendulum-v1", n_envs=12)[0].n == 2052
     assert for_environment("Pendulum-v1", n_envs=12, steps_per_update=24)[0].n == 24

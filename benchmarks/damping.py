@@ -1,0 +1,82 @@
+"""What natural steps gain by damping: `python -m benchmarks.damping`, or with ID=STEPS for other environments.
+
+A policy is trained with damping 0.1, then stands still while batches are collected. The direction x of one batch is
+judged by the mean gradient g of all the others: gᵀx / √(xᵀFx) is what the surrogate objective gains for a step of a
+given divergence. What noise adds to x is no gain. benchmarks/damping.md is written anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+
+import numpy as np
+
+from benchmarks.peers.report import FOLDER, table
+from decision_making import for_environment, train
+from decision_making.checks import Array
+from decision_making.trust_region_policy_optimization.batch import Batch
+from decision_making.trust_region_policy_optimization.solver import conjugate_gradients
+from decision_making.trust_region_policy_optimization.update import batch, estimates
+
+POLICIES = ("Ant-v5=200000", "Walker2d-v5=200000", "Pendulum-v1=20000")  # trained for so many steps
+DAMPING = (0.01, 0.1, 1.0, 10.0, 100.0)
+SOME = 12  # batches whose directions are judged, and whose Fisher matrices are averaged
+
+
+def batches(env: str, steps: int, count: int) -> tuple[list[Batch], Array]:
+    """Batches of a policy after so many steps of training, and their gradients (count, n)."""
+    M, π, θ, φ = for_environment(env, seed=0, damping=0.1)
+    history = train(M, π, θ, φ, rng=0, steps=steps)
+    θ, φ, rng = history.θ, np.asarray(history.φ), np.random.default_rng(1)
+    found = []
+    for _ in range(count):
+        τs = M.P.collect(π, θ, M.n, rng)
+        found.append(batch(M, π, θ, τs, estimates(M, φ, τs)[0], rng))
+    return found, np.array([here.gradient().astype(np.float64) for here in found])
+
+
+def gains(found: list[Batch], gradients: Array, c: float, iterations: int) -> Array:
+    """gᵀx / √(xᵀFx) of the directions x of some batches, times 1,000."""
+    products: list[Callable[[Array], Array]] = [here.damped_fisher(0.0) for here in found[:SOME]]
+    gained = []
+    for i, here in enumerate(found[:SOME]):
+        x = conjugate_gradients(here.damped_fisher(c), here.gradient(), iterations)
+        xFx = np.mean([x @ F(x) for F in products])
+        others = (gradients.sum(axis=0) - gradients[i]) / (len(found) - 1)
+        gained.append(1000 * others @ x / np.sqrt(xFx))
+    return np.array(gained)
+
+
+def main() -> None:
+    """Measure the environments that are named, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("policies", nargs="*", default=POLICIES, metavar="ID=STEPS")
+    parser.add_argument("--batches", type=int, default=24)
+    parser.add_argument("--iterations", type=int, default=10)
+    options = parser.parse_args()
+    rows = []
+    for policy in options.policies:
+        env, steps = policy.split("=")
+        found, gradients = batches(env, int(steps), options.batches)
+        row = [env, f"{int(steps):,}"]
+        for c in DAMPING:
+            gained = gains(found, gradients, c, options.iterations)
+            row.append(f"{gained.mean():.1f} ± {gained.std(ddof=1) / np.sqrt(len(gained)):.1f}")
+        rows.append(row)
+        print(*row, sep=" | ", flush=True)
+    text = [
+        f"1,000 gᵀx / √(xᵀFx), the mean of {SOME} batches of {len(found[0].τs):,} steps and its standard "
+        f"error; x of {options.iterations} conjugate gradient iterations, g the mean of the other "
+        f"{options.batches - 1} batches.",
+        table(["policy", "trained for", *(f"c = {c:g}" for c in DAMPING)], rows),
+        f"Python {platform.python_version()}, numpy {version('numpy')}, gymnasium {version('gymnasium')}. "
+        "`python -m benchmarks.damping` makes the table anew.",
+    ]
+    (FOLDER / "damping.md").write_text("\n\n".join(text) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
