@@ -68,9 +68,9 @@ def main() -> None:
         rows.append(row)
         print(*row, sep=" | ", flush=True)
     text = [
-        f"1,000 gᵀx / √(xᵀFx), the mean of {SOME} batches of {len(found[0].τs):,} steps and its standard "
-        f"error; x of {options.iterations} conjugate gradient iterations, g the mean of the other "
-        f"{options.batches - 1} batches.",
+        f"1,000 gᵀx / √(xᵀFx) of policies trained with c = 0.1, the mean of {SOME} batches of "
+        f"{len(found[0].τs):,} steps and its standard error; x of {options.iterations} conjugate gradient iterations, "
+        f"g the mean of the other {options.batches - 1} batches.",
         table(["policy", "trained for", *(f"c = {c:g}" for c in DAMPING)], rows),
         f"Python {platform.python_version()}, numpy {version('numpy')}, gymnasium {version('gymnasium')}. "
         "`python -m benchmarks.damping` makes the table anew.",
