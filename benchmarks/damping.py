@@ -21,7 +21,7 @@ from decision_making.trust_region_policy_optimization.batch import Batch
 from decision_making.trust_region_policy_optimization.solver import conjugate_gradients
 from decision_making.trust_region_policy_optimization.update import batch, estimates
 
-POLICIES = ("Ant-v5=200000", "Walker2d-v5=200000", "Pendulum-v1=20000")  # trained for so many steps
+POLICIES = (("Ant-v5", 200_000), ("Walker2d-v5", 200_000), ("Pendulum-v1", 20_000))  # trained for so many steps
 DAMPING = (0.01, 0.1, 1.0, 10.0, 100.0)
 SOME = 12  # batches whose directions are judged, and whose Fisher matrices are averaged
 
@@ -50,18 +50,25 @@ def gains(found: list[Batch], gradients: Array, c: float, iterations: int) -> Ar
     return np.array(gained)
 
 
+def policy(text: str) -> tuple[str, int]:
+    """The environment and the steps of ID=STEPS."""
+    env, _, steps = text.partition("=")
+    if not steps.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r}: must be ID=STEPS, such as Ant-v5=200000")
+    return env, int(steps)
+
+
 def main() -> None:
     """Measure the environments that are named, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("policies", nargs="*", default=POLICIES, metavar="ID=STEPS")
+    parser.add_argument("policies", nargs="*", type=policy, default=POLICIES, metavar="ID=STEPS")
     parser.add_argument("--batches", type=int, default=24)
     parser.add_argument("--iterations", type=int, default=10)
     options = parser.parse_args()
     rows = []
-    for policy in options.policies:
-        env, steps = policy.split("=")
-        found, gradients = batches(env, int(steps), options.batches)
-        row = [env, f"{int(steps):,}"]
+    for env, steps in options.policies:
+        found, gradients = batches(env, steps, options.batches)
+        row = [env, f"{steps:,}"]
         for c in DAMPING:
             gained = gains(found, gradients, c, options.iterations)
             row.append(f"{gained.mean():.1f} ± {gained.std(ddof=1) / np.sqrt(len(gained)):.1f}")
