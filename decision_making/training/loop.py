@@ -39,6 +39,7 @@ from decision_making.training.entries import Check, between, check_run, nothing
 from decision_making.training.history import METRICS, History
 from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
+from decision_making.trust_region_policy_optimization.update import annealed
 from decision_making.verbs import step
 
 CHECKPOINT = "checkpoint.npz"
@@ -132,11 +133,11 @@ def train(
     """Update θ (and φ) by M until a limit is reached: so many updates, environment steps, seconds, or a mean return.
 
     M is any struct that `step` knows. `steps` counts what is simulated and what live environments do, also that which
-    no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. Each
-    `Callback` gets the metrics of an update and its Step, and stops the run by returning True. With a `folder` a
-    checkpoint is written every `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the
-    state of every live problem that is a field of M, or of a field of it, and so on; not of one within a function of
-    your own.
+    no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. The δ
+    of TRPO with `anneal` falls as the updates or steps run out, whichever do so first. Each `Callback` gets the metrics
+    of an update and its Step, and stops the run by returning True. With a `folder` a checkpoint is written every
+    `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the state of every live problem
+    that is a field of M, or of a field of it, and so on; not of one within a function of your own.
 
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
     threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
@@ -172,7 +173,7 @@ def train(
                 P.restart(_stream(seed, run.update, i))
             if file is not None:
                 _save(run, M, seed, file)
-        taken, row = _one_update(M, π, run, seed)
+        taken, row = _one_update(_annealed(M, run, updates, steps), π, run, seed)
         stopped = [callback(row, taken) for callback in callbacks]
         reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
         if reason is None and updates is steps is seconds is None:
@@ -313,6 +314,12 @@ def _with_penalty(M: object, β: float | None) -> object:
         return M
     rule = attrs.evolve(rule, β=β)
     return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization | ActorCriticUpdate) else rule
+
+
+def _annealed(M: object, run: _Run, updates: int | None, steps: int | None) -> object:
+    """M with the bound that it has after so much of the run's updates or steps."""
+    passed = max(run.update / (updates or math.inf), run.steps / (steps or math.inf))
+    return annealed(M, passed) if isinstance(M, TrustRegionPolicyOptimization) else M
 
 
 def _collected(M: FromSteps, π: Policy, θ: Array, rng: np.random.Generator, seen: Tally) -> Trajectories:

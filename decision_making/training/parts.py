@@ -93,12 +93,12 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
     k = getattr(π.head, "k", 0)
-    own = ("cg_iterations", "fisher_subsample", "gate", "max_kl", "advantage", "normalize_advantages", "minibatch")
+    own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "max_kl", "advantage", "normalize_advantages")
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic),
         rule=_rule(c, times=noise(P.observation_width) if k and P.normalize_observations else 1.0),
         λ=λ,
-        **{name: c[name] for name in own},
+        **{name: c[name] for name in (*own, "minibatch")},
     )
     if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
         raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")

@@ -91,6 +91,7 @@ NAMED_RULES: dict[str, tuple[Any, dict[str, Any]]] = {
 }
 BOUNDED = (TrustRegionUpdate, NaturalPolicyUpdate, RestrictedPolicyUpdate)  # rules with a bound ε, which is TRPO's δ
 BOUND = 0.01  # that δ where none is given, in nats
+LEAST = 0.05  # share of δ that is left at the end of an annealed run
 
 
 def named_rule(name: str, **settings: Any) -> Any:
@@ -135,6 +136,11 @@ class TrustRegionPolicyOptimization(WithCritic):
     Normalised advantages and a bound on the divergence make every step as long as the others. Where the policy is
     almost optimal, or the critic knows nothing, advantages are mostly noise, and so is such a step; with a gate it
     becomes short.
+
+    With `anneal` = a, `train` lets δ fall in the last share a of a run's steps or updates. Where the share t of them
+    has passed, the bound of those three rules is
+
+        δ clip((1 - t) / a, 1/20, 1).
     """
 
     P: Any = field(validator=problem)  # a problem that collects environment steps, such as GymnasiumProblem
@@ -147,6 +153,7 @@ class TrustRegionPolicyOptimization(WithCritic):
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
     gate: float | None = field(default=None, kw_only=True, validator=optional(share))  # least share of δ; None: all
+    anneal: float = field(default=0.0, kw_only=True, validator=discount)  # last share of a run in which δ falls
     advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
@@ -179,6 +186,21 @@ class TrustRegionPolicyOptimization(WithCritic):
             rule = named_rule(rule, **({"ε": self.δ} if issubclass(NAMED_RULES[rule][0], BOUNDED) else {}))
         natural = isinstance(rule, TrustRegionUpdate | NaturalPolicyUpdate)
         return attrs.evolve(rule, direction="surrogate") if natural else rule
+
+
+def annealed(M: TrustRegionPolicyOptimization, passed: float) -> TrustRegionPolicyOptimization:
+    """M with the bound that it has where that share of a run has passed, 0 to 1.
+
+    >>> from decision_making import LinearCritic
+    >>> from decision_making.problems import GymnasiumProblem
+    >>> M = TrustRegionPolicyOptimization(GymnasiumProblem("CartPole-v1", 0.99), 8, LinearCritic(4), 0.1, anneal=0.5)
+    >>> [round(annealed(M, passed).δ, 3) for passed in (0.0, 0.5, 0.75, 1.0)]
+    [0.1, 0.1, 0.05, 0.005]
+    """
+    left, rule = 1 - passed, M.update_rule
+    if left >= M.anneal or not isinstance(rule, BOUNDED):
+        return M
+    return attrs.evolve(M, δ=None, rule=attrs.evolve(rule, ε=rule.ε * max(left / M.anneal, LEAST)))
 
 
 @step.register

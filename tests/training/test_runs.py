@@ -100,7 +100,11 @@ class StopError(Exception):
 
 
 @pytest.mark.parametrize(
-    "given", [{**SMALL, "normalize_observations": True, "scale_rewards": True, "updates": 7}, {**TEXT, "updates": 7}]
+    "given",
+    [
+        {**SMALL, "normalize_observations": True, "scale_rewards": True, "anneal": 0.8, "updates": 7},
+        {**TEXT, "updates": 7},
+    ],
 )
 @pytest.mark.parametrize("after", [1, 2, 3, 5])
 def test_run_that_was_stopped_and_resumed_is_the_run_that_never_stopped(tmp_path, given, after):
