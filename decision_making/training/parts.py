@@ -128,8 +128,8 @@ def first_log_σ(k: int) -> float:
 def noise(width: int) -> float:
     """How many times the usual damping a policy of real actions takes, where observations have so many components.
 
-    Each component has weights of its own, and the more there are, the more of a batch's gradient is noise. No task with
-    24 or fewer was seen to want more than the usual damping (docs/defaults.md).
+    Each component has weights of its own, and the more there are, the more of a batch's gradient is noise. Most tasks
+    with 24 or fewer were not seen to want more than the usual damping (docs/defaults.md).
 
     >>> [noise(width) for width in (3, 24, 25, 26, 105)]
     [1.0, 1.0, 1.0, 2.0, 81.0]
