@@ -153,7 +153,7 @@ class TrustRegionPolicyOptimization(WithCritic):
     fisher_subsample: float = field(default=1.0, kw_only=True, validator=share)  # share of the states in F
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
     gate: float | None = field(default=None, kw_only=True, validator=optional(share))  # least share of δ; None: all
-    anneal: float = field(default=0.0, kw_only=True, validator=discount)  # last share of a run in which δ falls
+    anneal: float = field(default=0.0, kw_only=True, validator=discount)  # last share of a run, in which δ falls
     advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,
@@ -189,7 +189,7 @@ class TrustRegionPolicyOptimization(WithCritic):
 
 
 def annealed(M: TrustRegionPolicyOptimization, passed: float) -> TrustRegionPolicyOptimization:
-    """M with the bound that it has where that share of a run has passed, 0 to 1.
+    """M with the bound that it has where that share of a run has passed; above 1 is what 1 is.
 
     >>> from decision_making import LinearCritic
     >>> from decision_making.problems import GymnasiumProblem
@@ -197,7 +197,7 @@ def annealed(M: TrustRegionPolicyOptimization, passed: float) -> TrustRegionPoli
     >>> [round(annealed(M, passed).δ, 3) for passed in (0.0, 0.5, 0.75, 1.0)]
     [0.1, 0.1, 0.05, 0.005]
     """
-    left, rule = 1 - passed, M.update_rule
+    left, rule = max(1 - passed, 0.0), M.update_rule
     if left >= M.anneal or not isinstance(rule, BOUNDED):
         return M
     return attrs.evolve(M, δ=None, rule=attrs.evolve(rule, ε=rule.ε * max(left / M.anneal, LEAST)))

@@ -43,6 +43,23 @@ def test_δ_falls_in_proportion_to_the_updates_that_are_left(anneal):
     assert bounds(M(anneal, 0.1), updates=10) == pytest.approx(expected(anneal, 10, 10))
 
 
+@pytest.mark.parametrize("limit", [{"updates": 4}, {"updates": 6}, {"steps": 50}, {"steps": 120}])
+@pytest.mark.parametrize(("anneal", "δ"), [(0.0, 0.1), (0.5, 0.005), (1.0, 0.005)])
+def test_run_resumed_with_a_limit_that_it_has_passed_takes_one_more_step(limit, anneal, δ, tmp_path):
+    θ, φ, options = π.init(0), M(0.0).critic.init(), {"folder": tmp_path, "checkpoint_every": 3}
+    train(M(anneal, 0.1), π, θ, φ, rng=0, updates=7, **options)
+    assert bounds(M(anneal, 0.1), resume=True, **limit, **options) == pytest.approx([δ])
+
+
+def test_gate_takes_its_share_of_the_annealed_bound():
+    """δ_t = δ clip(explained, g, 1) clip((1 - t) / a, 1/20, 1), both from the records of the run."""
+    taken = []
+    see = [lambda row, step: taken.append((step.rule.ε, row["explained_variance"]))]
+    train(M(0.5, 0.1, gate=0.3), π, π.init(0), M(0.0).critic.init(), rng=0, callbacks=see, updates=10)
+    due = [δ * min(max(explained, 0.3), 1) for δ, (_, explained) in zip(expected(0.5, 10, 10), taken, strict=True)]
+    assert [ε for ε, _ in taken] == pytest.approx(due)
+
+
 def test_δ_falls_in_proportion_to_the_steps_that_are_left():
     assert bounds(M(0.5, 0.1), steps=200) == pytest.approx(expected(0.5, 10, 10))
     assert bounds(M(0.5, 0.1), steps=190) == pytest.approx(expected(0.5, 10, 9.5))
@@ -54,7 +71,10 @@ def test_of_two_limits_the_one_that_ends_the_run_counts():
 
 
 def test_time_and_returns_say_nothing_of_how_much_is_left():
-    assert set(bounds(M(1.0, 0.1), seconds=0.1, threshold=1e9)) == {0.1}
+    found = []
+    five = [lambda row, taken: found.append(taken.M.δ) or len(found) == 5]
+    train(M(1.0, 0.1), π, π.init(0), M(1.0).critic.init(), rng=0, callbacks=five, seconds=600, threshold=1e9)
+    assert found == [0.1] * 5
 
 
 def test_without_anneal_δ_stays_and_a_step_alone_has_all_of_it():
@@ -72,7 +92,7 @@ def test_rules_with_a_bound_are_annealed_and_keep_the_rest(rule):
     rest = [a.name for a in attrs.fields(type(whole)) if a.name not in ("rule", "_δ")]
     assert all(getattr(half, name) is getattr(whole, name) for name in rest)
     assert annealed(whole, 0.5) is annealed(whole, 0.0) is whole
-    assert annealed(whole, 1.0).δ == annealed(whole, 0.99).δ == pytest.approx(0.005)
+    assert annealed(whole, 1.5).δ == annealed(whole, 1.0).δ == annealed(whole, 0.99).δ == pytest.approx(0.005)
 
 
 @pytest.mark.parametrize("rule", ["penalized", "clamped", "gradient", named_rule("clamped", ε=0.3)])
