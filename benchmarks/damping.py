@@ -2,7 +2,7 @@
 
 A policy is trained with damping 0.1, then stands still while batches are collected. The direction x of one batch is
 judged by the mean gradient g of all the others: gᵀx / √(xᵀFx) is what the surrogate objective gains for a step of a
-given divergence. What noise adds to x is no gain. benchmarks/damping.md is written anew.
+given divergence. What x owes to the noise of its own batch gains nothing there. benchmarks/damping.md is written anew.
 """
 
 from __future__ import annotations
@@ -76,8 +76,8 @@ def main() -> None:
         print(*row, sep=" | ", flush=True)
     text = [
         f"1,000 gᵀx / √(xᵀFx) of policies trained with c = 0.1, the mean of {SOME} batches of "
-        f"{len(found[0].τs):,} steps and its standard error; x of {options.iterations} conjugate gradient iterations, "
-        f"g the mean of the other {options.batches - 1} batches.",
+        f"{len(found[0].τs):,} steps ± their deviation / √{SOME}; x of {options.iterations} conjugate gradient "
+        f"iterations, g the mean of the other {options.batches - 1} batches, F that of these {SOME}.",
         table(["policy", "trained for", *(f"c = {c:g}" for c in DAMPING)], rows),
         f"Python {platform.python_version()}, numpy {version('numpy')}, gymnasium {version('gymnasium')}. "
         "`python -m benchmarks.damping` makes the table anew.",

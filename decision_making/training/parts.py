@@ -81,7 +81,7 @@ def _rule(c: Settings, evidence: tuple[Any, ...] = (), times: float = 1.0) -> An
     """
     struct, usual = NAMED_RULES[UPDATES[c["update"]]]
     settings = {a.name: c[plain(a.name)] for a in rule_fields(struct) if plain(a.name) in c}
-    if settings.get("damping", 0.0) is None:
+    if "damping" in settings and settings["damping"] is None:
         settings["damping"] = times * usual["damping"]
     if issubclass(struct, BOUNDED) and "delta" in c:
         settings["ε"] = c["delta"]
@@ -96,7 +96,7 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "max_kl", "advantage", "normalize_advantages")
     M = TrustRegionPolicyOptimization(
         *(P, c["steps_per_update"], critic),
-        rule=_rule(c, times=noise(P.observation_width) if k and P.normalize_observations else 1.0),
+        rule=_rule(c, times=damping_factor(P.observation_width) if k and P.normalize_observations else 1.0),
         λ=λ,
         **{name: c[name] for name in (*own, "minibatch")},
     )
@@ -125,13 +125,13 @@ def first_log_σ(k: int) -> float:
     return min(0.0, math.log(6) / 2 - math.log(k))
 
 
-def noise(width: int) -> float:
-    """How many times the usual damping a policy of real actions takes, where observations have so many components.
+def damping_factor(width: int) -> float:
+    """What the usual damping is multiplied by, for a policy of real actions that sees so many real numbers at once.
 
-    Each component has weights of its own, and the more there are, the more of a batch's gradient is noise. Most tasks
-    with 24 or fewer were not seen to want more than the usual damping (docs/defaults.md).
+    Each number brings weights of its own, and the more there are, the more of a batch's gradient is noise. What was
+    tried is in docs/defaults.md.
 
-    >>> [noise(width) for width in (3, 24, 25, 26, 105)]
+    >>> [damping_factor(width) for width in (3, 24, 25, 26, 105)]
     [1.0, 1.0, 1.0, 2.0, 81.0]
     """
     return float(max(1, width - 24))

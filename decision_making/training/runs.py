@@ -75,7 +75,8 @@ def resume(
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
-    The result is that of a run that never stopped. Raises FileNotFoundError if the folder holds no run, ValueError if
+    The result is that of a run that never stopped; with `anneal`, δ is from then on that of a run to the new limits.
+    Raises FileNotFoundError if the folder holds no run, ValueError if
     its files are damaged or it went beyond those limits already, BlockingIOError if a process is at work there.
     """
     folder = Path(folder)

@@ -76,7 +76,7 @@ def test_λ_follows_γ_unless_it_is_given(γ, λ):
 
 
 @pytest.mark.parametrize(("width", "c"), [(1, 0.1), (24, 0.1), (25, 0.1), (26, 0.2), (105, 8.1)])
-def test_damping_is_the_usual_one_and_as_much_for_every_real_observation_beyond_25(width, c):
+def test_damping_is_the_usual_one_times_w_minus_24_where_observations_and_actions_are_real(width, c):
     def made(action=None):
         return Walks(spaces.Box(-1, 1, (width,)), action)
 
