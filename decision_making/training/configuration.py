@@ -27,6 +27,7 @@ from decision_making.training.presets import PRESETS
 from decision_making.training.settings import COMMON, UPDATES, Setting, all_settings, defaults, rule_defaults, table
 
 LARGEST = 2**63 - 1  # of whole numbers
+NONE = "none"  # TOML has no word for None: this lists the settings that are
 LONGEST = 8192  # bytes of settings in TOML; those of a run are about a thousand
 
 ELSEWHERE: dict[object, str] = {  # what settings are called in Stable-Baselines3
@@ -87,8 +88,11 @@ class Configuration:
         return cls(replaced(parsed(text), changes))
 
     def to_toml(self) -> str:
-        """All settings that are not None, and the versions they were written with."""
+        """All settings, and the versions they were written with; `none` names what is None but by default is not."""
         lines = [f"{name} = {_toml(value)}" for name, value in self.values.items() if value is not None]
+        usual = defaults(self["env"], self["update"], self["preset"])
+        if none := [name for name, value in self.values.items() if value is None and usual[name] is not None]:
+            lines.append(f"{NONE} = {_toml(none)}")
         return "\n".join([*lines, "", "[versions]", *(f"{k} = {_toml(v)}" for k, v in versions().items()), ""])
 
     @property
@@ -141,12 +145,15 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings read from a file, with changes; a table [versions] is ignored.
+    """Settings read from a file, with changes; those that `none` names are None, a table [versions] is ignored.
 
     If `changes` names another update than the file, the settings of the file's rule and its preset are dropped; if it
     names a preset, all settings that the preset says.
     """
-    kept = {name: x for name, x in given.items() if name != "versions"}
+    none = given.get(NONE, [])
+    if not (isinstance(none, list) and all(isinstance(name, str) for name in none)):
+        refuse(None, NONE, none, "a list of names of settings")
+    kept = {name: x for name, x in given.items() if name not in ("versions", NONE)} | dict.fromkeys(none)
     update, env = kept.get("update"), str(kept.get("env", ""))
     if isinstance(update, str) and update in UPDATES and changes.get("update", update) != update:
         kept = {name: x for name, x in kept.items() if name not in rule_defaults(env, update) and name != "preset"}

@@ -103,6 +103,7 @@ class StopError(Exception):
     "given",
     [
         {**SMALL, "normalize_observations": True, "scale_rewards": True, "anneal": 0.8, "updates": 7},
+        {**SMALL, "gate": None, "updates": 7},
         {**TEXT, "updates": 7},
     ],
 )

@@ -214,3 +214,36 @@ def test_problems_of_the_book_bring_defaults_of_their_own():
 def test_a_setting_by_the_name_of_a_peer_is_answered_with_ours(name, ours):
     with pytest.raises(ValueError, match=rf"^{name}: unknown setting; did you mean {ours}\? All are listed by"):
         Configuration({"env": "CartPole-v1", name: 3})
+
+
+def may_be_none():
+    """Every preset, and every setting that may be None with it."""
+    for preset in (None, *PRESETS):
+        for name in table("Pendulum-v1").keys() - {"preset"}:
+            try:
+                Configuration({"env": "Pendulum-v1", "preset": preset, name: None})
+            except (ValueError, TypeError):
+                continue
+            yield preset, name
+
+
+@pytest.mark.parametrize(("preset", "name"), sorted(may_be_none(), key=str))
+def test_a_setting_that_is_none_is_none_again_when_its_file_is_read(preset, name):
+    """TOML has no None, and what a file lacks has its default, or that of the preset."""
+    c = Configuration({"env": "Pendulum-v1", "preset": preset, name: None})
+    assert Configuration.from_toml(c.to_toml()).values == c.values
+    assert Configuration.from_toml(c.to_toml(), gate=0.5)["gate"] == 0.5
+
+
+def test_a_file_says_which_settings_are_none():
+    assert {(None, "gate"), ("paper", "damping"), ("sb3-contrib", "lambda")} <= {*may_be_none()}
+    read = Configuration.from_toml('env = "Pendulum-v1"\npreset = "paper"\nnone = ["gate", "damping"]\n')
+    assert read["gate"] is read["damping"] is None
+    assert "none" not in Configuration({"env": "Pendulum-v1"}).to_toml()
+    with pytest.raises(ValueError, match=r"delta = None: must be"):
+        Configuration.from_toml('env = "Pendulum-v1"\nnone = ["delta"]\n')
+    with pytest.raises(ValueError, match=r"^gat: unknown setting; did you mean"):
+        Configuration.from_toml('env = "Pendulum-v1"\nnone = ["gat"]\n')
+    for wrong in ('"gate"', "1", "[1]", '[["gate"]]', "{gate = 1}", "true"):
+        with pytest.raises(ValueError, match=r"^none = .*: must be a list of names of settings"):
+            Configuration.from_toml(f'env = "Pendulum-v1"\nnone = {wrong}\n')
