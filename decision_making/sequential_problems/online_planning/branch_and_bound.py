@@ -142,7 +142,7 @@ class _Search:
 def upper_bounds(Qhi: Any, model: Model, s: Array) -> Array:
     """Qhi of every action (A,) in the state s (1, ...)."""
     if not callable(Qhi):
-        found = entries(Qhi, "Qhi", s[:1])[0]
+        found = entries(Qhi, "Qhi", s[:1], model.n_states)[0]
     else:
         state, actions = model.state(s)[0], model.action(np.arange(model.n_actions))
         found = np.array([float(Qhi(state, a)) for a in actions])

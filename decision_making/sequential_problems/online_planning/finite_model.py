@@ -107,6 +107,11 @@ class FiniteModel(Model):
         columns, r = np.where(ended, s, self.columns[kept]), np.where(ended, 0.0, r)
         return GuideTable.from_rows(sparse_cumulative(matrix), first), first, columns, r
 
+    @property
+    def n_states(self) -> int:
+        """How many states there are."""
+        return len(self.R)
+
     @cached_property
     def actions(self) -> Array:
         """P.A as an array."""

@@ -94,6 +94,11 @@ class Model:
                 break
         return value
 
+    @property
+    def n_states(self) -> int | None:
+        """How many states there are; None where the problem does not list them."""
+        return None
+
     def ended(self, s: Array) -> Array:
         """Whether nothing can be gained or lost any more, (N,)."""
         return np.zeros(len(s), bool)
@@ -123,7 +128,7 @@ class Model:
         """U of the states, (N,). ValueError unless U gives a number for each."""
         if callable(U):
             utility_function(None, Named("U"), U)
-        given = U(self.state(s)) if callable(U) else entries(U, "U", s)
+        given = U(self.state(s)) if callable(U) else entries(U, "U", s, self.n_states)
         try:
             values = np.asarray(given, dtype=np.float64)
         except (TypeError, ValueError) as error:
@@ -138,10 +143,11 @@ class Model:
         return values
 
 
-def entries(x: Any, name: str, s: Array) -> Array:
-    """The entries of a table over the states, called `name` in errors. ValueError where it is none or too short."""
+def entries(x: Any, name: str, s: Array, n_states: int | None) -> Array:
+    """The entries of a table over the states, called `name` in errors. ValueError where it is none of theirs."""
     x = np.asarray(x)
-    if not x.ndim or x.dtype.kind not in "fiub" or s.dtype.kind not in "iu" or (s.size and s.max() >= len(x)):
+    known = x.ndim and x.dtype.kind in "fiub" and s.dtype.kind in "iu" and n_states in (None, len(x))
+    if not known or (s.size and s.max() >= len(x)):
         refuse(None, name, x.tolist(), "a function of states, or numbers for all states of a problem that lists them")
     return np.asarray(x[s])
 

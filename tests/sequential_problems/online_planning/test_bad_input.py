@@ -207,7 +207,7 @@ def test_random_steps_come_from_the_generator_given():
     assert s.shape == (2,)
 
 
-@pytest.mark.parametrize("U", [None, 3.0, "x", [], [1.0], ["a", "b"]], ids=repr)
+@pytest.mark.parametrize("U", [None, 3.0, "x", [], [1.0], [1.0, 2.0, 3.0], ["a", "b"]], ids=repr)
 def test_a_leaf_value_that_is_no_table_of_the_states_is_named(U):
     P = dm.MDP.from_arrays(np.tile(np.eye(2)[::-1, None], (1, 2, 1)), np.zeros((2, 2)), 0.9)
     for M in (dm.ForwardSearch(P, 1, U), dm.SparseSampling(P, 1, 2, U), dm.BranchAndBound(P, 1, U, np.ones((2, 2)))):

@@ -288,10 +288,12 @@ def test_leaf_values_are_numbers_one_for_each_state():
         model.leaf(lambda s: np.where(s == 2, np.nan, 1.0), s)
     with pytest.raises(ValueError, match=r"U gave an array \(3,\) for 2 states"):
         model.leaf(lambda s: np.zeros(3), s)
-    assert entries(np.arange(3), "U", np.array([2])).tolist() == [2]
-    for x, s_wrong in ((np.arange(3), np.array([0, 3])), (np.arange(3), np.array([0.5])), ("abc", s), (1.0, s)):
+    assert entries(np.arange(3), "U", np.array([2]), 3).tolist() == [2]
+    assert entries(np.arange(4), "U", np.array([2]), None).tolist() == [2]
+    x = np.arange(3)
+    for wrong, at, n in ((x, np.array([0, 3]), None), (x, np.array([0.5]), 3), ("abc", s, 3), (1.0, s, 3), (x, s, 2)):
         with pytest.raises(ValueError, match=r"U = .*: must be a function of states"):
-            entries(x, "U", s_wrong)
+            entries(wrong, "U", at, n)
     assert some_action(np.array([[True, False]]), s).tolist() == [[True, False]]
 
 
