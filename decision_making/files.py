@@ -18,12 +18,15 @@ _DESCRIPTORS: set[int] = set()  # all of them; a folder may be held twice
 LEFTOVER = re.compile(r"\.(.+)\.\d+\.tmp")  # of `write_whole`, when its process is killed
 
 
-def path_of(path: object) -> Path:
-    """What names a file as a path. TypeError for what is no text and no path: a number would be a file that is open."""
+def path_of(path: object, name: str = "path") -> Path:
+    """What names a file, or a folder, as a path; an error calls it `name`.
+
+    Raises TypeError for what is no text and no path: a number would be an open file.
+    """
     if not isinstance(path, str | os.PathLike):
-        refuse(None, "path", path, "the name of a file", TypeError)
+        refuse(None, name, path, "a path, as a text or a pathlib.Path", TypeError)
     if "\0" in str(path):
-        refuse(None, "path", path, "the name of a file, which has no character of number 0")
+        refuse(None, name, path, "a path, which has no character of number 0")
     return Path(path)
 
 

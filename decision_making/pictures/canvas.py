@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from decision_making.extras import install
-from decision_making.files import write_whole
+from decision_making.files import path_of, write_whole
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -123,7 +123,7 @@ def legend_below(ax: Axes, columns: int = 1) -> None:
 
 def write_figure(drawn: Figure, out: Path | str) -> Path:
     """Write a Figure whole or not at all, in the format that the name ends with; returns the path."""
-    out = Path(out)
+    out = path_of(out, "out")
     write_whole(out, rendered(drawn, out.suffix[1:] or "png"))
     return out
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
-from decision_making.files import whole_file, write_whole
+from decision_making.files import path_of, whole_file, write_whole
 from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.configuration import Configuration
 from decision_making.training.parts import check_imports
@@ -70,7 +70,7 @@ def check_film(out: Path | str) -> None:
     """Whether a film can be written to `out`: ValueError for a name that ends neither in .gif nor in .mp4, and for
     .mp4 without ffmpeg; ModuleNotFoundError for .gif without Pillow; OSError where no file can be written.
     """
-    out = Path(out)
+    out = path_of(out, "out")
     if out.suffix.lower() not in (".gif", ".mp4"):
         raise ValueError(f"{out}: the name of a film must end in .gif or .mp4")
     if out.suffix.lower() == ".gif":

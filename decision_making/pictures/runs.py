@@ -22,8 +22,8 @@ from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.checkpoint import load_checkpoint
 from decision_making.training.configuration import Configuration
 from decision_making.training.loop import CHECKPOINT, FromSteps
-from decision_making.training.policy_files import TrainedPolicy, load_policy
-from decision_making.training.runs import POLICY, read_configuration
+from decision_making.training.policy_files import TrainedPolicy
+from decision_making.training.runs import read_configuration, read_policy
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
@@ -42,7 +42,7 @@ def run_picture(folder: Path | str, out: Path | str, *, episodes: int = 5, allow
     observations of some episodes. The value there is the critic's of the last checkpoint, if one was written after
     update 0. Raises ValueError for any other environment, FileNotFoundError if the folder holds no run.
     """
-    c, policy = read_configuration(folder), load_policy(Path(folder) / POLICY)
+    c, policy = read_configuration(folder), read_policy(folder)
     title = f"{c['env']}, {c['update']}"
     if is_textbook(c["env"]):
         P = c.problem()

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from decision_making.checks import Array, refuse
-from decision_making.files import whole_file
+from decision_making.files import path_of, whole_file
 
 META, NAMES = "meta.json", "arrays"
 
@@ -71,7 +71,7 @@ def load_checkpoint(path: Path | str) -> tuple[dict[str, Array], dict[str, Any]]
     It takes no more memory than the file is long, but for 8 MB, whatever the file says of itself.
     Raises ValueError, naming the file, if it is not a whole checkpoint, FileNotFoundError if it is not there.
     """
-    path = Path(path)
+    path = path_of(path)
     try:
         if path.exists() and not path.is_file():
             raise OSError("must be a file")  # a pipe would be waited for

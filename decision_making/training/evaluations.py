@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.files import write_whole
+from decision_making.files import path_of, write_whole
 from decision_making.policies import Policy
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training.book_problems import gymnasium_id, is_textbook
@@ -76,7 +76,7 @@ class Evaluations:
 
 def read_evaluations(folder: Path | str) -> list[Evaluated]:
     """The rows of a run's evaluations.csv, none if it is not there. Raises ValueError, naming it, if it is damaged."""
-    file = Path(folder) / EVALUATIONS
+    file = path_of(folder, "folder") / EVALUATIONS
     if not file.is_file():
         return []
     try:

@@ -21,6 +21,7 @@ import numpy as np
 from attrs import define, field
 
 from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
+from decision_making.files import path_of
 from decision_making.policies import Policy
 from decision_making.problem import RNG, Collects, Critic, Live, Problem, offers
 from decision_making.sampling import default_rng
@@ -155,13 +156,11 @@ def train(
     check_critic(M, φ)
     if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
         refuse(None, "callbacks", callbacks, "a list of callables", TypeError)
-    if not (folder is None or isinstance(folder, str | Path)):
-        refuse(None, "folder", folder, "a path", TypeError)
     default_rng(rng)  # says what is wrong with it
     given = int(rng) if isinstance(rng, int | np.integer) else None
     seed = int(default_rng(rng).integers(2**63)) if given is None else given
     run = _begun(M, π, θ, φ)
-    file = None if folder is None else Path(folder) / CHECKPOINT
+    file = None if folder is None else path_of(folder, "folder") / CHECKPOINT
     if resume:
         if file is None:
             raise ValueError("resume = True: needs the folder of the run")

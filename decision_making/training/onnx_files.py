@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array, refuse
-from decision_making.files import write_whole
+from decision_making.files import path_of, write_whole
 from decision_making.policies import NeuralPolicy
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
 from decision_making.problems.running_statistics import CLIP
@@ -28,7 +28,7 @@ def check_onnx(path: Path | str) -> None:
     """Whether a model can be written to `path`: ValueError for a name that does not end in .onnx, OSError where no file
     can be there, ModuleNotFoundError without the packages.
     """
-    path = Path(path)
+    path = path_of(path)
     if path.suffix.lower() != ".onnx":
         raise ValueError(f"{path}: the name of a model must end in .onnx")
     if path.is_dir() or (path.parent.exists() and not path.parent.is_dir()):

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from decision_making.checks import Array, instance
-from decision_making.files import append_text, hold, remove_leftovers, short_text, write_whole
+from decision_making.files import append_text, hold, path_of, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training.book_problems import is_textbook
@@ -52,7 +52,7 @@ def run(
     Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there, OSError if it is moved.
     """
     instance(configuration, "configuration", Configuration)
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     # what is wrong shows before anything is written
     if configuration["tensorboard"]:
         check_writer()
@@ -79,7 +79,7 @@ def resume(
     Raises FileNotFoundError if the folder holds no run, ValueError if
     its files are damaged or it went beyond those limits already, BlockingIOError if a process is at work there.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     configuration = read_configuration(folder, **limits)
     with _alone_in(folder):
         for name, column in (("steps", "steps"), ("updates", "update")):
@@ -94,12 +94,12 @@ def resume(
 
 def _begun(folder: Path | str) -> bool:
     """Whether there is a checkpoint; a run may have been stopped before its first one."""
-    return (Path(folder) / CHECKPOINT).is_file()
+    return (path_of(folder, "folder") / CHECKPOINT).is_file()
 
 
 def read_configuration(folder: Path | str, **changes: object) -> Configuration:
     """The configuration of a run. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
-    file = Path(folder) / CONFIG
+    file = path_of(folder, "folder") / CONFIG
     if not file.is_file():
         other = "; train(…, folder=…, resume=True) goes on from its checkpoint" if _begun(folder) else ""
         raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing{other}")
@@ -111,7 +111,7 @@ def read_configuration(folder: Path | str, **changes: object) -> Configuration:
 
 def read_metrics(folder: Path | str) -> dict[str, list[float]]:
     """The columns of metrics.csv; a line that is not whole, as the last of a killed run may be, is left out."""
-    file = Path(folder) / TABLE
+    file = path_of(folder, "folder") / TABLE
     if not file.is_file():
         raise FileNotFoundError(f"{folder} holds no run: {TABLE} is missing")
     with open(file, newline="", encoding="utf-8", errors="replace") as opened:
@@ -148,7 +148,7 @@ def evaluate_run(
 
 def read_policy(folder: Path | str, *, best: bool = False) -> TrainedPolicy:
     """The last policy of a run, or its best one. ValueError where that was not asked for, and as `load_policy`."""
-    file = Path(folder) / (BEST if best else POLICY)
+    file = path_of(folder, "folder") / (BEST if best else POLICY)
     if best and not file.is_file():
         raise ValueError(f"{folder} has no {BEST}: its setting eval_every keeps one")
     return load_policy(file)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from decision_making.checks import is_number, printable
-from decision_making.files import hold, short_text
+from decision_making.files import hold, path_of, short_text
 from decision_making.problem import offers
 from decision_making.training import runs
 from decision_making.training.configuration import Configuration
@@ -82,7 +82,7 @@ def sweep(
     wrong settings before anything is written, FileExistsError where a run of other settings is in the way, and as
     `in_parallel` does.
     """
-    folder = Path(folder).absolute()
+    folder = path_of(folder, "folder").absolute()
     given = grid(configurations) if isinstance(configurations, Mapping) else list(configurations)
     tasks = _tasks(given, folder, allow_imports)
     failed: dict[str, str] = {}
@@ -120,7 +120,7 @@ def table(folder: Path | str) -> list[Row]:
     sub-folder). `pandas.DataFrame(table(folder))` takes it.
     Raises ValueError for a damaged file, naming it.
     """
-    found = [(path.parent, _result(path)) for path in Path(folder).glob(f"*/{RESULT}")]
+    found = [(path.parent, _result(path)) for path in path_of(folder, "folder").glob(f"*/{RESULT}")]
     settings = {path: runs.read_configuration(path).values for path, _ in found}
     names = dict.fromkeys(name for values in settings.values() for name in values)
     varying = [name for name in names if name != "seed" and _varies(name, list(settings.values()))]
@@ -149,7 +149,7 @@ def run_folders(folder: Path | str) -> list[Path]:
 
     Raises FileNotFoundError if there are none.
     """
-    folder = Path(folder)
+    folder = path_of(folder, "folder")
     inside = [] if (folder / runs.CONFIG).exists() else sorted(x.parent for x in folder.glob(f"*/{runs.TABLE}"))
     if not inside:
         runs.read_configuration(folder)  # says what is missing
@@ -159,7 +159,7 @@ def run_folders(folder: Path | str) -> list[Path]:
 def going_on(folder: Path | str) -> dict[str, float]:
     """How far the runs of a sweep are that have begun and are not finished: name -> fraction of their limit."""
     found = {}
-    for path in sorted(Path(folder).glob(f"*/{runs.CONFIG}")):
+    for path in sorted(path_of(folder, "folder").glob(f"*/{runs.CONFIG}")):
         if not (path.parent / RESULT).exists():
             try:
                 found[path.parent.name] = _fraction(path.parent)

@@ -244,7 +244,7 @@ def test_errors_name_the_line_and_what_is_wrong_in_it():
 def test_names_of_files_are_texts_or_paths():
     """A number would be read from, or closed, as a file that is open."""
     for path in (0, True, 3.5, b"x", None):
-        with pytest.raises(TypeError, match=f"path = {path!r}: must be the name of a file"):
+        with pytest.raises(TypeError, match=f"path = {path!r}: must be a path, as a text or a pathlib.Path"):
             read_bif(path)
     with pytest.raises(ValueError, match="character of number 0"):
         read_bif("a\0b")

@@ -10,6 +10,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, Named, count, count_or_zero, flag, one_of, optional, refuse
+from decision_making.files import path_of
 from decision_making.model_uncertainty.imitation_learning import (
     BehavioralCloning,
     DataSetAggregation,
@@ -103,6 +104,7 @@ def imitate(
     optional(count)(None, Named("rounds"), rounds)
     count_or_zero(None, Named("seed"), seed)
     flag(None, Named("from_scratch"), from_scratch)
+    to = path_of(folder, "folder") / f"imitation-{method}" if out is None else path_of(out, "out")
     c, expert = read_configuration(folder), read_policy(folder, best=best)
     P = problem_of(c, expert, allow_imports=allow_imports)
     π, d = expert.π, c["depth"] if is_textbook(c["env"]) else LONGEST_EPISODE
@@ -121,10 +123,9 @@ def imitate(
             learner = trained(π, θ, P)
             depth = d if is_textbook(c["env"]) else None
             by_expert, by_learner = (evaluate(x, P, episodes, seed=seed, d=depth) for x in (expert, learner))
-        folder = Path(folder, f"imitation-{method}") if out is None else Path(out)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_policy(folder / POLICY, π, θ, P)
-        write_text(folder / CONFIG, c.to_toml())
+        to.mkdir(parents=True, exist_ok=True)
+        save_policy(to / POLICY, π, θ, P)
+        write_text(to / CONFIG, c.to_toml())
     finally:
         if hasattr(P, "close"):
             P.close()
