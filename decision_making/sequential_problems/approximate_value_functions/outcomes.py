@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from decision_making.checks import Array, Named, are_probabilities, count, refuse
-from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTerminal, Simulable, offers
+from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
 from decision_making.sampling import RNG, default_rng
-from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.sequential_problems.exact_solution_methods.tables import tables, terminal_states
 
 
 def outcomes(P: object, s: Array, a: Array, samples: int | None = None, rng: RNG = None) -> tuple[Array, Array, Array]:
@@ -44,11 +44,6 @@ def outcomes(P: object, s: Array, a: Array, samples: int | None = None, rng: RNG
     return np.moveaxis(s_next, 0, 1), p.T, np.broadcast_to(r, len(s)).astype(np.float64)
 
 
-def ended(P: object, s: Array) -> Array:
-    """Whether each state of a batch s (m, ...) is terminal; their utility is 0."""
-    return np.asarray(P.terminal(s), bool) if offers(P, HasTerminal) else np.zeros(len(s), bool)
-
-
 def at_rest(over: Array, x: Array) -> Array:
     """Rewards or utilities x (n, A) of actions, with 0 where it is over; what is not available, -inf, never is."""
     return np.where(over[:, None] & ~np.isneginf(x), 0.0, x)
@@ -63,7 +58,7 @@ def absorbing(P: Enumerable) -> Array:
         stay = T[s, :, s]
     else:
         stay = np.stack([T[s * n_actions + a, s] for a in range(n_actions)], axis=1)
-    return np.asarray((((stay == 1) & (R == 0)) | np.isneginf(R)).all(axis=1) | ended(P, np.asarray(P.S)))
+    return np.asarray((((stay == 1) & (R == 0)) | np.isneginf(R)).all(axis=1) | terminal_states(P))
 
 
 def positions(states: Array, S: Array) -> Array:

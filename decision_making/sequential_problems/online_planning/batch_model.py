@@ -11,7 +11,8 @@ from decision_making.checks import Array, Named, brief, discount
 from decision_making.mdp import SparseTable, Table
 from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
-from decision_making.sequential_problems.approximate_value_functions.outcomes import ended, outcomes
+from decision_making.sequential_problems.approximate_value_functions.outcomes import outcomes
+from decision_making.sequential_problems.exact_solution_methods.tables import ended
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
 from decision_making.sequential_problems.online_planning.models import Edges, Model, mixed, positions_in, some_action

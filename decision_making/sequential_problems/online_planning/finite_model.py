@@ -12,7 +12,13 @@ from decision_making.checks import Array
 from decision_making.mdp import is_sparse
 from decision_making.problem import HasTerminal, offers
 from decision_making.sampling import GuideTable, indices, sparse_cumulative
-from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, listed, tables
+from decision_making.sequential_problems.exact_solution_methods.tables import (
+    batch_of,
+    ended,
+    is_tabular,
+    listed,
+    tables,
+)
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.models import Edges, Model, positions_in
 from decision_making.sizes import check_size
@@ -55,8 +61,7 @@ class FiniteModel(Model):
         end = np.where(np.isneginf(R), True, loops.reshape(R.shape) & (R == 0)).all(axis=1)
         final: Array | None = None
         if offers(self.P, HasTerminal):
-            P: Any = self.P
-            final = np.array(P.terminal(np.asarray(P.S)), dtype=bool)
+            final = ended(self.P, self.states)
             R, end = np.where(final[:, None], 0.0, R), np.logical_or(end, final)
         fields = {"γ": self.P.γ, "R": R, "first": first, "columns": columns, "p": p, "end": end, "final": final}
         for name, x in (fields | {"n_actions": R.shape[1]}).items():
@@ -116,6 +121,11 @@ class FiniteModel(Model):
     def actions(self) -> Array:
         """P.A as an array."""
         return listed(self.P.A)
+
+    @cached_property
+    def states(self) -> Array:
+        """P.S as an array, one in each row."""
+        return batch_of(self.P.S)
 
     @cached_property
     def positions(self) -> dict[Any, int]:
