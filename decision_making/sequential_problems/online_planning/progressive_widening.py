@@ -147,7 +147,7 @@ class WideningTrees:
             rows, node = rows[going], child[going]
         self.leaves(rows, node, q, draws)
         for rows, node, j, k, edge, r in reversed(path):
-            q[rows] = r + model.γ * q[rows]
+            q[rows] = r + model.γ * q[rows] if model.γ > 0 else r  # q may be -∞
             self.N[node, j] += 1
             self.sums[node, j] += q[rows]
             self.taken[edge, k] += 1
@@ -166,7 +166,7 @@ class WideningTrees:
         if self.M.propose is None:
             s_next, r = self.model.step(s, a, draws, rows)
         else:
-            s_next, r = self.M.P.TR(s, a, draws.rng)
+            s_next, r = self.model.act(s, a, draws)
         if self.s.dtype.kind in "iu" and s_next.dtype.kind == "f":
             self.s = self.s.astype(s_next.dtype)
         k, new = self.found[node, j], self.root[rows] + self.used[rows]
