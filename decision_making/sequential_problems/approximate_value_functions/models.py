@@ -15,7 +15,6 @@ from decision_making.sequential_problems.approximate_value_functions.outcomes im
     absorbing,
     actions_of,
     at_rest,
-    ended,
     outcomes,
     positions,
 )
@@ -25,7 +24,7 @@ from decision_making.sequential_problems.approximate_value_functions.representat
     LocalValueFunction,
 )
 from decision_making.sequential_problems.exact_solution_methods import TabularPolicy, policy_evaluation
-from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.sequential_problems.exact_solution_methods.tables import ended, tables
 from decision_making.structs import struct
 from decision_making.verbs import fit
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from decision_making.checks import Array, Named, are_probabilities, count, refuse
-from decision_making.problem import Enumerable, HasActions, HasSuccessors, HasTerminal, Simulable, offers
+from decision_making.checks import Array, Named, are_probabilities, count, made_array, numbers, refuse
+from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
 from decision_making.sampling import RNG, default_rng
-from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.sequential_problems.exact_solution_methods.tables import tables, terminal_states
 
 
 def outcomes(P: object, s: Array, a: Array, samples: int | None = None, rng: RNG = None) -> tuple[Array, Array, Array]:
@@ -17,11 +17,7 @@ def outcomes(P: object, s: Array, a: Array, samples: int | None = None, rng: RNG
     Raises TypeError, saying what is missing, where P has neither.
     """
     if offers(P, HasSuccessors):
-        s_next, p, *more = P.successors(s, a)
-        s_next = np.asarray(s_next)
-        p = np.asarray(p, dtype=np.float64)
-        p = np.broadcast_to(p[:, None] if p.ndim == 1 else p, s_next.shape[:2])
-        r = np.asarray(more[0] if more else P.R(s, a), dtype=np.float64)  # type: ignore[attr-defined]
+        s_next, p, r = successors(P, s, a)
         r = (p * r).sum(axis=0) if r.ndim == 2 else r
         wrong = ~are_probabilities(p.T)
         if wrong.any():
@@ -44,9 +40,23 @@ def outcomes(P: object, s: Array, a: Array, samples: int | None = None, rng: RNG
     return np.moveaxis(s_next, 0, 1), p.T, np.broadcast_to(r, len(s)).astype(np.float64)
 
 
-def ended(P: object, s: Array) -> Array:
-    """Whether each state of a batch s (m, ...) is terminal; their utility is 0."""
-    return np.asarray(P.terminal(s), bool) if offers(P, HasTerminal) else np.zeros(len(s), bool)
+def successors(P: HasSuccessors, s: Array, a: Array) -> tuple[Array, Array, Array]:
+    """What P.successors gives: s_next (K, m, ...), p (K, m), and rewards (m,) or (K, m), by P.R where it gives none.
+
+    Raises TypeError or ValueError, saying what it gave, for anything else.
+    """
+    given = P.successors(s, a)
+    if not isinstance(given, tuple | list) or len(given) < (2 if hasattr(P, "R") else 3):
+        refuse(None, "P.successors(s, a)", given, "(s_next, p, r), or (s_next, p) of a problem with R(s, a)", TypeError)
+    s_next, p = made_array(given[0], "s_next of P.successors"), numbers(given[1], "p of P.successors")
+    r = numbers(given[2] if len(given) > 2 else P.R(s, a), "r of P.successors")  # type: ignore[attr-defined]
+    K, m = len(s_next) if s_next.ndim else 0, len(s)
+    if s_next.shape != (K, *s.shape) or p.shape not in ((K,), (K, m)) or r.shape not in ((), (m,), (K, m)):
+        raise ValueError(
+            f"P.successors gave s_next {s_next.shape}, p {p.shape} and r {r.shape} for states {s.shape}: must be "
+            f"{('K', *s.shape)}, (K,) or {('K', m)}, and {(m,)} or {('K', m)}".replace("'", "")
+        )
+    return s_next, np.broadcast_to(p[:, None] if p.ndim == 1 else p, (K, m)), r
 
 
 def at_rest(over: Array, x: Array) -> Array:
@@ -63,7 +73,7 @@ def absorbing(P: Enumerable) -> Array:
         stay = T[s, :, s]
     else:
         stay = np.stack([T[s * n_actions + a, s] for a in range(n_actions)], axis=1)
-    return np.asarray((((stay == 1) & (R == 0)) | np.isneginf(R)).all(axis=1) | ended(P, np.asarray(P.S)))
+    return np.asarray((((stay == 1) & (R == 0)) | np.isneginf(R)).all(axis=1) | terminal_states(P))
 
 
 def positions(states: Array, S: Array) -> Array:

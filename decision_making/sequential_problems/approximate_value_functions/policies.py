@@ -14,7 +14,6 @@ from decision_making.sequential_problems.approximate_value_functions.outcomes im
     absorbing,
     actions_of,
     at_rest,
-    ended,
     outcomes,
     positions,
 )
@@ -22,7 +21,7 @@ from decision_making.sequential_problems.approximate_value_functions.representat
     ApproximateValueFunction,
     with_parameters,
 )
-from decision_making.sequential_problems.exact_solution_methods.tables import tables
+from decision_making.sequential_problems.exact_solution_methods.tables import ended, tables
 from decision_making.speed import largest
 from decision_making.structs import struct
 

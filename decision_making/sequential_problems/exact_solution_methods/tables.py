@@ -69,10 +69,17 @@ def _ended(P: Enumerable, T: Array | csr_array, R: Array) -> tuple[Array | csr_a
 
 def terminal_states(P: Enumerable) -> Array:
     """Which of the states P.S end a trajectory, (S,)."""
-    S = P.S
+    return ended(P, batch_of(P.S))
+
+
+def ended(P: object, s: Array) -> Array:
+    """Whether each state of a batch s (m, ...) is terminal, (m,). ValueError where P.terminal gives another shape."""
     if not offers(P, HasTerminal):
-        return np.zeros(len(S), bool)
-    return np.broadcast_to(np.asarray(P.terminal(np.asarray(S)), dtype=bool), len(S))
+        return np.zeros(len(s), bool)
+    over = np.asarray(P.terminal(s), dtype=bool)
+    if over.shape not in ((), (len(s),)):
+        raise ValueError(f"P.terminal gave an array {over.shape} for {len(s)} states: must be {(len(s),)}")
+    return over if over.ndim else np.full(len(s), over)
 
 
 def enumerable(P: object) -> Enumerable:
@@ -101,6 +108,24 @@ def listed(A: Any) -> Array:
     if kinds == {np.ndarray} or (made.ndim == 1 and (made.dtype.kind != "U" or all(issubclass(k, str) for k in kinds))):
         return made
     return np.fromiter(A, object, len(A))
+
+
+def batch_of(x: Any) -> Array:
+    """A list of states or actions as a batch, with one in each row; texts beside numbers stay what they are.
+
+    >>> batch_of([(0, 1), (2, 3)]).shape, batch_of(["a", 1, (2, 3)]).tolist(), batch_of(["a", 1]).tolist()
+    ((2, 2), ['a', 1, (2, 3)], ['a', 1])
+    """
+    if isinstance(x, np.ndarray):
+        return x
+    try:
+        made = np.asarray(x)
+    except ValueError:  # tuples of different lengths
+        return np.array(x, dtype=object)
+    if made.dtype.kind != "U":
+        return made
+    given = np.array(x, dtype=object)
+    return made if all(isinstance(entry, str) for entry in given.ravel()) else given
 
 
 def utilities(P: Enumerable, U: Utilities) -> Array:

@@ -7,14 +7,23 @@ from typing import Any, NoReturn
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, brief, discount
+from decision_making.checks import Array, Named, brief, discount, name_first, refuse
 from decision_making.mdp import SparseTable, Table
 from decision_making.pomdp import POMDP
 from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
-from decision_making.sequential_problems.approximate_value_functions.outcomes import ended, outcomes
+from decision_making.sequential_problems.approximate_value_functions.outcomes import outcomes, successors
+from decision_making.sequential_problems.exact_solution_methods.tables import batch_of, ended
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
-from decision_making.sequential_problems.online_planning.models import Edges, Model, mixed, positions_in, some_action
+from decision_making.sequential_problems.online_planning.models import (
+    Edges,
+    Model,
+    after,
+    mixed,
+    pair_of,
+    positions_in,
+    some_action,
+)
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -44,17 +53,17 @@ class BatchModel(Model):
         return (s[None] if single else s), single
 
     def action(self, a: Array) -> Any:
-        """Elements of P.A."""
-        return np.asarray(self.P.A)[a]
+        """Elements of P.A; the actions themselves where the problem has no such list."""
+        return batch_of(self.P.A)[a] if self.n_actions else a
 
     def index(self, a: Any) -> Array:
-        """Positions in P.A."""
-        return positions_in(self.P.A, a)
+        """Positions in P.A; the actions themselves where the problem has no such list."""
+        return positions_in(self.P.A, a) if self.n_actions else np.asarray(a)
 
     def edges(self, s: Array) -> Edges:
         """Every action's successors, those of probability 0 left out."""
         N, A = len(s), self.n_actions
-        K = len(self.P.successors(s[:1], self.action(np.zeros(min(N, 1), np.intp)))[0])
+        K = len(successors(self.P, s[:1], self.action(np.zeros(min(N, 1), np.intp)))[0])
         size = A * K * N * int(np.prod(s.shape[1:]))
         check_size("numbers in the successors of one level", size, "use a smaller d, or SparseSampling")
         r, parts = np.empty((N, A)), []
@@ -67,17 +76,23 @@ class BatchModel(Model):
         kept = np.argsort(pair, kind="stable")
         available = self.available(s)
         r = r if available is None else np.where(available, r, -np.inf)
+        name_first(~(r < np.inf), "P.successors gave r", r, "numbers, or -inf where the action is not available")
         return Edges(
             r, pair[kept], np.concatenate([x[1] for x in parts])[kept], np.concatenate([x[2] for x in parts])[kept]
         )
 
     def step(self, s: Array, a: Array, draws: Draws, rows: Array) -> tuple[Array, Array]:
         """By P.TR, in float64."""
-        s_next, r = self.P.TR(s, self.action(a), draws.rng)
-        return np.asarray(s_next), np.asarray(r, dtype=np.float64)
+        return self.act(s, self.action(a), draws)
+
+    def act(self, s: Array, a: Array, draws: Draws) -> tuple[Array, Array]:
+        """By P.TR, in float64."""
+        return after(s, *pair_of(self.P.TR(s, a, draws.rng)), self.ended)
 
     def wander(self, s: Array, d: int, draws: Draws, rows: Array) -> Array:
         """All actions, also those that do nothing."""
+        if not self.n_actions:
+            refuse("RolloutEstimate", "π", None, "a policy: the problem has no list A of actions to draw from")
         return self.run(s, d, lambda s: draws.rng.integers(self.n_actions, size=len(s)), draws, rows)
 
     def ended(self, s: Array) -> Array:
@@ -89,13 +104,21 @@ class BatchModel(Model):
     def available(self, s: Array) -> Array | None:
         """`legal_actions` of the problem, if it has them."""
         legal = getattr(self.P, "legal_actions", None)
-        return None if legal is None else some_action(np.asarray(legal(s), bool), s)
+        if legal is None:
+            return None
+        available = np.asarray(legal(s), bool)
+        if available.shape != (len(s), self.n_actions):
+            raise ValueError(f"P.legal_actions gave an array {available.shape}: must be {(len(s), self.n_actions)}")
+        return some_action(available, s)
 
     def key(self, s: Array) -> Array:
         """Of the bytes of a state the state itself where they fit, else a hash; -0.0 is 0.0.
 
         Of n states two are mistaken for one another with probability about n² / 2⁶⁵.
         """
+        if s.dtype.kind not in "biuf":
+            allowed = "numbers, to be told apart: only ProgressiveWidening and SparseSampling do without"
+            refuse(None, "s", s, allowed, TypeError)
         size = int(np.prod(s.shape[1:]))
         flat = np.ascontiguousarray((s + 0).reshape(len(s), size))
         words = flat.astype(np.float64 if flat.dtype.kind == "f" else np.int64).view(np.uint64)
@@ -129,6 +152,8 @@ def model_of(P: Any, M: object, *, exact: bool, listed: bool = True) -> Model:
         _refuse(P, M, "list of actions A", "ProgressiveWidening takes propose(s, rng) instead")
     if listed and len(P.A) == 0:
         raise ValueError(f"{type(M).__name__}.P = {brief(P)}: must have at least one action in A")
+    if not listed and not offers(P, Simulable):
+        _refuse(P, M, "sampler TR(s, a, rng)", "actions that are proposed need one")
     if isinstance(getattr(P, "T", None), Table | SparseTable) or (offers(P, Enumerable) and len(P.S)):
         return FiniteModel(P)
     if exact and not offers(P, HasSuccessors):

@@ -7,6 +7,7 @@ best feasible one found from several starts, and says how many starts ended in a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,20 @@ import autograd.numpy as anp
 import numpy as np
 from attrs import field
 from autograd import grad
+from autograd.extend import Box
 
-from decision_making.checks import Array, count, discount, function, numbers, one_of, optional, refuse, settings
+from decision_making.checks import (
+    Array,
+    count,
+    discount,
+    function,
+    numbers,
+    one_of,
+    optional,
+    refuse,
+    settings,
+    shortened,
+)
 from decision_making.problem import RNG, State
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
@@ -30,6 +43,21 @@ def _low(x: Any) -> Array:
 
 def _high(x: Any) -> Array:
     return np.atleast_1d(numbers(x, "high"))
+
+
+def _numbers(x: Any, name: str, shape: tuple[int, ...], several: bool = False) -> Any:
+    """What a function gave for states with these leading axes: a number for each, or `several` on a last axis.
+
+    Raises ValueError for another shape, TypeError for what is not made of numbers.
+    """
+    given, only = np.shape(x), "a number for each state of a batch"
+    if given == () and shape == (1,) and isinstance(x, float | int | Box):
+        x, given = anp.reshape(x, shape), shape
+    if x is None or getattr(x, "dtype", type(x)) in (bool, str):
+        raise TypeError(f"{name} = {shortened(x)}: must be {only}")
+    if given != shape and not (several and given[:-1] == shape):
+        raise ValueError(f"{name} has shape {given}: must be {shape}, {only}")
+    return x + 0.0
 
 
 def _noise(x: Any) -> Array:
@@ -78,6 +106,10 @@ class ModelPredictiveControl:
     def __attrs_post_init__(self) -> None:
         if self.low.ndim != 1 or self.low.shape != self.high.shape or np.isnan([self.low, self.high]).any():
             refuse(self, "low", self.low, f"a bound for each component, as high = {self.high}")
+        if self.low.size == 0 or (self.low == np.inf).any():
+            refuse(self, "low", self.low, "a number for each component of an action, or -inf where there is no bound")
+        if (self.high == -np.inf).any():
+            refuse(self, "high", self.high, "a number for each component of an action, or inf where there is no bound")
         if (self.low > self.high).any():
             refuse(self, "low", self.low, f"at most high = {self.high}")
 
@@ -151,6 +183,8 @@ class _Program:
         s = [np.broadcast_to(self.s, (*a.shape[:-2], len(self.s)))]
         for k in range(M.d):
             s.append(M.T(s[-1], a[..., k, :]) if ε is None else M.T(s[-1], a[..., k, :], ε[:, k]))
+            if np.shape(s[-1]) != s[0].shape:
+                raise ValueError(f"T(s, a) has shape {np.shape(s[-1])} for states {s[0].shape}: must be {s[0].shape}")
         return s
 
     def returns(self, x: Array) -> Any:
@@ -158,9 +192,9 @@ class _Program:
         return self._returns(self.actions(x))
 
     def _returns(self, a: Any) -> Any:
-        M, s = self.M, self.states(a)
-        u = sum(M.γ**k * M.R(s[k], a[..., k, :]) for k in range(M.d))
-        return u if M.R_end is None else u + M.γ**M.d * M.R_end(s[-1])
+        M, s, shape = self.M, self.states(a), a.shape[:-2]
+        u = sum(M.γ**k * _numbers(M.R(s[k], a[..., k, :]), "R(s, a)", shape) for k in range(M.d))
+        return u if M.R_end is None else u + M.γ**M.d * _numbers(M.R_end(s[-1]), "R_end(s)", shape)
 
     def cost(self, x: Array) -> Any:
         """What is minimised."""
@@ -177,7 +211,8 @@ class _Program:
         parts = [self._returns(a) - x[..., -1:]] if self.worst else []
         if self.M.constraint is not None:
             for s in self.states(a):
-                parts.append(anp.reshape(self.M.constraint(s), (*np.shape(x)[:-1], -1)))  # one number each, or several
+                c = _numbers(self.M.constraint(s), "constraint(s)", a.shape[:-2], several=True)
+                parts.append(anp.reshape(c, (*np.shape(x)[:-1], -1)))
         return anp.concatenate(parts, axis=-1)
 
     def slopes(self, x: Array) -> Array:
@@ -217,7 +252,8 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
     found: list[tuple[float, Array]] = []
     nearest = np.inf
     for x in program.guesses(rng):
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Output seems independent of input")  # what is constant has slope 0
             end = minimize(
                 program.cost,
                 x,
@@ -264,6 +300,12 @@ def plan_control(M: ModelPredictiveControl, s: State, *, rng: RNG = None) -> Con
         parts.append((first, u, a, path if M.scenarios[1] is not None else path[0], ends))
     if states.ndim == 1:
         return ControlPlan(M, states, *parts[0])
+    if not parts:  # of no states
+        program = _Program(M, np.zeros(states.shape[1]))
+        a = np.zeros((0, M.scenarios[0], M.d, len(M.low)))
+        path = np.zeros((*a.shape[:2], M.d + 1, states.shape[1]))
+        path, a = path if M.scenarios[1] is not None else path[:, 0], a if program.own else a[:, 0]
+        return ControlPlan(M, states, np.zeros((0, len(M.low))), np.zeros(0), a, path, [])
     firsts, us, plans, paths, endings = (list(x) for x in zip(*parts, strict=True))
     return ControlPlan(M, states, np.array(firsts), np.array(us), np.array(plans), np.array(paths), endings)
 

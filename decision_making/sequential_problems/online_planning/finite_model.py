@@ -8,13 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array
+from decision_making.checks import Array, shortened
 from decision_making.mdp import is_sparse
 from decision_making.problem import HasTerminal, offers
 from decision_making.sampling import GuideTable, indices, sparse_cumulative
-from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, listed, tables
+from decision_making.sequential_problems.exact_solution_methods.tables import (
+    batch_of,
+    ended,
+    is_tabular,
+    listed,
+    tables,
+)
 from decision_making.sequential_problems.online_planning.draws import Draws
-from decision_making.sequential_problems.online_planning.models import Edges, Model, positions_in
+from decision_making.sequential_problems.online_planning.models import Edges, Model, after, pair_of, positions_in
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -55,8 +61,7 @@ class FiniteModel(Model):
         end = np.where(np.isneginf(R), True, loops.reshape(R.shape) & (R == 0)).all(axis=1)
         final: Array | None = None
         if offers(self.P, HasTerminal):
-            P: Any = self.P
-            final = np.array(P.terminal(np.asarray(P.S)), dtype=bool)
+            final = ended(self.P, self.states)
             R, end = np.where(final[:, None], 0.0, R), np.logical_or(end, final)
         fields = {"γ": self.P.γ, "R": R, "first": first, "columns": columns, "p": p, "end": end, "final": final}
         for name, x in (fields | {"n_actions": R.shape[1]}).items():
@@ -118,6 +123,11 @@ class FiniteModel(Model):
         return listed(self.P.A)
 
     @cached_property
+    def states(self) -> Array:
+        """P.S as an array, one in each row."""
+        return batch_of(self.P.S)
+
+    @cached_property
     def positions(self) -> dict[Any, int]:
         """The position in P.S of each state."""
         return {s: i for i, s in enumerate(self.P.S)}
@@ -134,9 +144,13 @@ class FiniteModel(Model):
         except TypeError:  # an array, or a list of states
             single, many = False, list(s)
         try:
-            return np.array([self.positions[x] for x in (many if many is not None else [s])]), single
+            given = [s] if many is None else many
+            names = [tuple(x.tolist()) if isinstance(x, np.ndarray) else x for x in given]
+            return np.array([self.positions[x] for x in names]), single
         except KeyError as error:
             raise ValueError(f"s = {error.args[0]!r}: must be one of P.S") from error
+        except TypeError as error:  # a list of lists
+            raise TypeError(f"s = {shortened(s)}: must be one of P.S, or a list of them") from error
 
     def action(self, a: Array) -> Any:
         """Elements of P.A."""
@@ -149,6 +163,10 @@ class FiniteModel(Model):
     def state(self, s: Array) -> Any:
         """Elements of P.S."""
         return s if is_tabular(self.P) else [self.P.S[i] for i in s]
+
+    def batch(self, s: Array) -> Array:
+        """Rows of P.S."""
+        return self.states[s]
 
     def edges(self, s: Array) -> Edges:
         """The entries of the rows of these states."""
@@ -165,6 +183,11 @@ class FiniteModel(Model):
         """One uniform number a row."""
         i = s * self.n_actions + a
         return self.columns.take(self.sampler(i, draws.one(rows))), self.R.ravel().take(i)
+
+    def act(self, s: Array, a: Array, draws: Draws) -> tuple[Array, Array]:
+        """By P.TR, which has the names of the states."""
+        s_next, r = pair_of(self.P.TR(self.batch(s), a, draws.rng))
+        return after(s, self.rows(s_next)[0], r, self.ended)
 
     def samples(self, s: Array, m: int, draws: Draws) -> tuple[Array, Array]:
         """One uniform number a sample; all samples of a state and action pay the same."""

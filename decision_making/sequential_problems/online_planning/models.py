@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from decision_making.checks import Array, Named, brief, refuse, shortened
+from decision_making.checks import Array, Named, all_finite, brief, made_array, name_first, numbers, refuse, shortened
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
 from decision_making.utilities import utility_function
@@ -86,13 +86,17 @@ class Model:
         """The discounted return (N,) of d steps of the actions choose(s); nothing is paid once a state has ended."""
         value, factor, alive = np.zeros(len(s)), 1.0, ~self.ended(s)
         for _ in range(d):
-            s, r = self.step(s, choose(s), draws, rows)
+            s, r = self.step(s, one_each(choose(s), len(s)), draws, rows)
             value += factor * np.where(alive, r, 0.0)
             alive &= ~self.ended(s)
             factor *= self.γ
-            if not alive.any():
+            if factor == 0 or not alive.any():
                 break
         return value
+
+    def act(self, s: Array, a: Array, draws: Draws) -> tuple[Array, Array]:
+        """One sampled successor and reward of each state by P.TR, for actions that need not be in P.A."""
+        raise NotImplementedError
 
     @property
     def n_states(self) -> int | None:
@@ -123,6 +127,10 @@ class Model:
         """The different ones among the states, and for each state its position among them."""
         _, first, place = np.unique(self.key(s), return_index=True, return_inverse=True)
         return s[first], place.ravel()
+
+    def batch(self, s: Array) -> Array:
+        """These states as an array, one in each row, as functions of the problem take them."""
+        return np.asarray(self.state(s))
 
     def leaf(self, U: Any, s: Array) -> Array:
         """U of the states, (N,). ValueError unless U gives a number for each."""
@@ -161,6 +169,42 @@ def mixed(x: Array) -> Array:
         return np.asarray(x ^ (x >> np.uint64(31)))
 
 
+def one_each(a: Any, n: int) -> Array:
+    """What a policy gave for n states. ValueError where that is another number of actions."""
+    a = np.asarray(a)
+    if a.ndim and len(a) != n:
+        raise ValueError(f"π(s) has shape {a.shape} for {n} states: must be an action for each")
+    return a
+
+
+def pair_of(given: Any) -> tuple[Any, Any]:
+    """What P.TR gave, s_next and r. TypeError where it is no pair."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        refuse(None, "P.TR(s, a, rng)", given, "a pair (s_next, r)", TypeError)
+    return given[0], given[1]
+
+
+def after(s: Array, s_next: Any, r: Any, ended: Callable[[Array], Array]) -> tuple[Array, Array]:
+    """What P.TR gave for the states s (N, ...): next states of the same shape, and rewards (N,) in float64.
+
+    Raises ValueError for other shapes and, from states that have not ended, for next states that are not finite and
+    rewards that are NaN or inf.
+    """
+    s_next, r = made_array(s_next, "s_next of P.TR"), numbers(r, "r of P.TR")
+    if s_next.shape != s.shape or r.shape not in ((), (len(s),)):
+        raise ValueError(
+            f"P.TR gave s_next {s_next.shape} and r {r.shape} for states {s.shape}: must be {s.shape} and {(len(s),)}"
+        )
+    r = r if r.ndim else np.full(len(s), r)
+    if not (all_finite(s_next) and (r < np.inf).all()):
+        live = ~ended(s)
+        if s_next.dtype.kind == "f":
+            lost = ~np.isfinite(s_next).all(axis=tuple(range(1, s.ndim)))
+            name_first(lost & live, "P.TR gave s_next", s_next, "finite")
+        name_first(~(r < np.inf) & live, "P.TR gave r", r, "a number, or -inf where the action is not available")
+    return s_next, r
+
+
 def some_action(available: Array, s: Array) -> Array:
     """What is available (N, A). ValueError, naming the first state without an action."""
     none = ~available.any(axis=1)
@@ -172,9 +216,14 @@ def some_action(available: Array, s: Array) -> Array:
 def positions_in(A: Any, a: Any) -> Array:
     """The positions in the list A of the actions that a policy gave."""
     if isinstance(A, np.ndarray) and np.array_equal(A, np.arange(len(A))):
-        return indices("π(s)", a, len(A))
+        found = indices("π(s)", a, len(A))
+        if found.ndim > 1:
+            raise ValueError(f"π(s) has shape {found.shape}: must be an action for each state of a batch")
+        return found
     known = {x: i for i, x in enumerate(A)}
     try:
         return np.array([known[x] for x in a], dtype=np.intp)
     except KeyError as error:
         raise ValueError(f"π(s) = {error.args[0]!r}: must be one of P.A") from error
+    except TypeError as error:  # not a list, or not of what has a name
+        raise TypeError(f"π(s) = {shortened(a)}: must be a list of actions of P.A, one for each state") from error

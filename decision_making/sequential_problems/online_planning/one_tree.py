@@ -192,7 +192,7 @@ class OneTree:
                     self.add(x, left)
                 q = leaf(x)
             for node, a, r in reversed(path):
-                q = q * γ + r
+                q = q * γ + r if γ else r  # q may be -∞
                 n = node.N[a] + 1
                 node.N[a], node.Ns = n, node.Ns + 1
                 total = node.sums[a] = q + node.sums[a]

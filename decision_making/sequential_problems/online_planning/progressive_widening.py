@@ -7,8 +7,19 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, function, is_number, not_negative, optional, refuse
+from decision_making.checks import (
+    Array,
+    count,
+    function,
+    is_number,
+    name_first,
+    not_negative,
+    optional,
+    refuse,
+    shortened,
+)
 from decision_making.problem import RNG, State
+from decision_making.sequential_problems.exact_solution_methods.tables import batch_of
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.models import Model
 from decision_making.sequential_problems.online_planning.packed import compact
@@ -32,13 +43,14 @@ def _widening(M: object, attribute: Any, x: Any) -> None:
 class ProgressiveWidening(OnlinePlanner):
     """Monte Carlo tree search that considers few actions and successors at first, and more as visits grow.
 
-    With N visits at most max(1, θ₁ N^θ₂) are considered: of actions in a state, and of successors of a state and
-    action. While there are fewer successors a new one is drawn, which ends the simulation with the estimate U of its
-    value; else an old one is taken, with probability proportional to its visits. Exploration as in
+    With N visits at most max(1, θ₁ N^θ₂), rounded up, are considered: of actions in a state, and of successors of a
+    state and action. While there are fewer successors a new one is drawn, which ends the simulation with the estimate U
+    of its value; else an old one is taken, with probability proportional to its visits. Exploration as in
     `MonteCarloTreeSearch`. States are nodes of a tree, never the same twice, so they may be real numbers.
 
     New actions are the next of P.A; where actions are not listed, `propose(s, rng)` gives one for each state of a
-    batch. `plan` numbers the actions of the root by the order in which they were proposed.
+    batch, and P.TR samples what follows. `plan` numbers the actions of the root by the order in which they were
+    proposed; in a state that has ended the first proposal is returned.
     Raises `TooLargeError` for more than 20 million entries of its tables, nodes times actions or successors.
     """
 
@@ -64,8 +76,7 @@ class ProgressiveWidening(OnlinePlanner):
 
     def action_name(self, found: Plan, i: int | None) -> str:
         """The i-th action that was considered at the root; a proposed one has no name but what it is."""
-        tried = found.tree.a  # None where the root has ended
-        a = found.a if i is None else i if tried is None else tried[0, i]
+        a = found.a if i is None else found.tree.a[0, i] if np.asarray(found.N)[i] else i
         if i is not None and self.propose is None:
             return OnlinePlanner.action_name(self, found, int(a))
         return f"{a:.3g}" if isinstance(a, np.floating) else str(a)
@@ -73,7 +84,28 @@ class ProgressiveWidening(OnlinePlanner):
 
 def limit(widening: tuple[float, float], N: Any) -> Any:
     """How many are considered after N visits: max(1, θ₁ N^θ₂), a real number."""
-    return np.maximum(1.0, widening[0] * np.asarray(N, dtype=np.float64) ** widening[1])
+    with np.errstate(over="ignore"):
+        return np.maximum(1.0, widening[0] * np.asarray(N, dtype=np.float64) ** widening[1])
+
+
+def proposals(given: Any, n: int, shape: tuple[int, ...] | None) -> Array:
+    """What `propose` gave for n states, of the shape of earlier actions. ValueError unless it is an action for each."""
+    a = batch_of(given)
+    wanted = f"must be an action{'' if shape is None else f' of shape {shape}'} for each of the {n} states"
+    if a.ndim == 0 or len(a) != n or shape not in (None, a.shape[1:]):
+        raise ValueError(f"propose(s, rng) = {shortened(given)}: {wanted}")
+    if a.dtype.kind == "f":
+        name_first(~np.isfinite(a), "propose(s, rng)", a, "finite")
+    return a
+
+
+def room_for(new: Array, x: Array) -> Array:
+    """x, in a type that holds the entries of `new` as they are: no word is cut, no number rounded."""
+    if x.dtype == new.dtype:
+        return x
+    kinds = {x.dtype.kind, new.dtype.kind}
+    mixed = len(kinds) > 1 and not kinds <= set("biuf")
+    return x.astype(object if mixed else np.promote_types(x.dtype, new.dtype))
 
 
 class WideningTrees:
@@ -84,9 +116,9 @@ class WideningTrees:
 
     def __init__(self, M: ProgressiveWidening, model: Model, s: Array) -> None:
         self.M, self.model, B = M, model, len(s)
-        self.KA = int(np.ceil(limit(M.actions, M.m)))
-        self.KA = min(self.KA, model.n_actions) if M.propose is None else self.KA
-        self.KS, nodes = int(np.ceil(limit(M.successors, M.m))), B * (M.m + 1)
+        known = model.n_actions if M.propose is None else M.m  # a simulation adds one action and one successor at most
+        self.KA = int(np.ceil(min(limit(M.actions, M.m), known)))
+        self.KS, nodes = int(np.ceil(min(limit(M.successors, M.m), M.m))), B * (M.m + 1)
         instead = "use a smaller m, or a smaller θ₁ or θ₂"
         check_size("entries of the tables of successors", nodes * max(self.KA, self.KS), instead)
         self.N, self.sums = np.zeros((nodes, self.KA)), np.zeros((nodes, self.KA))
@@ -111,13 +143,15 @@ class WideningTrees:
         if not len(some):
             return
         if M.propose is not None:
-            a = np.asarray(M.propose(self.s[some], draws.rng))
+            given = M.propose(model.batch(self.s[some]), draws.rng)
+            a = proposals(given, len(some), None if self.a is None else self.a.shape[2:])
         elif available is None:
             a = k
         else:
             a = np.argsort(~available[more], axis=1, kind="stable")[np.arange(len(some)), k]
         if self.a is None:
             self.a = np.zeros((len(self.s), self.KA, *a.shape[1:]), a.dtype)
+        self.a = room_for(a, self.a)
         self.a[some, k] = a
         self.considered[some] += 1
 
@@ -147,7 +181,7 @@ class WideningTrees:
             rows, node = rows[going], child[going]
         self.leaves(rows, node, q, draws)
         for rows, node, j, k, edge, r in reversed(path):
-            q[rows] = r + model.γ * q[rows]
+            q[rows] = r + model.γ * q[rows] if model.γ > 0 else r  # q may be -∞
             self.N[node, j] += 1
             self.sums[node, j] += q[rows]
             self.taken[edge, k] += 1
@@ -166,9 +200,8 @@ class WideningTrees:
         if self.M.propose is None:
             s_next, r = self.model.step(s, a, draws, rows)
         else:
-            s_next, r = self.M.P.TR(s, a, draws.rng)
-        if self.s.dtype.kind in "iu" and s_next.dtype.kind == "f":
-            self.s = self.s.astype(s_next.dtype)
+            s_next, r = self.model.act(s, a, draws)
+        self.s = room_for(s_next, self.s)
         k, new = self.found[node, j], self.root[rows] + self.used[rows]
         self.edge[node, j] = edge = np.where(k == 0, new, self.edge[node, j])
         self.child[edge, k], self.r[edge, k] = new, r
@@ -187,9 +220,11 @@ class WideningTrees:
 def plan_by_widening(M: ProgressiveWidening, s: State, *, rng: RNG = None) -> Plan:
     """All states at once, each with a tree of its own."""
     states, single = M._model.rows(s)
-    model, words = compact(M._model, states)
+    model, words = compact(M._model, states) if M.propose is None else (M._model, states)
     draws = draws_of(generator(M, rng), len(words))
     trees = WideningTrees(M, model, words)
+    if M.propose is not None:
+        trees.widen(trees.root[trees.ended[trees.root]], draws)
     for _ in range(M.m):
         trees.simulate(draws)
     N = trees.N[trees.root]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, count, flag, function, optional, refuse, settings
-from decision_making.problem import RNG, Action, HasTerminal, Simulable, State, offers
+from decision_making.checks import Array, Named, count, flag, function, optional, problem, refuse, settings
+from decision_making.problem import RNG, Action, Simulable, State, offers
 from decision_making.sampling import default_rng
+from decision_making.sequential_problems.exact_solution_methods.tables import ended
 from decision_making.sequential_problems.online_planning.draws import Draws, draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
-from decision_making.sequential_problems.online_planning.models import Model
+from decision_making.sequential_problems.online_planning.models import Model, after, one_each, pair_of
 from decision_making.sequential_problems.online_planning.plans import OnlinePlanner, Plan, counted, generator, planned
 from decision_making.sizes import check_size
 from decision_making.structs import struct
@@ -28,29 +30,32 @@ def randstep_of_a_sampler(P: Any, s: State, a: Action, rng: RNG = None) -> tuple
     """A sampled step of a batch, (s_next, r): that of the problem, P.TR(s, a, rng) (algorithm 9.1)."""
     if not offers(P, Simulable):
         refuse(None, "P", P, "a problem with a sampler TR(s, a, rng)", TypeError)
-    s_next, r = P.TR(s, a, default_rng(rng))
-    return s_next, r
+    return pair_of(P.TR(s, a, default_rng(rng)))
 
 
 def rollout(P: Any, s: State, π: Callable[[State], Action], d: int, rng: RNG = None) -> Array:
     """Σ γ^(t-1) r_t of d steps of the policy from each state of the batch s (m, ...), (m,) (algorithm 9.1).
 
-    π acts on batches. Nothing is paid from a terminal state on. Raises ValueError unless d is a whole number >= 1.
+    π acts on batches. Nothing is paid from a terminal state on. Raises ValueError unless d is a whole number >= 1, and
+    where π or P.TR gives another number of actions, states or rewards, or rewards that are no numbers.
 
     >>> from decision_making.problems import MountainCar
     >>> rollout(MountainCar(), np.zeros((2, 2)), lambda s: np.full(len(s), 2), d=3)
     array([-3., -3.])
     """
+    problem(None, Named("P"), P)
     count(None, Named("d"), d)
     function(None, Named("π"), π)
     s, rng, factor = np.asarray(s), default_rng(rng), 1.0
+    if s.ndim == 0:
+        refuse(None, "s", s, "a batch of states, with one on each row of the first axis")
     value, alive = np.zeros(len(s)), np.ones(len(s), bool)
     for _ in range(d):
-        if offers(P, HasTerminal):
-            alive = alive & ~np.asarray(P.terminal(s), bool)
-            if not alive.any():
-                break
-        s, r = randstep(P, s, π(s), rng)
+        alive &= ~ended(P, s)
+        if not alive.any():
+            break
+        s_next, r = randstep(P, s, one_each(π(s), len(s)), rng)
+        s, r = after(s, s_next, r, partial(ended, P))
         value += factor * np.where(alive, r, 0.0)
         factor *= P.γ
     return value
@@ -152,7 +157,7 @@ def plan_by_rollouts(M: RolloutLookahead, s: State, *, rng: RNG = None) -> Plan:
         for some in by_action:
             given = copy.deepcopy(before) if M.common else draws
             u[some] = estimate.values(model, edges.s_next[some], given, np.zeros(len(u[some]), int))
-        Q[live] = edges.r + model.γ * edges.expect(u)
+        Q[live] = edges.r + model.γ * edges.expect(u) if model.γ > 0 else edges.r
     elif len(live):
         available, before = model.available(s[live]), copy.deepcopy(draws)
         once = RolloutEstimate(M.d, M.π)
@@ -161,6 +166,7 @@ def plan_by_rollouts(M: RolloutLookahead, s: State, *, rng: RNG = None) -> Plan:
             given = copy.deepcopy(before) if M.common else draws
             many = np.repeat(rows, M.m)
             s_next, r = model.step(s[many], np.full(len(many), a), given, many)
-            u = r + model.γ * once.values(model, s_next, given, many)
+            u = once.values(model, s_next, given, many)
+            u = r + model.γ * u if model.γ > 0 else r
             Q[rows, a] = u.reshape(len(rows), M.m).mean(axis=1)
     return planned(M, s, Q, single)

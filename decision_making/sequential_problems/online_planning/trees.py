@@ -156,7 +156,7 @@ class Trees:
         A, γ = self.model.n_actions, self.model.γ
         N, sums, scores = self.N.ravel(), self.sums.ravel(), self.scores.ravel()
         for rows, node, a, r in reversed(path):
-            x = q.take(rows)
+            x = q.take(rows) if γ > 0 else np.zeros(len(rows))  # which may be -∞
             x *= γ
             x += r
             q[rows] = x

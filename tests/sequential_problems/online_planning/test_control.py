@@ -169,3 +169,84 @@ def test_forecasts_have_bounds_too_and_one_forecast_of_numbers_will_do():
         found = dm.plan(M, [0.5])
         assert found.a[0] == pytest.approx(-2.5, abs=1e-4)
         assert found.states.shape == (1, 2, 1)
+
+
+def test_what_is_constant_is_planned_without_a_warning():
+    """Warnings are errors here: a reward without actions, a constraint without states, dynamics without actions."""
+    zero = lambda s, a: 0.0 * s[..., 0]  # noqa: E731
+    alone = dm.plan(dm.ModelPredictiveControl(drift, zero, 1, -1, 1, constraint=lambda s: np.ones(s.shape[:-1])), [0.5])
+    assert (alone.u, alone.a.tolist()) == (0.0, [0.0])
+    still = dm.plan(dm.ModelPredictiveControl(lambda s, a: s, lambda s, a: miss(s), 2, -1, 1), [0.5])
+    assert still.u == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "f", "said"),
+    [
+        (
+            "T",
+            lambda s, a: anp.sum(s + a, axis=-1),
+            r"T\(s, a\) has shape \(1,\) for states \(1, 2\): must be \(1, 2\)",
+        ),
+        ("T", lambda s, a: None, r"T\(s, a\) has shape \(\) for states \(1, 2\)"),
+        ("R", lambda s, a: -(a**2), r"R\(s, a\) has shape \(1, 2\): must be \(1,\), a number for each state"),
+        ("R", lambda s, a: None, r"R\(s, a\) = None: must be a number for each state"),
+        ("R", lambda s, a: "x", r"R\(s, a\) = 'x': must be a number for each state"),
+        ("R_end", lambda s: -(s**2), r"R_end\(s\) has shape \(1, 2\): must be \(1,\)"),
+        ("constraint", lambda s: s[..., 0] > -9, r"constraint\(s\) = .*True.*: must be a number for each state"),
+        ("constraint", anp.sum, r"constraint\(s\) has shape \(\): must be \(3, 1\)"),
+    ],
+)
+def test_functions_that_give_no_number_for_each_state_are_named(name, f, said):
+    """A reward of each component, not of the action, was planned with as if it were one number."""
+    parts = {"T": drift, "R": effort, name: f}
+    M = dm.ModelPredictiveControl(parts.pop("T"), parts.pop("R"), 2, [-1, -1], [1, 1], starts=1, **parts)
+    with pytest.raises((ValueError, TypeError), match=said):
+        M([0.5, 0.5])
+
+
+def test_a_reward_of_all_forecasts_at_once_is_none_of_each():
+    M = dm.MultiforecastControl(drift, lambda s, a: -anp.sum(a**2), 1, -1, 1, ε=np.zeros((3, 1, 1)), starts=1)
+    with pytest.raises(ValueError, match=r"R\(s, a\) has shape \(\): must be \(3,\)"):
+        M([0.5])
+
+
+def test_bounds_leave_something_to_choose_from():
+    for low, high, said in (
+        (np.inf, np.inf, r"low = array\(\[inf\]\): must be .* -inf where there is no bound"),
+        (-np.inf, -np.inf, r"high = array\(\[-inf\]\): must be .* inf where there is no bound"),
+        ([], [], r"low = array\(\[\].*: must be a number for each component"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            dm.ModelPredictiveControl(drift, effort, 2, low, high)
+
+
+def test_a_batch_of_no_states_has_no_plans():
+    for sequences, lead in (("one", (0,)), ("own", (0, 3))):
+        M = dm.MultiforecastControl(drift, effort, 2, -1, 1, ε=np.zeros((3, 2, 1)), sequences=sequences)
+        found = dm.plan(M, np.zeros((0, 1)))
+        assert (found.a.shape, found.u.shape, found.ends) == ((0, 1), (0,), [])
+        assert (found.actions.shape, found.states.shape) == ((*lead, 2, 1), (0, 3, 3, 1))
+    M = dm.ModelPredictiveControl(drift, effort, 2, -1, 1)
+    assert dm.plan(M, np.zeros((0, 1))).states.shape == (0, 3, 1)
+    assert M(np.zeros((0, 1))).shape == (0, 1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_forecasts_are_planned_for_as_well_as_by_all_actions_of_a_grid(seed):
+    """Two steps, equations 9.6 and 9.7 as loops; no plan is worth less, and what it is worth is its own return."""
+    rng, γ = np.random.default_rng(seed), 0.8
+    ε, goal, s, grid = rng.normal(size=(3, 2, 1)), rng.normal(), rng.normal(), np.linspace(-1, 1, 21)
+
+    def worth(i, a, b):
+        first, second = s + a + ε[i, 0, 0], s + a + ε[i, 0, 0] + b + ε[i, 1, 0]
+        return -((s - goal) ** 2) - a * a / 9 - γ * ((first - goal) ** 2 + b * b / 9) - 2 * γ**2 * (second - goal) ** 2
+
+    reward = lambda s, a: -anp.sum((s - goal) ** 2, axis=-1) - anp.sum(a**2, axis=-1) / 9  # noqa: E731
+    parts = {"γ": γ, "R_end": lambda s: -2 * anp.sum((s - goal) ** 2, axis=-1), "ε": ε, "starts": 3, "rng": 0}
+    one = dm.plan(dm.MultiforecastControl(drift, reward, 2, -1, 1, **parts), [s])
+    own = dm.plan(dm.MultiforecastControl(drift, reward, 2, -1, 1, sequences="own", **parts), [s])
+    assert one.u >= max(min(worth(i, a, b) for i in range(3)) for a in grid for b in grid) - 1e-6
+    assert own.u >= max(np.mean([max(worth(i, a, b) for b in grid) for i in range(3)]) for a in grid) - 1e-6
+    assert one.u == pytest.approx(min(worth(i, *one.actions[:, 0]) for i in range(3)))
+    assert own.u == pytest.approx(np.mean([worth(i, *own.actions[i, :, 0]) for i in range(3)]))

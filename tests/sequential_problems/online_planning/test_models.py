@@ -589,14 +589,14 @@ def test_pairs_of_a_tree_search_are_counted_before_they_are_made(monkeypatch):
 def test_sizes_of_a_batch_count_all_its_states(monkeypatch):
     U, s = np.zeros(25), [0, 1, 2]
     wide = {"actions": (2.0, 0.5), "successors": (3.0, 0.5)}
-    some = dict(wide, propose=lambda s, rng: rng.integers(6, size=len(s)), actions=(5.0, 0.5))
+    some = {"propose": lambda s, rng: rng.integers(6, size=len(s)), "actions": (2.0, 0.5), "successors": (1.0, 0.5)}
     for M, size in (
         (dm.SparseSampling(P, 2, 2, U, rng=0), 3 * (6 * 2) ** 2),
         (dm.RolloutLookahead(P, None, 2, m=4, rng=0), 3 * 6 * 4),
         (dm.OpenLoopPlanning(P, 2), 3 * 6**2 * 25),
         (dm.HeuristicSearch(P, np.full(25, 10.0), 2, 2, rng=0), 3 * 25),
         (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **wide), 3 * (9 + 1) * 9),  # 3 · √9 successors
-        (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **some), 3 * (9 + 1) * 15),  # 5 · √9 actions
+        (dm.ProgressiveWidening(P, 3, 9, 1.0, U, rng=0, **some), 3 * (9 + 1) * 6),  # 2 · √9 actions
     ):
         asked = sizes_asked(monkeypatch, import_module(type(M).__module__))
         dm.plan(M, s)
