@@ -44,7 +44,7 @@ from decision_making.sampling import (
 from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
-from decision_making.utilities import utility_function
+from decision_making.utilities import utilities_of, utility_function
 from decision_making.verbs import lookahead
 
 Belief: TypeAlias = ArrayLike
@@ -338,7 +338,7 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
 
     From a state (algorithm 20.2): R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) U(o, s').
     From a belief b, given in place of s (algorithm 20.5): Σ_s b(s) R(s, a) + γ Σ_o p(o | b, a) U(b'). U is called with
-    the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,).
+    the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,), below infinity.
     """
     P, x = tabulated(P), np.asarray(s)
     a = int(indices("a", a, len(P.A)))
@@ -355,7 +355,7 @@ def _lookahead_from_beliefs(P: POMDP, U: BeliefUtility, b: Array, a: int) -> Any
     utility_function(None, Named("U"), U)
     b_next, p = next_beliefs(P, b, a)
     u = np.zeros(p.shape)
-    u[p > 0] = U(b_next[p > 0])
+    u[p > 0] = utilities_of(U, b_next[p > 0])
     return (b @ P.R.array[:, a] + P.γ * (p * u).sum(axis=-1))[()]
 
 
