@@ -1,4 +1,4 @@
-"""Wrong beliefs and wrong utilities of beliefs: each is one clear error, whatever asks for them."""
+"""Wrong beliefs, utilities of beliefs, solvers and controllers of part IV: each is one clear error."""
 
 import re
 
@@ -6,16 +6,36 @@ import numpy as np
 import pytest
 
 from decision_making import (
+    AlphaVectorPolicy,
     BranchAndBound,
+    ConditionalPlan,
+    ControllerGradient,
+    ControllerPolicy,
     ForwardSearch,
     GapHeuristicSearch,
+    LookaheadAlphaVectorPolicy,
+    NonlinearProgramming,
+    ParticleBeliefs,
+    PointBasedValueIteration,
+    RandomizedPointBasedValueIteration,
     RolloutLookahead,
+    SawtoothHeuristicSearch,
+    SawtoothIteration,
+    SawtoothPolicy,
     SparseSampling,
+    backup,
+    controller_derivatives,
+    controller_rollouts,
+    evaluate_controller,
     greedy,
+    improve_controller,
     lookahead,
     plan,
+    search_for_seconds,
+    solve,
 )
-from decision_making.problems import CryingBaby
+from decision_making.problems import Catch, CryingBaby
+from decision_making.sequential_problems.online_planning import TooLargeError
 
 UNIFORM = [0.5, 0.5]
 BABY = CryingBaby()
@@ -71,3 +91,72 @@ def test_utilities_of_beliefs_that_are_no_numbers_are_named(call, error, named):
 def test_a_batch_of_no_beliefs_has_no_plans():
     found = plan(GapHeuristicSearch(BABY, of_beliefs(-99.0), of_beliefs(0.0), 0.1, 2, 2), np.empty((0, 2)))
     assert (found.a.shape, found.Q.shape) == ((0,), (0, 3))
+
+
+WAIT = ControllerPolicy.from_nodes(BABY, [0], [[0, 0]])
+SEARCH = SawtoothHeuristicSearch(UNIFORM, 0.1, 3, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: backup(BABY, np.zeros((1, 3)), UNIFORM), ValueError, "must be one or more finite vectors (k, 2)"),
+        (lambda: backup(BABY, [[np.nan, 0.0]], UNIFORM), ValueError, "must be one or more finite vectors (k, 2)"),
+        (lambda: backup(BABY, np.empty((0, 2)), UNIFORM), ValueError, "must be one or more finite vectors (k, 2)"),
+        (lambda: backup(BABY, np.zeros((1, 2)), np.empty((0, 2))), ValueError, "must be one belief at least"),
+        (lambda: solve(PointBasedValueIteration(np.empty((0, 2)), 1), BABY), ValueError, "must be one belief at least"),
+        (
+            lambda: solve(RandomizedPointBasedValueIteration(np.empty((0, 2)), 1), BABY),
+            ValueError,
+            "must be one belief at least",
+        ),
+        (lambda: PointBasedValueIteration([UNIFORM], 1, keep="no"), ValueError, "keep = 'no': must be True or False"),
+        (lambda: SawtoothIteration([0, 0], [UNIFORM], 1, corners="no"), ValueError, "corners = 'no': must be True or"),
+        (lambda: AlphaVectorPolicy(BABY, [[0, 0]], [0], bound="x"), ValueError, "bound = 'x': must be one of 'lower'"),
+        (lambda: SawtoothPolicy(BABY, [0, 0], [UNIFORM], [0], bound="x"), ValueError, "bound = 'x': must be one of"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, [[0, 0]], a=[9]), ValueError, "a runs from 9 to 9"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, [[0, 0]], a=[0, 1]), ValueError, "an action for each of 1 vectors"),
+        (lambda: list(search_for_seconds(3, BABY, 0.1)), TypeError, "M = 3: must be a SawtoothHeuristicSearch"),
+        (
+            lambda: list(search_for_seconds(SEARCH, BABY, 0.1, every=np.nan)),
+            ValueError,
+            "every = nan: must be a finite",
+        ),
+        (lambda: ParticleBeliefs([[0, 1]]).probabilities(-1), ValueError, "n_states = -1: must be a whole number >= 1"),
+    ],
+)
+def test_wrong_settings_of_solvers_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "named"),
+    [
+        (lambda: ControllerPolicy(3, [[1.0]], [[[[1.0]]]]), TypeError, "ControllerPolicy.P = 3: must be a POMDP"),
+        (lambda: ControllerPolicy(BABY, 1.0, WAIT.η), ValueError, "ControllerPolicy.ψ = 'an array ()': must be"),
+        (lambda: ControllerPolicy.from_nodes(3, [0], [[0, 0]]), TypeError, "P = 3: must be a POMDP"),
+        (lambda: ControllerPolicy.from_plan(3, ConditionalPlan(0)), TypeError, "P = 3: must be a POMDP"),
+        (lambda: ControllerPolicy.from_plan(BABY, ConditionalPlan(0), then=3), TypeError, "then = 3: must be a Contr"),
+        (lambda: ControllerPolicy.from_vectors(3, UNIFORM), TypeError, "π = 3: must be a AlphaVectorPolicy"),
+        (lambda: evaluate_controller(3), TypeError, "π = 3: must be a ControllerPolicy"),
+        (lambda: controller_derivatives(3, UNIFORM), TypeError, "π = 3: must be a ControllerPolicy"),
+        (lambda: controller_rollouts(3, UNIFORM, WAIT, 1, 1), TypeError, "P = 3: must be a POMDP"),
+        (lambda: controller_rollouts(BABY, UNIFORM, 3, 1, 1), TypeError, "π = 3: must be a ControllerPolicy"),
+        (
+            lambda: controller_rollouts(Catch(), [0.25] * 4, WAIT, 1, 1),
+            ValueError,
+            "a controller with 10 actions and 2",
+        ),
+        (lambda: controller_rollouts(BABY, UNIFORM, WAIT, 10**15, 1), ValueError, "1e+15 steps of all trajectories"),
+        (lambda: improve_controller(WAIT, candidates="x"), ValueError, "candidates = 'x': must be one of 'all', 'need"),
+        (lambda: improve_controller(WAIT, max_nodes=-1), ValueError, "max_nodes = -1: must be a whole number >= 1"),
+        *(
+            (lambda M=M: solve(M, BABY), TooLargeError, "6,000,000,000,000 probabilities of 1000000 nodes: must be at")
+            for M in (NonlinearProgramming(UNIFORM, 10**6), ControllerGradient(UNIFORM, 10**6, 1.0, 1))
+        ),
+    ],
+)
+def test_wrong_controllers_are_named(call, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        call()
