@@ -21,6 +21,7 @@ from decision_making.checks import (
     brief,
     count,
     discount,
+    distributions_in,
     function,
     instance,
     mapping,
@@ -105,7 +106,7 @@ class POMDP:
         s·A + a for action a in state s. b (S,) is the belief to begin with.
 
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T or O does not
-        sum to 1 (within 1e-8), a reward is not finite, or b is no distribution over the states.
+        sum to 1 (within 1e-8; the rounding of float32 is taken out), a reward is not finite, or b is no distribution.
 
         >>> P = POMDP.from_arrays(T=[[[1.0, 0.0]], [[0.0, 1.0]]], R=[[0.0], [1.0]], O=[[[0.9, 0.1], [0.2, 0.8]]], γ=0.9)
         >>> P, float(P.O(0, 1, 1))
@@ -259,7 +260,7 @@ class ObservingSampler:
 
 def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
     """O as a checked array (A, S, Ω)."""
-    O = numbers(O, "O")
+    O = distributions_in(O, "O")
     if O.ndim != 3 or O.shape[:2] != (n_actions, n_states) or not O.shape[2]:
         raise ValueError(f"O has shape {O.shape}: must be (A, S, Ω) = ({n_actions}, {n_states}, ...), action first")
     name_first(~np.isfinite(O) | (O < 0), "O", O, "a probability")
@@ -269,13 +270,12 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
 
 def belief(b: Belief, n_states: int) -> Array:
     """b as a fresh float64 array of probabilities, (S,) or (B, S). ValueError where it has another shape or is none."""
-    b = numbers(b, "b")
+    b = distributions_in(b, "b")
     if b.ndim not in (1, 2) or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
-    good = are_probabilities(b)
-    if not good.all():
-        row = b if b.ndim == 1 else b[tuple(np.argwhere(~good)[0])]
-        raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1")
+    if not (good := are_probabilities(b)).all():
+        row = b[tuple(np.argwhere(~good)[0])]
+        raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1; their sum is {sum(row.tolist()):.9g}")
     return b
 
 

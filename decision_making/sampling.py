@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, are_probabilities, made_array, numbers, refuse
+from decision_making.checks import Array, Field, Named, are_probabilities, distributions_in, made_array, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.speed import are_indices
 from decision_making.structs import struct
@@ -146,7 +146,7 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
         return
     allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
     try:
-        p = numbers(b, field.name)
+        p = distributions_in(b, field.name)
     except TypeError:
         p = np.empty(0)
     if p.ndim != 1 or p.size == 0:
@@ -160,7 +160,7 @@ def start_probabilities(b: Any, n: int) -> Array:
     if not is_vector(b):
         refuse(None, "b", b, f"a probability vector ({n},)", TypeError)
     start_distribution(None, Named("b"), b)
-    p = np.array(b, dtype=np.float64)
+    p = distributions_in(b, "b")
     if p.shape != (n,):
         raise ValueError(f"b has shape {p.shape}: must be (S,) = ({n},) probabilities")
     return p

@@ -229,7 +229,15 @@ def _with_injected(b: Any, states: Array, w: Array, m_inject: int, rng: np.rando
     """m - m_inject of the states drawn by weight, followed by m_inject drawn from b.D_inject."""
     m = len(states)
     kept = states[resampled(w, m - m_inject, b.resampling, rng)] if m_inject < m else states[:0]
-    return np.concatenate([kept, sample_start(b.D_inject, m_inject, rng)]) if m_inject else kept
+    if not m_inject:
+        return kept
+    new = sample_start(b.D_inject, m_inject, rng)
+    if new.shape[1:] != kept.shape[1:]:
+        raise ValueError(
+            f"D_inject gives states of shape {new.shape[1:]}: must be of shape {kept.shape[1:]}, as particles"
+        )
+    both = kept.dtype if kept.dtype.kind == new.dtype.kind == "f" else np.result_type(kept, new)  # float32 stays
+    return np.concatenate([kept, new]).astype(both, copy=False)
 
 
 def resampled(w: Array, m: int, how: Resampling, rng: np.random.Generator) -> Array:

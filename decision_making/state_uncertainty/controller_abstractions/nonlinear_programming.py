@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, fixed_numbers, of_class, optional, refuse
+from decision_making.checks import Array, brief, count, fixed_distributions, of_class, optional, refuse
 from decision_making.pomdp import POMDP, one_belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
@@ -35,7 +35,7 @@ _controller = optional(of_class(ControllerPolicy))
 class _SearchForController:
     """What both searches among the controllers of a size share."""
 
-    b: Array = field(converter=fixed_numbers, repr=brief)  # initial belief (S,)
+    b: Array = field(converter=fixed_distributions, repr=brief)  # initial belief (S,)
     n_nodes: int = field(validator=count)  # number of nodes, the book's ℓ
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, flag, numbers, refuse
+from decision_making.checks import Array, brief, count, distributions_in, flag, refuse
 from decision_making.pomdp import POMDP, Belief, belief, possible_successors, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
@@ -86,7 +86,7 @@ def times_vectors(x: Array, Γ: AlphaVectors) -> Array:
 
 
 def _beliefs(x: object) -> Array:
-    return np.atleast_2d(numbers(x, "B"))
+    return np.atleast_2d(distributions_in(x, "B"))
 
 
 def _some(B: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, brief, count, not_negative, numbers, of_class, positive
+from decision_making.checks import Array, Named, brief, count, distributions_in, not_negative, of_class, positive
 from decision_making.pomdp import POMDP, Successors, one_belief, possible_successors, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
@@ -46,7 +46,7 @@ Reason = Literal["gap closed", "k_max", "no excess"]
 
 
 def _belief(x: object) -> Array:
-    return numbers(x, "b")
+    return distributions_in(x, "b")
 
 
 @struct
