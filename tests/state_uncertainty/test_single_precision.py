@@ -14,6 +14,8 @@ from decision_making import (
     ForwardSearch,
     GapHeuristicSearch,
     InjectionParticleFilter,
+    KalmanFilter,
+    LinearGaussianModel,
     NonlinearProgramming,
     ParticleFilter,
     PointBasedValueIteration,
@@ -94,6 +96,36 @@ def test_solvers_take_beliefs_in_single_precision():
     assert controller_rollouts(P, B[0], found, 2, 3, rng=0).r.shape == (3, 2)
     assert belief_rollouts(P, B[0], lambda b: np.zeros(len(b), int), 2, 3, rng=0).r.shape == (3, 2)
     np.testing.assert_allclose(exploratory_belief_expansion(P, B, rng=0).sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_covariances_in_single_precision_are_covariances(seed):
+    """Of a product in float32 one half is not the other to the last digit, and eigenvalues of 0 come out below it."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 5))
+    A, L = (rng.normal(size=(n, k)).astype(np.float32) for k in (n, max(1, n - 1)))
+    Σ = A @ (L @ L.T) @ A.T
+    exact = A.astype(float) @ L @ L.T.astype(float) @ A.T
+    b, exactly = KalmanFilter(np.ones(n, np.float32), Σ), KalmanFilter(np.ones(n), (exact + exact.T) / 2)
+    np.testing.assert_allclose(b.Σb, exactly.Σb, atol=1e-5 * abs(exact).max())
+    P = LinearGaussianModel(*(np.eye(n, dtype=np.float32),) * 3, Σ, np.eye(n, dtype=np.float32))
+    found, right = (update(x, P, np.zeros(n, np.float32), np.ones(n, np.float32)) for x in (b, exactly))
+    np.testing.assert_allclose(found.μb, right.μb, atol=1e-4)
+    np.testing.assert_allclose(found.Σb, right.Σb, atol=1e-4)
+    np.testing.assert_array_equal(found.Σb, found.Σb.T)
+    batch = KalmanFilter(np.ones((2, n)), np.stack([Σ, np.eye(n, dtype=np.float32)]))
+    np.testing.assert_allclose(batch.Σb[0], b.Σb, atol=1e-12 * abs(exact).max())
+    for wrong in (-np.eye(n), np.eye(n) + np.triu(np.full((n, n), 1e-3), 1) * (n > 1) - 2 * np.eye(n) * (n == 1)):
+        with pytest.raises(ValueError, match="must be a covariance"):
+            KalmanFilter(np.ones(n), wrong.astype(np.float32))
+
+
+def test_large_densities_of_many_particles_have_a_mean():
+    """The sum of 40,000 weights of e^699.9 is beyond all floats; their mean is not."""
+    P = SimpleNamespace(TR=STILL.TR, log_O=lambda a, s, o: np.full(len(s), 699.9))
+    b = AdaptiveInjectionParticleFilter(np.zeros(40_000), None, None, 0.1, 0.5, 1.0, stats.norm())
+    found = update(b, P, 0, 0, rng=0)
+    assert found.w_slow == found.w_fast == pytest.approx(np.exp(699.9))
 
 
 def test_what_misses_the_sum_1_by_more_is_still_refused():

@@ -25,6 +25,7 @@ from decision_making.checks import (
     numbers,
     optional,
     refuse,
+    rounding,
 )
 from decision_making.structs import struct
 from decision_making.verbs import update
@@ -43,6 +44,30 @@ def _array(x: Any) -> Array:
         return x
 
 
+def _rounded(x: Any) -> Any:
+    """Attrs converter of a covariance: one given in float32 is made symmetric, without the eigenvalues below 0.
+
+    Both only where they are as small as the rounding of float32 makes them; anything else is left for the validator.
+    """
+    Σ = _array(x)
+    if not isinstance(Σ, np.ndarray) or np.asarray(x).dtype != np.float32 or not _is_square(Σ):
+        return Σ
+    turned = np.swapaxes(Σ, -1, -2)
+    slack = rounding(abs(Σ).max(axis=(-2, -1), keepdims=True, initial=0.0), Σ.shape[-1], np.float32)
+    even = (Σ + turned) / 2
+    values, axes = np.linalg.eigh(even)
+    if (abs(Σ - turned) > slack).any() or (values < -Σ.shape[-1] * slack[..., 0]).any():
+        return Σ
+    below = np.asarray((values < 0).any(axis=-1))[..., None, None]
+    whole = (axes * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(axes, -1, -2)
+    return np.where(below, (whole + np.swapaxes(whole, -1, -2)) / 2, even)
+
+
+def _is_square(Σ: Array) -> bool:
+    """Whether Σ is one finite square matrix, or a batch of them."""
+    return Σ.ndim >= 2 and Σ.shape[-1] == Σ.shape[-2] and all_finite(Σ)
+
+
 def _numbers(M: object, attribute: Field, x: Any) -> None:
     """Attrs validator: an array of numbers."""
     if not isinstance(x, np.ndarray):
@@ -53,7 +78,7 @@ def _covariance(M: object, attribute: Field, Σ: Array) -> None:
     """Attrs validator: symmetric and positive semidefinite, (..., n, n)."""
     _numbers(M, attribute, Σ)
     allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
-    if Σ.ndim < 2 or Σ.shape[-1] != Σ.shape[-2] or not all_finite(Σ):
+    if not _is_square(Σ):
         refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
     size = np.trace(Σ, axis1=-2, axis2=-1)[..., None]
     skew = abs(Σ - np.swapaxes(Σ, -1, -2)).max(axis=(-2, -1), initial=0.0)
@@ -79,8 +104,8 @@ class LinearGaussianModel:
     Ts: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the state in the dynamics (n, n)
     Ta: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the action in the dynamics (n, l)
     Os: Array = field(converter=_array, validator=_numbers, repr=brief)  # maps states to observations (k, n)
-    Σs: Array = field(converter=_array, validator=_one_covariance, repr=brief)  # covariance of the noise in s' (n, n)
-    Σo: Array = field(converter=_array, validator=_one_covariance, repr=brief)  # covariance of the noise in o (k, k)
+    Σs: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
     def __attrs_post_init__(self) -> None:
         n, k = len(self.Σs), len(self.Σo)
@@ -100,8 +125,8 @@ class GaussianModel:
 
     fT: Callable[[Array, Array], Array] = field(validator=function)  # fT(s, a) -> mean of the next state (..., n)
     fO: Callable[[Array], Array] = field(validator=function)  # fO(s) -> mean of the observation (..., k)
-    Σs: Array = field(converter=_array, validator=_one_covariance, repr=brief)  # covariance of the noise in s' (n, n)
-    Σo: Array = field(converter=_array, validator=_one_covariance, repr=brief)  # covariance of the noise in o (k, k)
+    Σs: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
 
 class HasNormalNoise(Protocol):
@@ -127,7 +152,7 @@ class KalmanFilter:
     """
 
     μb: Array = field(converter=_array, validator=_numbers, repr=brief)  # mean (..., n)
-    Σb: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance (..., n, n)
+    Σb: Array = field(converter=_rounded, validator=_covariance, repr=brief)  # covariance (..., n, n)
     difference: Difference | None = field(
         default=None, kw_only=True, validator=optional(function)
     )  # (o, o_expected) -> innovation; None: o - o_expected
@@ -227,7 +252,7 @@ def unscented_transform(
     Raises ValueError for λ <= -n, a Σ that is not a covariance, and shapes that disagree.
     """
     function(None, Named("f"), f)
-    μ, Σ = vectors("μ", μ), numbers(Σ, "Σ")
+    μ, Σ = vectors("μ", μ), _rounded(Σ)
     _covariance(None, Named("Σ"), Σ)
     n = μ.shape[-1]
     if Σ.shape[-1] != n:

@@ -133,7 +133,7 @@ def update_by_adaptive_injection_particle_filter(
     """Particles drawn by weight, and as many from D_inject as the averages of the weights demand."""
     rng = default_rng(rng)
     states, w = _moved_and_weighted(b, P, a, o, rng)
-    m, mean = len(states), float(np.exp(w).mean())
+    m, mean = len(states), _said_by(w)["mean_weight"]
     w_slow, w_fast = (mean if x is None else x for x in (b.w_slow, b.w_fast))
     w_slow, w_fast = w_slow + b.α_slow * (mean - w_slow), w_fast + b.α_fast * (mean - w_fast)
     impossible = bool(np.isneginf(w).all())
