@@ -341,7 +341,7 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
     the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,), below infinity.
     """
     P, x = tabulated(P), np.asarray(s)
-    a = int(indices("a", a, len(P.A)))
+    a = int(indices("a", a, len(P.A), 1)[0])
     if x.dtype.kind == "f" and x.ndim:
         return _lookahead_from_beliefs(P, U, belief(x, len(P.S)), a)
     u = np.array([[U(o, x) for x in P.S] for o in P.Ω]) if callable(U) else numbers(U, "U")
@@ -379,7 +379,7 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     for k in range(d):
-        a = np.broadcast_to(indices("π(b)", π(b), len(P.A)), (m,))
+        a = indices("π(b)", π(b), len(P.A), m)
         s_next, r, o = P.TRO(s, a, rng)
         S[k], A[k], R[k], O[k] = s, a, r, o
         b, s = filtered(P, b, a, o)[0], s_next

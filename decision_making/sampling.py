@@ -81,10 +81,11 @@ def sparse_cumulative(T: Any) -> Array:
     return c
 
 
-def indices(name: str, x: Any, n: int) -> Array:
+def indices(name: str, x: Any, n: int, many: int | None = None) -> Array:
     """x, called `name` in errors, as integer indices in 0..n-1; floats with whole values are accepted.
 
-    Raises TypeError for any other type or value that is not whole, ValueError for an index outside 0..n-1.
+    With `many` there must be one for all or one for each of so many, and the result is (many,). Raises TypeError for
+    any other type or value that is not whole, ValueError for an index outside 0..n-1, and for another number of them.
     """
     x = made_array(x, name)
     if x.dtype.kind not in "iu":
@@ -98,7 +99,11 @@ def indices(name: str, x: Any, n: int) -> Array:
         x = x.astype(np.intp)
     if not are_indices(x, n):
         raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")
-    return x
+    if many is None:
+        return x
+    if x.shape not in ((), (1,), (many,)):
+        raise ValueError(f"{name} has shape {x.shape}: must be one for all, or one for each of {many}")
+    return np.broadcast_to(x, (many,))
 
 
 def cumulative(p: Array) -> Array:

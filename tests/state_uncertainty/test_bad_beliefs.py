@@ -13,6 +13,7 @@ from decision_making import (
     ControllerPolicy,
     ForwardSearch,
     GapHeuristicSearch,
+    HistoryMonteCarloTreeSearch,
     LookaheadAlphaVectorPolicy,
     NonlinearProgramming,
     ParticleBeliefs,
@@ -23,7 +24,9 @@ from decision_making import (
     SawtoothIteration,
     SawtoothPolicy,
     SparseSampling,
+    advance,
     backup,
+    belief_rollouts,
     controller_derivatives,
     controller_rollouts,
     evaluate_controller,
@@ -31,10 +34,12 @@ from decision_making import (
     improve_controller,
     lookahead,
     plan,
+    randstep,
     search_for_seconds,
     solve,
+    update,
 )
-from decision_making.problems import Catch, CryingBaby
+from decision_making.problems import Catch, CryingBaby, Tiger
 from decision_making.sequential_problems.online_planning import TooLargeError
 
 UNIFORM = [0.5, 0.5]
@@ -94,6 +99,8 @@ def test_a_batch_of_no_beliefs_has_no_plans():
 
 
 WAIT = ControllerPolicy.from_nodes(BABY, [0], [[0, 0]])
+CATCH = ControllerPolicy.from_nodes(Catch(), [0], [[0, 0]])
+TREE = plan(HistoryMonteCarloTreeSearch(BABY, 1, 1, 1.0, np.zeros(2), rng=0), UNIFORM).tree
 SEARCH = SawtoothHeuristicSearch(UNIFORM, 0.1, 3, 3, 3)
 
 
@@ -122,6 +129,10 @@ SEARCH = SawtoothHeuristicSearch(UNIFORM, 0.1, 3, 3, 3)
             ValueError,
             "every = nan: must be a finite",
         ),
+        (lambda: randstep(BABY, [UNIFORM] * 2, [0, 1, 2]), ValueError, "a has shape (3,): must be one for all, or one"),
+        (lambda: lookahead(BABY, of_beliefs(0.0), np.array(UNIFORM), [0, 1]), ValueError, "a has shape (2,): must be"),
+        (lambda: advance(TREE, [0, 1], 0), ValueError, "a has shape (2,): must be one for all, or one for each of 1"),
+        (lambda: belief_rollouts(BABY, UNIFORM, lambda b: [0, 0, 0], 1, 2), ValueError, "π(b) has shape (3,): must be"),
         (lambda: ParticleBeliefs([[0, 1]]).probabilities(-1), ValueError, "n_states = -1: must be a whole number >= 1"),
     ],
 )
@@ -139,6 +150,16 @@ def test_wrong_settings_of_solvers_are_named(call, error, named):
         (lambda: ControllerPolicy.from_plan(3, ConditionalPlan(0)), TypeError, "P = 3: must be a POMDP"),
         (lambda: ControllerPolicy.from_plan(BABY, ConditionalPlan(0), then=3), TypeError, "then = 3: must be a Contr"),
         (lambda: ControllerPolicy.from_vectors(3, UNIFORM), TypeError, "π = 3: must be a AlphaVectorPolicy"),
+        (
+            lambda: update(WAIT, [0, 0], [0, 1, 2], 0),
+            ValueError,
+            "x, a, o have shapes (2,), (3,), (): must be of",
+        ),
+        (
+            lambda: ControllerPolicy.from_plan(Tiger(), ConditionalPlan(0), then=CATCH),
+            ValueError,
+            "must be a controller with 3 actions and 2 observations",
+        ),
         (lambda: evaluate_controller(3), TypeError, "π = 3: must be a ControllerPolicy"),
         (lambda: controller_derivatives(3, UNIFORM), TypeError, "π = 3: must be a ControllerPolicy"),
         (lambda: controller_rollouts(3, UNIFORM, WAIT, 1, 1), TypeError, "P = 3: must be a POMDP"),

@@ -134,6 +134,8 @@ class ControllerPolicy:
         P = tabulated(P)
         alphavector(P, plan)  # raises where it is wrong
         optional(of_class(ControllerPolicy))(None, Named("then"), then)
+        if then is not None and then.η.shape[1:3] != (len(P.A), len(P.Ω)):
+            refuse(None, "then", then, f"a controller with {len(P.A)} actions and {len(P.Ω)} observations")
         plans = [plan]
         at: dict[int, int] = {}  # where a subplan stands in them; the plan itself is never one
         for p in plans:
@@ -218,7 +220,11 @@ def update_of_a_controller(π: ControllerPolicy, x: Any, a: Any, o: Any, rng: RN
     Raises ValueError for a node, action or observation that is unknown.
     """
     X, A, Ω = π.η.shape[:3]
-    x, a, o = np.broadcast_arrays(indices("x", x, X), indices("a", a, A), indices("o", o, Ω))
+    x, a, o = indices("x", x, X), indices("a", a, A), indices("o", o, Ω)
+    try:
+        x, a, o = np.broadcast_arrays(x, a, o)
+    except ValueError as error:
+        raise ValueError(f"x, a, o have shapes {x.shape}, {a.shape}, {o.shape}: must be of equal shape") from error
     rows = ((x * A + a) * Ω + o).ravel()
     drawn = inverse_transform(cumulative(π.η.reshape(-1, X)), rows, default_rng(rng).random(len(rows)))
     return drawn.reshape(x.shape)[()]
