@@ -13,12 +13,14 @@ from decision_making.checks import (
     Array,
     brief,
     discount,
+    distributions_in,
     fixed_numbers,
     function,
     name_first,
     numbers,
     optional,
     refuse,
+    rounding,
 )
 from decision_making.dictionaries import Dictionary, arrays, gymnasium_table
 from decision_making.problem import Enumerable, StartDistribution, offers
@@ -181,7 +183,8 @@ class MDP(Shown):
         in a simulation is an error. T[s, a] has no meaning then; all zeros stand for staying in s.
 
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T does not sum
-        to 1 (within 1e-8), a reward is NaN or inf, or a state has no available action.
+        to 1 (within 1e-8; the rounding of float32 is taken out), a reward is NaN or inf, or a state has no available
+        action.
 
         >>> P = MDP.from_arrays(T=[[[0.5, 0.5]], [[0.0, 1.0]]], R=[[1.0], [0.0]], γ=0.9)
         >>> float(P.T(0, 0, 1)), float(P.R(0, 0))
@@ -216,7 +219,7 @@ class OneState:
 
 def tabular_arrays(T: Any, R: Any) -> tuple[Array, Array]:
     """T (S, A, S) and R (S, A) as checked float64 arrays."""
-    T, R = numbers(T, "T"), numbers(R, "R")
+    T, R = distributions_in(T, "T"), numbers(R, "R")
     if T.ndim != 3 or T.shape[0] != T.shape[2] or 0 in T.shape:
         raise ValueError(f"T has shape {T.shape}: must be (S, A, S)")
     if R.shape != T.shape[:2]:
@@ -242,7 +245,7 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
     R = numbers(R, "R")
     if R.ndim != 2 or 0 in R.shape or T.shape != (R.size, len(R)):
         raise ValueError(f"sparse T has shape {T.shape}: must be (S·A, S) to go with R (S, A), which has {R.shape}")
-    T = csr_array(T, dtype=np.float64, copy=True)
+    single, T = T.dtype == np.float32, csr_array(T, dtype=np.float64, copy=True)
     T.sum_duplicates()
     bad = ~np.isfinite(T.data) | (T.data < 0)
     if bad.any():
@@ -256,6 +259,10 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
     if s.size:
         T = T + csr_array((np.ones(len(s)), (s * R.shape[1] + a, s)), T.shape)
         rows[s, a] = 1
+    if single:
+        near = abs(rows.ravel() - 1) <= rounding(1.0, len(R), np.float32)
+        T.data /= np.repeat(np.where(near, rows.ravel(), 1.0), np.diff(T.indptr))
+        rows = np.asarray(T.sum(axis=1)).reshape(R.shape)
     check_row_sums(rows, "T", "T[s, a]")
     return T, R
 

@@ -21,6 +21,7 @@ from decision_making.checks import (
     brief,
     count,
     discount,
+    distributions_in,
     function,
     instance,
     mapping,
@@ -44,7 +45,7 @@ from decision_making.sampling import (
 from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
-from decision_making.utilities import utility_function
+from decision_making.utilities import utilities_of, utility_function
 from decision_making.verbs import lookahead
 
 Belief: TypeAlias = ArrayLike
@@ -105,7 +106,7 @@ class POMDP:
         s·A + a for action a in state s. b (S,) is the belief to begin with.
 
         Raises ValueError if the shapes disagree, a probability is negative or not finite, a row of T or O does not
-        sum to 1 (within 1e-8), a reward is not finite, or b is no distribution over the states.
+        sum to 1 (within 1e-8; the rounding of float32 is taken out), a reward is not finite, or b is no distribution.
 
         >>> P = POMDP.from_arrays(T=[[[1.0, 0.0]], [[0.0, 1.0]]], R=[[0.0], [1.0]], O=[[[0.9, 0.1], [0.2, 0.8]]], γ=0.9)
         >>> P, float(P.O(0, 1, 1))
@@ -259,7 +260,7 @@ class ObservingSampler:
 
 def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
     """O as a checked array (A, S, Ω)."""
-    O = numbers(O, "O")
+    O = distributions_in(O, "O")
     if O.ndim != 3 or O.shape[:2] != (n_actions, n_states) or not O.shape[2]:
         raise ValueError(f"O has shape {O.shape}: must be (A, S, Ω) = ({n_actions}, {n_states}, ...), action first")
     name_first(~np.isfinite(O) | (O < 0), "O", O, "a probability")
@@ -269,13 +270,12 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
 
 def belief(b: Belief, n_states: int) -> Array:
     """b as a fresh float64 array of probabilities, (S,) or (B, S). ValueError where it has another shape or is none."""
-    b = numbers(b, "b")
+    b = distributions_in(b, "b")
     if b.ndim not in (1, 2) or b.shape[-1] != n_states:
         raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
-    good = are_probabilities(b)
-    if not good.all():
-        row = b if b.ndim == 1 else b[tuple(np.argwhere(~good)[0])]
-        raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1")
+    if not (good := are_probabilities(b)).all():
+        row = b[tuple(np.argwhere(~good)[0])]
+        raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1; their sum is {sum(row.tolist()):.9g}")
     return b
 
 
@@ -338,10 +338,10 @@ def lookahead_in_a_pomdp(P: POMDP, U: Any, s: Any, a: Any) -> Any:
 
     From a state (algorithm 20.2): R(s, a) + γ Σ_s' T(s, a, s') Σ_o O(a, s', o) U(o, s').
     From a belief b, given in place of s (algorithm 20.5): Σ_s b(s) R(s, a) + γ Σ_o p(o | b, a) U(b'). U is called with
-    the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,).
+    the batch of all next beliefs of positive probability, (N, S), and returns their utilities (N,), below infinity.
     """
     P, x = tabulated(P), np.asarray(s)
-    a = int(indices("a", a, len(P.A)))
+    a = int(indices("a", a, len(P.A), 1)[0])
     if x.dtype.kind == "f" and x.ndim:
         return _lookahead_from_beliefs(P, U, belief(x, len(P.S)), a)
     u = np.array([[U(o, x) for x in P.S] for o in P.Ω]) if callable(U) else numbers(U, "U")
@@ -355,7 +355,7 @@ def _lookahead_from_beliefs(P: POMDP, U: BeliefUtility, b: Array, a: int) -> Any
     utility_function(None, Named("U"), U)
     b_next, p = next_beliefs(P, b, a)
     u = np.zeros(p.shape)
-    u[p > 0] = U(b_next[p > 0])
+    u[p > 0] = utilities_of(U, b_next[p > 0])
     return (b @ P.R.array[:, a] + P.γ * (p * u).sum(axis=-1))[()]
 
 
@@ -379,7 +379,7 @@ def belief_rollouts(P: POMDP, b: Belief, π: Any, d: int, m: int, rng: RNG = Non
     S, A, R, O = (np.empty((d, m), kind) for kind in (np.intp, np.intp, np.float64, np.intp))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     for k in range(d):
-        a = np.broadcast_to(indices("π(b)", π(b), len(P.A)), (m,))
+        a = indices("π(b)", π(b), len(P.A), m)
         s_next, r, o = P.TRO(s, a, rng)
         S[k], A[k], R[k], O[k] = s, a, r, o
         b, s = filtered(P, b, a, o)[0], s_next

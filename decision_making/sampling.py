@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Field, Named, are_probabilities, made_array, numbers, refuse
+from decision_making.checks import Array, Field, Named, are_probabilities, distributions_in, made_array, refuse
 from decision_making.problem import FrozenDistribution, offers
 from decision_making.speed import are_indices
 from decision_making.structs import struct
@@ -81,10 +81,11 @@ def sparse_cumulative(T: Any) -> Array:
     return c
 
 
-def indices(name: str, x: Any, n: int) -> Array:
+def indices(name: str, x: Any, n: int, many: int | None = None) -> Array:
     """x, called `name` in errors, as integer indices in 0..n-1; floats with whole values are accepted.
 
-    Raises TypeError for any other type or value that is not whole, ValueError for an index outside 0..n-1.
+    With `many` there must be one for all or one for each of so many, and the result is (many,). Raises TypeError for
+    any other type or value that is not whole, ValueError for an index outside 0..n-1, and for another number of them.
     """
     x = made_array(x, name)
     if x.dtype.kind not in "iu":
@@ -98,7 +99,11 @@ def indices(name: str, x: Any, n: int) -> Array:
         x = x.astype(np.intp)
     if not are_indices(x, n):
         raise ValueError(f"{name} runs from {x.min()} to {x.max()}: must lie in 0..{n - 1}")
-    return x
+    if many is None:
+        return x
+    if x.shape not in ((), (1,), (many,)):
+        raise ValueError(f"{name} has shape {x.shape}: must be one for all, or one for each of {many}")
+    return np.broadcast_to(x, (many,))
 
 
 def cumulative(p: Array) -> Array:
@@ -146,7 +151,7 @@ def start_distribution(M: object, field: Field, b: Any) -> None:
         return
     allowed = "a probability vector, a frozen scipy.stats distribution or a callable b(m, rng)"
     try:
-        p = numbers(b, field.name)
+        p = distributions_in(b, field.name)
     except TypeError:
         p = np.empty(0)
     if p.ndim != 1 or p.size == 0:
@@ -160,7 +165,7 @@ def start_probabilities(b: Any, n: int) -> Array:
     if not is_vector(b):
         refuse(None, "b", b, f"a probability vector ({n},)", TypeError)
     start_distribution(None, Named("b"), b)
-    p = np.array(b, dtype=np.float64)
+    p = distributions_in(b, "b")
     if p.shape != (n,):
         raise ValueError(f"b has shape {p.shape}: must be (S,) = ({n},) probabilities")
     return p

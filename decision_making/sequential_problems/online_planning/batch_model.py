@@ -9,7 +9,7 @@ from attrs import field
 
 from decision_making.checks import Array, Named, brief, discount, name_first, refuse
 from decision_making.mdp import SparseTable, Table
-from decision_making.pomdp import POMDP
+from decision_making.pomdp import POMDP, BeliefMDP, belief
 from decision_making.problem import Enumerable, HasActions, HasSuccessors, Simulable, offers
 from decision_making.sequential_problems.approximate_value_functions.outcomes import outcomes, successors
 from decision_making.sequential_problems.exact_solution_methods.tables import batch_of, ended
@@ -42,8 +42,8 @@ class BatchModel(Model):
         object.__setattr__(self, "n_actions", len(self.P.A) if offers(self.P, HasActions) else 0)
 
     def rows(self, s: Any) -> tuple[Array, bool]:
-        """The states as an array, with a first axis for the batch."""
-        s = np.asarray(s)
+        """The states as an array, with a first axis for the batch. Beliefs must be probabilities."""
+        s = belief(s, len(self.P.P.S)) if isinstance(self.P, BeliefMDP) else np.asarray(s)
         if s.dtype.kind == "f" and not np.isfinite(s).all():
             raise ValueError(f"s = {brief(s)}: must be finite")
         axes = max(s.ndim - 1, 0) if self.ndim is None else self.ndim

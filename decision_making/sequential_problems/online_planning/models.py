@@ -15,7 +15,7 @@ import numpy as np
 from decision_making.checks import Array, Named, all_finite, brief, made_array, name_first, numbers, refuse, shortened
 from decision_making.sampling import indices
 from decision_making.sequential_problems.online_planning.draws import Draws
-from decision_making.utilities import utility_function
+from decision_making.utilities import check_below_infinity, one_for_each, utility_function
 
 
 class Edges(NamedTuple):
@@ -137,17 +137,8 @@ class Model:
         if callable(U):
             utility_function(None, Named("U"), U)
         given = U(self.state(s)) if callable(U) else entries(U, "U", s, self.n_states)
-        try:
-            values = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"U(s) = {shortened(given)}: must be numbers, one for each state ({error})") from error
-        try:
-            values = np.broadcast_to(values, (len(s),))
-        except ValueError as error:
-            raise ValueError(f"U gave an array {values.shape} for {len(s)} states: must be {(len(s),)}") from error
-        if not (values < np.inf).all():  # also where one is NaN
-            i = int(np.argmin(values < np.inf))
-            raise ValueError(f"U of state {brief(self.state(s)[i])} is {values[i]}: must be a number")
+        values = one_for_each(given, "U", len(s), "states")
+        check_below_infinity(values, self.state(s), "U", "states")
         return values
 
 

@@ -25,6 +25,7 @@ from decision_making.checks import (
     numbers,
     optional,
     refuse,
+    rounding,
 )
 from decision_making.structs import struct
 from decision_making.verbs import update
@@ -43,6 +44,30 @@ def _array(x: Any) -> Array:
         return x
 
 
+def _rounded(x: Any) -> Any:
+    """Attrs converter of a covariance: one given in float32 is made symmetric, without the eigenvalues below 0.
+
+    Both only where they are as small as the rounding of float32 makes them; anything else is left for the validator.
+    """
+    Σ = _array(x)
+    if not isinstance(Σ, np.ndarray) or np.asarray(x).dtype != np.float32 or not _is_square(Σ):
+        return Σ
+    turned = np.swapaxes(Σ, -1, -2)
+    slack = rounding(abs(Σ).max(axis=(-2, -1), keepdims=True, initial=0.0), Σ.shape[-1], np.float32)
+    even = (Σ + turned) / 2
+    values, axes = np.linalg.eigh(even)
+    if (abs(Σ - turned) > slack).any() or (values < -Σ.shape[-1] * slack[..., 0]).any():
+        return Σ
+    below = np.asarray((values < 0).any(axis=-1))[..., None, None]
+    whole = (axes * np.maximum(values, 0)[..., None, :]) @ np.swapaxes(axes, -1, -2)
+    return np.where(below, (whole + np.swapaxes(whole, -1, -2)) / 2, even)
+
+
+def _is_square(Σ: Array) -> bool:
+    """Whether Σ is one finite square matrix, or a batch of them."""
+    return Σ.ndim >= 2 and Σ.shape[-1] == Σ.shape[-2] and all_finite(Σ)
+
+
 def _numbers(M: object, attribute: Field, x: Any) -> None:
     """Attrs validator: an array of numbers."""
     if not isinstance(x, np.ndarray):
@@ -53,12 +78,19 @@ def _covariance(M: object, attribute: Field, Σ: Array) -> None:
     """Attrs validator: symmetric and positive semidefinite, (..., n, n)."""
     _numbers(M, attribute, Σ)
     allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
-    if Σ.ndim < 2 or Σ.shape[-1] != Σ.shape[-2] or not all_finite(Σ):
+    if not _is_square(Σ):
         refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
     size = np.trace(Σ, axis1=-2, axis2=-1)[..., None]
     skew = abs(Σ - np.swapaxes(Σ, -1, -2)).max(axis=(-2, -1), initial=0.0)
     if (skew > SLACK * abs(size[..., 0])).any() or (np.linalg.eigvalsh(Σ) < -SLACK * abs(size)).any():
         refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
+
+
+def _one_covariance(M: object, attribute: Field, Σ: Array) -> None:
+    """Attrs validator: one covariance (n, n)."""
+    _covariance(M, attribute, Σ)
+    if Σ.ndim != 2:
+        refuse(M, attribute.name, f"an array {Σ.shape}", "one covariance (n, n), not a batch of them")
 
 
 @struct
@@ -72,8 +104,8 @@ class LinearGaussianModel:
     Ts: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the state in the dynamics (n, n)
     Ta: Array = field(converter=_array, validator=_numbers, repr=brief)  # multiplies the action in the dynamics (n, l)
     Os: Array = field(converter=_array, validator=_numbers, repr=brief)  # maps states to observations (k, n)
-    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
-    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
+    Σs: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
     def __attrs_post_init__(self) -> None:
         n, k = len(self.Σs), len(self.Σo)
@@ -87,13 +119,14 @@ class LinearGaussianModel:
 class GaussianModel:
     """s' ~ N(fT(s, a), Σs) and o ~ N(fO(s'), Σo), with functions written in autograd.numpy for the extended filter.
 
-    fT takes states (..., n) and actions (..., l), fO takes states (..., n); both treat each row separately.
+    fT takes states (..., n) and actions (..., l), fO takes states (..., n); both treat each row separately. An update
+    raises ValueError, naming the function, where it gives other than (..., n) or (..., k), to go with Σs and Σo.
     """
 
     fT: Callable[[Array, Array], Array] = field(validator=function)  # fT(s, a) -> mean of the next state (..., n)
     fO: Callable[[Array], Array] = field(validator=function)  # fO(s) -> mean of the observation (..., k)
-    Σs: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in s' (n, n)
-    Σo: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance of the noise in o (k, k)
+    Σs: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in s' (n, n)
+    Σo: Array = field(converter=_rounded, validator=_one_covariance, repr=brief)  # covariance of the noise in o (k, k)
 
 
 class HasNormalNoise(Protocol):
@@ -115,11 +148,11 @@ class KalmanFilter:
     `update(b, P, a, o)`: μp = Ts μb + Ta a, Σp = Ts Σb Tsᵀ + Σs; with K = Σp Osᵀ (Os Σp Osᵀ + Σo)⁻¹ the new belief
     has the mean μp + K(o - Os μp) and the covariance (I - K Os) Σp, computed in Joseph's form, which stays symmetric
     and positive semidefinite. A batch of beliefs has μb (B, n) and Σb (B, n, n), with actions (B, l) and observations
-    (B, k). Raises ValueError for arrays of other shapes and numbers that are not finite.
+    (B, k), or one of them for all. Raises ValueError for arrays of other shapes and numbers that are not finite.
     """
 
     μb: Array = field(converter=_array, validator=_numbers, repr=brief)  # mean (..., n)
-    Σb: Array = field(converter=_array, validator=_covariance, repr=brief)  # covariance (..., n, n)
+    Σb: Array = field(converter=_rounded, validator=_covariance, repr=brief)  # covariance (..., n, n)
     difference: Difference | None = field(
         default=None, kw_only=True, validator=optional(function)
     )  # (o, o_expected) -> innovation; None: o - o_expected
@@ -161,7 +194,8 @@ def update_by_kalman_filter(b: KalmanFilter, P: LinearGaussianModel, a: Any, o: 
     """The exact belief after action a and observation o."""
     if not isinstance(P, LinearGaussianModel):
         refuse(None, "P", P, "a LinearGaussianModel for a KalmanFilter", TypeError)
-    μp = b.μb @ P.Ts.T + vectors("a", a, P.Ta.shape[1]) @ P.Ta.T
+    _check_size(b, P)
+    μp = b.μb @ P.Ts.T + _for_each("a", a, b, P.Ta.shape[1]) @ P.Ta.T
     Σp = P.Ts @ b.Σb @ P.Ts.T + P.Σs
     return _corrected(b, P, μp, Σp, o, μp @ P.Os.T, P.Os)
 
@@ -170,11 +204,13 @@ def update_by_kalman_filter(b: KalmanFilter, P: LinearGaussianModel, a: Any, o: 
 def update_by_extended_kalman_filter(b: ExtendedKalmanFilter, P: GaussianModel, a: Any, o: Any) -> ExtendedKalmanFilter:
     """The belief after action a and observation o, with fT and fO linear around the means."""
     _check_model(P)
-    a = vectors("a", a)
-    Ts = _jacobian("fT", lambda s: P.fT(s, a), b.μb)
-    μp, Σp = _values("fT", P.fT(b.μb, a)), Ts @ b.Σb @ np.swapaxes(Ts, -1, -2) + P.Σs
-    Os = _jacobian("fO", P.fO, μp)
-    return _corrected(b, P, μp, Σp, o, _values("fO", P.fO(μp)), Os)
+    _check_size(b, P)
+    a = _for_each("a", a, b)
+    μp = _values("fT", P.fT(b.μb, a), P.Σs)
+    Ts = _jacobian("fT", lambda s: P.fT(s, a), b.μb, P.Σs)
+    expected = _values("fO", P.fO(μp), P.Σo)
+    Os = _jacobian("fO", P.fO, μp, P.Σo)
+    return _corrected(b, P, μp, Ts @ b.Σb @ np.swapaxes(Ts, -1, -2) + P.Σs, o, expected, Os)
 
 
 def _corrected(b: Any, P: HasNormalNoise, μp: Array, Σp: Array, o: Any, expected: Array, Os: Array) -> Any:
@@ -216,7 +252,7 @@ def unscented_transform(
     Raises ValueError for λ <= -n, a Σ that is not a covariance, and shapes that disagree.
     """
     function(None, Named("f"), f)
-    μ, Σ = vectors("μ", μ), numbers(Σ, "Σ")
+    μ, Σ = vectors("μ", μ), _rounded(Σ)
     _covariance(None, Named("Σ"), Σ)
     n = μ.shape[-1]
     if Σ.shape[-1] != n:
@@ -262,11 +298,12 @@ def update_by_unscented_kalman_filter(
 ) -> UnscentedKalmanFilter:
     """The belief after action a and observation o, with moments from points drawn anew for the observation."""
     _check_model(P)
-    a = vectors("a", a)
+    _check_size(b, P)
+    a = _for_each("a", a, b)
     a = a[..., None, :] if a.ndim > 1 else a
-    μp, Σp, *_ = _transformed(b.μb, b.Σb, lambda s: _values("fT", P.fT(s, a)), b.λ)
+    μp, Σp, *_ = _transformed(b.μb, b.Σb, lambda s: _values("fT", P.fT(s, a), P.Σs), b.λ)
     Σp = Σp + P.Σs
-    expected, S, points, seen, weights = _transformed(μp, Σp, lambda s: _values("fO", P.fO(s)), b.λ)
+    expected, S, points, seen, weights = _transformed(μp, Σp, lambda s: _values("fO", P.fO(s), P.Σo), b.λ)
     S = S + P.Σo
     K = gain(cross_covariance(points, μp, seen, expected, weights), S, P.Σo)
     Σ = Σp - K @ S @ np.swapaxes(K, -1, -2)
@@ -283,6 +320,25 @@ def _check_model(P: object) -> None:
         refuse(None, "P", P, "a GaussianModel with functions fT and fO", TypeError)
 
 
+def _check_size(b: KalmanFilter, P: HasNormalNoise) -> None:
+    """Raise ValueError unless the belief and the model have as many components."""
+    if b.μb.shape[-1] != len(P.Σs):
+        refuse(b, "μb", f"an array {b.μb.shape}", f"(..., {len(P.Σs)}), to go with Σs of the model")
+
+
+def _for_each(name: str, x: Any, b: KalmanFilter, n: int | None = None) -> Array:
+    """x, called `name` in errors, as `vectors`: one for all beliefs of b, or one for each."""
+    x, many = vectors(name, x, n), b.μb.shape[:-1]
+    if many and x.ndim > 1 and (x.ndim > len(many) + 1 or any(map(_differ, x.shape[-2::-1], many[::-1]))):
+        raise ValueError(f"{name} has shape {x.shape}: must be one for all, or one for each of {many} beliefs")
+    return x
+
+
+def _differ(i: int, j: int) -> bool:
+    """Whether an axis of length i has not one entry for each of j."""
+    return i not in (1, j)
+
+
 def vectors(name: str, x: Any, n: int | None = None) -> Array:
     """x, called `name` in errors, as vectors (..., n) of finite numbers; one number is a vector of length 1."""
     x = np.atleast_1d(numbers(x, name))
@@ -292,7 +348,7 @@ def vectors(name: str, x: Any, n: int | None = None) -> Array:
 
 
 def _innovation(b: KalmanFilter, o: Any, expected: Array) -> Array:
-    o = vectors("o", o, expected.shape[-1])
+    o = _for_each("o", o, b, expected.shape[-1])
     if b.difference is None:
         return o - expected
     x = numbers(b.difference(o, expected), "difference(o, o_expected)")
@@ -305,16 +361,17 @@ def _times(K: Array, x: Array) -> Array:
     return np.einsum("...nk,...k->...n", K, x)
 
 
-def _values(name: str, x: Any) -> Array:
+def _values(name: str, x: Any, Σ: Array) -> Array:
+    """What fT or fO gave, vectors with a component for each of the noise, which has the covariance Σ."""
     x = numbers(x, name)
-    if not all_finite(x) or not x.ndim:
-        raise ValueError(f"{name} gives {brief(x)}: must be finite vectors")
+    if not all_finite(x) or x.shape[-1:] != Σ.shape[-1:]:
+        raise ValueError(f"{name} gives {brief(x)}: must be finite vectors (..., {len(Σ)}), to go with its noise")
     return x
 
 
-def _jacobian(name: str, f: Callable[[Array], Array], x: Array) -> Array:
+def _jacobian(name: str, f: Callable[[Array], Array], x: Array, Σ: Array) -> Array:
     """∂f_i/∂x_j at each row of x (..., n), by autograd, (..., k, n). ValueError where it is not finite."""
-    k = _values(name, f(x)).shape[-1]
+    k = len(Σ)
     with warnings.catch_warnings(), np.errstate(all="ignore"):  # values that are not finite are named below
         warnings.filterwarnings("ignore", "Output seems independent of input")  # a component that is constant
         J = np.stack([elementwise_grad(lambda x, i=i: f(x)[..., i])(x) for i in range(k)], axis=-2)

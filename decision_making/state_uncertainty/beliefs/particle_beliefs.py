@@ -84,6 +84,7 @@ class ParticleBeliefs:
 
     def probabilities(self, n_states: int) -> Array:
         """Shares of the states 0, ..., n_states - 1 (K, n_states), of states that are indices, else ValueError."""
+        count(None, Named("n_states"), n_states)
         K = len(self.states)
         cells = np.arange(K)[:, None] * n_states + indices("states", self.states, n_states)
         return np.bincount(cells.ravel(), self.weights.ravel(), K * n_states).reshape(K, n_states)

@@ -133,7 +133,7 @@ def update_by_adaptive_injection_particle_filter(
     """Particles drawn by weight, and as many from D_inject as the averages of the weights demand."""
     rng = default_rng(rng)
     states, w = _moved_and_weighted(b, P, a, o, rng)
-    m, mean = len(states), float(np.exp(w).mean())
+    m, mean = len(states), _said_by(w)["mean_weight"]
     w_slow, w_fast = (mean if x is None else x for x in (b.w_slow, b.w_fast))
     w_slow, w_fast = w_slow + b.α_slow * (mean - w_slow), w_fast + b.α_fast * (mean - w_fast)
     impossible = bool(np.isneginf(w).all())
@@ -229,7 +229,15 @@ def _with_injected(b: Any, states: Array, w: Array, m_inject: int, rng: np.rando
     """m - m_inject of the states drawn by weight, followed by m_inject drawn from b.D_inject."""
     m = len(states)
     kept = states[resampled(w, m - m_inject, b.resampling, rng)] if m_inject < m else states[:0]
-    return np.concatenate([kept, sample_start(b.D_inject, m_inject, rng)]) if m_inject else kept
+    if not m_inject:
+        return kept
+    new = sample_start(b.D_inject, m_inject, rng)
+    if new.shape[1:] != kept.shape[1:]:
+        raise ValueError(
+            f"D_inject gives states of shape {new.shape[1:]}: must be of shape {kept.shape[1:]}, as particles"
+        )
+    both = kept.dtype if kept.dtype.kind == new.dtype.kind == "f" else np.result_type(kept, new)  # float32 stays
+    return np.concatenate([kept, new]).astype(both, copy=False)
 
 
 def resampled(w: Array, m: int, how: Resampling, rng: np.random.Generator) -> Array:

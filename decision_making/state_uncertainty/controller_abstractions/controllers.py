@@ -15,13 +15,17 @@ from decision_making.checks import (
     brief,
     count,
     count_or_zero,
+    instance,
     numbers,
+    of_class,
+    optional,
     read_only,
     refuse,
 )
-from decision_making.pomdp import POMDP, Belief, belief, next_beliefs, one_belief
+from decision_making.pomdp import POMDP, Belief, belief, next_beliefs, one_belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.state_uncertainty.controller_abstractions.evaluation import ControllerDerivatives, System
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectorPolicy
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
@@ -57,14 +61,14 @@ class ControllerPolicy:
     larger errors, for shapes that do not fit P, and unless x is a node.
     """
 
-    P: POMDP  # problem
+    P: POMDP = field(validator=of_class(POMDP))  # problem
     ψ: Array = field(converter=distributions, repr=brief)  # probabilities of actions (X, A)
     η: Array = field(converter=distributions, repr=brief)  # probabilities of next nodes (X, A, Ω, X)
     x: int = field(default=0, kw_only=True, validator=count_or_zero)  # node to begin in
     found: Any = field(default=None, kw_only=True, repr=False)  # the result of the method that made it, if one did
 
     def __attrs_post_init__(self) -> None:
-        X, A, Ω = len(self.ψ), len(self.P.A), len(self.P.Ω)
+        X, A, Ω = len(self.ψ) if self.ψ.ndim else 0, len(self.P.A), len(self.P.Ω)
         for name, given, shape in (("ψ", self.ψ, (X, A)), ("η", self.η, (X, A, Ω, X))):
             if given.shape != shape or not X:
                 refuse(self, name, f"an array {given.shape}", f"(X, A) = (X, {A}) and (X, A, Ω, X) = (X, {A}, {Ω}, X)")
@@ -112,7 +116,8 @@ class ControllerPolicy:
 
         a is (X,), child (X, Ω). Raises ValueError for unknown actions and nodes, and shapes that do not fit.
         """
-        P, a = P.tabulated(), np.atleast_1d(indices("a", a, len(P.A)))
+        P = tabulated(P)
+        a = np.atleast_1d(indices("a", a, len(P.A)))
         X = len(a)
         child = np.asarray(indices("child", child, X))
         if child.shape != (X, len(P.Ω)):
@@ -126,8 +131,11 @@ class ControllerPolicy:
 
         A subplan that occurs several times is one node. Errors are those of `alphavector`.
         """
-        P = P.tabulated()
+        P = tabulated(P)
         alphavector(P, plan)  # raises where it is wrong
+        optional(of_class(ControllerPolicy))(None, Named("then"), then)
+        if then is not None and then.η.shape[1:3] != (len(P.A), len(P.Ω)):
+            refuse(None, "then", then, f"a controller with {len(P.A)} actions and {len(P.Ω)} observations")
         plans = [plan]
         at: dict[int, int] = {}  # where a subplan stands in them; the plan itself is never one
         for p in plans:
@@ -153,7 +161,7 @@ class ControllerPolicy:
         starting from the belief in which the node was first reached. There are at most as many nodes as vectors.
         `utility` of the controller may differ from that of the vectors.
         """
-        P = π.P.tabulated()
+        P = instance(π, "π", AlphaVectorPolicy).P.tabulated()
         b = one_belief(b, len(P.S))
         vectors, beliefs, child = [int((π.Γ @ b).argmax())], [b], []
         for node, b in zip(vectors, beliefs, strict=False):
@@ -177,7 +185,7 @@ def evaluate_controller(π: ControllerPolicy, k_max: int | None = None) -> Array
 
     Raises ValueError for γ = 1 without k_max, and for more than 100,000 pairs of a node and a state.
     """
-    P = π.P.tabulated()
+    P = instance(π, "π", ControllerPolicy).P.tabulated()
     system = System(P, π.ψ, π.η)
     if k_max is None:
         check_discounted(P, "a controller without k_max")
@@ -200,7 +208,7 @@ def controller_derivatives(π: ControllerPolicy, b: Belief) -> ControllerDerivat
 
     Errors are those of `evaluate_controller`.
     """
-    P = π.P.tabulated()
+    P = instance(π, "π", ControllerPolicy).P.tabulated()
     check_discounted(P, "a controller")
     return System(P, π.ψ, π.η).derivatives(π.x, one_belief(b, len(P.S)))
 
@@ -212,7 +220,11 @@ def update_of_a_controller(π: ControllerPolicy, x: Any, a: Any, o: Any, rng: RN
     Raises ValueError for a node, action or observation that is unknown.
     """
     X, A, Ω = π.η.shape[:3]
-    x, a, o = np.broadcast_arrays(indices("x", x, X), indices("a", a, A), indices("o", o, Ω))
+    x, a, o = indices("x", x, X), indices("a", a, A), indices("o", o, Ω)
+    try:
+        x, a, o = np.broadcast_arrays(x, a, o)
+    except ValueError as error:
+        raise ValueError(f"x, a, o have shapes {x.shape}, {a.shape}, {o.shape}: must be of equal shape") from error
     rows = ((x * A + a) * Ω + o).ravel()
     drawn = inverse_transform(cumulative(π.η.reshape(-1, X)), rows, default_rng(rng).random(len(rows)))
     return drawn.reshape(x.shape)[()]
@@ -227,11 +239,16 @@ def utility_of_a_controller(π: ControllerPolicy, b: Belief) -> Any:
 def controller_rollouts(P: POMDP, b: Belief, π: ControllerPolicy, d: int, m: int, rng: RNG = None) -> Trajectories:
     """m `Trajectories` of depth d of the POMDP P under the controller π; `.o` are the observations it remembers.
 
-    The start states are drawn from b (S,). Raises ValueError for d < 1 or m < 1, and where b is no belief.
+    The start states are drawn from b (S,). Raises ValueError for d < 1 or m < 1, where b is no belief, and for a π of
+    other actions or observations; TooLargeError, before anything is allocated, as `belief_rollouts` does.
     """
     count(None, Named("d"), d)
     count(None, Named("m"), m)
-    rng, P = default_rng(rng), P.tabulated()
+    rng, P = default_rng(rng), tabulated(P)
+    check_size("steps of all trajectories", int(d) * int(m), "simulate fewer trajectories at a time", NUMBERS)
+    check_size("probabilities of beliefs", int(m) * len(P.S), "simulate fewer trajectories at a time", NUMBERS)
+    if instance(π, "π", ControllerPolicy).η.shape[1:3] != (len(P.A), len(P.Ω)):
+        refuse(None, "π", π, f"a controller with {len(P.A)} actions and {len(P.Ω)} observations")
     b = np.broadcast_to(one_belief(b, len(P.S)), (m, len(P.S)))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     x = np.full(m, π.x)

@@ -18,6 +18,7 @@ from decision_making.sizes import check_size
 
 DENSE = 3000  # pairs of a node and a state up to which the system is dense
 MOST = 100_000  # pairs beyond which it is refused
+PROBABILITIES = 50_000_000  # of a controller, beyond which it is refused
 NUMBERS = 2_000_000  # entries up to which M is one array
 
 

@@ -7,12 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, fixed_numbers, of_class, optional, refuse
+from decision_making.checks import Array, brief, count, fixed_distributions, of_class, optional, refuse
 from decision_making.pomdp import POMDP, one_belief, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
+from decision_making.sizes import check_size
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy
-from decision_making.state_uncertainty.controller_abstractions.evaluation import NUMBERS, System, joint_array
+from decision_making.state_uncertainty.controller_abstractions.evaluation import (
+    NUMBERS,
+    PROBABILITIES,
+    System,
+    joint_array,
+)
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
 )
@@ -29,7 +35,7 @@ _controller = optional(of_class(ControllerPolicy))
 class _SearchForController:
     """What both searches among the controllers of a size share."""
 
-    b: Array = field(converter=fixed_numbers, repr=brief)  # initial belief (S,)
+    b: Array = field(converter=fixed_distributions, repr=brief)  # initial belief (S,)
     n_nodes: int = field(validator=count)  # number of nodes, the book's ℓ
 
 
@@ -43,7 +49,8 @@ class NonlinearProgramming(_SearchForController):
     is the controller `start` if it is given, which may have fewer nodes; the result is no worse than it.
 
     `solve(M, P)` gives the best `ControllerPolicy`, whose `found` has its utility and that of every start. Raises
-    ValueError for γ = 1, and where `start` has more nodes than n_nodes or is of another problem's size.
+    ValueError for γ = 1, and where `start` has more nodes than n_nodes or is of another problem's size; TooLargeError
+    for more than 50 million probabilities.
     """
 
     restarts: int = field(default=10, kw_only=True, validator=count)  # number of starts
@@ -62,10 +69,12 @@ class Climb:
     """The utility of a controller as a function of free numbers, and of probabilities."""
 
     def __init__(self, P: POMDP, b: Array, n_nodes: int):
+        A, Ω = len(P.A), len(P.Ω)
+        check_size(f"probabilities of {n_nodes} nodes", float(n_nodes) ** 2 * A * Ω, "use fewer nodes", PROBABILITIES)
         self.P, self.b = P, b
-        self.ψ_shape = (n_nodes, len(P.A))
-        self.η_shape = (n_nodes, len(P.A), len(P.Ω), n_nodes)
-        self.M = joint_array(P) if len(P.A) * len(P.Ω) * len(P.S) ** 2 <= NUMBERS else None
+        self.ψ_shape = (n_nodes, A)
+        self.η_shape = (n_nodes, A, Ω, n_nodes)
+        self.M = joint_array(P) if A * Ω * len(P.S) ** 2 <= NUMBERS else None
 
     def derivatives(self, ψ: Array, η: Array) -> tuple[float, Array, Array]:
         """Utility and derivatives of the controller that begins in node 0."""

@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, count, instance, numbers, one_of, optional, refuse
+from decision_making.checks import Array, Named, count, instance, numbers, one_of, optional, refuse
 from decision_making.pomdp import POMDP, start_belief, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.sizes import check_size
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, evaluate_controller
+from decision_making.state_uncertainty.controller_abstractions.evaluation import PROBABILITIES
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import least_gain, not_below_another
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import Plans, expand
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
@@ -20,8 +21,6 @@ from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vecto
 )
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
-
-NUMBERS = 50_000_000  # probabilities of a controller beyond which it is refused
 
 
 @struct
@@ -70,6 +69,8 @@ def improve_controller(
     shape or not finite, and where more than max_nodes would have to be compared.
     """
     instance(π, "π", ControllerPolicy)
+    one_of("all", "needed")(None, Named("candidates"), candidates)
+    count(None, Named("max_nodes"), max_nodes)
     P = π.P.tabulated()
     U = π.U if U is None else numbers(U, "U")
     if U.shape != (len(π), len(P.S)) or not np.isfinite(U).all():
@@ -118,7 +119,7 @@ def _pruned(π: ControllerPolicy, U: Array, new: Nodes) -> ControllerPolicy:
     left = left[not_below_another(new.U[left], gain)]
     n = X + len(left)
     size, instead = n * n * η.shape[1] * η.shape[2], "use fewer rounds, or a point-based method"
-    check_size(f"probabilities of {n} nodes", size, instead, NUMBERS)
+    check_size(f"probabilities of {n} nodes", size, instead, PROBABILITIES)
     η_new = np.zeros((n, *η.shape[1:3], n))
     η_new[:X, ..., :X] = η
     η_new[X:, ..., :X] = np.eye(X)[new.child[left]][:, None]

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, brief, numbers, read_only, refuse
+from decision_making.checks import Array, brief, numbers, one_of, optional, read_only, refuse
 from decision_making.pomdp import POMDP, Belief, BeliefUtility, belief, joint, tabulated
 from decision_making.sampling import indices
 from decision_making.shown import Shown
@@ -16,6 +16,7 @@ from decision_making.structs import struct
 from decision_making.verbs import greedy, lookahead, utility
 
 Bound: TypeAlias = Literal["lower", "upper"] | None
+bound_or_none = optional(one_of("lower", "upper"))
 
 AlphaVectors: TypeAlias = Array
 """Γ: one α-vector a row, (k, S); the utility of a belief is max_α α·b."""
@@ -49,7 +50,9 @@ class AlphaVectorPolicy(_HasVectors):
     P: POMDP  # problem
     Γ: AlphaVectors = field(converter=vectors, repr=brief)  # α-vectors (k, S)
     a: Array = field(converter=np.asarray, repr=brief)  # action of each vector (k,), indices into P.A
-    bound: Bound = field(default=None, kw_only=True)  # whether max α·b bounds the best utility, and from where
+    bound: Bound = field(
+        default=None, kw_only=True, validator=bound_or_none
+    )  # whether max α·b bounds the best utility, and from where
 
     def __attrs_post_init__(self) -> None:
         self._check()
@@ -73,14 +76,20 @@ class LookaheadAlphaVectorPolicy(_HasVectors):
 
     P: POMDP  # problem
     Γ: AlphaVectors = field(converter=vectors, repr=brief)  # α-vectors (k, S)
-    bound: Bound = field(default=None, kw_only=True)  # whether max α·b bounds the best utility, and from where
+    bound: Bound = field(
+        default=None, kw_only=True, validator=bound_or_none
+    )  # whether max α·b bounds the best utility, and from where
     a: Array | None = field(default=None, kw_only=True, repr=False)  # first action of each vector's plan, where known
     found: Any = field(default=None, kw_only=True, repr=False)  # the result of the search that made it, if any
 
     def __attrs_post_init__(self) -> None:
         self._check()
-        if self.a is not None and np.shape(self.a) != self.Γ.shape[:1]:
-            refuse(self, "a", f"an array {np.shape(self.a)}", f"None, or an action for each of {len(self.Γ)} vectors")
+        if self.a is None:
+            return
+        a = indices("a", self.a, len(self.P.A))
+        if a.shape != self.Γ.shape[:1]:
+            refuse(self, "a", f"an array {a.shape}", f"None, or an action for each of {len(self.Γ)} vectors")
+        object.__setattr__(self, "a", a)
 
     def __call__(self, b: Belief) -> Any:
         """The action in the belief b, or the actions (B,) in a batch."""

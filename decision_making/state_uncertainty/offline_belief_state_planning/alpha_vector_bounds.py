@@ -65,10 +65,10 @@ def _no_iteration(M: object) -> NoReturn:
 def update_of_a_bound(P: POMDP, M: Any, Γ: AlphaVectors) -> AlphaVectors:
     """The α-vectors (A, S) after one iteration of M, from Γ (A, S) (algorithms 21.2 and 21.3)."""
     P = tabulated(P)
-    return updated(M, P, _all_actions(P, Γ))
+    return updated(M, P, finite_vectors(P, Γ))
 
 
-def _all_actions(P: POMDP, Γ: object) -> AlphaVectors:
+def finite_vectors(P: POMDP, Γ: object) -> AlphaVectors:
     """Γ as finite α-vectors (k, S)."""
     Γ = np.atleast_2d(numbers(Γ, "Γ"))
     if Γ.ndim != 2 or not len(Γ) or Γ.shape[1] != len(P.S) or not np.isfinite(Γ).all():
@@ -95,7 +95,7 @@ def alphavector_iteration(P: POMDP, M: QMDP | FastInformedBound, Γ: AlphaVector
     if not isinstance(M, _AlphaVectorIteration):
         _no_iteration(M)
     P = tabulated(P)
-    Γ = _all_actions(P, Γ)
+    Γ = finite_vectors(P, Γ)
     for _ in range(M.k_max):
         Γ_old, Γ = Γ, updated(M, P, Γ)
         if M.δ is not None and abs(Γ - Γ_old).max() < M.δ:

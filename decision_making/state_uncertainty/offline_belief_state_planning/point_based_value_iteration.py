@@ -7,18 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, numbers
+from decision_making.checks import Array, brief, count, distributions_in, flag, refuse
 from decision_making.pomdp import POMDP, Belief, belief, possible_successors, tabulated
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import (
     AlphaVectors,
     LookaheadAlphaVectorPolicy,
-    vectors,
 )
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     baws_lowerbound,
     check_discounted,
+    finite_vectors,
 )
 from decision_making.structs import struct
 from decision_making.verbs import backup, solve
@@ -43,9 +43,9 @@ def backup_at_beliefs(P: POMDP, Γ: AlphaVectors, b: Belief) -> Backup:
     of the vectors α_a = R(·, a) + γ Σ_o T_a (O_a,o α_ao). b is (S,), or a batch (B, S). For an observation of
     probability 0 any vector of Γ will do: the result is the utility of some plan.
     """
-    P, Γ = tabulated(P), vectors(Γ)
-    b = belief(b, len(P.S))
-    α, a = backed_up(P, Γ, np.atleast_2d(b))
+    P = tabulated(P)
+    Γ, b = finite_vectors(P, Γ), belief(b, len(P.S))
+    α, a = backed_up(P, Γ, _some(np.atleast_2d(b)))
     return Backup(α[0], a[0]) if b.ndim == 1 else Backup(α, a)
 
 
@@ -86,7 +86,14 @@ def times_vectors(x: Array, Γ: AlphaVectors) -> Array:
 
 
 def _beliefs(x: object) -> Array:
-    return np.atleast_2d(numbers(x, "B"))
+    return np.atleast_2d(distributions_in(x, "B"))
+
+
+def _some(B: Array) -> Array:
+    """B itself. ValueError unless it has a row."""
+    if not len(B):
+        refuse(None, "B", f"an array {B.shape}", "one belief at least")
+    return B
 
 
 @struct
@@ -100,7 +107,7 @@ class PointBasedValueIteration:
 
     B: Array = field(converter=_beliefs, repr=brief)  # beliefs (K, S)
     k_max: int = field(validator=count)  # number of sweeps
-    keep: bool = field(default=True, kw_only=True)  # whether a belief keeps a better old vector
+    keep: bool = field(default=True, kw_only=True, validator=flag)  # whether a belief keeps a better old vector
 
 
 @struct
@@ -137,7 +144,7 @@ def _begun(
     P = tabulated(P)
     check_discounted(P, type(M).__name__)
     first = np.array([P.R.array.min(axis=0).argmax()])
-    return P, np.unique(belief(M.B, len(P.S)), axis=0), baws_lowerbound(P)[None], first
+    return P, np.unique(_some(belief(M.B, len(P.S))), axis=0), baws_lowerbound(P)[None], first
 
 
 @solve.register

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, count, fixed_numbers, refuse
+from decision_making.checks import Array, brief, count, fixed_distributions, fixed_numbers, flag, refuse
 from decision_making.pomdp import POMDP, Belief, belief, joint, tabulated
-from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import Bound
+from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import Bound, bound_or_none
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
 )
@@ -41,9 +41,9 @@ class SawtoothPolicy:
 
     P: POMDP  # problem
     V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the corners, where the state is certain (S,)
-    B: Array = field(converter=fixed_numbers, repr=brief)  # interior beliefs (K, S)
+    B: Array = field(converter=fixed_distributions, repr=brief)  # interior beliefs (K, S)
     U: Array = field(converter=fixed_numbers, repr=brief)  # utilities there (K,)
-    bound: Bound = field(default="upper", kw_only=True)  # "upper" if V and U are upper bounds
+    bound: Bound = field(default="upper", kw_only=True, validator=bound_or_none)  # "upper" if V and U are upper bounds
     _teeth: Teeth = field(init=False, repr=False)
 
     @_teeth.default
@@ -186,9 +186,9 @@ class SawtoothIteration:
     """
 
     V: Array = field(converter=fixed_numbers, repr=brief)  # utilities at the corners to begin with (S,)
-    B: Array = field(converter=fixed_numbers, repr=brief)  # beliefs (K, S); corners among them count once
+    B: Array = field(converter=fixed_distributions, repr=brief)  # beliefs (K, S); corners among them count once
     k_max: int = field(validator=count)  # number of sweeps
-    corners: bool = field(default=True, kw_only=True)  # whether the corners are backed up
+    corners: bool = field(default=True, kw_only=True, validator=flag)  # whether the corners are backed up
 
 
 @solve.register

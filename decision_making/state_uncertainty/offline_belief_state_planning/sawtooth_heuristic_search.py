@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, brief, count, numbers, positive
+from decision_making.checks import Array, Named, brief, count, distributions_in, not_negative, of_class, positive
 from decision_making.pomdp import POMDP, Successors, one_belief, possible_successors, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
@@ -46,7 +46,7 @@ Reason = Literal["gap closed", "k_max", "no excess"]
 
 
 def _belief(x: object) -> Array:
-    return numbers(x, "b")
+    return distributions_in(x, "b")
 
 
 @struct
@@ -280,9 +280,11 @@ def search_for_seconds(
     """The policies of a search of at most so many seconds: the first, those with tighter bounds, and the last.
 
     They come within rounds, too, at least `every` seconds apart. The result depends on the machine's speed. Raises
-    ValueError unless the seconds are positive numbers.
+    ValueError unless `seconds` is a number > 0 and `every` one >= 0.
     """
+    of_class(SawtoothHeuristicSearch)(None, Named("M"), M)
     positive(None, Named("seconds"), seconds)
+    not_negative(None, Named("every"), every)
     begun = told = time.monotonic()
     before, x = (-math.inf, math.inf), None
     for x in _moments(M, P):

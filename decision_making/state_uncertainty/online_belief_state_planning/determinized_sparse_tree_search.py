@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from attrs import field
 
 from decision_making.checks import Array, count, not_negative, one_of, refuse
-from decision_making.pomdp import Belief
+from decision_making.pomdp import POMDP, Belief
 from decision_making.problem import RNG
-from decision_making.sampling import cumulative, default_rng, inverse_transform
+from decision_making.sampling import GuideTable, cumulative, default_rng, inverse_transform, sparse_cumulative
 from decision_making.sequential_problems.online_planning import Plan
 from decision_making.sequential_problems.online_planning.draws import draws_of
 from decision_making.sequential_problems.online_planning.finite_model import FiniteModel
@@ -37,7 +38,8 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
 
     The weight of an observation is its share of the scenarios, as published for DESPOT. With weights="model" it is its
     exact probability given the particles, as in the listing; an observation that no scenario produced then counts as 0.
-    The numbers are drawn anew at every call. Raises `TooLargeError` where m |A|^d is above 20 million.
+    The numbers are drawn anew at every call. Raises `TooLargeError` where m |A|^d is above 20 million, or as many pairs
+    of a state and an observation can follow the states.
 
     With λ > 0 a plan pays λ for every node in which it acts, so that it does not grow beyond what its scenarios
     support: a node at depth j with n of the m scenarios is worth max(U, max_a [r + γ Σ_o p u' - λ m/(n γ^j)]), where U
@@ -58,10 +60,39 @@ class DeterminizedSparseTreeSearch(BeliefPlanner):
         if self.λ > 0 and self.weights != "scenarios":
             refuse(self, "weights", self.weights, "'scenarios' with λ > 0")
 
+    @cached_property
+    def _following(self) -> Following:
+        """What can follow each action and state."""
+        return following(self.P)
+
     def did(self, found: Plan) -> str:
         """Scenarios, and the nodes of the tree that they reach."""
         scenarios = f"{counted(self.m, 'scenario')} from {self.origin(found)}"
         return f"compared all plans of {counted(self.d, 'step')} in {scenarios}: {counted(found.visits, 'node')}."
+
+
+class Following(NamedTuple):
+    """The pairs of an observation and a next state that can follow action a in state s: row a·S + s, end to end."""
+
+    rows: GuideTable  # of their probabilities T O
+    o: Array  # observation of each pair
+    s_next: Array  # next state of each, changing fastest
+
+
+def following(P: POMDP) -> Following:
+    """What can follow the actions and states of P, as it is drawn from in scenarios."""
+    from scipy.sparse import coo_array, csr_array, vstack
+
+    S, Ω = len(P.S), len(P.Ω)
+    T, O = [csr_array(T_a) for T_a in P.transitions], [coo_array(O_a) for O_a in P.O.array]
+    size = sum(float(np.bincount(O_a.coords[0], minlength=S)[T_a.indices].sum()) for T_a, O_a in zip(T, O, strict=True))
+    check_size("pairs of a state and an observation that follow", size, "use a problem with fewer states")
+    shown = [csr_array((O_a.data, (s_next, o * S + s_next)), (S, Ω * S)) for O_a in O for s_next, o in [O_a.coords]]
+    pairs = vstack([T_a @ shown_a for T_a, shown_a in zip(T, shown, strict=True)], format="csr")
+    pairs.eliminate_zeros()
+    pairs.sort_indices()
+    rows = GuideTable.from_rows(sparse_cumulative(pairs), pairs.indptr)
+    return Following(rows, *divmod(pairs.indices.astype(np.intp), S))
 
 
 @plan.register
@@ -85,13 +116,12 @@ def values_in_scenarios(
     Level by level: each scenario is in some node; an action and an observation lead to the next.
     """
     P, A, Ω, S = M.P, len(M.P.A), len(M.P.Ω), len(M.P.S)
-    rows = np.stack([T_a[:, None] * P.O.array[a].T for a, T_a in enumerate(map(_dense, P.transitions))])  # (A, S, Ω, S)
-    sums = cumulative(rows.reshape(A * S, Ω * S))
+    by_model = [T_a @ O_a for T_a, O_a in zip(P.transitions, P.O.array, strict=True)] if M.weights == "model" else []
     scenario, node, levels, count_ = np.arange(len(s)), np.zeros(len(s), np.intp), [], 1
     for j in range(M.d):
         a = np.repeat(np.arange(A), len(s))
-        pair = inverse_transform(sums, a * S + np.tile(s, A), np.tile(Φ[scenario, j], A))
-        o, s_next = pair // S, pair % S
+        pair = M._following.rows(a * S + np.tile(s, A), np.tile(Φ[scenario, j], A))
+        o, s_next = M._following.o[pair], M._following.s_next[pair]
         pairs = np.tile(node, A) * A + a  # a node and an action
         names, following = np.unique(pairs * Ω + o, return_inverse=True)
         n = np.bincount(node)  # scenarios of each node; none is without
@@ -99,7 +129,7 @@ def values_in_scenarios(
         if M.weights == "scenarios":
             p = np.bincount(following) / n[names // (A * Ω)]
         else:
-            seen = rows.sum(axis=3)[a, np.tile(s, A)]  # p(o | s, a) of each particle
+            seen = np.concatenate([p_a[s] for p_a in by_model])  # p(o | s, a) of each particle
             p = np.stack([np.bincount(pairs, x) for x in seen.T], axis=1).ravel()[names] / n[names // (A * Ω)]
         levels.append((r, names // Ω, p, _default(M, node, n, s, j, rng)))
         scenario, s, node = np.tile(scenario, A), s_next, following
@@ -126,7 +156,3 @@ def _default(
     discount = M.P.γ**j
     price = M.λ * M.m / (n * discount) if discount > 0 else np.full(len(n), np.inf)
     return price, _leaf(M, node, n, s, rng)
-
-
-def _dense(T: Any) -> Array:
-    return T if isinstance(T, np.ndarray) else T.toarray()

@@ -18,7 +18,7 @@ from decision_making.state_uncertainty.online_belief_state_planning.belief_plann
     planned,
 )
 from decision_making.structs import struct
-from decision_making.utilities import utility_function
+from decision_making.utilities import one_for_each, utility_function
 from decision_making.verbs import plan
 
 
@@ -82,7 +82,7 @@ def plan_by_gap_heuristic_search(M: GapHeuristicSearch, b: Belief, *, rng: RNG =
     """One belief after the other; u and Q are lower bounds, `tree` a list of trees where b is a batch."""
     b, single = beliefs_of(M, b)
     found = [_searched(M, M.P, x) for x in b]
-    Q = np.array([_values(M.P, tree, 0, tree.lower) for tree in found])
+    Q = np.array([_values(M.P, tree, 0, tree.lower) for tree in found]).reshape(len(b), len(M.P.A))
     trees = found[0] if single else found
     return planned(M, b, single, Q.argmax(axis=1), Q, visits=np.array([len(x.b) for x in found]), tree=trees)
 
@@ -125,7 +125,7 @@ def _descend(M: GapHeuristicSearch, P: POMDP, tree: BeliefTree) -> bool:
 
 def _add(M: GapHeuristicSearch, tree: BeliefTree, b: Array) -> Array:
     """New nodes for the beliefs b (n, S); their numbers (n,)."""
-    lower, upper = (np.broadcast_to(np.asarray(U(b), np.float64), (len(b),)) for U in (M.Ulo, M.Uhi))
+    lower, upper = (one_for_each(U(b), name, len(b), "beliefs") for name, U in (("Ulo", M.Ulo), ("Uhi", M.Uhi)))
     wrong = ~(lower <= upper + 1e-6 * (1 + abs(upper)))  # also where one is NaN
     if wrong.any() or not (np.isfinite(lower).all() and np.isfinite(upper).all()):
         i = int(wrong.argmax())

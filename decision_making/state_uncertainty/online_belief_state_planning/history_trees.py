@@ -82,7 +82,7 @@ def advance(trees: HistoryTrees, a: Any, o: Any) -> HistoryTrees | None:
     if not isinstance(trees, HistoryTrees):
         refuse(None, "trees", trees, "HistoryTrees, as a search gives them", TypeError)
     K, _, A, Ω = trees.child.shape
-    a, o = (np.broadcast_to(indices(name, x, n), (K,)) for name, x, n in (("a", a, A), ("o", o, Ω)))
+    a, o = indices("a", a, A, K), indices("o", o, Ω, K)
     roots = trees.child[np.arange(K), 0, a, o]
     if (roots == 0).any():
         return None

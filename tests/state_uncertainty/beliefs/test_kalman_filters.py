@@ -236,3 +236,30 @@ def test_an_observation_counts_whatever_its_unit_is():
         b = update(filter_, P, [0.0], np.sqrt(units))
         np.testing.assert_allclose(b.μb, np.sqrt(units) / 2)
         np.testing.assert_allclose(b.Σb, np.diag(units) / 2)
+
+
+def test_a_model_that_does_not_fit_the_belief_or_its_noise_is_named():
+    """One observed component with a noise of two was spread over both, silently, by the unscented filter."""
+    two, three = np.eye(2), np.zeros((3, 2))
+    linear = LinearGaussianModel(two, two, two, two, two)
+    short_O = GaussianModel(lambda s, a: s, lambda s: s[..., :1], two, two)
+    short_T = GaussianModel(lambda s, a: s[..., :1], lambda s: s, two, two)
+    for kind in (ExtendedKalmanFilter, UnscentedKalmanFilter):
+        with pytest.raises(ValueError, match=r"fO gives .*: must be finite vectors \(\.\.\., 2\), to go"):
+            update(kind(np.zeros(2), two), short_O, 0.0, [0.0])
+        with pytest.raises(ValueError, match=r"fT gives .*: must be finite vectors \(\.\.\., 2\), to go"):
+            update(kind(np.zeros(2), two), short_T, 0.0, [0.0, 0.0])
+    for kind, P in ((KalmanFilter, linear), (ExtendedKalmanFilter, short_O), (UnscentedKalmanFilter, short_O)):
+        with pytest.raises(ValueError, match=r"μb = 'an array \(1,\)': must be \(\.\.\., 2\), to go with Σs"):
+            update(kind([0.0], [[1.0]]), P, [0.0, 0.0], [0.0, 0.0])
+        batch = kind(three, np.tile(two, (3, 1, 1)))
+        with pytest.raises(ValueError, match=r"a has shape \(2, 2\): must be one for all, or one for each of \(3,\)"):
+            update(batch, P, np.zeros((2, 2)), three)
+    batch = KalmanFilter(three, np.tile(two, (3, 1, 1)))
+    with pytest.raises(ValueError, match=r"o has shape \(2, 2\): must be one for all, or one for each of \(3,\)"):
+        update(batch, linear, three, np.zeros((2, 2)))
+    one = update(KalmanFilter(np.zeros(2), two), linear, [1.0, 0.0], [0.0, 2.0])
+    for a in ([1.0, 0.0], [[1.0, 0.0]]):
+        np.testing.assert_allclose(update(batch, linear, a, [0.0, 2.0]).μb, np.tile(one.μb, (3, 1)))
+    with pytest.raises(ValueError, match=r"Σs = 'an array \(1, 2, 2\)': must be one covariance"):
+        LinearGaussianModel(two, two, two, two[None], two)

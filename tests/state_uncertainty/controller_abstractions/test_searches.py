@@ -149,9 +149,9 @@ def test_more_nodes_than_allowed_are_refused_before_they_are_made():
 
 def test_a_controller_of_too_many_probabilities_is_refused(monkeypatch):
     three = solve(ControllerPolicyIteration(1), CryingBaby())
-    monkeypatch.setattr(policy_iteration, "NUMBERS", 6 * 6 * 3 * 2)
+    monkeypatch.setattr(policy_iteration, "PROBABILITIES", 6 * 6 * 3 * 2)
     assert len(improve_controller(three)) == 6
-    monkeypatch.setattr(policy_iteration, "NUMBERS", 6 * 6 * 3 * 2 - 1)
+    monkeypatch.setattr(policy_iteration, "PROBABILITIES", 6 * 6 * 3 * 2 - 1)
     with pytest.raises(ValueError, match="216 probabilities of 6 nodes: must be at most 215"):
         improve_controller(three)
 
