@@ -102,13 +102,13 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
     os.replace(part, path)
 
 
-def interval(x: np.ndarray, statistic: str) -> str:
+def interval(x: np.ndarray, statistic: str, digits: int) -> str:
     """The percentile bootstrap interval of 95 % over the seeds; with fewer than three seeds there is none."""
     if len(x) < 3:
         return "-"
     draws = np.random.default_rng(0).choice(x, (10_000, len(x)))
     low, high = np.quantile(getattr(np, statistic)(draws, axis=1), [0.025, 0.975])
-    return f"{low:,.0f} to {high:,.0f}"
+    return f"{low:,.{digits}f} to {high:,.{digits}f}"
 
 
 def summary(rows: list[dict[str, str]]) -> str:
@@ -129,7 +129,7 @@ def summary(rows: list[dict[str, str]]) -> str:
         met = "yes" if missing <= 0 else f"{missing:,.0f} short" if abs(task.goal) > 10 else f"{missing:.2f} short"
         digits = 0 if abs(result) > 10 else 2
         cells = (
-            *(name, f"{task.given['steps']:,}", str(len(x)), f"**{result:,.{digits}f}**", interval(x, statistic)),
+            *(name, f"{task.given['steps']:,}", str(len(x)), f"**{result:,.{digits}f}**", interval(x, statistic, digits)),
             *(f"{worst:,.{digits}f}", f"{task.goal:,.0f}", met, task.published or "-"),
         )
         lines.append(f"| {' | '.join(cells)} |")
