@@ -167,13 +167,14 @@ def semi_gradient(M: Any, θ: Array, s: Array, a: Array, r: Array, s_next: Array
     for Q in (ahead, here):
         if Q.shape[:-1] != np.shape(r):
             raise ValueError(f"Q(θ, s, a) has shape {Q.shape[:-1]}: must be {np.shape(r)}, a number for each state")
-        if np.isnan(Q).any():
-            raise ValueError("Q(θ, s, a) = nan: must be a number")
     u = ahead.max(axis=-1)
     if terminated is not None:
         u = np.where(terminated, 0.0, u)
     q = np.take_along_axis(here, action_indices_of(M, a)[..., None], axis=-1)[..., 0]
-    return (r + M.γ * u - q) * gradient_of_q(M, θ, s, a)
+    δ = r + M.γ * u - q
+    if np.isnan(δ).any() and np.isnan([ahead, here]).any():  # and not the difference of two that are infinite
+        raise ValueError("Q(θ, s, a) = nan: must be a number")
+    return δ * gradient_of_q(M, θ, s, a)
 
 
 def action_indices_of(M: Any, a: Array) -> Array:
