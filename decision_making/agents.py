@@ -22,6 +22,25 @@ def position(label: Any, labels: Sequence[Any]) -> int:
     raise KeyError(f"{label!r}: must be one of {shown}")
 
 
+def positions(wanted: Sequence[Any], labels: Sequence[Any]) -> list[int]:
+    """`position` of each wanted label, by one pass through the list where labels can be keys of a dictionary."""
+    known: dict[Any, int] = {}
+    for k, label in enumerate(labels):
+        if _is_key(label):
+            known.setdefault((type(label), label), k)
+    places = (known.get((type(x), x)) if _is_key(x) else None for x in wanted)
+    return [position(x, labels) if k is None else k for x, k in zip(wanted, places, strict=True)]
+
+
+def _is_key(label: Any) -> bool:
+    """Whether a dictionary can have the label for a key."""
+    try:
+        hash(label)
+    except TypeError:
+        return False
+    return True
+
+
 def labels(x: Any) -> Any:
     """Attrs converter: a list of labels as a tuple; anything else is left for the validator."""
     if isinstance(x, np.ndarray) and x.ndim == 1:
@@ -59,7 +78,7 @@ def reordered(x: Any, *axes: tuple[int, Sequence[Any], Sequence[Any]]) -> Any:
     for axis, old, new in axes:
         if old != new and len(old) == len(new):
             try:
-                order = [position(label, old) for label in new]
+                order = positions(new, old)
             except KeyError:
                 continue
             x = np.take(x, order, axis)

@@ -22,12 +22,22 @@ from decision_making.agents import (
     position,
     reordered,
 )
-from decision_making.checks import ROW_SUM_TOLERANCE, Array, discount, numbers, optional, read_only, refuse, rounding
+from decision_making.checks import (
+    ROW_SUM_TOLERANCE,
+    Array,
+    discount,
+    distributions_in,
+    numbers,
+    optional,
+    read_only,
+    refuse,
+    rounding,
+)
 from decision_making.dispatching import load_all
-from decision_making.mdp import MDP, is_sparse
+from decision_making.mdp import MDP, is_sparse, take_out_rounding
 from decision_making.sampling import indices, start_distribution
 from decision_making.simple_game import NO_GAIN, SimpleGame
-from decision_making.sizes import check_size
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 
 LARGEST = 1 << 24  # entries of T that functions are asked for
@@ -180,23 +190,25 @@ class MG(Agents):
 
             if T.shape != (rows, n_states):
                 raise ValueError(f"sparse T has shape {T.shape}: must be (S·A¹·…·Aⁿ, S) = {(rows, n_states)}")
-            T = csr_array(T, dtype=np.float64, copy=True)
+            single, T = T.dtype == np.float32, csr_array(T, dtype=np.float64, copy=True)
             T.sum_duplicates()
+            if single and np.isfinite(T.data).all():
+                take_out_rounding(T)
             entries = T.data
-            row_of = np.repeat(np.arange(rows), np.diff(T.indptr))
         else:
             if callable(T):
                 T = [[T(s, a, s_next) for s_next in self.S] for s, a in self._situations()]
                 T = numbers(T, "T").reshape(len(self.S), *self.sizes, n_states)
-            T, shape = numbers(T, "T"), (n_states, *self.sizes, n_states)
+            T, shape = distributions_in(T, "T"), (n_states, *self.sizes, n_states)
             if T.shape != shape:
                 raise ValueError(f"T has shape {T.shape}: must be (S, A¹, …, Aⁿ, S) = {shape}")
             T = read_only(T.reshape(rows, n_states))
-            entries, row_of = T.ravel(), np.repeat(np.arange(rows), n_states)
+            entries = T.ravel()
         bad = ~np.isfinite(entries) | (entries < 0)
         if bad.any():
             k = int(np.argmax(bad))
-            raise ValueError(f"T = {entries[k]} {self._named(int(row_of[k]))}: must be probabilities")
+            row = int(np.searchsorted(T.indptr, k, side="right")) - 1 if is_sparse(T) else k // n_states
+            raise ValueError(f"T = {entries[k]} {self._named(row)}: must be probabilities")
         with np.errstate(over="ignore"):
             sums = np.asarray(T.sum(axis=1)).ravel()
         wrong = abs(sums - 1) > ROW_SUM_TOLERANCE
@@ -234,13 +246,21 @@ class MG(Agents):
     def remembering(cls, G: SimpleGame, γ: float | None = None) -> MG:
         """The same game, played by agents that remember the last joint action: it is the state. It may begin anywhere.
 
+        T is sparse where there are many joint actions. Raises `TooLargeError` where not even the rewards fit.
+
         >>> MG.remembering(SimpleGame.zero_sum([[1, 0], [0, 1]]), 0.9).S
         ((0, 0), (0, 1), (1, 0), (1, 1))
         """
         if not isinstance(G, SimpleGame) or G.batch:
             refuse(None, "G", G, "one SimpleGame", TypeError)
         k = math.prod(G.sizes)
-        T = np.broadcast_to(np.eye(k), (k, k, k)).reshape(k, *G.sizes, k)
+        check_size("rewards", G.n * k * k, "let agents remember fewer actions", NUMBERS)
+        if k**3 > LARGEST:  # T has k³ entries, of which k² are not 0
+            from scipy.sparse import csr_array
+
+            T: Any = csr_array((np.ones(k * k), np.tile(np.arange(k), k), np.arange(k * k + 1)), (k * k, k))
+        else:
+            T = np.broadcast_to(np.eye(k), (k, k, k)).reshape(k, *G.sizes, k)
         R = np.broadcast_to(G.R.array[:, None], (G.n, k, *G.sizes))
         return cls(G.γ if γ is None else γ, G.I, tuple(product(*G.A)), G.A, T, R)
 

@@ -260,11 +260,17 @@ def sparse_arrays(T: Any, R: Any) -> tuple[Any, Array]:
         T = T + csr_array((np.ones(len(s)), (s * R.shape[1] + a, s)), T.shape)
         rows[s, a] = 1
     if single:
-        near = abs(rows.ravel() - 1) <= rounding(1.0, len(R), np.float32)
-        T.data /= np.repeat(np.where(near, rows.ravel(), 1.0), np.diff(T.indptr))
+        take_out_rounding(T)
         rows = np.asarray(T.sum(axis=1)).reshape(R.shape)
     check_row_sums(rows, "T", "T[s, a]")
     return T, R
+
+
+def take_out_rounding(T: Any) -> None:
+    """Divide rows of a CSR array, in place, by their sums, where these miss 1 by the rounding of float32 alone."""
+    rows = np.asarray(T.sum(axis=1)).ravel()
+    near = abs(rows - 1) <= rounding(1.0, T.shape[1], np.float32)
+    T.data /= np.repeat(np.where(near, rows, 1.0), np.diff(T.indptr))
 
 
 def _check_rewards(R: Array) -> None:

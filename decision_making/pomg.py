@@ -30,7 +30,9 @@ from decision_making.checks import (
     ROW_SUM_TOLERANCE,
     Array,
     discount,
+    distributions_in,
     instance,
+    made_array,
     name_first,
     numbers,
     read_only,
@@ -94,7 +96,14 @@ def _listed(axes: Sequence[Any]) -> list[Any]:
 
 
 def _optional_numbers(b: Any) -> Any:
-    return b if b is None else numbers(b, "b")
+    return b if b is None else distributions_in(b, "b")
+
+
+def _distributions(x: Any, name: str, n: int) -> Array:
+    """`distributions_in` of an array whose last n axes are those of one joint distribution."""
+    given = made_array(x, name)
+    joined = n > 1 and given.ndim > n and given.size > 0
+    return distributions_in(given.reshape(*given.shape[:-n], -1) if joined else given, name).reshape(given.shape)
 
 
 @struct(repr=False)
@@ -144,7 +153,7 @@ class HiddenStateGame(Agents):
             x = reordered(x.array, *((k - len(old), *known) for k, known in enumerate(zip(old, new, strict=False))))
         elif callable(x):
             x = self._tabulated(name, x, axes, first)
-        x = numbers(x, name)
+        x = numbers(x, name) if name == "R" else _distributions(x, name, self.n if name == "O" else 1)
         if x.shape != shape:
             raise ValueError(f"{type(self).__name__}.{name} has shape {x.shape}: must be {shape}")
         name_first(~np.isfinite(x), f"{type(self).__name__}.{name}", x, "finite")
@@ -181,8 +190,9 @@ class HiddenStateGame(Agents):
         Agents, states, actions and observations are 0, 1, … where no labels are given. Raises ValueError, naming the
         array, for another shape, numbers that are not finite, and rows that are no probabilities.
         """
-        T, O = numbers(T, "T"), numbers(O, "O")
+        T = distributions_in(T, "T")
         n = T.ndim - 2
+        O = _distributions(O, "O", n)
         if n < 1 or O.ndim != 2 * n + 1:
             raise ValueError(
                 f"T has shape {T.shape} and O {O.shape}: must be (S, A1, ..., An, S), (A1, ..., An, S, Ω1, ..., Ωn)"

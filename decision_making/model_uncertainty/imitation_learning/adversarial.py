@@ -33,10 +33,11 @@ from decision_making.model_uncertainty.imitation_learning.rewards import policy_
 from decision_making.policies import Policy
 from decision_making.policies.network import ForwardPass, orthogonal, size, values
 from decision_making.problem import RNG
-from decision_making.sampling import default_rng
+from decision_making.sampling import default_rng, indices
 from decision_making.sequential_problems.policy_gradient_estimation import recorded
 from decision_making.sequential_problems.policy_gradient_optimization import Step, WithCritic
 from decision_making.simulation import frozen, policy_parameters
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
@@ -228,8 +229,19 @@ def paid(C: Discriminator, w: Array, τs: Trajectories) -> Trajectories:
 
 
 def pair_indicators(n_states: int, n_actions: int) -> Callable[[Array, Array], Array]:
-    """β(s, a) of a tabular problem: one input for each pair, (N, S·A)."""
+    """β(s, a) of a tabular problem: one input for each pair, (N, S·A).
+
+    It raises TypeError or ValueError for states and actions that there are not, `TooLargeError` for too many numbers.
+    """
     count(None, Named("n_states"), n_states)
     count(None, Named("n_actions"), n_actions)
-    eye = np.eye(n_states * n_actions)
-    return lambda s, a: eye[np.asarray(s) * n_actions + np.asarray(a)]
+    k = n_states * n_actions
+
+    def indicators(s: Array, a: Array) -> Array:
+        pair = indices("s", s, n_states) * n_actions + indices("a", a, n_actions)
+        check_size("indicators of pairs", pair.size * k, "give fewer pairs, or features of fewer inputs", NUMBERS)
+        x = np.zeros((*pair.shape, k))
+        x.reshape(-1)[np.arange(pair.size) * k + pair.ravel()] = 1
+        return x
+
+    return indicators

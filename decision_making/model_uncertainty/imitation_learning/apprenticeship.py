@@ -23,11 +23,11 @@ from decision_making.checks import (
 from decision_making.model_uncertainty.imitation_learning.aggregation import Mixture
 from decision_making.model_uncertainty.imitation_learning.cloning import policy
 from decision_making.model_uncertainty.imitation_learning.demonstrations import check_state_actions
-from decision_making.model_uncertainty.imitation_learning.occupancies import pair_visitations, tabular
+from decision_making.model_uncertainty.imitation_learning.occupancies import discounted_pairs, policy_steps, tabular
 from decision_making.model_uncertainty.imitation_learning.rewards import Reward
 from decision_making.policies import Policy
 from decision_making.problem import RNG, Action, State
-from decision_making.sampling import default_rng, start_distribution
+from decision_making.sampling import default_rng, start_distribution, start_probabilities
 from decision_making.simulation import policy_parameters, rollouts
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, check_trajectories, discounts
@@ -108,8 +108,11 @@ def feature_expectations(M: InverseReinforcementLearning, θ: Any, *, rng: RNG =
     θ = policy_parameters(M.π, θ)
     if not M.exact:
         return recorded_feature_expectations(rollouts(M.P, M.b, M.π, θ, M.d, M.m, default_rng(rng)), M.P.γ, M.β)
-    pairs = np.einsum("k,ksa->sa", discounts(M.P.γ, M.d), pair_visitations(M.P, M.b, table(M.P, M.π, θ), M.d))
-    return np.einsum("sa,saj->j", pairs, tabulated(M.P, M.β))
+    π, b = policy_steps(M.P, table(M.P, M.π, θ), M.d), start_probabilities(M.b, len(M.P.S))
+    x = tabulated(M.P, M.β)
+    if x.ndim != 3:
+        raise ValueError(f"β(s, a) has shape {x.shape} on a batch {x.shape[:2]}: must be (..., k)")
+    return np.einsum("sa,saj->j", discounted_pairs(M.P, b, π, discounts(M.P.γ, M.d)), x)
 
 
 def recorded_feature_expectations(τs: Trajectories, γ: float, β: Features) -> Array:

@@ -24,15 +24,16 @@ from decision_making.checks import (
 )
 from decision_making.model_uncertainty.imitation_learning.cloning import ascended, climbed
 from decision_making.model_uncertainty.imitation_learning.occupancies import (
+    discounted_pairs,
     discounted_state_visitations,
     tabular,
-    visited,
 )
 from decision_making.model_uncertainty.imitation_learning.rewards import OptimalPolicy
 from decision_making.policies.base import reverse_pass
 from decision_making.problem import RNG, Enumerable
 from decision_making.sampling import indices, start_distribution, start_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import tables, terminal_states
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories, check_finite, check_trajectories, discounts
 from decision_making.verbs import optimize, rounds
@@ -132,6 +133,7 @@ def softened(T: Any, closed: Array, over: Array, R: Array, γs: Array) -> SoftPo
 
     closed (S, A) is -inf where an action is not available, over (S,) is true of terminal states.
     """
+    check_size("probabilities of a soft policy", len(γs) * R.size, "take a smaller d", NUMBERS)
     T, V, π = T.reshape(-1, len(R)), np.zeros(len(R)), np.empty((len(γs), *R.shape))
     for k in range(len(γs) - 1, -1, -1):
         Q = γs[k] * R + closed + (T @ V).reshape(R.shape)
@@ -212,7 +214,7 @@ def _fit(M: MaximumEntropyIRL, data: list[Counts], φ: Array) -> Fit:
         else:
             γs = discounts(M.P.γ, x.d)
             π, V = softened(T, closed, over, R, γs)
-            expected = np.tensordot(γs, visited(M.P, x.b, π), 1)
+            expected = discounted_pairs(M.P, x.b, π, γs)
             f += float(np.sum(x.pairs * R) - x.m * (x.b @ V))
         g += x.pairs - x.m * expected
     return Fit(φ, f, np.asarray(pull(g), φ.dtype))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, axes, count, numbers, refuse
+from decision_making.checks import Array, Named, axes, count, distributions_in, refuse
 from decision_making.problem import Enumerable
 from decision_making.sampling import start_probabilities
 from decision_making.sequential_problems.exact_solution_methods import action_probabilities
 from decision_making.sequential_problems.exact_solution_methods.tables import is_tabular, tables, terminal_states
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.trajectories import discounts
 
 
@@ -24,7 +27,7 @@ def tabular(P: Any) -> Enumerable:
 def policy_steps(P: Enumerable, π: Any, d: int) -> Array:
     """π as probabilities of each step, (d, S, A): of a policy that depends on the step, or the same at all steps."""
     if not callable(π) and axes(π, "π") == 3:
-        p = numbers(π, "π")
+        p = distributions_in(π, "π")
         if p.shape != (d, len(P.S), len(P.A)):
             raise ValueError(f"π has shape {p.shape}: must be (d, S, A) = {(d, len(P.S), len(P.A))}")
         return np.stack([action_probabilities(P, step) for step in p])
@@ -44,11 +47,28 @@ def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
 
 def visited(P: Enumerable, x: Array, π: Array) -> Array:
     """`pair_visitations` without checks of its arguments: x (S,) is b, π (d, S, A)."""
-    T, pairs, goes_on = tables(P)[0].reshape(-1, len(x)).T, np.empty(π.shape), ~terminal_states(P)
-    for k, p in enumerate(π):
-        pairs[k] = (x * goes_on)[:, None] * p
-        x = T @ pairs[k].ravel()
+    check_size("probabilities of pairs", math.prod(π.shape), "take a smaller d", NUMBERS)
+    pairs = np.empty(π.shape)
+    for k, now in enumerate(_each_step(P, x, π)):
+        pairs[k] = now
     return pairs
+
+
+def discounted_pairs(P: Enumerable, x: Array, π: Array, γs: Array) -> Array:
+    """Σ_k γs[k] x_k(s) π_k(a | s), (S, A), without keeping what is summed."""
+    total = np.zeros(π.shape[1:])
+    for γ, pairs in zip(γs, _each_step(P, x, π), strict=True):
+        total += γ * pairs
+    return total
+
+
+def _each_step(P: Enumerable, x: Array, π: Array) -> Iterator[Array]:
+    """Probabilities of pairs (S, A) at each step."""
+    T, goes_on = tables(P)[0].reshape(-1, len(x)).T, ~terminal_states(P)
+    for p in π:
+        pairs = (x * goes_on)[:, None] * p
+        yield pairs
+        x = T @ pairs.ravel()
 
 
 def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scaled: bool = False) -> Array:
@@ -62,8 +82,9 @@ def discounted_state_visitations(P: Enumerable, b: Any, π: Any, d: int, *, scal
     >>> discounted_state_visitations(P, [0.75, 0.25], [[0.6, 0.4], [0.25, 0.75]], 3).round(6)
     array([1.541648, 1.168352])
     """
-    visits = pair_visitations(P, b, π, d)
-    ρ = np.einsum("k,ksa->s", discounts(P.γ, d), visits)
+    P = tabular(P)
+    count(None, Named("d"), d)
+    ρ = discounted_pairs(P, start_probabilities(b, len(P.S)), policy_steps(P, π, d), discounts(P.γ, d)).sum(axis=1)
     if scaled and not ρ.any():
         refuse(None, "b", b, "the start of at least one step: these states are all terminal")
     return np.asarray(ρ / ρ.sum() if scaled else ρ)

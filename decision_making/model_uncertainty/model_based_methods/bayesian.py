@@ -71,7 +71,19 @@ class BayesianModel(ModelBased):
     D: Array  # Dirichlet parameters (…, S, A, S)
     due: Array  # whether the next step of posterior sampling draws a model (…)
 
+    _total: Array | None = field(init=False, default=None)  # sums of D over the next states (…, S, A); when needed
+
     bounds: ClassVar = {**ModelBased.bounds, "D": (0, 2.0**53)}
+
+    def changed(self) -> None:
+        """The sums are not known any more."""
+        self._total = None
+
+    def total(self) -> Array:
+        """Σ D over the next states (…, S, A), kept: prioritised sweeping asks for all of them at every backup."""
+        if self._total is None:
+            self._total = self.D.sum(axis=-1)
+        return self._total
 
     def tables(self) -> tuple[Array, Array]:
         """The posterior mean of T (16.9), and R."""
@@ -85,7 +97,7 @@ class BayesianModel(ModelBased):
 
     def columns(self, x: Array) -> Array:
         """The posterior mean of T(x | s, a)."""
-        return np.take_along_axis(self.D, x[..., None, None, None], axis=-1)[..., 0] / self.D.sum(axis=-1)
+        return np.take_along_axis(self.D, x[..., None, None, None], axis=-1)[..., 0] / self.total()
 
     def check_contents(self, arrays: Any) -> None:
         """ValueError where a row of D is 0."""
@@ -108,9 +120,12 @@ def revise_bayesian(
     model: BayesianModel, s: Array, a: Array, r: Array, s_next: Array, terminated: Any, rng: Any
 ) -> None:
     """α(s, a, s') += 1, then plan; the reward is known already."""
-    k = (rows_of(model, s) * model.M.A + a) * model.M.S + s_next
+    pair = rows_of(model, s) * model.M.A + a
+    k = pair * model.M.S + s_next
     flat = model.D.reshape(-1)
     flat[k] = flat.take(k) + 1
+    if model._total is not None:
+        model._total.reshape(-1)[pair] = model.D.reshape(-1, model.M.S)[pair].sum(axis=-1)
     note_ends(model, s, s_next, terminated)
     plan(model.M.planner, model, s, rng)
 

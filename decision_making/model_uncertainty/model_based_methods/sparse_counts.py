@@ -19,6 +19,7 @@ from decision_making.mdp import MDP
 from decision_making.model_uncertainty.learners import Learner, initial, revise, values
 from decision_making.model_uncertainty.model_based_methods.planners import PrioritizedUpdate, RandomizedUpdate, plan_in
 from decision_making.sampling import default_rng
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 
 NONE = -1  # the end of a list
@@ -102,6 +103,7 @@ class SparseCountedModel(Learner):
 def start_sparse(M: Any, U: Any) -> SparseCountedModel:
     """Nothing counted; utilities 0, or a copy of those given."""
     S, pairs = M.S, M.S * M.A
+    check_size("pairs of a state and an action", pairs, "begin with fewer states", NUMBERS)
     empty = [np.zeros(0, dtype) for dtype in (np.int64, np.int32, float, np.int32, np.int32)]
     lists = np.full(pairs, NONE, np.int32), np.full(S, NONE, np.int32), np.zeros((), int)
     k, backups, n, ρ = np.zeros((), int), np.zeros((), int), np.zeros(pairs), np.zeros(pairs)

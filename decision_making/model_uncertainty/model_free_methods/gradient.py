@@ -10,6 +10,7 @@ from attrs import field
 
 from decision_making.checks import (
     Array,
+    all_finite,
     count,
     discount,
     function,
@@ -19,6 +20,7 @@ from decision_making.checks import (
     positive,
     read_only,
     refuse,
+    shortened,
 )
 from decision_making.model_uncertainty.learners import Learner, batch_shape, each, initial, rates, revise, values
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
@@ -131,8 +133,17 @@ def values_of_all(M: Any, θ: Array, s: Array) -> Array:
     if isinstance(M.Q, LinearQ):
         return M.Q.values(θ, s)
     actions = range(M.A) if isinstance(M.A, int) else M.A
-    found = [np.asarray(M.Q(θ, s, a), dtype=np.float64) for a in actions]
+    found = [_asked(M.Q, "Q(θ, s, a)", θ, s, a) for a in actions]
     return np.stack(np.broadcast_arrays(*found), axis=-1)
+
+
+def _asked(f: Any, name: str, *x: Any) -> Array:
+    """What a user's function gives, as floats. TypeError, naming it, where it gives no numbers."""
+    given = f(*x)
+    try:
+        return np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} = {shortened(given)}: must be numbers ({error})") from error
 
 
 def gradient_of_q(M: Any, θ: Array, s: Array, a: Array) -> Array:
@@ -140,7 +151,7 @@ def gradient_of_q(M: Any, θ: Array, s: Array, a: Array) -> Array:
     if isinstance(M.Q, LinearQ) and M.grad_Q is None:
         return M.Q.grad(θ, s, action_indices_of(M, a))
     if M.grad_Q is not None:
-        found = np.asarray(M.grad_Q(θ, s, a), dtype=np.float64)
+        found = _asked(M.grad_Q, "grad_Q(θ, s, a)", θ, s, a)
     else:
         from autograd import grad
 
@@ -152,12 +163,18 @@ def gradient_of_q(M: Any, θ: Array, s: Array, a: Array) -> Array:
 
 def semi_gradient(M: Any, θ: Array, s: Array, a: Array, r: Array, s_next: Array, terminated: Any) -> Array:
     """Δ (n, …) of transitions of any shape, for θ (n, …) (equation 17.21)."""
-    u = values_of_all(M, θ, s_next).max(axis=-1)
+    ahead, here = values_of_all(M, θ, s_next), values_of_all(M, θ, s)
+    for Q in (ahead, here):
+        if Q.shape[:-1] != np.shape(r):
+            raise ValueError(f"Q(θ, s, a) has shape {Q.shape[:-1]}: must be {np.shape(r)}, a number for each state")
+    u = ahead.max(axis=-1)
     if terminated is not None:
         u = np.where(terminated, 0.0, u)
-    i = action_indices_of(M, a)
-    q = np.take_along_axis(values_of_all(M, θ, s), i[..., None], axis=-1)[..., 0]
-    return (r + M.γ * u - q) * gradient_of_q(M, θ, s, a)
+    q = np.take_along_axis(here, action_indices_of(M, a)[..., None], axis=-1)[..., 0]
+    δ = r + M.γ * u - q
+    if np.isnan(δ).any() and np.isnan([ahead, here]).any():  # and not the difference of two that are infinite
+        raise ValueError("Q(θ, s, a) = nan: must be a number")
+    return δ * gradient_of_q(M, θ, s, a)
 
 
 def action_indices_of(M: Any, a: Array) -> Array:
@@ -185,7 +202,10 @@ def action_values_of_a_function(model: QFunction, s: Any) -> Array:
     """Q(θ, s, ·). ValueError without s: there is no list of all states."""
     if s is None:
         raise ValueError("s = None: must be states, for this model does not list them")
-    return values_of_all(model.M, np.moveaxis(model.θ, -1, 0), s)
+    Q = values_of_all(model.M, np.moveaxis(model.θ, -1, 0), s)
+    if not all_finite(Q):
+        raise ValueError(f"Q(θ, s, a) = {Q[~np.isfinite(Q)][0]}: must be finite")
+    return Q
 
 
 @revise.register

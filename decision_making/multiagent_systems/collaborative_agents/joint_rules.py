@@ -19,7 +19,8 @@ from decision_making.sizes import check_size
 
 RULES = 5_000_000  # rules of all agents but one that are listed
 BLOCK = 4_000_000  # numbers in a block of them
-FRONT = 20_000  # partial rules that are extended at a time
+FRONT = 20_000  # partial rules that are extended at a time, at most
+KEPT = 32_000_000  # numbers of the partial rules that wait, about
 
 
 def contracted(x: Array, histories: Sequence[int], sizes: Sequence[int]) -> Array:
@@ -142,6 +143,7 @@ def best_rules(x: Array, above: float = -math.inf) -> tuple[float, tuple[Array, 
     value, rules = _in_turn(x)
     if value > best:
         best, found = value, rules
+    front = max(1, min(FRONT, KEPT // x.size))  # up to that many wait at each step with all their values
     stack = [(0, np.zeros((1, *x.shape[2:])), np.zeros((1, 0), dtype=np.intp))]
     while stack:
         k, y, partial = stack.pop()
@@ -159,7 +161,7 @@ def best_rules(x: Array, above: float = -math.inf) -> tuple[float, tuple[Array, 
         bounds = (y + rest[k + 1]).max(axis=-1).sum(axis=-1)
         kept = np.argsort(-bounds, kind="stable")
         kept = kept[bounds[kept] > best]
-        for start in reversed(range(0, len(kept), FRONT)):  # the most promising are extended first
-            part = kept[start : start + FRONT]
+        for start in reversed(range(0, len(kept), front)):  # the most promising are extended first
+            part = kept[start : start + front]
             stack.append((k + 1, y[part], partial[part]))
     return None if found is None else (best, found)

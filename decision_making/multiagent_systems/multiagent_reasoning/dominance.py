@@ -44,12 +44,28 @@ def undominated_actions(P: SimpleGame) -> list[Array]:
     while looked < P.n:
         V = R[i].reshape(len(R[i]), -1)  # (Ai, what the others do)
         ever_best = (V.max(axis=0) <= V).any(axis=1)  # such an action is not always beaten
-        beaten = [] if ever_best.all() else [k for k in np.flatnonzero(~ever_best) if (V[k] < V).all(axis=1).any()]
+        beaten = [] if ever_best.all() else _beaten(V, ever_best)
         if beaten:
             left[i][np.flatnonzero(left[i])[beaten]] = False
             R = [np.delete(r, beaten, axis=0 if j == i else i or j) for j, r in enumerate(R)]
         looked, i = 0 if beaten else looked + 1, (i + 1) % P.n
     return left
+
+
+def _beaten(V: Array, ever_best: Array) -> list[int]:
+    """The rows of V that another row exceeds in every column.
+
+    What exceeds a row has the larger first entry, and of such rows one is exceeded by none: with rows in falling order
+    of their first entries each is compared only with those that stay, which mostly are few.
+    """
+    stay, n, found = np.empty_like(V), 0, []
+    for k in np.argsort(-V[:, 0], kind="stable").tolist():
+        if not ever_best[k] and (V[k] < stay[:n]).all(axis=1).any():
+            found.append(k)
+        else:
+            stay[n] = V[k]
+            n += 1
+    return found
 
 
 def payoffs_of(P: SimpleGame, left: list[Array]) -> Array:

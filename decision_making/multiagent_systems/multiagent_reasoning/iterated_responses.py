@@ -14,6 +14,7 @@ from decision_making.checks import Array, count, count_or_zero, one_of
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium, certified, one_game
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     best,
+    certain,
     contracted,
     of_agent,
     precision,
@@ -94,7 +95,7 @@ def _round(P: SimpleGame, p: list[Array], order: str) -> list[Array]:
     for i in range(P.n):
         among = best(P, contracted(of_agent(P, i), new if order == "cyclic" else p, (i,)), i)
         stays = order == "cyclic" and p[i].max() == 1 and among[p[i].argmax()]
-        new[i] = p[i] if stays else np.eye(P.sizes[i])[among.argmax()]
+        new[i] = p[i] if stays else certain(among.argmax(), P.sizes[i])
     return new
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, count, positive, refuse
+from decision_making.checks import Array, Named, count, made_array, positive, refuse
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
+    certain,
     contracted,
     draw,
     of_agent,
@@ -25,7 +26,7 @@ from decision_making.problem import RNG
 from decision_making.sampling import default_rng, indices
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.simplexes import nearest_distribution
-from decision_making.sizes import check_size
+from decision_making.sizes import NUMBERS, check_size
 from decision_making.structs import struct
 from decision_making.verbs import update
 
@@ -117,7 +118,7 @@ class FictitiousPlay(_LearnerInAGame):
         """Uniform before the first round, then all on the best response."""
         if self.k == 0:
             return np.full((*self.shape, self.size), 1 / self.size)
-        return np.asarray(np.eye(self.size)[self.V.argmax(axis=-1)])
+        return certain(self.V.argmax(axis=-1), self.size)
 
     def act(self, rng: np.random.Generator) -> Array:
         """The best responses (…)."""
@@ -192,7 +193,7 @@ def _climb(learner: GradientAscent, a: Array) -> GradientAscent:
 
 
 def _joint_actions(learner: _LearnerInAGame, a: Any) -> Array:
-    a = np.asarray(a)
+    a = made_array(a, "a")
     if a.shape != (*learner.shape, learner.P.n):
         raise ValueError(f"a has shape {a.shape}: must be {(*learner.shape, learner.P.n)}, positions of actions")
     return np.stack([indices(f"a[..., {j}]", a[..., j], k) for j, k in enumerate(learner.P.sizes)], axis=-1)
@@ -207,6 +208,7 @@ class Play:
 
     def frequencies(self, i: int) -> Array:
         """Frequencies of the actions of the agent at position i after each round (k_max, …, Aⁱ), without a prior."""
+        check_size("frequencies", self.a[..., i].size * self.π[i].size, "ask for fewer rounds", NUMBERS)
         taken = self.a[..., i, None] == np.arange(self.π[i].size)
         rounds = np.arange(1, len(self.a) + 1).reshape(-1, *(1,) * (taken.ndim - 1))
         return np.asarray(np.cumsum(taken, axis=0) / rounds)
@@ -214,9 +216,12 @@ class Play:
     def joint_frequencies(self) -> Array:
         """How often each joint action was taken in all rounds (…, A¹, …, Aⁿ)."""
         sizes = self.π[0].P.sizes
-        flat = np.ravel_multi_index(tuple(np.moveaxis(self.a, -1, 0)), sizes)
-        shares = np.stack([(flat == k).mean(axis=0) for k in range(int(np.prod(sizes)))], axis=-1)
-        return shares.reshape(*shares.shape[:-1], *sizes)
+        flat, joint = np.ravel_multi_index(tuple(np.moveaxis(self.a, -1, 0)), sizes), math.prod(sizes)
+        k_max, *batch = flat.shape
+        plays = math.prod(batch)
+        check_size("frequencies", plays * joint, "ask for those of fewer plays", NUMBERS)
+        counts = np.bincount((flat.reshape(k_max, -1) + joint * np.arange(plays)).ravel(), minlength=plays * joint)
+        return np.asarray(counts / k_max).reshape(*batch, *sizes)
 
     def runs(self) -> list[tuple[tuple[int, ...], int]]:
         """The joint actions of one play, by position, each with the number of successive rounds that took it."""
@@ -258,7 +263,8 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
         for j, learner in enumerate(π):
             a[..., j] = learner.act(rng)
         if k == 0 and first is not None:
-            a[...] = _joint_actions(π[0], np.broadcast_to(first, a.shape))
+            given = made_array(first, "first")
+            a[...] = _joint_actions(π[0], np.broadcast_to(given, a.shape) if given.shape == (P.n,) else given)
         for take, learner in zip(learn, π, strict=True):
             take(learner, a)
     return Play(π, record)

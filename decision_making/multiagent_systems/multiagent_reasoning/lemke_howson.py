@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.multiagent_systems.multiagent_reasoning.pivots import leaving, pivot, positive
+from decision_making.multiagent_systems.multiagent_reasoning.pivots import TABLEAU, leaving, pivot, positive
+from decision_making.sizes import check_size
 
 
 def lemke_howson(A: Array, B: Array, label: int = 0, k_max: int = 10_000) -> tuple[Array, Array, int] | None:
@@ -21,6 +22,7 @@ def lemke_howson(A: Array, B: Array, label: int = 0, k_max: int = 10_000) -> tup
     (array([0., 1.]), array([0., 1.]))
     """
     m, n = A.shape
+    check_size("numbers of a tableau", max(m, n) * (m + n + 1), "remove actions", TABLEAU)
     A, B = positive(A), positive(B)
     # rows of a tableau: [coefficients of the labels | right side]; the basis names the label of each row
     tableaux = [

@@ -27,6 +27,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.equilibria import (
 )
 from decision_making.multiagent_systems.multiagent_reasoning.lemke_howson import lemke_howson
 from decision_making.multiagent_systems.multiagent_reasoning.nonlinear_program import NashProgram
+from decision_making.multiagent_systems.multiagent_reasoning.policies import certain
 from decision_making.multiagent_systems.multiagent_reasoning.supports import extreme_equilibria, number_of_systems
 from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import constant_sum, solve_matrix_game
 from decision_making.problem import RNG
@@ -120,7 +121,7 @@ def _pure(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
     stays = np.argwhere(pure_equilibria(P))
     if not len(stays):
         raise ValueError("method = 'pure': this game has no equilibrium in pure policies")
-    return [np.eye(k)[a] for k, a in zip(P.sizes, stays[0], strict=True)], 1, True
+    return [certain(a, k) for k, a in zip(P.sizes, stays[0], strict=True)], 1, True
 
 
 def _zero_sum(M: NashEquilibrium, P: SimpleGame) -> tuple[list[Array], int, bool]:
@@ -200,7 +201,7 @@ def nash(P: SimpleGame, *, all: bool = False) -> Equilibrium | list[Equilibrium]
         )
     if P.n == 1:
         (best,) = np.nonzero(pure_equilibria(P))
-        return [certified(P, [np.eye(P.sizes[0])[a]], "pure", exact=True) for a in best]
+        return [certified(P, [certain(a, P.sizes[0])], "pure", exact=True) for a in best]
     left = undominated_actions(P)
     pair = extreme_equilibria(*payoffs_of(P, left))
     p = [_among_all(x, stays) for x, stays in zip(pair, left, strict=True)]

@@ -10,6 +10,7 @@ import numpy as np
 from decision_making.checks import Array
 
 ZERO = 1e-10
+TABLEAU = 1 << 28  # numbers of a tableau: 2 GB
 TIE = 1e-14  # ratios that differ by less are equal
 
 

@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.agents import labels, listed_once, position
+from decision_making.agents import labels, listed_once, position, positions
 from decision_making.checks import (
     Array,
     Field,
     Named,
     are_probabilities,
+    distributions_in,
     is_number,
     numbers,
     read_only,
@@ -70,7 +71,7 @@ class SimpleGamePolicy:
             p, A = list(p.values()), tuple(p)
         elif not isinstance(p, np.ndarray | list):
             A = (p,) if A is None else tuple(labels(A))
-            p = np.eye(len(A))[position(p, A)]
+            p = certain(position(p, A), len(A))
         p = numbers(p, "p")
         if p.ndim == 0 or p.shape[-1] == 0:
             refuse(self, "p", self.p, "weights of one or more actions")
@@ -152,7 +153,7 @@ def _of_agent(P: SimpleGame, πi: Any, i: int) -> Array:
         πi = SimpleGamePolicy(πi)
     if isinstance(πi, SimpleGamePolicy):
         return in_order(πi, P.A[i])
-    p = numbers(πi, f"π[{i}]")
+    p = distributions_in(πi, f"π[{i}]")
     if p.shape[-1:] != (len(P.A[i]),):
         raise ValueError(f"π[{i}] has shape {p.shape}: must be (..., {len(P.A[i])}), a probability for each action")
     if not are_probabilities(p).all():
@@ -165,9 +166,13 @@ def in_order(π: SimpleGamePolicy, A: tuple[Any, ...]) -> Array:
     if A == π.A:
         return np.asarray(π.p)
     p = np.zeros((*π.p.shape[:-1], len(A)))
-    for k, a in enumerate(π.A):
-        p[..., position(a, A)] = π.p[..., k]
+    p[..., positions(π.A, A)] = π.p
     return p
+
+
+def certain(k: Any, size: int) -> Array:
+    """The actions at positions k (…) alone, as probabilities (…, size)."""
+    return np.asarray(np.asarray(k)[..., None] == np.arange(size), dtype=np.float64)
 
 
 def contracted(x: Array, p: Sequence[Array], keep: Sequence[int]) -> Array:
@@ -235,7 +240,7 @@ def best(P: SimpleGame, V: Array, i: int) -> Array:
 def best_response_in_a_game(P: SimpleGame, π: JointPolicy, i: Any) -> SimpleGamePolicy:
     """argmax over aⁱ of Uⁱ(aⁱ, π^-i) (algorithm 24.3), the first of equally good ones."""
     k, Ai = best_actions(P, π, i).argmax(axis=-1), P.A[P.position(i)]
-    return SimpleGamePolicy(np.eye(len(Ai))[k], Ai)
+    return SimpleGamePolicy(certain(k, len(Ai)), Ai)
 
 
 @softmax_response.register

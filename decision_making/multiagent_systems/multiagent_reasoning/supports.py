@@ -18,6 +18,7 @@ from decision_making.checks import Array
 from decision_making.sizes import check_size
 
 SYSTEMS = 200_000  # pairs of supports of all sizes
+PURE = 1 << 26  # numbers of the probabilities of all pure actions of an agent
 BLOCK = 1 << 22  # numbers in a block of systems, or of comparisons
 SINGULAR = 1e-11  # least determinant, relative to the product of the lengths of the rows
 FEW = 100  # pairs of supports of a size that are all solved
@@ -39,6 +40,7 @@ def extreme_equilibria(A: Array, B: Array) -> tuple[Array, Array]:
     Raises `TooLargeError` above 200,000 pairs of supports, before anything is computed.
     """
     m, n = A.shape
+    check_size("numbers of pure actions", max(m, n) ** 2, "ask for one that is pure", PURE)
     check_size("pairs of supports", number_of_systems(m, n), "ask for one equilibrium by Lemke-Howson", SYSTEMS)
     (Y, played_2, best_1), (X, played_1, best_2) = vertices(A, B)
     # each agent plays what is best against the other: no action is played and not best

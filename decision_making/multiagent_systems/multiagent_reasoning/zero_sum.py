@@ -6,9 +6,10 @@ import numpy as np
 
 from decision_making.checks import Array, rounding
 from decision_making.markov_game import MG
-from decision_making.multiagent_systems.multiagent_reasoning.pivots import ZERO, leaving, pivot, positive
+from decision_making.multiagent_systems.multiagent_reasoning.pivots import TABLEAU, ZERO, leaving, pivot, positive
 from decision_making.multiagent_systems.multiagent_reasoning.policies import distribution
 from decision_making.simple_game import NO_GAIN, SimpleGame
+from decision_making.sizes import check_size
 
 PIVOTS = 100  # times the number of actions: steps at most; a few times that number are usual
 TOLERANCE = 1e-10  # of the linear program, the least that its solver takes
@@ -39,6 +40,7 @@ def solve_matrix_game(A: Array) -> tuple[Array, Array]:
     if m > n:  # agent 2's program has fewer rows
         y, x = solve_matrix_game(-A.T)
         return x, y
+    check_size("numbers of a tableau", (m + 1) * (n + m + 1), "remove actions", TABLEAU)
     # variables: w of agent 2's actions, then the slacks of agent 1's; the last row is Σ w and its prices
     T, basis, slacks = np.zeros((m + 1, n + m + 1)), np.arange(n, n + m), slice(n, n + m)
     T[:m, :n], T[:m, slacks], T[:m, -1], T[m, :n] = positive(A), np.eye(m), 1.0, -1.0

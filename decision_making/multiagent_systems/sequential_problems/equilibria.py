@@ -17,6 +17,7 @@ from decision_making.multiagent_systems.multiagent_reasoning.iterated_responses 
     hierarchical_softmax_in,
     iterated_best_response_in,
 )
+from decision_making.multiagent_systems.multiagent_reasoning.policies import certain
 from decision_making.multiagent_systems.sequential_problems.policies import (
     MGPolicy,
     best,
@@ -62,7 +63,7 @@ def _round(P: MG, p: Sequence[Array], order: str) -> list[Array]:
         among = best(Q)
         a, now = among.argmax(axis=-1), p[i].argmax(axis=-1)
         stays = (order == "cyclic") & (p[i].max(axis=-1) == 1) & among[s, now]
-        new[i] = np.eye(P.sizes[i])[np.where(stays, now, a)]
+        new[i] = certain(np.where(stays, now, a), P.sizes[i])
     return new
 
 

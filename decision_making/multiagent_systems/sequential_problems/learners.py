@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, flag, numbers, positive, refuse
+from decision_making.checks import Array, flag, made_array, numbers, positive, refuse
 from decision_making.markov_game import MG, check_markov_game
-from decision_making.model_uncertainty.learners import Learner, batch_shape, known_states, revise
+from decision_making.model_uncertainty.learners import Learner, batch_shape, flags, known_states, revise
 from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import FEW, NashEquilibrium
-from decision_making.multiagent_systems.multiagent_reasoning.policies import contracted, draw
+from decision_making.multiagent_systems.multiagent_reasoning.policies import certain, contracted, draw
 from decision_making.multiagent_systems.multiagent_reasoning.supports import number_of_systems
 from decision_making.multiagent_systems.sequential_problems.policies import continuation
 from decision_making.sampling import indices
@@ -158,13 +158,14 @@ class FictitiousPlayModel(GameLearner):
         """The best responses in all states, (…, S, Aⁱ)."""
         P, i = self.M.P, self.M.at
         V = contracted(P.R.array[i] + continuation(P, self.U), self.frequencies(), (i,))
-        return np.asarray(np.eye(P.sizes[i])[V.argmax(axis=-1)])
+        return certain(V.argmax(axis=-1), P.sizes[i])
 
     def behavior(self, s: Array) -> Array:
         """All on the best response."""
         P, i = self.M.P, self.M.at
-        V = contracted(_ahead(self, s), [q[self.at(s)] for q in self.frequencies()], (i,))
-        return np.asarray(np.eye(P.sizes[i])[V.argmax(axis=-1)])
+        counts = [self.counts(j)[self.at(s)] for j in range(P.n)]
+        V = contracted(_ahead(self, s), [N / N.sum(axis=-1, keepdims=True) for N in counts], (i,))
+        return certain(V.argmax(axis=-1), P.sizes[i])
 
 
 def _ahead(model: FictitiousPlayModel, s: Array) -> Array:
@@ -370,7 +371,7 @@ def update_game_learner(
     if r.shape != (*model.batch, P.n) or not np.isfinite(r).all():
         refuse(None, "r", r.tolist(), f"finite rewards of shape {(*model.batch, P.n)}, one an agent")
     if terminated is not None:
-        terminated = np.broadcast_to(np.asarray(terminated, dtype=bool), model.batch)
+        terminated = flags(model, "terminated", terminated)
     taken_in(model, s, a, r, s_next, terminated)
     return model
 
@@ -383,7 +384,7 @@ def taken_in(model: GameLearner, s: Array, a: Array, r: Array, s_next: Array, te
 
 def known_joint_actions(model: GameLearner, a: Any) -> Array:
     """Positions (…, n) of the actions of all agents."""
-    a, P = np.asarray(a), model.M.P
+    a, P = made_array(a, "a"), model.M.P
     if a.shape != (*model.batch, P.n):
         raise ValueError(f"a has shape {a.shape}: must be {(*model.batch, P.n)}, positions of actions")
     return np.stack([indices(f"a[..., {j}]", a[..., j], k) for j, k in enumerate(P.sizes)], axis=-1)

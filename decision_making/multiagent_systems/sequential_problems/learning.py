@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, Named, count, function, refuse
+from decision_making.checks import Array, Named, count, function, made_array, refuse
 from decision_making.markov_game import MG
 from decision_making.model_uncertainty.learners import copied, known_states
 from decision_making.multiagent_systems.sequential_problems.learners import (
@@ -17,7 +17,7 @@ from decision_making.multiagent_systems.sequential_problems.learners import (
 )
 from decision_making.pomdp import start_belief
 from decision_making.problem import RNG
-from decision_making.sampling import default_rng, sample_start
+from decision_making.sampling import default_rng, is_vector, sample_start, start_probabilities
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 from decision_making.verbs import learn
@@ -64,10 +64,15 @@ def learn_in_a_markov_game(
     check_size("numbers to keep", h * m * 2 * (P.n + 1), "take fewer steps, and go on from the result")
     models, rng = [copied(x) for x in models], default_rng(rng)
     b = start_belief(P) if b is None else b
+    b = start_probabilities(b, len(P.S)) if s is None and is_vector(b) else b
+    given = None if s is None else made_array(s, "s")
 
     def begin() -> Array:
-        given = np.reshape(sample_start(b, m, rng), batch) if s is None else np.broadcast_to(s, batch)
-        return known_states(models[0], "s", given)
+        now = given
+        if now is None:
+            now = sample_start(b, m, rng)
+            now = now.reshape(batch) if now.shape == (m,) else now
+        return known_states(models[0], "s", np.broadcast_to(now, batch) if now.ndim == 0 else now)
 
     states = np.empty((h, *batch), dtype=np.intp)
     after, actions, paid = np.empty_like(states), np.empty((h, *batch, P.n), np.intp), np.empty((h, *batch, P.n))

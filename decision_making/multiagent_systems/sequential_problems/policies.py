@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from decision_making.agents import labels, listed_once, position
-from decision_making.checks import Array, Named, are_probabilities, brief, numbers, refuse
+from decision_making.agents import labels, listed_once, position, positions
+from decision_making.checks import Array, Named, are_probabilities, brief, distributions_in, numbers, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.mdp import MDP
 from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     SimpleGamePolicy,
+    certain,
     contracted,
     in_order,
     precision,
@@ -122,10 +123,9 @@ def _of_agent(P: MG, πi: Any, i: int) -> Array:
         if (πi.S, πi.A) == (P.S, A):
             return np.asarray(πi.p)
         p = np.zeros((*πi.p.shape[:-2], n_states, len(A)))
-        for k, a in enumerate(πi.A):
-            p[..., position(a, A)] = πi.p[..., [position(s, πi.S) for s in P.S], k]
+        p[..., positions(πi.A, A)] = πi.p[..., positions(P.S, πi.S), :]
         return p
-    p = numbers(πi, f"π[{i}]")
+    p = distributions_in(πi, f"π[{i}]")
     if p.ndim == 1:
         p = np.broadcast_to(p, (n_states, *p.shape))
     if p.shape[-2:] != (n_states, len(A)):
@@ -254,7 +254,7 @@ def best_response_in_a_markov_game(P: MG, π: JointPolicy, i: Any) -> MGPolicy:
     """
     p, k = probabilities(P, π), P.position(i)
     _, Q = optimal_values(P, p, k)
-    return MGPolicy(np.eye(P.sizes[k])[best(Q).argmax(axis=-1)], P.S, P.A[k])
+    return MGPolicy(certain(best(Q).argmax(axis=-1), P.sizes[k]), P.S, P.A[k])
 
 
 @softmax_response.register

@@ -74,6 +74,8 @@ class AgentController:
         child = np.asarray(indices("child", child, len(a)))
         if child.ndim != 2 or len(child) != len(a):
             raise ValueError(f"child has shape {child.shape}: must be (X, Ω), X = {len(a)}")
+        size = len(a) ** 2 * A * child.shape[1]
+        check_size(f"probabilities of {len(a)} nodes", size, "use fewer nodes, or a smaller d", NUMBERS)
         η = np.broadcast_to(np.eye(len(a))[child][:, None], (len(a), A, child.shape[1], len(a)))
         return cls(np.eye(A)[a], η)
 
@@ -206,6 +208,8 @@ def best_response_pomdp(P: HiddenStateGame, π: Any, i: Any) -> POMDP:
     X = math.prod(map(len, others))
     E = S * X
     check_size("states of an agent's own problem", E * Ω, "use fewer nodes", PAIRS)
+    joint = X * X * math.prod(map(float, P.M.shape[:2])) / (A * Ω)
+    check_size("numbers of joint controllers", joint, "use fewer nodes", NUMBERS)
     W = together([x.K.transpose(0, 3, 1, 2) for x in others]) if others else np.ones((1, 1, 1, 1))
     p = together([x.ψ for x in others]) if others else np.ones((1, 1))
     order = [place, *(j for j in range(P.n) if j != place)]

@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.agents import Policies
-from decision_making.checks import Array, count_or_zero, numbers, of_class, refuse
+from decision_making.checks import Array, count_or_zero, distributions_in, of_class, refuse
 from decision_making.multiagent_systems.multiagent_reasoning import NashEquilibrium, SimpleGamePolicy
 from decision_making.multiagent_systems.multiagent_reasoning.equilibria import Equilibrium
 from decision_making.multiagent_systems.state_uncertainty.best_responses import answer
@@ -35,7 +35,7 @@ CELLS = 4_000_000  # payoffs of a game of plans
 
 def optional_belief(b: object) -> Any:
     """Attrs converter: None, the model's own belief, or numbers."""
-    return None if b is None else numbers(b, "b")
+    return None if b is None else distributions_in(b, "b")
 
 
 _nash = of_class(NashEquilibrium)

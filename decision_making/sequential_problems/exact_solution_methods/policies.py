@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, are_probabilities, made_array_later, read_only, shortened
+from decision_making.checks import Array, are_probabilities, distributions_in, made_array_later, read_only, shortened
 from decision_making.problem import Action, Enumerable, State
 from decision_making.sampling import indices
 from decision_making.sequential_problems.exact_solution_methods.tables import (
@@ -167,7 +167,8 @@ def checked_policy(P: Enumerable, π: StatePolicy) -> Array:
         return indices("π", p, shape[1])
     if p.shape != shape:
         raise ValueError(f"π has shape {p.shape}: must be (S,) = {shape[:1]} actions or (S, A) = {shape} probabilities")
-    bad = ~are_probabilities(np.asarray(p, dtype=np.float64))
+    p = distributions_in(p, "π")
+    bad = ~are_probabilities(p)
     if bad.any():
         s = int(np.argmax(bad))
         raise ValueError(f"π[{s}] = {p[s]}: must be probabilities that sum to 1")
