@@ -129,8 +129,8 @@ def summary(rows: list[dict[str, str]]) -> str:
         met = "yes" if missing <= 0 else f"{missing:,.0f} short" if abs(task.goal) > 10 else f"{missing:.2f} short"
         digits = 0 if abs(result) > 10 else 2
         cells = (
-            *(name, f"{task.given['steps']:,}", str(len(x)), f"**{result:,.{digits}f}**", interval(x, statistic, digits)),
-            *(f"{worst:,.{digits}f}", f"{task.goal:,.0f}", met, task.published or "-"),
+            *(name, f"{task.given['steps']:,}", str(len(x)), f"**{result:,.{digits}f}**"),
+            *(interval(x, statistic, digits), f"{worst:,.{digits}f}", f"{task.goal:,.0f}", met, task.published or "-"),
         )
         lines.append(f"| {' | '.join(cells)} |")
     said = " / ".join(sorted({row["versions"] for row in rows}))
