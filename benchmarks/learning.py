@@ -126,7 +126,7 @@ def summary(rows: list[dict[str, str]]) -> str:
         statistic = "median" if fewer else "mean"
         result, worst = getattr(np, statistic)(x), x.max() if fewer else x.min()
         missing = result - task.goal if fewer else task.goal - result
-        met = "yes" if missing <= 0 else f"{missing:,.0f} short" if abs(task.goal) > 10 else f"{missing:.2f} short"
+        met = "yes" if missing <= 0 else f"{missing:,.0f} short" if missing >= 1 else f"{missing:.2f} short"
         digits = 0 if abs(result) > 10 else 2
         cells = (
             *(name, f"{task.given['steps']:,}", str(len(x)), f"**{result:,.{digits}f}**"),
