@@ -21,7 +21,11 @@ from decision_making.trust_region_policy_optimization.batch import Batch
 from decision_making.trust_region_policy_optimization.solver import conjugate_gradients
 from decision_making.trust_region_policy_optimization.update import batch, estimates
 
-POLICIES = (("Ant-v5", 200_000), ("Walker2d-v5", 200_000), ("Pendulum-v1", 20_000))  # trained for so many steps
+POLICIES = (  # trained for so many steps
+    *(("Ant-v5", 200_000), ("Walker2d-v5", 200_000), ("HalfCheetah-v5", 200_000), ("Hopper-v5", 300_000)),
+    *(("Reacher-v5", 300_000), ("InvertedDoublePendulum-v5", 300_000)),
+    *(("CartPole-v1", 20_000), ("Pendulum-v1", 20_000)),
+)
 DAMPING = (0.01, 0.1, 1.0, 10.0, 100.0)
 SOME = 12  # batches whose directions are judged, and whose Fisher matrices are averaged
 
