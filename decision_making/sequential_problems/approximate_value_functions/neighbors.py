@@ -20,6 +20,7 @@ from decision_making.checks import (
     count,
     fixed_numbers,
     function,
+    made_array,
     numbers,
     positive,
     read_only,
@@ -73,10 +74,8 @@ def gaussian_kernel(σ: float, d: Distance = 2) -> Callable[[Array, Array], Arra
 
 
 def _states(S: ArrayLike) -> Array:
-    S = np.array(S)
-    if S.dtype.kind not in "iu":
-        S = numbers(S, "S")
-    return read_only(S)
+    given = made_array(S, "S")
+    return read_only(given.copy() if given.dtype.kind in "iu" else numbers(given, "S"))
 
 
 def _some_states(M: object, attribute: Field, S: Array) -> None:

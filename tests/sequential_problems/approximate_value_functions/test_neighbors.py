@@ -245,3 +245,8 @@ def test_one_wrong_pair_is_named():
     U = LocallyWeightedValueFunction(lambda s, t: (s * t)[..., 0] + 1, [[1.0], [2.0]], [1, 2])
     with pytest.raises(ValueError, match=r"k\(s, s'\) = -1\.0 for s = \[-1\.\] and s' = \[2\.\]: must be at least 0"):
         U([[-1.0]])
+
+
+def test_states_of_different_lengths_are_named():
+    with pytest.raises(TypeError, match=r"S = \[\[1\], \[1, 2\]\]: must have rows of one length"):
+        LocallyWeightedValueFunction(gaussian_kernel(0.1), [[1], [1, 2]], [0.0, 0.0])
