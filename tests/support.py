@@ -1,7 +1,8 @@
-"""What tests share: structs that cannot simulate, derivatives by differences, chapters, local models."""
+"""What tests share: structs that cannot simulate, derivatives by differences, chapters, local models, memory."""
 
 import math
 import re
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -132,3 +133,13 @@ def assert_main_agrees(values, out, capsys, figures):
         image = (out / f"{name}.png").read_bytes()
         assert image.startswith(b"\x89PNG")
         assert len(image) > 10_000
+
+
+def peak(work):
+    """What it gives, and the most bytes it had at a time; done once before, so that all parts are loaded."""
+    work()
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

@@ -1,21 +1,10 @@
 """Learners and imitation in many states: memory in proportion, refusals before it is asked for, and named mistakes."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 import decision_making as dm
-
-
-def peak(work):
-    """What it gives, and the most bytes it had at a time; once before, so that all parts are loaded."""
-    work()
-    tracemalloc.start()
-    try:
-        return work(), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+from tests.support import peak
 
 
 def test_indicators_of_pairs_are_made_when_asked_for():

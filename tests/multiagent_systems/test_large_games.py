@@ -1,7 +1,5 @@
 """Games, learners and teams with many states or actions take little memory; what does not fit is refused."""
 
-import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,15 +10,7 @@ import decision_making as dm
 from decision_making.agents import position, positions
 from decision_making.multiagent_systems.collaborative_agents.joint_rules import best_rules
 from decision_making.multiagent_systems.multiagent_reasoning.dominance import _beaten
-
-
-def peak(work: Callable[[], Any]) -> tuple[Any, int]:
-    """What it gives, and the most bytes it had at a time."""
-    tracemalloc.start()
-    try:
-        return work(), tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+from tests.support import peak
 
 
 def test_many_actions_take_no_square_table():
