@@ -1153,7 +1153,7 @@ def test_wrong_call_is_an_error_that_says_what(name, tmp_path, monkeypatch):
 # ---- settings of a run
 
 SETTINGS = {  # setting -> a wrong value each, by kind
-    **dict.fromkeys(("n_envs", "steps_per_update", "cg_iterations", "minibatch"), "count"),
+    **dict.fromkeys(("n_envs", "cg_iterations", "minibatch"), "count"),
     **dict.fromkeys(("critic_iterations", "critic_minibatch", "checkpoint_every"), "count"),
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
@@ -1184,9 +1184,10 @@ OF_RULES = {  # the settings of each update
 }
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
 SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eval_every"), "given")
-SETTINGS["normalize_observations"] = "flag or none"
+SETTINGS |= {"normalize_observations": "flag or none", "steps_per_update": "count?"}
 KINDS["number or none"] = (ValueError, [x for x in KINDS["number"][1] if x is not None])
 KINDS["discount?"] = (ValueError, [x for x in KINDS["discount"][1] if x is not None])
+KINDS["count?"] = (ValueError, [x for x in KINDS["count"][1] if x is not None])
 KINDS["flag or none"] = (ValueError, [1, "yes"])
 SETTINGS |= {"eval_episodes": "count"}
 KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])

@@ -11,7 +11,7 @@ from decision_making.checks import Array, Named, count, count_or_zero
 from decision_making.policies import heads
 from decision_making.problems.flattening import leaves
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
-from decision_making.problems.vector_environments import autoreset_mode
+from decision_making.problems.vector_environments import autoreset_mode, time_limit
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 
@@ -128,13 +128,8 @@ def _actions(P: GymnasiumProblem) -> str:
     return f"{numbers}, each from a normal distribution"
 
 
-def _time_limit(P: GymnasiumProblem) -> int | None:
-    spec = P.env.spec or getattr(P.env, "envs", [P.env])[0].spec  # copies know what each of them is
-    return None if spec is None else spec.max_episode_steps
-
-
 def _limit(P: GymnasiumProblem) -> str:
-    most = _time_limit(P)
+    most = time_limit(P.env)
     return "no time limit that gymnasium knows of" if most is None else f"at most {most} steps"
 
 
@@ -172,7 +167,7 @@ def _advice(P: GymnasiumProblem, τs: Trajectories, again: Trajectories, lengths
         found.append(
             f"{largest} saturate a network unless they are normalised, as `train` does if it is not told otherwise"
         )
-    if not len(lengths) and len(r) >= P.n_envs * (_time_limit(P) or 0):
+    if not len(lengths) and len(r) >= P.n_envs * (time_limit(P.env) or 0):
         found.append(
             f"no episode ended in {len(r)} steps: no return is reported until one does; does it terminate, or has it a "
             "time limit (max_episode_steps in register, or gymnasium.wrappers.TimeLimit)?"

@@ -60,6 +60,12 @@ def vector_environment(env: Given, n_envs: int) -> Vector:
     refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
 
 
+def time_limit(env: Vector) -> int | None:
+    """The steps after which an episode is cut; None where there is no such limit, or gymnasium does not know it."""
+    spec = env.spec or getattr(env, "envs", [env])[0].spec  # copies know what each of them is
+    return None if spec is None else spec.max_episode_steps
+
+
 def registered(id: str) -> EnvSpec:
     """The spec of an id, or of "module:id". ValueError, with the nearest known id, where it is not registered."""
     import gymnasium

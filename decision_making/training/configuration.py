@@ -73,8 +73,6 @@ class Configuration:
                 of = "" if name not in all_settings() else f" of update = {update} on {env}"
                 raise ValueError(f"{name}: unknown setting{of}{_elsewhere(name, lines)}")
             known[name] = _checked(lines[name].check, name, value)
-        if "n_envs" in known and "steps_per_update" not in self.given and preset is None:  # whole steps of every copy
-            known["steps_per_update"] += -known["steps_per_update"] % known["n_envs"]
         if all(known[name] is None for name in ("steps", "updates", "seconds", "threshold")):
             known |= {"updates": 100} if is_textbook(known["env"]) else {"steps": 100_000}
         object.__setattr__(self, "values", known)

@@ -90,18 +90,22 @@ def _rule(c: Settings, evidence: tuple[Any, ...] = (), times: float = 1.0) -> An
 
 def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
+    from decision_making.problems.vector_environments import time_limit  # imported where used
+
     π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
+    ahead = horizon(c["gamma"], time_limit(P.env))
+    n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
     k = getattr(π.head, "k", 0)
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "max_kl", "advantage", "normalize_advantages")
     M = TrustRegionPolicyOptimization(
-        *(P, c["steps_per_update"], critic),
-        rule=_rule(c, times=damping_factor(P.observation_width) if k and P.normalize_observations else 1.0),
+        *(P, n, critic),
+        rule=_rule(c, times=damping_factor(P.observation_width, ahead) if k and P.normalize_observations else 1.0),
         λ=λ,
         **{name: c[name] for name in (*own, "minibatch")},
     )
-    if not c["blocks"] and c["steps_per_update"] % c["n_envs"]:
-        raise ValueError(f"steps_per_update = {c['steps_per_update']}: must be a multiple of n_envs = {c['n_envs']}")
+    if not c["blocks"] and n % c["n_envs"]:
+        raise ValueError(f"steps_per_update = {n}: must be a multiple of n_envs = {c['n_envs']}")
     seed, options = c["seed"], {"dtype": np.float32}
     log_σ = first_log_σ(k or 1) if c["log_sigma"] is None else c["log_sigma"]
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
@@ -116,6 +120,27 @@ def usual_λ(γ: float) -> float:
     return 1 - math.sqrt(1 - γ) / 2
 
 
+def horizon(γ: float, limit: int | None) -> float:
+    """How many steps ahead rewards count: 1 / (1 - γ), but not more than an episode has by its limit, nor than 1,000.
+
+    >>> [round(horizon(γ, limit)) for γ, limit in ((0.99, None), (0.999, 1000), (0.999, 200), (1.0, None))]
+    [100, 1000, 200, 1000]
+    """
+    return min(1 / max(1 - γ, 1e-3), limit or 1e3)
+
+
+def usual_n(horizon: float, n_envs: int) -> int:
+    """The steps of a batch: 2,048 up to a horizon of 100, 4,096 at 1,000; and whole steps of every copy.
+
+    The longer rewards count, the more of a batch's advantages is noise. What was tried is in docs/defaults.md.
+
+    >>> [usual_n(steps, 16) for steps in (10, 100, 200, 1000)]
+    [2048, 2048, 2672, 4096]
+    """
+    n = round(2048 * max(1.0, math.log10(horizon) - 1))
+    return n + -n % n_envs
+
+
 def first_log_σ(k: int) -> float:
     """The first log σ of k real actions: σ = √6 / k, but at most 1, which is half the range of an action with bounds.
 
@@ -125,16 +150,18 @@ def first_log_σ(k: int) -> float:
     return min(0.0, math.log(6) / 2 - math.log(k))
 
 
-def damping_factor(width: int) -> float:
+def damping_factor(width: int, horizon: float) -> float:
     """What the usual damping is multiplied by, for a policy of real actions that sees so many real numbers at once.
 
-    Each number brings weights of its own, and the more there are, the more of a batch's gradient is noise. What was
-    tried is in docs/defaults.md.
+    Each number brings weights of its own, and the more there are, the more of a batch's gradient is noise; so it is
+    with the horizon of the rewards, in steps. What was tried is in docs/defaults.md.
 
-    >>> [damping_factor(width) for width in (3, 24, 25, 26, 105)]
+    >>> [damping_factor(width, 100) for width in (3, 24, 25, 26, 105)]
     [1.0, 1.0, 1.0, 2.0, 81.0]
+    >>> [damping_factor(8, horizon) for horizon in (10, 100, 200, 1000)]
+    [1.0, 1.0, 2.0, 10.0]
     """
-    return float(max(1, width - 24))
+    return float(max(1, width - 24, horizon / 100))
 
 
 def _critic(c: Settings, width: int) -> Any:

@@ -109,7 +109,9 @@ COMMON: dict[str, Setting] = {
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
-    "steps_per_update": Setting(2048, count, "environment steps of a batch, rounded up to a multiple of n_envs"),
+    "steps_per_update": Setting(
+        None, optional(count), "steps of a batch, of all copies; not given: 2048, more if γ > 0.99"
+    ),
     "lambda": Setting(None, optional(discount), "λ of the generalized advantages; not given: 1 - √(1 - γ) / 2"),
     "cg_iterations": _of(TRPO, "cg_iterations", 10),
     "fisher_subsample": _of(TRPO, "fisher_subsample", 1.0, "share of the states in Fisher products"),
@@ -180,7 +182,7 @@ def rule_settings(env: str, update: str) -> dict[str, Setting]:
     found = {plain(a.name): _of(struct, a.name, known.get(plain(a.name))) for a in rule_fields(struct)}
     found["delta"] = Setting(known.get("delta"), positive, "bound on the mean KL divergence, in nats")
     if not is_textbook(env):
-        said = "c in F + cI; not given: 0.1, more for many real observations"
+        said = "c in F + cI; not given: 0.1, more for many observations or γ > 0.99"
         found["damping"] = Setting(None, optional(not_negative), said)
     return {name: line for name, line in found.items() if name in known}
 

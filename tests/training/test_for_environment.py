@@ -1,5 +1,7 @@
 """The one default configuration: the same on the command line and in the library, and taken from the spaces alone."""
 
+from functools import partial
+
 import gymnasium
 import numpy as np
 import pytest
@@ -97,9 +99,43 @@ def test_damping_is_the_usual_one_where_observations_are_zeros_and_ones():
 
 def test_a_batch_holds_whole_steps_of_every_copy():
     assert for_environment("Pendulum-v1", n_envs=12)[0].n == 2052
+    assert for_environment(Walks, n_envs=12, γ=0.999)[0].n == 4104
     assert for_environment("Pendulum-v1", n_envs=12, steps_per_update=24)[0].n == 24
     with pytest.raises(ValueError, match="must be a multiple of n_envs = 12"):
         for_environment("Pendulum-v1", n_envs=12, steps_per_update=1024)
+
+
+LONG = [(0.0, 2048, 0.1), (0.9, 2048, 0.1), (0.99, 2048, 0.1), (0.995, 2672, 0.2), (0.999, 4096, 1.0), (1.0, 4096, 1.0)]
+
+
+@pytest.mark.parametrize(("γ", "n", "c"), LONG)
+def test_batch_and_damping_grow_with_the_horizon_unless_they_are_given(γ, n, c):
+    real = partial(Walks, spaces.Box(-1, 1, (3,)))
+    M, *_ = for_environment(real, γ=γ)
+    assert M.n == n
+    np.testing.assert_allclose(M.update_rule.damping, c, rtol=1e-12)
+    M, *_ = for_environment(real, γ=γ, steps_per_update=1024, damping=0.3)
+    assert (M.n, M.update_rule.damping) == (1024, 0.3)
+    M, *_ = for_environment(real, γ=γ, preset="sb3-contrib")
+    assert (M.n, M.update_rule.damping) == (2048, 0.1)
+    M, *_ = for_environment("Acrobot-v1", γ=γ, normalize_observations=True)  # of choices damping is the usual one
+    assert M.update_rule.damping == 0.1
+
+
+def test_the_horizon_is_no_longer_than_an_episode(monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "Walks-v0", gymnasium.envs.registration.EnvSpec("Walks-v0", Walks))
+
+    def limited(steps):
+        return partial(gymnasium.make, "Walks-v0", max_episode_steps=steps)
+
+    for steps, n, c in ((50, 2048, 0.1), (200, 2672, 0.2), (500, 3488, 0.5), (1000, 4096, 1.0), (10_000, 4096, 1.0)):
+        M, *_ = for_environment(limited(steps), γ=0.9999)
+        assert M.n == n
+        np.testing.assert_allclose(M.update_rule.damping, c, rtol=1e-12)
+    assert for_environment("Pendulum-v1", γ=1.0)[0].n == 2672
+    assert for_environment("CartPole-v1", γ=1.0)[0].n == 3488  # its copies are stepped by gymnasium, at once
+    assert for_environment("CartPole-v1", γ=1.0, blocks=2, n_envs=2)[0].n == 3480
+    assert for_environment(limited(200), γ=0.9999)[0].λ == pytest.approx(0.995)  # which follows γ alone
 
 
 def test_environment_factory_and_vector_environment_are_taken_as_they_are():
