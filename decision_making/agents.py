@@ -24,21 +24,12 @@ def position(label: Any, labels: Sequence[Any]) -> int:
 
 def positions(wanted: Sequence[Any], labels: Sequence[Any]) -> list[int]:
     """`position` of each wanted label, by one pass through the list where labels can be keys of a dictionary."""
-    known: dict[Any, int] = {}
-    for k, label in enumerate(labels):
-        if _is_key(label):
-            known.setdefault((type(label), label), k)
-    places = (known.get((type(x), x)) if _is_key(x) else None for x in wanted)
-    return [position(x, labels) if k is None else k for x, k in zip(wanted, places, strict=True)]
-
-
-def _is_key(label: Any) -> bool:
-    """Whether a dictionary can have the label for a key."""
     try:
-        hash(label)
-    except TypeError:
-        return False
-    return True
+        known = {(type(label), label): k for k, label in reversed(list(enumerate(labels)))}  # the first of equal ones
+        places = [known.get((type(x), x)) for x in wanted]
+    except TypeError:  # some cannot
+        places = [None] * len(wanted)
+    return [position(x, labels) if k is None else k for x, k in zip(wanted, places, strict=True)]
 
 
 def labels(x: Any) -> Any:

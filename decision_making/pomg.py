@@ -95,15 +95,11 @@ def _listed(axes: Sequence[Any]) -> list[Any]:
     return [x for axis in axes for x in (axis.lists if isinstance(axis, Joint) else (axis,))]
 
 
-def _optional_numbers(b: Any) -> Any:
-    return b if b is None else distributions_in(b, "b")
-
-
 def _distributions(x: Any, name: str, n: int) -> Array:
     """`distributions_in` of an array whose last n axes are those of one joint distribution."""
     given = made_array(x, name)
-    joined = n > 1 and given.ndim > n and given.size > 0
-    return distributions_in(given.reshape(*given.shape[:-n], -1) if joined else given, name).reshape(given.shape)
+    joint = given.reshape(*given.shape[:-n], math.prod(given.shape[-n:]))
+    return distributions_in(joint, name).reshape(given.shape)
 
 
 @struct(repr=False)
@@ -118,7 +114,7 @@ class HiddenStateGame(Agents):
     T: Any  # T(s, a, s_next) -> probability, a a joint action; or an array (S, A1, ..., An, S)
     O: Any  # O(a, s_next, o) -> probability of the joint observation; or an array (A1, ..., An, S, Ω1, ..., Ωn)
     R: Any  # R(s, a) -> rewards (n,), or one number of a team; or an array (n, S, A1, ..., An), of a team (S, A1, ...)
-    b: Any = field(default=None, kw_only=True, converter=_optional_numbers)  # belief to begin with (S,)
+    b: Any = field(default=None, kw_only=True)  # belief to begin with (S,)
 
     def __attrs_post_init__(self) -> None:
         S, A, Ω = tuple(self.S), Joint(self.A), Joint(self.Ω)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from decision_making.checks import Array, Field, brief, function, refuse, shortened
+from decision_making.checks import Array, Field, brief, function, numbers, refuse
 from decision_making.verbs import utility
 
 
@@ -22,11 +22,7 @@ def one_for_each(given: object, name: str, n: int, of: Literal["states", "belief
 
     Raises TypeError where it gave no numbers, ValueError where they are neither one nor n.
     """
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        where, what = f"{name}({of[0]})", f"numbers, one for each {of[:-1]}"
-        raise TypeError(f"{where} = {shortened(given)}: must be {what} ({error})") from error
+    values = numbers(given, f"{name}({of[0]})")
     if values.shape not in ((), (1,), (n,)):
         raise ValueError(f"{name} gave an array {values.shape} for {n} {of}: must be {(n,)}")
     return np.broadcast_to(values, (n,))

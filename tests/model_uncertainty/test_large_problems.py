@@ -12,8 +12,11 @@ def test_indicators_of_pairs_are_made_when_asked_for():
     assert peak(lambda: dm.pair_indicators(400, 5))[1] < 1e6
     x = β(np.array([0, 399]), np.array([1, 4]))
     np.testing.assert_array_equal(np.argwhere(x), [[0, 1], [1, 1_999]])
+    assert x.sum() == 2
     with pytest.raises(ValueError, match="a runs from 5 to 5"):  # and not the pair (1, 0)
         β(np.array([0]), np.array([5]))
+    with pytest.raises(ValueError, match="s runs from 400 to 400"):
+        β(np.array([400]), np.array([0]))
     with pytest.raises(dm.TooLargeError, match="indicators"):
         β(np.zeros(2_000_000, int), np.zeros(2_000_000, int))
 
@@ -36,6 +39,8 @@ def test_discounted_visitations_keep_no_table_of_each_step():
     assert size < 3e5
     T = np.einsum("sa,sat->st", π, P.T)
     np.testing.assert_allclose(ρ, np.linalg.solve(np.eye(20) - 0.9 * T.T, b))
+    with pytest.raises(ValueError, match="d = 0: must be a whole number >= 1"):
+        dm.discounted_state_visitations(P, b, π, 0)
     for work in (lambda: dm.pair_visitations(P, b, π, 10**9), lambda: dm.soft_policy(P, np.zeros((20, 2)), 10**8)):
         with pytest.raises(dm.TooLargeError):
             work()
@@ -54,13 +59,16 @@ def test_kept_sums_of_a_posterior_are_those_of_its_counts():
     for _ in range(30):
         dm.update(model, *(rng.integers(k, size=3) for k in (5, 2)), 0.0, rng.integers(5, size=3))
         np.testing.assert_array_equal(model.total(), model.D.sum(axis=-1))
+        x = rng.integers(5, size=3)
+        np.testing.assert_allclose(model.columns(x), model.tables()[0][np.arange(3), ..., x])
 
 
 def test_policies_in_float32_are_taken_as_they_round():
     p = np.random.default_rng(0).random((7, 3)).astype(np.float32)
     p /= p.sum(axis=1, keepdims=True)
     P = dm.MDP.from_arrays(np.full((7, 3, 7), 1 / 7), np.zeros((7, 3)), 0.9)
-    for π in (p, np.stack([p] * 4)):
+    steps = np.stack([p] * 4)
+    for π in (p, steps, steps.astype(float) / steps.astype(float).sum(axis=-1, keepdims=True)):
         np.testing.assert_allclose(dm.pair_visitations(P, np.full(7, 1 / 7), π, 4).sum(axis=(1, 2)), 1, atol=1e-14)
 
 
@@ -83,6 +91,15 @@ def test_a_value_function_that_gives_no_numbers_is_named(Q, error, said, batch):
     if "shape" not in said:
         with pytest.raises(error, match=r"Q\(θ, s, a\)"):
             dm.action_values(model, s)
+
+
+def test_only_the_values_that_a_step_needs_must_be_numbers():
+    unknown = lambda θ, s, a: θ[0] * np.where((np.asarray(s) == 0) & (np.asarray(a) == 1), np.nan, 1.0)  # noqa: E731
+    model = dm.start(dm.GradientQLearning(2, 0.9, unknown, lambda θ, s, a: θ, np.ones(2), 0.1), (3,))
+    dm.update(model, np.zeros(3), np.zeros(3, int), 1.0, np.ones(3))
+    assert (model.θ != 1).all()
+    with pytest.raises(ValueError, match=r"Q\(θ, s, a\) = nan"):
+        dm.update(model, np.array([1.0, 0.0, 1.0]), np.ones(3, int), 1.0, np.ones(3))
 
 
 def test_exact_feature_expectations_name_features_without_an_axis():

@@ -1,5 +1,6 @@
 """Games, learners and teams with many states or actions take little memory; what does not fit is refused."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import decision_making as dm
 from decision_making.agents import position, positions
 from decision_making.multiagent_systems.collaborative_agents.joint_rules import best_rules
 from decision_making.multiagent_systems.multiagent_reasoning.dominance import _beaten
+from decision_making.multiagent_systems.multiagent_reasoning.learning_in_games import Play
+from decision_making.multiagent_systems.multiagent_reasoning.zero_sum import solve_matrix_game
 from tests.support import peak
 
 
@@ -42,8 +45,17 @@ def test_equilibria_that_need_too_large_tables_are_refused():
     P = dm.SimpleGame.from_arrays(np.zeros((1, 20_000)), np.zeros((1, 20_000)))
     with pytest.raises(dm.TooLargeError, match="pure actions"):
         dm.solve(dm.NashEquilibrium("supports"), P)
-    with pytest.raises(dm.TooLargeError, match="tableau"):
+    with pytest.raises(dm.TooLargeError, match="400,040,000 numbers of a tableau"):
         dm.solve(dm.NashEquilibrium("lemke_howson"), P)
+    with pytest.raises(dm.TooLargeError, match="288,036,001 numbers of a tableau"):
+        solve_matrix_game(np.broadcast_to(0.0, (12_000, 12_000)))
+    few = np.arange(600.0)[None]
+    assert dm.solve(dm.NashEquilibrium("supports"), dm.SimpleGame.from_arrays(few, few)).π[1].p[-1] == 1
+
+
+def test_all_equilibria_of_one_agent_are_its_best_actions():
+    found = dm.nash(dm.SimpleGame.from_arrays([1.0, 3.0, 3.0]), all=True)
+    assert [x.π[0].p.tolist() for x in found] == [[0, 1, 0], [0, 0, 1]]
 
 
 def test_a_remembered_game_of_many_actions_is_sparse():
@@ -66,14 +78,16 @@ def test_a_zero_sum_markov_game_of_many_states_is_solved_without_dense_equations
     R = rng.random((S, 2, 2))
     P = dm.MG.from_arrays(T, [R, -R], 0.5)
     found, size = peak(lambda: dm.solve(dm.NashEquilibrium(), P))
-    assert found.status == "equilibrium"
+    assert (found.status, found.exact) == ("equilibrium", False)
     assert size < 6e7
 
 
 def test_policies_in_another_order_of_many_labels_are_read_in_one_pass():
-    labels = (*range(3000), "a", ("b", 1), frozenset((1, 2)), np.nan, [1, 2], True)
-    wanted = labels[::-1]
-    assert positions(wanted, labels) == list(range(len(labels)))[::-1]
+    labels = (*range(30_000), "a", ("b", 1), frozenset((1, 2)), np.nan, True)
+    assert positions(labels[::-1], labels) == list(range(len(labels)))[::-1]
+    some = (*labels[-9:], [1, 2], {})  # what is no key of a dictionary
+    assert positions(some[::-1], some) == list(range(len(some)))[::-1]
+    assert positions([0.0], [0.0, -0.0]) == [0]
     assert positions([1.0, np.int64(3), "a"], labels) == [position(x, labels) for x in (1.0, np.int64(3), "a")]
     with pytest.raises(KeyError, match="'z': must be one of"):
         positions(["z"], labels)
@@ -90,9 +104,26 @@ def test_frequencies_of_joint_actions_are_counted_at_once():
             assert found[(*i, *a)] == (played.a[(slice(None), *i)] == a).all(axis=-1).mean()
 
 
+def test_frequencies_of_too_many_actions_are_refused():
+    learner = SimpleNamespace(size=3000, P=SimpleNamespace(sizes=(3000, 3000)))
+    with pytest.raises(dm.TooLargeError, match="3,000,000,000 frequencies"):
+        Play([learner] * 2, np.broadcast_to(0, (10**6, 2))).frequencies(0)
+    with pytest.raises(dm.TooLargeError, match="9,000,000,000 frequencies"):
+        Play([learner] * 2, np.broadcast_to(0, (1, 1000, 2))).joint_frequencies()
+
+
 def test_controllers_of_too_many_nodes_are_refused():
     with pytest.raises(dm.TooLargeError, match="nodes"):
         dm.AgentController.from_nodes(5, np.zeros(3000, int), np.zeros((3000, 5), int))
+
+
+def test_a_response_to_many_joint_nodes_is_refused():
+    """900 joint nodes of two agents with 8 actions and 8 observations each: their own problem has few states."""
+    T, R, O = np.ones((1, 2, 8, 8, 1)), np.zeros((3, 1, 2, 8, 8)), np.full((2, 8, 8, 1, 3, 8, 8), 1 / 192)
+    first = dm.AgentController.from_nodes(2, [0], [[0] * 3])
+    other = dm.AgentController.from_nodes(8, np.zeros(30, int), np.zeros((30, 8), int))
+    with pytest.raises(dm.TooLargeError, match="3,317,760,000 numbers of joint controllers"):
+        dm.best_response_pomdp(dm.POMG.from_arrays(T, R, O, 0.9), [first, other, other], 0)
 
 
 def test_rules_of_many_histories_wait_in_little_memory():
@@ -122,6 +153,11 @@ def test_games_take_distributions_in_float32_as_they_round():
     for game in (dm.POMG.from_arrays(T, R, O, 0.9, b=b), dm.DecPOMDP.from_arrays(T, R[0], O, 0.9, b=b)):
         np.testing.assert_allclose(game.joint_observations.sum(axis=-1), 1, atol=1e-14)
     assert dm.solve(dm.MultiagentAStar(b, 1), game).status == "optimal"
+    paid = np.tile(np.array([1, 2], np.float32) / np.float32(3), (2, 7, 3, 1))  # rows that sum to 1 by chance
+    game = dm.POMG(0.9, range(2), range(7), [range(3), range(2)], [range(2), range(3)], T, O, paid, b=b)
+    for p in (game.joint_transitions, game.joint_observations, game.b):
+        np.testing.assert_allclose(p.sum(axis=-1), 1, atol=1e-14)
+    np.testing.assert_array_equal(game.R.array, paid)
     G = dm.SimpleGame.from_arrays(*np.random.default_rng(2).random((2, 30, 40)))
     assert np.isfinite(dm.utility(G, [rounded(30), rounded(40)])).all()
     wrong = T.copy()
@@ -129,6 +165,15 @@ def test_games_take_distributions_in_float32_as_they_round():
     for bad in (wrong, csr_array(wrong.reshape(-1, 7))):
         with pytest.raises(ValueError, match="must sum to 1"):
             dm.MG.from_arrays(bad, R, 0.9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sparse_entry_that_is_no_probability_is_named_where_it_stands(dtype):
+    for x in (np.nan, np.inf, -1.0):
+        rows = np.array([[1, 0, 0], [0, 1, 0], [x, -x, 0]], dtype)
+        for T in (csr_array(rows), rows[:, None]):
+            with pytest.raises(ValueError, match=rf"T = {x} .*state 2.*: must be probabilities"):
+                dm.MG.from_arrays(T, np.zeros((1, 3, 1)), 0.9)
 
 
 # ---- what is handed to learners
@@ -145,10 +190,14 @@ def test_learners_of_games_name_what_they_are_handed():
         dm.learn(P, models, None, 2, [0, 1])
     with pytest.raises(TypeError, match="s = "):
         dm.learn(P, models, None, 2, [[1], [1, 2]])
-    with pytest.raises(ValueError, match="b has shape"):
-        dm.learn(P, models, None, 2, b=[0.5, 0.25, 0.25])
+    assert (dm.learn(P, models, None, 2, 1)[1].s[:, 0] == 1).all()
+    for s in (None, [0, 0, 0]):
+        with pytest.raises(ValueError, match="b has shape"):
+            dm.learn(P, models, None, 2, s, b=[0.5, 0.25, 0.25])
     with pytest.raises(ValueError, match="s has shape"):
         dm.learn(P, models, None, 2, b=lambda m, rng: np.zeros((m, 2), int))
     G = dm.SimpleGame.zero_sum(np.eye(2))
+    played = dm.play(G, [dm.FictitiousPlay(G, i, batch=3) for i in G.I], 2, 0, first=[0, 1])
+    assert played.a[0].tolist() == [[0, 1]] * 3
     with pytest.raises(ValueError, match="a has shape"):
         dm.play(G, [dm.FictitiousPlay(G, i, batch=3) for i in G.I], 2, 0, first=[0, 1, 0])

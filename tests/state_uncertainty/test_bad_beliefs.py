@@ -77,13 +77,14 @@ def test_searches_of_chapter_9_take_nothing_but_beliefs(search):
         (lambda: lookahead(BABY, of_beliefs(np.nan), np.array(UNIFORM), 2), ValueError, "U of belief array("),
         (lambda: lookahead(BABY, of_beliefs(np.inf), np.array(UNIFORM), 2), ValueError, "is inf: must be a number"),
         (lambda: greedy(BABY, lambda b: None, UNIFORM), ValueError, "is nan: must be a number"),
-        (lambda: greedy(BABY, lambda b: "x", UNIFORM), TypeError, "U(b) = 'x': must be numbers, one for each belief"),
+        (lambda: greedy(BABY, lambda b: "x", UNIFORM), TypeError, "U(b) = 'x': must be an array of numbers"),
+        (lambda: greedy(BABY, lambda b: "1.5", UNIFORM), TypeError, "U(b) = '1.5': must be an array of numbers"),
         (lambda: greedy(BABY, lambda b: b, UNIFORM), ValueError, "U gave an array (2, 2) for 2 beliefs: must be (2,)"),
         *(
             (lambda low=low: plan(GapHeuristicSearch(BABY, low, of_beliefs(0.0), 0.1, 2, 2), UNIFORM), error, named)
             for low, error, named in (
                 (lambda b: b, ValueError, "Ulo gave an array (1, 2) for 1 beliefs: must be (1,)"),
-                (lambda b: "x", TypeError, "Ulo(b) = 'x': must be numbers, one for each belief"),
+                (lambda b: "x", TypeError, "Ulo(b) = 'x': must be an array of numbers"),
             )
         ),
     ],
@@ -120,6 +121,7 @@ SEARCH = SawtoothHeuristicSearch(UNIFORM, 0.1, 3, 3, 3)
         (lambda: PointBasedValueIteration([UNIFORM], 1, keep="no"), ValueError, "keep = 'no': must be True or False"),
         (lambda: SawtoothIteration([0, 0], [UNIFORM], 1, corners="no"), ValueError, "corners = 'no': must be True or"),
         (lambda: AlphaVectorPolicy(BABY, [[0, 0]], [0], bound="x"), ValueError, "bound = 'x': must be one of 'lower'"),
+        (lambda: LookaheadAlphaVectorPolicy(BABY, [[0, 0]], bound="x"), ValueError, "bound = 'x': must be one of 'low"),
         (lambda: SawtoothPolicy(BABY, [0, 0], [UNIFORM], [0], bound="x"), ValueError, "bound = 'x': must be one of"),
         (lambda: LookaheadAlphaVectorPolicy(BABY, [[0, 0]], a=[9]), ValueError, "a runs from 9 to 9"),
         (lambda: LookaheadAlphaVectorPolicy(BABY, [[0, 0]], a=[0, 1]), ValueError, "an action for each of 1 vectors"),
@@ -139,6 +141,21 @@ SEARCH = SawtoothHeuristicSearch(UNIFORM, 0.1, 3, 3, 3)
 def test_wrong_settings_of_solvers_are_named(call, error, named):
     with pytest.raises(error, match=re.escape(named)):
         call()
+
+
+def test_beliefs_that_are_kept_cannot_be_written_to():
+    given = np.array([UNIFORM])
+    for kept in (SawtoothPolicy(BABY, [0, 0], given, [0]).B, SawtoothIteration([0, 0], given, 1).B, SEARCH.b):
+        with pytest.raises(ValueError, match="read-only"):
+            kept[...] = 1.0
+    given[:] = 0.0  # they are copies
+
+
+def test_actions_of_vectors_are_indices_whatever_holds_them():
+    for a in ([1], [1.0], np.array([1], np.int8)):
+        assert LookaheadAlphaVectorPolicy(BABY, [[0, 0]], a=a).a.tolist() == [1]
+    with pytest.raises(TypeError, match="B = 'x': must be an array of numbers"):
+        PointBasedValueIteration("x", 1)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +186,12 @@ def test_wrong_settings_of_solvers_are_named(call, error, named):
             ValueError,
             "a controller with 10 actions and 2",
         ),
-        (lambda: controller_rollouts(BABY, UNIFORM, WAIT, 10**15, 1), ValueError, "1e+15 steps of all trajectories"),
+        (lambda: controller_rollouts(BABY, UNIFORM, WAIT, 10**8, 10**8), TooLargeError, "1e+16 steps of all traject"),
+        (
+            lambda: controller_rollouts(BABY, UNIFORM, WAIT, 1, 2 * 10**9),
+            TooLargeError,
+            "4,000,000,000 probabilities of beliefs: must be at most",
+        ),
         (lambda: improve_controller(WAIT, candidates="x"), ValueError, "candidates = 'x': must be one of 'all', 'need"),
         (lambda: improve_controller(WAIT, max_nodes=-1), ValueError, "max_nodes = -1: must be a whole number >= 1"),
         *(

@@ -44,6 +44,16 @@ def test_many_states_take_no_more_memory_than_what_follows_them(weights):
     assert found.visits < 1 + 13 * 2 + (13 * 2) ** 2
 
 
+def test_few_pairs_that_follow_many_states_are_not_refused():
+    """All of 5000 states lead to the first, which alone shows two observations: 10,000 pairs of 50 million."""
+    S = 5000
+    O = np.tile([1.0, 0.0], (1, S, 1))
+    O[0, 0] = 0.5
+    P = POMDP.from_arrays(csr_array((np.ones(S), (np.arange(S), np.zeros(S, int))), (S, S)), np.zeros((S, 1)), O, 0.9)
+    found = plan(DeterminizedSparseTreeSearch(P, 1, 4, np.eye(S)[0], rng=0), np.full(S, 1 / S))
+    assert found.u == pytest.approx(0.9)
+
+
 def test_too_many_pairs_of_a_state_and_an_observation_are_refused():
     """From each of 300 states every state and every observation may follow."""
     P = POMDP.from_arrays(np.full((300, 1, 300), 1 / 300), np.zeros((300, 1)), np.full((1, 300, 300), 1 / 300), 0.9)

@@ -108,6 +108,9 @@ def test_covariances_in_single_precision_are_covariances(seed):
     exact = A.astype(float) @ L @ L.T.astype(float) @ A.T
     b, exactly = KalmanFilter(np.ones(n, np.float32), Σ), KalmanFilter(np.ones(n), (exact + exact.T) / 2)
     np.testing.assert_allclose(b.Σb, exactly.Σb, atol=1e-5 * abs(exact).max())
+    np.testing.assert_array_equal(b.Σb, b.Σb.T)
+    sure = (Σ + Σ.T) / 2 + abs(Σ).max() * np.eye(n, dtype=np.float32)
+    np.testing.assert_array_equal(KalmanFilter(np.ones(n), sure).Σb, sure)
     P = LinearGaussianModel(*(np.eye(n, dtype=np.float32),) * 3, Σ, np.eye(n, dtype=np.float32))
     found, right = (update(x, P, np.zeros(n, np.float32), np.ones(n, np.float32)) for x in (b, exactly))
     np.testing.assert_allclose(found.μb, right.μb, atol=1e-4)
@@ -116,8 +119,17 @@ def test_covariances_in_single_precision_are_covariances(seed):
     batch = KalmanFilter(np.ones((2, n)), np.stack([Σ, np.eye(n, dtype=np.float32)]))
     np.testing.assert_allclose(batch.Σb[0], b.Σb, atol=1e-12 * abs(exact).max())
     for wrong in (-np.eye(n), np.eye(n) + np.triu(np.full((n, n), 1e-3), 1) * (n > 1) - 2 * np.eye(n) * (n == 1)):
-        with pytest.raises(ValueError, match="must be a covariance"):
-            KalmanFilter(np.ones(n), wrong.astype(np.float32))
+        for scale in (1.0, 1e-9):
+            with pytest.raises(ValueError, match="must be a covariance"):
+                KalmanFilter(np.ones(n), (scale * wrong).astype(np.float32))
+            with pytest.raises(ValueError, match="must be a covariance"):
+                KalmanFilter(np.ones((2, n)), np.stack([np.eye(n), scale * wrong]).astype(np.float32))
+
+
+def test_only_what_single_precision_rounds_is_changed_in_a_covariance():
+    sure = np.array([[2.0, 0.3], [0.3, 1.7]], np.float32)
+    for Σ in (sure, np.array([[1.0, 0.5], [0.5 + 1e-12, 1.0]]), np.array([[1.0, 0.0], [0.0, -1e-11]])):
+        np.testing.assert_array_equal(KalmanFilter(np.zeros(2), Σ).Σb, Σ)
 
 
 def test_large_densities_of_many_particles_have_a_mean():
@@ -129,6 +141,10 @@ def test_large_densities_of_many_particles_have_a_mean():
 
 
 def test_what_misses_the_sum_1_by_more_is_still_refused():
+    with pytest.raises(ValueError, match=r"must be probabilities that sum to 1; their sum is 0\.9999"):
+        update(np.array([0.5, 0.49999], np.float32), TIGER, 2, 0)
+    with pytest.raises(ValueError, match=r"b has shape \(\)"):
+        update(np.array(1, np.float32), TIGER, 2, 0)
     wrong = np.array([0.5, 0.50001], np.float32)
     with pytest.raises(ValueError, match=r"must be probabilities that sum to 1; their sum is 1\.0000"):
         update(wrong, TIGER, 2, 0)
@@ -137,6 +153,8 @@ def test_what_misses_the_sum_1_by_more_is_still_refused():
     for T in (np.array([[wrong], [wrong]]), csr_array(np.array([wrong, wrong]))):
         with pytest.raises(ValueError, match=r"T\[0, 0\] sums to 1.0000"):
             MDP.from_arrays(T, [[0.0], [0.0]], 0.9)
+        with pytest.raises(ValueError, match=r"T\[0, 0\] sums to 0.75"):
+            MDP.from_arrays((T * np.float32(0.75)).astype(np.float32), [[0.0], [0.0]], 0.9)
 
 
 DRIFT = SimpleNamespace(
@@ -166,3 +184,13 @@ def test_what_is_injected_has_the_shape_of_a_particle():
     b = InjectionParticleFilter(np.zeros((9, 2), np.float32), 3, stats.norm())
     with pytest.raises(ValueError, match=r"D_inject gives states of shape \(\): must be of shape \(2,\), as particles"):
         update(b, STILL, 0, 0, rng=0)
+    vectors = InjectionParticleFilter(np.zeros((9, 2)), 3, stats.multivariate_normal([5.0, 5.0]))
+    assert (update(vectors, STILL, 0, 0, rng=0).states != 0).any(axis=1).tolist() == [False] * 6 + [True] * 3
+
+
+def test_where_nothing_is_injected_nothing_is_drawn():
+    def never(m, rng):
+        raise AssertionError(m)
+
+    b = AdaptiveInjectionParticleFilter(np.zeros(9), None, None, 0.1, 0.5, 1.0, never)
+    assert update(b, STILL, 0, 0, rng=0).states.shape == (9,)

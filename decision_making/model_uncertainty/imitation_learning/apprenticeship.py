@@ -109,18 +109,14 @@ def feature_expectations(M: InverseReinforcementLearning, θ: Any, *, rng: RNG =
     if not M.exact:
         return recorded_feature_expectations(rollouts(M.P, M.b, M.π, θ, M.d, M.m, default_rng(rng)), M.P.γ, M.β)
     π, b = policy_steps(M.P, table(M.P, M.π, θ), M.d), start_probabilities(M.b, len(M.P.S))
-    x = tabulated(M.P, M.β)
-    if x.ndim != 3:
-        raise ValueError(f"β(s, a) has shape {x.shape} on a batch {x.shape[:2]}: must be (..., k)")
+    x = _features(M.β, *np.meshgrid(M.P.S, M.P.A, indexing="ij"))
     return np.einsum("sa,saj->j", discounted_pairs(M.P, b, π, discounts(M.P.γ, M.d)), x)
 
 
 def recorded_feature_expectations(τs: Trajectories, γ: float, β: Features) -> Array:
     """Mean over recorded trajectories of Σ_k γ^(k-1) β(s_k, a_k), (k,)."""
     check_trajectories(τs)
-    x = check_state_actions("β", β, τs.s, τs.a)
-    if x.ndim != 3:
-        raise ValueError(f"β(s, a) has shape {x.shape} on a batch {τs.r.shape}: must be (..., k)")
+    x = _features(β, τs.s, τs.a)
     return np.einsum("mk,mkj->j", τs.mask * discounts(γ, τs.r.shape[1]), x) / len(τs)
 
 
@@ -131,10 +127,12 @@ def table(P: Any, π: Policy, θ: Array) -> Array:
     return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
-def tabulated(P: Any, f: Features) -> Array:
-    """f(s, a) of all states and actions of a tabular problem, (S, A, ...)."""
-    s, a = np.meshgrid(P.S, P.A, indexing="ij")
-    return check_state_actions("β", f, s, a)
+def _features(β: Features, s: Array, a: Array) -> Array:
+    """β(s, a) of states and actions in rows and columns, (…, …, k)."""
+    x = check_state_actions("β", β, s, a)
+    if x.ndim != 3:
+        raise ValueError(f"β(s, a) has shape {x.shape} on a batch {x.shape[:2]}: must be (..., k)")
+    return x
 
 
 def calc_weighting(M: InverseReinforcementLearning, μs: Any) -> Weighting:

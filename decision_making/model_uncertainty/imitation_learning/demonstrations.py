@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, all_finite, count, refuse, shortened
+from decision_making.checks import Array, Named, all_finite, count, numbers, refuse, shortened
 from decision_making.policies import Policy
 from decision_making.problem import Action, State
 from decision_making.sampling import indices
@@ -130,7 +130,7 @@ def action_frequencies(D: Any, n_states: int, n_actions: int) -> Array:
 
 def check_state_actions(name: str, f: Callable[[State, Action], Any], s: Array, a: Array) -> Array:
     """f(s, a) as a finite float64 array, the first axes those of a. ValueError, naming f, otherwise."""
-    x = np.asarray(f(s, a), dtype=np.float64)
+    x = numbers(f(s, a), f"{name}(s, a)")
     if x.shape[: a.ndim] != a.shape:
         raise ValueError(f"{name}(s, a) has shape {x.shape} for actions {a.shape}: must begin with that")
     if not all_finite(x):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,14 +41,10 @@ def pair_visitations(P: Enumerable, b: Any, π: Any, d: int) -> Array:
     """
     P = tabular(P)
     count(None, Named("d"), d)
-    return visited(P, start_probabilities(b, len(P.S)), policy_steps(P, π, d))
-
-
-def visited(P: Enumerable, x: Array, π: Array) -> Array:
-    """`pair_visitations` without checks of its arguments: x (S,) is b, π (d, S, A)."""
-    check_size("probabilities of pairs", math.prod(π.shape), "take a smaller d", NUMBERS)
-    pairs = np.empty(π.shape)
-    for k, now in enumerate(_each_step(P, x, π)):
+    x, p = start_probabilities(b, len(P.S)), policy_steps(P, π, d)
+    check_size("probabilities of pairs", p.size, "take a smaller d", NUMBERS)
+    pairs = np.empty(p.shape)
+    for k, now in enumerate(_each_step(P, x, p)):
         pairs[k] = now
     return pairs
 

@@ -123,7 +123,6 @@ def imitate(
             learner = trained(π, θ, P)
             depth = d if is_textbook(c["env"]) else None
             by_expert, by_learner = (evaluate(x, P, episodes, seed=seed, d=depth) for x in (expert, learner))
-        to.mkdir(parents=True, exist_ok=True)
         save_policy(to / POLICY, π, θ, P)
         write_text(to / CONFIG, c.to_toml())
     finally:

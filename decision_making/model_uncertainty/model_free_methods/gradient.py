@@ -20,7 +20,6 @@ from decision_making.checks import (
     positive,
     read_only,
     refuse,
-    shortened,
 )
 from decision_making.model_uncertainty.learners import Learner, batch_shape, each, initial, rates, revise, values
 from decision_making.model_uncertainty.model_free_methods.tables import Rate, learning_rate
@@ -133,17 +132,8 @@ def values_of_all(M: Any, θ: Array, s: Array) -> Array:
     if isinstance(M.Q, LinearQ):
         return M.Q.values(θ, s)
     actions = range(M.A) if isinstance(M.A, int) else M.A
-    found = [_asked(M.Q, "Q(θ, s, a)", θ, s, a) for a in actions]
+    found = [numbers(M.Q(θ, s, a), "Q(θ, s, a)") for a in actions]
     return np.stack(np.broadcast_arrays(*found), axis=-1)
-
-
-def _asked(f: Any, name: str, *x: Any) -> Array:
-    """What a user's function gives, as floats. TypeError, naming it, where it gives no numbers."""
-    given = f(*x)
-    try:
-        return np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} = {shortened(given)}: must be numbers ({error})") from error
 
 
 def gradient_of_q(M: Any, θ: Array, s: Array, a: Array) -> Array:
@@ -151,7 +141,7 @@ def gradient_of_q(M: Any, θ: Array, s: Array, a: Array) -> Array:
     if isinstance(M.Q, LinearQ) and M.grad_Q is None:
         return M.Q.grad(θ, s, action_indices_of(M, a))
     if M.grad_Q is not None:
-        found = _asked(M.grad_Q, "grad_Q(θ, s, a)", θ, s, a)
+        found = numbers(M.grad_Q(θ, s, a), "grad_Q(θ, s, a)")
     else:
         from autograd import grad
 

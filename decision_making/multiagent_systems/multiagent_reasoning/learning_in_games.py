@@ -20,10 +20,11 @@ from decision_making.multiagent_systems.multiagent_reasoning.policies import (
     certain,
     contracted,
     draw,
+    joint_positions,
     of_agent,
 )
 from decision_making.problem import RNG
-from decision_making.sampling import default_rng, indices
+from decision_making.sampling import default_rng
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.simplexes import nearest_distribution
 from decision_making.sizes import NUMBERS, check_size
@@ -163,7 +164,7 @@ class GradientAscent(_LearnerInAGame):
 @update.register
 def update_fictitious_play(learner: FictitiousPlay, a: Any) -> FictitiousPlay:
     """Count the joint action a (…, n); changes the learner, and returns it."""
-    return _count(learner, _joint_actions(learner, a))
+    return _count(learner, joint_positions(learner.P.sizes, learner.shape, a))
 
 
 def _count(learner: FictitiousPlay, a: Array) -> FictitiousPlay:
@@ -181,7 +182,7 @@ def _count(learner: FictitiousPlay, a: Array) -> FictitiousPlay:
 @update.register
 def update_gradient_ascent(learner: GradientAscent, a: Any) -> GradientAscent:
     """One step against the joint action a (…, n); changes the learner, and returns it."""
-    return _climb(learner, _joint_actions(learner, a))
+    return _climb(learner, joint_positions(learner.P.sizes, learner.shape, a))
 
 
 def _climb(learner: GradientAscent, a: Array) -> GradientAscent:
@@ -190,13 +191,6 @@ def _climb(learner: GradientAscent, a: Array) -> GradientAscent:
     learner.π = nearest_distribution(learner.π + learner.α / np.sqrt(learner.t) * r)
     learner.t += 1
     return learner
-
-
-def _joint_actions(learner: _LearnerInAGame, a: Any) -> Array:
-    a = made_array(a, "a")
-    if a.shape != (*learner.shape, learner.P.n):
-        raise ValueError(f"a has shape {a.shape}: must be {(*learner.shape, learner.P.n)}, positions of actions")
-    return np.stack([indices(f"a[..., {j}]", a[..., j], k) for j, k in enumerate(learner.P.sizes)], axis=-1)
 
 
 @struct(repr=False)
@@ -264,7 +258,8 @@ def play(P: SimpleGame, π: Sequence[Any], k_max: int, rng: RNG = None, *, first
             a[..., j] = learner.act(rng)
         if k == 0 and first is not None:
             given = made_array(first, "first")
-            a[...] = _joint_actions(π[0], np.broadcast_to(given, a.shape) if given.shape == (P.n,) else given)
+            given = np.broadcast_to(given, a.shape) if given.shape == (P.n,) else given
+            a[...] = joint_positions(P.sizes, shape, given)
         for take, learner in zip(learn, π, strict=True):
             take(learner, a)
     return Play(π, record)

@@ -17,6 +17,7 @@ from decision_making.checks import (
     are_probabilities,
     distributions_in,
     is_number,
+    made_array,
     numbers,
     read_only,
     refuse,
@@ -24,7 +25,7 @@ from decision_making.checks import (
     shortened,
 )
 from decision_making.problem import RNG
-from decision_making.sampling import cumulative, default_rng, inverse_transform
+from decision_making.sampling import cumulative, default_rng, indices, inverse_transform
 from decision_making.simple_game import SimpleGame, check_game
 from decision_making.structs import struct
 from decision_making.verbs import best_response, gap, softmax_response, utility
@@ -173,6 +174,14 @@ def in_order(π: SimpleGamePolicy, A: tuple[Any, ...]) -> Array:
 def certain(k: Any, size: int) -> Array:
     """The actions at positions k (…) alone, as probabilities (…, size)."""
     return np.asarray(np.asarray(k)[..., None] == np.arange(size), dtype=np.float64)
+
+
+def joint_positions(sizes: Sequence[int], batch: tuple[int, ...], a: Any) -> Array:
+    """The joint actions a as positions (…, n) of the actions of all agents, of which each has as many as sizes say."""
+    a = made_array(a, "a")
+    if a.shape != (*batch, len(sizes)):
+        raise ValueError(f"a has shape {a.shape}: must be {(*batch, len(sizes))}, positions of actions")
+    return np.stack([indices(f"a[..., {j}]", a[..., j], k) for j, k in enumerate(sizes)], axis=-1)
 
 
 def contracted(x: Array, p: Sequence[Array], keep: Sequence[int]) -> Array:

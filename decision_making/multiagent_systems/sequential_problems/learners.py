@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, flag, made_array, numbers, positive, refuse
+from decision_making.checks import Array, flag, numbers, positive, refuse
 from decision_making.markov_game import MG, check_markov_game
 from decision_making.model_uncertainty.learners import Learner, batch_shape, flags, known_states, revise
 from decision_making.multiagent_systems.multiagent_reasoning.nash_equilibrium import FEW, NashEquilibrium
-from decision_making.multiagent_systems.multiagent_reasoning.policies import certain, contracted, draw
+from decision_making.multiagent_systems.multiagent_reasoning.policies import certain, contracted, draw, joint_positions
 from decision_making.multiagent_systems.multiagent_reasoning.supports import number_of_systems
 from decision_making.multiagent_systems.sequential_problems.policies import continuation
-from decision_making.sampling import indices
 from decision_making.simple_game import SimpleGame
 from decision_making.simplexes import nearest_distribution
 from decision_making.sizes import check_size
@@ -364,7 +363,7 @@ def update_game_learner(
     """One transition: a (…, n) are the actions of all, r (…, n) their rewards, None for those of the game."""
     P = model.M.P
     s, s_next = known_states(model, "s", s), known_states(model, "s_next", s_next)
-    a = known_joint_actions(model, a)
+    a = joint_positions(model.M.P.sizes, model.batch, a)
     if r is None:
         r = np.moveaxis(P.R.array[(slice(None), s, *np.moveaxis(a, -1, 0))], 0, -1)
     r = numbers(r, "r")
@@ -380,11 +379,3 @@ def taken_in(model: GameLearner, s: Array, a: Array, r: Array, s_next: Array, te
     """`update` without checks of its arguments."""
     revise(model, s, a, r, s_next, terminated, None)
     model.k += 1
-
-
-def known_joint_actions(model: GameLearner, a: Any) -> Array:
-    """Positions (…, n) of the actions of all agents."""
-    a, P = made_array(a, "a"), model.M.P
-    if a.shape != (*model.batch, P.n):
-        raise ValueError(f"a has shape {a.shape}: must be {(*model.batch, P.n)}, positions of actions")
-    return np.stack([indices(f"a[..., {j}]", a[..., j], k) for j, k in enumerate(P.sizes)], axis=-1)

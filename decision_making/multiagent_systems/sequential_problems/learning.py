@@ -10,9 +10,9 @@ import numpy as np
 from decision_making.checks import Array, Named, count, function, made_array, refuse
 from decision_making.markov_game import MG
 from decision_making.model_uncertainty.learners import copied, known_states
+from decision_making.multiagent_systems.multiagent_reasoning.policies import joint_positions
 from decision_making.multiagent_systems.sequential_problems.learners import (
     GameLearner,
-    known_joint_actions,
     taken_in,
 )
 from decision_making.pomdp import start_belief
@@ -64,15 +64,14 @@ def learn_in_a_markov_game(
     check_size("numbers to keep", h * m * 2 * (P.n + 1), "take fewer steps, and go on from the result")
     models, rng = [copied(x) for x in models], default_rng(rng)
     b = start_belief(P) if b is None else b
-    b = start_probabilities(b, len(P.S)) if s is None and is_vector(b) else b
-    given = None if s is None else made_array(s, "s")
+    b = start_probabilities(b, len(P.S)) if is_vector(b) else b
 
     def begin() -> Array:
-        now = given
-        if now is None:
-            now = sample_start(b, m, rng)
-            now = now.reshape(batch) if now.shape == (m,) else now
-        return known_states(models[0], "s", np.broadcast_to(now, batch) if now.ndim == 0 else now)
+        if s is None:
+            drawn = sample_start(b, m, rng)
+            return known_states(models[0], "s", drawn.reshape(batch) if drawn.shape == (m,) else drawn)
+        given = made_array(s, "s")
+        return known_states(models[0], "s", given if given.ndim else np.broadcast_to(given, batch))
 
     states = np.empty((h, *batch), dtype=np.intp)
     after, actions, paid = np.empty_like(states), np.empty((h, *batch, P.n), np.intp), np.empty((h, *batch, P.n))
@@ -84,7 +83,7 @@ def learn_in_a_markov_game(
             for j, learner in enumerate(models):
                 actions[k, ..., j] = learner.act(now, rng)
         else:
-            actions[k] = known_joint_actions(models[0], π(models, now, rng))
+            actions[k] = joint_positions(P.sizes, batch, π(models, now, rng))
         a = actions[k]
         s_next, r = P.TR(now, a, rng)
         for learner in models:

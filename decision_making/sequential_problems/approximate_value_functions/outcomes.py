@@ -54,7 +54,7 @@ def successors(P: HasSuccessors, s: Array, a: Array) -> tuple[Array, Array, Arra
     if s_next.shape != (K, *s.shape) or p.shape not in ((K,), (K, m)) or r.shape not in ((), (m,), (K, m)):
         raise ValueError(
             f"P.successors gave s_next {s_next.shape}, p {p.shape} and r {r.shape} for states {s.shape}: must be "
-            f"{('K', *s.shape)}, (K,) or {('K', m)}, and {(m,)} or {('K', m)}".replace("'", "")
+            f"(K, {', '.join(map(str, s.shape))}), (K,) or (K, {m}), and ({m},) or (K, {m})"
         )
     return s_next, np.broadcast_to(p[:, None] if p.ndim == 1 else p, (K, m)), r
 

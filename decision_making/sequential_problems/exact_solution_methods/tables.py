@@ -79,7 +79,7 @@ def ended(P: object, s: Array) -> Array:
     over = np.asarray(P.terminal(s), dtype=bool)
     if over.shape not in ((), (len(s),)):
         raise ValueError(f"P.terminal gave an array {over.shape} for {len(s)} states: must be {(len(s),)}")
-    return over if over.ndim else np.full(len(s), over)
+    return np.broadcast_to(over, (len(s),))
 
 
 def enumerable(P: object) -> Enumerable:
@@ -97,17 +97,13 @@ def is_tabular(P: Enumerable) -> bool:
 
 
 def listed(A: Any) -> Array:
-    """The list A as an array (n, ...) with an entry for each: tuples, and texts beside numbers, stay what they are."""
-    if isinstance(A, np.ndarray):
-        return A
-    try:
-        made = np.asarray(A)
-    except ValueError:  # tuples of different lengths
-        made = np.zeros((0, 0))
-    kinds = {type(x) for x in A}
-    if kinds == {np.ndarray} or (made.ndim == 1 and (made.dtype.kind != "U" or all(issubclass(k, str) for k in kinds))):
-        return made
-    return np.fromiter(A, object, len(A))
+    """The list A as an array (n, ...) with an entry for each: tuples, and texts beside numbers, stay what they are.
+
+    >>> listed([(0, 1), (2, 3)]).tolist(), listed(["a", 1]).tolist(), listed([0, 1]), listed([np.arange(2)])
+    ([(0, 1), (2, 3)], ['a', 1], array([0, 1]), array([[0, 1]]))
+    """
+    made = batch_of(A)
+    return made if made.ndim == 1 or all(isinstance(x, np.ndarray) for x in A) else np.fromiter(A, object, len(A))
 
 
 def batch_of(x: Any) -> Array:
@@ -116,8 +112,6 @@ def batch_of(x: Any) -> Array:
     >>> batch_of([(0, 1), (2, 3)]).shape, batch_of(["a", 1, (2, 3)]).tolist(), batch_of(["a", 1]).tolist()
     ((2, 2), ['a', 1, (2, 3)], ['a', 1])
     """
-    if isinstance(x, np.ndarray):
-        return x
     try:
         made = np.asarray(x)
     except ValueError:  # tuples of different lengths

@@ -58,7 +58,7 @@ class BatchModel(Model):
 
     def index(self, a: Any) -> Array:
         """Positions in P.A; the actions themselves where the problem has no such list."""
-        return positions_in(self.P.A, a) if self.n_actions else np.asarray(a)
+        return positions_in(self.P.A, a) if self.n_actions else a
 
     def edges(self, s: Array) -> Edges:
         """Every action's successors, those of probability 0 left out."""

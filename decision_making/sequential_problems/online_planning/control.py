@@ -15,13 +15,14 @@ import autograd.numpy as anp
 import numpy as np
 from attrs import field
 from autograd import grad
-from autograd.extend import Box
+from autograd.tracer import getval, isbox
 
 from decision_making.checks import (
     Array,
     count,
     discount,
     function,
+    made_array,
     numbers,
     one_of,
     optional,
@@ -50,14 +51,15 @@ def _numbers(x: Any, name: str, shape: tuple[int, ...], several: bool = False) -
 
     Raises ValueError for another shape, TypeError for what is not made of numbers.
     """
-    given, only = np.shape(x), "a number for each state of a batch"
-    if given == () and shape == (1,) and isinstance(x, float | int | Box):
-        x, given = anp.reshape(x, shape), shape
-    if x is None or getattr(x, "dtype", type(x)) in (bool, str):
-        raise TypeError(f"{name} = {shortened(x)}: must be {only}")
-    if given != shape and not (several and given[:-1] == shape):
-        raise ValueError(f"{name} has shape {given}: must be {shape}, {only}")
-    return x + 0.0
+    given, only = made_array(getval(x), name), "a number for each state of a batch"
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"{name} = {shortened(given.tolist())}: must be {only}")
+    x = (x if isbox(x) else given) + 0.0
+    if given.shape == () and shape == (1,):
+        return anp.reshape(x, shape)
+    if given.shape != shape and not (several and given.shape[:-1] == shape):
+        raise ValueError(f"{name} has shape {given.shape}: must be {shape}, {only}")
+    return x
 
 
 def _noise(x: Any) -> Array:

@@ -140,13 +140,12 @@ class FiniteModel(Model):
                 raise ValueError(f"s has shape {found.shape}: must be one state, or a batch (B,)")
             return found.reshape(-1), found.ndim == 0
         try:
-            single, many = s in self.positions, None
+            single, given = s in self.positions, [s]
         except TypeError:  # an array, or a list of states
-            single, many = False, list(s)
+            single, given = False, s
         try:
-            given = [s] if many is None else many
             names = [tuple(x.tolist()) if isinstance(x, np.ndarray) else x for x in given]
-            return np.array([self.positions[x] for x in names]), single
+            return np.array([self.positions[x] for x in names], dtype=np.intp), single
         except KeyError as error:
             raise ValueError(f"s = {error.args[0]!r}: must be one of P.S") from error
         except TypeError as error:  # a list of lists

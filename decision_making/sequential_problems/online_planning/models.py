@@ -186,7 +186,7 @@ def after(s: Array, s_next: Any, r: Any, ended: Callable[[Array], Array]) -> tup
         raise ValueError(
             f"P.TR gave s_next {s_next.shape} and r {r.shape} for states {s.shape}: must be {s.shape} and {(len(s),)}"
         )
-    r = r if r.ndim else np.full(len(s), r)
+    r = np.broadcast_to(r, (len(s),))
     if not (all_finite(s_next) and (r < np.inf).all()):
         live = ~ended(s)
         if s_next.dtype.kind == "f":

@@ -40,12 +40,8 @@ def update_of_a_vector(
     one_of("raise", "uniform", "predict")(None, Named("on_impossible"), on_impossible)
     P = tabulated(P)
     b = belief(b, len(P.S))
-    a, o = indices("a", a, len(P.A)), indices("o", o, len(P.Ω))
     rows = b[None] if b.ndim == 1 else b
-    for name, x in (("a", a), ("o", o)):
-        if x.shape not in ((), (1,), (len(rows),)):
-            raise ValueError(f"{name} has shape {x.shape}: must be one for all, or one for each of {len(rows)} beliefs")
-    a, o = np.broadcast_to(a, (len(rows),)), np.broadcast_to(o, (len(rows),))
+    a, o = indices("a", a, len(P.A), len(rows)), indices("o", o, len(P.Ω), len(rows))
     b_next, p = filtered(P, rows, a, o)
     for i in np.flatnonzero(p == 0):
         if on_impossible == "raise":

@@ -77,13 +77,16 @@ def _numbers(M: object, attribute: Field, x: Any) -> None:
 def _covariance(M: object, attribute: Field, Σ: Array) -> None:
     """Attrs validator: symmetric and positive semidefinite, (..., n, n)."""
     _numbers(M, attribute, Σ)
-    allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
-    if not _is_square(Σ):
+    if not _is_square(Σ) or not _is_semidefinite(Σ):
+        allowed = "a covariance: a finite, symmetric, positive semidefinite matrix"
         refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
-    size = np.trace(Σ, axis1=-2, axis2=-1)[..., None]
-    skew = abs(Σ - np.swapaxes(Σ, -1, -2)).max(axis=(-2, -1), initial=0.0)
-    if (skew > SLACK * abs(size[..., 0])).any() or (np.linalg.eigvalsh(Σ) < -SLACK * abs(size)).any():
-        refuse(M, attribute.name, Σ.tolist() if Σ.size < 20 else f"an array {Σ.shape}", allowed)
+
+
+def _is_semidefinite(Σ: Array) -> bool:
+    """Whether square matrices are symmetric and positive semidefinite, up to `SLACK`."""
+    slack = SLACK * abs(np.trace(Σ, axis1=-2, axis2=-1))[..., None]
+    skew = abs(Σ - np.swapaxes(Σ, -1, -2)).max(axis=-1, initial=0.0)
+    return bool((skew <= slack).all() and (np.linalg.eigvalsh(Σ) >= -slack).all())
 
 
 def _one_covariance(M: object, attribute: Field, Σ: Array) -> None:
@@ -194,7 +197,7 @@ def update_by_kalman_filter(b: KalmanFilter, P: LinearGaussianModel, a: Any, o: 
     """The exact belief after action a and observation o."""
     if not isinstance(P, LinearGaussianModel):
         refuse(None, "P", P, "a LinearGaussianModel for a KalmanFilter", TypeError)
-    _check_size(b, P)
+    _check_fits(b, P)
     μp = b.μb @ P.Ts.T + _for_each("a", a, b, P.Ta.shape[1]) @ P.Ta.T
     Σp = P.Ts @ b.Σb @ P.Ts.T + P.Σs
     return _corrected(b, P, μp, Σp, o, μp @ P.Os.T, P.Os)
@@ -204,7 +207,7 @@ def update_by_kalman_filter(b: KalmanFilter, P: LinearGaussianModel, a: Any, o: 
 def update_by_extended_kalman_filter(b: ExtendedKalmanFilter, P: GaussianModel, a: Any, o: Any) -> ExtendedKalmanFilter:
     """The belief after action a and observation o, with fT and fO linear around the means."""
     _check_model(P)
-    _check_size(b, P)
+    _check_fits(b, P)
     a = _for_each("a", a, b)
     μp = _values("fT", P.fT(b.μb, a), P.Σs)
     Ts = _jacobian("fT", lambda s: P.fT(s, a), b.μb, P.Σs)
@@ -298,7 +301,7 @@ def update_by_unscented_kalman_filter(
 ) -> UnscentedKalmanFilter:
     """The belief after action a and observation o, with moments from points drawn anew for the observation."""
     _check_model(P)
-    _check_size(b, P)
+    _check_fits(b, P)
     a = _for_each("a", a, b)
     a = a[..., None, :] if a.ndim > 1 else a
     μp, Σp, *_ = _transformed(b.μb, b.Σb, lambda s: _values("fT", P.fT(s, a), P.Σs), b.λ)
@@ -320,7 +323,7 @@ def _check_model(P: object) -> None:
         refuse(None, "P", P, "a GaussianModel with functions fT and fO", TypeError)
 
 
-def _check_size(b: KalmanFilter, P: HasNormalNoise) -> None:
+def _check_fits(b: KalmanFilter, P: HasNormalNoise) -> None:
     """Raise ValueError unless the belief and the model have as many components."""
     if b.μb.shape[-1] != len(P.Σs):
         refuse(b, "μb", f"an array {b.μb.shape}", f"(..., {len(P.Σs)}), to go with Σs of the model")
@@ -329,14 +332,12 @@ def _check_size(b: KalmanFilter, P: HasNormalNoise) -> None:
 def _for_each(name: str, x: Any, b: KalmanFilter, n: int | None = None) -> Array:
     """x, called `name` in errors, as `vectors`: one for all beliefs of b, or one for each."""
     x, many = vectors(name, x, n), b.μb.shape[:-1]
-    if many and x.ndim > 1 and (x.ndim > len(many) + 1 or any(map(_differ, x.shape[-2::-1], many[::-1]))):
-        raise ValueError(f"{name} has shape {x.shape}: must be one for all, or one for each of {many} beliefs")
+    try:
+        np.broadcast_to(x, (*many, x.shape[-1]))
+    except ValueError as error:
+        allowed = f"one for all, or one for each of {many} beliefs" if many else "a vector, for one belief"
+        raise ValueError(f"{name} has shape {x.shape}: must be {allowed}") from error
     return x
-
-
-def _differ(i: int, j: int) -> bool:
-    """Whether an axis of length i has not one entry for each of j."""
-    return i not in (1, j)
 
 
 def vectors(name: str, x: Any, n: int | None = None) -> Array:
@@ -371,10 +372,9 @@ def _values(name: str, x: Any, Σ: Array) -> Array:
 
 def _jacobian(name: str, f: Callable[[Array], Array], x: Array, Σ: Array) -> Array:
     """∂f_i/∂x_j at each row of x (..., n), by autograd, (..., k, n). ValueError where it is not finite."""
-    k = len(Σ)
     with warnings.catch_warnings(), np.errstate(all="ignore"):  # values that are not finite are named below
         warnings.filterwarnings("ignore", "Output seems independent of input")  # a component that is constant
-        J = np.stack([elementwise_grad(lambda x, i=i: f(x)[..., i])(x) for i in range(k)], axis=-2)
+        J = np.stack([elementwise_grad(lambda x, i=i: f(x)[..., i])(x) for i in range(len(Σ))], axis=-2)
     if not all_finite(J):
         raise ValueError(f"the derivative of {name} at {brief(x)} is {brief(J)}: must be finite")
     return J

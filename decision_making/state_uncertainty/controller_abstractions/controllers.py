@@ -18,7 +18,6 @@ from decision_making.checks import (
     instance,
     numbers,
     of_class,
-    optional,
     read_only,
     refuse,
 )
@@ -133,9 +132,8 @@ class ControllerPolicy:
         """
         P = tabulated(P)
         alphavector(P, plan)  # raises where it is wrong
-        optional(of_class(ControllerPolicy))(None, Named("then"), then)
-        if then is not None and then.η.shape[1:3] != (len(P.A), len(P.Ω)):
-            refuse(None, "then", then, f"a controller with {len(P.A)} actions and {len(P.Ω)} observations")
+        if then is not None:
+            _check_controller("then", then, P)
         plans = [plan]
         at: dict[int, int] = {}  # where a subplan stands in them; the plan itself is never one
         for p in plans:
@@ -213,6 +211,12 @@ def controller_derivatives(π: ControllerPolicy, b: Belief) -> ControllerDerivat
     return System(P, π.ψ, π.η).derivatives(π.x, one_belief(b, len(P.S)))
 
 
+def _check_controller(name: str, π: object, P: POMDP) -> None:
+    """Raise, calling π `name`, unless it is a controller with the actions and observations of P."""
+    if instance(π, name, ControllerPolicy).η.shape[1:3] != (len(P.A), len(P.Ω)):
+        refuse(None, name, π, f"a controller with {len(P.A)} actions and {len(P.Ω)} observations")
+
+
 @update.register
 def update_of_a_controller(π: ControllerPolicy, x: Any, a: Any, o: Any, rng: RNG = None) -> Any:
     """The node after action a and observation o in node x, drawn from η(· | x, a, o); also for arrays of equal shape.
@@ -247,8 +251,7 @@ def controller_rollouts(P: POMDP, b: Belief, π: ControllerPolicy, d: int, m: in
     rng, P = default_rng(rng), tabulated(P)
     check_size("steps of all trajectories", int(d) * int(m), "simulate fewer trajectories at a time", NUMBERS)
     check_size("probabilities of beliefs", int(m) * len(P.S), "simulate fewer trajectories at a time", NUMBERS)
-    if instance(π, "π", ControllerPolicy).η.shape[1:3] != (len(P.A), len(P.Ω)):
-        refuse(None, "π", π, f"a controller with {len(P.A)} actions and {len(P.Ω)} observations")
+    _check_controller("π", π, P)
     b = np.broadcast_to(one_belief(b, len(P.S)), (m, len(P.S)))
     s = inverse_transform(cumulative(b), np.arange(m), rng.random(m))
     x = np.full(m, π.x)

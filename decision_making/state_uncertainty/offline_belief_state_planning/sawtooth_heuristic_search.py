@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, brief, count, distributions_in, not_negative, of_class, positive
+from decision_making.checks import Array, Named, brief, count, fixed_distributions, not_negative, of_class, positive
 from decision_making.pomdp import POMDP, Successors, one_belief, possible_successors, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import LookaheadAlphaVectorPolicy
@@ -45,10 +45,6 @@ STILL = CORNERS_EVERY  # after so many rounds without a change none is expected
 Reason = Literal["gap closed", "k_max", "no excess"]
 
 
-def _belief(x: object) -> Array:
-    return distributions_in(x, "b")
-
-
 @struct
 class SawtoothHeuristicSearch:
     """Rounds of descents from b to where the bounds are furthest apart, which they then tighten (algorithm 21.14).
@@ -66,7 +62,7 @@ class SawtoothHeuristicSearch:
     first round and after each.
     """
 
-    b: Array = field(converter=_belief, repr=brief)  # belief to plan from (S,)
+    b: Array = field(converter=fixed_distributions, repr=brief)  # belief to plan from (S,)
     δ: float = field(validator=positive)  # gap at b at which the search ends
     d: int = field(validator=count)  # depth of a descent at most
     k_max: int = field(validator=count)  # number of rounds at most

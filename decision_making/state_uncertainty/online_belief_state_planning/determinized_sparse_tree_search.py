@@ -89,7 +89,6 @@ def following(P: POMDP) -> Following:
     check_size("pairs of a state and an observation that follow", size, "use a problem with fewer states")
     shown = [csr_array((O_a.data, (s_next, o * S + s_next)), (S, Ω * S)) for O_a in O for s_next, o in [O_a.coords]]
     pairs = vstack([T_a @ shown_a for T_a, shown_a in zip(T, shown, strict=True)], format="csr")
-    pairs.eliminate_zeros()
     pairs.sort_indices()
     rows = GuideTable.from_rows(sparse_cumulative(pairs), pairs.indptr)
     return Following(rows, *divmod(pairs.indices.astype(np.intp), S))

@@ -122,7 +122,7 @@ CALLS = {
     "half a state": (lambda: dm.ForwardSearch(P, 2, U)(0.5), TypeError, "s has dtype float64"),
     "a leaf value of letters": (
         lambda: dm.ForwardSearch(P, 2, lambda s: ["a"] * len(s))(0),
-        *(TypeError, r"U\(s\) = \['a'.*: must be numbers, one for each state"),
+        *(TypeError, r"U\(s\) = \['a'.*: must be an array of numbers"),
     ),
     "statistics by state": (
         lambda: dm.MonteCarloTreeSearch(P, {0: 1}, {0: 1.0}, 2, 2, 1.0, U),

@@ -200,9 +200,23 @@ def test_what_is_constant_is_planned_without_a_warning():
 def test_functions_that_give_no_number_for_each_state_are_named(name, f, said):
     """A reward of each component, not of the action, was planned with as if it were one number."""
     parts = {"T": drift, "R": effort, name: f}
-    M = dm.ModelPredictiveControl(parts.pop("T"), parts.pop("R"), 2, [-1, -1], [1, 1], starts=1, **parts)
-    with pytest.raises((ValueError, TypeError), match=said):
-        M([0.5, 0.5])
+    T, R = parts.pop("T"), parts.pop("R")
+    for d in (1, 2) if name == "T" else (2,):
+        M = dm.ModelPredictiveControl(T, R, d, [-1, -1], [1, 1], starts=1, **parts)
+        with pytest.raises((ValueError, TypeError), match=said):
+            M([0.5, 0.5])
+
+
+@pytest.mark.parametrize("number", [-2, -2.0, np.float32(-2), np.array(-2), [-2], np.array([-2])], ids=repr)
+def test_a_number_of_any_kind_is_that_of_the_only_state(number):
+    found = dm.plan(dm.ModelPredictiveControl(drift, lambda s, a: number, 2, -1, 1, starts=1), [0.5])
+    assert (found.u, found.actions.tolist()) == (-4.0, [[0.0], [0.0]])
+
+
+@pytest.mark.parametrize("given", [[None], ["x"], [[1.0], [1.0, 2.0]], np.array(["x"]), np.array([True]), 1j], ids=repr)
+def test_what_is_no_number_is_named_whatever_holds_it(given):
+    with pytest.raises(TypeError, match=r"R\(s, a\) = .*: must "):
+        dm.ModelPredictiveControl(drift, lambda s, a: given, 1, -1, 1)([0.5])
 
 
 def test_a_reward_of_all_forecasts_at_once_is_none_of_each():
@@ -215,6 +229,8 @@ def test_bounds_leave_something_to_choose_from():
     for low, high, said in (
         (np.inf, np.inf, r"low = array\(\[inf\]\): must be .* -inf where there is no bound"),
         (-np.inf, -np.inf, r"high = array\(\[-inf\]\): must be .* inf where there is no bound"),
+        ([0.0, np.inf], [1.0, np.inf], r"low = array\(\[ 0\., inf\]\): must be .* -inf where"),
+        ([-np.inf, 0.0], [-np.inf, 1.0], r"high = array\(\[-inf,   1\.\]\): must be .* inf where"),
         ([], [], r"low = array\(\[\].*: must be a number for each component"),
     ):
         with pytest.raises(ValueError, match=said):

@@ -8,6 +8,7 @@ import pytest
 
 import decision_making as dm
 from decision_making.problems import TwentyFortyEight
+from decision_making.sequential_problems.online_planning.progressive_widening import room_for
 
 
 def walk(γ=0.9, **more):
@@ -127,6 +128,18 @@ def test_states_of_the_tree_are_what_the_problem_gave(first, then, pays):
     assert found.u.tolist() == [2 / 3]  # the first simulation ends at the leaf, the next two go beyond it
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "kind"),
+    [([1], [2.5], "f"), ([2.5], [1], "f"), ([True], [2], "i"), (["a"], ["long"], "U"), ([1], ["a"], "O")],
+    ids=str,
+)
+def test_there_is_room_for_what_comes_beside_what_was_there(old, new, kind):
+    held = room_for(np.array(new), np.array(old))
+    assert (held.dtype.kind, held.tolist()) == (kind, old)
+    held[:] = new
+    assert held.tolist() == new
+
+
 @pytest.mark.parametrize("S", [["a", 1, "end"], [(0, 0), (0, 1), (1, 1)], [(0,), (0, 1), "end"]], ids=str)
 def test_proposals_and_samplers_have_the_names_of_the_states(S):
     """Of a problem that lists them: never positions."""
@@ -215,3 +228,9 @@ def test_proposals_need_a_sampler():
     P = dm.MDP(0.5, ["a"], ["go"], lambda s, a, s_next: 1.0, lambda s, a: 1.0, None)
     with pytest.raises(TypeError, match=r"has no sampler TR\(s, a, rng\); actions that are proposed need one"):
         dm.ProgressiveWidening(P, 2, 3, 1.0, nothing, propose=lambda s, rng: ["go"] * len(s))
+
+
+def test_a_step_of_a_problem_with_tables_is_a_pair_too():
+    P = dm.MDP(0.5, ["a"], ["go"], lambda s, a, s_next: 1.0, lambda s, a: 1.0, lambda s, a, rng: None)
+    with pytest.raises(TypeError, match=r"P\.TR\(s, a, rng\) = None: must be a pair \(s_next, r\)"):
+        dm.ProgressiveWidening(P, 2, 3, 1.0, nothing, propose=lambda s, rng: ["go"] * len(s))("a")

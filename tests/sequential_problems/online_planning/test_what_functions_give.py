@@ -70,6 +70,24 @@ def test_a_sampled_step_that_is_none_is_named(made, name):
 
 
 @pytest.mark.parametrize("made", SAMPLED)
+def test_lists_are_steps_too_and_one_reward_may_be_that_of_all(made):
+    plain = dm.plan(SAMPLED[made](problem(TR=lambda s, a, rng: (s, nothing(s) + 2.0))), [[0.0], [1.0]])
+    for given in (lambda s: (s, 2.0), lambda s: [s.tolist(), [2] * len(s)]):
+        found = dm.plan(SAMPLED[made](problem(TR=lambda s, a, rng, given=given: given(s))), [[0.0], [1.0]])
+        np.testing.assert_array_equal(found.Q, plain.Q)
+
+
+def test_the_first_that_is_not_finite_is_named():
+    still = lambda s: 0  # noqa: E731
+    for given, said in (
+        (lambda s: (s, np.array([0.0, NAN])), r"P\.TR gave r\[1\] = nan"),
+        (lambda s: (s + np.array([[0.0, 0.0], [0.0, NAN]]), 0.0), r"P\.TR gave s_next\[1\] = \[ ?0\. nan\]"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            dm.rollout(problem(TR=lambda s, a, rng, given=given: given(s)), np.zeros((2, 2)), still, 2)
+
+
+@pytest.mark.parametrize("made", SAMPLED)
 def test_ends_and_legal_actions_are_one_for_each_state(made):
     search = SAMPLED[made]
     with pytest.raises(ValueError, match=r"P\.terminal gave an array \(2, 1\) for 2 states: must be \(2,\)"):
@@ -114,6 +132,7 @@ SUCCESSORS = {
     "None": (lambda s: None, TypeError, r"P\.successors\(s, a\) = None: must be \(s_next, p, r\)"),
     "no rewards": (lambda s: (s[None], [1.0]), TypeError, r"or \(s_next, p\) of a problem with R\(s, a\)"),
     "no axis": (lambda s: (s, [1.0], nothing(s)), ValueError, r"P\.successors gave s_next \(\d, 1\), p \(1,\)"),
+    "a number": (lambda s: (0.0, [1.0], 0.0), ValueError, r"P\.successors gave s_next \(\), p \(1,\)"),
     "more rewards": (
         lambda s: (s[None], [1.0], np.zeros(5)),
         ValueError,
@@ -131,6 +150,15 @@ def test_successors_that_are_none_are_named(made, name):
     given, error, said = SUCCESSORS[name]
     with pytest.raises(error, match=said):
         EXACT[made](problem(successors=lambda s, a: given(s)))([[0.0], [1.0]])
+
+
+@pytest.mark.parametrize("made", EXACT)
+def test_lists_are_successors_and_legal_actions_too(made):
+    legal = lambda s: [[True, False]] * len(s)  # noqa: E731
+    for given in (lambda s: (s[None], [1.0], nothing(s) + 2.0), lambda s: ([s.tolist()], [1.0], [2.0] * len(s))):
+        P = problem(successors=lambda s, a, given=given: given(s), legal_actions=legal)
+        assert dm.plan(EXACT[made](P), [0.5]).Q[1] == -INF
+        assert dm.plan(EXACT[made](P), [0.5]).Q[0] >= 2.0
 
 
 PAIR = dm.MDP.from_arrays(np.tile(np.eye(2)[::-1, None], (1, 2, 1)), [[1.0, 0.0], [0.0, 1.0]], 0.9)
@@ -204,6 +232,11 @@ def test_names_that_are_tuples_are_given_as_tuples_or_rows():
     assert dm.plan(M, [(1, 0), (0, 1)]).u.tolist() == dm.plan(M, np.array([(1, 0), (0, 1)])).u.tolist() == [1.0, 0.0]
     with pytest.raises(TypeError, match=r"s = \[\[1, 0\]\]: must be one of P\.S, or a list of them"):
         dm.plan(M, [[1, 0]])
+    with pytest.raises(TypeError, match=r"s = array\(3\): must be one of P\.S, or a list of them"):
+        dm.plan(M, np.array(3))
+    assert dm.plan(M, []).u.tolist() == []
+    ends = dm.MDP(0.9, P.S, P.A, P.T, P.R, None, terminal=lambda s: s[:, 0] == 0)
+    assert dm.solve(dm.ValueIteration(9), ends).U.tolist() == [0.0, 1.0]
 
 
 def test_actions_with_texts_beside_numbers_reach_a_sampler_as_they_are():

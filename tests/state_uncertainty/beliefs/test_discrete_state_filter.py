@@ -85,5 +85,5 @@ def test_beliefs_actions_and_observations_that_do_not_go_together_are_named():
     with pytest.raises(ValueError, match=r"b has shape \(2, 2, 2\): must be .*\(S,\) or \(B, S\)"):
         update(np.full((2, 2, 2), 0.5), P, 2, 0)
     for a, o, name in (([2, 2], 0, "a"), (2, [[0]], "o"), (2, [], "o")):
-        with pytest.raises(ValueError, match=f"{name} has shape .*: must be one for all, or one for each of 1 beliefs"):
+        with pytest.raises(ValueError, match=f"{name} has shape .*: must be one for all, or one for each of 1"):
             update([0.5, 0.5], P, a, o)

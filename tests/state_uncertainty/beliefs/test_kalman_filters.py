@@ -258,8 +258,32 @@ def test_a_model_that_does_not_fit_the_belief_or_its_noise_is_named():
     batch = KalmanFilter(three, np.tile(two, (3, 1, 1)))
     with pytest.raises(ValueError, match=r"o has shape \(2, 2\): must be one for all, or one for each of \(3,\)"):
         update(batch, linear, three, np.zeros((2, 2)))
+    with pytest.raises(ValueError, match=r"a has shape \(1, 3, 2\): must be one for all, or one for each of \(3,\)"):
+        update(batch, linear, np.zeros((1, 3, 2)), three)
     one = update(KalmanFilter(np.zeros(2), two), linear, [1.0, 0.0], [0.0, 2.0])
+    with pytest.raises(ValueError, match=r"o has shape \(3, 2\): must be a vector, for one belief"):
+        update(one, linear, [1.0, 0.0], three)
     for a in ([1.0, 0.0], [[1.0, 0.0]]):
         np.testing.assert_allclose(update(batch, linear, a, [0.0, 2.0]).μb, np.tile(one.μb, (3, 1)))
-    with pytest.raises(ValueError, match=r"Σs = 'an array \(1, 2, 2\)': must be one covariance"):
-        LinearGaussianModel(two, two, two, two[None], two)
+    for name in ("Σs", "Σo"):
+        for wrong, said in (
+            (two[None], r"'an array \(1, 2, 2\)': must be one covariance"),
+            (-two, ".*must be a covar"),
+        ):
+            noise = {"Σs": two, "Σo": two, name: wrong}
+            with pytest.raises(ValueError, match=f"LinearGaussianModel.{name} = {said}"):
+                LinearGaussianModel(two, two, two, **noise)
+            with pytest.raises(ValueError, match=f"^GaussianModel.{name} = {said}"):
+                GaussianModel(lambda s, a: s, lambda s: s, **noise)
+    unknown = GaussianModel(lambda s, a: s, lambda s: s + np.nan, two, two)
+    with pytest.raises(ValueError, match=r"fO gives .*: must be finite vectors"):
+        update(UnscentedKalmanFilter(np.zeros(2), two), unknown, 0.0, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_no_square_matrix_is_no_covariance(dtype):
+    for Σ in (np.ones(1, dtype), np.ones((1, 2), dtype), np.full((1, 1), np.nan, dtype), np.ones((), dtype)):
+        with pytest.raises(ValueError, match=r"KalmanFilter\.Σb = .*: must be a covariance"):
+            KalmanFilter([0.0], Σ)
+    with pytest.raises(TypeError, match=r"KalmanFilter\.Σb = .*: must be an array of numbers"):
+        KalmanFilter([0.0], [[1.0], [1.0, 2.0]])
