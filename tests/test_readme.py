@@ -49,6 +49,10 @@ def test_readme_gives_returns_of_the_defaults_as_the_table_has_them():
     table = (ROOT / "benchmarks" / "learning.md").read_text(encoding="utf-8")
     for task, result in found:
         assert re.search(rf"^\| {task} \| 1,000,000 \| \d+ \| \*\*{re.escape(result)}\*\* \|", table, re.M), task
+    late = re.search(r"`--set gamma=(.*?)`: with it (\S+) comes to (\d+), with (\S+) (\S+) to (\d+)\.", README)
+    γ, lander, landed, other_γ, swimmer, swum = late.groups()
+    for task, result in ((f"{lander}, γ = {γ}", landed), (f"{swimmer}, γ = {other_γ}", swum)):
+        assert re.search(rf"^\| {re.escape(task)} \| [\d,]+ \| 10 \| \*\*{result}\*\* \|", table, re.M), task
 
 
 RULE_OF_YOUR_OWN = """

@@ -100,7 +100,7 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "max_kl", "advantage", "normalize_advantages")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
-        rule=_rule(c, times=damping_factor(P.observation_width, ahead) if k and P.normalize_observations else 1.0),
+        rule=_rule(c, times=damping_factor(P.observation_width * bool(k), ahead) if P.normalize_observations else 1.0),
         λ=λ,
         **{name: c[name] for name in (*own, "minibatch")},
     )
@@ -151,7 +151,7 @@ def first_log_σ(k: int) -> float:
 
 
 def damping_factor(width: int, horizon: float) -> float:
-    """What the usual damping is multiplied by, for a policy of real actions that sees so many real numbers at once.
+    """What the usual damping is multiplied by, for a policy that sees so many real numbers at once; 0 where it chooses.
 
     Each number brings weights of its own, and the more there are, the more of a batch's gradient is noise; so it is
     with the horizon of the rewards, in steps. What was tried is in docs/defaults.md.

@@ -118,8 +118,12 @@ def test_batch_and_damping_grow_with_the_horizon_unless_they_are_given(γ, n, c)
     assert (M.n, M.update_rule.damping) == (1024, 0.3)
     M, *_ = for_environment(real, γ=γ, preset="sb3-contrib")
     assert (M.n, M.update_rule.damping) == (2048, 0.1)
-    M, *_ = for_environment("Acrobot-v1", γ=γ, normalize_observations=True)  # of choices damping is the usual one
-    assert M.update_rule.damping == 0.1
+    chooses = partial(Walks, spaces.Box(-1, 1, (40,)), spaces.Discrete(3))  # for choices its observations do not count
+    np.testing.assert_allclose(for_environment(chooses, γ=γ)[0].update_rule.damping, c, rtol=1e-12)
+    wide = partial(Walks, spaces.Box(-1, 1, (105,)))
+    np.testing.assert_allclose(for_environment(wide, γ=γ)[0].update_rule.damping, 8.1, rtol=1e-12)
+    assert for_environment(real, γ=γ, normalize_observations=False)[0].update_rule.damping == 0.1
+    assert for_environment(real, γ=γ, update="clamped")[0].update_rule.damping == 0
 
 
 def test_the_horizon_is_no_longer_than_an_episode(monkeypatch):
