@@ -37,6 +37,19 @@ class Parts(NamedTuple):
     φ: Array | None  # first parameters of the critic, if there is one
 
 
+def said(parts: Parts) -> str:
+    """A comment on what the parts of a run have taken from a gymnasium environment and from γ; else nothing.
+
+    >>> from decision_making import for_environment
+    >>> said(for_environment("MountainCarContinuous-v0", γ=0.999))
+    '# with this environment: n = 4096, λ = 0.984189, damping = 0.999\\n'
+    """
+    M = parts.M
+    if not isinstance(M, TrustRegionPolicyOptimization):
+        return ""
+    return f"# with this environment: n = {M.n}, λ = {M.λ:g}, damping = {M.update_rule.damping:g}\n"
+
+
 def made(c: Settings, P: Any) -> Parts:
     """Update, policy and first parameters for the problem P."""
     return (_textbook if is_textbook(c["env"]) else _gymnasium)(c, P)

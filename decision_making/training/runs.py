@@ -29,7 +29,7 @@ from decision_making.training.evaluations import BEST, Evaluations
 from decision_making.training.event_files import EventFiles, check_writer
 from decision_making.training.history import METRICS, History
 from decision_making.training.loop import CHECKPOINT, OfAProblem, recorded_rows, train
-from decision_making.training.parts import Parts
+from decision_making.training.parts import Parts, said
 from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, load_policy, save_policy
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(
     with _alone_in(folder):
         if (folder / CONFIG).exists():
             raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
-        write_text(folder / CONFIG, configuration.to_toml())
+        write_text(folder / CONFIG, configuration.to_toml() + said(parts))
         return _trained(configuration, parts, folder, callbacks, resume=False)
 
 
