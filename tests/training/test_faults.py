@@ -237,12 +237,12 @@ def test_run_gives_back_its_folder(tmp_path):
         if row["update"] == 7:
             raise ArithmeticError
 
-    before = os.listdir("/proc/self/fd")
+    before = set(os.listdir("/proc/self/fd"))  # what an earlier test has left open may be closed in between
     with pytest.raises(ArithmeticError):
         run(Configuration(REGULATOR), tmp_path, callbacks=[stop])
-    assert os.listdir("/proc/self/fd") == before
+    assert set(os.listdir("/proc/self/fd")) <= before
     resume(tmp_path)
-    assert os.listdir("/proc/self/fd") == before
+    assert set(os.listdir("/proc/self/fd")) <= before
     assert_whole(tmp_path, REGULATOR)
 
 
