@@ -62,7 +62,7 @@ def vector_environment(env: Given, n_envs: int) -> Vector:
 
 def time_limit(env: Vector) -> int | None:
     """The steps after which an episode is cut; None where there is no such limit, or gymnasium does not know it."""
-    spec = env.spec or getattr(env, "envs", [env])[0].spec  # copies know what each of them is
+    spec = env.spec or getattr(env.unwrapped, "envs", [env])[0].spec  # copies know what each of them is
     return None if spec is None else spec.max_episode_steps
 
 
