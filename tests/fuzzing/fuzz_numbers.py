@@ -440,7 +440,8 @@ def natural_directions(rng, folder):
         assert np.all(abs(found - expected) <= 1e-6 * abs(expected - θ).max() + 1e-14 * abs(θ).max()), (found, expected)
         if np.any(expected != θ):
             Δ, F = found - θ, G.T @ G / m + damping * np.eye(n)
-            close(0.5 * Δ @ F @ Δ, ε, ε * (1 + 1e-6 * abs(θ).max() / abs(Δ).max()))
+            rounded = np.finfo(float).eps * abs(θ).max() * abs(F @ Δ).sum()  # θ + Δ is rounded to the precision of θ
+            close(0.5 * Δ @ F @ Δ, ε, ε, least=rounded)
     from scipy.sparse.linalg import aslinearoperator
 
     if expected is not None and m > 1:

@@ -397,7 +397,9 @@ def test_sparse_counts_as_a_problem_are_the_dense_ones():
         dm.estimated_mdp(sparse, "uniform")
 
 
-@pytest.mark.parametrize("A", [np.array(["a"]), np.array([1j]), ["a", "b"], [1.0, 1.0], [np.nan], [[1.0, 2.0]]])
+@pytest.mark.parametrize(
+    "A", [np.array(["a"]), np.array([1j]), np.array(1.0), ["a", "b"], [1.0, 1.0], [np.nan], [[1.0, 2.0]]]
+)
 def test_actions_that_are_no_numbers_are_refused_as_such(A):
     for made in (dm.GradientQLearning, lambda *x: dm.ReplayGradientQLearning(*x, 3, 1, 1)):
         with pytest.raises(

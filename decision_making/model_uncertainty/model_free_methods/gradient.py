@@ -31,7 +31,8 @@ ValueFunction: TypeAlias = Callable[[Any, Any, Any], Any]
 
 def listed_actions(A: Any) -> Any:
     """Attrs converter of a list of actions: a number n stands for 0..n-1; a list of other numbers becomes an array."""
-    if isinstance(A, int | np.integer) or (isinstance(A, np.ndarray | list | tuple | range) and not len(A)):
+    empty = not A.size if isinstance(A, np.ndarray) else isinstance(A, list | tuple | range) and not A
+    if empty or isinstance(A, int | np.integer):
         return int(A) if isinstance(A, np.integer) else A
     try:
         found = numbers(A, "A")

@@ -16,6 +16,7 @@ from decision_making.pomg import DecPOMDP, HiddenStateGame
 from decision_making.sampling import indices
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import (
     ConditionalPlan,
+    bottom_up,
     evaluate_plan,
 )
 from decision_making.verbs import lookahead, utility
@@ -62,18 +63,18 @@ def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
     return plans
 
 
-def _depth(plan: ConditionalPlan, A: int, Ω: int, i: int, known: dict[int, int]) -> int:
-    """Number of actions on every path."""
-    if id(plan) not in known:
+def _depth(π: ConditionalPlan, A: int, Ω: int, i: int, known: dict[int, int]) -> int:
+    """Number of actions on every path; `known` has those of plans already met, by identity."""
+    for plan in bottom_up(π, lambda x: () if id(x) in known else x.subplans.values()):
         if not 0 <= plan.a < A:
             raise ValueError(f"π[{i}] takes action {plan.a}: must be from 0 to {A - 1}")
         if plan.subplans and set(plan.subplans) != set(range(Ω)):
             raise ValueError(f"π[{i}] has subplans of {list(plan.subplans)}: must be of all {Ω} observations, or none")
-        below = {_depth(sub, A, Ω, i, known) for sub in plan.subplans.values()}
+        below = {known[id(sub)] for sub in plan.subplans.values()}
         if len(below) > 1:
             raise ValueError(f"π[{i}] has paths of {sorted(below)} more actions: all must be as long")
         known[id(plan)] = 1 + (below.pop() if below else 0)
-    return known[id(plan)]
+    return known[id(π)]
 
 
 def horizon(plan: ConditionalPlan) -> int:
@@ -84,18 +85,25 @@ def horizon(plan: ConditionalPlan) -> int:
     return h
 
 
-def plan_values(P: HiddenStateGame, plans: Joint, known: dict[tuple[int, ...], Array]) -> Array:
+def plan_values(P: HiddenStateGame, π: Joint, known: dict[tuple[int, ...], Array]) -> Array:
     """The utility of a joint plan in each state (k, S); `known` has those of joint plans already met, by identity."""
-    key = tuple(map(id, plans))
-    if key not in known:
-        ja = int(np.ravel_multi_index([x.a for x in plans], P.sizes))
-        V = P.rewards[:, :, ja].copy()
-        if plans[0].subplans:
-            for jo, o in enumerate(np.ndindex(*P.n_observations)):
-                below = tuple(x.subplans[oi] for x, oi in zip(plans, o, strict=True))
-                V += P.γ * plan_values(P, below, known) @ P.M[ja, jo].T
-        known[key] = V
-    return known[key]
+
+    def key(plans: Joint) -> tuple[int, ...]:
+        return tuple(map(id, plans))
+
+    def below(plans: Joint) -> list[Joint]:
+        if key(plans) in known or not plans[0].subplans:
+            return []
+        return [tuple(x.subplans[oi] for x, oi in zip(plans, o, strict=True)) for o in np.ndindex(*P.n_observations)]
+
+    for plans in bottom_up(π, below, key):
+        if key(plans) not in known:
+            ja = int(np.ravel_multi_index([x.a for x in plans], P.sizes))
+            V = P.rewards[:, :, ja].copy()
+            for M, after in zip(P.M[ja], below(plans), strict=False):
+                V += P.γ * known[key(after)] @ M.T
+            known[key(plans)] = V
+    return known[key(π)]
 
 
 @evaluate_plan.register

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import singledispatch
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from attrs import field
@@ -22,12 +23,16 @@ def _subplans(M: object, attribute: Field, subplans: Any) -> None:
         refuse(M, attribute.name, subplans, "a dictionary from observations to conditional plans", TypeError)
 
 
+LINES = 1000  # of a tree that is shown
+T = TypeVar("T")
+
+
 @struct(repr=False)
 class ConditionalPlan:
     """Take action a, then follow the subplan of the observation (algorithm 20.1). Without subplans it ends there.
 
-    `π()` is the action, `π(o)` the subplan after observation o. `print` shows the book's tree. KeyError for an
-    observation without a subplan.
+    `π()` is the action, `π(o)` the subplan after observation o. `print` shows the book's tree, of a large one
+    the first thousand lines. KeyError for an observation without a subplan.
 
     >>> cry_then_feed = ConditionalPlan(2, {0: ConditionalPlan(0), 1: ConditionalPlan(2)})
     >>> cry_then_feed
@@ -44,13 +49,38 @@ class ConditionalPlan:
         return self.a if o is None else self.subplans[o]
 
     def __repr__(self) -> str:
-        return "\n".join(self._lines("", str(self.a)))
+        lines = list(islice(self._lines(), LINES + 1))
+        return "\n".join([*lines[:LINES], *["..."] * (len(lines) > LINES)])
 
-    def _lines(self, indent: str, here: str) -> Iterator[str]:
-        yield here
-        for i, (o, plan) in enumerate(self.subplans.items()):
-            last = i == len(self.subplans) - 1
-            yield from plan._lines(indent + ("  " if last else "│ "), f"{indent}{'└' if last else '├'} {o}: {plan.a}")
+    def _lines(self) -> Iterator[str]:
+        waiting = [(self, str(self.a), "")]
+        while waiting:
+            plan, here, indent = waiting.pop()
+            yield here
+            rows = []
+            for i, (o, sub) in enumerate(plan.subplans.items()):
+                last = i == len(plan.subplans) - 1
+                rows.append((sub, f"{indent}{'└' if last else '├'} {o}: {sub.a}", indent + ("  " if last else "│ ")))
+            waiting += reversed(rows)
+
+
+def bottom_up(root: T, below: Callable[[T], Iterable[T]], key: Callable[[T], Any] = id) -> Iterator[T]:
+    """What is below the root and the root itself, each once by its key, and each after what is below it.
+
+    >>> wait = ConditionalPlan(1)
+    >>> π = ConditionalPlan(0, {0: wait, 1: ConditionalPlan(2, {0: wait, 1: wait})})
+    >>> [plan.a for plan in bottom_up(π, lambda plan: plan.subplans.values())]
+    [1, 2, 0]
+    """
+    waiting, met = [(root, False)], set()
+    while waiting:
+        x, ready = waiting.pop()
+        if ready:
+            yield x
+        elif key(x) not in met:
+            met.add(key(x))
+            waiting.append((x, True))
+            waiting += [(y, False) for y in below(x)]
 
 
 class PlanRows:
@@ -98,7 +128,18 @@ def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
     A subplan that occurs several times is evaluated once. Raises ValueError for an unknown action, and for a plan
     with subplans for some observations but not for all.
     """
-    return _evaluated(tabulated(P), _plan(π), {})
+    P, α = tabulated(P), dict[int, Array]()
+    for plan in bottom_up(instance(π, "π", ConditionalPlan), lambda x: x.subplans.values()):
+        a = int(indices("a", plan.a, len(P.A)))
+        missing = set(range(len(P.Ω))) - set(plan.subplans)
+        if plan.subplans and missing:
+            raise ValueError(f"subplans of {list(plan.subplans)}: must be of all observations, or of none; {missing}")
+        if plan.subplans:
+            U = np.array([α[id(plan(o))] for o in range(len(P.Ω))])
+            α[id(plan)] = lookahead(P, U, np.arange(len(P.S)), a)
+        else:
+            α[id(plan)] = P.R.array[:, a]
+    return α[id(π)]
 
 
 @singledispatch
@@ -112,22 +153,3 @@ def evaluate_plan(P: Any, π: Any, s: Any = None) -> Any:
     α = alphavector(P, π)
     u = α if s is None else α[indices("s", s, len(P.S))]
     return u if u.ndim else float(u)
-
-
-def _plan(π: object) -> ConditionalPlan:
-    return instance(π, "π", ConditionalPlan)
-
-
-def _evaluated(P: POMDP, π: ConditionalPlan, known: dict[int, Array]) -> Array:
-    """The α-vector of π; `known` has those of plans already met, by identity."""
-    if id(π) not in known:
-        a = int(indices("a", π.a, len(P.A)))
-        if not π.subplans:
-            known[id(π)] = P.R.array[:, a]
-        else:
-            missing = set(range(len(P.Ω))) - set(π.subplans)
-            if missing:
-                raise ValueError(f"subplans of {list(π.subplans)}: must be of all observations, or of none; {missing}")
-            U = np.array([_evaluated(P, π(o), known) for o in range(len(P.Ω))])
-            known[id(π)] = lookahead(P, U, np.arange(len(P.S)), a)
-    return known[id(π)]

@@ -25,7 +25,7 @@ from decision_making.structs import struct
 from decision_making.verbs import greedy, solve, utility
 
 SMALL = 1 << 18  # numbers in a comparison of beliefs and points from which few states are worth looking for
-BLOCK = 1 << 22  # numbers in one comparison
+BLOCK = 1 << 22  # numbers in one comparison, and in the beliefs after those that are backed up together
 FEW = 0.1  # share of the states up to which a belief has few
 
 
@@ -201,9 +201,13 @@ def solve_by_sawtooth_iteration(M: SawtoothIteration, P: POMDP) -> SawtoothPolic
     B = np.atleast_2d(belief(M.B, len(P.S)))
     B = B[(B > 0).sum(axis=1) > 1]
     π = SawtoothPolicy(P, M.V, B, B @ M.V)
-    corners = np.eye(len(P.S))
+    n, size = len(P.S), max(1, BLOCK // (len(P.S) * len(P.Ω)))  # beliefs whose next ones are in memory together
     for _ in range(M.k_max):
-        U = np.minimum(π.U, greedy_by_sawtooth(π, B)[1]) if len(B) else π.U
-        V = np.minimum(π.V, greedy_by_sawtooth(π, corners)[1]) if M.corners else π.V
+        U, V = π.U.copy(), π.V.copy()
+        for i in range(0, len(B), size):
+            U[i : i + size] = np.minimum(U[i : i + size], greedy_by_sawtooth(π, B[i : i + size])[1])
+        for i in range(0, n if M.corners else 0, size):
+            corners = np.eye(min(size, n - i), n, i)
+            V[i : i + size] = np.minimum(V[i : i + size], greedy_by_sawtooth(π, corners)[1])
         π = SawtoothPolicy(P, V, B, U)
     return π

@@ -79,6 +79,17 @@ def test_one_agent_alone_has_the_values_of_chapter_20():
         np.testing.assert_allclose(dm.evaluate_plan(P, [plan]), dm.alphavector(alone, plan), atol=1e-12)
 
 
+def test_joint_plans_may_be_longer_than_python_can_recur():
+    P = oracle.random_model(4, n=2, team=True, Ω=(1, 2))
+    π = [dm.ConditionalPlan(0), dm.ConditionalPlan(1)]
+    V, ja = P.rewards[0, :, 1], 1
+    for _ in range(1500):
+        π = [dm.ConditionalPlan(0, {0: π[0]}), dm.ConditionalPlan(1, {0: π[1], 1: π[1]})]
+        V = P.rewards[0, :, ja] + P.γ * P.joint_transitions[:, ja] @ V
+    np.testing.assert_allclose(dm.evaluate_plan(P, π), V)
+    assert dm.utility(P, None, π) == pytest.approx(P.b @ V)
+
+
 @given(SEEDS)
 @settings(max_examples=10)
 def test_what_pruning_leaves_for_one_agent_is_what_chapter_20_leaves(seed):

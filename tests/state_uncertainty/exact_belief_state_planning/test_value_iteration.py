@@ -27,6 +27,7 @@ from decision_making import (
 )
 from decision_making.problems import Catch, CryingBaby, MachineReplacement, Tiger
 from decision_making.state_uncertainty.exact_belief_state_planning import expand
+from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import bottom_up
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import _distance, one_step_plans
 from tests.oracles.belief_planning import all_plans, best_by_histories
 from tests.test_pomdp import SIZES, random_pomdp
@@ -276,6 +277,23 @@ def test_a_plan_of_many_steps_that_shares_its_subplans_is_evaluated_once_each():
     np.testing.assert_allclose(evaluate_plan(P, plan), α)
     assert type(evaluate_plan(P, plan, 1)) is float
     assert evaluate_plan(P, plan, 1) == pytest.approx(α[1])
+
+
+def test_a_plan_may_be_longer_than_python_can_recur():
+    P, plan = CryingBaby(), ConditionalPlan(SING)
+    for _ in range(2 * sys.getrecursionlimit()):
+        plan = ConditionalPlan(FEED, {0: plan, 1: plan})
+    np.testing.assert_allclose(alphavector(P, plan), P.R.array[:, FEED] + 0.9 * P.R.array[0, FEED] / (1 - 0.9))
+    shown = repr(plan).split("\n")
+    assert len(shown) == 1001
+    assert [shown[0], shown[1], shown[-1]] == ["0", "├ 0: 0", "..."]
+
+
+def test_what_is_below_comes_first_and_once():
+    below = {"a": "bc", "b": "de", "c": "db", "d": "", "e": "d"}
+    order = list(bottom_up("a", below.__getitem__, key=str))
+    assert sorted(order) == list("abcde")
+    assert all(order.index(y) < order.index(x) for x in order for y in below[x])
 
 
 def test_vectors_cannot_be_changed_and_those_that_were_given_can():

@@ -3,6 +3,7 @@
 import itertools
 import math
 import re
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -119,6 +120,30 @@ def test_corners_that_are_not_backed_up_stall_the_bound():
     V = solve(FastInformedBound(2000), P).Γ.max(axis=0)
     assert utility(solve(SawtoothIteration(V, B, 200, corners=False), P), P.b) == pytest.approx(-24.464286, abs=0.01)
     assert utility(solve(SawtoothIteration(V, B, 200), P), P.b) == pytest.approx(-24.674935, abs=0.002)
+
+
+def test_beliefs_are_backed_up_in_blocks_that_make_no_difference(monkeypatch):
+    P, B = random_pomdp(3, (7, 2, 3), 0.9), beliefs(7, 5)
+    V = solve(FastInformedBound(3, start="bound"), P).Γ.max(axis=0)
+    whole = solve(SawtoothIteration(V, B, 4), P)
+    for block in (1, 2 * 7 * 3, 4 * 7 * 3):
+        monkeypatch.setattr(f"{SAWTOOTH}.BLOCK", block)
+        found = solve(SawtoothIteration(V, B, 4), P)
+        np.testing.assert_allclose(found.V, whole.V, rtol=1e-12)
+        np.testing.assert_allclose(found.U, whole.U, rtol=1e-12)
+
+
+def test_a_sweep_does_not_hold_the_next_beliefs_of_all_corners():
+    """Of 700 states and 3 observations they are 12 MB an action, and the corners 4 MB."""
+    T = np.full((700, 1, 700), 1 / 700)
+    P = POMDP.from_arrays(T, np.ones((700, 1)), np.full((1, 700, 3), 1 / 3), 0.9)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(f"{SAWTOOTH}.BLOCK", 1 << 14)
+        tracemalloc.start()
+        solve(SawtoothIteration(np.full(700, 10.0), np.full((1, 700), 1 / 700), 1), P)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 3e6
 
 
 def test_corners_among_the_points_count_once():
