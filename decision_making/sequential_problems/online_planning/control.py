@@ -36,6 +36,7 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 FEASIBLE = 1e-6  # largest violation of a constraint that counts as none
+FAR = 1e6  # actions that are so much larger than the state may be on their way to infinity
 
 
 def _low(x: Any) -> Array:
@@ -91,7 +92,8 @@ class ModelPredictiveControl:
     certain, where R and R_end are concave, T is linear and each constraint is concave in s. A batch is planned for
     state by state.
 
-    Raises ValueError where no start ends in a plan that keeps the constraints to within 1e-6.
+    Raises ValueError where no start ends in a plan that keeps the constraints to within 1e-6, and where actions have no
+    bounds and the return none either.
     """
 
     T: Any = field(validator=function)  # (s, a) -> s_next, on batches (..., n) and (..., k)
@@ -231,6 +233,20 @@ class _Program:
         each = list(zip(M.low.tolist(), M.high.tolist(), strict=True)) * steps
         return [*each, (-np.inf, np.inf)] if self.worst else each
 
+    def grows(self, x: Array) -> bool:
+        """Whether the plan x is far out, and one twice as far is worth 1 % more: then none is the best."""
+        bounds = np.array(self.bounds())
+        out = np.isinf(np.where(x < 0, bounds[:, 0], bounds[:, 1]))
+        if self.worst:
+            out[-1] = False
+        if np.max(abs(x[out]), initial=0.0) < FAR * max(1.0, float(np.max(abs(self.s), initial=0.0))):
+            return False
+        farther, worth = np.where(out, 2 * x, x), self.worth(x)
+        if self.worst:
+            farther[-1] = self.worth(farther)
+        kept = self.M.constraint is None or bool(np.min(self.slack(farther), initial=0.0) >= -FEASIBLE)
+        return kept and self.worth(farther) > worth + 0.01 * max(1.0, abs(worth))
+
     def guesses(self, rng: np.random.Generator) -> list[Array]:
         """Where to start: the middle of the bounds, then uniform draws; where there is no bound, within 1 of 0."""
         bounds = np.array(self.bounds())
@@ -267,7 +283,12 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
             ).x
             end = np.clip(end, *np.array(program.bounds()).T)
             violation = -float(np.min(program.slack(end), initial=0.0)) if constrained else 0.0  # NaN where one is
-            cost = float(program.cost(end))
+            cost, grows = float(program.cost(end)), program.grows(end)
+        if grows:
+            raise ValueError(
+                f"the return from {program.s.tolist()} still grows where actions are {np.max(abs(end)):.3g}: no plan "
+                "is the best; give bounds low and high"
+            )
         if np.isfinite(cost) and violation <= FEASIBLE:
             found.append((cost, end))
         elif np.isfinite(cost):

@@ -156,6 +156,32 @@ def test_actions_without_bounds_are_those_of_least_squares():
             dm.ModelPredictiveControl(drift, effort, 2, [-1.0, -1.0], bad)
 
 
+@pytest.mark.parametrize(("low", "high"), [(-np.inf, np.inf), (0.0, np.inf), (-np.inf, 3.0)])
+@pytest.mark.parametrize("sequences", [None, "one", "own"])
+def test_a_return_that_grows_for_ever_has_no_best_plan(low, high, sequences):
+    R = lambda s, a: (-1 if high < np.inf else 1) * a[..., 0]  # noqa: E731
+    if sequences is None:
+        M = dm.ModelPredictiveControl(lambda s, a: s + a, R, 3, [low], [high], starts=2, rng=0)
+    else:
+        ε = np.random.default_rng(0).normal(size=(3, 3, 1))
+        M = dm.MultiforecastControl(lambda s, a, e: s + a + e, R, 3, [low], [high], ε=ε, sequences=sequences, rng=0)
+    with pytest.raises(
+        ValueError, match=r"the return from \[0.0\] still grows where actions are .*: no plan is"
+    ):
+        dm.plan(M, np.zeros(1))
+
+
+def test_a_plan_far_out_is_the_best_where_a_return_or_constraint_ends_there():
+    far = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: -((a[..., 0] - 1e7) ** 2), 2, [-np.inf], [np.inf])
+    assert far(np.zeros(1)) == pytest.approx(1e7)
+    bounded = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: anp.tanh(a[..., 0]), 2, [-np.inf], [np.inf])
+    assert dm.plan(bounded, np.zeros(1)).u == pytest.approx(2)
+    kept = dm.ModelPredictiveControl(
+        *(lambda s, a: s + a, lambda s, a: a[..., 0], 2, [-np.inf], [np.inf]), constraint=lambda s: 1e8 - s, rng=0
+    )
+    assert dm.plan(kept, np.zeros(1)).u == pytest.approx(1e8)
+
+
 def test_forecasts_have_bounds_too_and_one_forecast_of_numbers_will_do():
     with pytest.raises(ValueError, match=r"low = .*: must be at most high"):
         dm.MultiforecastControl(drift, effort, 1, [2.0], [1.0], ε=np.zeros((3, 1, 1)))
