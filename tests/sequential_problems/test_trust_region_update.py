@@ -228,6 +228,13 @@ def test_constraint_that_is_not_finite_is_rejected(bad):
     assert search(lambda x: x[0], lambda x: bad)[1] is None
 
 
+def test_functions_that_overflow_are_rejected_without_a_warning():
+    """Warnings are errors here; of f = exp(1000 x) and g = f - f only 1/2, where exp(500) is finite, is left."""
+    f = lambda x: np.exp(1000 * x[0])  # noqa: E731
+    θ, j = search(f, lambda x: f(x) - f(x))
+    assert (θ[0], j) == (0.5, 1)
+
+
 def test_line_search_leaves_its_arguments_alone():
     θ, θ_new = np.array([0.5]), np.array([1.5])
     linesearch(replayed(TrustRegionUpdate, 1.0, 0.5), lambda x: x[0] < 1, lambda x: 0.0, θ, θ_new)

@@ -17,6 +17,7 @@ from decision_making.structs import struct
 
 DECIMALS = 12  # to which beliefs are equal
 NUMBERS = 30_000_000  # numbers of all beliefs that may follow those of one level
+KEPT = 4 * NUMBERS  # numbers that all levels together may keep
 TIES = 1e-12  # relative to the largest: of what is within that of the best, the first
 
 
@@ -35,15 +36,18 @@ def belief_levels(
 ) -> list[Level]:
     """Beliefs by level: `rewards` (E, A) of each of h steps, `reached` (A, Ω, E, E') of the h - 1 between them.
 
-    Raises `TooLargeError` where a level would not fit; with `partial=True` the levels then end before it.
+    Raises `TooLargeError` where a level would not fit, or all of them; with `partial=True` the levels then end before
+    it.
     """
-    B, levels = b[None], []
+    B, levels, kept = b[None], [], 0
     for r, x in zip(rewards[:-1], reached, strict=True):
         A, Ω, _, E = x.shape
         size = len(B) * A * Ω * E
-        if partial and size > NUMBERS:
+        kept += len(B) * (E + A + 2 * A * Ω)
+        if partial and (size > NUMBERS or kept > KEPT):
             levels.append(Level(B, B @ r))
             return levels
+        check_size("numbers in the beliefs of all levels", kept, "use a smaller d", KEPT)
         check_size("numbers in the beliefs of one level", size, "use a smaller d, or fewer observations", NUMBERS)
         y = np.einsum("ne,aoef->naof", B, x, optimize=True)
         p = y.sum(axis=-1)

@@ -212,7 +212,10 @@ class GradientOnly(LocalModel):
 
 @frozen(eq=False, slots=False)
 class Functions(LocalModel):
-    """A local model that knows objective f and constraint g alone, given as functions of θ_new."""
+    """A local model that knows objective f and constraint g alone, given as functions of θ_new.
+
+    Where one of them overflows, it has a value that is refused, and nothing is warned of.
+    """
 
     θ: Array  # (n,)
     f: Callable[[Array], float]  # objective
@@ -220,11 +223,13 @@ class Functions(LocalModel):
 
     def objective(self, θ_new: Array) -> float:
         """f(θ_new)."""
-        return self.f(θ_new)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.f(θ_new)
 
     def constraint(self, θ_new: Array) -> float:
         """g(θ_new)."""
-        return self.g(θ_new)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.g(θ_new)
 
 
 @frozen(eq=False, slots=False)

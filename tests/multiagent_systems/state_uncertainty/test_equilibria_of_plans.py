@@ -98,6 +98,14 @@ def test_beliefs_of_a_level_are_counted_and_levels_may_end_before_they_are_too_m
         assert part[-1].p is None
         np.testing.assert_allclose(part[-1].B, whole[level].B)
         np.testing.assert_allclose(part[-1].r, whole[level].r)
+    monkeypatch.undo()
+    kept = sum(len(level.B) * (3 + 4 + 2 * 4 * 4) for level in whole[:2])
+    monkeypatch.setattr(belief_levels, "KEPT", kept)
+    assert len(belief_levels.belief_levels(b, rewards, reached)) == 3
+    monkeypatch.setattr(belief_levels, "KEPT", kept - 1)
+    with pytest.raises(TooLargeError, match=f"{kept} numbers in the beliefs of all levels"):
+        belief_levels.belief_levels(b, rewards, reached)
+    assert len(belief_levels.belief_levels(b, rewards, reached, partial=True)) == 2
 
 
 def test_of_actions_that_are_equally_good_but_for_rounding_the_first_is_taken():

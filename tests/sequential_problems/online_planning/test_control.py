@@ -165,9 +165,7 @@ def test_a_return_that_grows_for_ever_has_no_best_plan(low, high, sequences):
     else:
         ε = np.random.default_rng(0).normal(size=(3, 3, 1))
         M = dm.MultiforecastControl(lambda s, a, e: s + a + e, R, 3, [low], [high], ε=ε, sequences=sequences, rng=0)
-    with pytest.raises(
-        ValueError, match=r"the return from \[0.0\] still grows where actions are .*: no plan is"
-    ):
+    with pytest.raises(ValueError, match=r"the return from \[0.0\] still grows where actions are .*: no plan is"):
         dm.plan(M, np.zeros(1))
 
 
