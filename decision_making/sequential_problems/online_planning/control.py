@@ -90,7 +90,8 @@ class ModelPredictiveControl:
     Called with s it gives the first action; asked again after each step it is receding-horizon control. low <= a <=
     high in every component, and `constraint(s)` >= 0 in all states on the way. The problem is convex, and its optimum
     certain, where R and R_end are concave, T is linear and each constraint is concave in s. A batch is planned for
-    state by state.
+    state by state. The solver's first steps are as long as the slope of the return: choose units in which actions and
+    slopes are of about the same size, or it may end where it began.
 
     Raises ValueError where no start ends in a plan that keeps the constraints to within 1e-6, and where actions have no
     bounds and the return none either.
