@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import autograd.numpy as anp
 import numpy as np
 from attrs import field
@@ -36,7 +37,7 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 FEASIBLE = 1e-6  # largest violation of a constraint that counts as none
-FAR = 1e6  # actions that are so much larger than the state may be on their way to infinity
+FAR = 1e6  # actions so large may be on their way to infinity
 
 
 def _low(x: Any) -> Array:
@@ -90,8 +91,7 @@ class ModelPredictiveControl:
     Called with s it gives the first action; asked again after each step it is receding-horizon control. low <= a <=
     high in every component, and `constraint(s)` >= 0 in all states on the way. The problem is convex, and its optimum
     certain, where R and R_end are concave, T is linear and each constraint is concave in s. A batch is planned for
-    state by state. The solver's first steps are as long as the slope of the return: choose units in which actions and
-    slopes are of about the same size, or it may end where it began.
+    state by state.
 
     Raises ValueError where no start ends in a plan that keeps the constraints to within 1e-6, and where actions have no
     bounds and the return none either.
@@ -161,6 +161,7 @@ class _Program:
 
     M: ModelPredictiveControl
     s: Array  # (n,)
+    unit: float = 1.0  # what returns are divided by where they are compared with the solver's tolerances
 
     @property
     def own(self) -> bool:
@@ -193,13 +194,15 @@ class _Program:
         return s
 
     def returns(self, x: Array) -> Any:
-        """The return of each scenario (..., m)."""
+        """The return of each scenario (..., m), in units."""
         return self._returns(self.actions(x))
 
     def _returns(self, a: Any) -> Any:
         M, s, shape = self.M, self.states(a), a.shape[:-2]
         u = sum(M.γ**k * _numbers(M.R(s[k], a[..., k, :]), "R(s, a)", shape) for k in range(M.d))
-        return u if M.R_end is None else u + M.γ**M.d * _numbers(M.R_end(s[-1]), "R_end(s)", shape)
+        if M.R_end is not None:
+            u = u + M.γ**M.d * _numbers(M.R_end(s[-1]), "R_end(s)", shape)
+        return u / self.unit
 
     def cost(self, x: Array) -> Any:
         """What is minimised."""
@@ -208,7 +211,7 @@ class _Program:
     def worth(self, x: Array) -> float:
         """The utility of a plan: the mean of the returns, or the least where that is maximised."""
         u = self.returns(x)
-        return float(np.min(u) if self.worst else np.mean(u))
+        return float(np.min(u) if self.worst else np.mean(u)) * self.unit
 
     def slack(self, x: Array) -> Any:
         """What must not be negative, (..., J)."""
@@ -235,34 +238,51 @@ class _Program:
         return [*each, (-np.inf, np.inf)] if self.worst else each
 
     def grows(self, x: Array) -> bool:
-        """Whether the plan x is far out, and one twice as far is worth 1 % more: then none is the best."""
+        """Whether the plan x is far out, and each of ten doublings of it is worth 1 % more: then none is the best."""
         bounds = np.array(self.bounds())
         out = np.isinf(np.where(x < 0, bounds[:, 0], bounds[:, 1]))
         if self.worst:
             out[-1] = False
-        if np.max(abs(x[out]), initial=0.0) < FAR * max(1.0, float(np.max(abs(self.s), initial=0.0))):
+        if np.max(abs(x[out]), initial=0.0) < FAR:
             return False
-        farther, worth = np.where(out, 2 * x, x), self.worth(x)
+        worth = self.worth(x) / self.unit
+        for _ in range(10):
+            x, before = np.where(out, 2 * x, x), worth
+            worth = self.worth(x) / self.unit
+            if not worth > before + 0.01 * max(1.0, abs(before)):
+                return False
         if self.worst:
-            farther[-1] = self.worth(farther)
-        kept = self.M.constraint is None or bool(np.min(self.slack(farther), initial=0.0) >= -FEASIBLE)
-        return kept and self.worth(farther) > worth + 0.01 * max(1.0, abs(worth))
+            x[-1] = worth
+        return self.M.constraint is None or bool(np.min(self.slack(x), initial=0.0) >= -FEASIBLE)
 
     def guesses(self, rng: np.random.Generator) -> list[Array]:
         """Where to start: the middle of the bounds, then uniform draws; where there is no bound, within 1 of 0."""
         bounds = np.array(self.bounds())
         low = np.where(np.isfinite(bounds[:, 0]), bounds[:, 0], np.minimum(bounds[:, 1], 1.0) - 2)
         high = np.where(np.isfinite(bounds[:, 1]), bounds[:, 1], low + 2)
-        found = [(low + high) / 2, *rng.uniform(low, high, (self.M.starts - 1, len(low)))]
-        for x in found if self.worst else []:
-            x[-1] = np.min(self.returns(x))
-        return found
+        return [(low + high) / 2, *rng.uniform(low, high, (self.M.starts - 1, len(low)))]
+
+    def scaled(self, guesses: list[Array]) -> _Program:
+        """The same in units in which the steepest slope of the mean return at a guess is 1.
+
+        The solver begins with steps as long as the slope, and ends where a step gains less than an absolute tolerance:
+        without units a plan would depend on those of the rewards.
+        """
+        slope = grad(lambda x: anp.mean(self.returns(x)))
+        slopes = [float(np.max(abs(slope(x)))) for x in guesses]
+        return attrs.evolve(self, unit=max((x for x in slopes if 0 < x < np.inf), default=1.0))
 
 
 def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
     """The feasible x that the starts end in, the best first."""
     from scipy.optimize import minimize
 
+    guesses = program.guesses(rng)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Output seems independent of input")  # what is constant has slope 0
+        program = program.scaled(guesses)
+        for x in guesses if program.worst else []:
+            x[-1] = np.min(program.returns(x))
     constrained = program.worst or program.M.constraint is not None
     given: list[dict[str, Any]] = []
     if constrained:
@@ -270,9 +290,9 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
     slope: Callable[[Array], Array] = grad(program.cost)
     found: list[tuple[float, Array]] = []
     nearest = np.inf
-    for x in program.guesses(rng):
+    for x in guesses:
         with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Output seems independent of input")  # what is constant has slope 0
+            warnings.filterwarnings("ignore", "Output seems independent of input")
             end = minimize(
                 program.cost,
                 x,
@@ -280,7 +300,7 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
                 bounds=program.bounds(),
                 constraints=given,
                 method="SLSQP",
-                options={"maxiter": 500, "ftol": 1e-10},
+                options={"maxiter": 500, "ftol": 1e-13},
             ).x
             end = np.clip(end, *np.array(program.bounds()).T)
             violation = -float(np.min(program.slack(end), initial=0.0)) if constrained else 0.0  # NaN where one is

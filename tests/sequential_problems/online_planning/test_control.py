@@ -169,6 +169,57 @@ def test_a_return_that_grows_for_ever_has_no_best_plan(low, high, sequences):
         dm.plan(M, np.zeros(1))
 
 
+@pytest.mark.parametrize("q", [1e-12, 1e-8, 1e-3, 1e3, 1e8, 1e12])
+@pytest.mark.parametrize("sequences", [None, "one", "own"])
+def test_a_plan_does_not_depend_on_the_unit_of_the_rewards(q, sequences):
+    ε = np.random.default_rng(0).normal(size=(3, 2, 1))
+
+    def planned(q):
+        R = lambda s, a: -q * (s[..., 0] ** 2 + a[..., 0] ** 2)  # noqa: E731
+        if sequences is None:
+            M = dm.ModelPredictiveControl(lambda s, a: s + a, R, 2, [-5.0], [5.0], starts=3, rng=0)
+        else:
+            T = lambda s, a, e: s + a + e  # noqa: E731
+            M = dm.MultiforecastControl(T, R, 2, [-5.0], [5.0], ε=ε, sequences=sequences, starts=3, rng=0)
+        return dm.plan(M, [5.0])
+
+    found, expected = planned(q), planned(1.0)
+    np.testing.assert_allclose(found.actions, expected.actions, atol=1e-4)
+    assert found.u / q == pytest.approx(expected.u, rel=1e-8)
+
+
+def test_a_plan_does_not_depend_on_the_unit_of_the_actions():
+    """Heat a house of 15 degrees to 21 by Joules: -(6 + ...)² at the first two steps, then what is left of the cost."""
+    M = dm.ModelPredictiveControl(
+        lambda s, a: s + a / 4.2e6,
+        *(lambda s, a: -((s[..., 0] - 21) ** 2) - 1e-16 * a[..., 0] ** 2, 3, [-np.inf], [np.inf]),
+        rng=0,
+    )
+    found = dm.plan(M, [15.0])
+    assert found.a == pytest.approx(6 * 4.2e6, rel=0.01)
+    assert -36.1 < found.u < -36
+
+
+@pytest.mark.parametrize(
+    "R",
+    [
+        lambda a: -(((a - 1e7) / 100) ** 4),
+        lambda a: -1e3 * anp.exp(-a / 1e7),
+        lambda a: -((a - 1e8) ** 2),
+        lambda a: 1e8 * anp.tanh(a / 1e8),
+    ],
+)
+def test_a_return_with_a_bound_is_never_said_to_grow_for_ever(R):
+    M = dm.ModelPredictiveControl(lambda s, a: s, lambda s, a: anp.sum(R(a), axis=-1), 1, [-1.0] * 2, [np.inf] * 2)
+    assert np.isfinite(dm.plan(M, [0.0]).u)
+
+
+def test_a_large_state_hides_no_return_without_bounds():
+    M = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: a[..., 0], 1, [-np.inf], [np.inf])
+    with pytest.raises(ValueError, match=r"still grows|not finite"):
+        dm.plan(M, [1.7e9])
+
+
 def test_a_plan_far_out_is_the_best_where_a_return_or_constraint_ends_there():
     far = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: -((a[..., 0] - 1e7) ** 2), 2, [-np.inf], [np.inf])
     assert far(np.zeros(1)) == pytest.approx(1e7)
