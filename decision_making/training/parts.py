@@ -47,7 +47,12 @@ def said(parts: Parts) -> str:
     M = parts.M
     if not isinstance(M, TrustRegionPolicyOptimization):
         return ""
-    return f"# with this environment: n = {M.n}, λ = {M.λ:g}, damping = {M.update_rule.damping:g}\n"
+    c = (
+        f", damping = {M.update_rule.damping:g}"
+        if "damping" in {x.name for x in rule_fields(type(M.update_rule))}
+        else ""
+    )
+    return f"# with this environment: n = {M.n}, λ = {M.λ:g}{c}\n"
 
 
 def made(c: Settings, P: Any) -> Parts:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from decision_making.pictures.curves import Curve
 
 CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
+LIMITS = ("steps", "updates", "seconds", "threshold")  # that a run may be resumed with others of
 WAIT = 3.0  # seconds that a process killed just now may take to end
 
 
@@ -75,11 +76,16 @@ def resume(
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
-    The result is that of a run that never stopped; with `anneal`, δ is from then on that of a run to the new limits.
-    Raises FileNotFoundError if the folder holds no run, ValueError if
-    its files are damaged or it went beyond those limits already, BlockingIOError if a process is at work there.
+    What was done after that checkpoint is done again. The result is that of a run that never stopped; with `anneal`, δ
+    is from then on that of a run to the new limits. Other limits are written into config.toml, and are the run's own
+    from then on.
+
+    Raises FileNotFoundError if the folder holds no run, ValueError if its files are damaged, for other settings than
+    limits, or if it went beyond those limits already, BlockingIOError if a process is at work there.
     """
     folder = path_of(folder, "folder")
+    if other := [name for name in limits if name not in LIMITS]:
+        raise ValueError(f"{other[0]}: a run may be resumed with another {', '.join(LIMITS)}, and no other setting")
     configuration = read_configuration(folder, **limits)
     with _alone_in(folder):
         for name, column in (("steps", "steps"), ("updates", "update")):
@@ -89,6 +95,8 @@ def resume(
         if configuration["tensorboard"]:
             check_writer()
         parts = configuration.parts(allow_imports=allow_imports, workers=workers)
+        if any(x is not None for x in limits.values()):
+            write_text(folder / CONFIG, configuration.to_toml() + said(parts))
         return _trained(configuration, parts, folder, callbacks, resume=_begun(folder))
 
 

@@ -118,6 +118,19 @@ class StopError(Exception):
     pass
 
 
+def test_new_limits_are_the_run_s_own_from_then_on(tmp_path):
+    """Resumed without limits, the longer run would else be one of 2 updates again."""
+    run(Configuration({**SMALL, "updates": 2}), tmp_path)
+    longer = resume(tmp_path, updates=5)
+    assert read_configuration(tmp_path)["updates"] == 5
+    again = resume(tmp_path)
+    assert len(again) == 5
+    np.testing.assert_array_equal(again.θ, longer.θ)
+    for name, value in (("gamma", 0.9), ("delta", 0.1), ("update", "clamped"), ("seed", 1)):
+        with pytest.raises(ValueError, match=rf"{name}: a run may be resumed with another steps, updates, seconds"):
+            resume(tmp_path, **{name: value})
+
+
 @pytest.mark.parametrize(
     "given",
     [
