@@ -47,11 +47,8 @@ def said(parts: Parts) -> str:
     M = parts.M
     if not isinstance(M, TrustRegionPolicyOptimization):
         return ""
-    c = (
-        f", damping = {M.update_rule.damping:g}"
-        if "damping" in {x.name for x in rule_fields(type(M.update_rule))}
-        else ""
-    )
+    damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
+    c = f", damping = {M.update_rule.damping:g}" if damped else ""
     return f"# with this environment: n = {M.n}, λ = {M.λ:g}{c}\n"
 
 

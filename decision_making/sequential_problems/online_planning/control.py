@@ -161,7 +161,7 @@ class _Program:
 
     M: ModelPredictiveControl
     s: Array  # (n,)
-    unit: float = 1.0  # what returns are divided by where they are compared with the solver's tolerances
+    unit: float = 1.0  # of the returns; the solver's tolerances are absolute
 
     @property
     def own(self) -> bool:
@@ -209,9 +209,9 @@ class _Program:
         return -x[-1] if self.worst else -anp.mean(self.returns(x))
 
     def worth(self, x: Array) -> float:
-        """The utility of a plan: the mean of the returns, or the least where that is maximised."""
+        """The utility of a plan, in units: the mean of the returns, or the least where that is maximised."""
         u = self.returns(x)
-        return float(np.min(u) if self.worst else np.mean(u)) * self.unit
+        return float(np.min(u) if self.worst else np.mean(u))
 
     def slack(self, x: Array) -> Any:
         """What must not be negative, (..., J)."""
@@ -245,10 +245,10 @@ class _Program:
             out[-1] = False
         if np.max(abs(x[out]), initial=0.0) < FAR:
             return False
-        worth = self.worth(x) / self.unit
+        worth = self.worth(x)
         for _ in range(10):
             x, before = np.where(out, 2 * x, x), worth
-            worth = self.worth(x) / self.unit
+            worth = self.worth(x)
             if not worth > before + 0.01 * max(1.0, abs(before)):
                 return False
         if self.worst:
@@ -314,10 +314,12 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
             found.append((cost, end))
         elif np.isfinite(cost):
             nearest = min(nearest, violation)  # a NaN is not less
+    low, high = program.M.low, program.M.high
     if not found and np.isinf(nearest):
         raise ValueError(
             f"the return or a constraint of every plan from {program.s.tolist()} is not a number, or not finite: T, R, "
             "R_end and constraint must give finite numbers for actions within low and high"
+            + ("; a return may grow for ever where these are infinite" if np.isinf([low, high]).any() else "")
         )
     if not found:
         raise ValueError(
