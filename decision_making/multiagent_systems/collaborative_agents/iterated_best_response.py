@@ -7,8 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from attrs import field
 
-from decision_making.checks import count
-from decision_making.multiagent_systems.collaborative_agents.joint_plans import JointPlan, found_plan, quick_bound
+from decision_making.checks import count, rounding
+from decision_making.multiagent_systems.collaborative_agents.joint_plans import (
+    TERMS,
+    JointPlan,
+    found_plan,
+    quick_bound,
+)
 from decision_making.multiagent_systems.state_uncertainty.best_responses import answer
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning
 from decision_making.multiagent_systems.state_uncertainty.evaluation import joint_plan, utility_of_a_joint_plan
@@ -56,7 +61,7 @@ def improved(
 ) -> tuple[tuple[ConditionalPlan, ...], int, bool]:
     """The joint plan after at most k_max rounds, their number, and whether the last one changed nothing."""
     plans = list(joint_plan(P, π))
-    value, least = float(utility_of_a_joint_plan(P, b, plans)), 1e-10 * float(abs(P.rewards).max())
+    value, least = float(utility_of_a_joint_plan(P, b, plans)), rounding(float(abs(P.rewards).max()), TERMS)
     for k in range(k_max):
         calm = True
         for i in rng.permutation(P.n).tolist():

@@ -17,6 +17,7 @@ from decision_making.state_uncertainty.exact_belief_state_planning.conditional_p
 from decision_making.structs import struct
 
 STEPS = 100_000  # that bounds look ahead
+TERMS = 100  # numbers whose rounding a utility may have
 
 
 @struct(repr=False)
@@ -52,7 +53,7 @@ def found_plan(
     """The result with the value of π; its status is "optimal" where that reaches the bound, else `otherwise`."""
     value = float(utility_of_a_joint_plan(P, b, π))
     scale = max(abs(value), abs(bound), float(abs(P.rewards).max()))
-    reached = value >= bound - max(rounding(scale, 1000), 1e-10 * scale)
+    reached = value >= bound - rounding(scale, TERMS)
     return JointPlan(π, value, max(value, bound), "optimal" if reached else otherwise, method, iterations)
 
 

@@ -18,8 +18,8 @@ from decision_making.multiagent_systems.state_uncertainty.plans import AgentPlan
 from decision_making.pomg import HiddenStateGame, check_model
 from decision_making.state_uncertainty.exact_belief_state_planning.pruning import (
     BLOCK,
-    find_maximal_belief,
-    least_gain,
+    compared,
+    find_witness,
     not_below_another,
 )
 
@@ -39,7 +39,8 @@ def is_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans], i: Any, k: int) -
     Γ = of_agent(joint_values(check_model(P), Π), P.position(i))
     if not (is_number(k) and k == int(k) and 0 <= k < len(Γ)):
         refuse(None, "k", k, f"the number of a plan of agent {i!r}, 0 to {len(Γ) - 1}")
-    return find_maximal_belief(Γ[k], np.delete(Γ, k, axis=0)) is None
+    Γ, gain = compared(Γ)
+    return find_witness(Γ[k], np.delete(Γ, k, axis=0), gain)[0] is None
 
 
 def prune_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> list[AgentPlans]:
@@ -53,9 +54,9 @@ def prune_dominated(P: HiddenStateGame, Π: Sequence[AgentPlans]) -> list[AgentP
 
 def pruned(P: HiddenStateGame, Π: list[AgentPlans], V: Array) -> tuple[list[AgentPlans], Array]:
     """`prune_dominated` where the values V of all joint plans are known; and the values of those that stay."""
-    scale, calm, i = least_gain(V), 0, 0
+    calm, i = 0, 0
     while calm < P.n:
-        kept = undominated(of_agent(V, i), scale)
+        kept = undominated(of_agent(V, i))
         calm = calm + 1 if kept.all() else 1
         if not kept.all():
             Π[i] = Π[i][kept]
@@ -64,12 +65,13 @@ def pruned(P: HiddenStateGame, Π: list[AgentPlans], V: Array) -> tuple[list[Age
     return Π, V
 
 
-def undominated(Γ: Array, gain: float) -> Array:
+def undominated(Γ: Array) -> Array:
     """Whether each row of Γ (K, E) is needed, (K,): is above all other needed ones at some belief over E.
 
     First rows that are nowhere above some other row are dropped; those best at a single pair, or at one of some random
     beliefs, stay. Each of the rest is tested against those that stay, by a linear program that adds rows as needed.
     """
+    Γ, gain = compared(Γ)
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
     needed[_witnesses(Γ, left, gain)] = True
     left = left[~needed[left]]
@@ -117,17 +119,15 @@ def _alone(u: Array, gain: float) -> Array:
 
 
 def _witness(α: Array, Γ: Array, gain: float) -> Array | None:
-    """A belief at which α is above all rows of Γ, by linear programs with only the rows that have mattered."""
+    """A belief at which α is above all rows of Γ, None if none, by linear programs with the rows that matter."""
     if not len(Γ):
         return np.full(len(α), 1 / len(α))
     used = [int((Γ - α).min(axis=1).argmax())]
     while True:
-        b = find_maximal_belief(α, Γ[used])
+        b = find_witness(α, Γ[used], gain)[0]
         if b is None:
             return None
         worst = int((Γ @ b).argmax())
-        if α @ b - Γ[worst] @ b > gain:
+        if α @ b - Γ[worst] @ b > gain or worst in used:
             return b
-        if worst in used:
-            return None
         used.append(worst)

@@ -14,13 +14,15 @@ from decision_making.sequential_problems.exact_solution_methods.solvers import l
 from decision_making.sizes import check_size
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, evaluate_controller
 from decision_making.state_uncertainty.controller_abstractions.evaluation import PROBABILITIES
-from decision_making.state_uncertainty.exact_belief_state_planning.pruning import least_gain, not_below_another
+from decision_making.state_uncertainty.exact_belief_state_planning.pruning import not_below_another
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import Plans, expand
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
 )
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
+
+SAME = 1e-9  # utilities that differ by less, relative to the largest, are equal: they solve a linear system
 
 
 @struct
@@ -106,7 +108,7 @@ def _pruned(π: ControllerPolicy, U: Array, new: Nodes) -> ControllerPolicy:
     First an old node is replaced by the best of the new nodes that are at least as good in every state; these are then
     not added. Of the other new nodes, one is added unless some node is at least as good in every state.
     """
-    X, gain = len(π), least_gain(np.concatenate([U, new.U]))
+    X, gain = len(π), SAME * float(abs(np.concatenate([U, new.U])).max())
     ψ, η, U, taken = π.ψ.copy(), π.η.copy(), U.copy(), np.zeros(len(new.a), dtype=bool)
     for x in range(X):
         above = np.flatnonzero((U[x] - gain / 4 <= new.U).all(axis=1) & ~taken)
@@ -141,7 +143,7 @@ def rounds_of_controller_policy_iteration(M: ControllerPolicyIteration, P: POMDP
         U_old = U
         π = improve_controller(π, U, candidates=M.candidates, max_nodes=M.max_nodes)
         U = evaluate_controller(π, M.eval_max)
-        if len(U) == len(U_old) and abs(U - U_old).max() <= least_gain(U):
+        if len(U) == len(U_old) and abs(U - U_old).max() <= SAME * abs(U).max():
             return
         π = ControllerPolicy(P, π.ψ, π.η, x=int((U @ b).argmax()))
         yield π

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array, numbers, refuse
+from decision_making.checks import Array, numbers, refuse, rounding
 from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors import AlphaVectors
 
 WITNESSES = 256  # random beliefs at which vectors are compared before any linear program
 MANY = 100  # vectors from which more beliefs are worth comparing at: a linear program takes as long as thousands
 MANY_WITNESSES = 2048
-TOLERANCE = 1e-9  # by which, relative to the largest entry, a vector must be higher than all others somewhere
+TOLERANCE = 1e-9  # by which, relative to the minimax regret, a vector must be higher than all others somewhere
 BLOCK = 1 << 22  # numbers in a block of comparisons
 
 
@@ -19,7 +19,7 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
     """The belief (S,) at which α is the furthest above all vectors of Γ, or None if it is nowhere (algorithm 20.6).
 
     It maximises δ subject to (α - α')·b >= δ for all α' in Γ, by HiGHS; δ is computed anew from the belief that it
-    finds and must be more than 1e-9 of the largest entry. With an empty Γ it is the uniform belief.
+    finds and must be more than 1e-9 of the minimax regret. With an empty Γ it is the uniform belief.
 
     Raises ValueError for vectors that are not finite.
 
@@ -34,42 +34,50 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
     Γ = Γ if Γ.size else np.empty((0, len(α)))
     if Γ.ndim != 2 or Γ.shape[1] != len(α) or not np.isfinite(Γ).all():
         refuse(None, "Γ", Γ, f"finite vectors (k, {len(α)}), to go with α")
-    return _witness(α, Γ, least_gain(np.vstack([Γ, α])))[0]
+    gain = compared(np.vstack([Γ, α]))[1]
+    b = find_witness(α, Γ, gain)[0]
+    return None if b is None or (Γ - α).dot(b).max(initial=-np.inf) >= -gain else b
 
 
-def least_gain(Γ: AlphaVectors) -> float:
-    """The smallest difference of utilities that counts as a difference."""
-    return TOLERANCE * float(abs(Γ).max())
+def compared(Γ: AlphaVectors) -> tuple[AlphaVectors, float]:
+    """The vectors less the best entry for each state; and the smallest difference of utilities that counts as one.
+
+    That is 1e-9 of the minimax regret, or rounding. The regret of a vector is the most that it is below the best one
+    for a state, and the minimax regret is the smallest of these. It is what there is to gain by a choice among the
+    vectors: neither a constant that all share changes it, nor a vector that is far below all others in some state.
+    """
+    best = Γ.max(axis=0)
+    Δ = Γ - best
+    return Δ, max(TOLERANCE * -float(Δ.min(axis=1).max()), rounding(float(abs(best).max())))
 
 
-def _witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Array]:
-    """The belief where α is the furthest above Γ, None if nowhere, and a mixture of Γ as near above α as there is.
+def find_witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Array]:
+    """The belief where α is the furthest above Γ, and a mixture of Γ that is as near above α as there is.
 
-    The mixture has the dual solution for weights: where α is nowhere above Γ, the mixture is nowhere below α.
+    The mixture has the dual solution for weights. The belief is None only where the mixture proves that α is nowhere
+    above Γ by more than the gain: it is not below α by more in any state.
     """
     from scipy.optimize import linprog
 
     n = len(α)
     if not len(Γ):
         return np.full(n, 1 / n), np.full(n, -np.inf)
-    below = Γ - α
-    unit = float(abs(below).max()) or 1.0  # tolerances of the solver are absolute
+    unit = gain / TOLERANCE or 1.0  # tolerances of the solver are absolute
     found = linprog(
         np.append(np.zeros(n), -1.0),
-        A_ub=np.hstack([below / unit, np.ones((len(Γ), 1))]),
+        A_ub=np.hstack([(Γ - α) / unit, np.ones((len(Γ), 1))]),
         b_ub=np.zeros(len(Γ)),
         A_eq=np.append(np.ones(n), 0.0)[None],
         b_eq=[1.0],
         bounds=[(0, None)] * n + [(None, None)],
         method="highs",
     )
-    if found.x is None:
-        raise ValueError(f"the linear program of a belief was not solved: {found.message}")
+    if found.x is None:  # it is given up where entries differ by more than some twelve orders of magnitude
+        return np.full(n, 1 / n), np.full(n, -np.inf)
     b = np.maximum(found.x[:n], 0)
-    b /= b.sum()
     weights = np.maximum(-found.ineqlin.marginals, 0)
     mixture = weights @ Γ / weights.sum() if weights.sum() > 0 else np.full(n, -np.inf)
-    return (b if ((α - Γ) @ b).min() > gain else None), mixture
+    return (None if (mixture >= α - gain).all() else b / b.sum()), mixture
 
 
 def find_dominating(Γ: ArrayLike) -> Array:
@@ -85,7 +93,7 @@ def find_dominating(Γ: ArrayLike) -> Array:
     Γ = np.atleast_2d(numbers(Γ, "Γ"))
     if Γ.ndim != 2 or not Γ.size or not np.isfinite(Γ).all():
         refuse(None, "Γ", Γ, "one or more finite vectors (k, S)")
-    gain = least_gain(Γ)
+    Γ, gain = compared(Γ)
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
     beliefs = _beliefs(Γ.shape[1], WITNESSES if len(left) < MANY else MANY_WITNESSES)
     u = Γ[left] @ beliefs.T
@@ -95,7 +103,7 @@ def find_dominating(Γ: ArrayLike) -> Array:
         needed[_best(Γ, left, b, gain)] = True
     left = left[~needed[left]]
     while left.size:
-        b, mixture = _witness(Γ[left[0]], Γ[needed], gain)
+        b, mixture = find_witness(Γ[left[0]], Γ[needed], gain)
         if b is not None:
             needed[_best(Γ, left, b, gain)] = True
             left = left[~needed[left]]

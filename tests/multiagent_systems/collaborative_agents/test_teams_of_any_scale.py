@@ -48,3 +48,33 @@ def test_the_bound_of_controllers_holds_for_small_rewards(scale):
     P, one = (team(np.random.default_rng(5), (2, 2), (1, 1), x) for x in (scale, 1.0))
     found, known = (dm.solve(dm.DecPOMDPNonlinearProgramming(None, 1, restarts=1, rng=0), x).found for x in (P, one))
     assert found.upper_bound == pytest.approx(scale * known.upper_bound, rel=1e-8)
+
+
+@pytest.mark.parametrize("change", ["one reward is very bad", "a constant is added"])
+@pytest.mark.parametrize("size", [1e6, 1e8, 1e10])
+@pytest.mark.parametrize("seed", range(3))
+def test_small_differences_count_beside_large_rewards(seed, size, change):
+    """A plan is optimal, and a bound holds, to rounding: not to a share of rewards that no plan can change or needs."""
+    rng = np.random.default_rng(seed)
+    P = team(rng, (2, 2), (2, 2), 1.0)
+    T, R, O, constant = P.T.array, P.rewards[0].reshape(2, 2, 2).copy(), P.O.array, 0.0
+    if change == "a constant is added":
+        R, constant = R + size, size * (1 + P.γ)
+    else:
+        R[rng.integers(2), 1, 1] = -size
+    Q = dm.DecPOMDP.from_arrays(T, R, O, P.γ, b=P.b)
+    most = best_of_all(P, 1) if constant else best_of_all(Q, 1)
+    for M in (
+        dm.DecPOMDPDynamicProgramming(None, 1),
+        dm.MultiagentAStar(None, 1),
+        dm.DecPOMDPIteratedBestResponse(None, 1, 20, restarts=5, rng=0),
+        dm.DecPOMDPHeuristicSearch(None, 1, 2, rng=1),
+    ):
+        found = dm.solve(M, Q)
+        rounding = 1e-14 * size
+        assert found.upper_bound - constant >= most - rounding
+        if found.status == "optimal" or isinstance(M, dm.DecPOMDPDynamicProgramming | dm.MultiagentAStar):
+            assert found.status == "optimal"
+            assert found.value - constant == pytest.approx(most, rel=1e-12, abs=rounding)
+        if found.status == "equilibrium":
+            assert dm.gap(Q, found.π).max() <= rounding

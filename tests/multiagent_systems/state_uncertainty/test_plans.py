@@ -18,6 +18,7 @@ from decision_making.multiagent_systems.state_uncertainty.pruning import (
 )
 from decision_making.problems import DecTiger, MultiCaregiverCryingBaby
 from decision_making.sizes import TooLargeError
+from decision_making.state_uncertainty.exact_belief_state_planning import pruning as tolerance
 from tests.oracles import teams as oracle
 
 SEEDS = st.integers(0, 10**6)
@@ -122,24 +123,24 @@ def dominated_by_dual(Γ, k):
 def test_a_plan_goes_only_if_a_mixture_of_others_is_nowhere_worse(seed):
     """Block 26.4 asks for a belief at which the others are better: it takes out what is somewhere worst."""
     Γ = np.random.default_rng(seed).integers(-3, 4, (7, 4)).astype(float)
-    kept = undominated(Γ, 1e-9)
+    kept = undominated(Γ)
     assert kept.any()
     best = Γ[kept]
     for k in np.flatnonzero(~kept):
         assert dominated_by_dual(np.vstack([best, Γ[k]]), len(best))
     for k in range(len(best)):
         assert len(best) == 1 or not dominated_by_dual(best, k)
-    assert undominated(best, 1e-9).all()
+    assert undominated(best).all()
 
 
 def test_a_plan_that_is_somewhere_worst_and_somewhere_best_stays():
-    assert undominated(np.array([[3.0, 0.0], [2.0, 2.0], [0.0, 3.0]]), 1e-9).all()
-    assert undominated(np.array([[3.0, 0.0], [1.0, 1.0], [0.0, 3.0]]), 1e-9).tolist() == [True, False, True]
+    assert undominated(np.array([[3.0, 0.0], [2.0, 2.0], [0.0, 3.0]])).all()
+    assert undominated(np.array([[3.0, 0.0], [1.0, 1.0], [0.0, 3.0]])).tolist() == [True, False, True]
 
 
 def test_of_equal_plans_exactly_one_stays():
-    assert undominated(np.ones((5, 3)), 1e-9).sum() == 1
-    assert undominated(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), 1e-9).sum() == 2
+    assert undominated(np.ones((5, 3))).sum() == 1
+    assert undominated(np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])).sum() == 2
 
 
 @given(SEEDS)
@@ -218,7 +219,7 @@ def test_rows_that_are_best_in_a_small_region_only_stay_and_those_just_below_go(
     needles = [np.where(np.isin(np.arange(6), pair), 0.5, -9.0) for pair in ((0, 1), (2, 3), (4, 5), (1, 4))]
     for ε in ((1e-4, 1e-4, -1e-4, 1e-4), (-1e-4, 1e-4, 1e-4, -1e-4), (1e-4, -1e-4, -1e-4, -1e-4)):
         Γ = np.vstack([*(x + e for x, e in zip(needles, ε, strict=True)), np.eye(6)])
-        assert undominated(Γ, 1e-9).tolist() == [e > 0 for e in ε] + [True] * 6
+        assert undominated(Γ).tolist() == [e > 0 for e in ε] + [True] * 6
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0), (2, 1, 0)])
@@ -243,18 +244,20 @@ def test_rows_are_best_alone_where_they_gain():
 @pytest.mark.parametrize("block", [8, 14, 1 << 20])
 def test_rows_that_are_best_at_a_corner_need_no_linear_program(block, monkeypatch):
     """Six rows that are best near one corner each, and one that is best in between."""
-    monkeypatch.setattr(pruning, "find_maximal_belief", None)
+    monkeypatch.setattr(pruning, "find_witness", None)
     monkeypatch.setattr(pruning, "BLOCK", block)
     found = _witnesses(np.vstack([10.0 * np.eye(6) - 9.5, np.zeros(6)]), np.arange(7), 1e-9)
     assert set(found) >= set(range(6))
     monkeypatch.setattr(pruning, "BLOCK", 1 << 20)
-    assert undominated(np.vstack([10.0 * np.eye(6) - 9.5, np.zeros(6)]), 1e-9).all()
+    assert undominated(np.vstack([10.0 * np.eye(6) - 9.5, np.zeros(6)])).all()
 
 
-def test_rows_stay_where_none_is_above_all_others_by_a_gain():
+def test_rows_stay_where_none_is_above_all_others_by_a_gain(monkeypatch):
     """At every belief the two best rows differ by less than 1, though each pair differs by more at some corner."""
     Γ = 1.2 * (1 - np.eye(3))
-    needed = undominated(Γ, 1.0)
+    monkeypatch.setattr(tolerance, "TOLERANCE", 1.0 / 1.2)
+    assert tolerance.compared(Γ)[1] == pytest.approx(1.0)
+    needed = undominated(Γ)
     beliefs = [np.array([i, j, 10 - i - j]) / 10 for i in range(11) for j in range(11 - i)]
     assert all((Γ[needed] @ b).max() + 1.0 >= (Γ @ b).max() for b in beliefs)
 

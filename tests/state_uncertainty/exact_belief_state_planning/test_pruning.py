@@ -93,8 +93,24 @@ def test_large_utilities_are_compared_by_their_own_size():
     Γ = 1e12 * np.array([[1.0, 0.0], [0.0, 1.0], [0.6, 0.6], [0.4, 0.4]])
     assert find_dominating(Γ).tolist() == [True, True, True, False]
     assert find_dominating(Γ - 2e12).tolist() == [True, True, True, False]
-    low = -1e12 + np.array([[1e7, 0.0], [0.0, 1e7], [5000000.1, 5000000.1]])  # a tenth counts less than that
-    assert find_dominating(low).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize(("more", "needed"), [(0.1, True), (0.001, False)])
+def test_a_constant_that_all_vectors_share_changes_nothing_but_rounding(more, needed):
+    """The regret is 5e6, of which 1e-9 is nothing; so is the rounding of 1e12."""
+    Γ = -1e12 + np.array([[1e7, 0.0], [0.0, 1e7], [5e6 + more, 5e6 + more]])
+    assert find_dominating(Γ).tolist() == [True, True, needed]
+    assert (find_maximal_belief(Γ[2], Γ[:2]) is not None) == needed
+
+
+@pytest.mark.parametrize("bad", [-1e3, -1e6, -1e9, -1e12])
+def test_what_is_far_below_in_one_state_may_be_best_in_others_by_little(bad):
+    assert find_dominating([[0.0, 0.0], [0.09, bad]]).tolist() == [True, True]
+    np.testing.assert_array_equal(find_maximal_belief([0.09, bad], [[0.0, 0.0]]), [1, 0])
+    Γ = [[0.0, 0.4, 0.0], [0.4, 0.0, 0.0], [0.3, 0.3, bad]]
+    np.testing.assert_allclose(find_maximal_belief(Γ[2], Γ[:2]), [0.5, 0.5, 0])
+    assert find_dominating(Γ).all()
+    assert find_dominating([*Γ[:2], [0.2, 0.2, bad]]).tolist() == [True, True, False]
 
 
 def test_without_others_any_belief_will_do():
