@@ -237,18 +237,23 @@ class _Program:
         each = list(zip(M.low.tolist(), M.high.tolist(), strict=True)) * steps
         return [*each, (-np.inf, np.inf)] if self.worst else each
 
-    def grows(self, x: Array) -> bool:
-        """Whether the plan x is far out, and each of ten doublings of it is worth 1 % more: then none is the best."""
+    def grows(self, x: Array, far: float) -> bool:
+        """Whether actions without bounds reach far out, and each of ten doublings is worth 1 % more: none is the best.
+
+        A return that is too large for a number counts as more.
+        """
         bounds = np.array(self.bounds())
         out = np.isinf(np.where(x < 0, bounds[:, 0], bounds[:, 1]))
         if self.worst:
             out[-1] = False
-        if np.max(abs(x[out]), initial=0.0) < FAR:
+        if np.max(abs(x[out]), initial=0.0) < far:
             return False
         worth = self.worth(x)
         for _ in range(10):
             x, before = np.where(out, 2 * x, x), worth
             worth = self.worth(x)
+            if worth == np.inf:
+                break
             if not worth > before + 0.01 * max(1.0, abs(before)):
                 return False
         if self.worst:
@@ -288,13 +293,21 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
     if constrained:
         given.append({"type": "ineq", "fun": program.slack, "jac": program.slopes})
     slope: Callable[[Array], Array] = grad(program.cost)
+    seen: list[tuple[float, Array]] = []
+
+    def cost_of(x: Array) -> float:
+        cost = float(program.cost(x))
+        if not seen or cost < seen[0][0] or np.isnan(seen[0][0]):
+            seen[:] = [(cost, x.copy())]
+        return cost
+
     found: list[tuple[float, Array]] = []
     nearest = np.inf
     for x in guesses:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Output seems independent of input")
             end = minimize(
-                program.cost,
+                cost_of,
                 x,
                 jac=slope,
                 bounds=program.bounds(),
@@ -302,9 +315,11 @@ def _solve(program: _Program, rng: np.random.Generator) -> list[Array]:
                 method="SLSQP",
                 options={"maxiter": 500, "ftol": 1e-13},
             ).x
-            end = np.clip(end, *np.array(program.bounds()).T)
+            overflows = not np.isfinite(end).all()  # then the best plan on the way there counts
+            end = np.clip(seen[0][1] if overflows else end, *np.array(program.bounds()).T)
+            seen.clear()
             violation = -float(np.min(program.slack(end), initial=0.0)) if constrained else 0.0  # NaN where one is
-            cost, grows = float(program.cost(end)), program.grows(end)
+            cost, grows = float(program.cost(end)), program.grows(end, 0.0 if overflows else FAR)
         if grows:
             raise ValueError(
                 f"the return from {program.s.tolist()} still grows where actions are {np.max(abs(end)):.3g}: no plan "

@@ -1,8 +1,10 @@
 """Model predictive control: least squares, the book's two optima, forecasts, feasibility."""
 
+import attrs
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import grad
 
 import decision_making as dm
 
@@ -214,11 +216,31 @@ def test_a_return_with_a_bound_is_never_said_to_grow_for_ever(R):
     assert np.isfinite(dm.plan(M, [0.0]).u)
 
 
+@pytest.mark.parametrize(
+    "R", [lambda a: a**2, lambda a: a**4, anp.cosh, anp.exp, lambda a: anp.where(a < 2, anp.log(abs(a)), a**2)]
+)
+def test_a_return_that_overflows_is_not_left_for_a_plan_that_is_only_stationary(R):
+    """The middle of the first three, where the first start is, has slope 0; from other starts actions become NaN."""
+    M = dm.ModelPredictiveControl(lambda s, a: s, lambda s, a: R(a[..., 0]), 1, -np.inf, np.inf, rng=0)
+    with pytest.raises(ValueError, match="the return from .* still grows"):
+        dm.plan(M, [0.0])
+
+
+@pytest.mark.parametrize("R", [lambda a: anp.log(a) - a, lambda a: anp.log(a - 0.5) - a**2 / 2])
+def test_starts_from_which_a_return_is_no_number_leave_the_others_alone(R):
+    M = dm.ModelPredictiveControl(lambda s, a: s, lambda s, a: R(a[..., 0]), 1, -np.inf, np.inf, rng=0)
+    a = dm.plan(M, [0.0]).a[0]
+    assert abs(grad(R)(float(a))) < 1e-4
+
+
 def test_a_large_state_hides_no_return_without_bounds():
-    for low, said in ((0.0, "still grows"), (-np.inf, "a return may grow for ever where these are infinite")):
+    for low in (0.0, -np.inf):
         M = dm.ModelPredictiveControl(lambda s, a: s + a, lambda s, a: a[..., 0], 1, [low], [np.inf], rng=0)
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match="still grows"):
             dm.plan(M, [1.7e9])
+    M = attrs.evolve(M, R=lambda s, a: -anp.sqrt(a[..., 0] - 5))
+    with pytest.raises(ValueError, match=r"not a number.*; a return may grow for ever where these are infinite"):
+        dm.plan(M, [0.0])
 
 
 def test_a_plan_far_out_is_the_best_where_a_return_or_constraint_ends_there():
