@@ -222,7 +222,7 @@ def test_a_return_with_a_bound_is_never_said_to_grow_for_ever(R):
 def test_a_return_that_overflows_is_not_left_for_a_plan_that_is_only_stationary(R):
     """The middle of the first three, where the first start is, has slope 0; from other starts actions become NaN."""
     M = dm.ModelPredictiveControl(lambda s, a: s, lambda s, a: R(a[..., 0]), 1, -np.inf, np.inf, rng=0)
-    with pytest.raises(ValueError, match="the return from .* still grows"):
+    with pytest.raises(ValueError, match=r"the return from .* still grows"):
         dm.plan(M, [0.0])
 
 
