@@ -47,20 +47,19 @@ class Evaluations:
         self.c, self.folder, self.π, self.P = c, folder, π, P
         self.seed = int(np.random.SeedSequence([c["seed"], OWN]).generate_state(1)[0])
         self.rows: list[Evaluated] = []
+        self.best = -math.inf  # mean return of the best policy that is kept
 
     def resume(self) -> None:
         """Go on with what the folder holds; without its best policy the next one evaluated is the best."""
-        self.rows = read_evaluations(self.folder) if (self.folder / BEST).is_file() else []
-
-    @property
-    def best(self) -> float:
-        """The best mean return so far."""
-        return max((row.mean for row in self.rows), default=-math.inf)
+        self.rows = read_evaluations(self.folder)
+        if (self.folder / BEST).is_file():
+            self.best = max((row.mean for row in self.rows), default=-math.inf)
 
     def __call__(self, row: dict[str, float], taken: Step) -> None:
         """After an update: evaluate, if it is time."""
         update = int(row["update"])
-        if update % self.c["eval_every"] or any(x.update == update for x in self.rows):
+        others = [x for x in self.rows if x.update != update]
+        if update % self.c["eval_every"] or (len(others) < len(self.rows) and self.best > -math.inf):
             return
         policy, textbook = trained(self.π, taken.θ, self.P), is_textbook(self.c["env"])
         where: Any = self.c.problem() if textbook else gymnasium_id(self.c["env"])
@@ -68,8 +67,9 @@ class Evaluations:
         found = evaluate(policy, where, self.c["eval_episodes"], seed=self.seed, d=depth)
         if found.mean > self.best:
             save_policy(self.folder / BEST, self.π, taken.θ, self.P)
+            self.best = found.mean
         numbers = (found.mean, found.low, found.high, float(found.lengths.mean()))
-        self.rows = sorted([*self.rows, Evaluated(update, int(row["steps"]), *numbers)])
+        self.rows = sorted([*others, Evaluated(update, int(row["steps"]), *numbers)])
         text = "".join(",".join(map(str, cells)) + "\n" for cells in (Evaluated._fields, *self.rows))
         write_whole(self.folder / EVALUATIONS, text.encode())
 

@@ -3,7 +3,7 @@
 Every update draws from a stream of its own, made from (seed, update index). At every checkpoint boundary of every run,
 interrupted or not, a problem with live environments ends its fragments and reseeds them from the same pair. So a run is
 a function of its seed and its settings, and one that is resumed from its last checkpoint repeats what it lost and goes
-on bit for bit.
+on bit for bit. A run that has reached its limits ends with a checkpoint too: with other limits it goes on from there.
 """
 
 from __future__ import annotations
@@ -137,14 +137,14 @@ def train(
     no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. The δ
     of TRPO with `anneal` falls as the updates or steps run out, whichever do so first. Each `Callback` gets the metrics
     of an update and its Step, and stops the run by returning True. With a `folder` a checkpoint is written every
-    `checkpoint_every` updates, and `resume=True` continues from it, with its seed and the state of every live problem
-    that is a field of M, or of a field of it, and so on; not of one within a function of your own.
+    `checkpoint_every` updates and at the end, and `resume=True` continues from it, with its seed and the state of every
+    live problem that is a field of M, or of a field of it, and so on; not of one within a function of your own.
 
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
     threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
     that is a function), and, naming file and entry, where a checkpoint is not whole or not one of this run, of this
-    seed if one is given; OSError, naming the file, where a checkpoint cannot be written. The last checkpoint stays
-    usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    seed if one is given; FileExistsError where the folder holds a checkpoint and `resume` is not given; OSError, naming
+    the file, where one cannot be written. The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
     only_steps = steps is not None and updates is seconds is None
@@ -159,15 +159,18 @@ def train(
     default_rng(rng)  # says what is wrong with it
     given = int(rng) if isinstance(rng, int | np.integer) else None
     seed = int(default_rng(rng).integers(2**63)) if given is None else given
-    run = _begun(M, π, θ, φ)
+    run, reason = _begun(M, π, θ, φ), None
     file = None if folder is None else path_of(folder, "folder") / CHECKPOINT
     if resume:
         if file is None:
             raise ValueError("resume = True: needs the folder of the run")
         seed = _restore(run, M, file, given)
-    reason = None
+        reason = _limit(run, updates, steps, seconds, threshold, window)
+    elif file is not None and file.exists():
+        raise FileExistsError(f"{folder} holds the checkpoint of a run: give resume=True, or choose another folder")
+    first = run.update
     while reason is None:
-        if run.update % checkpoint_every == 0:
+        if run.update == first or run.update % checkpoint_every == 0:
             for i, P in enumerate(live_problems(M), 1):
                 P.restart(_stream(seed, run.update, i))
             if file is not None:
@@ -179,6 +182,8 @@ def train(
             _check_that_episodes_end(run, M, threshold)
         if reason is None and only_steps and run.steps == 0 and run.update >= IDLE:
             raise ValueError(f"steps = {steps}: none was taken in {run.update} updates; give updates or seconds")
+    if file is not None:
+        _save(run, M, seed, file)
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 
 

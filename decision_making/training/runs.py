@@ -76,9 +76,9 @@ def resume(
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
-    What was done after that checkpoint is done again. The result is that of a run that never stopped; with `anneal`, δ
-    is from then on that of a run to the new limits. Other limits are written into config.toml, and are the run's own
-    from then on.
+    A run that was interrupted does again what came after that checkpoint, and ends as one that never stopped. A run that
+    had ended goes on from its end: live environments begin anew there, as at every checkpoint, and with `anneal`, δ is
+    that of a run to the new limits. These are written into config.toml, and are the run's own from then on.
 
     Raises FileNotFoundError if the folder holds no run, ValueError if its files are damaged, for other settings than
     limits, or if it went beyond those limits already, BlockingIOError if a process is at work there.

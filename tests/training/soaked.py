@@ -7,6 +7,7 @@ to remember: METRICS and the episodes' returns, 8 bytes a number. The first tent
 import gc
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from decision_making.training import Configuration, train
 from decision_making.training.history import METRICS
+from decision_making.training.loop import CHECKPOINT
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -31,6 +33,8 @@ def main(given, updates):
         if row["update"] % (updates // 20) == 0:
             gc.collect()
             seen.append((resident() - 8 * numbers[0], len(os.listdir("/proc/self/fd"))))
+        if row["update"] == updates + 1:
+            shutil.copy(Path(folder) / CHECKPOINT, Path(folder) / "before")  # the one at the end takes its place
 
     def trained(folder, **options):
         M, π, θ, φ = Configuration(given).parts()  # all anew
@@ -38,13 +42,14 @@ def main(given, updates):
             *(M, π, θ, φ),
             rng=given["seed"],
             updates=updates + 1,
-            checkpoint_every=updates // 20,  # so that the last checkpoint is before the last update
+            checkpoint_every=updates // 20,  # so that one is before the last update
             folder=folder,
             **options,
         )
 
     with tempfile.TemporaryDirectory() as folder:
         first = trained(folder, callbacks=[watch])
+        shutil.move(Path(folder) / "before", Path(folder) / CHECKPOINT)
         repeated = []
         again = trained(folder, resume=True, callbacks=[lambda row, taken: repeated.append(row["update"])])
     memory, files = np.array(seen[2:]).T  # from a tenth on

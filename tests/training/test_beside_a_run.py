@@ -140,8 +140,11 @@ def test_best_policy_written_before_its_row_is_written_again_where_the_run_was_k
 def test_lost_best_policy_is_made_anew_and_a_damaged_table_is_named(tmp_path):
     run(Configuration({**SMALL, **EVAL, "updates": 3}), tmp_path)
     (tmp_path / "best_policy.npz").unlink()
+    before = read_evaluations(tmp_path)
     resume(tmp_path, updates=5)
-    assert [row.update for row in read_evaluations(tmp_path)] == [2, 4]
+    after = read_evaluations(tmp_path)
+    assert [row.update for row in after] == [2, 4]
+    assert after[:1] == before
     load_policy(tmp_path / "best_policy.npz")
     for text in (
         "",

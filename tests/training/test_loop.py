@@ -227,6 +227,14 @@ def test_checkpoint_of_another_policy_is_refused(tmp_path):
         train(M, π, [0, 1], updates=2, folder=tmp_path, resume=True)
 
 
+def test_checkpoint_of_another_run_is_not_overwritten(tmp_path):
+    train(M, π, [0, 1], rng=0, updates=1, folder=tmp_path)
+    before = (tmp_path / "checkpoint.npz").read_bytes()
+    with pytest.raises(FileExistsError, match=r"holds the checkpoint of a run: give resume=True, or choose another"):
+        train(M, π, [0, 1], rng=1, updates=1, folder=tmp_path)
+    assert (tmp_path / "checkpoint.npz").read_bytes() == before
+
+
 def test_step_on_the_collected_trajectories_is_the_step_of_the_loop():
     rng = np.random.default_rng(0)
     τs = rollouts(P, P.b, π, np.array([0.0, 1.0]), M.d, M.m, rng)

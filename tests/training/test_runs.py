@@ -172,6 +172,42 @@ def test_run_resumes_beyond_its_limits(tmp_path):
     assert len(table(tmp_path / "a")) == 6
 
 
+@pytest.mark.parametrize("given", [{**SMALL, "updates": 3}, TEXT])
+def test_run_that_has_ended_goes_on_from_its_end_and_nothing_of_it_is_lost_or_done_again(tmp_path, given):
+    """However far checkpoints are apart."""
+    seen = []
+
+    def stop(row, taken):
+        seen.append(row["update"])
+        if row["update"] == 5:
+            raise StopError
+
+    first = run(Configuration({**given, "checkpoint_every": 50}), tmp_path)
+    with pytest.raises(StopError):
+        resume(tmp_path, updates=7, callbacks=[stop])
+    assert seen == [4, 5]
+    assert len(table(tmp_path)) == 5
+    last = resume(tmp_path, callbacks=[lambda row, taken: seen.append(row["update"])])
+    assert seen == [4, 5, 4, 5, 6, 7]
+    np.testing.assert_array_equal(last.metrics[:3], first.metrics)
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "curve.png"}
+    again = resume(tmp_path, callbacks=[stop])
+    assert again.reason == "stopped by updates = 7"
+    np.testing.assert_array_equal(again.metrics, last.metrics)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "curve.png"} == files
+
+
+@pytest.mark.parametrize("after", [2, 4])
+def test_live_run_that_ended_at_a_checkpoint_goes_on_as_the_longer_run(tmp_path, after):
+    """Elsewhere its environments begin anew where it ended, which the longer run's do not."""
+    given = {**SMALL, "normalize_observations": True, "anneal": 0.0}
+    whole = run(Configuration({**given, "updates": 5}), tmp_path / "whole")
+    run(Configuration({**given, "updates": after}), tmp_path / "short")
+    longer = resume(tmp_path / "short", updates=5)
+    np.testing.assert_array_equal(longer.θ, whole.θ)
+    np.testing.assert_array_equal(longer.returns, whole.returns)
+
+
 @pytest.mark.parametrize("limit", [{"updates": 2}, {"steps": 1}])
 def test_resuming_to_a_limit_that_was_passed_loses_nothing(tmp_path, limit):
     run(Configuration(TEXT), tmp_path / "a")
