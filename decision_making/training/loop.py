@@ -144,7 +144,8 @@ def train(
     threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
     that is a function), and, naming file and entry, where a checkpoint is not whole or not one of this run, of this
     seed if one is given; FileExistsError where the folder holds a checkpoint and `resume` is not given; OSError, naming
-    the file, where one cannot be written. The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through, likewise.
+    the file, where one cannot be written. The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through,
+    likewise.
     """
     _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
     only_steps = steps is not None and updates is seconds is None

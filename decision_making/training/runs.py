@@ -76,7 +76,7 @@ def resume(
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
-    A run that was interrupted does again what came after that checkpoint, and ends as one that never stopped. A run that
+    A run that was interrupted does again what came after that checkpoint, and ends as one that never stopped. One that
     had ended goes on from its end: live environments begin anew there, as at every checkpoint, and with `anneal`, δ is
     that of a run to the new limits. These are written into config.toml, and are the run's own from then on.
 
