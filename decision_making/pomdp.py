@@ -268,14 +268,14 @@ def _observation_probabilities(O: Any, n_states: int, n_actions: int) -> Array:
     return O
 
 
-def belief(b: Belief, n_states: int) -> Array:
+def belief(b: Belief, n_states: int, name: str = "b") -> Array:
     """b as a fresh float64 array of probabilities, (S,) or (B, S). ValueError where it has another shape or is none."""
-    b = distributions_in(b, "b")
+    b = distributions_in(b, name)
     if b.ndim not in (1, 2) or b.shape[-1] != n_states:
-        raise ValueError(f"b has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
-    if not (good := are_probabilities(b)).all():
-        row = b[tuple(np.argwhere(~good)[0])]
-        raise ValueError(f"b = {brief(row)}: must be probabilities that sum to 1; their sum is {sum(row.tolist()):.9g}")
+        raise ValueError(f"{name} has shape {b.shape}: must be probabilities of the {n_states} states, (S,) or (B, S)")
+    for row in b[~are_probabilities(b)]:
+        found = f"one is {min(row):.9g}" if min(row) < 0 else f"their sum is {sum(row.tolist()):.9g}"
+        raise ValueError(f"{name} = {brief(row)}: must be probabilities that sum to 1; {found}")
     return b
 
 

@@ -92,7 +92,7 @@ def indices(name: str, x: Any, n: int, many: int | None = None) -> Array:
         if x.dtype.kind not in "fb" or not (np.isfinite(x).all() and np.array_equal(x, np.floor(x))):
             raise TypeError(
                 f"{name} has dtype {x.dtype}: must be whole numbers in 0..{n - 1}"
-                " (what has names is counted in their order, as MDP.from_dict counts states and actions)"
+                " (what has names is counted from 0, in the order of its list)"
             )
         if (abs(x) > 2.0**53).any():
             raise ValueError(f"{name} has a value of {x.flat[np.argmax(abs(x))]}: must lie in 0..{n - 1}")

@@ -71,6 +71,14 @@ WRONG = {
     "belief of three": (solved(dm.MultiagentAStar([0.5, 0.5, 0], 0)), "b has shape (3,)"),
     "number of plans": (lambda: dm.utility(P, None, [LEAF]), "2 conditional plans"),
     "plans of other kinds": (lambda: dm.utility(P, None, [LEAF, 3]), "2 conditional plans"),
+    "a plan alone": (lambda: dm.evaluate_plan(P, LEAF), "2 conditional plans, one of each agent"),
+    "no plans": (lambda: dm.evaluate_plan(P, 3), "π = 3: must be 2 conditional plans"),
+    "an action of a name": (lambda: dm.evaluate_plan(P, [dm.ConditionalPlan("x"), LEAF]), "π[0] takes action 'x'"),
+    "half an action": (lambda: dm.evaluate_plan(P, [LEAF, dm.ConditionalPlan(0.5)]), "π[1] takes action 0.5"),
+    "a batch of mixtures": (
+        lambda: dm.utility(P, None, [LEAF, dm.SimpleGamePolicy(np.ones((3, 2)), [LEAF, LONG])]),
+        "2 conditional plans or mixtures of them",
+    ),
     "unknown action": (lambda: dm.utility(P, None, [LEAF, dm.ConditionalPlan(7)]), "π[1] takes action 7"),
     "observations missing": (
         lambda: dm.evaluate_plan(P, [LONG, dm.ConditionalPlan(0, {0: LEAF})], 0),

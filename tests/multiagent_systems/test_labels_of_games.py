@@ -167,7 +167,7 @@ def test_all_plans_of_a_mixture_are_checked():
     for verb in (lambda π: dm.best_response(TEAM, π, 1), lambda π: dm.best_response(TEAM, π, 0)):
         with pytest.raises(ValueError, match=r"π\[0\] mixes plans of \[1, 2\] actions: all must be as long"):
             verb([dm.SimpleGamePolicy([0.5, 0.5], [short, long]), short])
-        with pytest.raises(ValueError, match=r"π\[0\] takes action 9: must be from 0 to 1"):
+        with pytest.raises(ValueError, match=r"π\[0\] takes action 9: must be a whole number from 0 to 1"):
             verb([dm.SimpleGamePolicy([0.5, 0.5], [short, dm.ConditionalPlan(9)]), short])
 
 

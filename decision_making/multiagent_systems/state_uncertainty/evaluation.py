@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array, numbers, refuse
+from decision_making.checks import Array, is_number, numbers, refuse, shortened
 from decision_making.markov_game import place
 from decision_making.multiagent_systems.multiagent_reasoning import SimpleGamePolicy
 from decision_making.pomdp import Belief
@@ -54,8 +54,8 @@ def lookahead_in_a_hidden_state_game(P: HiddenStateGame, U: Any, s: Any, a: Sequ
 
 def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
     """π as one conditional plan an agent, checked: known actions, all observations, the same length on every path."""
-    plans = tuple(getattr(π, "π", π))
-    if len(plans) != P.n or not all(isinstance(x, ConditionalPlan) for x in plans):
+    plans = _of_each_agent(P, π, "conditional plans")
+    if not all(isinstance(x, ConditionalPlan) for x in plans):
         refuse(None, "π", π, f"{P.n} conditional plans, one of each agent", TypeError)
     depths = [_depth(x, A, Ω, i, {}) for i, (x, A, Ω) in enumerate(zip(plans, P.sizes, P.n_observations, strict=True))]
     if len(set(depths)) > 1:
@@ -63,11 +63,19 @@ def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
     return plans
 
 
+def _of_each_agent(P: HiddenStateGame, π: Any, what: str) -> tuple[Any, ...]:
+    """What π has for each agent."""
+    given = getattr(π, "π", π)
+    if isinstance(given, ConditionalPlan) or not isinstance(given, Iterable) or len(tuple(given)) != P.n:
+        refuse(None, "π", π, f"{P.n} {what}, one of each agent", TypeError)
+    return tuple(given)
+
+
 def _depth(π: ConditionalPlan, A: int, Ω: int, i: int, known: dict[int, int]) -> int:
     """Number of actions on every path; `known` has those of plans already met, by identity."""
     for plan in bottom_up(π, lambda x: () if id(x) in known else x.subplans.values()):
-        if not 0 <= plan.a < A:
-            raise ValueError(f"π[{i}] takes action {plan.a}: must be from 0 to {A - 1}")
+        if not (is_number(plan.a) and plan.a == int(plan.a) and 0 <= plan.a < A):
+            raise ValueError(f"π[{i}] takes action {shortened(plan.a)}: must be a whole number from 0 to {A - 1}")
         if plan.subplans and set(plan.subplans) != set(range(Ω)):
             raise ValueError(f"π[{i}] has subplans of {list(plan.subplans)}: must be of all {Ω} observations, or none")
         below = {known[id(sub)] for sub in plan.subplans.values()}
@@ -98,7 +106,7 @@ def plan_values(P: HiddenStateGame, π: Joint, known: dict[tuple[int, ...], Arra
 
     for plans in bottom_up(π, below, key):
         if key(plans) not in known:
-            ja = int(np.ravel_multi_index([x.a for x in plans], P.sizes))
+            ja = int(np.ravel_multi_index([int(x.a) for x in plans], P.sizes))
             V = P.rewards[:, :, ja].copy()
             for M, after in zip(P.M[ja], below(plans), strict=False):
                 V += P.γ * known[key(after)] @ M.T
@@ -123,17 +131,16 @@ def evaluate_joint_plan(P: HiddenStateGame, π: Any, s: Any = None) -> Any:
 
 def mixtures(P: HiddenStateGame, π: Any) -> list[Mapping[ConditionalPlan, float]]:
     """For each agent its plans and their probabilities; a single plan is certain."""
-    given = list(getattr(π, "π", π))
-    if len(given) != P.n:
-        refuse(None, "π", π, f"{P.n} conditional plans or mixtures of them, one of each agent", TypeError)
+    what = "conditional plans or mixtures of them"
+    given = _of_each_agent(P, π, what)
     found: list[Mapping[ConditionalPlan, float]] = []
     for πi in given:
         if isinstance(πi, ConditionalPlan):
             found.append({πi: 1.0})
-        elif isinstance(πi, SimpleGamePolicy) and all(isinstance(x, ConditionalPlan) for x in πi.A):
+        elif isinstance(πi, SimpleGamePolicy) and πi.p.ndim == 1 and all(isinstance(x, ConditionalPlan) for x in πi.A):
             found.append({x: float(p) for x, p in zip(πi.A, πi.p, strict=True) if p > 0})
         else:
-            refuse(None, "π", π, f"{P.n} conditional plans or mixtures of them, one of each agent", TypeError)
+            refuse(None, "π", π, f"{P.n} {what}, one of each agent", TypeError)
     joint_plan(P, [next(iter(x)) for x in found])
     for i, (plans, A, Ω) in enumerate(zip(found, P.sizes, P.n_observations, strict=True)):
         known: dict[int, int] = {}

@@ -23,7 +23,7 @@ MOST = 50_000_000  # numbers in a file beyond which it is refused
 
 
 def read_alpha(path: Path | str, P: POMDP) -> AlphaVectorPolicy:
-    """The policy in a .alpha file, for the problem P that it was made for.
+    """The policy in a .alpha file, for the problem P that it was made for, with actions and states in the same order.
 
     Raises OSError where it cannot be read; ValueError, naming file and line, for an action that P does not have, a
     vector whose length is not the number of states, numbers that are not finite, a file without vectors, and more than

@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Field, instance, refuse
+from decision_making.checks import Array, Field, instance, refuse, shortened
 from decision_making.pomdp import POMDP, tabulated
 from decision_making.sampling import indices
 from decision_making.structs import struct
@@ -48,6 +48,15 @@ class ConditionalPlan:
         """The action; given an observation, the subplan after it."""
         return self.a if o is None else self.subplans[o]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as rows, each after its subplans': however long a plan is, nothing is nested."""
+        row: dict[int, int] = {}
+        rows: list[tuple[int, dict[int, int]]] = []
+        for plan in bottom_up(self, lambda x: x.subplans.values()):
+            row[id(plan)] = len(rows)
+            rows.append((plan.a, {o: row[id(sub)] for o, sub in plan.subplans.items()}))
+        return _from_rows, (rows,)
+
     def __repr__(self) -> str:
         lines = list(islice(self._lines(), LINES + 1))
         return "\n".join([*lines[:LINES], *["..."] * (len(lines) > LINES)])
@@ -64,23 +73,36 @@ class ConditionalPlan:
             waiting += reversed(rows)
 
 
+def _from_rows(rows: list[tuple[int, dict[int, int]]]) -> ConditionalPlan:
+    """The plan of the last row; each row has an action and, by observation, the rows of its subplans."""
+    plans: list[ConditionalPlan] = []
+    for a, below in rows:
+        plans.append(ConditionalPlan(a, {o: plans[i] for o, i in below.items()}))
+    return plans[-1]
+
+
 def bottom_up(root: T, below: Callable[[T], Iterable[T]], key: Callable[[T], Any] = id) -> Iterator[T]:
     """What is below the root and the root itself, each once by its key, and each after what is below it.
+
+    Raises ValueError where something is below itself.
 
     >>> wait = ConditionalPlan(1)
     >>> π = ConditionalPlan(0, {0: wait, 1: ConditionalPlan(2, {0: wait, 1: wait})})
     >>> [plan.a for plan in bottom_up(π, lambda plan: plan.subplans.values())]
     [1, 2, 0]
     """
-    waiting, met = [(root, False)], set()
+    waiting, done = [(root, False)], dict[Any, bool]()
     while waiting:
         x, ready = waiting.pop()
         if ready:
+            done[key(x)] = True
             yield x
-        elif key(x) not in met:
-            met.add(key(x))
+        elif key(x) not in done:
+            done[key(x)] = False
             waiting.append((x, True))
             waiting += [(y, False) for y in below(x)]
+        elif not done[key(x)]:
+            raise ValueError("a plan is one of its own subplans: a plan must end")
 
 
 class PlanRows:
@@ -125,15 +147,15 @@ class PlanRows:
 def alphavector(P: POMDP, π: ConditionalPlan) -> Array:
     """Expected utility of the plan from each state, α (S,): `evaluate_plan` everywhere (algorithm 20.3).
 
-    A subplan that occurs several times is evaluated once. Raises ValueError for an unknown action, and for a plan
-    with subplans for some observations but not for all.
+    A subplan that occurs several times is evaluated once. Raises ValueError for an unknown action, for a plan with
+    subplans for some observations but not for all or for unknown ones, and for one that is its own subplan.
     """
     P, α = tabulated(P), dict[int, Array]()
     for plan in bottom_up(instance(π, "π", ConditionalPlan), lambda x: x.subplans.values()):
         a = int(indices("a", plan.a, len(P.A)))
-        missing = set(range(len(P.Ω))) - set(plan.subplans)
-        if plan.subplans and missing:
-            raise ValueError(f"subplans of {list(plan.subplans)}: must be of all observations, or of none; {missing}")
+        if plan.subplans and set(plan.subplans) != set(range(len(P.Ω))):
+            given = shortened(list(plan.subplans))
+            raise ValueError(f"subplans of {given}: must be of all {len(P.Ω)} observations, 0, 1, ..., or of none")
         if plan.subplans:
             U = np.array([α[id(plan(o))] for o in range(len(P.Ω))])
             α[id(plan)] = lookahead(P, U, np.arange(len(P.S)), a)

@@ -57,7 +57,7 @@ def exploratory_belief_expansion(P: POMDP, B: Belief, *, rng: RNG = None) -> Arr
 
 
 def _some(P: POMDP, B: Belief) -> Array:
-    B = np.atleast_2d(belief(B, len(P.S)))
+    B = np.atleast_2d(belief(B, len(P.S), "B"))
     if not len(B):
         raise ValueError("B is empty: one belief at least is needed to begin with")
     return B

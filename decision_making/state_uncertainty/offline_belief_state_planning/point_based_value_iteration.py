@@ -144,7 +144,7 @@ def _begun(
     P = tabulated(P)
     check_discounted(P, type(M).__name__)
     first = np.array([P.R.array.min(axis=0).argmax()])
-    return P, np.unique(_some(belief(M.B, len(P.S))), axis=0), baws_lowerbound(P)[None], first
+    return P, np.unique(_some(belief(M.B, len(P.S), "B")), axis=0), baws_lowerbound(P)[None], first
 
 
 @solve.register

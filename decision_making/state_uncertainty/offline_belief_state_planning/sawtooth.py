@@ -53,7 +53,7 @@ class SawtoothPolicy:
         if not fit or not (np.isfinite(self.V).all() and np.isfinite(self.U).all()):
             shapes = f"arrays {self.V.shape}, {self.B.shape}, {self.U.shape}"
             refuse(self, "V, B, U", shapes, f"finite, ({n},), (K, {n}) and (K,)")
-        return Teeth(belief(self.B, n), self.V, self.U)
+        return Teeth(belief(self.B, n, "B"), self.V, self.U)
 
     def __call__(self, b: Belief) -> Any:
         """The action in the belief b, or the actions (B,) in a batch."""
@@ -198,7 +198,7 @@ def solve_by_sawtooth_iteration(M: SawtoothIteration, P: POMDP) -> SawtoothPolic
     check_discounted(P, "SawtoothIteration")
     if M.V.shape != (len(P.S),):
         refuse(M, "V", f"an array {M.V.shape}", f"a utility for each of {len(P.S)} corners")
-    B = np.atleast_2d(belief(M.B, len(P.S)))
+    B = np.atleast_2d(belief(M.B, len(P.S), "B"))
     B = B[(B > 0).sum(axis=1) > 1]
     π = SawtoothPolicy(P, M.V, B, B @ M.V)
     n, size = len(P.S), max(1, BLOCK // (len(P.S) * len(P.Ω)))  # beliefs whose next ones are in memory together

@@ -1,6 +1,8 @@
 """Conditional plans, value iteration over them, and the policies (algorithms 20.1 to 20.5, 20.8 and 20.9)."""
 
+import copy
 import itertools
+import pickle
 import sys
 
 import numpy as np
@@ -25,7 +27,7 @@ from decision_making import (
     utility,
     value_iteration,
 )
-from decision_making.problems import Catch, CryingBaby, MachineReplacement, Tiger
+from decision_making.problems import Catch, CryingBaby, DecTiger, MachineReplacement, Tiger
 from decision_making.state_uncertainty.exact_belief_state_planning import expand
 from decision_making.state_uncertainty.exact_belief_state_planning.conditional_plans import bottom_up
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import _distance, one_step_plans
@@ -321,3 +323,21 @@ def test_methods_of_seen_states_refuse_hidden_ones():
 def test_sets_of_vectors_are_as_far_apart_as_the_one_that_is_furthest_from_the_other_set():
     one, two = np.zeros((1, 2)), np.array([[0.0, 0.0], [-3.0, 1.0]])
     assert _distance(one, two) == _distance(two, one) == 3
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda π: pickle.loads(pickle.dumps(π))])
+def test_plans_of_any_length_are_copied_with_what_they_share(again):
+    P, π = Tiger(), ConditionalPlan(0)
+    for k in range(3000):
+        π = ConditionalPlan(k % 3, {0: π, 1: ConditionalPlan(1) if k == 0 else π.subplans.get(0, π)})
+    made = again(π)
+    assert len(list(bottom_up(made, lambda x: x.subplans.values()))) == 3002
+    np.testing.assert_array_equal(alphavector(P, made), alphavector(P, π))
+
+
+def test_a_plan_that_does_not_end_is_refused():
+    π = ConditionalPlan(0, {0: ConditionalPlan(1), 1: ConditionalPlan(1)})
+    π.subplans[0].subplans.update({0: π, 1: π})
+    for use in (lambda: alphavector(Tiger(), π), lambda: pickle.dumps(π), lambda: evaluate_plan(DecTiger(), [π, π])):
+        with pytest.raises(ValueError, match="a plan is one of its own subplans"):
+            use()
