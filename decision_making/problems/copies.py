@@ -10,11 +10,22 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from gymnasium import Env, ObservationWrapper, spaces
+from gymnasium import Env, ObservationWrapper, Wrapper, spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import TimeLimit
 
 from decision_making.checks import Array
 from decision_making.problems.flattening import flat_width, flattened, is_binary
+
+
+def steps_allowed(env: Env[Any, Any]) -> int | None:
+    """The steps after which an episode is cut, by its spec or a wrapper TimeLimit; None where it is not."""
+    found = [env.spec.max_episode_steps] if env.spec is not None else []
+    while isinstance(env, Wrapper):
+        if isinstance(env, TimeLimit):
+            found.append(env._max_episode_steps)  # a class that is not registered has no spec that tells it
+        env = env.env
+    return min((x for x in found if x is not None), default=None)
 
 
 class Copies(SyncVectorEnv):
@@ -34,7 +45,7 @@ class Copies(SyncVectorEnv):
 
         Without a time limit, and in copies whose episode ends earlier, nothing is cut.
         """
-        limits = [getattr(env.spec, "max_episode_steps", None) or 0 for env in self.envs]
+        limits = [steps_allowed(env) or 0 for env in self.envs]
         self._left = {i: limit * i // len(limits) for i, limit in enumerate(limits) if limit * i >= len(limits)}
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:

@@ -62,8 +62,12 @@ def vector_environment(env: Given, n_envs: int) -> Vector:
 
 def time_limit(env: Vector) -> int | None:
     """The steps after which an episode is cut; None where there is no such limit, or gymnasium does not know it."""
-    spec = env.spec or getattr(env.unwrapped, "envs", [env])[0].spec  # copies know what each of them is
-    return None if spec is None else spec.max_episode_steps
+    from decision_making.problems.copies import steps_allowed
+
+    if env.spec is not None:
+        return env.spec.max_episode_steps
+    copies = getattr(env.unwrapped, "envs", None)  # which know what each of them is
+    return steps_allowed(copies[0]) if copies else None
 
 
 def registered(id: str) -> EnvSpec:

@@ -79,7 +79,6 @@ def limited(steps, own=10**6):
     def make():
         env = Endless()
         env.own = own
-        env.spec = gymnasium.envs.registration.EnvSpec("Endless-v0", max_episode_steps=steps)
         return gymnasium.wrappers.TimeLimit(env, steps)
 
     return make
@@ -145,6 +144,12 @@ def test_without_a_time_limit_or_without_staggering_nothing_is_cut(options):
     assert pieces == [(0, 8, False)] * 4
 
 
+def interrupted(row, taken):
+    """A callback of a run that is stopped in its third update, after a checkpoint."""
+    if row["update"] == 3:
+        raise KeyboardInterrupt
+
+
 def test_resumed_run_is_staggered_as_the_run_that_never_stopped(tmp_path):
     def trained(folder, updates, **options):
         P = GymnasiumProblem(limited(12), 0.9, n_envs=4, stagger=True)
@@ -152,7 +157,8 @@ def test_resumed_run_is_staggered_as_the_run_that_never_stopped(tmp_path):
         return train(M, π, π.init(0), np.zeros(3), rng=5, updates=updates, folder=folder, checkpoint_every=2, **options)
 
     whole = trained(tmp_path / "whole", 6)
-    trained(tmp_path / "part", 3)
+    with pytest.raises(KeyboardInterrupt):
+        trained(tmp_path / "part", 6, callbacks=[interrupted])
     same(trained(tmp_path / "part", 6, resume=True), whole)
 
 

@@ -141,7 +141,19 @@ def test_the_horizon_is_no_longer_than_an_episode(monkeypatch):
     assert for_environment("CartPole-v1", γ=1.0, blocks=2, n_envs=2)[0].n == 3480
     assert for_environment(limited(300)(), γ=1.0)[0].n == 3025  # of one copy, the nearest whole number
     copies = gymnasium.vector.SyncVectorEnv([limited(200)] * 2)
-    for given in (limited(200)(), copies, gymnasium.wrappers.vector.RecordEpisodeStatistics(copies)):
+
+    def unregistered():
+        return gymnasium.wrappers.TimeLimit(Walks(), 200)
+
+    wrapped = gymnasium.wrappers.TimeLimit(limited(1000)(), 200)
+    for given in (
+        limited(200)(),
+        unregistered,
+        wrapped,
+        gymnasium.wrappers.RecordEpisodeStatistics(wrapped),
+        copies,
+        gymnasium.wrappers.vector.RecordEpisodeStatistics(copies),
+    ):
         assert for_environment(given, γ=0.9999)[0].update_rule.damping == pytest.approx(0.2)
     assert for_environment(limited(200), γ=0.9999)[0].λ == pytest.approx(0.995)  # which follows γ alone
 
