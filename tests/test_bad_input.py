@@ -1256,6 +1256,12 @@ def test_a_setting_of_another_rule_is_unknown_and_falls_with_the_update_of_a_fil
         ({"env": "CartPole-v1", "update": "clamped", "learning_rate": 0.1}, r"did you mean alpha\?"),
         ({"env": "CartPole-v1", "update": "clamped", "clip_range": 0.1}, r"did you mean epsilon\?"),
         ({"env": "CartPole-v1", "update": "penalized", "clip_range": 0.1}, "clip_range: unknown setting"),
+        (
+            {"env": "CartPole-v1", "clip_range": 0.1},
+            "clip_range: unknown setting; update = clamped has it, as epsilon;",
+        ),
+        ({"env": "CartPole-v1", "γ": 0.1}, r"γ: unknown setting; did you mean gamma\?"),
+        ({"env": "CartPole-v1", "n": 0.1}, r"n: unknown setting; did you mean steps_per_update\?"),
         ({"env": "CartPole-v1", "Gamma": 0.1}, r"Gamma: unknown setting; did you mean gamma\?"),
         ({"env": "HexWorld", "trajectorys": 3}, r"trajectorys: unknown setting; did you mean trajectories\?"),
         ({"env": "CartPole-v1", "depth": 3}, "depth: unknown setting"),

@@ -50,6 +50,17 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in done.stderr
 
 
+def test_settings_of_an_environment_say_what_follows_from_it(tmp_path):
+    said = run("settings", "Pendulum-v1").stdout
+    assert said.endswith("\n  with this environment: n = 2048, λ = 0.95, damping = 0.1\n")
+    assert "100,000" in said
+    assert "with this environment" not in run("settings").stdout + run("settings", "HexWorld").stdout
+    for name, why in (("Nothing-v9", "no environment of that id"), ("module:Any-v0", "names a module to import")):
+        failed = run("settings", name)
+        assert (failed.returncode, failed.stdout) == (1, "")
+        assert why in failed.stderr
+
+
 def test_train_evaluate_resume_plot(tmp_path):
     """A policy is trained, evaluated, trained on and drawn, all in a pipe."""
     done = run(*TRAIN, "--updates", "3", "--seed", "5", cwd=tmp_path)

@@ -14,9 +14,11 @@ from decision_making.cli.options import Imports, among, whole_number
 from decision_making.problems import check as check_environment, register_environments
 from decision_making.training.book_problems import PROBLEMS, gymnasium_id
 from decision_making.training.configuration import Configuration
-from decision_making.training.parts import check_imports
+from decision_making.training.parts import check_imports, said
 from decision_making.training.presets import PRESETS
 from decision_making.training.settings import COMMON, UPDATES, lines
+
+NARROW = 100  # columns of a terminal in which what a setting may be is left out
 
 
 def problems() -> None:
@@ -40,26 +42,43 @@ def settings(
     ] = None,
     update: Annotated[str, typer.Option(help=f"One of {', '.join(UPDATES)}.")] = COMMON["update"].default,
     preset: Annotated[str | None, typer.Option(help=f"One of {', '.join(PRESETS)}.")] = None,
+    allow_imports: Imports = False,
 ) -> None:
     """List every setting of a run, with its default. Example: decision-making settings CartPole-v1
 
-    Each can be given as in --set gamma=0.95, or in a TOML file for --config.
+    Each can be given as in --set gamma=0.95, or in a TOML file for --config. Of an environment it says too what follows
+    from its spaces and its time limit.
     """
     with one_line_errors():
         c = Configuration({"env": env or "CartPole-v1", "update": update, "preset": preset})
+        own = "" if env is None else _of_environment(c, allow_imports)
     table = Table(box=None, pad_edge=False)
-    for name in ("setting", "default" if preset is None else preset, "allowed", "meaning"):
-        table.add_column(name, no_wrap=name == "setting", overflow="fold")
-    for line in lines(c["env"], update, preset):
-        table.add_row(*line)
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    names = ("setting", "default" if preset is None else preset, "allowed", "meaning")
+    shown = [i for i in range(4) if names[i] != "allowed" or console.width >= NARROW]
+    for i in shown:
+        table.add_column(names[i], no_wrap=i == 0, overflow="fold")
+    for line in lines(c["env"], update, preset):
+        table.add_row(*(line[i] for i in shown))
     console.print(table)
+    if own:
+        console.print(f"\n  {own}")
     if preset is not None:
         console.print(f"\n{preset}: {PRESETS[preset].note}")
     elif env is None:
         console.print("\nThese are of gymnasium environments. Presets, for --preset:")
         for name, found in PRESETS.items():
             console.print(f"  {name}: {found.note}")
+
+
+def _of_environment(c: Configuration, allow_imports: bool) -> str:
+    """What follows from the environment, or why that is not known."""
+    from gymnasium.error import DependencyNotInstalled
+
+    try:
+        return said(c.parts(allow_imports=allow_imports)).strip("# \n")
+    except DependencyNotInstalled as error:
+        return f"with this environment: not known here: {error}"
 
 
 def check(

@@ -24,13 +24,23 @@ from decision_making.structs import struct
 from decision_making.training.book_problems import is_textbook
 from decision_making.training.parts import Parts, made, problem
 from decision_making.training.presets import PRESETS
-from decision_making.training.settings import COMMON, UPDATES, Setting, all_settings, defaults, rule_defaults, table
+from decision_making.training.settings import (
+    COMMON,
+    UPDATES,
+    Setting,
+    all_settings,
+    defaults,
+    plain,
+    rule_defaults,
+    table,
+)
 
 LARGEST = 2**63 - 1  # of whole numbers
 NONE = "none"  # TOML has no word for None: this lists the settings that are
 LONGEST = 8192  # bytes of settings in TOML; those of a run are about a thousand
 
-ELSEWHERE: dict[object, str] = {  # what settings are called in Stable-Baselines3
+ELSEWHERE: dict[object, str] = {  # what settings are called in Stable-Baselines3, or as fields of structs
+    "n": "steps_per_update",
     "n_steps": "steps_per_update",
     "target_kl": "delta",
     "gae_lambda": "lambda",
@@ -126,9 +136,10 @@ def _elsewhere(name: object, lines: Mapping[str, Setting]) -> str:
     near = difflib.get_close_matches(name, lines, n=3) if isinstance(name, str) else []
     update = lines["update"].default
     elsewhere = ELSEWHERE | (OF_ASCENT if update in ("clamped", "penalized") else {})
-    near = [elsewhere[name]] if elsewhere.get(name) in lines else near
+    near = [x for x in (elsewhere.get(name, ""), plain(str(name))) if x in lines][:1] or near
     option = "" if update == COMMON["update"].default else f" --update {update}"
-    said = f"; did you mean {' or '.join(near)}? All" if near else "; all"
+    of_another = f"; update = clamped has it, as {OF_ASCENT[str(name)]}" if name in OF_ASCENT else ""
+    said = f"; did you mean {' or '.join(near)}? All" if near else f"{of_another}; all"
     return f"{said} are listed by: decision-making settings {lines['env'].default}{option}"
 
 

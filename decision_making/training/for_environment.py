@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
+from decision_making.checks import refuse, shortened
 from decision_making.problems.vector_environments import name_of
 from decision_making.training.configuration import Configuration
+from decision_making.training.loop import train
 from decision_making.training.parts import Parts
-from decision_making.training.settings import plain
+from decision_making.training.settings import OF_A_RUN, plain
 
 if TYPE_CHECKING:
     from decision_making.problems.vector_environments import Given
@@ -22,8 +25,9 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
     of their Box, and a batch holds the next multiple of `n_envs` steps. Settings have the names of the command line, or
     Greek ones (δ for delta; λ or lam for lambda). `seed` gives the first parameters.
 
-    Raises ValueError or TypeError, naming the setting, for an unknown or a bad one; ValueError for an id
-    "module:name" without allow_imports, because gymnasium runs the code of that module.
+    Raises ValueError or TypeError, naming the setting, for an unknown or a bad one, and for one of a run, such as
+    `steps`, which `train` takes; ValueError for an id "module:name" without allow_imports, because gymnasium runs the
+    code of that module.
 
     >>> M, π, θ, φ = for_environment("Pendulum-v1", δ=0.01)
     >>> M.n, M.δ, M.P.normalize_observations, π.sizes
@@ -31,11 +35,20 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
     """
     import gymnasium
 
-    given = {plain(name): x for name, x in settings.items()}
+    given: dict[str, object] = {}
+    for name, x in settings.items():
+        if plain(name) in given:
+            raise ValueError(f"{name} = {shortened(x)}: {plain(name)} is given twice, under two names")
+        if plain(name) in OF_A_RUN:
+            taker = "train" if name in signature(train).parameters else "training.run, with a Configuration,"
+            raise ValueError(f"{name} = {shortened(x)}: is of a run, not of its parts; {taker} takes it")
+        given[plain(name)] = x
+    if env is None:
+        refuse(None, "env", env, "an id, an environment, a factory or a vector environment", TypeError)
     if isinstance(env, str):
         return Configuration({"env": env, "seed": seed, **given}).parts(allow_imports=allow_imports)
     if isinstance(env, gymnasium.Env):
         given = {"n_envs": 1} | given
-    elif isinstance(env, gymnasium.vector.VectorEnv):
-        given |= {"n_envs": env.num_envs}
+    elif isinstance(env, gymnasium.vector.VectorEnv) and given.setdefault("n_envs", env.num_envs) != env.num_envs:
+        raise ValueError(f"n_envs = {given['n_envs']}: must be {env.num_envs}, as the vector environment has")
     return Configuration({"env": f"{name_of(env)}()", "seed": seed, **given}).parts(env=env)

@@ -120,7 +120,9 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
         **{name: c[name] for name in (*own, "minibatch")},
     )
     if not c["blocks"] and n % c["n_envs"]:
-        raise ValueError(f"steps_per_update = {n}: must be a multiple of n_envs = {c['n_envs']}")
+        below = n - n % c["n_envs"]
+        near = " or ".join(str(x) for x in (below, below + c["n_envs"]) if x)
+        raise ValueError(f"steps_per_update = {n}: must be a multiple of n_envs = {c['n_envs']}, such as {near}")
     seed, options = c["seed"], {"dtype": np.float32}
     log_σ = first_log_σ(k or 1) if c["log_sigma"] is None else c["log_sigma"]
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))

@@ -94,8 +94,8 @@ COMMON: dict[str, Setting] = {
     "update": Setting("trust-region", one_of(*UPDATES), "rule of the update; clamped is PPO's"),
     "preset": Setting(None, optional(one_of(*PRESETS)), "a peer's settings, in place of the defaults"),
     "seed": Setting(0, count_or_zero, "what all random numbers follow from"),
-    "steps": Setting(None, optional(count), "stop after so many environment steps"),
-    "updates": Setting(None, optional(count), "stop after so many updates"),
+    "steps": Setting(None, optional(count), "stop after so many environment steps; gymnasium, no limit: 100,000"),
+    "updates": Setting(None, optional(count), "stop after so many updates; book's problems, no limit: 100"),
     "seconds": Setting(None, optional(positive), "stop after so many seconds of work"),
     "threshold": Setting(None, optional(finite), "stop when the mean return of 100 episodes reaches it"),
     "checkpoint_every": Setting(50, count, "updates from one checkpoint to the next"),
@@ -105,6 +105,17 @@ COMMON: dict[str, Setting] = {
     "gamma": Setting(0.99, discount, "discount factor γ"),
     "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),
 }
+# those that say when a run ends and what it writes, not what its update is
+OF_A_RUN = (
+    "steps",
+    "updates",
+    "seconds",
+    "threshold",
+    "checkpoint_every",
+    "eval_every",
+    "eval_episodes",
+    "tensorboard",
+)
 # further settings of runs on gymnasium environments
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),

@@ -101,7 +101,7 @@ def test_a_batch_holds_whole_steps_of_every_copy():
     assert for_environment("Pendulum-v1", n_envs=12)[0].n == 2052
     assert for_environment(Walks, n_envs=12, γ=0.999)[0].n == 4104
     assert for_environment("Pendulum-v1", n_envs=12, steps_per_update=24)[0].n == 24
-    with pytest.raises(ValueError, match="must be a multiple of n_envs = 12"):
+    with pytest.raises(ValueError, match="must be a multiple of n_envs = 12, such as 1020 or 1032"):
         for_environment("Pendulum-v1", n_envs=12, steps_per_update=1024)
 
 
@@ -188,3 +188,20 @@ def test_defaults_do_not_depend_on_the_name_of_the_environment():
     ids = ("CartPole-v1", "Pendulum-v1", "Acrobot-v1", "decision_making/MountainCar-v0")
     found = [{**Configuration({"env": env}).values, "env": None} for env in ids]
     assert all(values == found[0] for values in found)
+
+
+@pytest.mark.parametrize(
+    ("env", "given", "said"),
+    [
+        (None, {}, "env = None: must be an id, an environment, a factory or a vector environment"),
+        ("CartPole-v1", {"steps": 10}, "steps = 10: is of a run, not of its parts; train takes it"),
+        ("CartPole-v1", {"checkpoint_every": 10}, "checkpoint_every = 10: is of a run, not of its parts; train takes"),
+        ("CartPole-v1", {"eval_every": 10}, "eval_every = 10: is of a run, not of its parts; training.run, with"),
+        ("CartPole-v1", {"γ": 0.9, "gamma": 0.9}, "gamma = 0.9: gamma is given twice, under two names"),
+        (Walks, {"γ": 0.9, "gamma": 0.9}, "gamma = 0.9: gamma is given twice, under two names"),
+        (gymnasium.vector.SyncVectorEnv([Walks] * 3), {"n_envs": 4}, "n_envs = 4: must be 3, as the vector"),
+    ],
+)
+def test_what_is_not_of_the_parts_is_refused(env, given, said):
+    with pytest.raises((ValueError, TypeError), match=said):
+        for_environment(env, **given)
