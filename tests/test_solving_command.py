@@ -1,5 +1,8 @@
 """decision-making solve: plans for a team from a file, with their certificate."""
 
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -69,3 +72,27 @@ def test_other_files_are_refused(tmp_path):
     done = called(tmp_path / "a.dpomdp")
     assert done.exit_code == 1
     assert "a.dpomdp:2:1: 'states\\x1b[2J' begins no statement; did you mean states?" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tiger", "--horizon", 3], "--horizon: is not for tiger, but for .dpomdp files"),
+        (["a.pomdp", "--plans"], "--plans: is not for a.pomdp, but for .dpomdp files"),
+        (["a.dpomdp", "--seconds", 3], "--seconds: is not for a.dpomdp, but for .pomdp files"),
+        (["bos.nfg"], "bos.nfg: .nfg files are for: decision-making game bos.nfg"),
+        (["asia.bif"], "asia.bif: .bif files are for: decision-making infer asia.bif"),
+    ],
+)
+def test_options_and_files_of_other_kinds_are_named(arguments, said):
+    done = called(*arguments)
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"decision-making: {said}\n")
+
+
+def test_a_pipe_that_nobody_reads_any_more_ends_the_search_without_a_word(tmp_path):
+    command = [sys.executable, "-m", "decision_making", "solve", "tag", "--seconds", "600", "--every", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as begun:
+        begun.stdout.readline()
+        begun.stdout.close()
+        assert begun.stderr.read() == b""
+        assert begun.wait(60) != 0

@@ -40,7 +40,7 @@ def one_line_errors() -> Iterator[None]:
         extra = EXTRAS.get(error.name or "", "plot")
         fail(f"{error.name} is not installed: {install('cli', extra)}, or the package it comes with")
     except Exception as error:
-        if isinstance(error, typer.Exit):
+        if isinstance(error, typer.Exit | BrokenPipeError):  # nobody reads on: as from other commands, no word of it
             raise
         _show_traceback()
         said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)

@@ -21,7 +21,13 @@ METHODS = ("exact", "responses", "heuristic")
 LINES = 40  # of a plan, beyond which it is not shown
 
 
+OF_TEAMS = ("horizon", "discount", "method", "seed", "plans")  # options of .dpomdp files
+OF_ONE = ("seconds", "gap", "width", "every", "out")  # options of the others
+ELSEWHERE = {".nfg": "game", ".bif": "infer"}  # commands for other kinds of files
+
+
 def solve(
+    options: typer.Context,
     problem: hidden_states.Problem,
     seconds: Annotated[float, typer.Option(help=".pomdp: how long it searches at most.")] = 10.0,
     gap: Annotated[float, typer.Option(help=".pomdp: difference of the bounds at which it ends.")] = 1e-3,
@@ -51,7 +57,15 @@ def solve(
     Of a team's .dpomdp file it prints the value of the joint plan, computed from the plan, what certifies it, and what
     each agent could gain alone. Example: decision-making solve dectiger.dpomdp --horizon 3 --plans
     """
-    if Path(problem).suffix == ".dpomdp":
+    suffix = Path(problem).suffix
+    with one_line_errors():
+        if suffix in ELSEWHERE:
+            raise ValueError(f"{problem}: {suffix} files are for: decision-making {ELSEWHERE[suffix]} {problem}")
+        for name in OF_ONE if suffix == ".dpomdp" else OF_TEAMS:
+            source = options.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                raise ValueError(f"--{name}: is not for {problem}, but for .{'' if name in OF_ONE else 'd'}pomdp files")
+    if suffix == ".dpomdp":
         solve_together(Path(problem), horizon, discount, method, seed, plans)
     else:
         hidden_states.solve_alone(problem, seconds, gap, width, every, out)

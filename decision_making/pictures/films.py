@@ -83,8 +83,13 @@ def check_film(out: Path | str) -> None:
 
 
 def check_pictures(folder: Path | str, *, allow_imports: bool = False) -> None:
-    """ValueError where the environment of a run draws no pictures."""
-    _environment(read_configuration(folder), False, allow_imports).close()
+    """Draw the first one of the environment of a run. ValueError where it draws none, its own error where it cannot."""
+    env = _environment(read_configuration(folder), False, allow_imports)
+    try:
+        env.reset(seed=0)
+        env.render()
+    finally:
+        env.close()
 
 
 def _environment(c: Configuration, window: bool, allow_imports: bool) -> Env[Array, ArrayLike]:

@@ -11,14 +11,14 @@ from decision_making.checks import Array, Named, count, count_or_zero
 from decision_making.policies import heads
 from decision_making.problems.flattening import leaves
 from decision_making.problems.gymnasium_problem import GymnasiumProblem
-from decision_making.problems.vector_environments import autoreset_mode, time_limit
+from decision_making.problems.vector_environments import NO_BOUND, autoreset_mode, time_limit
 from decision_making.structs import struct
 from decision_making.trajectories import Trajectories
 
 if TYPE_CHECKING:
     from gymnasium.spaces import Space
 
-    from decision_making.problems.vector_environments import Given
+    from decision_making.problems.vector_environments import Given, Vector
 
 LARGE = 10.0  # observations beyond it saturate a tanh network
 MODES = {
@@ -69,8 +69,7 @@ def check(env: Given, *, steps: int = 1000, seed: int = 0) -> EnvironmentReport:
         first, again = (_played(P, k, seed) for _ in range(2))
         episodes = P.episodes[1]
         facts = {
-            "observations": f"{_observations(P.env.single_observation_space)}; the network sees a vector of "
-            f"{P.observation_width}",
+            "observations": f"{_observations(_own_space(P.env))}; the network sees a vector of {P.observation_width}",
             "actions": _actions(P),
             "episodes": f"{_limit(P)}; reset {MODES[autoreset_mode(P.env)]}",
             "seen": _seen(first, episodes),
@@ -85,6 +84,14 @@ def _played(P: GymnasiumProblem, steps: int, seed: int) -> Trajectories:
     π = P.policy()
     P.restart(seed)
     return P.collect(π, π.init(seed), steps, rng=seed)
+
+
+def _own_space(env: Vector) -> Space[Any]:
+    """The space of observations before they are made vectors."""
+    from decision_making.problems.copies import FlatObservations
+
+    copy = getattr(env.unwrapped, "envs", [None])[0]
+    return copy.env.observation_space if isinstance(copy, FlatObservations) else env.single_observation_space
 
 
 def _observations(space: Space[Any]) -> str:
@@ -103,7 +110,8 @@ def _observations(space: Space[Any]) -> str:
     if isinstance(space, spaces.MultiDiscrete):
         return f"{space.nvec.size} whole numbers (each as a one-hot vector)"
     if isinstance(space, spaces.MultiBinary):
-        return f"{int(np.prod(space.shape))} switches"
+        n = int(np.prod(space.shape))
+        return f"{n} switch{'es' * (n != 1)}"
     if isinstance(space, spaces.Box):
         n, free = int(np.prod(space.shape)), int((~(np.isfinite(space.low) & np.isfinite(space.high))).sum())
         kind = "real" if np.issubdtype(space.dtype, np.floating) else "whole"
@@ -124,8 +132,10 @@ def _actions(P: GymnasiumProblem) -> str:
     if isinstance(head, heads.Bernoulli):
         return f"{head.n} switches{shape}"
     low, high = (np.asarray(x) for x in (space.low, space.high))  # type: ignore[attr-defined]
-    numbers = f"{head.k} real number{'s' * (head.k != 1)}{shape} within {low.min():.4g} and {high.max():.4g}"
-    return f"{numbers}, each from a normal distribution"
+    least, most = low.min() > -NO_BOUND, high.max() < NO_BOUND
+    reach = f" within {low.min():.4g} and {high.max():.4g}" if least and most else ", unbounded"
+    reach = reach if least == most else f", at least {low.min():.4g}" if least else f", at most {high.max():.4g}"
+    return f"{head.k} real number{'s' * (head.k != 1)}{shape}{reach}, each from a normal distribution"
 
 
 def _limit(P: GymnasiumProblem) -> str:

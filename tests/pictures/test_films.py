@@ -100,6 +100,15 @@ def test_an_environment_without_pictures_is_known_before_the_episodes_are_played
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", "decision-making: it draws nothing\n")
 
 
+def test_what_is_missing_to_draw_is_known_before_the_episodes_are_played(folder, tmp_path, monkeypatch):
+    """Without pygame an environment is made, and fails when it draws."""
+    monkeypatch.setitem(sys.modules, "pygame", None)
+    monkeypatch.setattr(runs, "evaluate", lambda *x, **y: pytest.fail("played"))
+    done = CliRunner().invoke(app, ["evaluate", str(folder), "--video", str(tmp_path / "a.gif")])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "pygame is not installed" in done.stderr
+
+
 class Blind(gymnasium.Env):
     """An environment of someone's own that draws nothing; with `modes` its class takes a render_mode."""
 

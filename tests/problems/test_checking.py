@@ -122,7 +122,7 @@ def test_nothing_is_said_against_an_environment_without_fault():
         (spaces.Box(0, 9, (2, 3), np.int64), "6 whole numbers in an array (2, 3); the network sees a vector of 6"),
         (
             spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Tuple([spaces.Box(-1, 1, (3,)), spaces.MultiBinary(1)])}),
-            "3 parts: one of 2 whole numbers (as a one-hot vector), 3 real numbers, 1 switches; the network sees a "
+            "3 parts: one of 2 whole numbers (as a one-hot vector), 3 real numbers, 1 switch; the network sees a "
             "vector of 6",
         ),
     ],
@@ -147,7 +147,9 @@ def test_observations_of_every_space_are_said_in_words(space, said, mode):
         (spaces.Box(0, 9, (2, 3), np.int64), "6 choices in an array (2, 3), of 10 to 10 values each"),
         (spaces.MultiBinary([2, 2]), "4 switches in an array (2, 2)"),
         (spaces.Box(-2, 7, (2,)), "2 real numbers within -2 and 7, each from a normal distribution"),
-        (spaces.Box(0, np.inf, ()), "1 real number within 0 and inf, each from a normal distribution"),
+        (spaces.Box(0, np.inf, ()), "1 real number, at least 0, each from a normal distribution"),
+        (spaces.Box(-np.inf, 3, (2,)), "2 real numbers, at most 3, each from a normal distribution"),
+        (spaces.Box(-np.inf, np.inf, (2,)), "2 real numbers, unbounded, each from a normal distribution"),
     ],
     ids=str,
 )
@@ -172,6 +174,11 @@ def test_what_the_library_can_make_nothing_of_is_the_error_that_training_would_g
         check(Broken)
     with pytest.raises(ValueError, match="steps = 0: must be a whole number >= 1"):
         check(Env, steps=0)
+
+
+def test_observations_are_said_as_the_environment_has_them_not_as_the_network_sees_them():
+    said = check("CliffWalking-v1", steps=50).facts["observations"]
+    assert said == "one of 48 whole numbers (as a one-hot vector); the network sees a vector of 48"
 
 
 def test_command_checks_any_environment_and_says_what_is_wrong_in_one_line():
