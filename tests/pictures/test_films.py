@@ -100,8 +100,10 @@ def test_an_environment_without_pictures_is_known_before_the_episodes_are_played
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", "decision-making: it draws nothing\n")
 
 
-def test_what_is_missing_to_draw_is_known_before_the_episodes_are_played(folder, tmp_path, monkeypatch):
+def test_what_is_missing_to_draw_is_known_before_the_episodes_are_played(tmp_path, monkeypatch):
     """Without pygame an environment is made, and fails when it draws."""
+    folder = tmp_path / "run"
+    run(Configuration({"env": "CartPole-v1", "updates": 1, "hidden": [4], "steps_per_update": 16}), folder)
     monkeypatch.setitem(sys.modules, "pygame", None)
     monkeypatch.setattr(runs, "evaluate", lambda *x, **y: pytest.fail("played"))
     done = CliRunner().invoke(app, ["evaluate", str(folder), "--video", str(tmp_path / "a.gif")])
