@@ -30,6 +30,7 @@ class EventFiles:
 
     def __init__(self, folder: Path, rows: Sequence[dict[str, float]], evaluations: Evaluations | None) -> None:
         self.evaluations = evaluations
+        self.done = rows[-1]["update"] if rows else 0
         self.begun = time.time() - (rows[-1]["seconds"] if rows else 0)  # as if all had been one sitting
         for old in (folder / EVENTS).glob("events.out.tfevents.*"):
             old.unlink()
@@ -38,8 +39,9 @@ class EventFiles:
             self._write(row)
 
     def __call__(self, row: dict[str, float], taken: Step) -> None:
-        """After an update, and after its evaluation."""
-        self._write(row)
+        """After an update, and after its evaluation; one that is done again is there already."""
+        if row["update"] > self.done:
+            self._write(row)
 
     def _write(self, row: dict[str, float]) -> None:
         found = {name: x for name, x in row.items() if name not in ("update", "steps", "seconds")}

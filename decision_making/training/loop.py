@@ -3,7 +3,7 @@
 Every update draws from a stream of its own, made from (seed, update index). At every checkpoint boundary of every run,
 interrupted or not, a problem with live environments ends its fragments and reseeds them from the same pair. So a run is
 a function of its seed and its settings, and one that is resumed from its last checkpoint repeats what it lost and goes
-on bit for bit. A run that has reached its limits ends with a checkpoint too: with other limits it goes on from there.
+on bit for bit. Where no environment is live a run that has reached its limits ends with a checkpoint too.
 """
 
 from __future__ import annotations
@@ -137,8 +137,9 @@ def train(
     no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. The δ
     of TRPO with `anneal` falls as the updates or steps run out, whichever do so first. Each `Callback` gets the metrics
     of an update and its Step, and stops the run by returning True. With a `folder` a checkpoint is written every
-    `checkpoint_every` updates and at the end, and `resume=True` continues from it, with its seed and the state of every
-    live problem that is a field of M, or of a field of it, and so on; not of one within a function of your own.
+    `checkpoint_every` updates, and at the end where no environment is live; `resume=True` continues from it, with its
+    seed and the state of every live problem that is a field of M, or of a field of it, and so on; not of one within a
+    function of your own.
 
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
     threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
@@ -183,7 +184,7 @@ def train(
             _check_that_episodes_end(run, M, threshold)
         if reason is None and only_steps and run.steps == 0 and run.update >= IDLE:
             raise ValueError(f"steps = {steps}: none was taken in {run.update} updates; give updates or seconds")
-    if file is not None:
+    if file is not None and (run.update % checkpoint_every == 0 or not live_problems(M)):
         _save(run, M, seed, file)
     return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
 

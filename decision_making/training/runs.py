@@ -2,7 +2,7 @@
 
 With `eval_every` it has evaluations.csv and best_policy.npz too, with `tensorboard` a folder of event files. All but
 metrics.csv and event files is written beside and moved into place. metrics.csv grows by a line an update; when a run is
-resumed both are written anew from the checkpoint, so that no update is counted twice. A run that fails, for whatever
+resumed, updates after the last checkpoint are made again, and no line is written twice. A run that fails, for whatever
 reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update. Only one process at a
 time works in a folder; one whose folder is moved stops, and writes nothing where it was.
 """
@@ -76,9 +76,9 @@ def resume(
 ) -> History:
     """Go on from the last checkpoint of a run to its limits, or to others: steps, updates, seconds, threshold.
 
-    A run that was interrupted does again what came after that checkpoint, and ends as one that never stopped. One that
-    had ended goes on from its end: live environments begin anew there, as at every checkpoint, and with `anneal`, δ is
-    that of a run to the new limits. These are written into config.toml, and are the run's own from then on.
+    What was done after that checkpoint is done again, and its lines and policy stay until then. The result is that of a
+    run that never stopped; with `anneal`, δ is from then on that of a run to the new limits. Other limits are written
+    into config.toml, and are the run's own from then on.
 
     Raises FileNotFoundError if the folder holds no run, ValueError if its files are damaged, for other settings than
     limits, or if it went beyond those limits already, BlockingIOError if a process is at work there.
@@ -193,6 +193,15 @@ def _last(folder: Path, column: str) -> float:
         return 0.0
 
 
+def _with_later(folder: Path, rows: list[list[float]]) -> list[list[float]]:
+    """The rows of a checkpoint, and those that metrics.csv has after them if it begins with them."""
+    try:
+        found = [list(row) for row in zip(*read_metrics(folder).values(), strict=True)]
+    except (FileNotFoundError, ValueError):
+        return rows
+    return found if np.array_equal(found[: len(rows)], rows, equal_nan=True) else rows
+
+
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder. The lock is on the folder itself, moved or not, and ends with this process.
@@ -249,6 +258,8 @@ def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[C
     M, π, θ, φ = parts
     rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT, c["seed"]) if resume else []
     remove_leftovers(folder)
+    rows = _with_later(folder, rows) if resume else []  # later ones are done again, and stay until there are more
+    done = rows[-1][METRICS.index("update")] if rows else 0
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []
     P = M.P if offers(M, OfAProblem) else None
@@ -264,8 +275,10 @@ def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[C
             save_policy(folder / POLICY, π, θ, P)
 
     def keep(row: dict[str, float], taken: Step) -> None:
-        append_text(folder / TABLE, _line([row[name] for name in METRICS]))
-        latest[:] = [taken.θ]
+        if row["update"] > done:
+            append_text(folder / TABLE, _line([row[name] for name in METRICS]))
+        if row["update"] >= done:
+            latest[:] = [taken.θ]
         if row["update"] % c["checkpoint_every"] == 0:
             save()
 

@@ -172,40 +172,54 @@ def test_run_resumes_beyond_its_limits(tmp_path):
     assert len(table(tmp_path / "a")) == 6
 
 
-@pytest.mark.parametrize("given", [{**SMALL, "updates": 3}, TEXT])
-def test_run_that_has_ended_goes_on_from_its_end_and_nothing_of_it_is_lost_or_done_again(tmp_path, given):
-    """However far checkpoints are apart."""
-    seen = []
+@pytest.mark.parametrize("given", [{**SMALL, "updates": 3, "eval_every": 2, "eval_episodes": 2}, TEXT])
+def test_resumed_run_that_is_stopped_again_leaves_no_less_than_there_was(tmp_path, given):
+    """Where environments are live its last checkpoint may be far back: what was done since is done again."""
+    live, seen = "eval_every" in given, []
 
-    def stop(row, taken):
-        seen.append(row["update"])
-        if row["update"] == 5:
-            raise StopError
+    def stop(at):
+        def callback(row, taken):
+            seen.append(row["update"])
+            if row["update"] == at:
+                raise StopError
+
+        return callback
+
+    def files():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "curve.png"}
 
     first = run(Configuration({**given, "checkpoint_every": 50}), tmp_path)
+    before = files()
     with pytest.raises(StopError):
-        resume(tmp_path, updates=7, callbacks=[stop])
-    assert seen == [4, 5]
-    assert len(table(tmp_path)) == 5
-    last = resume(tmp_path, callbacks=[lambda row, taken: seen.append(row["update"])])
-    assert seen == [4, 5, 4, 5, 6, 7]
-    np.testing.assert_array_equal(last.metrics[:3], first.metrics)
+        resume(tmp_path, updates=7, callbacks=[stop(2 if live else 4)])
+    assert seen == ([1, 2] if live else [4])
+    after = files()
+    assert after.pop("config.toml") != before.pop("config.toml")
+    if live:
+        assert after == before
+    seen.clear()
+    with pytest.raises(StopError):
+        resume(tmp_path, callbacks=[stop(5)])
+    assert seen == ([1, 2, 3, 4, 5] if live else [4, 5])
+    assert [row["update"] for row in table(tmp_path)] == ["1.0", "2.0", "3.0", "4.0", "5.0"]
+    last = resume(tmp_path)
+    whole = run(Configuration({**given, "updates": 7, "checkpoint_every": 50}), tmp_path / "whole")
+    np.testing.assert_array_equal(last.θ, whole.θ)
+    np.testing.assert_array_equal(last.returns, whole.returns)
+    np.testing.assert_array_equal(last["return_mean"][:3], first["return_mean"])
+    assert len(table(tmp_path)) == 7
+    if live:
+        assert (tmp_path / "evaluations.csv").read_text() == (tmp_path / "whole" / "evaluations.csv").read_text()
+
+
+@pytest.mark.parametrize("given", [{**SMALL, "updates": 4}, TEXT])
+def test_resuming_a_run_that_has_ended_at_a_checkpoint_does_nothing(tmp_path, given):
+    first = run(Configuration(given), tmp_path)
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "curve.png"}
-    again = resume(tmp_path, callbacks=[stop])
-    assert again.reason == "stopped by updates = 7"
-    np.testing.assert_array_equal(again.metrics, last.metrics)
+    again = resume(tmp_path, callbacks=[lambda row, taken: pytest.fail("an update")])
+    assert again.reason == first.reason
+    np.testing.assert_array_equal(again.metrics, first.metrics)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "curve.png"} == files
-
-
-@pytest.mark.parametrize("after", [2, 4])
-def test_live_run_that_ended_at_a_checkpoint_goes_on_as_the_longer_run(tmp_path, after):
-    """Elsewhere its environments begin anew where it ended, which the longer run's do not."""
-    given = {**SMALL, "normalize_observations": True, "anneal": 0.0}
-    whole = run(Configuration({**given, "updates": 5}), tmp_path / "whole")
-    run(Configuration({**given, "updates": after}), tmp_path / "short")
-    longer = resume(tmp_path / "short", updates=5)
-    np.testing.assert_array_equal(longer.θ, whole.θ)
-    np.testing.assert_array_equal(longer.returns, whole.returns)
 
 
 @pytest.mark.parametrize("limit", [{"updates": 2}, {"steps": 1}])
