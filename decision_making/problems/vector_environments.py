@@ -80,7 +80,8 @@ def registered(id: str) -> EnvSpec:
             importlib.import_module(module)
         return gymnasium.spec(name)
     except (gymnasium.error.Error, ImportError) as error:
-        near = suggestion(id, [*gymnasium.registry, *_bare_names(gymnasium.registry)])
+        own = _bare_names(gymnasium.registry)
+        near = f"; did you mean decision_making/{id}-v0?" if id in own else suggestion(id, [*gymnasium.registry, *own])
         if not (colon or near):
             near = f'; one that a module of yours registers is "module:{id}"'
         raise ValueError(f"env = {id!r}: no environment of that id ({error}){near}") from error

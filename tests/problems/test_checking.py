@@ -176,6 +176,11 @@ def test_what_the_library_can_make_nothing_of_is_the_error_that_training_would_g
         check(Env, steps=0)
 
 
+def test_a_problem_of_the_book_is_told_its_id_in_gymnasium():
+    with pytest.raises(ValueError, match=r"did you mean decision_making/HexWorld-v0\?"):
+        check("HexWorld")
+
+
 def test_observations_are_said_as_the_environment_has_them_not_as_the_network_sees_them():
     said = check("CliffWalking-v1", steps=50).facts["observations"]
     assert said == "one of 48 whole numbers (as a one-hot vector); the network sees a vector of 48"
@@ -191,6 +196,7 @@ def test_command_checks_any_environment_and_says_what_is_wrong_in_one_line():
     assert "one of 25 whole numbers" in book.stdout
     for arguments, said in (
         (["CartPol-v1"], "did you mean CartPole-v1?"),
+        (["Hexworld"], "did you mean HexWorld?"),
         (["none:My/Env-v0"], "names a module to import, whose code would run"),
         (["CartPole-v1", "--steps", "0"], "steps = 0: must be a whole number >= 1"),
     ):
