@@ -271,8 +271,8 @@ def updates(rng, folder):
         return taken
 
     g = plain.likelihood_ratio(lists, γ, p.score, n)
-    # a gradient of 0 is clear where it is not a sum of scores that are rounding: these have a direction too
-    clear = np.max(abs(g)) > 1e-9 * scale or not np.any(π.scores(θ, τs))
+    # a gradient of 0 is clear where it is not the sum of scores that are rounding: these have a direction too
+    clear = np.max(abs(g)) > 1e-9 * scale or not (np.any(g) or np.any(π.scores(θ, τs)))
     with np.errstate(all="ignore"):
         if clear:
             same(dm.RestrictedPolicyUpdate(*given, ε), plain.restricted(θ, g, ε))

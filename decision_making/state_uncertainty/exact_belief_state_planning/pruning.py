@@ -13,6 +13,7 @@ MANY = 100  # vectors from which more beliefs are worth comparing at: a linear p
 MANY_WITNESSES = 2048
 TOLERANCE = 1e-9  # by which, relative to the minimax regret, a vector must be higher than all others somewhere
 BLOCK = 1 << 22  # numbers in a block of comparisons
+HUGE = 1e307  # numbers beyond it are compared as quarters
 
 
 def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
@@ -34,18 +35,20 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
     Γ = Γ if Γ.size else np.empty((0, len(α)))
     if Γ.ndim != 2 or Γ.shape[1] != len(α) or not np.isfinite(Γ).all():
         refuse(None, "Γ", Γ, f"finite vectors (k, {len(α)}), to go with α")
-    gain = compared(np.vstack([Γ, α]))[1]
-    b = find_witness(α, Γ, gain)[0]
-    return None if b is None or (Γ - α).dot(b).max(initial=-np.inf) >= -gain else b
+    Δ, gain = compared(np.vstack([Γ, α]))
+    b = find_witness(Δ[-1], Δ[:-1], gain)[0]
+    return None if b is None or ((Δ[:-1] - Δ[-1]) @ b).max(initial=-np.inf) >= -gain else b
 
 
 def compared(Γ: AlphaVectors) -> tuple[AlphaVectors, float]:
-    """The vectors less the best entry for each state; and the smallest difference of utilities that counts as one.
+    """The vectors less the best entry for each state; and the smallest of their differences that counts as one.
 
     That is 1e-9 of the minimax regret, or rounding. The regret of a vector is the most that it is below the best one
     for a state, and the minimax regret is the smallest of these. It is what there is to gain by a choice among the
     vectors: neither a constant that all share changes it, nor a vector that is far below all others in some state.
     """
+    if abs(Γ).max() > HUGE:
+        Γ = Γ / 4  # so that no difference overflows
     best = Γ.max(axis=0)
     Δ = Γ - best
     return Δ, max(TOLERANCE * -float(Δ.min(axis=1).max()), rounding(float(abs(best).max())))

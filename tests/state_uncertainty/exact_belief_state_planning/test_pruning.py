@@ -103,6 +103,13 @@ def test_a_constant_that_all_vectors_share_changes_nothing_but_rounding(more, ne
     assert (find_maximal_belief(Γ[2], Γ[:2]) is not None) == needed
 
 
+def test_the_largest_numbers_are_compared_without_overflow():
+    Γ = 1e308 * np.array([[1.0, -1.0], [-1.0, 1.0], [0.5, 0.5], [-0.5, -0.5]])
+    assert find_dominating(Γ).tolist() == [True, True, True, False]
+    np.testing.assert_allclose(find_maximal_belief(Γ[2], Γ[:2]), [0.5, 0.5])
+    assert find_maximal_belief(Γ[3], Γ[:2]) is None
+
+
 @pytest.mark.parametrize("bad", [-1e3, -1e6, -1e9, -1e12])
 def test_what_is_far_below_in_one_state_may_be_best_in_others_by_little(bad):
     assert find_dominating([[0.0, 0.0], [0.09, bad]]).tolist() == [True, True]
