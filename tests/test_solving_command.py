@@ -80,6 +80,8 @@ def test_other_files_are_refused(tmp_path):
         (["tiger", "--horizon", 3], "--horizon: is not for tiger, but for .dpomdp files"),
         (["a.pomdp", "--plans"], "--plans: is not for a.pomdp, but for .dpomdp files"),
         (["a.dpomdp", "--seconds", 3], "--seconds: is not for a.dpomdp, but for .pomdp files"),
+        (["tiger", "--out", "a.pomdp"], "--out a.pomdp: must be the name of a file for a policy, such as a.alpha"),
+        (["tiger", "--out", "."], "--out .: must be the name of a file for a policy, such as .alpha"),
         (["bos.nfg"], "bos.nfg: .nfg files are for: decision-making game bos.nfg"),
         (["asia.bif"], "asia.bif: .bif files are for: decision-making infer asia.bif"),
     ],

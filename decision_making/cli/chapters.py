@@ -58,6 +58,8 @@ def chapter(
         if figure is None or debugging():
             raise
         fail(str(error), 2)
+    except BrokenPipeError:  # nobody reads on
+        raise
     except OSError as error:
         fail(f"--out {out}: {error.strerror or error}")
     raise typer.Exit(status)

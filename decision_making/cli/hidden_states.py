@@ -52,6 +52,8 @@ def solve_alone(problem: str, seconds: float, gap: float, width: int, every: flo
         at_least("--every", every, 0)
         M = SawtoothHeuristicSearch(start_belief(P), gap, DEPTH, ROUNDS, ROUNDS, width=width)
         path = out or Path(f"{Path(problem).stem}.alpha")
+        if path.is_dir() or path.suffix in (".pomdp", ".dpomdp"):
+            raise ValueError(f"--out {path}: must be the name of a file for a policy, such as {path.stem}.alpha")
         π: LookaheadAlphaVectorPolicy | None = None
         begun, stopped = time.monotonic(), False
         say(f"{problem}: {len(P.S)} states, {len(P.A)} actions, {len(P.Ω)} observations, discount {P.γ:g}")

@@ -77,7 +77,7 @@ def _of_environment(c: Configuration, allow_imports: bool) -> str:
 
     try:
         return said(c.parts(allow_imports=allow_imports)).strip("# \n")
-    except DependencyNotInstalled as error:
+    except (DependencyNotInstalled, ModuleNotFoundError) as error:
         return f"with this environment: not known here: {error}"
 
 

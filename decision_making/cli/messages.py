@@ -15,9 +15,16 @@ import typer
 from decision_making.checks import printable
 from decision_making.extras import install
 
-# the extra that a package which is not there comes with, if it is not "plot"
+# the extra that a package which is not there comes with
 EXTRAS = {
-    **{"joblib": "parallel", "dask": "distributed", "distributed": "distributed", "PIL": "render", "pygame": "render"},
+    **{
+        "matplotlib": "plot",
+        "joblib": "parallel",
+        "dask": "distributed",
+        "distributed": "distributed",
+        "PIL": "render",
+        "pygame": "render",
+    },
     **{"tensorboardX": "tensorboard", "onnx": "onnx", "onnxruntime": "onnx"},
 }
 _state = {"debug": False}
@@ -37,8 +44,10 @@ def one_line_errors() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         _show_traceback()
-        extra = EXTRAS.get(error.name or "", "plot")
-        fail(f"{error.name} is not installed: {install('cli', extra)}, or the package it comes with")
+        extra = EXTRAS.get(error.name or "")
+        fail(
+            f"{error.name} is not installed: {install('cli', extra) if extra else 'install the package it comes with'}"
+        )
     except Exception as error:
         if isinstance(error, typer.Exit | BrokenPipeError):  # nobody reads on: as from other commands, no word of it
             raise

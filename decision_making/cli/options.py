@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tomllib
@@ -33,10 +34,13 @@ def whole_number(text: str) -> int:
     """A whole number, as in 100000 or 1e5. ValueError for any other text."""
     try:
         return int(text)
-    except ValueError:
-        number = float(text)
+    except ValueError as error:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
         if not number.is_integer():  # also where it is nan or infinite
-            raise
+            raise ValueError(f"{text!r} is no whole number, such as 100000 or 1e5") from error
         return int(number)
 
 

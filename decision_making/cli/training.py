@@ -189,6 +189,7 @@ def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Cal
             history = work(callback)
     except KeyboardInterrupt:
         fail(f"stopped; go on with: decision-making resume {folder}", 130)
-    mean = f"mean return of the last 100 episodes {history.mean_return():.4g}"
+    n = min(100, len(history.returns))
+    mean = f"mean return of the last {n} episode{'s' * (n != 1)} {history.mean_return():.4g}"
     ended = mean if len(history.returns) else "no episode has ended yet"
     say(f"{folder}: {history.reason} after {len(history)} updates and {history.steps} steps; {ended}")

@@ -49,9 +49,9 @@ class Evaluations:
         self.rows: list[Evaluated] = []
         self.best = -math.inf  # mean return of the best policy that is kept
 
-    def resume(self) -> None:
-        """Go on with what the folder holds; without its best policy the next one evaluated is the best."""
-        self.rows = read_evaluations(self.folder)
+    def resume(self, until: float) -> None:
+        """Go on with what the folder holds, of updates until then; without its best policy the next one is the best."""
+        self.rows = [row for row in read_evaluations(self.folder) if row.update <= until]
         if (self.folder / BEST).is_file():
             self.best = max((row.mean for row in self.rows), default=-math.inf)
 

@@ -10,6 +10,7 @@ time works in a folder; one whose folder is moved stops, and writes nothing wher
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -62,6 +63,8 @@ def run(
     with _alone_in(folder):
         if (folder / CONFIG).exists():
             raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
+        if _begun(folder):
+            raise FileExistsError(f"{folder} holds the checkpoint of another run: choose another folder")
         write_text(folder / CONFIG, configuration.to_toml() + said(parts))
         return _trained(configuration, parts, folder, callbacks, resume=False)
 
@@ -88,16 +91,19 @@ def resume(
         raise ValueError(f"{other[0]}: a run may be resumed with another {', '.join(LIMITS)}, and no other setting")
     configuration = read_configuration(folder, **limits)
     with _alone_in(folder):
-        for name, column in (("steps", "steps"), ("updates", "update")):
+        own = read_configuration(folder)
+        for name, column in (("steps", "steps"), ("updates", "update"), ("seconds", "seconds")):
             done, limit = _last(folder, column), limits.get(name)
-            if limit is not None and limit < done:  # to go back would lose what was done since
-                raise ValueError(f"{name} = {limit}: must be at least the {done:.0f} that {folder} has done already")
+            if limit is not None and limit < done and limit != own[name]:  # to go back would lose what was done since
+                raise ValueError(f"{name} = {limit}: must be at least the {done:.6g} that {folder} has done already")
+        # what was done after the checkpoint is done again, and comes out as it is there unless δ follows the limits
+        again = not configuration.values.get("anneal") or configuration.limits == own.limits
         if configuration["tensorboard"]:
             check_writer()
         parts = configuration.parts(allow_imports=allow_imports, workers=workers)
         if any(x is not None for x in limits.values()):
             write_text(folder / CONFIG, configuration.to_toml() + said(parts))
-        return _trained(configuration, parts, folder, callbacks, resume=_begun(folder))
+        return _trained(configuration, parts, folder, callbacks, resume=_begun(folder), again=again)
 
 
 def _begun(folder: Path | str) -> bool:
@@ -253,19 +259,31 @@ def _numbers(cells: list[str]) -> list[float] | None:
         return None
 
 
-def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[Callback], resume: bool) -> History:
-    """`train`, with the files of the run written beside it: the body of `run` and `resume`."""
+def _trained(
+    c: Configuration,
+    parts: Parts,
+    folder: Path,
+    callbacks: Sequence[Callback],
+    *,
+    resume: bool,
+    again: bool = False,
+) -> History:
+    """`train`, with the files of the run written beside it: the body of `run` and `resume`.
+
+    With `again`, what the files have of updates after the checkpoint stays until the run goes beyond them.
+    """
     M, π, θ, φ = parts
     rows = recorded_rows(M, π, θ, φ, folder / CHECKPOINT, c["seed"]) if resume else []
     remove_leftovers(folder)
-    rows = _with_later(folder, rows) if resume else []  # later ones are done again, and stay until there are more
+    of_checkpoint = len(rows)
+    rows = _with_later(folder, rows) if resume and again else rows
     done = rows[-1][METRICS.index("update")] if rows else 0
     write_text(folder / TABLE, "".join(map(_line, [METRICS, *rows])))
     latest: list[Array] = []
     P = M.P if offers(M, OfAProblem) else None
     evaluations = None if c["eval_every"] is None else Evaluations(c, folder, π, P)
     if evaluations is not None and resume:
-        evaluations.resume()
+        evaluations.resume(math.inf if again else of_checkpoint)
     seen = [dict(zip(METRICS, row, strict=True)) for row in rows]
     events = EventFiles(folder, seen, evaluations) if c["tensorboard"] else None
     beside: list[Callback] = [x for x in (evaluations, events) if x is not None]
@@ -299,8 +317,10 @@ def _trained(c: Configuration, parts: Parts, folder: Path, callbacks: Sequence[C
     finally:
         if events is not None:
             events.close()
-    save()
-    history.to_csv(folder / TABLE)
+    if len(history) >= done:  # `seconds` may have ended it before
+        latest[:] = [history.θ]
+        save()
+        history.to_csv(folder / TABLE)
     with suppress(ModuleNotFoundError):  # without matplotlib there is no picture
         learning_curves([folder], folder / CURVE)
     return history

@@ -1,7 +1,9 @@
 """Configurations and run folders: what is checked, what is written, what is read again."""
 
 import csv
+import itertools
 import tomllib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import given, strategies as st
 
 from decision_making import ValueIteration, exact, train
 from decision_making.sequential_problems.exact_solution_methods import sweeps
-from decision_making.training import Configuration, evaluate_run, load_policy, resume, run
+from decision_making.training import Configuration, evaluate_run, load_policy, loop, resume, run
 from decision_making.training.book_problems import PROBLEMS
+from decision_making.training.evaluations import read_evaluations
 from decision_making.training.history import METRICS
 from decision_making.training.runs import learning_curves, read_configuration, read_metrics
 from decision_making.training.settings import COMMON, GYMNASIUM, TEXTBOOK, UPDATES, defaults, rule_defaults
@@ -210,6 +213,55 @@ def test_resumed_run_that_is_stopped_again_leaves_no_less_than_there_was(tmp_pat
     assert len(table(tmp_path)) == 7
     if live:
         assert (tmp_path / "evaluations.csv").read_text() == (tmp_path / "whole" / "evaluations.csv").read_text()
+
+
+@pytest.mark.parametrize("anneal", [0.0, 0.5])
+def test_what_a_run_to_other_limits_does_otherwise_takes_the_place_of_what_was_there(tmp_path, anneal):
+    """With `anneal` δ follows the limits: evaluations after the last checkpoint are then those of the longer run."""
+    given = {**SMALL, "anneal": anneal, "eval_every": 1, "eval_episodes": 2, "checkpoint_every": 50}
+    run(Configuration({**given, "updates": 4}), tmp_path / "part")
+    resume(tmp_path / "part", updates=6)
+    run(Configuration({**given, "updates": 6}), tmp_path / "whole")
+    first, second = (read_evaluations(tmp_path / name) for name in ("part", "whole"))
+    assert first == second
+
+
+def test_a_limit_of_seconds_that_ends_a_resumed_run_before_it_is_where_it_was_loses_nothing(tmp_path, monkeypatch):
+    run(Configuration({**SMALL, "updates": 5, "checkpoint_every": 50}), tmp_path)
+    before = {name: (tmp_path / name).read_bytes() for name in ("metrics.csv", "policy.npz")}
+    with pytest.raises(ValueError, match=r"seconds = 1e-09: must be at least the 0\.\d+ that .* has done already"):
+        resume(tmp_path, seconds=1e-9)
+    clock = itertools.count(0, 1000)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: float(next(clock))))
+    assert len(resume(tmp_path, seconds=1500)) == 2
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    monkeypatch.undo()
+    assert len(resume(tmp_path, seconds=1500)) == 5
+
+
+def test_a_policy_that_was_not_written_at_the_end_is_written_by_resume(tmp_path):
+    run(Configuration(TEXT), tmp_path)
+    policy = (tmp_path / "policy.npz").read_bytes()
+    (tmp_path / "policy.npz").unlink()
+    resume(tmp_path)
+    assert (tmp_path / "policy.npz").read_bytes() == policy
+
+
+def test_the_limit_that_a_run_has_is_no_way_back(tmp_path):
+    """A run to 200 steps takes two batches of 128, less the steps in which episodes begin."""
+    steps = run(Configuration({**SMALL, "steps": 200}), tmp_path).steps
+    assert resume(tmp_path, steps=200).steps == steps > 201
+    with pytest.raises(ValueError, match=rf"steps = 201: must be at least the {steps} that"):
+        resume(tmp_path, steps=201)
+
+
+def test_a_folder_with_the_checkpoint_of_train_is_left_as_it_is(tmp_path):
+    M, π, θ, φ = Configuration(TEXT).parts()
+    train(M, π, θ, φ, rng=0, updates=2, folder=tmp_path)
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(FileExistsError, match="holds the checkpoint of another run: choose another folder"):
+        run(Configuration(TEXT), tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
 
 
 @pytest.mark.parametrize("given", [{**SMALL, "updates": 4}, TEXT])
