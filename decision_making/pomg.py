@@ -226,6 +226,15 @@ class HiddenStateGame(Agents):
         return np.asarray(self.R.array.reshape(-1, len(self.S), math.prod(self.sizes)))
 
     @cached_property
+    def reward_size(self) -> float:
+        """A quarter of the rewards that are not 0 are no larger: rounding is told from a difference by it.
+
+        Very bad rewards, of what no good plan does, do not count.
+        """
+        sizes = abs(self.rewards[self.rewards != 0])
+        return float(np.quantile(sizes, 0.25, method="lower")) if sizes.size else 0.0
+
+    @cached_property
     def M(self) -> Array:
         """M[a, o, s, s'] = T(s, a, s') O(a, s', o) over joint actions and joint observations, (|A|, |Ω|, S, S)."""
         T, O = self.joint_transitions.transpose(1, 0, 2), self.joint_observations.transpose(0, 2, 1)

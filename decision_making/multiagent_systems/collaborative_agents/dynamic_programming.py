@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from decision_making.checks import Array
-from decision_making.multiagent_systems.collaborative_agents.joint_plans import JointPlan, found_plan
+from decision_making.checks import Array, rounding
+from decision_making.multiagent_systems.collaborative_agents.joint_plans import TERMS, JointPlan, found_plan
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning, undominated_plans
 from decision_making.pomg import DecPOMDP, check_team, joint_indices
 from decision_making.sizes import check_size, power
@@ -69,12 +69,11 @@ def best_joint_plan(P: DecPOMDP, V: Array, b: Array) -> tuple[float, Array, list
     number = math.prod(power(k, o) for k, o in zip(K[:-1], Ω[:-1], strict=True))
     check_size("maps of the agents but one", number, "use MultiagentAStar, or a smaller d", MAPS)
     best: tuple[float, Any, Any] = (-math.inf, None, None)
-    least = 1e-13 * max(float(abs(V).max()), float(abs(P.rewards).max()))
     for ja, a in enumerate(joint_indices(P.sizes)):
         x = P.γ * np.einsum("s,ost,...t->o...", b, P.M[ja], V, optimize=True).reshape(*Ω, *K)
         value, maps = _best_maps(x, Ω, K)
         value += float(b @ P.rewards[0, :, ja])
-        if value > best[0] + least:
+        if value > best[0] + rounding(max(P.reward_size, abs(value)), TERMS):
             best = (value, a, maps)
     assert n == len(best[2])
     return best

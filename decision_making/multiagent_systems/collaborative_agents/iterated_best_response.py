@@ -61,12 +61,12 @@ def improved(
 ) -> tuple[tuple[ConditionalPlan, ...], int, bool]:
     """The joint plan after at most k_max rounds, their number, and whether the last one changed nothing."""
     plans = list(joint_plan(P, π))
-    value, least = float(utility_of_a_joint_plan(P, b, plans)), rounding(float(abs(P.rewards).max()), TERMS)
+    value = float(utility_of_a_joint_plan(P, b, plans))
     for k in range(k_max):
         calm = True
         for i in rng.permutation(P.n).tolist():
             best = answer(P, plans, i, b)
-            if best.u > value + least:
+            if best.u > value + rounding(max(P.reward_size, abs(value)), TERMS):
                 plans[i], value, calm = best.plan, best.u, False
         if calm:
             return tuple(plans), k + 1, True

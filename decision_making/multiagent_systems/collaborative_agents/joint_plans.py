@@ -52,8 +52,7 @@ def found_plan(
 ) -> JointPlan:
     """The result with the value of π; its status is "optimal" where that reaches the bound, else `otherwise`."""
     value = float(utility_of_a_joint_plan(P, b, π))
-    scale = max(abs(value), abs(bound), float(abs(P.rewards).max()))
-    reached = value >= bound - rounding(scale, TERMS)
+    reached = value >= bound - rounding(max(abs(value), P.reward_size), TERMS)
     return JointPlan(π, value, max(value, bound), "optimal" if reached else otherwise, method, iterations)
 
 

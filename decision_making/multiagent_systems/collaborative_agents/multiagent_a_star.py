@@ -26,7 +26,7 @@ from decision_making.multiagent_systems.collaborative_agents.joint_plans import 
     state_values,
 )
 from decision_making.multiagent_systems.collaborative_agents.joint_rules import RulesInOrder, best_rules, contracted
-from decision_making.multiagent_systems.state_uncertainty.belief_levels import belief_levels
+from decision_making.multiagent_systems.state_uncertainty.belief_levels import TIES, belief_levels
 from decision_making.multiagent_systems.state_uncertainty.equilibria import FinitePlanning
 from decision_making.pomg import DecPOMDP, check_team
 from decision_making.sizes import TooLargeError
@@ -201,13 +201,14 @@ def solve_by_multiagent_a_star(M: MultiagentAStar, P: DecPOMDP) -> JointPlan:
     ticks, nodes, aside = counting(), 0, -math.inf  # the bound of what was too large to look into
     heap: list[tuple[float, int, Any]] = [(-math.inf, next(ticks), search.root())]
 
-    largest = float(abs(P.rewards).max())
+    def may_be_better(bound: float) -> bool:
+        return bound > best + TIES * max(P.reward_size, abs(best))
 
     def push(bound: float, what: Any) -> None:
-        if bound > best + 1e-12 * max(largest, abs(best)):
+        if may_be_better(bound):
             heapq.heappush(heap, (-bound, next(ticks), what))
 
-    while heap and -heap[0][0] > best + 1e-12 * max(largest, abs(best)) and nodes < M.max_nodes:
+    while heap and may_be_better(-heap[0][0]) and nodes < M.max_nodes:
         negative, _, what = heapq.heappop(heap)
         if isinstance(what, _Node):
             nodes += 1

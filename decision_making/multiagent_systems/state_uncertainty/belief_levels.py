@@ -18,7 +18,7 @@ from decision_making.structs import struct
 DECIMALS = 12  # to which beliefs are equal
 NUMBERS = 30_000_000  # numbers of all beliefs that may follow those of one level
 KEPT = 4 * NUMBERS  # numbers that all levels together may keep
-TIES = 1e-12  # relative to the largest: of what is within that of the best, the first
+TIES = 1e-12  # of what is within that of the best, relative to its size, the first is taken
 
 
 @struct
@@ -72,20 +72,20 @@ def backward(levels: Sequence[Level], γ: float) -> list[Array]:
     return Q[::-1]
 
 
-def best_actions_of(Q: Array, largest: float) -> Array:
-    """The first of the best actions, up to rounding, (N,); `largest` is the size of the largest reward."""
+def best_actions_of(Q: Array, size: float) -> Array:
+    """The first of the best actions, up to rounding, (N,); `size` is that of rewards."""
     best = Q.max(axis=1, keepdims=True)
-    return np.asarray((best - TIES * max(largest, float(abs(Q).max())) <= Q).argmax(axis=1))
+    return np.asarray((best - TIES * np.maximum(size, abs(best)) <= Q).argmax(axis=1))
 
 
-def best_plan(levels: Sequence[Level], Q: Sequence[Array], largest: float) -> ConditionalPlan:
-    """The conditional plan that takes the best action in every belief, with rewards up to that large.
+def best_plan(levels: Sequence[Level], Q: Sequence[Array], size: float) -> ConditionalPlan:
+    """The conditional plan that takes the best action in every belief, with rewards of that size.
 
     Equal beliefs share their plan.
     """
     below: list[ConditionalPlan] = []
     for level, q in zip(reversed(levels), reversed(Q), strict=True):
-        a = best_actions_of(q, largest)
+        a = best_actions_of(q, size)
         if level.child is None:
             below = [ConditionalPlan(int(k)) for k in a]
         else:

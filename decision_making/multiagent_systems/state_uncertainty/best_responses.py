@@ -49,7 +49,7 @@ def answer(P: HiddenStateGame, π: Any, i: int, b: Array) -> Answer:
         stage = following
     levels = belief_levels(np.multiply.outer(weights, b).ravel(), rewards, reached)
     Q = backward(levels, P.γ)
-    return Answer(best_plan(levels, Q, float(abs(P.rewards).max())), float(Q[0].max()))
+    return Answer(best_plan(levels, Q, P.reward_size), float(Q[0].max()))
 
 
 def _following(P: HiddenStateGame, stage: Sequence[Others], i: int) -> list[Others]:

@@ -85,32 +85,32 @@ def undominated(Γ: Array) -> Array:
     return needed
 
 
-def _best(Γ: Array, among: Array, b: Array, gain: float) -> int:
+def _best(Γ: Array, among: Array, b: Array, gain: Array) -> int:
     """The best row at b; of rows that tie the lexicographically largest, which no mixture of the others equals."""
     u = Γ[among] @ b
-    ties = among[u >= u.max() - gain / 2]
+    ties = among[u >= u.max() - gain @ b / 2]
     return int(max(ties, key=lambda k: Γ[k].tolist()))
 
 
-def _witnesses(Γ: Array, left: Array, gain: float) -> Array:
+def _witnesses(Γ: Array, left: Array, gain: Array) -> Array:
     """Rows that are best, alone, at a corner or at one of some hundred random beliefs of few pairs."""
     E, rng = Γ.shape[1], np.random.default_rng(0)
     found = []
     for start in range(0, E, max(1, BLOCK // len(left))):
-        part = Γ[left][:, start : start + max(1, BLOCK // len(left))]
-        found.append(_alone(part, gain))
+        some = slice(start, start + max(1, BLOCK // len(left)))
+        found.append(_alone(Γ[left][:, some], gain[some]))
     for size in (*(k for k in (2, 4, 16) if k < E), E):
         b = rng.dirichlet(np.ones(size), 256)
         if size == E:
-            found.append(_alone(Γ[left] @ b.T, gain))
+            found.append(_alone(Γ[left] @ b.T, b @ gain))
         elif len(left) * b.size <= BLOCK:
             where = np.array([rng.choice(E, size, replace=False) for _ in b])
-            found.append(_alone(np.einsum("kbm,bm->kb", Γ[left][:, where], b), gain))
+            found.append(_alone(np.einsum("kbm,bm->kb", Γ[left][:, where], b), (gain[where] * b).sum(axis=1)))
     return np.asarray(left[np.unique(np.concatenate(found))])
 
 
-def _alone(u: Array, gain: float) -> Array:
-    """The rows that are the only best one in some column of u (K, B)."""
+def _alone(u: Array, gain: Array) -> Array:
+    """The rows that are the only best one in some column of u (K, B), by more than the gain (B,) there."""
     if len(u) == 1:
         return np.zeros(1, dtype=np.intp)
     top = u.argmax(axis=0)
@@ -118,7 +118,7 @@ def _alone(u: Array, gain: float) -> Array:
     return np.asarray(top[u[top, np.arange(u.shape[1])] > second + gain])
 
 
-def _witness(α: Array, Γ: Array, gain: float) -> Array | None:
+def _witness(α: Array, Γ: Array, gain: Array) -> Array | None:
     """A belief at which α is above all rows of Γ, None if none, by linear programs with the rows that matter."""
     if not len(Γ):
         return np.full(len(α), 1 / len(α))
@@ -128,6 +128,6 @@ def _witness(α: Array, Γ: Array, gain: float) -> Array | None:
         if b is None:
             return None
         worst = int((Γ @ b).argmax())
-        if α @ b - Γ[worst] @ b > gain or worst in used:
+        if α @ b - Γ[worst] @ b > gain @ b or worst in used:
             return b
         used.append(worst)

@@ -8,13 +8,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, Named, count, instance, numbers, one_of, optional, refuse
+from decision_making.checks import Array, Named, count, instance, numbers, one_of, optional, refuse, rounding
 from decision_making.pomdp import POMDP, start_belief, tabulated
 from decision_making.sequential_problems.exact_solution_methods.solvers import last
 from decision_making.sizes import check_size
 from decision_making.state_uncertainty.controller_abstractions.controllers import ControllerPolicy, evaluate_controller
 from decision_making.state_uncertainty.controller_abstractions.evaluation import PROBABILITIES
-from decision_making.state_uncertainty.exact_belief_state_planning.pruning import not_below_another
+from decision_making.state_uncertainty.exact_belief_state_planning.pruning import compared, not_below_another
 from decision_making.state_uncertainty.exact_belief_state_planning.value_iteration import Plans, expand
 from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vector_bounds import (
     check_discounted,
@@ -22,7 +22,7 @@ from decision_making.state_uncertainty.offline_belief_state_planning.alpha_vecto
 from decision_making.structs import struct
 from decision_making.verbs import solve, sweeps
 
-SAME = 1e-9  # utilities that differ by less, relative to the largest, are equal: they solve a linear system
+TERMS = 10_000  # numbers whose rounding the utilities may have: they solve a linear system
 
 
 @struct
@@ -102,13 +102,18 @@ def _all_nodes(P: POMDP, U: Array, max_nodes: int) -> Nodes:
     return Nodes(np.concatenate(values), np.repeat(np.arange(A), len(child)), np.tile(child, (A, 1)))
 
 
+def _same(U: Array) -> Array:
+    """By state (S,), how much utilities of nodes may differ and be the same."""
+    return np.maximum(compared(U)[1], rounding(float(abs(U.max(axis=0)).max()), TERMS))
+
+
 def _pruned(π: ControllerPolicy, U: Array, new: Nodes) -> ControllerPolicy:
     """π with the new nodes that are needed.
 
     First an old node is replaced by the best of the new nodes that are at least as good in every state; these are then
     not added. Of the other new nodes, one is added unless some node is at least as good in every state.
     """
-    X, gain = len(π), SAME * float(abs(np.concatenate([U, new.U])).max())
+    X, gain = len(π), _same(np.concatenate([U, new.U]))
     ψ, η, U, taken = π.ψ.copy(), π.η.copy(), U.copy(), np.zeros(len(new.a), dtype=bool)
     for x in range(X):
         above = np.flatnonzero((U[x] - gain / 4 <= new.U).all(axis=1) & ~taken)
@@ -143,7 +148,7 @@ def rounds_of_controller_policy_iteration(M: ControllerPolicyIteration, P: POMDP
         U_old = U
         π = improve_controller(π, U, candidates=M.candidates, max_nodes=M.max_nodes)
         U = evaluate_controller(π, M.eval_max)
-        if len(U) == len(U_old) and abs(U - U_old).max() <= SAME * abs(U).max():
+        if len(U) == len(U_old) and (abs(U - U_old) <= _same(U)).all():
             return
         π = ControllerPolicy(P, π.ψ, π.η, x=int((U @ b).argmax()))
         yield π

@@ -11,7 +11,7 @@ from decision_making.state_uncertainty.exact_belief_state_planning.alpha_vectors
 WITNESSES = 256  # random beliefs at which vectors are compared before any linear program
 MANY = 100  # vectors from which more beliefs are worth comparing at: a linear program takes as long as thousands
 MANY_WITNESSES = 2048
-TOLERANCE = 1e-9  # by which, relative to the minimax regret, a vector must be higher than all others somewhere
+TOLERANCE = 1e-9  # by which, relative to what there is to gain, a vector must be higher than all others somewhere
 BLOCK = 1 << 22  # numbers in a block of comparisons
 HUGE = 1e307  # numbers beyond it are compared as quarters
 
@@ -20,7 +20,7 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
     """The belief (S,) at which α is the furthest above all vectors of Γ, or None if it is nowhere (algorithm 20.6).
 
     It maximises δ subject to (α - α')·b >= δ for all α' in Γ, by HiGHS; δ is computed anew from the belief that it
-    finds and must be more than 1e-9 of the minimax regret. With an empty Γ it is the uniform belief.
+    finds and must be more than 1e-9 of what there is to gain. With an empty Γ it is the uniform belief.
 
     Raises ValueError for vectors that are not finite.
 
@@ -37,50 +37,72 @@ def find_maximal_belief(α: ArrayLike, Γ: ArrayLike) -> Array | None:
         refuse(None, "Γ", Γ, f"finite vectors (k, {len(α)}), to go with α")
     Δ, gain = compared(np.vstack([Γ, α]))
     b = find_witness(Δ[-1], Δ[:-1], gain)[0]
-    return None if b is None or ((Δ[:-1] - Δ[-1]) @ b).max(initial=-np.inf) >= -gain else b
+    return b if b is not None and _is_above(Δ[-1], Δ[:-1], gain, b) else None
 
 
-def compared(Γ: AlphaVectors) -> tuple[AlphaVectors, float]:
-    """The vectors less the best entry for each state; and the smallest of their differences that counts as one.
+def compared(Γ: AlphaVectors) -> tuple[AlphaVectors, Array]:
+    """The vectors less the best entry for each state; and by state (S,) the smallest difference that counts as one.
 
-    That is 1e-9 of the minimax regret, or rounding. The regret of a vector is the most that it is below the best one
-    for a state, and the minimax regret is the smallest of these. It is what there is to gain by a choice among the
-    vectors: neither a constant that all share changes it, nor a vector that is far below all others in some state.
+    That is 1e-9 of what there is to gain by a choice among the vectors, or rounding. What there is to gain is the
+    minimax regret: the regret of a vector is the most that it is below the best one for a state, and this is the
+    smallest of them. In a state it is no more than what the best quarter of the vectors differ by. Neither a constant
+    that all vectors share changes it, nor those that are far below others somewhere.
     """
     if abs(Γ).max() > HUGE:
         Γ = Γ / 4  # so that no difference overflows
     best = Γ.max(axis=0)
     Δ = Γ - best
-    return Δ, max(TOLERANCE * -float(Δ.min(axis=1).max()), rounding(float(abs(best).max())))
+    regret, k = -float(Δ.min(axis=1).max()), min(max(1, len(Γ) // 4), len(Γ) - 1)
+    near = np.minimum(regret, np.partition(-Δ, k, axis=0)[k])
+    return Δ, np.maximum(TOLERANCE * near, rounding(float(abs(best).max())))
 
 
-def find_witness(α: Array, Γ: AlphaVectors, gain: float) -> tuple[Array | None, Array]:
+def find_witness(α: Array, Γ: AlphaVectors, gain: Array) -> tuple[Array | None, Array]:
     """The belief where α is the furthest above Γ, and a mixture of Γ that is as near above α as there is.
 
-    The mixture has the dual solution for weights. The belief is None only where the mixture proves that α is nowhere
-    above Γ by more than the gain: it is not below α by more in any state.
+    The belief b is None only where the mixture proves that α is nowhere above Γ by more than gain·b: the mixture is not
+    below α by more in any state. Its weights are the dual solution. Where numbers of very different sizes leave the
+    first program without an answer, rows and columns are divided by their largest entries: that changes no sign.
     """
+    n, m = len(α), len(Γ)
+    if not m:
+        return np.full(n, 1 / n), np.full(n, -np.inf)
+    below = Γ - α
+    sizes = abs(below).max(axis=1)
+    if sizes.min() == 0:
+        return None, α
+    b, mixture = _program(below, Γ, np.full(m, sizes.min()), np.ones(n))
+    if not ((mixture >= α - gain).all() or _is_above(α, Γ, gain, b)):
+        below = below + gain
+        sizes = abs(below).max(axis=1)
+        b, mixture = _program(below, Γ, sizes, abs(below / sizes[:, None]).max(axis=0))
+    return (None if (mixture >= α - gain).all() else b), mixture
+
+
+def _is_above(α: Array, Γ: AlphaVectors, gain: Array, b: Array) -> bool:
+    return bool(((Γ - α) @ b).max(initial=-np.inf) < -(gain @ b))
+
+
+def _program(below: Array, Γ: AlphaVectors, rows: Array, columns: Array) -> tuple[Array, Array]:
+    """The belief that minimises the largest (below / rows / columns) b, and the mixture of Γ by the dual solution."""
     from scipy.optimize import linprog
 
-    n = len(α)
-    if not len(Γ):
-        return np.full(n, 1 / n), np.full(n, -np.inf)
-    unit = gain / TOLERANCE or 1.0  # tolerances of the solver are absolute
+    m, n = below.shape
     found = linprog(
         np.append(np.zeros(n), -1.0),
-        A_ub=np.hstack([(Γ - α) / unit, np.ones((len(Γ), 1))]),
-        b_ub=np.zeros(len(Γ)),
+        A_ub=np.hstack([below / rows[:, None] / columns, np.ones((m, 1))]),
+        b_ub=np.zeros(m),
         A_eq=np.append(np.ones(n), 0.0)[None],
         b_eq=[1.0],
         bounds=[(0, None)] * n + [(None, None)],
         method="highs",
     )
-    if found.x is None:  # it is given up where entries differ by more than some twelve orders of magnitude
+    if found.x is None:
         return np.full(n, 1 / n), np.full(n, -np.inf)
-    b = np.maximum(found.x[:n], 0)
-    weights = np.maximum(-found.ineqlin.marginals, 0)
-    mixture = weights @ Γ / weights.sum() if weights.sum() > 0 else np.full(n, -np.inf)
-    return (None if (mixture >= α - gain).all() else b / b.sum()), mixture
+    b = np.maximum(found.x[:n], 0) / columns
+    weights = np.maximum(-found.ineqlin.marginals, 0) / rows
+    total = weights.sum()
+    return b / b.sum(), weights @ Γ / total if total > 0 else np.full(n, -np.inf)
 
 
 def find_dominating(Γ: ArrayLike) -> Array:
@@ -100,7 +122,7 @@ def find_dominating(Γ: ArrayLike) -> Array:
     needed, left = np.zeros(len(Γ), dtype=bool), not_below_another(Γ, gain)
     beliefs = _beliefs(Γ.shape[1], WITNESSES if len(left) < MANY else MANY_WITNESSES)
     u = Γ[left] @ beliefs.T
-    one = (u >= u.max(axis=0) - gain / 2).sum(axis=0) == 1
+    one = (u >= u.max(axis=0) - beliefs @ gain / 2).sum(axis=0) == 1
     needed[left[u[:, one].argmax(axis=0)]] = True
     for b in beliefs[~one]:
         needed[_best(Γ, left, b, gain)] = True
@@ -116,10 +138,10 @@ def find_dominating(Γ: ArrayLike) -> Array:
     return needed
 
 
-def _best(Γ: AlphaVectors, among: Array, b: Array, gain: float) -> int:
+def _best(Γ: AlphaVectors, among: Array, b: Array, gain: Array) -> int:
     """Which of those vectors is highest at b; of several the lexicographically largest."""
     u = Γ[among] @ b
-    ties = among[u >= u.max() - gain / 2]
+    ties = among[u >= u.max() - gain @ b / 2]
     return int(ties[0] if len(ties) == 1 else ties[np.lexsort(Γ[ties].T[::-1])[-1]])
 
 
@@ -129,7 +151,7 @@ def _beliefs(n: int, m: int) -> Array:
     return np.concatenate([np.eye(n), np.full((1, n), 1 / n), random])
 
 
-def not_below_another(Γ: AlphaVectors, gain: float) -> Array:
+def not_below_another(Γ: AlphaVectors, gain: Array) -> Array:
     """Indices of the vectors that are above each other vector in some state; of equal ones the first."""
     order = np.lexsort(-Γ.T[::-1])  # a vector is below, or equal to, earlier ones alone
     kept: list[int] = []

@@ -78,3 +78,40 @@ def test_small_differences_count_beside_large_rewards(seed, size, change):
             assert found.value - constant == pytest.approx(most, rel=1e-12, abs=rounding)
         if found.status == "equilibrium":
             assert dm.gap(Q, found.π).max() <= rounding
+
+
+def coordination(rng, penalty):
+    """Two agents with three actions: 0 and 2 go together in any order, 1 only with itself; the rest costs a penalty."""
+    R = rng.normal(size=(2, 3, 3))
+    alike = np.array([1, 0, 1])
+    R[:, alike[:, None] != alike] = -penalty
+    T = rng.dirichlet(np.ones(2), (2, 3, 3))
+    O = rng.dirichlet(np.ones(2), (3, 3, 2)).reshape(3, 3, 2, 1, 2)
+    return dm.DecPOMDP.from_arrays(T, R, O, 0.9, b=rng.dirichlet(np.ones(2)))
+
+
+@pytest.mark.parametrize("penalty", [1e3, 1e9, 1e11])
+@pytest.mark.parametrize("seed", range(4))
+def test_where_no_plan_is_safe_small_differences_count_too(seed, penalty):
+    """Every plan of an agent may cost the penalty, by what the other does."""
+    P = coordination(np.random.default_rng(seed), penalty)
+    most = best_of_all(P, 1)
+    for M in (dm.DecPOMDPDynamicProgramming(None, 1), dm.MultiagentAStar(None, 1)):
+        found = dm.solve(M, P)
+        assert found.status == "optimal"
+        assert found.value == pytest.approx(most, rel=1e-9, abs=1e-12)
+    found = dm.solve(dm.DecPOMDPIteratedBestResponse(None, 1, 20, restarts=3, rng=0), P)
+    if found.status != "local":
+        assert dm.gap(P, found.π).max() <= 1e-12 * max(1, abs(found.value))
+
+
+def test_the_size_of_rewards_is_that_of_the_smaller_ones():
+    T, O = np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1, 1))
+    for R, size in (
+        ([[1, 2], [3, -1e9]], 1),
+        ([[0, 0], [0, 0]], 0),
+        ([[0, -5], [0, 0]], 5),
+        ([[1e9, 1e9], [2, 1e9]], 2),
+    ):
+        P = dm.DecPOMDP.from_arrays(T, np.array([R], float), O, 0.9, b=[1.0])
+        assert P.reward_size == size

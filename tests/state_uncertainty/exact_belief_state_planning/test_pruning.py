@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.optimize import linprog
 
 from decision_making import POMDP, ValueIteration, find_dominating, find_maximal_belief, sweeps
@@ -95,9 +95,9 @@ def test_large_utilities_are_compared_by_their_own_size():
     assert find_dominating(Γ - 2e12).tolist() == [True, True, True, False]
 
 
-@pytest.mark.parametrize(("more", "needed"), [(0.1, True), (0.001, False)])
+@pytest.mark.parametrize(("more", "needed"), [(0.1, True), (0.0005, False)])
 def test_a_constant_that_all_vectors_share_changes_nothing_but_rounding(more, needed):
-    """The regret is 5e6, of which 1e-9 is nothing; so is the rounding of 1e12."""
+    """The regret is 5e6, of which 1e-9 is nothing."""
     Γ = -1e12 + np.array([[1e7, 0.0], [0.0, 1e7], [5e6 + more, 5e6 + more]])
     assert find_dominating(Γ).tolist() == [True, True, needed]
     assert (find_maximal_belief(Γ[2], Γ[:2]) is not None) == needed
@@ -177,3 +177,21 @@ def test_vectors_of_any_scale_are_pruned_alike(scale):
     np.testing.assert_allclose(b, [0.5, 0.5], atol=1e-6)
     assert find_maximal_belief(scale * Γ[3], scale * Γ[:3]) is None
     assert find_dominating(scale * Γ).tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("bad", [1e3, 1e9, 1e11])
+def test_where_every_vector_is_very_bad_somewhere_each_is_needed_where_it_is_best(bad):
+    """In state 1 the first is best by two, and the others have the same; none is safe in both."""
+    assert find_dominating([[-bad, 1.0], [-bad + 5, -1.1], [0.0, -bad]]).all()
+    np.testing.assert_allclose(find_maximal_belief([-bad, 1.0], [[-bad + 5, -1.1], [0.0, -bad]]), [0, 1], atol=1e-9)
+
+
+@given(st.integers(0, 10**6), st.integers(2, 4), st.integers(2, 8), st.sampled_from([1e3, 1e8, 1e12]))
+@settings(max_examples=60)
+def test_the_maximum_at_every_belief_is_kept_beside_very_bad_entries(seed, n, k, bad):
+    rng = np.random.default_rng(seed)
+    Γ = np.where(rng.random((k, n)) < 0.3, -bad * rng.random((k, n)), rng.normal(size=(k, n)))
+    needed = find_dominating(Γ)
+    b = np.concatenate([np.eye(n), rng.dirichlet(np.ones(n), 200), rng.dirichlet(np.full(n, 0.05), 200)])
+    best, kept = (b @ Γ.T).max(axis=1), (b @ Γ[needed].T).max(axis=1)
+    np.testing.assert_allclose(kept, best, rtol=1e-9, atol=1e-8)
