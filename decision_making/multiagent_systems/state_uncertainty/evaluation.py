@@ -66,9 +66,10 @@ def joint_plan(P: HiddenStateGame, π: Any) -> Joint:
 def _of_each_agent(P: HiddenStateGame, π: Any, what: str) -> tuple[Any, ...]:
     """What π has for each agent."""
     given = getattr(π, "π", π)
-    if isinstance(given, ConditionalPlan) or not isinstance(given, Iterable) or len(tuple(given)) != P.n:
+    plans = tuple(given) if isinstance(given, Iterable) else ()
+    if len(plans) != P.n:
         refuse(None, "π", π, f"{P.n} {what}, one of each agent", TypeError)
-    return tuple(given)
+    return plans
 
 
 def _depth(π: ConditionalPlan, A: int, Ω: int, i: int, known: dict[int, int]) -> int:

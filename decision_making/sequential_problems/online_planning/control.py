@@ -37,7 +37,8 @@ from decision_making.structs import struct
 from decision_making.verbs import plan
 
 FEASIBLE = 1e-6  # largest violation of a constraint that counts as none
-FAR = 1e6  # actions so large may be on their way to infinity
+FAR, FARTHEST = 1e6, 1e300  # actions so large may be on their way to infinity; and have come to it
+LAST = 10  # doublings of actions that must be worth more
 
 
 def _low(x: Any) -> Array:
@@ -238,26 +239,26 @@ class _Program:
         return [*each, (-np.inf, np.inf)] if self.worst else each
 
     def grows(self, x: Array, far: float) -> bool:
-        """Whether actions without bounds reach far out, and each of ten doublings is worth 1 % more: none is the best.
+        """Whether actions without bounds reach far out, and doubling them for ever is worth more: none is the best.
 
-        A return that is too large for a number counts as more.
+        They are doubled until the return is no number any more, or their own size is at its end: then each of the last
+        ten doublings, a few of which may lead up to x, must have been worth more, or the return be infinite.
         """
         bounds = np.array(self.bounds())
         out = np.isinf(np.where(x < 0, bounds[:, 0], bounds[:, 1]))
         if self.worst:
             out[-1] = False
-        if np.max(abs(x[out]), initial=0.0) < far:
+        if np.max(abs(x[out]), initial=0.0) <= far:
             return False
-        worth = self.worth(x)
-        for _ in range(10):
-            x, before = np.where(out, 2 * x, x), worth
-            worth = self.worth(x)
-            if worth == np.inf:
-                break
-            if not worth > before + 0.01 * max(1.0, abs(before)):
-                return False
+        further, worths = np.where(out, x / 2**LAST, x), []
+        while np.isfinite(worth := self.worth(further)) and np.max(abs(further[out])) < FARTHEST:
+            worths.append(worth)
+            x, further = further, np.where(out, 2 * further, further)
+        gains = np.diff(worths)[-LAST:]
+        if worth != np.inf and not (len(gains) == LAST and (gains > 1e-12 * np.maximum(1, np.abs(worths[-1]))).all()):
+            return False
         if self.worst:
-            x[-1] = worth
+            x[-1] = self.worth(x)
         return self.M.constraint is None or bool(np.min(self.slack(x), initial=0.0) >= -FEASIBLE)
 
     def guesses(self, rng: np.random.Generator) -> list[Array]:

@@ -23,6 +23,11 @@ def _subplans(M: object, attribute: Field, subplans: Any) -> None:
         refuse(M, attribute.name, subplans, "a dictionary from observations to conditional plans", TypeError)
 
 
+def _own(subplans: Any) -> Any:
+    """A dictionary of the plan's own."""
+    return dict(subplans) if isinstance(subplans, dict) else subplans
+
+
 LINES = 1000  # of a tree that is shown
 T = TypeVar("T")
 
@@ -42,7 +47,9 @@ class ConditionalPlan:
     """
 
     a: int  # index of the action
-    subplans: Mapping[int, ConditionalPlan] = field(factory=dict, validator=_subplans)  # plan by observation
+    subplans: Mapping[int, ConditionalPlan] = field(
+        factory=dict, converter=_own, validator=_subplans
+    )  # plan by observation
 
     def __call__(self, o: int | None = None) -> Any:
         """The action; given an observation, the subplan after it."""

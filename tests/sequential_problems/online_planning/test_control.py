@@ -209,6 +209,7 @@ def test_a_plan_does_not_depend_on_the_unit_of_the_actions():
         lambda a: -1e3 * anp.exp(-a / 1e7),
         lambda a: -((a - 1e8) ** 2),
         lambda a: 1e8 * anp.tanh(a / 1e8),
+        lambda a: 1e8 * anp.tanh(a / 1e12),
     ],
 )
 def test_a_return_with_a_bound_is_never_said_to_grow_for_ever(R):
@@ -217,7 +218,11 @@ def test_a_return_with_a_bound_is_never_said_to_grow_for_ever(R):
 
 
 @pytest.mark.parametrize(
-    "R", [lambda a: a**2, lambda a: a**4, anp.cosh, anp.exp, lambda a: anp.where(a < 2, anp.log(abs(a)), a**2)]
+    "R",
+    [
+        *(lambda a: a**2, lambda a: a**4, anp.cosh, anp.exp, lambda a: anp.where(a < 2, anp.log(abs(a)), a**2)),
+        *(lambda a: anp.log(1 + a**2), lambda a: anp.log(1 + anp.log(1 + a**2)), lambda a: -0.005 * a + 0 * a**2),
+    ],
 )
 def test_a_return_that_overflows_is_not_left_for_a_plan_that_is_only_stationary(R):
     """The middle of the first three, where the first start is, has slope 0; from other starts actions become NaN."""

@@ -335,6 +335,13 @@ def test_plans_of_any_length_are_copied_with_what_they_share(again):
     np.testing.assert_array_equal(alphavector(P, made), alphavector(P, π))
 
 
+def test_a_plan_has_a_dictionary_of_its_own():
+    given = {0: ConditionalPlan(1), 1: ConditionalPlan(1)}
+    π = ConditionalPlan(0, given)
+    given.clear()
+    assert π(0).a == 1
+
+
 def test_a_plan_that_does_not_end_is_refused():
     π = ConditionalPlan(0, {0: ConditionalPlan(1), 1: ConditionalPlan(1)})
     π.subplans[0].subplans.update({0: π, 1: π})
