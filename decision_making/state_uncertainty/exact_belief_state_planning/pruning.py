@@ -74,9 +74,13 @@ def find_witness(α: Array, Γ: AlphaVectors, gain: Array) -> tuple[Array | None
     b, mixture = _program(below, Γ, np.full(m, sizes.min()), np.ones(n))
     if not ((mixture >= α - gain).all() or _is_above(α, Γ, gain, b)):
         below = below + gain
-        sizes = abs(below).max(axis=1)
-        b, mixture = _program(below, Γ, sizes, abs(below / sizes[:, None]).max(axis=0))
+        sizes = _or_one(abs(below).max(axis=1))
+        b, mixture = _program(below, Γ, sizes, _or_one(abs(below / sizes[:, None]).max(axis=0)))
     return (None if (mixture >= α - gain).all() else b), mixture
+
+
+def _or_one(x: Array) -> Array:
+    return np.where(x > 0, x, 1.0)
 
 
 def _is_above(α: Array, Γ: AlphaVectors, gain: Array, b: Array) -> bool:

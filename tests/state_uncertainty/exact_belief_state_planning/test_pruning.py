@@ -195,3 +195,12 @@ def test_the_maximum_at_every_belief_is_kept_beside_very_bad_entries(seed, n, k,
     b = np.concatenate([np.eye(n), rng.dirichlet(np.ones(n), 200), rng.dirichlet(np.full(n, 0.05), 200)])
     best, kept = (b @ Γ.T).max(axis=1), (b @ Γ[needed].T).max(axis=1)
     np.testing.assert_allclose(kept, best, rtol=1e-9, atol=1e-8)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=30)
+def test_a_state_in_which_all_vectors_are_0_decides_nothing(seed):
+    rng = np.random.default_rng(seed)
+    Γ = -np.where(rng.random((6, 3)) < 0.4, 1e11, rng.random((6, 3)).round(1))
+    Γ = np.column_stack([Γ[:, :1], np.zeros(6), Γ[:, 1:]])
+    np.testing.assert_array_equal(find_dominating(Γ), find_dominating(np.delete(Γ, 1, axis=1)))
