@@ -204,3 +204,15 @@ def test_a_state_in_which_all_vectors_are_0_decides_nothing(seed):
     Γ = -np.where(rng.random((6, 3)) < 0.4, 1e11, rng.random((6, 3)).round(1))
     Γ = np.column_stack([Γ[:, :1], np.zeros(6), Γ[:, 1:]])
     np.testing.assert_array_equal(find_dominating(Γ), find_dominating(np.delete(Γ, 1, axis=1)))
+
+
+def test_what_counts_as_a_difference_is_the_least_of_the_minimax_regret_and_the_best_quarter():
+    """Of 8 vectors two are 1 and 2 below the best in state 0; in state 1 these are 4 and 8; the smallest regret is 5."""
+    Δ = -np.array([[0, 24], [1, 20], [2, 16], [3, 12], [4, 8], [5, 4], [6, 0], [7, 1e6]])
+    for constant in (0, 100, -100):
+        found, gain = pruning.compared(Δ + constant)
+        np.testing.assert_array_equal(found, Δ)
+        np.testing.assert_allclose(gain, [2e-9, 5e-9])
+    np.testing.assert_allclose(pruning.compared(Δ + 1e9)[1], 8 * 2**-52 * 1e9)
+    np.testing.assert_allclose(pruning.compared(Δ[:2])[1], [1e-9, 1e-9])
+    np.testing.assert_allclose(pruning.compared(np.array([[3.0, 5.0]]))[1], 8 * 2**-52 * 5)
