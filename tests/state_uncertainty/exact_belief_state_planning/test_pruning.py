@@ -207,7 +207,7 @@ def test_a_state_in_which_all_vectors_are_0_decides_nothing(seed):
 
 
 def test_what_counts_as_a_difference_is_the_least_of_the_minimax_regret_and_the_best_quarter():
-    """Of 8 vectors two are 1 and 2 below the best in state 0; in state 1 these are 4 and 8; the smallest regret is 5."""
+    """In state 0 the third best vector is 2 below the best, in state 1 it is 8; the smallest regret is 5."""
     Δ = -np.array([[0, 24], [1, 20], [2, 16], [3, 12], [4, 8], [5, 4], [6, 0], [7, 1e6]])
     for constant in (0, 100, -100):
         found, gain = pruning.compared(Δ + constant)
