@@ -11,6 +11,8 @@ def main() -> None:
         from decision_making.cli import app
     except ModuleNotFoundError as error:
         sys.exit(f"decision-making: {error.name} is not installed: {install('cli', 'plot')}")
+    except KeyboardInterrupt:  # nothing has begun
+        sys.exit(130)
     app(prog_name="decision-making")
 
 

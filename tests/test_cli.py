@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import decision_making
 from decision_making import progress
+from decision_making.__main__ import main
 from decision_making.training import Configuration
 from decision_making.training.book_problems import PROBLEMS
 
@@ -48,6 +50,18 @@ def test_debug_shows_the_traceback(tmp_path):
     done = run("--debug", "resume", str(tmp_path))
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_ctrl_c_before_anything_has_begun_ends_without_a_traceback(monkeypatch, capsys):
+    class Interrupted(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "decision_making.cli", Interrupted("cli"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_settings_of_an_environment_say_what_follows_from_it(tmp_path):
