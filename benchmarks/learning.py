@@ -29,7 +29,7 @@ class Task(NamedTuple):
 
     id: str  # of gymnasium
     given: Mapping[str, float]  # settings: the budget; everything else is the library's default
-    measure: str  # column that counts: the return of the last policy, or the steps to the threshold
+    measure: str  # column that counts: the return of the policy it ends with, or the steps to the threshold
     goal: float  # at least so much return, or at most so many steps
     published: str  # the best TRPO published
 
@@ -64,7 +64,7 @@ COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "evaluated", "worst_e
 
 
 def measured(task: str, seed: int, folder: Path) -> dict[str, str]:
-    """A row of the table: a run in that folder, begun or gone on with, and the evaluation of its last policy."""
+    """A row of the table: a run in that folder, begun or gone on with, and the evaluation of the policy it ends with."""
     settings = {"env": TASKS[task].id, "seed": seed, **TASKS[task].given}
     history = resume(folder) if (folder / CONFIG).exists() else run(Configuration(settings), folder)
     seconds = read_metrics(folder)["seconds"][-1]
@@ -136,8 +136,8 @@ def summary(rows: list[dict[str, str]]) -> str:
     said = " / ".join(sorted({row["versions"] for row in rows}))
     lines += [
         "",
-        "One configuration, the defaults, for all. Result: mean over the seeds of the return of the last policy, "
-        f"{EPISODES} new episodes with the most likely actions; of CartPole the median number of steps until the mean "
+        "One configuration, the defaults, for all. Result: mean over the seeds of the return of the policy that a "
+        f"run ends with, {EPISODES} new episodes with the most likely actions; of CartPole the median number of steps until the mean "
         "of 100 training episodes reaches 475. The interval is a percentile bootstrap over the seeds, and too narrow "
         f"where they are few. `python -m benchmarks.learning TASK --seeds 6:16` makes a row anew. {said}.",
     ]

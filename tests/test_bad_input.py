@@ -1157,7 +1157,7 @@ SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("critic_iterations", "critic_minibatch", "checkpoint_every"), "count"),
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
-    **dict.fromkeys(("gamma", "noise_correlation", "anneal"), "discount"),
+    **dict.fromkeys(("gamma", "noise_correlation", "anneal", "selection"), "discount"),
     **dict.fromkeys(("normalize_advantages", "scale_rewards", "rescale_actions", "stagger", "tensorboard"), "flag"),
     **dict.fromkeys(("update", "advantage", "critic", "critic_optimizer", "activation"), "choice"),
     "critic_learning_rate": "positive",

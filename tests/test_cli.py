@@ -239,7 +239,7 @@ def test_flags_of_the_help_have_no_type_and_options_have(command):
 
 def test_paragraphs_of_the_help_have_no_breaks_but_those_of_the_terminal():
     lines = [line.strip() for line in run("train", "--help").stdout.splitlines()]
-    start = next(k for k, line in enumerate(lines) if line.startswith("The folder of the run"))
+    start = next(k for k, line in enumerate(lines) if line.startswith("Without a limit"))
     paragraph = lines[start : lines.index("", start)]
     assert len(paragraph) > 1
     assert all(len(line) > 60 for line in paragraph[:-1])

@@ -19,8 +19,6 @@ from decision_making.state_uncertainty.exact_belief_state_planning import Condit
 
 METHODS = ("exact", "responses", "heuristic")
 LINES = 40  # of a plan, beyond which it is not shown
-
-
 OF_TEAMS = ("horizon", "discount", "method", "seed", "plans")  # options of .dpomdp files
 OF_ONE = ("seconds", "gap", "width", "every", "out")  # options of the others
 ELSEWHERE = {".nfg": "game", ".bif": "infer"}  # commands for other kinds of files

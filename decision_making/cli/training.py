@@ -69,9 +69,9 @@ def train(
 ) -> None:
     """Train a policy. Example: decision-making train CartPole-v1 --steps 60000
 
-    Without a limit it takes 100,000 steps, on the book's problems 100 updates. The folder of the run holds config.toml,
-    metrics.csv, checkpoint.npz, policy.npz and curve.png. Ctrl-C stops it with exit status 130; `decision-making
-    resume` goes on as if it had never stopped.
+    Without a limit it takes 100,000 steps, on the book's problems 100 updates. The last of many steps decide which of
+    the last policies is kept. The folder of the run holds config.toml, metrics.csv, checkpoint.npz, policy.npz and
+    curve.png. Ctrl-C stops it with exit status 130; `decision-making resume` goes on as if it had never stopped.
     """
     given: dict[str, object] = {
         "env": env,
@@ -193,3 +193,6 @@ def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Cal
     mean = f"mean return of the last {n} episode{'s' * (n != 1)} {history.mean_return():.4g}"
     ended = mean if len(history.returns) else "no episode has ended yet"
     say(f"{folder}: {history.reason} after {len(history)} updates and {history.steps} steps; {ended}")
+    if (kept := history.selection) is not None:
+        of_it = f"mean return {kept.mean:.4g} in {kept.episodes} episodes, the most likely actions"
+        say(f"{folder}: keeps the policy of update {kept.update}, the best of the last: {of_it}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +24,14 @@ class Collected:
     spent: int  # environment steps taken, also by copies that only waited for others
     observed: RunningStatistics  # of the observations as they came
     returned: RunningStatistics  # of the discounted returns so far, after every step
+
+
+class Played(NamedTuple):
+    """Whole episodes, in the order in which they ended."""
+
+    returns: Array  # undiscounted (E,)
+    lengths: Array  # steps (E,)
+    copies: Array  # which copy of the environment each was played in (E,)
 
 
 def fragments(record: dict[str, Array]) -> tuple[Trajectories, Array]:

@@ -18,7 +18,7 @@ from decision_making.problem import RNG, Actor
 from decision_making.problems.copies import begin_staggered, uncut
 from decision_making.problems.correlated_noise import drawn
 from decision_making.problems.flattening import flat_width, flattened, is_binary, last_flattened
-from decision_making.problems.fragments import Collected, concatenated, fragments, unbiased_weights
+from decision_making.problems.fragments import Collected, Played, concatenated, fragments, unbiased_weights
 from decision_making.problems.running_statistics import Normalization, RunningStatistics
 from decision_making.problems.vector_environments import (
     action_convention,
@@ -289,8 +289,8 @@ class GymnasiumProblem:
 
     def play(
         self, act: Callable[[Array], Array], episodes: int, seed: int | None = None, max_steps: int = MAX_STEPS
-    ) -> tuple[Array, Array]:
-        """Play whole episodes with actions act(observations); gives their undiscounted returns and their lengths.
+    ) -> Played:
+        """Play whole episodes with actions act(observations).
 
         Observations are as the environment gives them, not normalised. Every copy plays the same number of episodes,
         or one more, so that short ones are not favoured. The statistics and the count of steps do not change. Episodes
@@ -299,18 +299,17 @@ class GymnasiumProblem:
         """
         live, n = self.restart(seed), self.n_envs
         left = episodes // n + (np.arange(n) < episodes % n)
-        returns, lengths = [], []
+        played = []
         while left.any():
             *_, over = self.advance(live, act(live["observation"]))
             ended = over & (left > 0)
-            returns.append(live["return"][ended])
-            lengths.append(live["length"][ended])
+            played.append((live["return"][ended], live["length"][ended], np.flatnonzero(ended)))
             left -= ended
             live["return"][over], live["length"][over] = 0, 0
             if (live["length"] >= max_steps).any():
                 raise ValueError(f"{self.name}: an episode takes more than max_steps = {max_steps} steps")
         self._live = None
-        return np.concatenate(returns), np.concatenate(lengths)
+        return Played(*map(np.concatenate, zip(*played, strict=True)))
 
     def advance(self, live: dict[str, Array], a: Array) -> tuple[Array, Array, Array, Array]:
         """One step of all copies: rewards, the observations it led to, which terminated, which ended at all.

@@ -114,10 +114,12 @@ def check_run(
     *,
     seed: int | None,
     β: Check,
+    kept: Callable[[int], int],
 ) -> None:
     """Everything in a run's checkpoint, against the run's own θ, φ and state of its problem (`own`, by entry).
 
-    seed is that of the run, None if it has none of its own; β says what the penalty weight may be.
+    seed is that of the run, None if it has none of its own; β says what the penalty weight may be, and kept how many
+    earlier policies are there after so many updates.
     """
     numbers: dict[str, Check] = {
         "seed": count_or_zero if seed is None else exactly(seed),
@@ -134,6 +136,8 @@ def check_run(
             name: plain_array(x.shape, x.dtype, *STATISTICS.get(name.rpartition(".")[2], ())) for name, x in own.items()
         },
     }
+    if "kept" in own:
+        contents["kept"] = plain_array((kept(meta["update"]), *own["kept"].shape[1:]), own["kept"].dtype)
     check_entries(file, arrays, contents)
     episodes = arrays["rows"][:, METRICS.index("episodes")].sum()
     if len(arrays["returns"]) != episodes:

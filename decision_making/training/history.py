@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from attrs import field
@@ -42,16 +42,26 @@ METRICS = (
 )
 
 
+class Selection(NamedTuple):
+    """The policy that a run ends with, where it has compared its last ones."""
+
+    update: int  # after which it was the policy
+    mean: float  # mean return of its episodes; it was the highest of several, and so is too high on average
+    episodes: int  # number of these
+    steps: int  # that the episodes of all policies took
+
+
 @struct
 class History(Shown):
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 
-    θ: Array = field(repr=brief)  # final parameters (n,)
+    θ: Array = field(repr=brief)  # parameters of the policy that it ends with (n,): the last one, or the selected one
     φ: Array | None = field(repr=brief)  # final parameters of the critic; None without one
     metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped
     seed: int  # the seed that gives the same run again
+    selection: Selection | None = None  # which policy that is, where the last ones were compared
 
     def __getitem__(self, name: str) -> Array:
         """A metric as an array over the updates."""
@@ -69,8 +79,8 @@ class History(Shown):
 
     @property
     def steps(self) -> int:
-        """Environment steps taken."""
-        return int(self["steps"][-1]) if len(self) else 0
+        """Environment steps taken, with those of the selection."""
+        return (int(self["steps"][-1]) if len(self) else 0) + (self.selection.steps if self.selection else 0)
 
     def mean_return(self, episodes: int = 100) -> float:
         """Mean return of the last finished episodes; NaN if there are none."""

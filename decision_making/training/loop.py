@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 from attrs import define, field
 
-from decision_making.checks import Array, Named, count, finite, optional, parameters, positive, refuse
+from decision_making.checks import Array, Named, count, parameters, refuse
 from decision_making.files import path_of
 from decision_making.policies import Policy
 from decision_making.problem import RNG, Collects, Critic, Live, Problem, offers
@@ -38,14 +38,15 @@ from decision_making.training.callbacks import Callback
 from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.entries import Check, between, check_run, nothing
 from decision_making.training.history import METRICS, History
+from decision_making.training.limits import Limits
+from decision_making.training.selection import kept_for_selection, selected, selects, steps_to_select
 from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import annealed
 from decision_making.verbs import step
 
 CHECKPOINT = "checkpoint.npz"
-PATIENCE = 100_000  # steps of each environment in which no episode ends, where only an episode's return can stop a run
-IDLE = 100  # updates in which no step is taken, where only steps can stop a run
+SELECTION = 1 << 16  # among the uses of random numbers in an update
 
 
 class OfAProblem(Protocol):
@@ -107,11 +108,16 @@ class _Run:
     seconds: float
     rows: _Record = field(factory=_Record)  # METRICS of each update, one after the other
     returns: _Record = field(factory=_Record)  # of all finished episodes
+    kept: dict[int, Array] = field(factory=dict)  # earlier policies that may be selected, by update
 
     @property
     def metrics(self) -> Array:
         """(updates, metrics)"""
         return self.rows.numbers.reshape(-1, len(METRICS))
+
+    def reached(self, limits: Limits, to_select: int) -> str | None:
+        """Which limit has been reached, where so many of the steps are not for updates; None where none has."""
+        return limits.reached(self.update, self.steps + to_select, self.seconds, self.returns.numbers)
 
 
 def train(
@@ -135,11 +141,12 @@ def train(
 
     M is any struct that `step` knows. `steps` counts what is simulated and what live environments do, also that which
     no trajectory holds. `threshold` stops when the mean return of the last `window` finished episodes reaches it. The δ
-    of TRPO with `anneal` falls as the updates or steps run out, whichever do so first. Each `Callback` gets the metrics
-    of an update and its Step, and stops the run by returning True. With a `folder` a checkpoint is written every
-    `checkpoint_every` updates, and at the end where no environment is live; `resume=True` continues from it, with its
-    seed and the state of every live problem that is a field of M, or of a field of it, and so on; not of one within a
-    function of your own.
+    of TRPO with `anneal` falls as the updates or steps run out, whichever do so first; with `selection` the last share
+    of `steps` is for the choice among the last policies, of which θ of the result is one. Each `Callback` gets the
+    metrics of an update and its Step, and stops the run by returning True. With a `folder` a checkpoint is written
+    every `checkpoint_every` updates, and at the end where no environment is live; `resume=True` continues from it, with
+    its seed and the state of every live problem that is a field of M, or of a field of it, and so on; not of one within
+    a function of your own.
 
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
     threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
@@ -148,9 +155,10 @@ def train(
     the file, where one cannot be written. The last checkpoint stays usable. Ctrl-C (KeyboardInterrupt) passes through,
     likewise.
     """
-    _check_limits(updates, steps, seconds, threshold, window, checkpoint_every)
-    only_steps = steps is not None and updates is seconds is None
-    if only_steps and isinstance(M, PolicyGradientUpdate) and callable(M.grad_U):
+    limits = Limits(updates, steps, seconds, threshold, window)
+    limits.check()
+    count(None, Named("checkpoint_every"), checkpoint_every)
+    if updates is seconds is None is not steps and isinstance(M, PolicyGradientUpdate) and callable(M.grad_U):
         raise ValueError(
             f"steps = {steps}: PolicyGradientUpdate.grad_U is a function, and what it simulates is not known; give "
             "updates or seconds"
@@ -161,13 +169,13 @@ def train(
     default_rng(rng)  # says what is wrong with it
     given = int(rng) if isinstance(rng, int | np.integer) else None
     seed = int(default_rng(rng).integers(2**63)) if given is None else given
-    run, reason = _begun(M, π, θ, φ), None
+    run, reason, to_select = _begun(M, π, θ, φ), None, steps_to_select(M, steps)
     file = None if folder is None else path_of(folder, "folder") / CHECKPOINT
     if resume:
         if file is None:
             raise ValueError("resume = True: needs the folder of the run")
         seed = _restore(run, M, file, given)
-        reason = _limit(run, updates, steps, seconds, threshold, window)
+        reason = run.reached(limits, to_select)
     elif file is not None and file.exists():
         raise FileExistsError(f"{folder} holds the checkpoint of a run: give resume=True, or choose another folder")
     first = run.update
@@ -177,16 +185,20 @@ def train(
                 P.restart(_stream(seed, run.update, i))
             if file is not None:
                 _save(run, M, seed, file)
-        taken, row = _one_update(_annealed(M, run, updates, steps), π, run, seed)
+        taken, row = _one_update(_annealed(M, run, limits, to_select), π, run, seed)
         stopped = [callback(row, taken) for callback in callbacks]
-        reason = _limit(run, updates, steps, seconds, threshold, window) or ("a callback" if any(stopped) else None)
-        if reason is None and updates is steps is seconds is None:
-            _check_that_episodes_end(run, M, threshold)
-        if reason is None and only_steps and run.steps == 0 and run.update >= IDLE:
-            raise ValueError(f"steps = {steps}: none was taken in {run.update} updates; give updates or seconds")
+        reason = run.reached(limits, to_select) or ("a callback" if any(stopped) else None)
+        if reason is None:
+            n_envs = max([P.n_envs for P in live_problems(M)], default=1)
+            limits.check_that_it_ends(run.update, run.steps, n_envs, run.returns.n)
     if file is not None and (run.update % checkpoint_every == 0 or not live_problems(M)):
         _save(run, M, seed, file)
-    return History(run.θ, run.φ, run.metrics.copy(), run.returns.numbers.copy(), f"stopped by {reason}", seed)
+    selection, last, left = None, run.kept | {run.update: run.θ}, (steps or 0) - run.steps
+    if isinstance(M, TrustRegionPolicyOptimization) and 0 < left <= to_select:
+        selection = selected(M.P, π, last, left, _stream(seed, run.update, SELECTION))
+    θ = last[selection.update if selection else run.update]
+    metrics, returns = run.metrics.copy(), run.returns.numbers.copy()
+    return History(θ, run.φ, metrics, returns, f"stopped by {reason}", seed, selection)
 
 
 def recorded_rows(M: object, π: Policy, θ: Array, φ: Array | None, file: Path, seed: int | None) -> list[list[float]]:
@@ -233,34 +245,6 @@ def _begun(M: object, π: Policy, θ: Array, φ: Array | None) -> _Run:
     return _Run(policy_parameters(π, θ), φ, β, 0, 0, 0.0)
 
 
-def _check_that_episodes_end(run: _Run, M: object, threshold: float | None) -> None:
-    per_environment = run.steps // max([P.n_envs for P in live_problems(M)], default=1)
-    if not run.returns.n and (run.steps == 0 or per_environment >= PATIENCE):
-        raise ValueError(
-            f"threshold = {threshold}: no episode has ended in {run.update} updates and {run.steps} steps, so that it "
-            "is never reached; give updates, steps or seconds too, or a longer checkpoint_every (checkpoints cut "
-            "episodes)"
-        )
-
-
-def _check_limits(
-    updates: int | None,
-    steps: int | None,
-    seconds: float | None,
-    threshold: float | None,
-    window: int,
-    checkpoint_every: int,
-) -> None:
-    if all(x is None for x in (updates, steps, seconds, threshold)):
-        raise ValueError("updates, steps, seconds, threshold = None: a run needs at least one limit")
-    for name, x in (("updates", updates), ("steps", steps)):
-        optional(count)(None, Named(name), x)
-    optional(positive)(None, Named("seconds"), seconds)
-    optional(finite)(None, Named("threshold"), threshold)
-    for name, x in (("window", window), ("checkpoint_every", checkpoint_every)):
-        count(None, Named(name), x)
-
-
 def _stream(seed: int, update: int, use: int) -> int:
     """A seed for one use in one update of one run."""
     return int(np.random.SeedSequence([seed, update, use]).generate_state(1, np.uint64)[0] >> np.uint64(1))
@@ -282,6 +266,7 @@ def _one_update(M: object, π: Policy, run: _Run, seed: int) -> tuple[Step, dict
     )
     run.θ, run.φ, run.β = taken.θ, run.φ if taken.φ is None else taken.φ, taken.β
     run.update, run.steps = run.update + 1, run.steps + seen.steps
+    run.kept = {u: run.kept.get(u, run.θ) for u in kept_for_selection(M, run.update)}
     passed = time.perf_counter() - start
     run.seconds += passed
     run.returns.extend(finished)
@@ -322,9 +307,9 @@ def _with_penalty(M: object, β: float | None) -> object:
     return attrs.evolve(M, rule=rule) if isinstance(M, TrustRegionPolicyOptimization | ActorCriticUpdate) else rule
 
 
-def _annealed(M: object, run: _Run, updates: int | None, steps: int | None) -> object:
-    """M with the bound that it has after so much of the run's updates or steps."""
-    passed = max(run.update / (updates or math.inf), run.steps / (steps or math.inf))
+def _annealed(M: object, run: _Run, limits: Limits, to_select: int) -> object:
+    """M with the bound that it has after so much of the run's updates, or of the steps in which it learns."""
+    passed = max(run.update / (limits.updates or math.inf), run.steps / ((limits.steps or math.inf) - to_select))
     return annealed(M, passed) if isinstance(M, TrustRegionPolicyOptimization) else M
 
 
@@ -338,28 +323,6 @@ def _collected(M: FromSteps, π: Policy, θ: Array, rng: np.random.Generator, se
     return τs
 
 
-def _limit(
-    run: _Run,
-    updates: int | None,
-    steps: int | None,
-    seconds: float | None,
-    threshold: float | None,
-    window: int,
-) -> str | None:
-    """Which limit has been reached, in words; None where none has."""
-    last = run.returns.numbers[-window:]
-    if threshold is not None and len(last) == window and last.mean() >= threshold:
-        return f"threshold: the last {window} episodes have mean {last.mean():.4g}"
-    for name, reached, limit in (
-        ("updates", run.update, updates),
-        ("steps", run.steps, steps),
-        ("seconds", run.seconds, seconds),
-    ):
-        if limit is not None and reached >= limit:
-            return f"{name} = {limit}"
-    return None
-
-
 def _save(run: _Run, M: object, seed: int, file: Path) -> None:
     arrays = _kept(run, M) | {"rows": run.metrics, "returns": run.returns.numbers}
     meta = {"seed": seed, "update": run.update, "steps": run.steps, "seconds": run.seconds, "β": run.β}
@@ -369,19 +332,22 @@ def _save(run: _Run, M: object, seed: int, file: Path) -> None:
 def _kept(run: _Run, M: object) -> dict[str, Array]:
     """Parameters and states of live problems, by their entries in a checkpoint."""
     arrays = {"θ": run.θ} | ({} if run.φ is None else {"φ": run.φ})
+    if selects(M):
+        arrays["kept"] = np.array([*run.kept.values()], run.θ.dtype).reshape(-1, run.θ.size)
     return arrays | {f"{prefix}{name}": np.asarray(x) for prefix, P in _entries(M) for name, x in P.state().items()}
 
 
 def _restore(run: _Run, M: object, file: Path, seed: int | None) -> int:
     """Put the checkpoint into the run and the problem, if all of it fits them; returns the seed."""
     arrays, meta = load_checkpoint(file)
-    check_run(file, arrays, meta, _kept(run, M), seed=seed, β=_penalty(M))
+    check_run(file, arrays, meta, _kept(run, M), seed=seed, β=_penalty(M), kept=lambda u: len(kept_for_selection(M, u)))
     for prefix, P in _entries(M):
         P.restore({name[len(prefix) :]: value for name, value in arrays.items() if name.startswith(prefix)})
     run.θ, run.φ, run.β, run.seconds = arrays["θ"], arrays.get("φ"), meta["β"], float(meta["seconds"])
     run.update, run.steps = meta["update"], meta["steps"]
     run.rows.extend(arrays["rows"].ravel())
     run.returns.extend(arrays["returns"])
+    run.kept = dict(zip(kept_for_selection(M, run.update), arrays.get("kept", ()), strict=True))
     return int(meta["seed"])
 
 

@@ -112,12 +112,12 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     ahead = horizon(c["gamma"], time_limit(P.env))
     n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
     k = getattr(π.head, "k", 0)
-    own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "max_kl", "advantage", "normalize_advantages")
+    own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
         rule=_rule(c, times=damping_factor(P.observation_width * bool(k), ahead) if P.normalize_observations else 1.0),
         λ=λ,
-        **{name: c[name] for name in (*own, "minibatch")},
+        **{name: c[name] for name in (*own, "normalize_advantages", "minibatch")},
     )
     if not c["blocks"] and n % c["n_envs"]:
         below = n - n % c["n_envs"]

@@ -335,7 +335,7 @@ def _played(
         if policy.action and ("half" in problem.action_convention) != ("half" in policy.action):
             allowed = f"{not problem.rescale_actions} for this policy, as it was in its training"
             refuse("GymnasiumProblem", "rescale_actions", problem.rescale_actions, allowed)
-        return problem.play(act, episodes, seed)
+        return problem.play(act, episodes, seed)[:2]
     import gymnasium
 
     made = isinstance(problem, gymnasium.Env)
@@ -343,7 +343,7 @@ def _played(
     rescaled = not policy.action or "half" in policy.action
     P = GymnasiumProblem(problem, 1.0, n_envs=n_envs, rescale_actions=rescaled)  # type: ignore[arg-type]
     try:
-        return P.play(act, episodes, seed)
+        return P.play(act, episodes, seed)[:2]
     finally:
         if not made:
             P.close()

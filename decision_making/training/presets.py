@@ -39,6 +39,7 @@ _USUAL: dict[str, Any] = {
     "normalize_advantages": True,
     "gate": None,
     "anneal": 0.0,
+    "selection": 0.0,
     "log_sigma": 0.0,
     "noise_correlation": 0.0,
     "rescale_actions": False,

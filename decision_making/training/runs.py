@@ -3,8 +3,9 @@
 With `eval_every` it has evaluations.csv and best_policy.npz too, with `tensorboard` a folder of event files. All but
 metrics.csv and event files is written beside and moved into place. metrics.csv grows by a line an update; when a run is
 resumed, updates after the last checkpoint are made again, and no line is written twice. A run that fails, for whatever
-reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update. Only one process at a
-time works in a folder; one whose folder is moved stops, and writes nothing where it was.
+reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update; one that ends, that of
+the selection if there was one. Only one process at a time works in a folder; one whose folder is moved stops, and
+writes nothing where it was.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def evaluate_run(
     best: bool = False,
     bounds: tuple[float, float] | None = None,
 ) -> Evaluation:
-    """`evaluate` the policy of a run on its problem: the last one, or the best one that `eval_every` has kept.
+    """`evaluate` the policy of a run on its problem: the one it ended with, or the best one that `eval_every` has kept.
 
     Raises as `read_configuration` and `load_policy` do, ValueError where there is no best one.
     """
@@ -161,7 +162,7 @@ def evaluate_run(
 
 
 def read_policy(folder: Path | str, *, best: bool = False) -> TrainedPolicy:
-    """The last policy of a run, or its best one. ValueError where that was not asked for, and as `load_policy`."""
+    """The policy that a run ended with, or its best one. ValueError where there is none, and as `load_policy`."""
     file = path_of(folder, "folder") / (BEST if best else POLICY)
     if best and not file.is_file():
         raise ValueError(f"{folder} has no {BEST}: its setting eval_every keeps one")

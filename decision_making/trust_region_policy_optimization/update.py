@@ -141,6 +141,10 @@ class TrustRegionPolicyOptimization(WithCritic):
     has passed, the bound of those three rules is
 
         δ clip((1 - t) / a, 1/20, 1).
+
+    With `selection` = a, `train` spends the last share a of a run's steps on episodes of its last policies, with their
+    most likely actions, and ends with the best of them. The steps in which it learns are then the others, for `anneal`
+    too.
     """
 
     P: Any = field(validator=problem)  # a problem that collects environment steps, such as GymnasiumProblem
@@ -154,6 +158,9 @@ class TrustRegionPolicyOptimization(WithCritic):
     max_kl: float | None = field(default=None, kw_only=True, validator=optional(positive))  # bound on the largest KL
     gate: float | None = field(default=None, kw_only=True, validator=optional(share))  # least share of δ; None: all
     anneal: float = field(default=0.0, kw_only=True, validator=discount)  # last share of a run, in which δ falls
+    selection: float = field(
+        default=0.0, kw_only=True, validator=discount
+    )  # last share of a run, to compare policies in
     advantage: str = field(  # which estimate of the advantages
         default="generalized",
         kw_only=True,

@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 
 from decision_making import LinearGaussianPolicy, PolicyGradientUpdate, cli, train
 from decision_making.problems import GymnasiumProblem, SimpleRegulator
-from decision_making.training import Configuration, load_checkpoint, load_policy, loop, resume, run, runs, sweep
+from decision_making.training import Configuration, limits, load_checkpoint, load_policy, resume, run, runs, sweep
 from decision_making.training.runs import read_configuration, read_metrics
 from decision_making.training.sweeps import name_of
 from tests.training import killed
@@ -797,7 +797,7 @@ def test_episodes_that_never_end_do_not_hang_a_run(tmp_path, faulty):
 
 def test_threshold_that_no_episode_can_reach_is_an_error(tmp_path, faulty, monkeypatch):
     faulty("never ends")
-    monkeypatch.setattr(loop, "PATIENCE", 100)
+    monkeypatch.setattr(limits, "PATIENCE", 100)
     c = Configuration({**{name: x for name, x in WALK.items() if name != "updates"}, "threshold": 5.0})
     with pytest.raises(ValueError, match=r"threshold = 5\.0: no episode has ended in 7 updates and 224 steps"):
         run(c, tmp_path)

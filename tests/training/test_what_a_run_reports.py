@@ -27,7 +27,8 @@ from decision_making.mdp import MDP
 from decision_making.problems import GymnasiumProblem, SimpleRegulator
 from decision_making.simulation import rollouts, tallied
 from decision_making.training import ParallelProblem
-from decision_making.training.loop import IDLE, _stream
+from decision_making.training.limits import IDLE
+from decision_making.training.loop import _stream
 
 P = SimpleRegulator(0.9)
 π = LinearGaussianPolicy()

@@ -1090,7 +1090,7 @@ def test_the_usual_settings_are_those_of_sb3_contrib_and_stable_baselines3_but_f
     fields = attrs.fields(TrustRegionPolicyOptimization)
     assert [f.name for f in fields if not f.kw_only] == ["P", "n", "critic", "_δ"]
     expected = {"rule": "trust_region", "λ": 0.97, "cg_iterations": 10, "fisher_subsample": 1.0, "minibatch": 64}
-    expected |= {"max_kl": None, "gate": None, "anneal": 0.0, "advantage": "generalized"}
+    expected |= {"max_kl": None, "gate": None, "anneal": 0.0, "selection": 0.0, "advantage": "generalized"}
     expected |= {"normalize_advantages": True}
     assert {f.name: f.default for f in fields if f.kw_only} == expected
     M = TrustRegionPolicyOptimization(Collected(), 20, CRITIC)

@@ -1,0 +1,268 @@
+"""The last policies of a run are compared in its last steps, and the best of them is its result."""
+
+import math
+from collections import Counter
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from decision_making import for_environment, train
+from decision_making.policies import NeuralPolicy
+from decision_making.policies.heads import Gaussian
+from decision_making.problems import GymnasiumProblem
+from decision_making.training import Configuration, resume, run
+from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
+from decision_making.training.policy_files import evaluate, load_policy, trained
+from decision_making.training.runs import read_policy
+from decision_making.training.selection import kept_for_selection, selected, steps_to_select
+from tests.training.test_loop import same
+
+
+class Target(gymnasium.Env):
+    """Episodes of so many steps, a reward of -(a - 0.5)² each and, once an episode, noise of its own seed."""
+
+    observation_space = spaces.Box(-np.inf, np.inf, (1,))
+    action_space = spaces.Box(-np.inf, np.inf, (1,))
+
+    def __init__(self, length=5, noise=0.0):
+        self.length, self.noise = length, noise
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.k = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self.k += 1
+        r = -((float(action[0]) - 0.5) ** 2) + (self.noise * self.np_random.standard_normal() if self.k == 1 else 0.0)
+        return np.zeros(1, np.float32), r, self.k == self.length, False, {}
+
+
+def problem(n_envs, limit=5, mode=None, **options):
+    def make():
+        return gymnasium.wrappers.TimeLimit(Target(**options), limit)
+
+    if mode is None:
+        return GymnasiumProblem(make, 0.9, n_envs=n_envs)
+    return GymnasiumProblem(gymnasium.vector.SyncVectorEnv([make] * n_envs, autoreset_mode=mode), 0.9)
+
+
+π = NeuralPolicy((1,), Gaussian(1))  # a = bias at the observation 0
+MODES = [None, *gymnasium.vector.AutoresetMode]
+
+
+def policies(actions):
+    """Policies whose most likely action is given, by update."""
+    found = {}
+    for u, a in actions.items():
+        θ = np.zeros(π.n)
+        θ[1] = a
+        assert π.mode(θ, np.zeros(1)) == pytest.approx(a)
+        found[u] = θ
+    return found
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("best", range(8))
+def test_best_of_eight_is_found(best, mode):
+    θs = policies({10 * k + 3: 0.5 if k == best else 1.0 + k for k in range(8)})
+    found = selected(problem(16, mode=mode), π, θs, 1000, 0)
+    assert (found.update, found.mean) == (10 * best + 3, 0.0)
+
+
+def test_of_equal_ones_the_last_is_taken():
+    assert selected(problem(16), π, policies(dict.fromkeys((10, 20, 25), 0.0)), 1000, 0).update == 25
+    assert selected(problem(16), π, policies({10: 0.0, 20: 0.0, 25: 3.0}), 1000, 0).update == 20
+
+
+def plain(actions, n, length, budget):
+    """Successive halving where an episode's return is 5·-(a - 0.5)²: the choice, its episodes, and the steps."""
+    left, episodes, spent = sorted(actions, reverse=True)[:n], Counter(), 0
+    while len(left) > 1 and budget - spent >= n * length:
+        rounds = math.ceil(math.log2(len(left)))
+        each = max(1, (budget - spent) // (rounds * n * length))
+        for copy in range(n):
+            episodes[left[copy % len(left)]] += each
+        spent += n * length * each
+        left = sorted(left, key=lambda u: (actions[u] - 0.5) ** 2)[: len(left) // 2]
+    return (left[0], episodes[left[0]], spent) if spent else None
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 8, 16])
+@pytest.mark.parametrize("budget", [0, 9, 24, 25, 79, 80, 200, 239, 240, 700])
+def test_rounds_are_those_of_successive_halving(n, budget):
+    rng = np.random.default_rng(n + budget)
+    for k in (1, 2, 5, 8):
+        actions = dict(zip(rng.choice(100, k, replace=False).tolist(), rng.normal(size=k).tolist(), strict=True))
+        found, expected = selected(problem(n), π, policies(actions), budget, 0), plain(actions, n, 5, budget)
+        assert (found is None) == (expected is None)
+        if found is not None:
+            assert (found.update, found.episodes, found.steps) == expected
+            assert found.mean == pytest.approx(-5 * (actions[found.update] - 0.5) ** 2, rel=1e-4)
+            assert found.steps <= budget
+
+
+def test_later_rounds_reckon_with_the_episodes_that_were_seen():
+    """The limit of 50 steps leaves room for one round; episodes of 5 for three, of more episodes each."""
+    θs = policies(dict.fromkeys(range(0, 80, 10), 0.0))
+    found = selected(problem(16, limit=50, length=5), π, θs, 16 * 55, 0)
+    assert found.steps == 16 * 5 + 16 * 5 * 5 + 16 * 5 * 5
+    assert selected(problem(16, limit=50, length=50), π, θs, 16 * 55, 0).steps == 16 * 50
+    assert selected(problem(16, limit=56, length=5), π, θs, 16 * 55, 0) is None
+
+
+def test_episodes_of_all_rounds_count_and_the_seed_decides_them():
+    """With noise the better of two is mostly found, and more surely with more episodes."""
+
+    def right(budget, noise):
+        θs, P = policies({10: 0.5, 20: 1.5}), problem(2, noise=noise)
+        return np.mean([selected(P, π, θs, budget, seed).update == 10 for seed in range(200)])
+
+    assert right(10, 0.0) == 1
+    # the difference of the means of k episodes each has deviation √(2 / k) 10, and expectation 5
+    for k in (1, 9):
+        expected = 0.5 * (1 + math.erf(5 / (10 * math.sqrt(2 / k)) / math.sqrt(2)))
+        assert abs(right(10 * k, 10.0) - expected) < 4 * math.sqrt(expected * (1 - expected) / 200)
+    θs = policies({10: 0.5, 20: 0.6})
+    assert selected(problem(4, noise=1.0), π, θs, 200, 7) == selected(problem(4, noise=1.0), π, θs, 200, 7)
+    assert selected(problem(4, noise=1.0), π, θs, 200, 7) != selected(problem(4, noise=1.0), π, θs, 200, 8)
+
+
+def test_policies_see_observations_as_they_did_in_training_and_statistics_stay():
+    M, π, θ, φ = for_environment("Pendulum-v1", seed=0, n_envs=4, steps_per_update=400)
+    θ = train(M, π, θ, φ, rng=0, updates=2).θ
+    before = M.P.state()
+    returns = [selected(M.P, π, {1: θ, 2: x}, 4 * 200, 3).mean for x in (θ, θ + 1)]
+    assert np.all([np.array_equal(x, y) for x, y in zip(before.values(), M.P.state().values(), strict=True)])
+    alone = evaluate(trained(π, θ, M.P), "Pendulum-v1", 200, seed=1)
+    assert abs(returns[0] - alone.mean) < 4 * alone.returns.std() / math.sqrt(2)
+
+
+# ---- in a run
+
+SMALL = {"n_envs": 4, "steps_per_update": 40, "hidden": [4], "critic_iterations": 2, "checkpoint_every": 7}
+
+
+def parts(share, limit=5, **options):
+    def make():
+        return gymnasium.wrappers.TimeLimit(Target(noise=0.1), limit)
+
+    given = {name: x for name, x in SMALL.items() if name != "checkpoint_every"}
+    return for_environment(make, **given | options, selection=share)
+
+
+def seen(kept):
+    return lambda row, taken: kept.update({int(row["update"]): taken.θ.copy()})
+
+
+@pytest.mark.parametrize("steps", [2000, 2001, 4790, 8000])
+def test_run_learns_in_the_first_steps_and_ends_with_one_of_its_last_policies(steps):
+    kept = {}
+    M, π, θ, φ = parts(0.2)
+    history = train(M, π, θ, φ, rng=3, steps=steps, callbacks=[seen(kept)])
+    M, π, θ, φ = parts(0.0)
+    learnt = train(M, π, θ, φ, rng=3, steps=steps - int(0.2 * steps))
+    seconds = ["seconds", "steps_per_second"]
+    for row, other in zip(history.rows, learnt.rows, strict=True):
+        assert [x for name, x in row.items() if name not in seconds] == pytest.approx(
+            [x for name, x in other.items() if name not in seconds], nan_ok=True
+        )
+    last = len(history)
+    candidates = {last} | set([u for u in range(1, last + 1) if u % 10 == 0][-7:])
+    assert history.selection.update in candidates
+    np.testing.assert_array_equal(history.θ, kept[history.selection.update])
+    np.testing.assert_array_equal(history.φ, learnt.φ)
+    assert learnt.selection is None
+    assert history.steps == learnt.steps + history.selection.steps <= steps
+    assert history.reason == f"stopped by steps = {steps}"
+    expected = selected(parts(0.0)[0].P, π, {u: kept[u] for u in candidates}, steps - learnt.steps, 0)
+    assert (expected.episodes, expected.steps) == (history.selection.episodes, history.selection.steps)
+
+
+def test_how_many_steps_are_left_for_it():
+    M = parts(0.2)[0]
+    assert steps_to_select(M, 1000) == 200
+    assert steps_to_select(M, 504) == 100
+    assert steps_to_select(M, 499) == 0  # no more than 400 for updates, of which ten have 40 steps each
+    assert steps_to_select(parts(0.2, n_envs=20)[0], 704) == 140  # an episode of each of the copies, and a batch
+    assert steps_to_select(parts(0.2, n_envs=20)[0], 699) == 0
+    assert steps_to_select(M, None) == 0
+    assert steps_to_select(parts(0.0)[0], 10**9) == 0
+    assert steps_to_select(parts(1.0, n_envs=1)[0], 1000) == 0
+    assert steps_to_select(for_environment(Target, n_envs=4)[0], 10**9) == 0  # no limit is known
+    assert steps_to_select(for_environment("Pendulum-v1")[0], 100_000) == 0
+    assert steps_to_select(for_environment("Pendulum-v1")[0], 200_000) == 10_000
+    assert steps_to_select(object(), 1000) == 0
+
+
+@pytest.mark.parametrize("limit", [{"updates": 30}, {"steps": 499}, {"steps": 2000, "updates": 30}])
+def test_without_room_or_by_another_limit_the_last_policy_is_the_result(limit):
+    kept = {}
+    M, π, θ, φ = parts(0.2)
+    history = train(M, π, θ, φ, rng=3, **limit, callbacks=[seen(kept)])
+    assert history.selection is None
+    np.testing.assert_array_equal(history.θ, kept[len(history)])
+    assert history.steps == 40 * len(history)
+
+
+def test_kept_are_the_last_seven_of_every_tenth_update():
+    M = parts(0.1)[0]
+    for update in range(200):
+        assert kept_for_selection(M, update) == [u for u in range(1, update + 1) if u % 10 == 0][-7:]
+        assert kept_for_selection(parts(0.0)[0], update) == []
+
+
+CARTPOLE = {"env": "CartPole-v1", **SMALL, "selection": 0.5, "seed": 2}
+
+
+def test_run_that_is_stopped_and_resumed_selects_as_one_that_never_was(tmp_path):
+    """And one that is resumed with more steps is the longer run, whatever was selected before."""
+    whole = run(Configuration({**CARTPOLE, "steps": 6000}), tmp_path / "whole")
+    assert whole.selection is not None
+
+    def stop(row, taken):
+        if row["update"] == 66:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Configuration({**CARTPOLE, "steps": 6000}), tmp_path / "a", callbacks=[stop])
+    run(Configuration({**CARTPOLE, "steps": 4800}), tmp_path / "b")
+    for name, limits in (("a", {}), ("b", {"steps": 6000})):
+        history = resume(tmp_path / name, **limits)
+        assert history.selection == whole.selection
+        same(history, whole)
+        np.testing.assert_array_equal(read_policy(tmp_path / name).θ, whole.θ)
+        again = resume(tmp_path / name)
+        assert again.selection == whole.selection
+        same(again, whole)
+    assert load_policy(tmp_path / "a" / "policy.npz").θ.tobytes() == whole.θ.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda kept: kept[1:], r"kept has shape \(6, 30\): must be \(7, 30\)"),
+        (lambda kept: np.vstack([kept, kept]), r"kept has shape \(14, 30\)"),
+        (lambda kept: kept[:, 1:], r"kept has shape \(7, 29\)"),
+        (lambda kept: kept.astype(np.float64), "kept has dtype <f8: must be <f4"),
+        (lambda kept: kept * np.nan, "kept holds nan"),
+        (None, "'kept' is missing"),
+    ],
+)
+def test_checkpoint_with_other_policies_is_refused(change, said, tmp_path):
+    run(Configuration({**CARTPOLE, "updates": 84}), tmp_path / "a")
+    arrays, meta = load_checkpoint(tmp_path / "a" / "checkpoint.npz")
+    kept = arrays.pop("kept")
+    assert kept.shape == (7, 30)
+    save_checkpoint(
+        tmp_path / "a" / "checkpoint.npz", arrays | ({} if change is None else {"kept": change(kept)}), meta
+    )
+    with pytest.raises(ValueError, match=said):
+        resume(tmp_path / "a", updates=90)
+
+
+def test_share_is_a_default_that_presets_do_without():
+    assert for_environment("Pendulum-v1").M.selection == 0.05
+    assert Configuration({"env": "Pendulum-v1", "preset": "paper"})["selection"] == 0
