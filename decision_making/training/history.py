@@ -48,7 +48,7 @@ class Selection(NamedTuple):
     update: int  # after which it was the policy
     mean: float  # mean return of its episodes; it was the highest of several, and so is too high on average
     episodes: int  # number of these
-    steps: int  # that the episodes of all policies took
+    steps: int  # of all its episodes, and of copies that waited for others
 
 
 @struct
@@ -56,7 +56,7 @@ class History(Shown):
     """The result of `train`: final parameters, one row of metrics an update, returns of all finished episodes."""
 
     θ: Array = field(repr=brief)  # parameters of the policy that it ends with (n,): the last one, or the selected one
-    φ: Array | None = field(repr=brief)  # final parameters of the critic; None without one
+    φ: Array | None = field(repr=brief)  # last parameters of the critic; None without one
     metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped

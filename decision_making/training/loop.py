@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -39,7 +40,7 @@ from decision_making.training.checkpoint import load_checkpoint, save_checkpoint
 from decision_making.training.entries import Check, between, check_run, nothing
 from decision_making.training.history import METRICS, History
 from decision_making.training.limits import Limits
-from decision_making.training.selection import kept_for_selection, selected, selects, steps_to_select
+from decision_making.training.selection import check_player, kept_for_selection, selected, selects, steps_to_select
 from decision_making.trajectories import Trajectories
 from decision_making.trust_region_policy_optimization import TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import annealed
@@ -171,6 +172,8 @@ def train(
     seed = int(default_rng(rng).integers(2**63)) if given is None else given
     run, reason, to_select = _begun(M, π, θ, φ), None, steps_to_select(M, steps)
     file = None if folder is None else path_of(folder, "folder") / CHECKPOINT
+    if to_select:
+        check_player(M, π, run.θ)
     if resume:
         if file is None:
             raise ValueError("resume = True: needs the folder of the run")
@@ -193,9 +196,12 @@ def train(
             limits.check_that_it_ends(run.update, run.steps, n_envs, run.returns.n)
     if file is not None and (run.update % checkpoint_every == 0 or not live_problems(M)):
         _save(run, M, seed, file)
-    selection, last, left = None, run.kept | {run.update: run.θ}, (steps or 0) - run.steps
-    if isinstance(M, TrustRegionPolicyOptimization) and 0 < left <= to_select:
-        selection = selected(M.P, π, last, left, _stream(seed, run.update, SELECTION))
+    last, selection = run.kept | {run.update: run.θ}, None
+    if isinstance(M, TrustRegionPolicyOptimization) and to_select and steps and reason == f"steps = {steps}":
+        try:
+            selection = selected(M.P, π, last, steps - run.steps, _stream(seed, run.update, SELECTION))
+        except (RuntimeError, ValueError) as error:  # of the environment: what was learnt is not lost for it
+            warnings.warn(f"the last policy is kept, others were not compared with it: {error}", stacklevel=2)
     θ = last[selection.update if selection else run.update]
     metrics, returns = run.metrics.copy(), run.returns.numbers.copy()
     return History(θ, run.φ, metrics, returns, f"stopped by {reason}", seed, selection)

@@ -3,9 +3,9 @@
 With `eval_every` it has evaluations.csv and best_policy.npz too, with `tensorboard` a folder of event files. All but
 metrics.csv and event files is written beside and moved into place. metrics.csv grows by a line an update; when a run is
 resumed, updates after the last checkpoint are made again, and no line is written twice. A run that fails, for whatever
-reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update; one that ends, that of
-the selection if there was one. Only one process at a time works in a folder; one whose folder is moved stops, and
-writes nothing where it was.
+reason, leaves its last checkpoint, its metrics up to then, and the policy of its last update. A run that has compared
+its last policies leaves the best of them, and selection.csv. Only one process at a time works in a folder; one whose
+folder is moved stops, and writes nothing where it was.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import LONGEST, Configuration
 from decision_making.training.evaluations import BEST, Evaluations
 from decision_making.training.event_files import EventFiles, check_writer
-from decision_making.training.history import METRICS, History
+from decision_making.training.history import METRICS, History, Selection
 from decision_making.training.loop import CHECKPOINT, OfAProblem, recorded_rows, train
 from decision_making.training.parts import Parts, said
 from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, load_policy, save_policy
+from decision_making.training.selection import steps_to_select
 
 if TYPE_CHECKING:
     from decision_making.pictures.curves import Curve
 
-CONFIG, TABLE, POLICY, CURVE = "config.toml", "metrics.csv", "policy.npz", "curve.png"
+CONFIG, TABLE, POLICY, CURVE, SELECTION = "config.toml", "metrics.csv", "policy.npz", "curve.png", "selection.csv"
 LIMITS = ("steps", "updates", "seconds", "threshold")  # that a run may be resumed with others of
 WAIT = 3.0  # seconds that a process killed just now may take to end
 
@@ -85,7 +86,8 @@ def resume(
     into config.toml, and are the run's own from then on.
 
     Raises FileNotFoundError if the folder holds no run, ValueError if its files are damaged, for other settings than
-    limits, or if it went beyond those limits already, BlockingIOError if a process is at work there.
+    limits, or if it went beyond those limits already, BlockingIOError if a process is at work there. It went beyond
+    `steps` too where it has learnt in some that are now for a selection.
     """
     folder = path_of(folder, "folder")
     if other := [name for name in limits if name not in LIMITS]:
@@ -93,15 +95,23 @@ def resume(
     configuration = read_configuration(folder, **limits)
     with _alone_in(folder):
         own = read_configuration(folder)
+        parts = configuration.parts(allow_imports=allow_imports, workers=workers)
         for name, column in (("steps", "steps"), ("updates", "update"), ("seconds", "seconds")):
-            done, limit = _last(folder, column), limits.get(name)
-            if limit is not None and limit < done and limit != own[name]:  # to go back would lose what was done since
+            (before, done), limit = _last_two(folder, column), limits.get(name)
+            if limit is None or limit == own[name]:
+                continue
+            if limit < done:  # to go back would lose what was done since
                 raise ValueError(f"{name} = {limit}: must be at least the {done:.6g} that {folder} has done already")
+            to_select = steps_to_select(parts.M, configuration["steps"]) if name == "steps" else 0
+            if to_select and before >= limit - to_select:
+                raise ValueError(
+                    f"steps = {limit}: {to_select} of them are for the selection, and {folder} has learnt in more than "
+                    "the others already; give more"
+                )
         # what was done after the checkpoint is done again, and comes out as it is there unless δ follows the limits
         again = not configuration.values.get("anneal") or configuration.limits == own.limits
         if configuration["tensorboard"]:
             check_writer()
-        parts = configuration.parts(allow_imports=allow_imports, workers=workers)
         if any(x is not None for x in limits.values()):
             write_text(folder / CONFIG, configuration.to_toml() + said(parts))
         return _trained(configuration, parts, folder, callbacks, resume=_begun(folder), again=again)
@@ -192,12 +202,12 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     )
 
 
-def _last(folder: Path, column: str) -> float:
-    """The last number of a column of metrics.csv; 0 where that is missing or damaged, for it can be made anew."""
+def _last_two(folder: Path, column: str) -> list[float]:
+    """The last two numbers of a column of metrics.csv, 0 before the first; damaged or missing, it can be made anew."""
     try:
-        return max(read_metrics(folder)[column], default=0.0)
+        return [0.0, 0.0, *sorted(read_metrics(folder)[column])][-2:]
     except (FileNotFoundError, ValueError):
-        return 0.0
+        return [0.0, 0.0]
 
 
 def _with_later(folder: Path, rows: list[list[float]]) -> list[list[float]]:
@@ -242,6 +252,14 @@ def _taken(opened: int) -> bool:
     except OSError as error:
         return not isinstance(error, BlockingIOError)
     return True
+
+
+def _write_selection(file: Path, selection: Selection | None) -> None:
+    """A table of one line on the policy that the run ended with, where its last ones were compared; else no file."""
+    if selection is None:
+        file.unlink(missing_ok=True)
+    else:
+        write_text(file, _line(Selection._fields) + _line(selection))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -322,6 +340,7 @@ def _trained(
         latest[:] = [history.θ]
         save()
         history.to_csv(folder / TABLE)
+        _write_selection(folder / SELECTION, history.selection)
     with suppress(ModuleNotFoundError):  # without matplotlib there is no picture
         learning_curves([folder], folder / CURVE)
     return history

@@ -2,13 +2,14 @@
 
 import math
 from collections import Counter
+from typing import ClassVar
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
 
-from decision_making import for_environment, train
+from decision_making import FunctionPolicy, for_environment, train
 from decision_making.policies import NeuralPolicy
 from decision_making.policies.heads import Gaussian
 from decision_making.problems import GymnasiumProblem
@@ -81,8 +82,8 @@ def plain(actions, n, length, budget):
     """Successive halving where an episode's return is 5·-(a - 0.5)²: the choice, its episodes, and the steps."""
     left, episodes, spent = sorted(actions, reverse=True)[:n], Counter(), 0
     while len(left) > 1 and budget - spent >= n * length:
-        rounds = math.ceil(math.log2(len(left)))
-        each = max(1, (budget - spent) // (rounds * n * length))
+        rounds = {2: 1, 3: 1, 4: 2, 5: 2, 6: 2, 7: 2, 8: 3}[len(left)]
+        each = max(1, (budget - spent) // rounds // (n * length))
         for copy in range(n):
             episodes[left[copy % len(left)]] += each
         spent += n * length * each
@@ -104,13 +105,37 @@ def test_rounds_are_those_of_successive_halving(n, budget):
             assert found.steps <= budget
 
 
-def test_later_rounds_reckon_with_the_episodes_that_were_seen():
-    """The limit of 50 steps leaves room for one round; episodes of 5 for three, of more episodes each."""
+def test_no_episode_is_begun_that_might_not_fit_in():
+    """Of 55 steps a copy the limit of 50 leaves room for one long episode, or for short ones until 50 are left."""
     θs = policies(dict.fromkeys(range(0, 80, 10), 0.0))
-    found = selected(problem(16, limit=50, length=5), π, θs, 16 * 55, 0)
-    assert found.steps == 16 * 5 + 16 * 5 * 5 + 16 * 5 * 5
+    assert selected(problem(16, limit=50, length=5), π, θs, 16 * 55, 0).steps == 16 * 5 * 2
     assert selected(problem(16, limit=50, length=50), π, θs, 16 * 55, 0).steps == 16 * 50
     assert selected(problem(16, limit=56, length=5), π, θs, 16 * 55, 0) is None
+
+
+class Varied(Target):
+    """Episodes of one to forty steps, by the seed; it notes the seeds of its resets."""
+
+    seeds: ClassVar[list] = []
+
+    def reset(self, *, seed=None, options=None):
+        found = super().reset(seed=seed, options=options)
+        self.length = int(self.np_random.integers(1, 41))
+        if seed is not None:
+            self.seeds.append(seed)
+        return found
+
+
+@pytest.mark.parametrize("n", [2, 7, 16])
+def test_budget_is_kept_and_no_start_is_used_twice(n):
+    P = GymnasiumProblem(lambda: gymnasium.wrappers.TimeLimit(Varied(), 40), 0.9, n_envs=n)
+    θs = policies({10 * k: 0.3 * k for k in range(8)})
+    for seed, budget in enumerate((n * 40, n * 81, n * 200, n * 1000)):
+        Varied.seeds.clear()
+        found = selected(P, π, θs, budget, 1000 * seed)
+        assert found.steps <= budget
+        assert len(set(Varied.seeds)) == len(Varied.seeds)
+        assert found.steps > budget - n * 40 or len(Varied.seeds) // n >= 3
 
 
 def test_episodes_of_all_rounds_count_and_the_seed_decides_them():
@@ -207,6 +232,69 @@ def test_without_room_or_by_another_limit_the_last_policy_is_the_result(limit):
     assert history.steps == 40 * len(history)
 
 
+class Breaks(Target):
+    """It raises, or goes on for ever, when all has been learnt."""
+
+    steps, how = 0, "raises"
+
+    def step(self, action):
+        Breaks.steps += 1
+        late = Breaks.steps > 8100
+        if late and self.how == "raises":
+            raise RuntimeError("broken")
+        *found, terminated, truncated, info = super().step(action)
+        return *found, terminated and not late, truncated, info
+
+
+@pytest.mark.parametrize("how", ["raises", "lies"])
+def test_what_was_learnt_is_not_lost_where_the_environment_fails_at_the_end(how, monkeypatch):
+    monkeypatch.setattr(Breaks, "steps", 0)
+    monkeypatch.setattr(Breaks, "how", how)
+    gymnasium.register("Breaks-v0", Breaks, max_episode_steps=5)
+    env = gymnasium.vector.SyncVectorEnv([Breaks] * 4)
+    env.spec = gymnasium.spec("Breaks-v0")  # which sets no limit of its own
+    kept = {}
+    given = {name: x for name, x in SMALL.items() if name != "checkpoint_every"}
+    M, π, θ, φ = for_environment(env, **given, selection=0.2)
+    with pytest.warns(
+        UserWarning, match="the last policy is kept, others were not compared with it: .*(broken|max_steps = 5)"
+    ):
+        history = train(M, π, θ, φ, rng=0, steps=10_000, callbacks=[seen(kept)])
+    assert history.selection is None
+    np.testing.assert_array_equal(history.θ, kept[len(history)])
+    del gymnasium.registry["Breaks-v0"]
+
+
+def test_policy_without_most_likely_actions_is_refused_before_anything_is_learnt():
+    M, _, _, φ = parts(0.2)
+    without = FunctionPolicy(
+        1,
+        lambda θ, s, rng: rng.normal(size=(*s.shape[:-1], 1)),
+        lambda θ, a, s: -((a[..., 0] - θ[0]) ** 2),
+        state_ndim=1,
+    )
+    with pytest.raises((TypeError, ValueError), match="mode"):
+        train(M, without, np.zeros(1), φ, rng=0, steps=2000)
+    assert M.P.steps == 0
+
+
+def test_blocks_have_no_selection():
+    M = for_environment("CartPole-v1", blocks=2, n_envs=2, selection=0.5)[0]
+    assert steps_to_select(M, 10**9) == 0
+    assert kept_for_selection(M, 100) == []
+
+
+def test_limit_that_is_within_the_steps_for_a_selection_is_refused(tmp_path):
+    c = Configuration({**CARTPOLE, "selection": 0.3, "steps": 6760})  # no room for a selection
+    assert run(c, tmp_path / "a").selection is None
+    with pytest.raises(ValueError, match="steps = 6800: 2040 of them are for the selection"):
+        resume(tmp_path / "a", steps=6800)
+    run(Configuration({**CARTPOLE, "selection": 0.3, "steps": 8000}), tmp_path / "b")
+    with pytest.raises(ValueError, match="steps = 7000: 2100 of them are for the selection"):
+        resume(tmp_path / "b", steps=7000)
+    assert resume(tmp_path / "b").selection is not None
+
+
 def test_kept_are_the_last_seven_of_every_tenth_update():
     M = parts(0.1)[0]
     for update in range(200):
@@ -234,6 +322,8 @@ def test_run_that_is_stopped_and_resumed_selects_as_one_that_never_was(tmp_path)
         assert history.selection == whole.selection
         same(history, whole)
         np.testing.assert_array_equal(read_policy(tmp_path / name).θ, whole.θ)
+        lines = (tmp_path / name / "selection.csv").read_text().splitlines()
+        assert lines == ["update,mean,episodes,steps", ",".join(map(str, whole.selection))]
         again = resume(tmp_path / name)
         assert again.selection == whole.selection
         same(again, whole)
