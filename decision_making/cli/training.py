@@ -69,9 +69,10 @@ def train(
 ) -> None:
     """Train a policy. Example: decision-making train CartPole-v1 --steps 60000
 
-    Without a limit it takes 100,000 steps, on the book's problems 100 updates. The last of many steps decide which of
-    the last policies is kept. The folder of the run holds config.toml, metrics.csv, checkpoint.npz, policy.npz and
-    curve.png. Ctrl-C stops it with exit status 130; `decision-making resume` goes on as if it had never stopped.
+    Without a limit it takes 100,000 steps, on the book's problems 100 updates. A long run spends its last 5 % of steps
+    on comparing its last policies, and keeps the best. The folder of the run holds config.toml, metrics.csv,
+    checkpoint.npz, policy.npz and curve.png. Ctrl-C stops it with exit status 130; `decision-making resume` goes on as
+    if it had never stopped.
     """
     given: dict[str, object] = {
         "env": env,
