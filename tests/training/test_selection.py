@@ -114,9 +114,14 @@ def test_no_episode_is_begun_that_might_not_fit_in():
 
 
 class Varied(Target):
-    """Episodes of one to forty steps, by the seed; it notes the seeds of its resets."""
+    """Episodes of one to forty steps, by the seed; it notes the seeds of its resets, and its steps."""
 
     seeds: ClassVar[list] = []
+    steps: ClassVar[list] = []
+
+    def step(self, action):
+        self.steps.append(action)
+        return super().step(action)
 
     def reset(self, *, seed=None, options=None):
         found = super().reset(seed=seed, options=options)
@@ -132,8 +137,9 @@ def test_budget_is_kept_and_no_start_is_used_twice(n):
     θs = policies({10 * k: 0.3 * k for k in range(8)})
     for seed, budget in enumerate((n * 40, n * 81, n * 200, n * 1000)):
         Varied.seeds.clear()
+        Varied.steps.clear()
         found = selected(P, π, θs, budget, 1000 * seed)
-        assert found.steps <= budget
+        assert found.steps == len(Varied.steps) <= budget
         assert len(set(Varied.seeds)) == len(Varied.seeds)
         assert found.steps > budget - n * 40 or len(Varied.seeds) // n >= 3
 
