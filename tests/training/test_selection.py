@@ -221,7 +221,7 @@ def test_how_many_steps_are_left_for_it():
     assert steps_to_select(parts(0.2, n_envs=20)[0], 699) == 0
     assert steps_to_select(M, None) == 0
     assert steps_to_select(parts(0.0)[0], 10**9) == 0
-    assert steps_to_select(parts(1.0, n_envs=1)[0], 1000) == 0
+    assert steps_to_select(parts(0.5, n_envs=1)[0], 1000) == 0  # one copy has nothing to share out
     assert steps_to_select(for_environment(Target, n_envs=4)[0], 10**9) == 0  # no limit is known
     assert steps_to_select(for_environment("Pendulum-v1")[0], 100_000) == 0
     assert steps_to_select(for_environment("Pendulum-v1")[0], 200_000) == 10_000
