@@ -70,9 +70,9 @@ class Categorical:
     def sample(self, z: Array, rng: np.random.Generator) -> Array:
         """Actions (...,) by inverse transform."""
         z = z.astype(np.float64)
-        c = np.cumsum(np.exp(z - z.max(axis=-1, keepdims=True)), axis=-1)
+        c = np.add.accumulate(np.exp(z - np.maximum.reduce(z, axis=-1, keepdims=True)), axis=-1)
         u = np.asarray(rng.random(z.shape[:-1]))[..., None] * c[..., -1:]  # below the total, since u < 1
-        return np.count_nonzero(c <= u, axis=-1)
+        return np.asarray(np.add.reduce(c <= u, axis=-1))
 
     def mode(self, z: Array) -> Array:
         """The most likely action."""

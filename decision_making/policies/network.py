@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from types import EllipsisType
 
 import autograd.numpy as anp
@@ -86,8 +85,11 @@ def network(θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> Ar
 
 def values(θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> Array:
     """The outputs alone, of θ and x that autograd is not tracing; the hidden layers are not kept."""
-    out = np.empty((*x.shape[:-1], shapes[-1][1]), np.result_type(θ, x))
     weights = list(layers_of(θ, shapes))
+    if x.shape[-2] <= ROWS:
+        *_, out = _results(weights, x, activation)
+        return out
+    out = np.empty((*x.shape[:-1], shapes[-1][1]), np.result_type(θ, x))
     for rows in _blocks(x.shape[-2]):
         *_, out[rows] = _results(weights, x[rows], activation)
     return out
@@ -120,22 +122,21 @@ class ForwardPass:
         for h in self.inputs:
             h[..., -1] = 1
         kept = [*(h[..., :-1] for h in self.inputs[1:]), self.outputs]
+        self.slopes = [np.empty((*x.shape[:-1], o), dtype) for _, o in shapes[:-1]]  # of the activation, hidden layers
         for rows in self.blocks():
-            for place, result in zip(kept, _results(self.weights, x[rows], activation), strict=True):
-                place[rows] = result
+            for layer, result in enumerate(_results(self.weights, x[rows], activation)):
+                kept[layer][rows] = result
+                if layer < len(self.slopes):
+                    slope = self.slopes[layer][rows]
+                    if activation == "relu":
+                        np.greater(result, 0, out=slope)
+                    else:
+                        np.subtract(1, np.multiply(result, result, out=slope), out=slope)
 
     @property
     def x(self) -> Array:
         """The inputs (..., N, i)."""
         return self.inputs[0][..., :-1]
-
-    @cached_property
-    def slopes(self) -> list[Array]:
-        """The derivative of the activation in the hidden layers: 1 - tanh², or whether it let pass what is positive."""
-        if self.activation == "relu":
-            return [(h[..., :-1] > 0).astype(h.dtype) for h in self.inputs[1:]]
-        slopes = [h[..., :-1] * h[..., :-1] for h in self.inputs[1:]]
-        return [np.subtract(1, slope, out=slope) for slope in slopes]
 
     def push(self, v: Array) -> Array:
         """J v (..., N, k) for v (..., n): the derivative of the outputs as θ moves along v."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import autograd.numpy as anp
 import numpy as np
@@ -58,13 +59,13 @@ class NeuralPolicy(Policy):
     def __repr__(self) -> str:
         return settings(self)
 
-    @property
+    @cached_property
     def _shapes(self) -> list[tuple[int, int]]:
         """(inputs, outputs) of each layer."""
         width = self.head.k if isinstance(self.head, Gaussian) else self.head.n_outputs
         return list(zip(self.sizes, (*self.sizes[1:], width), strict=True))
 
-    @property
+    @cached_property
     def n(self) -> int:  # type: ignore[override]
         """Number of parameters."""
         return size(self._shapes) + (self.head.k if isinstance(self.head, Gaussian) else 0)
@@ -101,7 +102,7 @@ class NeuralPolicy(Policy):
             k = self.head.k
             log_σ = part(θ, size(self._shapes), (1, k))
             x = placed(x, 0, (k,), 2 * k) + placed(log_σ, k, (k,), 2 * k)  # the two side by side
-        return anp.reshape(x, (*batch, self.head.n_outputs))
+        return x.reshape((*batch, self.head.n_outputs))
 
     def _vectors(self, s: Array, dtype: DTypeLike) -> Array:
         x = np.asarray(s)

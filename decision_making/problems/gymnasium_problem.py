@@ -40,6 +40,7 @@ Q = ParamSpec("Q")
 X = TypeVar("X")
 
 MAX_STEPS = 100_000  # that an episode may take while others wait for it
+NO_REWARD = np.zeros(1)  # of a reset
 
 
 def _replaced_later(env: Given) -> Vector:
@@ -174,10 +175,10 @@ class GymnasiumProblem:
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error
 
-    def _finite(self, x: Array, r: float | Array = 0.0) -> Array:
+    def _finite(self, x: Array, r: Array = NO_REWARD) -> Array:
         """Flat observations x, if they and the rewards r that came with them are finite; else ValueError."""
         with np.errstate(over="ignore", invalid="ignore"):
-            finite = math.isfinite(x.sum() + np.sum(r))  # quick; only an overflow of the sum needs a second look
+            finite = math.isfinite(np.add.reduce(x, axis=None) + np.add.reduce(r))  # quick; only an overflow of the sum needs a second look
         if not finite:
             r = np.broadcast_to(r, self.n_envs)
             bad = ~(np.isfinite(r) & np.isfinite(x).all(axis=1))
@@ -244,12 +245,13 @@ class GymnasiumProblem:
                 going = going & ~over & (taken < k)
                 continue
             if not whole:
-                going = np.full(self.n_envs, len(record["r"]) < k or not np.any(record["real"]))
+                if len(record["r"]) >= k and np.any(record["real"]):
+                    break
                 continue
             going = going & ~(over & (taken >= k))
             if (live["length"][going] >= MAX_STEPS).any():
                 raise ValueError(f"{self.name}: an episode takes more than {MAX_STEPS} steps")
-        columns = {name: np.stack(x) for name, x in record.items()}
+        columns = {name: np.concatenate(x).reshape(len(x), *x[0].shape) for name, x in record.items()}
         columns["next"], raw, real = self._statistics.seen(columns["next"]), columns.pop("raw"), columns["real"]
         observed, returned = RunningStatistics.empty(self.observation_width), RunningStatistics.empty(1)
         if self.normalize_observations:
