@@ -1190,11 +1190,9 @@ KINDS["discount?"] = (ValueError, [x for x in KINDS["discount"][1] if x is not N
 KINDS["count?"] = (ValueError, [x for x in KINDS["count"][1] if x is not None])
 KINDS["flag or none"] = (ValueError, [1, "yes"])
 SETTINGS |= {"eval_episodes": "count"}
-KINDS["widths"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9], None])
-SETTINGS |= {"hidden": "widths"}
-KINDS["widths or nothing"] = (ValueError, [x for x in KINDS["widths"][1] if x is not None])
+KINDS["widths or nothing"] = (ValueError, [64, "64", [0], [2.5], [True], [10**9]])
 KINDS["choice or nothing"] = (ValueError, [x for x in KINDS["choice"][1] if x is not None])
-SETTINGS |= {"critic_hidden": "widths or nothing", "preset": "choice or nothing"}
+SETTINGS |= {"hidden": "widths or nothing", "critic_hidden": "widths or nothing", "preset": "choice or nothing"}
 
 
 def environment_with(name):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from decision_making.checks import Array
-from decision_making.policies import LinearGaussianPolicy, Policy, SoftmaxPolicy
+from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.sequential_problems.policy_gradient_estimation import RewardToGoGradient
 from decision_making.sequential_problems.policy_gradient_optimization import PolicyGradientUpdate
 from decision_making.training.book_problems import gymnasium_id, is_textbook
@@ -42,14 +42,14 @@ def said(parts: Parts) -> str:
 
     >>> from decision_making import for_environment
     >>> said(for_environment("MountainCarContinuous-v0", γ=0.999))
-    '# with this environment: n = 4096, λ = 0.984189, damping = 0.999\\n'
+    '# with this environment: hidden = [32, 32], n = 4096, λ = 0.984189, damping = 0.999\\n'
     """
-    M = parts.M
-    if not isinstance(M, TrustRegionPolicyOptimization):
+    M, π = parts.M, parts.π
+    if not isinstance(M, TrustRegionPolicyOptimization) or not isinstance(π, NeuralPolicy):
         return ""
     damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
     c = f", damping = {M.update_rule.damping:g}" if damped else ""
-    return f"# with this environment: n = {M.n}, λ = {M.λ:g}{c}\n"
+    return f"# with this environment: hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}\n"
 
 
 def made(c: Settings, P: Any) -> Parts:
@@ -107,7 +107,8 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
     from decision_making.problems.vector_environments import time_limit  # imported where used
 
-    π, critic = P.policy(tuple(c["hidden"]), activation=c["activation"]), _critic(c, P.observation_width)
+    hidden = usual_hidden(P.observation_width) if c["hidden"] is None else tuple(c["hidden"])
+    π, critic = P.policy(hidden, activation=c["activation"]), _critic(c, P.observation_width, hidden)
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
     ahead = horizon(c["gamma"], time_limit(P.env))
     n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
@@ -126,6 +127,15 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     seed, options = c["seed"], {"dtype": np.float32}
     log_σ = first_log_σ(k or 1) if c["log_sigma"] is None else c["log_sigma"]
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
+
+
+def usual_hidden(width: int) -> tuple[int, int]:
+    """The widths of the hidden layers that go with observations of that many numbers: half as wide for fewer than 8.
+
+    >>> usual_hidden(7), usual_hidden(8)
+    ((32, 32), (64, 64))
+    """
+    return (32, 32) if width < 8 else (64, 64)
 
 
 def usual_λ(γ: float) -> float:
@@ -181,11 +191,11 @@ def damping_factor(width: int, horizon: float) -> float:
     return float(max(1, width - 24, horizon / 100))
 
 
-def _critic(c: Settings, width: int) -> Any:
-    """The critic of the run, for observations of that width."""
+def _critic(c: Settings, width: int, hidden: Sequence[int]) -> Any:
+    """The critic of the run, for observations of that width, with the policy's hidden layers if it has none given."""
     if c["critic"] == "linear":
         return LinearCritic(width)
-    hidden = c["hidden"] if c["critic_hidden"] is None else c["critic_hidden"]
+    hidden = hidden if c["critic_hidden"] is None else c["critic_hidden"]
     own = ("optimizer", "iterations", "learning_rate", "minibatch")
     return NeuralCritic((width, *hidden), activation=c["activation"], **{name: c[f"critic_{name}"] for name in own})
 

@@ -103,7 +103,7 @@ COMMON: dict[str, Setting] = {
     "eval_episodes": Setting(20, enough_for_an_interval, "episodes of an evaluation"),
     "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
     "gamma": Setting(0.99, discount, "discount factor γ"),
-    "hidden": Setting([64, 64], _widths, "widths of the policy's hidden layers"),
+    "hidden": Setting(None, optional(_widths), "widths of the policy's hidden layers; not given: [32, 32] or [64, 64]"),
 }
 # those that say when a run ends and what it writes, not what its update is
 OF_A_RUN = (

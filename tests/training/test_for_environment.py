@@ -97,6 +97,33 @@ def test_damping_is_the_usual_one_where_observations_are_zeros_and_ones():
     assert for_environment(lambda: Walks(spaces.MultiBinary(60)))[0].update_rule.damping == 0.1
 
 
+@pytest.mark.parametrize(
+    ("observation", "hidden"),
+    [
+        (spaces.Box(-1, 1, (1,)), (32, 32)),
+        (spaces.Box(-1, 1, (7,)), (32, 32)),
+        (spaces.Box(-1, 1, (8,)), (64, 64)),
+        (spaces.Box(-1, 1, (2, 4)), (64, 64)),
+        (spaces.Discrete(7), (32, 32)),  # seven zeros and ones
+        (spaces.Discrete(8), (64, 64)),
+        (spaces.Tuple((spaces.Discrete(5), spaces.Box(0, 1, (3,)))), (64, 64)),
+    ],
+)
+def test_networks_are_narrower_where_observations_have_fewer_than_8_numbers(observation, hidden):
+    def made(**settings):
+        M, π, θ, φ = for_environment(lambda: Walks(observation), **settings)
+        assert (θ.shape, φ.shape) == ((π.n,), (M.critic.n,))
+        return π.sizes[1:], M.critic.sizes[1:]
+
+    assert made() == made(preset=None) == made(hidden=None) == (hidden, hidden)
+    assert made(hidden=[5]) == ((5,), (5,))
+    assert made(critic_hidden=[6]) == (hidden, (6,))
+    assert made(hidden=[], critic_hidden=[7, 3]) == ((), (7, 3))
+    assert made(preset="tutorial") == ((24, 24), (24, 24))
+    assert made(preset="sb3-contrib") == ((64, 64), (64, 64))
+    assert made(preset="paper")[0] == (50,)
+
+
 def test_a_batch_holds_whole_steps_of_every_copy():
     assert for_environment("Pendulum-v1", n_envs=12)[0].n == 2052
     assert for_environment(Walks, n_envs=12, γ=0.999)[0].n == 4104
