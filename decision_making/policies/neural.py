@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
-import autograd.numpy as anp
 import numpy as np
 from attrs import field, frozen
 from numpy.typing import DTypeLike

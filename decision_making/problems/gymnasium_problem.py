@@ -40,7 +40,6 @@ Q = ParamSpec("Q")
 X = TypeVar("X")
 
 MAX_STEPS = 100_000  # that an episode may take while others wait for it
-NO_REWARD = np.zeros(1)  # of a reset
 
 
 def _replaced_later(env: Given) -> Vector:
@@ -126,7 +125,7 @@ class GymnasiumProblem:
         observation, _ = self._asked(self.env.reset, seed=None if seed is None else int(seed % 2**31))
         n = self.n_envs
         self._live = {
-            "observation": self._finite(self._flat(observation)),
+            "observation": self._finite(self._flat(observation), np.zeros(n)),
             "skip": np.zeros(n, bool),  # the step after an end, in NEXT_STEP autoreset
             "return": np.zeros(n),
             "discounted": np.zeros(n),
@@ -175,12 +174,11 @@ class GymnasiumProblem:
         except ValueError as error:
             raise ValueError(f"{self.name}: {error}") from error
 
-    def _finite(self, x: Array, r: Array = NO_REWARD) -> Array:
+    def _finite(self, x: Array, r: Array) -> Array:
         """Flat observations x, if they and the rewards r that came with them are finite; else ValueError."""
         with np.errstate(over="ignore", invalid="ignore"):
-            finite = math.isfinite(np.add.reduce(x, axis=None) + np.add.reduce(r))  # quick; only an overflow of the sum needs a second look
+            finite = math.isfinite(np.add.reduce(x, axis=None) + np.add.reduce(r))  # quick: else a second look
         if not finite:
-            r = np.broadcast_to(r, self.n_envs)
             bad = ~(np.isfinite(r) & np.isfinite(x).all(axis=1))
             if bad.any():
                 i = int(np.argmax(bad))
@@ -344,7 +342,8 @@ class GymnasiumProblem:
         if mode == "next_step":
             live["skip"] = over
         elif mode == "disabled" and over.any():
-            observation = self._finite(self._flat(self._asked(self.env.reset, options={"reset_mask": over})[0]))
+            given, _ = self._asked(self.env.reset, options={"reset_mask": over})
+            observation = self._finite(self._flat(given), np.zeros(self.n_envs))
         live["observation"] = observation
         return r, last, terminated & real, over
 

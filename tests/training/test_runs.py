@@ -85,7 +85,10 @@ def test_every_setting_is_used():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"env": "Pendulum-v1", "gamma": 0.999}, ["# with this environment: hidden = [4], n = 2672, λ = 0.984189, damping = 0.2"]),
+        (
+            {"env": "Pendulum-v1", "gamma": 0.999},
+            ["# with this environment: hidden = [4], n = 2672, λ = 0.984189, damping = 0.2"],
+        ),
         ({**SMALL, "lambda": 1.0}, ["# with this environment: hidden = [8], n = 128, λ = 1, damping = 0.1"]),
         ({**SMALL, "update": "restricted"}, ["# with this environment: hidden = [8], n = 128, λ = 0.95"]),
         (TEXT, []),
