@@ -1,3 +1,3 @@
 """Imports every module of fuzzers, which registers them."""
 
-from tests.fuzzing import fuzz_arguments, fuzz_environments, fuzz_files, fuzz_numbers  # noqa: F401
+from tests.fuzzing import fuzz_arguments, fuzz_environments, fuzz_files, fuzz_numbers, fuzz_selection  # noqa: F401
