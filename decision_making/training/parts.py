@@ -42,7 +42,7 @@ def said(parts: Parts) -> str:
 
     >>> from decision_making import for_environment
     >>> said(for_environment("MountainCarContinuous-v0", γ=0.999))
-    '# with this environment: hidden = [32, 32], n = 4096, λ = 0.984189, damping = 0.999\\n'
+    '# with this environment: hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999\\n'
     """
     M, π = parts.M, parts.π
     if not isinstance(M, TrustRegionPolicyOptimization) or not isinstance(π, NeuralPolicy):
@@ -107,12 +107,12 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     """The parts of a run on a gymnasium environment."""
     from decision_making.problems.vector_environments import time_limit  # imported where used
 
-    hidden = usual_hidden(P.observation_width) if c["hidden"] is None else tuple(c["hidden"])
+    k = getattr(P.head, "k", 0)  # real numbers of an action
+    hidden = usual_hidden(P.observation_width, k) if c["hidden"] is None else tuple(c["hidden"])
     π, critic = P.policy(hidden, activation=c["activation"]), _critic(c, P.observation_width, hidden)
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
     ahead = horizon(c["gamma"], time_limit(P.env))
     n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
-    k = getattr(π.head, "k", 0)
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
@@ -129,13 +129,13 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     return Parts(M, π, π.init(seed, log_σ=log_σ, **options), critic.init(seed, **options))
 
 
-def usual_hidden(width: int) -> tuple[int, int]:
-    """The widths of the hidden layers that go with observations of that many numbers: half as wide for fewer than 8.
+def usual_hidden(width: int, k: int) -> tuple[int, int]:
+    """The widths of the hidden layers for observations of `width` numbers and actions of k real ones, 0 for choices.
 
-    >>> usual_hidden(7), usual_hidden(8)
-    ((32, 32), (64, 64))
+    >>> usual_hidden(7, 0), usual_hidden(8, 0), usual_hidden(7, 1)
+    ((32, 32), (64, 64), (64, 64))
     """
-    return (32, 32) if width < 8 else (64, 64)
+    return (32, 32) if width < 8 and not k else (64, 64)
 
 
 def usual_λ(γ: float) -> float:

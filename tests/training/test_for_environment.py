@@ -98,20 +98,22 @@ def test_damping_is_the_usual_one_where_observations_are_zeros_and_ones():
 
 
 @pytest.mark.parametrize(
-    ("observation", "hidden"),
+    ("observation", "action", "hidden"),
     [
-        (spaces.Box(-1, 1, (1,)), (32, 32)),
-        (spaces.Box(-1, 1, (7,)), (32, 32)),
-        (spaces.Box(-1, 1, (8,)), (64, 64)),
-        (spaces.Box(-1, 1, (2, 4)), (64, 64)),
-        (spaces.Discrete(7), (32, 32)),  # seven zeros and ones
-        (spaces.Discrete(8), (64, 64)),
-        (spaces.Tuple((spaces.Discrete(5), spaces.Box(0, 1, (3,)))), (64, 64)),
+        (spaces.Box(-1, 1, (1,)), spaces.Discrete(2), (32, 32)),
+        (spaces.Box(-1, 1, (7,)), spaces.MultiDiscrete([2, 3]), (32, 32)),
+        (spaces.Box(-1, 1, (7,)), spaces.MultiBinary(2), (32, 32)),
+        (spaces.Box(-1, 1, (7,)), spaces.Box(-1, 1, (1,)), (64, 64)),
+        (spaces.Box(-1, 1, (8,)), spaces.Discrete(2), (64, 64)),
+        (spaces.Box(-1, 1, (2, 4)), spaces.Discrete(2), (64, 64)),
+        (spaces.Discrete(7), spaces.Discrete(2), (32, 32)),  # seven zeros and ones
+        (spaces.Discrete(8), spaces.Discrete(2), (64, 64)),
+        (spaces.Tuple((spaces.Discrete(5), spaces.Box(0, 1, (3,)))), spaces.Discrete(2), (64, 64)),
     ],
 )
-def test_networks_are_narrower_where_observations_have_fewer_than_8_numbers(observation, hidden):
+def test_networks_are_narrower_with_fewer_than_8_numbers_to_see_and_choices_to_make(observation, action, hidden):
     def made(**settings):
-        M, π, θ, φ = for_environment(lambda: Walks(observation), **settings)
+        M, π, θ, φ = for_environment(lambda: Walks(observation, action), **settings)
         assert (θ.shape, φ.shape) == ((π.n,), (M.critic.n,))
         return π.sizes[1:], M.critic.sizes[1:]
 
