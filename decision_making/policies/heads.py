@@ -72,7 +72,8 @@ class Categorical:
         z = z.astype(np.float64)
         c = np.add.accumulate(np.exp(z - np.maximum.reduce(z, axis=-1, keepdims=True)), axis=-1)
         u = np.asarray(rng.random(z.shape[:-1]))[..., None] * c[..., -1:]  # below the total, since u < 1
-        return np.asarray(np.add.reduce(c <= u, axis=-1))
+        drawn: Array = np.add.reduce(c <= u, axis=-1)
+        return drawn
 
     def mode(self, z: Array) -> Array:
         """The most likely action."""
