@@ -144,10 +144,21 @@ def sent_actions(space: Space[Array], a: Array, convention: Mapping[str, Array])
 
 
 def within(a: Array, convention: Mapping[str, Array]) -> Array:
-    """Real actions (..., *shape of the space) rescaled if the convention says so, and clipped to its bounds."""
-    if "half" in convention:
-        a = convention["middle"] + convention["half"] * a
-    return np.asarray(np.clip(a, convention["low"], convention["high"]), convention["low"].dtype)
+    """Real actions (..., *shape of the space) rescaled if the convention says so, and clipped to its bounds.
+
+    ValueError where one is no finite number of the space's type.
+    """
+    given, dtype = a, convention["low"].dtype
+    with np.errstate(over="ignore", invalid="ignore"):
+        if "half" in convention:
+            a = convention["middle"] + convention["half"] * a
+        a = np.asarray(np.clip(a, convention["low"], convention["high"]), dtype)
+    if not np.isfinite(a).all():
+        worst = np.asarray(given)[~np.isfinite(a)][0]
+        raise ValueError(
+            f"action of the policy = {worst}: must be a finite number of type {dtype}, as the space has them"
+        )
+    return a
 
 
 def first_actions(space: Space[Array]) -> Array:

@@ -76,6 +76,20 @@ def test_without_rescaling_actions_are_as_they_come_within_the_bounds():
 
 
 @pytest.mark.parametrize("rescaled", [True, False])
+@pytest.mark.parametrize("a", [1e39, -1e39, INF, -INF, np.nan])
+def test_action_that_is_no_number_of_the_space_is_refused(a, rescaled):
+    """It was sent as an infinite one, with numpy's warning of an overflow, or as NaN."""
+    says = rf"action of the policy = {a}: must be a finite number of type float32".replace("+", r"\+")
+    with pytest.raises(ValueError, match=says):
+        sent([-INF, -1], [INF, 1], [a, 0.0], rescale_actions=rescaled)
+    if np.isnan(a):
+        with pytest.raises(ValueError, match=says):
+            sent([-1], [1], [a], rescale_actions=rescaled)
+    else:
+        assert sent([-1, -INF], [1, INF], [a, 3e38], rescale_actions=rescaled) == [np.sign(a), np.float32(3e38)]
+
+
+@pytest.mark.parametrize("rescaled", [True, False])
 def test_saved_policy_acts_and_is_evaluated_as_it_was_trained(tmp_path, rescaled):
     P = GymnasiumProblem(lambda: Records([0, -INF], [10, 3]), 1.0, n_envs=2, rescale_actions=rescaled)
     π = P.policy((4,))
