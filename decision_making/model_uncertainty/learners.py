@@ -168,7 +168,7 @@ def initial(name: str, x: Any, batch: tuple[int, ...], shape: tuple[int, ...], l
 
 def moderate(x: Any) -> Array:
     """Which numbers are finite, and small enough that a sum of many of them is finite, too."""
-    return np.asarray(np.abs(x) <= LARGEST)
+    return np.asarray(np.abs(np.asarray(x, np.float64)) <= LARGEST)  # not as float32, which LARGEST is beyond
 
 
 # ---- models as arrays

@@ -318,6 +318,12 @@ def test_what_a_model_would_begin_with_is_not_huge(x):
     dm.RmaxMDP(2, 2, 0.9, dm.FullUpdate(), 1, -1e200)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_largest_reward_may_be_of_a_type_that_holds_no_huge_number(dtype):
+    with np.errstate(all="raise"):
+        assert dm.RmaxMDP(2, 2, 0.9, dm.FullUpdate(), 1, dtype(3)).r_max == 3
+
+
 def test_the_largest_rewards_overflow_nowhere():
     for given in MODELS.values():
         model = copied(given)
