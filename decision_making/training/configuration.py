@@ -20,6 +20,7 @@ import numpy as np
 from attrs import field
 
 from decision_making.checks import Named, refuse
+from decision_making.extras import DISTRIBUTION
 from decision_making.structs import struct
 from decision_making.training.book_problems import is_textbook
 from decision_making.training.parts import Parts, made, problem
@@ -202,7 +203,7 @@ def _toml(value: Any) -> str:
 def versions() -> dict[str, str]:
     """The versions of Python and of the packages on which results depend, by name."""
     found = {"python": platform.python_version()}
-    for name in ("decision-making", "numpy", "scipy", "autograd", "gymnasium", "mujoco"):
+    for name in (DISTRIBUTION, "numpy", "scipy", "autograd", "gymnasium", "mujoco"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
