@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.constrain import Constrain
@@ -22,7 +23,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from decision_making.sequential_problems.policy_gradient_optimization import Step
+from decision_making.sequential_problems.policy_gradient_optimization import (
+    NaturalPolicyUpdate,
+    PenalizedSurrogateUpdate,
+    Step,
+    TrustRegionUpdate,
+)
 from decision_making.training import sweeps
 from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration
@@ -44,7 +50,7 @@ def train_progress(c: Configuration, lines_every: float) -> Iterator[Callback]:
         *(TimeRemainingColumn(), TextColumn("{task.fields[shown]}")),
     )
     room = console.width - 34 - 2 * len(str(c[unit] if unit else 0))  # what the others and the shortest bar leave
-    told = _Told(c)
+    told = _Told()
     with _Bar(*columns, console=console, transient=True) as progress:
         task = progress.add_task(unit or "updates", total=None if unit is None else c[unit], shown="")
 
@@ -52,7 +58,7 @@ def train_progress(c: Configuration, lines_every: float) -> Iterator[Callback]:
             completed = int(_done(row, unit))
             if progress.tasks[0].completed == 0:  # a resumed run did not do all that within this time
                 progress.reset(task, total=progress.tasks[0].total, completed=completed)
-            progress.update(task, completed=completed, shown=fitting(told(row), room))
+            progress.update(task, completed=completed, shown=fitting(told(row, taken), room))
 
         yield show
 
@@ -76,14 +82,14 @@ def _done(row: dict[str, float], unit: str | None) -> float:
 class _Told:
     """What is told of an update: the last return, the divergence against its bound, the speed."""
 
-    def __init__(self, c: Configuration) -> None:
-        self.limit, self.latest = bound(c), math.nan  # not every update ends an episode
+    def __init__(self) -> None:
+        self.latest = math.nan  # not every update ends an episode
 
-    def __call__(self, row: dict[str, float]) -> list[str]:
+    def __call__(self, row: dict[str, float], taken: Step) -> list[str]:
         if math.isfinite(row["return_mean"]):
             self.latest = row["return_mean"]
         parts = [f"return {self.latest:.4g}"] if math.isfinite(self.latest) else []
-        parts += [f"KL {row['kl']:.2g}{self.limit}"] if math.isfinite(row["kl"]) else []
+        parts += [f"KL {row['kl']:.2g}{bound(taken.rule)}"] if math.isfinite(row["kl"]) else []
         return parts + ([f"{row['steps_per_second']:,.0f} steps/s"] if row["steps"] > 0 else [])
 
 
@@ -91,12 +97,12 @@ class _Lines:
     """A callback of `train` that says a line on standard error every so many seconds."""
 
     def __init__(self, c: Configuration, unit: str | None, every: float) -> None:
-        self.told, self.unit, self.every = _Told(c), unit, every
+        self.told, self.unit, self.every = _Told(), unit, every
         self.limit = None if unit is None else c[unit]
         self.last = time.monotonic()
 
     def __call__(self, row: dict[str, float], taken: Step) -> None:
-        told, now = self.told(row), time.monotonic()
+        told, now = self.told(row, taken), time.monotonic()
         if self.every <= 0 or now < self.last + self.every:
             return
         self.last = now
@@ -105,12 +111,13 @@ class _Lines:
         print("  ".join([f"{done} {self.unit or 'updates'}", *update, *told]), file=sys.stderr, flush=True)
 
 
-def bound(c: Configuration) -> str:
-    """The limit of an update's divergence, as " of 0.01"; empty where the rule has none."""
-    if c["update"] in ("trust-region", "natural"):
-        return f" of {c.values.get('delta', c.values.get('epsilon')):g}"
-    target = c["kl_target"] if c["update"] == "penalized" else None
-    return "" if target is None else f", target {target:g}"
+def bound(rule: Any) -> str:
+    """The limit of a step's divergence by the rule that it took, as " of 0.01"; empty where the rule has none."""
+    if isinstance(rule, (TrustRegionUpdate, NaturalPolicyUpdate)):
+        return f" of {rule.ε:.2g}"
+    if isinstance(rule, PenalizedSurrogateUpdate) and rule.kl_target is not None:
+        return f", target {rule.kl_target:g}"
+    return ""
 
 
 @contextmanager

@@ -98,7 +98,9 @@ def _pairs(given: list[str], form: str) -> Iterator[tuple[str, str]]:
 
 
 def _value(text: str) -> object:
-    """A value as in TOML, a bare word as a text."""
+    """A value as in TOML, a bare word as a text; `none`, for which TOML has no word, is None."""
+    if text.strip() == "none":
+        return None
     try:
         return tomllib.loads(f"x = {text}")["x"]
     except (ValueError, RecursionError):

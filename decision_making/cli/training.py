@@ -195,5 +195,6 @@ def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Cal
     ended = mean if len(history.returns) else "no episode has ended yet"
     say(f"{folder}: {history.reason} after {len(history)} updates and {history.steps} steps; {ended}")
     if (kept := history.selection) is not None:
-        of_it = f"mean return {kept.mean:.4g} in {kept.episodes} episodes, the most likely actions"
-        say(f"{folder}: keeps the policy of update {kept.update}, the best of the last: {of_it}")
+        of_it = f"mean return {kept.mean:.4g} in {kept.episodes} episode{'s' * (kept.episodes != 1)}"
+        which = f"update {kept.update}, the best of the last"
+        say(f"{folder}: keeps the policy of {which}: {of_it}, the most likely actions")

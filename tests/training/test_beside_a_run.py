@@ -4,6 +4,7 @@ import csv
 import math
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from decision_making.training import (
 )
 from decision_making.training.evaluations import Evaluated, read_evaluations
 from decision_making.training.history import METRICS
+from decision_making.trust_region_policy_optimization.update import named_rule
 
 SMALL = {"env": "CartPole-v1", "steps_per_update": 64, "n_envs": 4, "hidden": [8], "checkpoint_every": 3}
 PENDULUM = {**SMALL, "env": "Pendulum-v1", "normalize_observations": True, "scale_rewards": True}
@@ -246,18 +248,19 @@ def test_line_is_said_now_and_then_where_there_is_no_terminal(capsys, monkeypatc
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     row = dict.fromkeys(METRICS, math.nan) | {"steps_per_second": 5300.0, "kl": 0.0098}
-    c = Configuration({"env": "CartPole-v1", "steps": 100_000, "delta": 0.01})
+    c = Configuration({"env": "CartPole-v1", "steps": 100_000})
+    taken = SimpleNamespace(rule=named_rule("trust_region", ε=0.01))
     with progress.train_progress(c, 10) as callback:
         for k in range(1, 26):
             clock[0] = 2.0 * k
-            callback(row | {"update": k, "steps": 1024.0 * k, "return_mean": 40.0 + k if k < 9 else math.nan}, None)
+            callback(row | {"update": k, "steps": 1024.0 * k, "return_mean": 40.0 + k if k < 9 else math.nan}, taken)
     assert capsys.readouterr().err.splitlines() == [
         f"{1024 * k:,} of 100,000 steps  update {k}  return {min(40 + k, 48)}  KL 0.0098 of 0.01  5,300 steps/s"
         for k in (5, 10, 15, 20, 25)
     ]
     with progress.train_progress(c, 0) as callback:
         clock[0] = 1e9
-        callback(row | {"update": 1, "steps": 1.0}, None)
+        callback(row | {"update": 1, "steps": 1.0}, taken)
     assert capsys.readouterr().err == ""
 
 

@@ -584,6 +584,8 @@ def test_plot_of_a_folder_without_runs_is_one_line(drawing, tmp_path):
         ("hidden=[8,8]", [[8, 8]]),
         ("hidden=[8],[4,4]", [[8], [4, 4]]),
         ("delta=0.01", [0.01]),
+        ("delta=0.01, none", [0.01, None]),
+        ("delta=none", [None]),
         ("advantage=generalized,monte-carlo", ["generalized", "monte-carlo"]),
         ("scale_rewards=true,false", [True, False]),
     ],
