@@ -1168,13 +1168,13 @@ SETTINGS = {  # setting -> a wrong value each, by kind
 OF_RULES = {  # the settings of each update
     "trust-region": {
         **{"epsilon": "positive", "alpha": "shrink", "max_backtracks": "count_or_zero", "damping": "not_negative"},
-        **{"direction": "choice", "over_steps": "choice", "delta": "positive"},
+        **{"direction": "choice", "over_steps": "choice", "delta": "positive?"},
     },
     "natural": {
         **{"epsilon": "positive", "damping": "not_negative", "direction": "choice", "over_steps": "choice"},
-        "delta": "positive",
+        "delta": "positive?",
     },
-    "restricted": {"epsilon": "positive", "delta": "positive"},
+    "restricted": {"epsilon": "positive", "delta": "positive?"},
     "penalized": {
         **{"beta": "not_negative", "alpha": "not_negative", "k_max": "count", "kl_target": "given"},
         **{"beta_min": "not_negative", "beta_max": "positive", "over_steps": "choice"},
@@ -1187,6 +1187,7 @@ SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eva
 SETTINGS |= {"normalize_observations": "flag or none", "steps_per_update": "count?"}
 KINDS["number or none"] = (ValueError, [x for x in KINDS["number"][1] if x is not None])
 KINDS["discount?"] = (ValueError, [x for x in KINDS["discount"][1] if x is not None])
+KINDS["positive?"] = (ValueError, [x for x in KINDS["positive"][1] if x is not None])
 KINDS["count?"] = (ValueError, [x for x in KINDS["count"][1] if x is not None])
 KINDS["flag or none"] = (ValueError, [1, "yes"])
 SETTINGS |= {"eval_episodes": "count"}

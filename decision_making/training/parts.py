@@ -11,7 +11,10 @@ import numpy as np
 from decision_making.checks import Array
 from decision_making.policies import LinearGaussianPolicy, NeuralPolicy, Policy, SoftmaxPolicy
 from decision_making.sequential_problems.policy_gradient_estimation import RewardToGoGradient
-from decision_making.sequential_problems.policy_gradient_optimization import PolicyGradientUpdate
+from decision_making.sequential_problems.policy_gradient_optimization import (
+    PolicyGradientUpdate,
+    RestrictedPolicyUpdate,
+)
 from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.settings import UPDATES, plain, rule_fields
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
@@ -42,14 +45,15 @@ def said(parts: Parts) -> str:
 
     >>> from decision_making import for_environment
     >>> said(for_environment("MountainCarContinuous-v0", γ=0.999))
-    '# with this environment: hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999\\n'
+    '# with this environment: hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999, δ = 0.04\\n'
     """
     M, π = parts.M, parts.π
     if not isinstance(M, TrustRegionPolicyOptimization) or not isinstance(π, NeuralPolicy):
         return ""
     damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
     c = f", damping = {M.update_rule.damping:g}" if damped else ""
-    return f"# with this environment: hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}\n"
+    δ = f", δ = {M.δ:g}" if isinstance(M.update_rule, BOUNDED) else ""
+    return f"# with this environment: hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}\n"
 
 
 def made(c: Settings, P: Any) -> Parts:
@@ -89,17 +93,18 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None, env_made: 
     return GymnasiumProblem(*where, **options)
 
 
-def _rule(c: Settings, evidence: tuple[Any, ...] = (), times: float = 1.0) -> Any:
+def _rule(c: Settings, evidence: tuple[Any, ...] = (), k: int = 0, times: float = 1.0) -> Any:
     """The update's rule with the settings of the run; with evidence the update itself.
 
-    If damping is not given, it is the usual one times `times`.
+    If damping is not given, it is the usual one times `times`; if δ is not, it follows from k real actions,
+    but where it bounds the change of the parameters.
     """
     struct, usual = NAMED_RULES[UPDATES[c["update"]]]
     settings = {a.name: c[plain(a.name)] for a in rule_fields(struct) if plain(a.name) in c}
     if "damping" in settings and settings["damping"] is None:
         settings["damping"] = times * usual["damping"]
     if issubclass(struct, BOUNDED) and "delta" in c:
-        settings["ε"] = c["delta"]
+        settings["ε"] = usual_δ(k * (struct is not RestrictedPolicyUpdate)) if c["delta"] is None else c["delta"]
     return struct(*evidence, **settings) if evidence else struct.rule(**settings)
 
 
@@ -116,7 +121,7 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
-        rule=_rule(c, times=damping_factor(P.observation_width * bool(k), ahead) if P.normalize_observations else 1.0),
+        rule=_rule(c, (), k, damping_factor(P.observation_width * bool(k), ahead) if P.normalize_observations else 1.0),
         λ=λ,
         **{name: c[name] for name in (*own, "normalize_advantages", "minibatch")},
     )
@@ -189,6 +194,18 @@ def damping_factor(width: int, horizon: float) -> float:
     [1.0, 1.0, 2.0, 10.0]
     """
     return float(max(1, width - 24, horizon / 100))
+
+
+def usual_δ(k: int) -> float:
+    """The bound on the divergence of an update, in nats, for actions of k real numbers, 0 for choices.
+
+    The divergences of k independent numbers add up: from eight on each has its share of 0.005, up to 0.1 in all. What
+    was tried is in docs/defaults.md.
+
+    >>> [usual_δ(k) for k in (0, 1, 8, 17, 100)]
+    [0.04, 0.04, 0.04, 0.085, 0.1]
+    """
+    return 0.005 * min(max(8, k), 20)
 
 
 def _critic(c: Settings, width: int, hidden: Sequence[int]) -> Any:

@@ -184,7 +184,7 @@ def rule_defaults(env: str, update: str) -> dict[str, Any]:
     if is_textbook(env):
         return {plain(k): x for k, x in found.items()} | TEXTBOOK_RULES[update] | PROBLEMS[env].rules.get(update, {})
     found = {plain(name): x for name, x in (found | own).items() if name not in OF_TRAJECTORIES}
-    of_all = {"delta": 0.04} if issubclass(struct, BOUNDED) else {}
+    of_all = {"delta": None} if issubclass(struct, BOUNDED) else {}
     return found | of_all | ({"damping": None} if "damping" in found else {})
 
 
@@ -192,8 +192,10 @@ def rule_settings(env: str, update: str) -> dict[str, Setting]:
     """The lines of the table for the update's rule; one that has no default there is found by its check alone."""
     struct, known = NAMED_RULES[UPDATES[update]][0], rule_defaults(env, update)
     found = {plain(a.name): _of(struct, a.name, known.get(plain(a.name))) for a in rule_fields(struct)}
-    found["delta"] = Setting(known.get("delta"), positive, "bound on the mean KL divergence, in nats")
     if not is_textbook(env):
+        said = "bound on the mean KL, in nats; not given: 0.04, more for many actions"
+        said = "bound on half the squared change of θ; not given: 0.04" if update == "restricted" else said
+        found["delta"] = Setting(None, optional(positive), said)
         said = "c in F + cI; not given: 0.1, more for many observations or γ > 0.99"
         found["damping"] = Setting(None, optional(not_negative), said)
     return {name: line for name, line in found.items() if name in known}

@@ -92,6 +92,16 @@ def test_damping_is_the_usual_one_times_w_minus_24_where_observations_and_action
         assert for_environment(lambda choice=choice: made(choice))[0].update_rule.damping == 0.1
 
 
+@pytest.mark.parametrize(("k", "δ"), [(1, 0.04), (8, 0.04), (9, 0.045), (17, 0.085), (20, 0.1), (21, 0.1), (99, 0.1)])
+def test_the_bound_has_a_share_for_each_real_action_from_eight_on_to_twenty(k, δ):
+    made = partial(Walks, spaces.Box(-1, 1, (99,)), spaces.Box(-1, 1, (k,)))
+    for rule, expected in (("trust-region", δ), ("natural", δ), ("restricted", 0.04)):
+        np.testing.assert_allclose(for_environment(made, update=rule)[0].δ, expected, rtol=1e-14)
+        assert for_environment(made, update=rule, δ=0.3)[0].δ == 0.3
+    for choice in (spaces.Discrete(k + 1), spaces.MultiBinary(k)):
+        assert for_environment(lambda choice=choice: Walks(None, choice))[0].δ == 0.04
+
+
 def test_damping_is_the_usual_one_where_observations_are_zeros_and_ones():
     assert for_environment(lambda: Walks(spaces.Discrete(60)))[0].update_rule.damping == 0.1
     assert for_environment(lambda: Walks(spaces.MultiBinary(60)))[0].update_rule.damping == 0.1

@@ -240,8 +240,8 @@ def test_a_file_says_which_settings_are_none():
     read = Configuration.from_toml('env = "Pendulum-v1"\npreset = "paper"\nnone = ["gate", "damping"]\n')
     assert read["gate"] is read["damping"] is None
     assert "none" not in Configuration({"env": "Pendulum-v1"}).to_toml()
-    with pytest.raises(ValueError, match=r"delta = None: must be"):
-        Configuration.from_toml('env = "Pendulum-v1"\nnone = ["delta"]\n')
+    with pytest.raises(ValueError, match=r"alpha = None: must be"):
+        Configuration.from_toml('env = "Pendulum-v1"\nnone = ["alpha"]\n')
     with pytest.raises(ValueError, match=r"^gat: unknown setting; did you mean"):
         Configuration.from_toml('env = "Pendulum-v1"\nnone = ["gat"]\n')
     for wrong in ('"gate"', "1", "[1]", '[["gate"]]', "{gate = 1}", "true"):
