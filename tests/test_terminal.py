@@ -93,7 +93,9 @@ def test_bar_of_a_training_shows_what_is_known(tmp_path):
     seen = at_a_terminal("train", "MountainCar-v0", *options, cwd=tmp_path, columns=120)
     assert seen.status == 0
     assert re.search(r"(?<!\d)[1-9]\d*/2(?!\d)", seen.sent)  # a slow update ends late
-    assert re.search(r"KL [\d.e-]+ of [\d.e-]+ +[\d,]+ steps/s", seen.sent)
+    found = re.findall(r"KL ([\d.e-]+) of ([\d.e-]+) +[\d,]+ steps/s", seen.sent)
+    assert found
+    assert all(float(kl) <= float(bound) and 0.01 * 0.04 <= float(bound) <= 0.04 for kl, bound in found)  # the gate's
     assert "nan" not in seen.sent.partition("stopped by")[0]
 
 

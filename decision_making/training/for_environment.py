@@ -23,9 +23,9 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
     their defaults are those of `decision-making train`, one configuration for every environment. What a task needs is
     taken from its spaces: observations are normalised where they are real numbers, actions have -1 and 1 at the bounds
     of their Box, networks are narrower where actions are choices and observations have fewer than 8 numbers, damping
-    and δ grow with the numbers of an observation and of an action, and a batch holds the next multiple of `n_envs`
-    steps. Settings have the names of the command line, or Greek ones (δ for
-    delta; λ or lam for lambda). `seed` gives the first parameters.
+    grows with the numbers of an observation and δ with those of an action, and a batch holds the next multiple of
+    `n_envs` steps. Settings have the names of the command line, or Greek ones (δ for delta; λ or lam for lambda).
+    `seed` gives the first parameters.
 
     Raises ValueError or TypeError, naming the setting, for an unknown or a bad one, and for one of a run, such as
     `steps`, which `train` takes; ValueError for an id "module:name" without allow_imports, because gymnasium runs the

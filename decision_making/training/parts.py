@@ -96,15 +96,16 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None, env_made: 
 def _rule(c: Settings, evidence: tuple[Any, ...] = (), k: int = 0, times: float = 1.0) -> Any:
     """The update's rule with the settings of the run; with evidence the update itself.
 
-    If damping is not given, it is the usual one times `times`; if δ is not, it follows from k real actions,
-    but where it bounds the change of the parameters.
+    If damping is not given, it is the usual one times `times`; if δ is not, it follows from k real actions where it
+    bounds a divergence, and is that of one action where it bounds the change of the parameters.
     """
     struct, usual = NAMED_RULES[UPDATES[c["update"]]]
     settings = {a.name: c[plain(a.name)] for a in rule_fields(struct) if plain(a.name) in c}
     if "damping" in settings and settings["damping"] is None:
         settings["damping"] = times * usual["damping"]
     if issubclass(struct, BOUNDED) and "delta" in c:
-        settings["ε"] = usual_δ(k * (struct is not RestrictedPolicyUpdate)) if c["delta"] is None else c["delta"]
+        usual_ε = usual_δ(1 if struct is RestrictedPolicyUpdate else k)
+        settings["ε"] = usual_ε if c["delta"] is None else c["delta"]
     return struct(*evidence, **settings) if evidence else struct.rule(**settings)
 
 

@@ -193,9 +193,9 @@ def rule_settings(env: str, update: str) -> dict[str, Setting]:
     struct, known = NAMED_RULES[UPDATES[update]][0], rule_defaults(env, update)
     found = {plain(a.name): _of(struct, a.name, known.get(plain(a.name))) for a in rule_fields(struct)}
     if not is_textbook(env):
-        said = "bound on the mean KL, in nats; not given: 0.04, more for many actions"
-        said = "bound on half the squared change of θ; not given: 0.04" if update == "restricted" else said
-        found["delta"] = Setting(None, optional(positive), said)
+        of_kl = "bound on the mean KL, in nats; not given: 0.04, more for many actions"
+        of_θ = "bound on half the squared change of θ; not given: 0.04"
+        found["delta"] = Setting(None, optional(positive), of_θ if update == "restricted" else of_kl)
         said = "c in F + cI; not given: 0.1, more for many observations or γ > 0.99"
         found["damping"] = Setting(None, optional(not_negative), said)
     return {name: line for name, line in found.items() if name in known}

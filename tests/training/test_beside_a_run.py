@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import shutil
 import sys
 from types import SimpleNamespace
@@ -271,6 +272,20 @@ def test_lines_of_a_command_in_a_pipe(tmp_path, monkeypatch):
     assert [line[:6] for line in done.stderr.splitlines()] == [f"{k} of 3" for k in (1, 2, 3)]
     quiet = CliRunner().invoke(app, ["train", "CartPole-v1", *small, "--log-every", "0", "--out", "quiet"])
     assert (quiet.exit_code, quiet.stderr) == (0, "")
+
+
+def test_a_line_says_the_bound_that_its_update_had_after_gate_and_fall(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = ["--set", "hidden=[4]", "--set", "steps_per_update=64", "--updates", "6", "--set", "anneal=0.5"]
+    done = CliRunner().invoke(app, ["train", "CartPole-v1", *small, "--log-every", "1e-9", "--out", "run"])
+    with (tmp_path / "run" / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    explained = np.clip([float(row["explained_variance"]) for row in rows], 0.01, 1)
+    fall = np.minimum(1, np.arange(6, 0, -1) / 6 / 0.5)  # of the share that is left when an update begins
+    said = [re.search(r"KL (\S+) of (\S+) ", line).groups() for line in done.stderr.splitlines()]
+    assert [b for _, b in said] == [f"{x:.2g}" for x in 0.04 * fall * explained]
+    assert [kl for kl, _ in said] == [f"{float(row['kl']):.2g}" for row in rows]
+    assert len({b for _, b in said}) > 2
 
 
 def test_options_of_the_command_are_settings_of_the_run(tmp_path, monkeypatch):

@@ -240,6 +240,7 @@ def test_a_file_says_which_settings_are_none():
     read = Configuration.from_toml('env = "Pendulum-v1"\npreset = "paper"\nnone = ["gate", "damping"]\n')
     assert read["gate"] is read["damping"] is None
     assert "none" not in Configuration({"env": "Pendulum-v1"}).to_toml()
+    assert Configuration.from_toml('env = "Pendulum-v1"\npreset = "paper"\nnone = ["delta"]\n')["delta"] is None
     with pytest.raises(ValueError, match=r"alpha = None: must be"):
         Configuration.from_toml('env = "Pendulum-v1"\nnone = ["alpha"]\n')
     with pytest.raises(ValueError, match=r"^gat: unknown setting; did you mean"):
