@@ -189,7 +189,8 @@ def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Cal
         with train_progress(c, log_every) as callback, threadpool_limits(1):
             history = work(callback)
     except KeyboardInterrupt:
-        fail(f"stopped; go on with: decision-making resume {folder}", 130)
+        begun = (folder / runs.CONFIG).exists()
+        fail(f"stopped; go on with: decision-making resume {folder}" if begun else "stopped before the run began", 130)
     n = min(100, len(history.returns))
     mean = f"mean return of the last {n} episode{'s' * (n != 1)} {history.mean_return():.4g}"
     ended = mean if len(history.returns) else "no episode has ended yet"

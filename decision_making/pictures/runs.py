@@ -92,7 +92,7 @@ def _gymnasium(
     import gymnasium
     from gymnasium import spaces
 
-    parts = c.parts(allow_imports=allow_imports)
+    parts = c.settled().parts(allow_imports=allow_imports)
     P, value, by = parts.M.P, *_critic(parts.M, policy, folder)
     title = f"{title}{by}"
     with gymnasium.make(gymnasium_id(c["env"])) as env:

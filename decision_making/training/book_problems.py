@@ -18,7 +18,7 @@ class BookProblem(NamedTuple):
 
 
 # more trajectories than the table's 150 parameters, and enough damping that actions of tiny probability do not matter
-_HEXES = {"gamma": 0.9, "depth": 30, "trajectories": 2000}
+_HEXES = {"depth": 30, "trajectories": 2000}
 _HEX_RULES = {
     **{update: {"epsilon": 0.3, "damping": 0.01} for update in ("trust-region", "natural")},
     "restricted": {"epsilon": 0.3},
@@ -26,7 +26,7 @@ _HEX_RULES = {
 }
 
 PROBLEMS = {
-    "SimpleRegulator": BookProblem("F.5", "a real number", "a real number", "depth", True, {"gamma": 0.9}),
+    "SimpleRegulator": BookProblem("F.5", "a real number", "a real number", "depth", True, {}),
     "HexWorld": BookProblem("7, F.1", "25 hexes", "6 directions", "depth", True, _HEXES, _HEX_RULES),
     "StraightLineHexWorld": BookProblem("7, F.1", "8 hexes", "6 directions", "depth", True, _HEXES, _HEX_RULES),
     "TwentyFortyEight": BookProblem("F.2", "4 x 4 board", "4 moves", "until no move is left", False, {}),

@@ -23,6 +23,7 @@ from decision_making.checks import Named, refuse
 from decision_making.extras import DISTRIBUTION
 from decision_making.structs import struct
 from decision_making.training.book_problems import is_textbook
+from decision_making.training.first_look import USUAL_γ
 from decision_making.training.parts import Parts, made, problem
 from decision_making.training.presets import PRESETS
 from decision_making.training.settings import (
@@ -38,6 +39,7 @@ from decision_making.training.settings import (
 
 LARGEST = 2**63 - 1  # of whole numbers
 NONE = "none"  # TOML has no word for None: this lists the settings that are
+FOUND = "found"  # the table of what a run has found out where a setting is not given: γ
 LONGEST = 8192  # bytes of settings in TOML; those of a run are about a thousand
 
 ELSEWHERE: dict[object, str] = {  # what settings are called in Stable-Baselines3, or as fields of structs
@@ -110,11 +112,18 @@ class Configuration:
         return {name: self[name] for name in ("steps", "updates", "seconds", "threshold")}
 
     def parts(self, *, allow_imports: bool = False, workers: int | None = None, env: Any = None) -> Parts:
-        """Update, policy and first parameters for `train`. Arguments and errors are those of `problem`."""
-        return made(self.values, self.problem(allow_imports=allow_imports, workers=workers, env=env))
+        """Update, policy and first parameters for `train`. Arguments and errors are those of `problem`.
+
+        If γ is not given, the environment is played for a first look (`first_look`), and fails with its own errors.
+        """
+        return made(self.values, self.problem(allow_imports=allow_imports, workers=workers, env=env), env)
+
+    def settled(self, γ: float = USUAL_γ) -> Configuration:
+        """The same with this γ where none is given: its parts are made without a look at the environment."""
+        return self if self["gamma"] is not None else Configuration({**self.given, "gamma": γ})
 
     def problem(self, *, allow_imports: bool = False, workers: int | None = None, env: Any = None) -> Any:
-        """The problem alone; with the setting `blocks` its steps are collected by `workers` processes.
+        """The problem alone, with γ = 0.99 if none is given; if `blocks` is, `workers` processes collect its steps.
 
         `env` is the environment itself, its factory or spec, where it has no id (see `for_environment`).
         Raises ValueError for an unknown environment, for workers without `blocks`, and unless allow_imports is True for
@@ -155,7 +164,7 @@ def parsed(text: str) -> dict[str, Any]:
 
 
 def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings read from a file, with changes; those that `none` names are None, a table [versions] is ignored.
+    """Settings read from a file, with changes; those that `none` names are None, [versions] and [found] are ignored.
 
     If `changes` names another update than the file, the settings of the file's rule and its preset are dropped; if it
     names a preset, all settings that the preset says.
@@ -163,7 +172,7 @@ def replaced(given: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, 
     none = given.get(NONE, [])
     if not (isinstance(none, list) and all(isinstance(name, str) for name in none)):
         refuse(None, NONE, none, "a list of names of settings")
-    kept = {name: x for name, x in given.items() if name not in ("versions", NONE)} | dict.fromkeys(none)
+    kept = {name: x for name, x in given.items() if name not in ("versions", FOUND, NONE)} | dict.fromkeys(none)
     update, env = kept.get("update"), str(kept.get("env", ""))
     if isinstance(update, str) and update in UPDATES and changes.get("update", update) != update:
         kept = {name: x for name, x in kept.items() if name not in rule_defaults(env, update) and name != "preset"}

@@ -24,12 +24,16 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
     taken from its spaces: observations are normalised where they are real numbers, actions have -1 and 1 at the bounds
     of their Box, networks are narrower where actions are choices and observations have fewer than 8 numbers, damping
     grows with the numbers of an observation and δ with those of an action, and a batch holds the next multiple of
-    `n_envs` steps. Settings have the names of the command line, or Greek ones (δ for delta; λ or lam for lambda).
-    `seed` gives the first parameters.
+    `n_envs` steps. If γ is not given, 2,048 steps are played with random actions, which are not counted: γ is 0.99, or
+    0.999 if episodes may be longer than 100 steps and the rewards with which they terminate are more than ten times the
+    others, by root mean squares. An environment that is made already plays that itself, and is reset.
+
+    Settings have the names of the command line, or Greek ones (δ for delta; λ or lam for lambda). `seed` gives the
+    first parameters.
 
     Raises ValueError or TypeError, naming the setting, for an unknown or a bad one, and for one of a run, such as
     `steps`, which `train` takes; ValueError for an id "module:name" without allow_imports, because gymnasium runs the
-    code of that module.
+    code of that module; what `GymnasiumProblem.collect` raises where the environment fails.
 
     >>> M, π, θ, φ = for_environment("Pendulum-v1", δ=0.01)
     >>> M.n, M.δ, M.P.normalize_observations, π.sizes

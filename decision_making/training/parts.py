@@ -16,6 +16,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
     RestrictedPolicyUpdate,
 )
 from decision_making.training.book_problems import gymnasium_id, is_textbook
+from decision_making.training.first_look import USUAL_γ, usual_γ
 from decision_making.training.settings import UPDATES, plain, rule_fields
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
@@ -41,11 +42,11 @@ class Parts(NamedTuple):
 
 
 def said(parts: Parts) -> str:
-    """A comment on what the parts of a run have taken from a gymnasium environment and from γ; else nothing.
+    """What the parts of a run have taken from a gymnasium environment and from γ, in a line; else nothing.
 
     >>> from decision_making import for_environment
     >>> said(for_environment("MountainCarContinuous-v0", γ=0.999))
-    '# with this environment: hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999, δ = 0.04\\n'
+    'with this environment: γ = 0.999, hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999, δ = 0.04'
     """
     M, π = parts.M, parts.π
     if not isinstance(M, TrustRegionPolicyOptimization) or not isinstance(π, NeuralPolicy):
@@ -53,12 +54,21 @@ def said(parts: Parts) -> str:
     damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
     c = f", damping = {M.update_rule.damping:g}" if damped else ""
     δ = f", δ = {M.δ:g}" if isinstance(M.update_rule, BOUNDED) else ""
-    return f"# with this environment: hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}\n"
+    return f"with this environment: γ = {M.P.γ:g}, hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}"
 
 
-def made(c: Settings, P: Any) -> Parts:
-    """Update, policy and first parameters for the problem P."""
-    return (_textbook if is_textbook(c["env"]) else _gymnasium)(c, P)
+def made(c: Settings, P: Any, env: Any = None) -> Parts:
+    """Update, policy and first parameters for the problem P, which was made of `env` where that is no id.
+
+    Where γ is not given it follows from a first look, which is taken when all else is known to be right.
+    """
+    if is_textbook(c["env"]):
+        return _textbook(c, P)
+    if c["gamma"] is None:
+        _gymnasium({**c, "gamma": USUAL_γ}, P)  # what is wrong shows before a step is taken
+        P.γ = usual_γ(gymnasium_id(c["env"]) if env is None else env)
+        c = {**c, "gamma": P.γ}
+    return _gymnasium(c, P)
 
 
 def check_imports(env: str, allowed: bool) -> None:
@@ -87,7 +97,7 @@ def problem(c: Settings, *, allow_imports: bool, workers: int | None, env_made: 
 
     register_environments()
     options = {name: c[name] for name in OF_THE_PROBLEM}
-    where = gymnasium_id(env) if env_made is None else env_made, c["gamma"]
+    where = gymnasium_id(env) if env_made is None else env_made, USUAL_γ if c["gamma"] is None else c["gamma"]
     if blocks:
         return ParallelProblem(*where, **options, blocks=blocks, workers=workers)
     return GymnasiumProblem(*where, **options)

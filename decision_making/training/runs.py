@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from decision_making.checks import Array, instance
+from decision_making.checks import Array, instance, shortened
 from decision_making.files import append_text, hold, path_of, remove_leftovers, short_text, write_whole
 from decision_making.problem import offers
 from decision_making.sequential_problems.policy_gradient_optimization import Step
 from decision_making.training.book_problems import is_textbook
 from decision_making.training.callbacks import Callback
-from decision_making.training.configuration import LONGEST, Configuration
+from decision_making.training.configuration import FOUND, LONGEST, Configuration, parsed
 from decision_making.training.evaluations import BEST, Evaluations
 from decision_making.training.event_files import EventFiles, check_writer
 from decision_making.training.history import METRICS, History, Selection
@@ -60,14 +60,12 @@ def run(
     # what is wrong shows before anything is written
     if configuration["tensorboard"]:
         check_writer()
+    _check_free(folder)
     parts = configuration.parts(allow_imports=allow_imports, workers=workers)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
-        if (folder / CONFIG).exists():
-            raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
-        if _begun(folder):
-            raise FileExistsError(f"{folder} holds the checkpoint of another run: choose another folder")
-        write_text(folder / CONFIG, configuration.to_toml() + said(parts))
+        _check_free(folder)
+        write_text(folder / CONFIG, _settings(configuration, parts))
         return _trained(configuration, parts, folder, callbacks, resume=False)
 
 
@@ -95,7 +93,7 @@ def resume(
     configuration = read_configuration(folder, **limits)
     with _alone_in(folder):
         own = read_configuration(folder)
-        parts = configuration.parts(allow_imports=allow_imports, workers=workers)
+        parts = _as_begun(folder, configuration).parts(allow_imports=allow_imports, workers=workers)
         for name, column in (("steps", "steps"), ("updates", "update"), ("seconds", "seconds")):
             (before, done), limit = _last_two(folder, column), limits.get(name)
             if limit is None or limit == own[name]:
@@ -113,8 +111,37 @@ def resume(
         if configuration["tensorboard"]:
             check_writer()
         if any(x is not None for x in limits.values()):
-            write_text(folder / CONFIG, configuration.to_toml() + said(parts))
+            write_text(folder / CONFIG, _settings(configuration, parts))
         return _trained(configuration, parts, folder, callbacks, resume=_begun(folder), again=again)
+
+
+def _check_free(folder: Path) -> None:
+    """FileExistsError where the folder holds a run, or a checkpoint."""
+    if (folder / CONFIG).exists():
+        raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
+    if _begun(folder):
+        raise FileExistsError(f"{folder} holds the checkpoint of another run: choose another folder")
+
+
+def _settings(c: Configuration, parts: Parts) -> str:
+    """The text of config.toml: all settings, the γ that was found where none is given, what follows as a comment."""
+    found = "" if c["gamma"] is not None else f"\n[{FOUND}]\ngamma = {parts.M.P.γ}\n"
+    return c.to_toml() + found + "".join(f"# {line}\n" for line in [said(parts)] if line)
+
+
+def _as_begun(folder: Path, c: Configuration) -> Configuration:
+    """The configuration with the γ that the run found when it began, which it does not look for again.
+
+    ValueError where what the file says of it is damaged; where it says nothing, the run looks again.
+    """
+    file = folder / CONFIG
+    found = parsed(short_text(file, LONGEST)).get(FOUND, {})
+    if not (isinstance(found, dict) and found.keys() <= {"gamma"}):
+        raise ValueError(f"{file}: {FOUND} = {shortened(found)}: must be a table with gamma alone")
+    try:
+        return c.settled(found["gamma"]) if found else c
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file}: {FOUND}.{error}") from error
 
 
 def _begun(folder: Path | str) -> bool:

@@ -102,7 +102,7 @@ COMMON: dict[str, Setting] = {
     "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
     "eval_episodes": Setting(20, enough_for_an_interval, "episodes of an evaluation"),
     "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
-    "gamma": Setting(0.99, discount, "discount factor γ"),
+    "gamma": Setting(None, optional(discount), "discount γ; not given: 0.99, or 0.999 where rewards at ends outweigh"),
     "hidden": Setting(None, optional(_widths), "widths of the policy's hidden layers; not given: [32, 32] or [64, 64]"),
 }
 # those that say when a run ends and what it writes, not what its update is
@@ -149,6 +149,7 @@ GYMNASIUM: dict[str, Setting] = {
 }
 # further settings of runs on textbook problems
 TEXTBOOK: dict[str, Setting] = {
+    "gamma": Setting(0.9, discount, "discount factor γ"),  # in place of the other runs'
     "depth": Setting(10, count, "steps of a trajectory"),
     "trajectories": Setting(100, count, "trajectories of an update"),
 }

@@ -218,7 +218,7 @@ def _tasks(given: Sequence[Configuration], folder: Path, allow_imports: bool) ->
         others = json.dumps({key: x for key, x in c.values.items() if key != "seed"})
         if others not in made:  # seeds differ in nothing that could be wrong
             made.add(others)
-            c.parts(allow_imports=allow_imports)
+            c.settled().parts(allow_imports=allow_imports)
         tasks[name.casefold()] = (c.values, str(path), allow_imports)
     return list(tasks.values())
 

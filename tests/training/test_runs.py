@@ -74,7 +74,7 @@ def test_every_setting_is_used():
 
     for env in ("CartPole-v1", "SimpleRegulator"):
         for update in UPDATES:
-            c = Configuration({"env": env, "update": update, "hidden": [4]})
+            c = Configuration({"env": env, "update": update, "hidden": [4], "gamma": 0.9})
             object.__setattr__(c, "values", Spy(c.values))
             c.parts()
             c.limits  # noqa: B018
@@ -85,16 +85,24 @@ def test_every_setting_is_used():
 
 # ---- folders
 
+FOUND = ["", "[found]", "gamma = 0.99"]  # what a first look says where γ is not given
+
 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
         (
             {"env": "Pendulum-v1", "gamma": 0.999},
-            ["# with this environment: hidden = [4], n = 2672, λ = 0.984189, damping = 0.2, δ = 0.04"],
+            ["# with this environment: γ = 0.999, hidden = [4], n = 2672, λ = 0.984189, damping = 0.2, δ = 0.04"],
         ),
-        ({**SMALL, "lambda": 1.0}, ["# with this environment: hidden = [8], n = 128, λ = 1, damping = 0.1, δ = 0.04"]),
-        ({**SMALL, "update": "restricted"}, ["# with this environment: hidden = [8], n = 128, λ = 0.95, δ = 0.04"]),
+        (
+            {**SMALL, "lambda": 1.0},
+            [*FOUND, "# with this environment: γ = 0.99, hidden = [8], n = 128, λ = 1, damping = 0.1, δ = 0.04"],
+        ),
+        (
+            {**SMALL, "update": "restricted"},
+            [*FOUND, "# with this environment: γ = 0.99, hidden = [8], n = 128, λ = 0.95, δ = 0.04"],
+        ),
         (TEXT, []),
     ],
 )

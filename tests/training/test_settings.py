@@ -201,7 +201,8 @@ def test_what_is_no_whole_number_is_refused_by_the_command_line(given):
 
 def test_problems_of_the_book_bring_defaults_of_their_own():
     assert Configuration({"env": "HexWorld"}).values.items() >= {"gamma": 0.9, "depth": 30, "epsilon": 0.3}.items()
-    assert Configuration({"env": "CartPole-v1"})["gamma"] == 0.99
+    assert Configuration({"env": "SimpleRegulator"})["gamma"] == 0.9
+    assert Configuration({"env": "CartPole-v1"})["gamma"] is Configuration({"env": "MountainCar"})["gamma"] is None
     assert {name: line.default for name, line in table("HexWorld", "natural").items() if name in ("env", "update")} == {
         "env": "HexWorld",
         "update": "natural",

@@ -1,0 +1,305 @@
+"""The discount factor that a first look at an environment finds, and that the look leaves nothing else behind."""
+
+from fractions import Fraction
+from functools import partial
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+from hypothesis import given, strategies as st
+from hypothesis.extra.numpy import arrays
+from typer.testing import CliRunner
+
+from decision_making import for_environment, train
+from decision_making.cli import app
+from decision_making.problems import GymnasiumProblem
+from decision_making.training.configuration import Configuration
+from decision_making.training.first_look import rewards_seen, weight_of_ends
+from decision_making.training.runs import resume, run
+from decision_making.training.sweeps import sweep, table
+from tests.training.test_loop import same
+
+
+class Lands(gymnasium.Env):
+    """Episodes of `length` steps with reward 1 or -1, and the reward `last` in the last one."""
+
+    observation_space, action_space = spaces.Box(-1, 1, (3,)), spaces.Box(-1, 1, (1,))
+    stepped = 0  # all of them
+
+    def __init__(self, last=0.0, length=10, truncates=False):
+        self.last, self.length, self.truncates = last, length, truncates
+
+    def seen(self):
+        return self.np_random.uniform(-1, 1, 3).astype(np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.k = 0
+        return self.seen(), {}
+
+    def step(self, action):
+        Lands.stepped += 1
+        self.k += 1
+        over = self.k == self.length
+        return self.seen(), self.last if over else (-1.0) ** self.k, over and not self.truncates, over, {}
+
+
+class Drawn(Lands):
+    """Its last reward is 30 times the action, and all rewards have noise."""
+
+    def step(self, action):
+        s, _, *ended, info = super().step(action)
+        over = self.k == self.length
+        return s, 30 * float(action[0]) * over + self.np_random.normal(), *ended, info
+
+
+LATE = {"γ": 0.999, "λ": 1 - np.sqrt(0.001) / 2, "n": 4096, "c": 1.0}
+SOON = {"γ": 0.99, "λ": 0.95, "n": 2048, "c": 0.1}
+ENDS = [
+    *[(last, LATE) for last in (10.1, -10.1, 1e3, 1e200, -1e308)],
+    *[(last, SOON) for last in (9.9, -9.9, 1.0, 0.0)],
+]
+
+
+@pytest.mark.parametrize(("last", "expected"), ENDS)
+def test_γ_and_what_follows_from_it_say_whether_the_ends_of_episodes_outweigh_the_rest_ten_times(last, expected):
+    M, *_ = for_environment(partial(Lands, last))
+    np.testing.assert_allclose((M.P.γ, M.λ, M.n, M.update_rule.damping), list(expected.values()), rtol=1e-12)
+    assert for_environment(partial(Lands, last, truncates=True))[0].P.γ == 0.99  # a time limit is no end
+
+
+@pytest.mark.parametrize("mode", gymnasium.vector.AutoresetMode)
+@pytest.mark.parametrize(("last", "γ"), [(10.1, 0.999), (9.9, 0.99)])
+def test_the_look_takes_environments_factories_and_vector_environments(mode, last, γ):
+    """In NEXT_STEP mode steps that do nothing but reset are none of the others, of which they would be a third."""
+    vector = gymnasium.vector.SyncVectorEnv([partial(Lands, last, length=2)] * 3, autoreset_mode=mode)
+    for env in (Lands(last), partial(Lands, last), vector):
+        assert for_environment(env)[0].P.γ == γ
+
+
+@pytest.mark.parametrize("settings", [{"n_envs": 1}, {"n_envs": 64}, {"n_envs": 3000}, {"n_envs": 2, "blocks": 2}])
+def test_γ_does_not_depend_on_the_number_of_copies(settings):
+    for last, γ in ((20.0, 0.999), (0.5, 0.99)):
+        assert for_environment(partial(Lands, last, length=250), **settings)[0].P.γ == γ
+
+
+def test_episodes_that_have_nothing_far_ahead_keep_the_usual_γ(monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "Lands-v0", EnvSpec("Lands-v0", Lands, kwargs={"last": 50.0}))
+    assert for_environment(partial(Lands, 100.0, length=1))[0].P.γ == 0.99
+    assert for_environment(partial(Lands, 100.0, length=2))[0].P.γ == 0.999
+    for limit, γ in ((50, 0.99), (100, 0.99), (101, 0.999), (1000, 0.999)):
+        before = Lands.stepped
+        made = partial(gymnasium.make, "Lands-v0", max_episode_steps=limit)
+        for env in (made, made(), gymnasium.vector.SyncVectorEnv([made] * 2)):
+            assert for_environment(env)[0].P.γ == γ
+        assert (Lands.stepped > before) == (γ == 0.999)  # no look where the limit decides
+
+
+LOOKS = [
+    *[(Lands, n_envs, 2048) for n_envs in (1, 16, 3000)],
+    (Lands(), 1, 2048),
+    *[(gymnasium.vector.SyncVectorEnv([Lands] * n), n, n * (k - k // 11)) for n, k in ((3, 682), (8, 256), (20, 256))],
+]  # vector environments reset themselves in a step of its own, the eleventh
+
+
+@pytest.mark.parametrize(("env", "n_envs", "steps"), LOOKS)
+def test_the_look_takes_a_batch_of_steps_or_256_of_each_copy_and_counts_none(env, n_envs, steps):
+    before = Lands.stepped
+    M, *_ = for_environment(env, n_envs=n_envs, steps_per_update=n_envs)
+    assert Lands.stepped - before == steps
+    assert M.P.steps == 0
+    assert not M.P.acquainted
+
+
+def test_no_step_is_taken_where_γ_is_given_or_for_a_problem_alone_or_if_a_setting_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "Lands-v0", EnvSpec("Lands-v0", Lands))
+    before = Lands.stepped
+    assert for_environment(partial(Lands, 100.0), γ=0.5)[0].P.γ == 0.5
+    assert for_environment(partial(Lands, 100.0), preset="sb3-contrib")[0].P.γ == 0.99
+    assert Configuration({"env": "Lands()"}).problem(env=Lands).γ == 0.99
+    for settings, said in (
+        ({"steps_per_update": 10}, "steps_per_update = 10: must be a multiple of n_envs = 16"),
+        ({"γ": 2}, "gamma = 2: must be"),
+        ({"update": "penalized", "beta_min": 5.0, "beta_max": 1.0}, "β_min = 5"),
+        ({"n_envs": 3, "blocks": 2, "minibatch": 0}, "minibatch = 0"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            for_environment(Lands, **settings)
+    (tmp_path / "config.toml").touch()
+    with pytest.raises(FileExistsError):
+        run(Configuration({"env": "Lands-v0"}), tmp_path)
+    assert Lands.stepped == before
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "Pendulum-v1", Lands, partial(Lands, 50.0)])
+@pytest.mark.parametrize("settings", [{}, {"n_envs": 2, "blocks": 2}])
+def test_a_run_is_the_same_as_if_γ_had_been_given(env, settings):
+    settings = {"steps_per_update": 256, **settings}
+    looked, *rest = for_environment(env, seed=3, **settings)
+    assert looked.P.steps == 0
+    assert not looked.P.acquainted
+    given, *_ = for_environment(env, seed=3, γ=looked.P.γ, **settings)
+    same(*(train(M, *rest, rng=5, updates=2) for M in (looked, given)))
+
+
+def test_a_run_with_an_environment_that_was_looked_at_is_the_same_as_with_a_new_one():
+    made = [Lands(50.0), gymnasium.vector.SyncVectorEnv([partial(Lands, 50.0)] * 4)]
+    new = [Lands(50.0), gymnasium.vector.SyncVectorEnv([partial(Lands, 50.0)] * 4)]
+    for a, b in zip(made, new, strict=True):
+        looked = for_environment(a, steps_per_update=256)
+        given = for_environment(b, steps_per_update=256, γ=0.999)
+        same(*(train(*parts, rng=5, updates=2) for parts in (looked, given)))
+
+
+def test_a_look_follows_from_its_seed_and_from_what_the_policy_does():
+    P, other = (GymnasiumProblem(Drawn, 1.0, n_envs=8) for _ in range(2))
+    seen, again, of_another_seed = rewards_seen(P, 0), rewards_seen(P, 0), rewards_seen(P, 1)
+    for x, y, z, a_new_one in zip(seen, again, of_another_seed, rewards_seen(other, 0), strict=True):
+        np.testing.assert_array_equal(x, y)
+        np.testing.assert_array_equal(x, a_new_one)
+        assert not np.array_equal(x, z)
+    assert (len(seen[0]), len(seen[1])) == (8 * 25, 8 * (256 - 25))
+    # of actions of deviation 1, which are clipped to the bounds -1 and 1: mean a² is 0.5161
+    assert weight_of_ends(*seen) == pytest.approx(np.sqrt(900 * 0.5161 + 1), rel=0.1)
+    assert {for_environment(Drawn, seed=seed)[0].P.γ for seed in range(3)} == {0.999}
+
+
+def test_episodes_after_a_look_at_an_environment_that_was_made_do_not_repeat():
+    vector = [gymnasium.vector.SyncVectorEnv([Lands] * 2) for _ in range(2)]
+    for made in ([Lands(), Lands()], vector):
+        starts = [for_environment(env)[0].P.begin()["observation"] for env in made]
+        assert not np.array_equal(*starts)
+
+
+SHORT = {"env": "Lands-v0", "n_envs": 2, "steps_per_update": 64, "checkpoint_every": 2}
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    spec = EnvSpec("Lands-v0", Lands, kwargs={"last": 50.0})
+    monkeypatch.setitem(gymnasium.registry, "Lands-v0", spec)
+    return spec
+
+
+def test_a_resumed_run_is_the_run_that_never_stopped_and_does_not_look_again(registered, tmp_path):
+    whole = run(Configuration({**SHORT, "updates": 5}), tmp_path / "whole")
+    run(Configuration({**SHORT, "updates": 3}), tmp_path / "cut")
+    before = Lands.stepped
+    same(whole, resume(tmp_path / "cut", updates=5))
+    assert Lands.stepped - before == (5 - 2) * 64  # from the checkpoint on
+    for folder in ("whole", "cut"):
+        text = (tmp_path / folder / "config.toml").read_text()
+        assert "\n[found]\ngamma = 0.999\n# with this environment: γ = 0.999, hidden" in text
+        assert Configuration.from_toml(text)["gamma"] is None
+    same(whole, run(Configuration.from_toml(text), tmp_path / "again"))
+
+
+def test_a_run_keeps_its_γ_where_the_environment_has_changed(registered, tmp_path):
+    run(Configuration({**SHORT, "updates": 2}), tmp_path)
+    registered.kwargs["last"] = 0.0
+    assert for_environment("Lands-v0")[0].P.γ == 0.99
+    seen = []
+    resume(tmp_path, updates=4, callbacks=[lambda row, taken: seen.append(row["update"])])
+    assert seen == [3, 4]
+    assert "\n[found]\ngamma = 0.999\n# with this environment: γ = 0.999" in (tmp_path / "config.toml").read_text()
+    given = tmp_path / "given"
+    run(Configuration({**SHORT, "updates": 2, "gamma": 0.5}), given)
+    assert "[found]" not in (given / "config.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ("[found]\ngamma = 2", "found.gamma = 2: must be a number in"),
+        ("[found]\ngamma = 'x'", "found.gamma = 'x': must be a number in"),
+        ("[found]\nbeta = 2", "must be a table with gamma alone"),
+        ("[[found]]\ngamma = 0.5", "must be a table with gamma alone"),
+    ],
+)
+def test_a_damaged_γ_of_a_run_is_refused(registered, tmp_path, found, said):
+    run(Configuration({**SHORT, "updates": 1}), tmp_path)
+    file = tmp_path / "config.toml"
+    file.write_text(file.read_text().replace("[found]\ngamma = 0.999", found))
+    with pytest.raises(ValueError, match=f"config.toml: .*{said}"):
+        resume(tmp_path, updates=2)
+
+
+class Breaks(Lands):
+    """Raises, or pays what is no number, in the third step of its sixth episode."""
+
+    def __init__(self, reward=None):
+        super().__init__()
+        self.reward, self.episodes = reward, 0
+
+    def reset(self, *, seed=None, options=None):
+        self.episodes += 1
+        return super().reset(seed=seed)
+
+    def step(self, action):
+        s, r, *rest = super().step(action)
+        if self.k < 3 or self.episodes < 6:
+            return s, r, *rest
+        if self.reward is None:
+            raise ArithmeticError("no such speed")
+        return s, self.reward, *rest
+
+
+def test_an_environment_that_breaks_is_named():
+    with pytest.raises(RuntimeError, match="Breaks: step raised ArithmeticError: no such speed"):
+        for_environment(Breaks)
+    for reward, said in ((np.nan, "gave reward nan"), (np.inf, "gave reward inf")):
+        with pytest.raises(ValueError, match=f"Breaks.*{said} and observation .* after 2 steps of its episode"):
+            for_environment(Breaks(reward))
+
+
+def test_a_look_that_fails_leaves_no_folder_and_does_not_stop_other_runs(registered, monkeypatch, tmp_path):
+    monkeypatch.setitem(gymnasium.registry, "Breaks-v0", EnvSpec("Breaks-v0", Breaks))
+    with pytest.raises(RuntimeError, match="Breaks-v0: step raised ArithmeticError"):
+        run(Configuration({**SHORT, "env": "Breaks-v0", "updates": 1}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    before = Lands.stepped
+    with pytest.raises(RuntimeError, match=r"Breaks-v0.*: Breaks-v0: step raised ArithmeticError"):
+        sweep({**SHORT, "env": ["Breaks-v0", "Lands-v0"], "updates": 1}, tmp_path / "sweep")
+    assert Lands.stepped - before < 2 * 2048  # one look each, which of the first is cut short
+    (finished,) = table(tmp_path / "sweep")
+    assert finished["run"].startswith("Lands-v0")
+
+
+def test_settings_say_that_an_environment_fails(monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "Breaks-v0", EnvSpec("Breaks-v0", Breaks))
+    done = CliRunner().invoke(app, ["settings", "Breaks-v0"])
+    assert done.exit_code == 0
+    assert "gamma" in done.stdout
+    assert "with this environment: not known here: Breaks-v0: step raised ArithmeticError: no such speed" in done.stdout
+
+
+def test_who_stops_a_look_is_not_told_to_resume(monkeypatch, tmp_path):
+    def stop(self, action):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(gymnasium.registry, "Lands-v0", EnvSpec("Lands-v0", Lands))
+    monkeypatch.setattr(Lands, "step", stop)
+    done = CliRunner().invoke(app, ["train", "Lands-v0", "--out", str(tmp_path / "run")])
+    assert (done.exit_code, done.stderr) == (130, "decision-making: stopped before the run began\n")
+
+
+rewards = arrays(float, st.integers(0, 20), elements=st.floats(-1e3, 1e3).map(lambda x: round(x, 3)))
+
+
+@given(rewards, rewards, st.integers(-300, 300))
+def test_the_weight_of_ends_depends_neither_on_the_unit_nor_on_the_sign_nor_on_the_order(ends, others, power):
+    found = weight_of_ends(ends, others)
+    if len(ends) and len(others) and ends.any():
+        at_ends, elsewhere = (sum(Fraction(x) ** 2 for x in r.tolist()) / len(r) for r in (ends, others))
+        assert found == pytest.approx(float(at_ends / elsewhere) ** 0.5 if elsewhere else np.inf, rel=1e-12)
+    else:
+        assert found == 0
+    assert weight_of_ends(-ends[::-1], others[::-1]) == pytest.approx(found, rel=1e-12)
+    assert weight_of_ends(ends * 2.0**power, others * 2.0**power) == pytest.approx(found, rel=1e-12)
+
+
+def test_the_weight_of_ends_is_a_number_whatever_the_rewards_are():
+    for end, other, weight in ((1e308, 1e308, 1.0), (5e-324, 5e-324, 1.0), (1.0, 1e308, 0.0), (1e308, 1e-308, np.inf)):
+        assert weight_of_ends(np.full(3, end), np.full(3, other)) == weight
