@@ -58,8 +58,6 @@ TASKS = {
         *("MountainCarContinuous-v0", {"steps": 300_000, "noise_correlation": 0.9}, "evaluated", 90, "")
     ),
 }
-for lander in ("LunarLander-v3", "LunarLanderContinuous-v3"):
-    TASKS[f"{lander}, γ = 0.999"] = Task(lander, {"steps": 500_000, "gamma": 0.999}, "evaluated", 200, "")
 COLUMNS = ("task", "seed", "steps", "seconds", "last_100", "selected", "evaluated", "worst_episode", "versions")
 
 
