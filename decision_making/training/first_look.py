@@ -34,16 +34,18 @@ def usual_γ(env: Given) -> float:
     """
     import gymnasium
 
-    made = isinstance(env, gymnasium.Env)
-    P = GymnasiumProblem(env, 1.0, n_envs=1 if made else COPIES)
+    alone = isinstance(env, gymnasium.Env)
+    P = GymnasiumProblem(env, 1.0, n_envs=1 if alone else COPIES)
+    its_own = not (alone or isinstance(env, gymnasium.vector.VectorEnv))
     try:
         if (time_limit(P.env) or math.inf) <= AHEAD:
             return USUAL_γ
-        return PATIENT_γ if weight_of_ends(*rewards_seen(P, seed=0)) > OUTWEIGHS else USUAL_γ
-    finally:
-        if made or isinstance(env, gymnasium.vector.VectorEnv):  # a reset without a seed is not to go on from the look
+        rewards = rewards_seen(P, seed=0)
+        if not its_own:  # a reset without a seed is not to go on from the look
             P.restart(int(default_rng(None).integers(2**31)))
-        else:
+        return PATIENT_γ if weight_of_ends(*rewards) > OUTWEIGHS else USUAL_γ
+    finally:
+        if its_own:
             P.close()
 
 

@@ -45,8 +45,8 @@ def said(parts: Parts) -> str:
     """What the parts of a run have taken from a gymnasium environment and from γ, in a line; else nothing.
 
     >>> from decision_making import for_environment
-    >>> said(for_environment("MountainCarContinuous-v0", γ=0.999))
-    'with this environment: γ = 0.999, hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999, δ = 0.04'
+    >>> said(for_environment("MountainCarContinuous-v0", γ=0.999)).removeprefix("with this environment: ")
+    'γ = 0.999, hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999, δ = 0.04, critic_iterations = 15'
     """
     M, π = parts.M, parts.π
     if not isinstance(M, TrustRegionPolicyOptimization) or not isinstance(π, NeuralPolicy):
@@ -54,7 +54,8 @@ def said(parts: Parts) -> str:
     damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
     c = f", damping = {M.update_rule.damping:g}" if damped else ""
     δ = f", δ = {M.δ:g}" if isinstance(M.update_rule, BOUNDED) else ""
-    return f"with this environment: γ = {M.P.γ:g}, hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}"
+    fit = f", critic_iterations = {M.critic.iterations}" if isinstance(M.critic, NeuralCritic) else ""
+    return f"with this environment: γ = {M.P.γ:g}, hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}{fit}"
 
 
 def made(c: Settings, P: Any, env: Any = None) -> Parts:
@@ -125,10 +126,11 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
 
     k = getattr(P.head, "k", 0)  # real numbers of an action
     hidden = usual_hidden(P.observation_width, k) if c["hidden"] is None else tuple(c["hidden"])
-    π, critic = P.policy(hidden, activation=c["activation"]), _critic(c, P.observation_width, hidden)
+    π = P.policy(hidden, activation=c["activation"])
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
     ahead = horizon(c["gamma"], time_limit(P.env))
     n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
+    critic = _critic(c, P.observation_width, hidden, usual_iterations(n, time_limit(P.env)))
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
@@ -219,13 +221,26 @@ def usual_δ(k: int) -> float:
     return 0.005 * min(max(8, k), 20)
 
 
-def _critic(c: Settings, width: int, hidden: Sequence[int]) -> Any:
-    """The critic of the run, for observations of that width, with the policy's hidden layers if it has none given."""
+def usual_iterations(n: int, limit: int | None) -> int:
+    """The iterations of a critic's fit: as many as a batch of n steps has episodes by their time limit, from 15 to 40.
+
+    The more episodes there are to learn from, the less a close fit follows the noise of a few. What was tried is in
+    docs/defaults.md.
+
+    >>> [usual_iterations(2048, limit) for limit in (50, 100, 200, 1000, None)]
+    [40, 20, 15, 15, 15]
+    """
+    return min(max(15, n // (limit or n)), 40)
+
+
+def _critic(c: Settings, width: int, hidden: Sequence[int], iterations: int) -> Any:
+    """The critic for observations of that width, with these hidden layers and iterations where none are given."""
     if c["critic"] == "linear":
         return LinearCritic(width)
     hidden = hidden if c["critic_hidden"] is None else c["critic_hidden"]
-    own = ("optimizer", "iterations", "learning_rate", "minibatch")
-    return NeuralCritic((width, *hidden), activation=c["activation"], **{name: c[f"critic_{name}"] for name in own})
+    iterations = iterations if c["critic_iterations"] is None else c["critic_iterations"]
+    own = {name: c[f"critic_{name}"] for name in ("optimizer", "learning_rate", "minibatch")}
+    return NeuralCritic((width, *hidden), activation=c["activation"], iterations=iterations, **own)
 
 
 def _textbook(c: Settings, P: Any) -> Parts:

@@ -137,7 +137,9 @@ GYMNASIUM: dict[str, Setting] = {
     "critic": Setting("neural", one_of("neural", "linear"), "network, or polynomial of the observation"),
     "critic_hidden": Setting(None, optional(_widths), "widths of the critic's hidden layers; not given: as `hidden`"),
     "critic_optimizer": _of(NeuralCritic, "optimizer", "lbfgs", "what fits the critic's network"),
-    "critic_iterations": _of(NeuralCritic, "iterations", 15),
+    "critic_iterations": Setting(
+        None, optional(count), "of L-BFGS, or passes of Adam; not given: 15, more in short episodes"
+    ),
     "critic_learning_rate": _of(NeuralCritic, "learning_rate", 1e-3, "step factor of the critic's Adam"),
     "critic_minibatch": _of(NeuralCritic, "minibatch", 128, "states in a minibatch of the critic's Adam"),
     "log_sigma": Setting(None, optional(finite), "first log σ of k real actions; not given: σ = √6 / k, at most 1"),

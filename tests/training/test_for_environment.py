@@ -197,6 +197,21 @@ def test_the_horizon_is_no_longer_than_an_episode(monkeypatch):
     assert for_environment(limited(200), γ=0.9999)[0].λ == pytest.approx(0.995)  # which follows γ alone
 
 
+def test_critics_are_fitted_longer_where_a_batch_holds_many_episodes_by_their_time_limit(monkeypatch):
+    monkeypatch.setitem(gymnasium.registry, "Walks-v0", gymnasium.envs.registration.EnvSpec("Walks-v0", Walks))
+
+    def made(limit, **settings):
+        return for_environment(partial(gymnasium.make, "Walks-v0", max_episode_steps=limit), **settings)[0].critic
+
+    for limit, iterations in ((5, 40), (50, 40), (51, 40), (52, 39), (100, 20), (128, 16), (129, 15), (1000, 15)):
+        assert made(limit).iterations == iterations
+        assert made(limit, critic_iterations=7).iterations == 7
+        assert made(limit, preset="sb3-contrib").iterations == 10
+    assert made(50, steps_per_update=1024).iterations == 20
+    assert made(5, steps_per_update=16, critic_optimizer="adam").iterations == 15
+    assert for_environment(Walks)[0].critic.iterations == 15  # without a time limit
+
+
 def test_environment_factory_and_vector_environment_are_taken_as_they_are():
     made = Walks()
     vector = gymnasium.vector.SyncVectorEnv([Walks] * 3)
