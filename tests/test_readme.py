@@ -49,7 +49,7 @@ def test_readme_gives_returns_of_the_defaults_as_the_table_has_them():
         re.MULTILINE,
     )
     table = (ROOT / "benchmarks" / "learning.md").read_text(encoding="utf-8")
-    rows = (("1,000,000", "selected", 4), ("1,000,000", "last", 2), ("500,000", "selected", 2))
+    rows = (("1,000,000", "selected", 5), ("1,000,000", "last", 1), ("500,000", "selected", 2))
     for (steps, policy, count), results in zip(rows, quoted.groups(), strict=True):
         found = [item.rsplit(" ", 1) for item in re.split(r",\s", results)]
         assert len(found) == count
