@@ -1154,7 +1154,7 @@ def test_wrong_call_is_an_error_that_says_what(name, tmp_path, monkeypatch):
 
 SETTINGS = {  # setting -> a wrong value each, by kind
     **dict.fromkeys(("n_envs", "cg_iterations", "minibatch"), "count"),
-    **dict.fromkeys(("critic_iterations", "critic_minibatch", "checkpoint_every"), "count"),
+    **dict.fromkeys(("critic_minibatch", "checkpoint_every"), "count"),
     **dict.fromkeys(("depth", "trajectories"), "count"),
     **dict.fromkeys(("seed", "blocks"), "count_or_zero"),
     **dict.fromkeys(("gamma", "noise_correlation", "anneal", "selection"), "discount"),
@@ -1184,7 +1184,7 @@ OF_RULES = {  # the settings of each update
 }
 KINDS["given"] = (ValueError, [0, -1, "3", NAN, True])
 SETTINGS |= dict.fromkeys(("steps", "updates", "seconds", "max_kl", "gate", "eval_every"), "given")
-SETTINGS |= {"normalize_observations": "flag or none", "steps_per_update": "count?"}
+SETTINGS |= {"normalize_observations": "flag or none", "steps_per_update": "count?", "critic_iterations": "count?"}
 KINDS["number or none"] = (ValueError, [x for x in KINDS["number"][1] if x is not None])
 KINDS["discount?"] = (ValueError, [x for x in KINDS["discount"][1] if x is not None])
 KINDS["positive?"] = (ValueError, [x for x in KINDS["positive"][1] if x is not None])

@@ -60,7 +60,9 @@ def run(
     # what is wrong shows before anything is written
     if configuration["tensorboard"]:
         check_writer()
-    _check_free(folder)
+    if folder.is_dir():
+        with _alone_in(folder):
+            _check_free(folder)  # before steps are taken for a first look
     parts = configuration.parts(allow_imports=allow_imports, workers=workers)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
