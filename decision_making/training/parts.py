@@ -128,9 +128,10 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     hidden = usual_hidden(P.observation_width, k) if c["hidden"] is None else tuple(c["hidden"])
     π = P.policy(hidden, activation=c["activation"])
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
-    ahead = horizon(c["gamma"], time_limit(P.env))
+    limit = time_limit(P.env)
+    ahead = horizon(c["gamma"], limit)
     n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
-    critic = _critic(c, P.observation_width, hidden, usual_iterations(n, time_limit(P.env)))
+    critic = _critic(c, P.observation_width, hidden, usual_iterations(n, limit))
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),

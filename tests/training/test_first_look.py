@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import partial
+from typing import ClassVar
 
 import gymnasium
 import numpy as np
@@ -164,6 +165,29 @@ def test_a_look_follows_from_its_seed_and_from_what_the_policy_does():
     # of actions of deviation 1, which are clipped to the bounds -1 and 1: mean a² is 0.5161
     assert weight_of_ends(*seen) == pytest.approx(np.sqrt(900 * 0.5161 + 1), rel=0.1)
     assert {for_environment(Drawn, seed=seed)[0].P.γ for seed in range(3)} == {0.999}
+
+
+class Seeded(Lands):
+    """Notes the seeds that it is reset with."""
+
+    seeds: ClassVar[list[int]] = []
+
+    def reset(self, *, seed=None, options=None):
+        if seed is not None:
+            Seeded.seeds.append(seed)
+        return super().reset(seed=seed)
+
+
+def test_a_look_is_of_eight_copies_from_seed_0_whatever_the_seed_of_the_run(monkeypatch):
+    monkeypatch.setattr(Seeded, "seeds", [])
+    for_environment(Seeded, seed=9, n_envs=2)
+    assert Seeded.seeds == [*range(8)]
+
+
+@pytest.mark.parametrize("γ", [2, -0.1, np.nan, np.inf, "0.9", True, [0.9]], ids=repr)
+def test_a_wrong_γ_of_a_gymnasium_environment_is_named(γ):
+    with pytest.raises((ValueError, TypeError), match=r"^gamma = .*: must be"):
+        Configuration({"env": "CartPole-v1", "gamma": γ})
 
 
 def test_episodes_after_a_look_at_an_environment_that_was_made_do_not_repeat():
