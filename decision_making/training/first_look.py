@@ -2,13 +2,14 @@
 
 Where the reward of an episode's last step is far larger than those before, what counts comes at the end, as where a
 lander touches down or a walker falls, and a discount of 0.99 a step leaves little of it: 0.05 after 300 steps, where
-0.999 leaves 0.74.
+0.999 leaves 0.74. Where rewards cancel, as where a swimmer swings forward and back, what the next steps bring is soon
+taken back, and what remains shows after many.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,14 +24,36 @@ if TYPE_CHECKING:
 USUAL_γ, PATIENT_γ = 0.99, 0.999
 AHEAD = 100  # steps that the usual γ looks ahead, 1 / (1 - γ)
 OUTWEIGHS = 10.0  # times the other rewards
+REMAINS = 0.25  # of the square of a sum
+SOON, LATE = 16, 256  # steps of a short sum, and of a long one
 COPIES, STEPS = 8, 2048  # of a look: 256 steps of each copy
+
+
+class Look(NamedTuple):
+    """What T steps of n copies of an environment brought."""
+
+    r: Array  # (T, n), rewards
+    terminated: Array  # (T, n), whether the episode terminated by it
+    over: Array  # (T, n), whether it ended by it, terminated or cut, and where nothing was done but to begin one
+    played: Array  # (T, n), False where nothing was done but to begin an episode
+
+    @property
+    def ends(self) -> Array:
+        """The rewards with which episodes terminated."""
+        return self.r[self.terminated]
+
+    @property
+    def others(self) -> Array:
+        """The rewards of all other steps."""
+        return self.r[self.played & ~self.terminated]
 
 
 def usual_γ(env: Given) -> float:
     """The discount factor for an environment, as `GymnasiumProblem` takes it.
 
-    It is 0.999 where episodes may take more than 100 steps, and the rewards with which they terminate outweigh the
-    others more than ten times in a look from seed 0; else 0.99. Raises as `GymnasiumProblem.collect` does.
+    It is 0.999 where episodes may take more than 100 steps, and in a look from seed 0 either the rewards with which
+    they terminate outweigh the others more than ten times, or less than a quarter remains of what rewards add up to;
+    else 0.99. Raises as `GymnasiumProblem.collect` does.
     """
     import gymnasium
 
@@ -40,31 +63,28 @@ def usual_γ(env: Given) -> float:
     try:
         if (time_limit(P.env) or math.inf) <= AHEAD:
             return USUAL_γ
-        rewards = rewards_seen(P, seed=0)
+        seen = look(P, seed=0)
         if not its_own:  # a reset without a seed is not to go on from the look
             P.restart(int(default_rng(None).integers(2**31)))
-        return PATIENT_γ if weight_of_ends(*rewards) > OUTWEIGHS else USUAL_γ
+        late = weight_of_ends(seen.ends, seen.others) > OUTWEIGHS or what_remains(seen.r, seen.over) < REMAINS
+        return PATIENT_γ if late else USUAL_γ
     finally:
         if its_own:
             P.close()
 
 
-def rewards_seen(P: GymnasiumProblem, seed: int) -> tuple[Array, Array]:
-    """The rewards of steps in which an episode terminated, and those of all others, under an untrained policy.
-
-    It plays 2,048 steps, or 256 of each copy if that is more. Episodes under way end.
-    """
+def look(P: GymnasiumProblem, seed: int) -> Look:
+    """What an untrained policy sees in 2,048 steps, or 256 of each copy if that is more. Episodes under way end."""
     π, rng = P.policy(), default_rng(seed)
     θ, live = π.init(rng), P.restart(seed)
-    ends, others = [], []
+    steps = []
     for _ in range(max(STEPS // P.n_envs, STEPS // COPIES)):
-        real = ~live["skip"]
+        played = ~live["skip"]
         r, _, terminated, over = P.advance(live, π(θ, live["observation"], rng))
         for name in ("return", "length"):
             live[name][over] = 0
-        ends.append(r[terminated])
-        others.append(r[real & ~terminated])
-    return np.concatenate(ends), np.concatenate(others)
+        steps.append((r, terminated, over | ~played, played))
+    return Look(*(np.array(x) for x in zip(*steps, strict=True)))
 
 
 def weight_of_ends(ends: Array, others: Array) -> float:
@@ -83,3 +103,37 @@ def weight_of_ends(ends: Array, others: Array) -> float:
     with np.errstate(over="ignore"):
         at_ends, elsewhere = (float(np.mean((r / unit) ** 2)) for r in (ends, others))
     return math.sqrt(at_ends / elsewhere) if elsewhere else math.inf
+
+
+def what_remains(r: Array, over: Array) -> float:
+    """Σ S², where S are the sums of the rewards of 256 steps in a row, in units of the same with 16 steps.
+
+    It is 1 for independent rewards of mean 0, more where the mean is another, and less where rewards cancel. A row
+    begins with an episode or where the row before it is full, and ends with the episode or the look at the latest.
+
+    r, over: (T, n), the rewards of T steps of n copies, and whether an episode ended. 1 where all sums are 0.
+
+    >>> forward_and_back = np.array([1.0] * 16 + [-1.0] * 16)
+    >>> what_remains(np.tile(forward_and_back, 8)[:, None], np.zeros((256, 1), bool))
+    0.0
+    >>> what_remains(np.ones((256, 1)), np.zeros((256, 1), bool))
+    16.0
+    """
+    unit = np.abs(r).max(initial=0.0)
+    soon, late = (sum_of_squares(r / unit, over, w) if unit else 0.0 for w in (SOON, LATE))
+    return late / soon if soon else math.inf if late else 1.0
+
+
+def sum_of_squares(r: Array, over: Array, w: int) -> float:
+    """Σ S² over the sums S of w rewards in a row, (T, n), in the episodes, (T, n), of each copy.
+
+    >>> sum_of_squares(np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([[False], [False], [True], [False]]), 2)
+    34.0
+    """
+    S, steps, squares = np.zeros(r.shape[1]), np.zeros(r.shape[1], int), 0.0
+    for reward, ended in zip(r, over, strict=True):
+        S, steps = S + reward, steps + 1
+        full = ended | (steps == w)
+        squares += float(S[full] @ S[full])
+        S[full] = steps[full] = 0
+    return squares + float(S @ S)

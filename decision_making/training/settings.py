@@ -102,7 +102,7 @@ COMMON: dict[str, Setting] = {
     "eval_every": Setting(None, optional(count), "updates from one evaluation to the next; not given: none"),
     "eval_episodes": Setting(20, enough_for_an_interval, "episodes of an evaluation"),
     "tensorboard": Setting(False, flag, "write event files for TensorBoard"),
-    "gamma": Setting(None, optional(discount), "discount γ; not given: 0.99, or 0.999 where rewards at ends outweigh"),
+    "gamma": Setting(None, optional(discount), "discount γ; not given: 0.99, or 0.999 if a first look says so"),
     "hidden": Setting(None, optional(_widths), "widths of the policy's hidden layers; not given: [32, 32] or [64, 64]"),
 }
 # those that say when a run ends and what it writes, not what its update is

@@ -17,7 +17,7 @@ from decision_making import for_environment, train
 from decision_making.cli import app
 from decision_making.problems import GymnasiumProblem
 from decision_making.training.configuration import Configuration
-from decision_making.training.first_look import rewards_seen, weight_of_ends
+from decision_making.training.first_look import look, weight_of_ends, what_remains
 from decision_making.training.runs import resume, run
 from decision_making.training.sweeps import sweep, table
 from tests.training.test_loop import same
@@ -78,6 +78,48 @@ def test_the_look_takes_environments_factories_and_vector_environments(mode, las
     vector = gymnasium.vector.SyncVectorEnv([partial(Lands, last, length=2)] * 3, autoreset_mode=mode)
     for env in (Lands(last), partial(Lands, last), vector):
         assert for_environment(env)[0].P.γ == γ
+
+
+class Swings(Lands):
+    """Rewards of 16 steps forward, then of 16 steps back, and a little more forward: `drift`."""
+
+    def __init__(self, drift=0.0, length=256):
+        super().__init__(length=length, truncates=True)
+        self.drift = drift
+
+    def step(self, action):
+        s, _, *ended, info = super().step(action)
+        return s, (1.0 if (self.k - 1) % 32 < 16 else -1.0) + self.drift, *ended, info
+
+
+def limited(make, steps=1000, **arguments):
+    return gymnasium.wrappers.TimeLimit(make(**arguments), steps)
+
+
+@pytest.mark.parametrize("mode", gymnasium.vector.AutoresetMode)
+def test_γ_says_whether_less_than_a_quarter_remains_of_rewards(mode):
+    """16 steps add up to 16 (1 + d) and -16 (1 - d), 256 steps to 256 d: what remains is 16 d² / (1 + d²)."""
+    for drift, γ in ((0.11, 0.999), (0.125, 0.999), (-0.125, 0.999), (0.128, 0.99), (-0.128, 0.99), (1.0, 0.99)):
+        assert (16 * drift**2 / (1 + drift**2) < 0.25) == (γ == 0.999)
+        make = partial(Swings, drift)
+        vector = gymnasium.vector.SyncVectorEnv([make] * 8, autoreset_mode=mode)
+        for env in (make, make(), vector):
+            M, *_ = for_environment(env)
+            assert (M.P.γ, M.n) == ((γ, 4096) if γ == 0.999 else (γ, 2048))
+    for steps, γ in ((100, 0.99), (101, 0.999)):  # of a time limit
+        assert for_environment(partial(limited, Swings, steps, drift=0.01, length=1000))[0].P.γ == γ
+
+
+@pytest.mark.parametrize("mode", gymnasium.vector.AutoresetMode)
+def test_a_look_knows_where_episodes_begin(mode):
+    """Of ten steps each; in NEXT_STEP mode an eleventh does nothing but begin the next."""
+    vector = gymnasium.vector.SyncVectorEnv([Lands] * 8, autoreset_mode=mode)
+    seen = look(GymnasiumProblem(vector, 1.0), 0)
+    waits = mode == gymnasium.vector.AutoresetMode.NEXT_STEP
+    k = np.arange(256) % (10 + waits)
+    for found, expected in ((seen.terminated, k == 9), (seen.over, k >= 9), (seen.played, k < 10)):
+        np.testing.assert_array_equal(found, np.tile(expected[:, None], 8))
+    np.testing.assert_array_equal(seen.r[:11, 0], [*[-1, 1] * 4, -1, 0, 0 if waits else -1])
 
 
 @pytest.mark.parametrize("settings", [{"n_envs": 1}, {"n_envs": 64}, {"n_envs": 3000}, {"n_envs": 2, "blocks": 2}])
@@ -156,14 +198,14 @@ def test_a_run_with_an_environment_that_was_looked_at_is_the_same_as_with_a_new_
 
 def test_a_look_follows_from_its_seed_and_from_what_the_policy_does():
     P, other = (GymnasiumProblem(Drawn, 1.0, n_envs=8) for _ in range(2))
-    seen, again, of_another_seed = rewards_seen(P, 0), rewards_seen(P, 0), rewards_seen(P, 1)
-    for x, y, z, a_new_one in zip(seen, again, of_another_seed, rewards_seen(other, 0), strict=True):
+    seen, again, of_another_seed, of_a_new_one = look(P, 0), look(P, 0), look(P, 1), look(other, 0)
+    for x, y, a_new_one in zip(seen, again, of_a_new_one, strict=True):
         np.testing.assert_array_equal(x, y)
         np.testing.assert_array_equal(x, a_new_one)
-        assert not np.array_equal(x, z)
-    assert (len(seen[0]), len(seen[1])) == (8 * 25, 8 * (256 - 25))
+    assert not (seen.r == of_another_seed.r).any()
+    assert (len(seen.ends), len(seen.others)) == (8 * 25, 8 * (256 - 25))
     # of actions of deviation 1, which are clipped to the bounds -1 and 1: mean a² is 0.5161
-    assert weight_of_ends(*seen) == pytest.approx(np.sqrt(900 * 0.5161 + 1), rel=0.1)
+    assert weight_of_ends(seen.ends, seen.others) == pytest.approx(np.sqrt(900 * 0.5161 + 1), rel=0.1)
     assert {for_environment(Drawn, seed=seed)[0].P.γ for seed in range(3)} == {0.999}
 
 
@@ -327,3 +369,34 @@ def test_the_weight_of_ends_depends_neither_on_the_unit_nor_on_the_sign_nor_on_t
 def test_the_weight_of_ends_is_a_number_whatever_the_rewards_are():
     for end, other, weight in ((1e308, 1e308, 1.0), (5e-324, 5e-324, 1.0), (1.0, 1e308, 0.0), (1e308, 1e-308, np.inf)):
         assert weight_of_ends(np.full(3, end), np.full(3, other)) == weight
+
+
+def plainly_squared(r, over, w):
+    """Σ S² of one copy's sums S of w rewards in a row, number by number."""
+    squares, row = Fraction(0), []
+    for reward, ended in zip(r, over, strict=True):
+        row.append(Fraction(reward))
+        if ended or len(row) == w:
+            squares, row = squares + sum(row) ** 2, []
+    return squares + sum(row) ** 2
+
+
+@given(st.integers(1, 600), st.integers(1, 3), st.floats(0, 0.1), st.integers(0, 2**32), st.integers(-300, 300))
+def test_what_remains_is_the_square_of_256_rewards_in_units_of_that_of_16(T, n, p, seed, power):
+    rng = np.random.default_rng(seed)
+    r, over = rng.integers(-3, 4, (T, n)).astype(float), rng.random((T, n)) < p
+    late, soon = (sum(plainly_squared(r[:, i], over[:, i], w) for i in range(n)) for w in (256, 16))
+    expected = late / soon if soon else np.inf if late else 1
+    for unit in (2.0**power, -1.0):
+        assert what_remains(unit * r, over) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_what_remains_is_a_number_whatever_the_rewards_are():
+    over = np.zeros((256, 2), bool)
+    for r in (1e308, 5e-324, -1.0):
+        assert what_remains(np.full((256, 2), r), over) == 16
+    assert what_remains(np.zeros((256, 2)), over) == 1
+    assert what_remains(np.zeros((0, 2)), over[:0]) == 1
+    noise = np.random.default_rng(0).normal(size=(256, 1000))
+    assert what_remains(noise, np.zeros((256, 1000), bool)) == pytest.approx(1, abs=0.1)
+    assert what_remains(noise, np.ones((256, 1000), bool)) == 1
