@@ -1,5 +1,6 @@
 """`python -m decision_making`, and the console script `decision-making`."""
 
+import io
 import sys
 
 from decision_making.extras import install
@@ -7,6 +8,8 @@ from decision_making.extras import install
 
 def main() -> None:
     """Run the command line; without its extra, say how to install it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where it cannot write θ, as in a file on Windows, it writes ?
     try:
         from decision_making.cli import app
     except ModuleNotFoundError as error:

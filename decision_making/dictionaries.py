@@ -110,18 +110,23 @@ def gymnasium_table(env: Any, **options: Any) -> tuple[Dictionary, Array | None]
 
         try:
             with gymnasium.make(env, **options) as made:
-                return gymnasium_table(made)
+                return _table_in(made, env)
         except gymnasium.error.Error as error:
             raise ValueError(f"env = {env!r}: {error}") from error
+    return _table_in(env, env)
+
+
+def _table_in(env: Any, given: object) -> tuple[Dictionary, Array | None]:
+    """The table of an environment, `given` as that or by name, and its start distribution or None."""
     inner = getattr(env, "unwrapped", env)
     table = getattr(inner, "P", None)
     if not isinstance(table, Mapping):
         refuse(
             None,
             "env",
-            env,
+            given,
             "a gymnasium environment that keeps its model as a table P, such as FrozenLake-v1; "
-            "problems.GymnasiumProblem takes any",
+            "problems.GymnasiumProblem, and `decision-making train`, take any",
             TypeError,
         )
     b = getattr(inner, "initial_state_distrib", None)

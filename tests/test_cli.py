@@ -225,6 +225,16 @@ def test_chapter_12_in_a_pipe(tmp_path):
     assert "agrees" in done.stdout
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+@pytest.mark.parametrize("command", ["settings", "chapter --help", "plan 2048 --watch --steps 2"])
+def test_output_that_cannot_write_greek_has_question_marks(command, encoding):
+    arguments = [str(Path(sys.executable).with_name("decision-making")), *command.split()]
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(arguments, capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"?" in done.stdout
+
+
 def test_missing_extra_is_said(tmp_path):
     code = "import sys; sys.modules['typer'] = None; from decision_making.__main__ import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -63,6 +63,16 @@ def test_an_interrupted_search_saves_what_it_has(folder, monkeypatch):
     assert read_alpha("tiger.alpha", Tiger()).a.tolist() == [2]
 
 
+def test_a_policy_whose_bound_no_policy_can_keep_is_of_another_problem(folder):
+    """Both problems have two states and three actions."""
+    assert called("solve", "tiger", "--gap", 0.1).exit_code == 0
+    done = called("simulate", "crying-baby", "tiger.alpha")
+    assert done.exit_code == 1
+    assert "tiger.alpha, played on crying-baby: says 19.3" in done.output
+    assert "where no policy has more than -2" in done.output
+    assert called("simulate", "tiger", "tiger.alpha").exit_code == 0
+
+
 def test_a_simulation_shows_action_observation_and_the_belief_that_follows(folder):
     """Every belief shown is the update of the one before by the action and the observation shown."""
     assert called("solve", "baby.pomdp", "--gap", 0.1).exit_code == 0

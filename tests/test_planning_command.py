@@ -66,12 +66,20 @@ def test_problems_of_real_numbers_are_played(problem):
 
 
 @pytest.mark.parametrize(
+    ("listed", "name"), [("TwentyFortyEight", "2048"), ("HexWorld", "hexworld"), ("CollisionAvoidance", "collision")]
+)
+def test_a_problem_may_be_called_what_the_list_of_problems_calls_it(listed, name):
+    few = ("--simulations", 5, "--depth", 2, "--steps", 2)
+    assert called(listed, *few).output == called(name, *few).output
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("chess",), "chess: must be one of 2048, hexworld"),
         (("2048", "--method", "magic"), "--method magic: must be one of mcts"),
         (("Lake-v9",), "Environment `Lake` doesn't exist"),
-        (("CartPole-v1",), "keeps its model as a table"),
+        (("CartPole-v1",), "env = 'CartPole-v1': must be a gymnasium environment that keeps its model as a table"),
         (("2048", "--seed", -1), "--seed -1: must be at least 0"),
         (("2048", "--steps", 0), "--steps 0: must be at least 1"),
         (("2048", "--simulations", 0), "m = 0: must be a whole number >= 1"),

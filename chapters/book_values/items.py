@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -133,9 +134,9 @@ def bar(title: str, total: int, progress: bool | None) -> Iterator[Callable[[str
 
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(title, total=total, completed=-1)
+        task, done = bar.add_task(title, total=total), itertools.count()
 
         def advance(name: str) -> None:
-            bar.update(task, description=name, advance=1)
+            bar.update(task, description=name, completed=next(done))
 
         yield advance

@@ -45,7 +45,7 @@ class Report:
     def compare(self, item: str, book: str, computed: Any, source: str = "printed") -> None:
         """Numbers against the ones in the text `book`, such as "(0.314, 1)", to half a unit of each last digit."""
         values, digits = self._values(book, computed)
-        ok = all(abs(x - b) <= 0.5 * 10.0**-k + 1e-12 for x, (b, k) in zip(values, digits, strict=True))
+        ok = all(abs(x - b) <= half_a_unit(k) for x, (b, k) in zip(values, digits, strict=True))
         shown = _filled(book, [_fixed(x, k if ok else k + 3) for x, (_, k) in zip(values, digits, strict=True)])
         self.rows.append(Row(self.section, item, book, shown, ok, source))
 
@@ -54,7 +54,7 @@ class Report:
         values, digits = self._values(book, computed)
         errors = np.broadcast_to(standard_error, np.shape(computed)).ravel()
         z = [
-            max(abs(x - b) - 0.5 * 10.0**-k, 0) / e for x, (b, k), e in zip(values, digits, errors, strict=True)
+            max(abs(x - b) - half_a_unit(k), 0) / e for x, (b, k), e in zip(values, digits, errors, strict=True)
         ]  # what rounding to k digits may explain is not counted
         decimals = [max(0, 1 - int(np.floor(np.log10(e)))) for e in errors]  # two digits of the standard error
         shown = _filled(book, [f"{_fixed(x, k)} ± {e:.{k}f}" for x, e, k in zip(values, errors, decimals, strict=True)])
@@ -147,9 +147,14 @@ def _filled(book: str, numbers: Sequence[str]) -> str:
     return NUMBER.sub(lambda _: next(remaining), book)
 
 
+def half_a_unit(k: int) -> float:
+    """Half a unit of the k-th digit after the point, and a thousandth of one for what floating point does to a tie."""
+    return 0.501 * 10.0**-k
+
+
 def _fixed(x: float, k: int) -> str:
     """x to k digits, a tie away from zero, and no minus before a zero."""
-    text = f"{x + np.copysign(1e-12, x):.{k}f}"
+    text = f"{x + np.copysign(half_a_unit(k) - 0.5 * 10.0**-k, x):.{k}f}"
     return text if float(text) else text.lstrip("-")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
@@ -20,14 +20,17 @@ from decision_making.formats import read_pomdp
 from decision_making.pomdp import POMDP, filtered, start_belief
 from decision_making.sampling import cumulative, inverse_transform
 from decision_making.state_uncertainty.exact_belief_state_planning import (
+    AlphaVectorPolicy,
     LookaheadAlphaVectorPolicy,
     read_alpha,
     write_alpha,
 )
 from decision_making.state_uncertainty.offline_belief_state_planning import (
+    QMDP,
     SawtoothHeuristicSearch,
     search_for_seconds,
 )
+from decision_making.verbs import solve
 
 PROBLEMS: dict[str, Callable[[], POMDP]] = {
     "crying-baby": problems.CryingBaby,
@@ -40,6 +43,7 @@ PROBLEMS: dict[str, Callable[[], POMDP]] = {
 DEPTH = 100  # of a descent at most
 ROUNDS = 1_000_000  # more than anybody waits for
 SHOWN = 8  # states of a belief that are shown
+SWEEPS = 100  # for a bound on what any policy pays
 BAR = 30  # columns of a bar that is a probability of 1
 
 Problem = Annotated[str, typer.Argument(help=f"A .pomdp file, or one of {', '.join(PROBLEMS)}.")]
@@ -102,6 +106,7 @@ def simulate(
         at_least("--pause", pause, 0)
         P = problem_named(problem)
         π, names, rng = read_alpha(policy, P), Names(P), np.random.default_rng(seed)
+        value = value_at_start(π, P, f"{policy}, played on {problem}")
         b, total = start_belief(P)[None], 0.0
         s = inverse_transform(cumulative(b), np.zeros(1, np.intp), rng.random(1))
         k = 0
@@ -116,7 +121,7 @@ def simulate(
                     s = s_next
         except KeyboardInterrupt:
             fail(f"stopped after {max(k - 1, 0)} actions with a discounted return of {total:g}", 130)
-        say(f"discounted return {total:g} after {steps} actions; the policy's bound from the start is {_value(π, P):g}")
+        say(f"discounted return {total:g} after {steps} actions; the policy's bound from the start is {value:g}")
 
 
 def problem_named(name: str) -> POMDP:
@@ -128,8 +133,15 @@ def problem_named(name: str) -> POMDP:
     return read_pomdp(name)
 
 
-def _value(π: Any, P: POMDP) -> float:
-    return float((π.Γ @ start_belief(P)).max())
+def value_at_start(π: AlphaVectorPolicy, P: POMDP, name: str) -> float:
+    """What the vectors say that the policy pays from the start belief; ValueError where no policy of P pays so much."""
+    b = start_belief(P)
+    value = float((π.Γ @ b).max())
+    most = float((solve(QMDP(SWEEPS, start="bound"), P).Γ @ b).max()) if P.γ < 1 else np.inf
+    if value > most + 1e-6 * max(1.0, abs(most)):
+        raise ValueError(f"{name}: says {value:g} from the start, where no policy has more than {most:g}; it must be "
+                         "a policy of the same problem, with states and actions in the same order")  # fmt: skip
+    return value
 
 
 class Names:

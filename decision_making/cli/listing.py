@@ -61,6 +61,8 @@ def settings(
     for line in lines(c["env"], update, preset):
         table.add_row(*(line[i] for i in shown))
     console.print(table)
+    if len(shown) < len(names):
+        console.print(f"\nWhat is allowed stands here too in a terminal of {NARROW} columns, and in a pipe.")
     if own:
         console.print(f"\n  {own}")
     if preset is not None:

@@ -27,6 +27,7 @@ PROBLEMS: dict[str, Callable[[], Any]] = {
     "collision": problems.CollisionAvoidance,
     "mountaincar": problems.MountainCar,
 }
+SHORT = {make.__name__.lower(): name for name, make in PROBLEMS.items()}  # from the names of `problems`
 NAMES = {
     "2048": ("left", "down", "right", "up"),
     "hexworld": ("E", "NE", "NW", "W", "SW", "SE"),
@@ -67,6 +68,7 @@ def plan(
         at_least("--steps", steps, 1)
         at_least("--seed", seed, 0)
         at_least("--pause", pause, 0)
+        problem = SHORT.get(problem.lower(), problem)
         P = problem_named(problem)
         M = search(P, method, simulations, depth, c if c is not None else 100.0 if problem == "2048" else 5.0, trees)
         rng = np.random.default_rng(seed)

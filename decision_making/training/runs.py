@@ -13,10 +13,10 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -114,14 +114,14 @@ def resume(
             check_writer()
         if any(x is not None for x in limits.values()):
             write_text(folder / CONFIG, _settings(configuration, parts))
-        return _trained(configuration, parts, folder, callbacks, resume=_begun(folder), again=again)
+        return _trained(configuration, parts, folder, callbacks, resume=begun(folder), again=again)
 
 
 def _check_free(folder: Path) -> None:
     """FileExistsError where the folder holds a run, or a checkpoint."""
     if (folder / CONFIG).exists():
         raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
-    if _begun(folder):
+    if begun(folder):
         raise FileExistsError(f"{folder} holds the checkpoint of another run: choose another folder")
 
 
@@ -146,7 +146,7 @@ def _as_begun(folder: Path, c: Configuration) -> Configuration:
         raise ValueError(f"{file}: {FOUND}.{error}") from error
 
 
-def _begun(folder: Path | str) -> bool:
+def begun(folder: Path | str) -> bool:
     """Whether there is a checkpoint; a run may have been stopped before its first one."""
     return (path_of(folder, "folder") / CHECKPOINT).is_file()
 
@@ -155,7 +155,7 @@ def read_configuration(folder: Path | str, **changes: object) -> Configuration:
     """The configuration of a run. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
     file = path_of(folder, "folder") / CONFIG
     if not file.is_file():
-        other = "; train(…, folder=…, resume=True) goes on from its checkpoint" if _begun(folder) else ""
+        other = "; train(…, folder=…, resume=True) goes on from its checkpoint" if begun(folder) else ""
         raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing{other}")
     try:
         return Configuration.from_toml(short_text(file, LONGEST), **changes)
@@ -218,17 +218,31 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     from decision_making.pictures.canvas import write_figure  # imported where used
     from decision_making.pictures.curves import curve, figure
 
-    groups: dict[tuple[str, str], list[Curve]] = {}
-    titles: dict[str, None] = {}
+    kinds: list[dict[str, Any]] = []  # settings but the seed
+    groups: list[list[Curve]] = []
     for folder in folders:
-        c = read_configuration(folder)
-        same = str({name: x for name, x in sorted(c.values.items()) if name != "seed"})
-        titles[c["env"]] = None
+        settings = {name: x for name, x in read_configuration(folder).values.items() if name != "seed"}
         metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
-        groups.setdefault((f"{c['env']}, {c['update']}", same), []).append(curve(metrics))
-    return write_figure(
-        figure([(label, found) for (label, _), found in groups.items()], ", ".join(titles), points), out
-    )
+        if settings not in kinds:
+            kinds.append(settings)
+            groups.append([])
+        groups[kinds.index(settings)].append(curve(metrics))
+    titles = ", ".join(dict.fromkeys(settings["env"] for settings in kinds))
+    return write_figure(figure(list(zip(_labels(kinds), groups, strict=True)), titles, points), out)
+
+
+def _labels(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The environment and the update of runs with these settings, and those in which others of the two differ.
+
+    >>> _labels([{"env": "A", "update": "natural", "n_envs": n, "steps": 9} for n in (1, 2)])
+    ['A, natural, n_envs = 1', 'A, natural, n_envs = 2']
+    """
+    labels = []
+    for c in kinds:
+        near = [x for x in kinds if (x["env"], x["update"]) == (c["env"], c["update"])]
+        own = [f"{name} = {x}" for name, x in c.items() if any(other.get(name) != x for other in near)]
+        labels.append(", ".join([c["env"], c["update"], *own]))
+    return labels
 
 
 def _last_two(folder: Path, column: str) -> list[float]:

@@ -79,11 +79,13 @@ def sweep(
     called after each run. Called again after it was stopped, a sweep does only what is not finished.
 
     A run that fails does not stop the others; RuntimeError at the end names it. Raises ValueError or TypeError for
-    wrong settings before anything is written, FileExistsError where a run of other settings is in the way, and as
-    `in_parallel` does.
+    wrong settings before anything is written, FileExistsError where `folder` holds a run itself, or one of other
+    settings is in the way, and as `in_parallel` does.
     """
     folder = path_of(folder, "folder").absolute()
     given = grid(configurations) if isinstance(configurations, Mapping) else list(configurations)
+    if (folder / runs.CONFIG).exists():
+        raise FileExistsError(f"{folder} holds a run: choose another folder for a sweep")
     tasks = _tasks(given, folder, allow_imports)
     failed: dict[str, str] = {}
     work = in_parallel(_run, tasks, workers=workers, scheduler=scheduler)

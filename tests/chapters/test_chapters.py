@@ -143,6 +143,16 @@ def test_printed_numbers_agree_to_half_a_unit_of_their_last_digit():
         found.compare("", "(0.314, 1)", 0.314)
 
 
+def test_numbers_with_many_digits_agree_to_half_a_unit_too():
+    found = report.Report("")
+    found.compare("", "-0.155132155990", -0.15513215599)
+    found.compare("", "-0.155132155990", -0.155132155991)
+    found.compare("", "2.5, 3.5, -2.5", [2.45, 3.55, -2.55])  # ties, which floating point has on either side
+    assert [row[4] for row in found.rows] == [True, False, True]
+    assert found.rows[0][3] == "-0.155132155990"
+    assert found.rows[2][3] == "2.5, 3.6, -2.6"
+
+
 def test_sampled_numbers_agree_within_five_standard_errors():
     found = report.Report("")
     for x in (1.0, 1.49, 1.6, np.nan):

@@ -54,6 +54,8 @@ def test_networks_on_gymnasium_see_what_the_expert_saw(cart, method, tmp_path):
     assert not np.array_equal(learner.θ, expert.θ)
     again = imitate(cart, method, demonstrations=3, rounds=2, episodes=2, seed=1, out=tmp_path)
     assert again.learner.θ.tolist() == found.learner.θ.tolist()
+    with pytest.raises(FileExistsError, match="holds a run: choose another folder for the learner"):
+        imitate(cart, method, out=cart)
 
 
 @pytest.mark.parametrize("method", ["cloning", "dagger", "gail"])

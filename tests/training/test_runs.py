@@ -348,6 +348,31 @@ def test_torn_last_line_of_the_metrics_is_left_out(tmp_path, tail):
 # ---- pictures
 
 
+def test_curves_are_named_by_what_they_differ_in(tmp_path, monkeypatch):
+    drawn = []
+
+    def figure(groups, title, points):
+        drawn.extend([(label, len(curves)) for label, curves in groups])
+
+    monkeypatch.setattr("decision_making.pictures.curves.figure", figure)
+    monkeypatch.setattr("decision_making.pictures.canvas.write_figure", lambda picture, out: out)
+    folders = []
+    for seed, updates, steps in ((0, 1, 32), (1, 1, 32), (0, 2, 32), (0, 2, 64)):
+        folders.append(tmp_path / str(len(folders)))
+        run(
+            Configuration({**SMALL, "n_envs": 2, "seed": seed, "updates": updates, "steps_per_update": steps}),
+            folders[-1],
+        )
+    drawn.clear()  # each run has drawn its own
+    learning_curves(folders, "curves.png")
+    name = "CartPole-v1, trust-region, "
+    assert drawn == [
+        (f"{name}updates = 1, steps_per_update = 32", 2),
+        (f"{name}updates = 2, steps_per_update = 32", 1),
+        (f"{name}updates = 2, steps_per_update = 64", 1),
+    ]
+
+
 def test_curves_of_several_seeds_are_one_with_a_band(tmp_path):
     from PIL import Image
 

@@ -166,6 +166,14 @@ def test_run_of_other_settings_in_the_way_is_refused(tmp_path):
         sweep([c], tmp_path)
 
 
+def test_a_sweep_does_not_go_into_the_folder_of_a_run(tmp_path):
+    run(Configuration(SMALL), tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(FileExistsError, match="holds a run: choose another folder for a sweep"):
+        sweep(SMALL, tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 # ---- the table
 
 

@@ -31,7 +31,7 @@ from decision_making.training.book_problems import is_textbook
 from decision_making.training.configuration import Configuration
 from decision_making.training.parts import made, problem
 from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, save_policy, trained
-from decision_making.training.runs import CONFIG, POLICY, read_configuration, read_policy, write_text
+from decision_making.training.runs import CONFIG, POLICY, begun, read_configuration, read_policy, write_text
 from decision_making.trajectories import Trajectories
 
 Said = Callable[[str], None]
@@ -94,10 +94,11 @@ def imitate(
     policy, or with `from_scratch` from a new one, which needs many more steps. None sees the problem's rewards. The
     default is 5 rounds of "dagger" and 50 of "gail". `said` is called with a line of text on each round.
 
-    `out` is folder/imitation-METHOD unless it is given; the commands that look at runs take it.
+    `out` is folder/imitation-METHOD unless it is given; the commands that look at runs take it. A learner that is there
+    already is replaced.
 
     Raises the errors of `read_configuration` and `read_policy`; ValueError where the expert does not suit the problem
-    of its run, and for counts that are not whole numbers >= 1.
+    of its run, and for counts that are not whole numbers >= 1; FileExistsError where `out` holds a run of its own.
     """
     one_of(*METHODS)(None, Named("method"), method)
     count(None, Named("demonstrations"), demonstrations)
@@ -105,6 +106,8 @@ def imitate(
     count_or_zero(None, Named("seed"), seed)
     flag(None, Named("from_scratch"), from_scratch)
     to = path_of(folder, "folder") / f"imitation-{method}" if out is None else path_of(out, "out")
+    if begun(to):
+        raise FileExistsError(f"{to} holds a run: choose another folder for the learner")
     c, expert = read_configuration(folder), read_policy(folder, best=best)
     P = problem_of(c, expert, allow_imports=allow_imports)
     π, d = expert.π, c["depth"] if is_textbook(c["env"]) else LONGEST_EPISODE
