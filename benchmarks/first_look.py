@@ -1,4 +1,4 @@
-"""How much rewards at the ends of episodes outweigh the others, and how much of all remains, in a first look.
+"""How much rewards at the ends of episodes outweigh the others, and what rewards add up to, in a first look.
 
 `python -m benchmarks.first_look` looks at many environments, or at those that are named.
 
@@ -17,18 +17,20 @@ from decision_making.problems.vector_environments import time_limit
 from decision_making.training.configuration import versions
 from decision_making.training.first_look import (
     AHEAD,
+    CANCEL,
     COPIES,
+    FAR,
     LATE,
     OUTWEIGHS,
-    REMAINS,
+    PERSIST,
     SOON,
     STEPS,
     PATIENT_γ,
     USUAL_γ,
+    adds_up,
     look,
     usual_γ,
     weight_of_ends,
-    what_remains,
 )
 
 SEEDS = range(4)
@@ -56,19 +58,20 @@ def main() -> None:
             looks, limit = [look(P, seed) for seed in SEEDS], time_limit(P.env)
         ends = [len(x.ends) for x in looks]
         weights = least_and_most([weight_of_ends(x.ends, x.others) for x in looks])
-        remains = least_and_most([what_remains(x.r, x.over) for x in looks])
+        soon, late = (least_and_most([adds_up(x.r, x.over, w) for x in looks]) for w in (SOON, LATE))
         n = f"{min(ends)} to {max(ends)}"
-        rows.append([env, f"{limit:,}" if limit else "-", n, weights, remains, f"{usual_γ(env):g}"])
+        rows.append([env, f"{limit:,}" if limit else "-", n, weights, soon, late, f"{usual_γ(env):g}"])
         print(*rows[-1], sep=" | ", flush=True)
-    weight, what = "weight of their last rewards", "what remains of rewards"
-    head = ["environment", "time limit", "episodes that terminated", weight, what, "γ"]
+    weight, sums = "weight of their last rewards", [f"{w} steps add up to" for w in (SOON, LATE)]
+    head = ["environment", "time limit", "episodes that terminated", weight, *sums, "γ"]
     known = ", ".join(f"{package} {x}" for package, x in versions().items() if package != "autograd")
     said = (
         f"Of {STEPS:,} steps of an untrained policy, the least and the most of seeds 0 to {max(SEEDS)}: the root mean "
-        "square of the rewards with which episodes terminate, in units of that of all others; and the sum of the "
-        f"squares of what {LATE} steps add up to, in units of that of {SOON} steps. Where the first is above "
-        f"{OUTWEIGHS:g} or the second below {REMAINS:g}, and the time limit above {AHEAD}, γ is {PATIENT_γ}, else "
-        f"{USUAL_γ}; seed 0 decides. {known}. "
+        "square of the rewards with which episodes terminate, in units of that of all others; and the squares of what "
+        f"{SOON} and {LATE} rewards in a row add up to, in units of those of single ones. γ is {PATIENT_γ} where the "
+        f"first is above {OUTWEIGHS:g} and the time limit above {AHEAD}, and where {SOON} steps have more than "
+        f"{PERSIST:g}, {LATE} steps less than {CANCEL:g} of that, and the time limit is {FAR:,} or more; else it is "
+        f"{USUAL_γ}. Seed 0 decides. {known}. "
         "`python -m benchmarks.first_look` makes the table anew."
     )
     (FOLDER / "first_look.md").write_text(f"{table(head, rows)}\n\n{said}\n", encoding="utf-8")

@@ -1,9 +1,9 @@
 """What the library's defaults learn: `decision-making train TASK --steps N` and nothing else, on many tasks and seeds.
 
 `python -m benchmarks.learning Walker2d-v5 CartPole-v1 --seeds 6:16` trains the named tasks, all of them where none is
-named, seed after seed. A task is an id, and its budget of steps; Swimmer and the landers are there again with another
-γ, the landers with a bound that falls. Each run is a row of benchmarks/learning.csv as it ends, and is not done again;
-one that was stopped goes on from its checkpoint. benchmarks/learning.md sums the rows up. One thread.
+named, seed after seed. A task is an id, and its budget of steps; Swimmer is there again with another γ. Each run is a
+row of benchmarks/learning.csv as it ends, and is not done again; one that was stopped goes on from its checkpoint.
+benchmarks/learning.md sums the rows up. One thread.
 """
 
 import argparse

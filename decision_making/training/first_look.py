@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from decision_making.problems.vector_environments import Given
 
 USUAL_γ, PATIENT_γ = 0.99, 0.999
-AHEAD = 100  # steps that the usual γ looks ahead, 1 / (1 - γ)
+AHEAD, FAR = 100, 1000  # steps that the one and the other look ahead, 1 / (1 - γ)
 OUTWEIGHS = 10.0  # times the other rewards
-REMAINS = 0.25  # of the square of a sum
-SOON, LATE = 16, 256  # steps of a short sum, and of a long one
+SOON, LATE = 16, 256  # steps of a short row and of a long one
+PERSIST = 2.0  # times what independent rewards of mean 0 add up to in a short row, or more, where they go one way
+CANCEL = 0.25  # times that in a long row, or less, where they go back again
 COPIES, STEPS = 8, 2048  # of a look: 256 steps of each copy
 
 
@@ -51,9 +52,9 @@ class Look(NamedTuple):
 def usual_γ(env: Given) -> float:
     """The discount factor for an environment, as `GymnasiumProblem` takes it.
 
-    It is 0.999 where episodes may take more than 100 steps, and in a look from seed 0 either the rewards with which
-    they terminate outweigh the others more than ten times, or less than a quarter remains of what rewards add up to;
-    else 0.99. Raises as `GymnasiumProblem.collect` does.
+    By a look from seed 0 it is 0.999 where episodes may take more than 100 steps and the rewards with which they
+    terminate outweigh the others more than ten times, and where episodes may take 1,000 steps and rewards swing; else
+    0.99. Raises as `GymnasiumProblem.collect` does.
     """
     import gymnasium
 
@@ -61,13 +62,15 @@ def usual_γ(env: Given) -> float:
     P = GymnasiumProblem(env, 1.0, n_envs=1 if alone else COPIES)
     its_own = not (alone or isinstance(env, gymnasium.vector.VectorEnv))
     try:
-        if (time_limit(P.env) or math.inf) <= AHEAD:
+        limit = time_limit(P.env) or math.inf
+        if limit <= AHEAD:
             return USUAL_γ
         seen = look(P, seed=0)
         if not its_own:  # a reset without a seed is not to go on from the look
             P.restart(int(default_rng(None).integers(2**31)))
-        late = weight_of_ends(seen.ends, seen.others) > OUTWEIGHS or what_remains(seen.r, seen.over) < REMAINS
-        return PATIENT_γ if late else USUAL_γ
+        at_ends = weight_of_ends(seen.ends, seen.others) > OUTWEIGHS
+        later = limit >= FAR and swing(*(adds_up(seen.r, seen.over, w) for w in (SOON, LATE)))
+        return PATIENT_γ if at_ends or later else USUAL_γ
     finally:
         if its_own:
             P.close()
@@ -105,35 +108,30 @@ def weight_of_ends(ends: Array, others: Array) -> float:
     return math.sqrt(at_ends / elsewhere) if elsewhere else math.inf
 
 
-def what_remains(r: Array, over: Array) -> float:
-    """Σ S², where S are the sums of the rewards of 256 steps in a row, in units of the same with 16 steps.
+def adds_up(r: Array, over: Array, w: int) -> float:
+    """What w rewards in a row add up to: Σ S² over these sums S, in units of the same of single rewards, Σ r².
 
-    It is 1 for independent rewards of mean 0, more where the mean is another, and less where rewards cancel. A row
-    begins with an episode or where the row before it is full, and ends with the episode or the look at the latest.
+    It is 1 for independent rewards of mean 0, w for rewards that are all the same, and less than 1 where rewards
+    cancel. A row begins with an episode or where the row before it is full, and ends with the episode at the latest.
 
-    r, over: (T, n), the rewards of T steps of n copies, and whether an episode ended. 1 where all sums are 0.
+    r, over: (T, n), the rewards of T steps of n copies, and whether an episode ended. 0 where all rewards are 0.
 
-    >>> forward_and_back = np.array([1.0] * 16 + [-1.0] * 16)
-    >>> what_remains(np.tile(forward_and_back, 8)[:, None], np.zeros((256, 1), bool))
-    0.0
-    >>> what_remains(np.ones((256, 1)), np.zeros((256, 1), bool))
-    16.0
+    >>> r = np.array([[1.0], [2.0], [3.0], [4.0]])
+    >>> adds_up(r, np.array([[False], [False], [True], [False]]), 2)  # (1 + 2)² + 3² + 4² in units of 1 + 4 + 9 + 16
+    1.1333333333333333
     """
-    unit = np.abs(r).max(initial=0.0)
-    soon, late = (sum_of_squares(r / unit, over, w) if unit else 0.0 for w in (SOON, LATE))
-    return late / soon if soon else math.inf if late else 1.0
-
-
-def sum_of_squares(r: Array, over: Array, w: int) -> float:
-    """Σ S² over the sums S of w rewards in a row, (T, n), in the episodes, (T, n), of each copy.
-
-    >>> sum_of_squares(np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([[False], [False], [True], [False]]), 2)
-    34.0
-    """
+    if not r.any():
+        return 0.0
+    r = r / np.abs(r).max()  # so that no square overflows
     S, steps, squares = np.zeros(r.shape[1]), np.zeros(r.shape[1], int), 0.0
     for reward, ended in zip(r, over, strict=True):
         S, steps = S + reward, steps + 1
         full = ended | (steps == w)
         squares += float(S[full] @ S[full])
         S[full] = steps[full] = 0
-    return squares + float(S @ S)
+    return (squares + float(S @ S)) / float(np.sum(r**2))
+
+
+def swing(soon: float, late: float) -> bool:
+    """Whether rewards go one way for 16 steps, and cancel in 256, by what they add up to (`adds_up`)."""
+    return soon > PERSIST and late < CANCEL * soon

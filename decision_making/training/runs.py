@@ -205,6 +205,8 @@ def read_policy(folder: Path | str, *, best: bool = False) -> TrainedPolicy:
     file = path_of(folder, "folder") / (BEST if best else POLICY)
     if best and not file.is_file():
         raise ValueError(f"{folder} has no {BEST}: its setting eval_every keeps one")
+    if not file.is_file():
+        raise FileNotFoundError(f"{folder} holds no run: {POLICY} is missing")
     return load_policy(file)
 
 

@@ -17,7 +17,7 @@ from decision_making import for_environment, train
 from decision_making.cli import app
 from decision_making.problems import GymnasiumProblem
 from decision_making.training.configuration import Configuration
-from decision_making.training.first_look import look, weight_of_ends, what_remains
+from decision_making.training.first_look import adds_up, look, swing, weight_of_ends
 from decision_making.training.runs import resume, run
 from decision_making.training.sweeps import sweep, table
 from tests.training.test_loop import same
@@ -97,8 +97,8 @@ def limited(make, steps=1000, **arguments):
 
 
 @pytest.mark.parametrize("mode", gymnasium.vector.AutoresetMode)
-def test_γ_says_whether_less_than_a_quarter_remains_of_rewards(mode):
-    """16 steps add up to 16 (1 + d) and -16 (1 - d), 256 steps to 256 d: what remains is 16 d² / (1 + d²)."""
+def test_γ_says_whether_rewards_go_one_way_and_back_again(mode):
+    """16 steps add up to 16 (1 + d) and -16 (1 - d), 256 steps to 256 d: 16, and 16 d² / (1 + d²) times that."""
     for drift, γ in ((0.11, 0.999), (0.125, 0.999), (-0.125, 0.999), (0.128, 0.99), (-0.128, 0.99), (1.0, 0.99)):
         assert (16 * drift**2 / (1 + drift**2) < 0.25) == (γ == 0.999)
         make = partial(Swings, drift)
@@ -106,7 +106,7 @@ def test_γ_says_whether_less_than_a_quarter_remains_of_rewards(mode):
         for env in (make, make(), vector):
             M, *_ = for_environment(env)
             assert (M.P.γ, M.n) == ((γ, 4096) if γ == 0.999 else (γ, 2048))
-    for steps, γ in ((100, 0.99), (101, 0.999)):  # of a time limit
+    for steps, γ in ((100, 0.99), (999, 0.99), (1000, 0.999)):  # of a time limit
         assert for_environment(partial(limited, Swings, steps, drift=0.01, length=1000))[0].P.γ == γ
 
 
@@ -371,7 +371,7 @@ def test_the_weight_of_ends_is_a_number_whatever_the_rewards_are():
         assert weight_of_ends(np.full(3, end), np.full(3, other)) == weight
 
 
-def plainly_squared(r, over, w):
+def plainly_added(r, over, w):
     """Σ S² of one copy's sums S of w rewards in a row, number by number."""
     squares, row = Fraction(0), []
     for reward, ended in zip(r, over, strict=True):
@@ -382,21 +382,41 @@ def plainly_squared(r, over, w):
 
 
 @given(st.integers(1, 600), st.integers(1, 3), st.floats(0, 0.1), st.integers(0, 2**32), st.integers(-300, 300))
-def test_what_remains_is_the_square_of_256_rewards_in_units_of_that_of_16(T, n, p, seed, power):
+def test_rewards_add_up_in_rows_within_episodes(T, n, p, seed, power):
     rng = np.random.default_rng(seed)
     r, over = rng.integers(-3, 4, (T, n)).astype(float), rng.random((T, n)) < p
-    late, soon = (sum(plainly_squared(r[:, i], over[:, i], w) for i in range(n)) for w in (256, 16))
-    expected = late / soon if soon else np.inf if late else 1
-    for unit in (2.0**power, -1.0):
-        assert what_remains(unit * r, over) == pytest.approx(float(expected), rel=1e-12)
+    for w in (1, 16, 256):
+        one, row = (sum(plainly_added(r[:, i], over[:, i], size) for i in range(n)) for size in (1, w))
+        for unit in (2.0**power, -1.0):
+            assert adds_up(unit * r, over, w) == pytest.approx(float(row / one) if one else 0, rel=1e-12)
 
 
-def test_what_remains_is_a_number_whatever_the_rewards_are():
-    over = np.zeros((256, 2), bool)
+def test_what_rewards_add_up_to_is_a_number_whatever_they_are():
+    never = np.zeros((256, 2), bool)
     for r in (1e308, 5e-324, -1.0):
-        assert what_remains(np.full((256, 2), r), over) == 16
-    assert what_remains(np.zeros((256, 2)), over) == 1
-    assert what_remains(np.zeros((0, 2)), over[:0]) == 1
+        assert [adds_up(np.full((256, 2), r), never, w) for w in (1, 16, 256)] == [1, 16, 256]
+    assert adds_up(np.zeros((256, 2)), never, 16) == adds_up(np.zeros((0, 2)), never[:0], 16) == 0
     noise = np.random.default_rng(0).normal(size=(256, 1000))
-    assert what_remains(noise, np.zeros((256, 1000), bool)) == pytest.approx(1, abs=0.1)
-    assert what_remains(noise, np.ones((256, 1000), bool)) == 1
+    for w in (16, 256):
+        assert adds_up(noise, np.zeros((256, 1000), bool), w) == pytest.approx(1, abs=0.1)
+        assert adds_up(noise, np.ones((256, 1000), bool), w) == pytest.approx(1)
+
+
+def test_rewards_swing_where_short_rows_add_up_and_long_ones_cancel():
+    for soon, late, swings in ((2.1, 0.5, True), (2.1, 0.53, False), (2.0, 0.1, False), (16, 3.9, True), (0, 0, False)):
+        assert swing(soon, late) == swings
+
+
+def test_rewards_that_cancel_at_once_are_no_swing():
+    """Each takes back what the one before was: one row of any length adds up to little."""
+
+    class Back(Lands):
+        def step(self, action):
+            s, _, *ended, info = super().step(action)
+            x = self.np_random.normal()
+            r, self.x = x - getattr(self, "x", 0.0), x
+            return s, r, *ended, info
+
+    seen = look(GymnasiumProblem(partial(Back, length=1000), 1.0, n_envs=8), 0)
+    assert adds_up(seen.r, seen.over, 256) < 0.25 * adds_up(seen.r, seen.over, 16) < 0.25
+    assert for_environment(partial(Back, length=1000))[0].P.γ == 0.99

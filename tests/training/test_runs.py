@@ -17,7 +17,7 @@ from decision_making.training import Configuration, evaluate_run, load_policy, l
 from decision_making.training.book_problems import PROBLEMS
 from decision_making.training.evaluations import read_evaluations
 from decision_making.training.history import METRICS
-from decision_making.training.runs import learning_curves, read_configuration, read_metrics
+from decision_making.training.runs import learning_curves, read_configuration, read_metrics, read_policy
 from decision_making.training.settings import COMMON, GYMNASIUM, TEXTBOOK, UPDATES, defaults, rule_defaults
 
 SMALL = {"env": "CartPole-v1", "steps_per_update": 128, "n_envs": 4, "hidden": [8], "checkpoint_every": 2}
@@ -385,3 +385,8 @@ def test_curves_of_several_seeds_are_one_with_a_band(tmp_path):
         assert picture.size == (960, 570)
     run(Configuration({**SMALL, "steps_per_update": 4, "n_envs": 1, "updates": 1}), tmp_path / "none")
     learning_curves([tmp_path / "none"], tmp_path / "none.png")  # no episode has ended
+
+
+def test_a_folder_without_a_policy_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"holds no run: policy.npz is missing"):
+        read_policy(tmp_path)
