@@ -23,12 +23,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from decision_making.sequential_problems.policy_gradient_optimization import (
-    NaturalPolicyUpdate,
-    PenalizedSurrogateUpdate,
-    Step,
-    TrustRegionUpdate,
-)
+from decision_making.sequential_problems.policy_gradient_optimization import PenalizedSurrogateUpdate, Step
+from decision_making.sequential_problems.policy_gradient_optimization.explanation import bound as bound_of
 from decision_making.training import sweeps
 from decision_making.training.callbacks import Callback
 from decision_making.training.configuration import Configuration
@@ -113,8 +109,9 @@ class _Lines:
 
 def bound(rule: Any) -> str:
     """The limit of a step's divergence by the rule that it took, as " of 0.01"; empty where the rule has none."""
-    if isinstance(rule, (TrustRegionUpdate, NaturalPolicyUpdate)):
-        return f" of {rule.ε:.2g}"
+    held = bound_of(rule)
+    if held is not None:
+        return f" of {held[0]:.2g}"
     if isinstance(rule, PenalizedSurrogateUpdate) and rule.kl_target is not None:
         return f", target {rule.kl_target:g}"
     return ""

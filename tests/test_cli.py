@@ -149,6 +149,8 @@ def test_policy_of_a_run_is_drawn(tmp_path):
         ({"env": "CartPole-v1", "update": "natural", "delta": 0.5}, " of 0.5"),
         ({"env": "Pendulum-v1"}, " of 0.04"),
         ({"env": "SimpleRegulator"}, " of 0.05"),
+        ({"env": "SimpleRegulator", "update": "natural", "direction": "surrogate"}, " of 0.05"),
+        ({"env": "SimpleRegulator", "update": "natural", "direction": "trajectory"}, ""),  # bounds another divergence
         ({"env": "SimpleRegulator", "update": "penalized", "kl_target": 0.2}, ", target 0.2"),
         ({"env": "SimpleRegulator", "update": "penalized"}, ""),
         ({"env": "SimpleRegulator", "update": "restricted"}, ""),
