@@ -141,10 +141,9 @@ def summary(rows: list[dict[str, str]]) -> str:
         "One configuration, the defaults, for all. Result: mean over the seeds of the return of the policy at the end "
         f"of a run, {EPISODES} new episodes with the most likely actions; of CartPole the median number of steps until "
         "the mean of 100 training episodes reaches 475. The 2,048 steps of a first look are not in the steps. The "
-        "policy is the one that the last steps of the run selected, or the last: of runs that are too short for a "
-        "selection, and of those that were made before there was one, as with `--set selection=0`. The interval is a "
-        "percentile bootstrap over the seeds, and too narrow where they "
-        f"are few. `python -m benchmarks.learning TASK --seeds 6:16` makes a row anew. {said}.",
+        "policy is the one that the last steps of the run selected, or the last one where a run is too short for that. "
+        "The interval is a percentile bootstrap over the seeds, and too narrow where they are few. "
+        f"`python -m benchmarks.learning TASK --seeds 6:16` makes a row anew. {said}.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -148,13 +148,18 @@ def _filled(book: str, numbers: Sequence[str]) -> str:
 
 
 def half_a_unit(k: int) -> float:
-    """Half a unit of the k-th digit after the point, and a thousandth of one for what floating point does to a tie."""
-    return 0.501 * 10.0**-k
+    """Half a unit of the k-th digit after the point, and what floating point may do to a tie."""
+    return 0.5 * 10.0**-k + error(k)
+
+
+def error(k: int) -> float:
+    """What floating point may do to a number with k digits after the point, and far less than a unit of the last."""
+    return min(1e-12, 1e-3 * 10.0**-k)
 
 
 def _fixed(x: float, k: int) -> str:
     """x to k digits, a tie away from zero, and no minus before a zero."""
-    text = f"{x + np.copysign(half_a_unit(k) - 0.5 * 10.0**-k, x):.{k}f}"
+    text = f"{x + np.copysign(error(k), x):.{k}f}"
     return text if float(text) else text.lstrip("-")
 
 

@@ -13,6 +13,7 @@ from decision_making.pictures.canvas import INK, MUTED, new_figure, styled
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+NAMED = 3  # settings in the name of a curve
 Curve = tuple[Array, Array]  # environment steps, returns
 
 
@@ -34,6 +35,24 @@ def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: i
         else:
             ax.text(0.5, 0.5, "no episode has ended yet", transform=ax.transAxes, ha="center", color=MUTED)
     return drawn
+
+
+def labels(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What runs with these settings are called: environment, update, preset, and in what others of the same differ.
+
+    >>> labels([{"env": "A", "update": "natural", "gamma": γ, "steps": 9} for γ in (0.9, None)])
+    ['A, natural, gamma = 0.9', 'A, natural, gamma not given']
+    """
+    presets = len({c.get("preset") for c in kinds}) > 1
+    found = []
+    for c in kinds:
+        same = [x for x in kinds if all(x.get(name) == c.get(name) for name in ("env", "update", "preset"))]
+        own = [name for name in c if any(x.get(name) != c[name] for x in same)]
+        said = [f"{name} not given" if c[name] is None else f"{name} = {c[name]}" for name in own[:NAMED]]
+        more = [f"{len(own) - NAMED} more settings"] if len(own) > NAMED else []
+        preset = [c.get("preset") or "no preset"] if presets else []
+        found.append(", ".join([c["env"], c["update"], *preset, *said, *more]))
+    return found
 
 
 def curve(metrics: Mapping[str, Array]) -> Curve:

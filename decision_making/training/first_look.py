@@ -2,8 +2,8 @@
 
 Where the reward of an episode's last step is far larger than those before, what counts comes at the end, as where a
 lander touches down or a walker falls, and a discount of 0.99 a step leaves little of it: 0.05 after 300 steps, where
-0.999 leaves 0.74. Where rewards cancel, as where a swimmer swings forward and back, what the next steps bring is soon
-taken back, and what remains shows after many.
+0.999 leaves 0.74. Where rewards go one way for a while and then back, as those of a swimmer who swings, what the next
+steps bring is soon taken back, and what remains shows after many.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ USUAL_γ, PATIENT_γ = 0.99, 0.999
 AHEAD, FAR = 100, 1000  # steps that the one and the other look ahead, 1 / (1 - γ)
 OUTWEIGHS = 10.0  # times the other rewards
 SOON, LATE = 16, 256  # steps of a short row and of a long one
-PERSIST = 2.0  # times what independent rewards of mean 0 add up to in a short row, or more, where they go one way
-CANCEL = 0.25  # times that in a long row, or less, where they go back again
+PERSIST = 2.0  # a short row adds up to more than this where rewards go one way
+CANCEL = 0.4  # and a long one to less than this share of it where they go back again
 COPIES, STEPS = 8, 2048  # of a look: 256 steps of each copy
 
 
@@ -109,7 +109,7 @@ def weight_of_ends(ends: Array, others: Array) -> float:
 
 
 def adds_up(r: Array, over: Array, w: int) -> float:
-    """What w rewards in a row add up to: Σ S² over these sums S, in units of the same of single rewards, Σ r².
+    """How much rows of w rewards add up to: Σ S² over their sums S, in units of the same of single rewards, Σ r².
 
     It is 1 for independent rewards of mean 0, w for rewards that are all the same, and less than 1 where rewards
     cancel. A row begins with an episode or where the row before it is full, and ends with the episode at the latest.

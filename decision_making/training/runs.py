@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from decision_making.pictures.curves import Curve
 
 CONFIG, TABLE, POLICY, CURVE, SELECTION = "config.toml", "metrics.csv", "policy.npz", "curve.png", "selection.csv"
+SWEEP = "sweep.csv"  # in the folder of a sweep
 LIMITS = ("steps", "updates", "seconds", "threshold")  # that a run may be resumed with others of
 WAIT = 3.0  # seconds that a process killed just now may take to end
 
@@ -62,11 +63,11 @@ def run(
         check_writer()
     if folder.is_dir():
         with _alone_in(folder):
-            _check_free(folder)  # before steps are taken for a first look
+            check_free(folder)  # before steps are taken for a first look
     parts = configuration.parts(allow_imports=allow_imports, workers=workers)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
-        _check_free(folder)
+        check_free(folder)
         write_text(folder / CONFIG, _settings(configuration, parts))
         return _trained(configuration, parts, folder, callbacks, resume=False)
 
@@ -117,12 +118,14 @@ def resume(
         return _trained(configuration, parts, folder, callbacks, resume=begun(folder), again=again)
 
 
-def _check_free(folder: Path) -> None:
-    """FileExistsError where the folder holds a run, or a checkpoint."""
+def check_free(folder: Path) -> None:
+    """FileExistsError where the folder holds a run, a checkpoint or a sweep."""
     if (folder / CONFIG).exists():
         raise FileExistsError(f"{folder} holds a run already: resume it, or choose another folder")
     if begun(folder):
         raise FileExistsError(f"{folder} holds the checkpoint of another run: choose another folder")
+    if (folder / SWEEP).exists():
+        raise FileExistsError(f"{folder} holds a sweep: choose another folder")
 
 
 def _settings(c: Configuration, parts: Parts) -> str:
@@ -218,7 +221,7 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     ModuleNotFoundError where matplotlib is not installed.
     """
     from decision_making.pictures.canvas import write_figure  # imported where used
-    from decision_making.pictures.curves import curve, figure
+    from decision_making.pictures.curves import curve, figure, labels
 
     kinds: list[dict[str, Any]] = []  # settings but the seed
     groups: list[list[Curve]] = []
@@ -230,21 +233,7 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
             groups.append([])
         groups[kinds.index(settings)].append(curve(metrics))
     titles = ", ".join(dict.fromkeys(settings["env"] for settings in kinds))
-    return write_figure(figure(list(zip(_labels(kinds), groups, strict=True)), titles, points), out)
-
-
-def _labels(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The environment and the update of runs with these settings, and those in which others of the two differ.
-
-    >>> _labels([{"env": "A", "update": "natural", "n_envs": n, "steps": 9} for n in (1, 2)])
-    ['A, natural, n_envs = 1', 'A, natural, n_envs = 2']
-    """
-    labels = []
-    for c in kinds:
-        near = [x for x in kinds if (x["env"], x["update"]) == (c["env"], c["update"])]
-        own = [f"{name} = {x}" for name, x in c.items() if any(other.get(name) != x for other in near)]
-        labels.append(", ".join([c["env"], c["update"], *own]))
-    return labels
+    return write_figure(figure(list(zip(labels(kinds), groups, strict=True)), titles, points), out)
 
 
 def _last_two(folder: Path, column: str) -> list[float]:

@@ -28,7 +28,7 @@ from decision_making.training.history import METRICS
 from decision_making.training.parallel import RETRIES, WorkerLostError, end_if_orphaned, in_parallel
 from decision_making.training.settings import COMMON, GYMNASIUM, TEXTBOOK, defaults
 
-RESULT, TABLE, LOCK = "result.json", "sweep.csv", ".lock"
+RESULT, TABLE, LOCK = "result.json", runs.SWEEP, ".lock"
 RESULTS = ("return", "updates", "steps", "seconds", "reason")
 MOST = 100_000  # runs in one sweep
 LISTS = {name for name, line in {**COMMON, **GYMNASIUM, **TEXTBOOK}.items() if "list" in line.allowed}
@@ -84,7 +84,7 @@ def sweep(
     """
     folder = path_of(folder, "folder").absolute()
     given = grid(configurations) if isinstance(configurations, Mapping) else list(configurations)
-    if (folder / runs.CONFIG).exists():
+    if (folder / runs.CONFIG).exists() or runs.begun(folder):
         raise FileExistsError(f"{folder} holds a run: choose another folder for a sweep")
     tasks = _tasks(given, folder, allow_imports)
     failed: dict[str, str] = {}

@@ -54,8 +54,23 @@ def test_networks_on_gymnasium_see_what_the_expert_saw(cart, method, tmp_path):
     assert not np.array_equal(learner.θ, expert.θ)
     again = imitate(cart, method, demonstrations=3, rounds=2, episodes=2, seed=1, out=tmp_path)
     assert again.learner.θ.tolist() == found.learner.θ.tolist()
-    with pytest.raises(FileExistsError, match="holds a run: choose another folder for the learner"):
-        imitate(cart, method, out=cart)
+
+
+def test_a_learner_does_not_go_into_the_folder_of_a_run_or_a_sweep(cart, tmp_path):
+    for files, said in (
+        (("config.toml",), "holds a run already"),
+        (("config.toml", "policy.npz", "metrics.csv"), "holds a run already"),
+        (("checkpoint.npz",), "holds the checkpoint of another run"),
+        (("sweep.csv",), "holds a sweep"),
+    ):
+        folder = tmp_path / "-".join(files)
+        folder.mkdir()
+        for name in files:
+            (folder / name).touch()
+        with pytest.raises(FileExistsError, match=said):
+            imitate(cart, "cloning", out=folder)
+    with pytest.raises(FileExistsError, match="holds a run already"):
+        imitate(cart, "cloning", out=cart)
 
 
 @pytest.mark.parametrize("method", ["cloning", "dagger", "gail"])

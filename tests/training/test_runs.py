@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from decision_making import ValueIteration, exact, train
+from decision_making.pictures.curves import labels
 from decision_making.sequential_problems.exact_solution_methods import sweeps
 from decision_making.training import Configuration, evaluate_run, load_policy, loop, resume, run
 from decision_making.training.book_problems import PROBLEMS
@@ -370,6 +371,24 @@ def test_curves_are_named_by_what_they_differ_in(tmp_path, monkeypatch):
         (f"{name}updates = 1, steps_per_update = 32", 2),
         (f"{name}updates = 2, steps_per_update = 32", 1),
         (f"{name}updates = 2, steps_per_update = 64", 1),
+    ]
+
+
+def test_names_of_curves_say_the_preset_and_three_settings_at_most():
+    kinds = [
+        Configuration({"env": "CartPole-v1", **settings}).values
+        for settings in (
+            {},
+            {"preset": "sb3-contrib"},
+            {"gamma": 0.5},
+            {"gamma": 0.5, "n_envs": 2, "lambda": 1, "hidden": [4]},
+        )
+    ]
+    assert labels(kinds) == [
+        "CartPole-v1, trust-region, no preset, gamma not given, hidden not given, n_envs = 16, 1 more settings",
+        "CartPole-v1, trust-region, sb3-contrib",
+        "CartPole-v1, trust-region, no preset, gamma = 0.5, hidden not given, n_envs = 16, 1 more settings",
+        "CartPole-v1, trust-region, no preset, gamma = 0.5, hidden = [4], n_envs = 2, 1 more settings",
     ]
 
 

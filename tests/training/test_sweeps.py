@@ -172,6 +172,16 @@ def test_a_sweep_does_not_go_into_the_folder_of_a_run(tmp_path):
     with pytest.raises(FileExistsError, match="holds a run: choose another folder for a sweep"):
         sweep(SMALL, tmp_path)
     assert sorted(tmp_path.iterdir()) == before
+    (tmp_path / "config.toml").unlink()
+    with pytest.raises(FileExistsError, match="holds a run: choose another folder for a sweep"):
+        sweep(SMALL, tmp_path)
+
+
+def test_a_run_does_not_go_into_the_folder_of_a_sweep(tmp_path):
+    sweep(SMALL, tmp_path)
+    with pytest.raises(FileExistsError, match="holds a sweep: choose another folder"):
+        run(Configuration(SMALL), tmp_path)
+    sweep(SMALL, tmp_path)
 
 
 # ---- the table

@@ -31,7 +31,16 @@ from decision_making.training.book_problems import is_textbook
 from decision_making.training.configuration import Configuration
 from decision_making.training.parts import made, problem
 from decision_making.training.policy_files import Evaluation, TrainedPolicy, evaluate, save_policy, trained
-from decision_making.training.runs import CONFIG, POLICY, begun, read_configuration, read_policy, write_text
+from decision_making.training.runs import (
+    CONFIG,
+    POLICY,
+    TABLE,
+    begun,
+    check_free,
+    read_configuration,
+    read_policy,
+    write_text,
+)
 from decision_making.trajectories import Trajectories
 
 Said = Callable[[str], None]
@@ -98,7 +107,7 @@ def imitate(
     already is replaced.
 
     Raises the errors of `read_configuration` and `read_policy`; ValueError where the expert does not suit the problem
-    of its run, and for counts that are not whole numbers >= 1; FileExistsError where `out` holds a run of its own.
+    of its run, and for counts that are not whole numbers >= 1; FileExistsError where `out` holds a run, or a sweep.
     """
     one_of(*METHODS)(None, Named("method"), method)
     count(None, Named("demonstrations"), demonstrations)
@@ -106,8 +115,8 @@ def imitate(
     count_or_zero(None, Named("seed"), seed)
     flag(None, Named("from_scratch"), from_scratch)
     to = path_of(folder, "folder") / f"imitation-{method}" if out is None else path_of(out, "out")
-    if begun(to):
-        raise FileExistsError(f"{to} holds a run: choose another folder for the learner")
+    if not holds_learner(to):
+        check_free(to)
     c, expert = read_configuration(folder), read_policy(folder, best=best)
     P = problem_of(c, expert, allow_imports=allow_imports)
     π, d = expert.π, c["depth"] if is_textbook(c["env"]) else LONGEST_EPISODE
@@ -132,6 +141,13 @@ def imitate(
         if hasattr(P, "close"):
             P.close()
     return Imitation(learner, by_expert, by_learner, D)
+
+
+def holds_learner(folder: Path) -> bool:
+    """Whether the folder holds what `imitate` writes, and nothing of a run."""
+    return (
+        (folder / CONFIG).exists() and (folder / POLICY).exists() and not ((folder / TABLE).exists() or begun(folder))
+    )
 
 
 def problem_of(c: Configuration, expert: TrainedPolicy, *, allow_imports: bool = False) -> Any:
