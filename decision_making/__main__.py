@@ -8,7 +8,7 @@ from decision_making.extras import install
 
 def main() -> None:
     """Run the command line; without its extra, say how to install it."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # where it cannot write θ, as in a file on Windows, it writes ?
     try:
         from decision_making.cli import app

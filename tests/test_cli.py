@@ -1,5 +1,6 @@
 """The command, from a shell in a pipe."""
 
+import errno
 import os
 import re
 import signal
@@ -10,10 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from typer.testing import CliRunner
 
 import decision_making
 from decision_making import progress
 from decision_making.__main__ import main
+from decision_making.cli import app
 from decision_making.training import Configuration
 from decision_making.training.book_problems import PROBLEMS
 
@@ -235,6 +238,16 @@ def test_output_that_cannot_write_greek_has_question_marks(command, encoding):
     done = subprocess.run(arguments, capture_output=True, env=env, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"?" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["settings", "problems"])
+def test_a_full_disk_is_one_line(command, monkeypatch):
+    def full(*printed, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("decision_making.cli.listing.Console.print", full)
+    done = CliRunner().invoke(app, [command])
+    assert (done.exit_code, done.stderr) == (1, "decision-making: [Errno 28] No space left on device\n")
 
 
 def test_missing_extra_is_said(tmp_path):

@@ -29,8 +29,9 @@ def problems() -> None:
     for name, p in PROBLEMS.items():
         table.add_row(name, p.state, p.action, p.horizon, p.chapter)
     console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(table)
-    console.print(f"\nEach is a gymnasium environment too, as in decision_making/{name}-v0.", highlight=False)
+    with one_line_errors():
+        console.print(table)
+        console.print(f"\nEach is a gymnasium environment too, as in decision_making/{name}-v0.", highlight=False)
 
 
 def settings(
@@ -52,25 +53,25 @@ def settings(
     with one_line_errors():
         c = Configuration({"env": env or "CartPole-v1", "update": update, "preset": preset})
         own = "" if env is None else _of_environment(c, allow_imports)
-    table = Table(box=None, pad_edge=False)
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    names = ("setting", "default" if preset is None else preset, "allowed", "meaning")
-    shown = [i for i in range(4) if names[i] != "allowed" or console.width >= NARROW]
-    for i in shown:
-        table.add_column(names[i], no_wrap=i == 0, overflow="fold")
-    for line in lines(c["env"], update, preset):
-        table.add_row(*(line[i] for i in shown))
-    console.print(table)
-    if len(shown) < len(names):
-        console.print(f"\nWhat is allowed stands here too in a terminal of {NARROW} columns, and in a pipe.")
-    if own:
-        console.print(f"\n  {own}")
-    if preset is not None:
-        console.print(f"\n{preset}: {PRESETS[preset].note}")
-    elif env is None:
-        console.print("\nThese are of gymnasium environments. Presets, for --preset:")
-        for name, found in PRESETS.items():
-            console.print(f"  {name}: {found.note}")
+        table = Table(box=None, pad_edge=False)
+        console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+        names = ("setting", "default" if preset is None else preset, "allowed", "meaning")
+        shown = [i for i in range(4) if names[i] != "allowed" or console.width >= NARROW]
+        for i in shown:
+            table.add_column(names[i], no_wrap=i == 0, overflow="fold")
+        for line in lines(c["env"], update, preset):
+            table.add_row(*(line[i] for i in shown))
+        console.print(table)
+        if len(shown) < len(names):
+            console.print(f"\nWhat is allowed stands here too in a terminal of {NARROW} columns, and in a pipe.")
+        if own:
+            console.print(f"\n  {own}")
+        if preset is not None:
+            console.print(f"\n{preset}: {PRESETS[preset].note}")
+        elif env is None:
+            console.print("\nThese are of gymnasium environments. Presets, for --preset:")
+            for name, found in PRESETS.items():
+                console.print(f"  {name}: {found.note}")
 
 
 def _of_environment(c: Configuration, allow_imports: bool) -> str:
