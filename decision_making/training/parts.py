@@ -29,6 +29,7 @@ OF_THE_PROBLEM = (
     "noise_correlation",
     "stagger",
 )
+WIDE = 24  # real numbers of an observation, above which damping grows with them
 Settings = Mapping[str, Any]  # all settings of a run, checked
 
 
@@ -130,12 +131,13 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     λ = usual_λ(c["gamma"]) if c["lambda"] is None else c["lambda"]
     limit = time_limit(P.env)
     ahead = horizon(c["gamma"], limit)
-    n = usual_n(ahead, c["n_envs"]) if c["steps_per_update"] is None else c["steps_per_update"]
+    width = P.observation_width if k and P.normalize_observations else 0  # of what damping grows with
+    n = usual_n(ahead, c["n_envs"], width, k) if c["steps_per_update"] is None else c["steps_per_update"]
     critic = _critic(c, P.observation_width, hidden, usual_iterations(n, limit))
     own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
-        rule=_rule(c, (), k, damping_factor(P.observation_width * bool(k), ahead) if P.normalize_observations else 1.0),
+        rule=_rule(c, (), k, damping_factor(width, ahead) if P.normalize_observations else 1.0),
         λ=λ,
         **{name: c[name] for name in (*own, "normalize_advantages", "minibatch")},
     )
@@ -175,15 +177,20 @@ def horizon(γ: float, limit: int | None) -> float:
     return min(1 / max(1 - γ, 1e-3), limit or 1e3)
 
 
-def usual_n(horizon: float, n_envs: int) -> int:
+def usual_n(horizon: float, n_envs: int, width: int = 0, k: int = 0) -> int:
     """The steps of a batch: 2,048 up to a horizon of 100, 4,096 at 1,000; and whole steps of every copy.
 
-    The longer rewards count, the more of a batch's advantages is noise. What was tried is in docs/defaults.md.
+    The longer rewards count, the more of a batch's advantages is noise. Where a policy of k real actions sees so many
+    real numbers that damping grows with them, which leaves noise out, it is half as many, up to a δ of 0.04, and from
+    0.08 on as many. What was tried is in docs/defaults.md.
 
     >>> [usual_n(steps, 16) for steps in (10, 100, 200, 1000)]
     [2048, 2048, 2672, 4096]
+    >>> [usual_n(100, 16, width, k) for width, k in ((24, 8), (25, 8), (105, 8), (105, 12), (348, 17))]
+    [2048, 1024, 1024, 1536, 2048]
     """
-    n = round(2048 * max(1.0, math.log10(horizon) - 1))
+    share = min(1.0, usual_δ(k) / 0.08) if width > WIDE else 1.0
+    n = round(2048 * share * max(1.0, math.log10(horizon) - 1))
     return n + -n % n_envs
 
 
@@ -207,7 +214,7 @@ def damping_factor(width: int, horizon: float) -> float:
     >>> [damping_factor(8, horizon) for horizon in (10, 100, 200, 1000)]
     [1.0, 1.0, 2.0, 10.0]
     """
-    return float(max(1, width - 24, horizon / 100))
+    return float(max(1, width - WIDE, horizon / 100))
 
 
 def usual_δ(k: int) -> float:
