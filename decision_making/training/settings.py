@@ -120,9 +120,7 @@ OF_A_RUN = (
 GYMNASIUM: dict[str, Setting] = {
     "n_envs": Setting(16, count, "copies of the environment, stepped at once"),
     "blocks": Setting(0, count_or_zero, "tasks of a batch that workers share; 0: one process, episodes go on"),
-    "steps_per_update": Setting(
-        None, optional(count), "steps of a batch, of all copies; not given: 1024 to 4096"
-    ),
+    "steps_per_update": Setting(None, optional(count), "steps of a batch, of all copies; not given: 1024 to 4096"),
     "lambda": Setting(None, optional(discount), "λ of the generalized advantages; not given: 1 - √(1 - γ) / 2"),
     "cg_iterations": _of(TRPO, "cg_iterations", 10),
     "fisher_subsample": _of(TRPO, "fisher_subsample", 1.0, "share of the states in Fisher products"),

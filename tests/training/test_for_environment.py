@@ -92,6 +92,21 @@ def test_damping_is_the_usual_one_times_w_minus_24_where_observations_and_action
         assert for_environment(lambda choice=choice: made(choice))[0].update_rule.damping == 0.1
 
 
+@pytest.mark.parametrize(
+    ("width", "k", "n"),
+    [(24, 8, 2048), (25, 1, 1024), (25, 8, 1024), (99, 9, 1152), (99, 15, 1920), (99, 16, 2048), (99, 20, 2048)],
+)
+def test_batches_are_shorter_where_damping_grows_with_observations_and_steps_are_short(width, k, n):
+    made = partial(Walks, spaces.Box(-1, 1, (width,)), spaces.Box(-1, 1, (k,)))
+    assert for_environment(made)[0].n == n
+    assert for_environment(made, γ=0.999)[0].n == 2 * n
+    assert for_environment(made, normalize_observations=False)[0].n == 2048
+    assert for_environment(made, steps_per_update=512)[0].n == 512
+    assert for_environment(made, δ=0.01)[0].n == n  # which a bound that is given does not change
+    for choice in (spaces.Discrete(5), spaces.MultiBinary(4)):
+        assert for_environment(partial(Walks, spaces.Box(-1, 1, (width,)), choice))[0].n == 2048
+
+
 @pytest.mark.parametrize(("k", "δ"), [(1, 0.04), (8, 0.04), (9, 0.045), (17, 0.085), (20, 0.1), (21, 0.1), (99, 0.1)])
 def test_the_bound_has_a_share_for_each_real_action_from_eight_on_to_twenty(k, δ):
     made = partial(Walks, spaces.Box(-1, 1, (99,)), spaces.Box(-1, 1, (k,)))
