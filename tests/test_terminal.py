@@ -81,7 +81,7 @@ def test_bar_of_a_training_shows_and_is_erased(columns, tmp_path):
     assert "━" in seen.sent
     assert re.search(r"\d+/100\b", seen.sent)
     if columns == 120:
-        assert re.search(r"return -[\d.]+ +KL [\d.]+ of 0.05 +[\d,]+ steps/s", seen.sent)
+        assert re.search(r"return -[\d.]+ +KL [\d.]+ +[\d,]+ steps/s", seen.sent)  # ε bounds another divergence
     assert seen.cursor
     assert "".join(seen.screen).startswith("run: stopped by updates = 100 after 100 updates and 500000 steps; mean ret")
     assert "━" not in "".join(seen.screen)

@@ -4,7 +4,7 @@ import csv
 import itertools
 import re
 import tomllib
-from importlib import metadata
+from importlib import import_module, metadata
 from types import SimpleNamespace
 
 import numpy as np
@@ -355,8 +355,8 @@ def test_curves_are_named_by_what_they_differ_in(tmp_path, monkeypatch):
     def figure(groups, title, points):
         drawn.extend([(label, len(curves)) for label, curves in groups])
 
-    monkeypatch.setattr("decision_making.pictures.curves.figure", figure)
-    monkeypatch.setattr("decision_making.pictures.canvas.write_figure", lambda picture, out: out)
+    monkeypatch.setattr(import_module("decision_making.pictures.curves"), "figure", figure)
+    monkeypatch.setattr(import_module("decision_making.pictures.canvas"), "write_figure", lambda picture, out: out)
     folders = []
     for seed, updates, steps in ((0, 1, 32), (1, 1, 32), (0, 2, 32), (0, 2, 64)):
         folders.append(tmp_path / str(len(folders)))
