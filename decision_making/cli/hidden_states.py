@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from decision_making import problems
 from decision_making.checks import Array, printable
-from decision_making.cli.messages import fail, one_line_errors, say
+from decision_making.cli.messages import fail, note, one_line_errors, say
 from decision_making.cli.options import at_least
 from decision_making.cli.watching import Watched
 from decision_making.formats import read_pomdp
@@ -109,8 +108,8 @@ def simulate(
         π, names, rng = read_alpha(policy, P), Names(P), np.random.default_rng(seed)
         value, most = value_at_start(π, P)
         if value > most:
-            say(f"decision-making: note: {policy} says {value:g} from the start, where no policy of {problem} has more "
-                f"than {most:g}: it is of another problem, or its vectors are no lower bound", sys.stderr)  # fmt: skip
+            what = "it is of another problem, or its vectors are no lower bound"
+            note(f"{policy} says {value:g} from the start, where no policy of {problem} has more than {most:g}: {what}")
         b, total = start_belief(P)[None], 0.0
         s = inverse_transform(cumulative(b), np.zeros(1, np.intp), rng.random(1))
         k = 0

@@ -64,9 +64,14 @@ def one_line_warnings() -> None:
         text = " ".join(re.sub(r"\x1b\[[0-9;]*m", "", str(message)).removeprefix("WARN: ").split())
         if text not in seen:
             seen.add(text)
-            say(f"decision-making: note: {text}", sys.stderr)
+            note(text)
 
     warnings.showwarning = show
+
+
+def note(text: str) -> None:
+    """One line on standard error of what is no error."""
+    say(f"decision-making: note: {text}", sys.stderr)
 
 
 def _show_traceback() -> None:

@@ -49,7 +49,7 @@ def labels(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
         same = [x for x in kinds if all(x.get(name) == c.get(name) for name in ("env", "update", "preset"))]
         own = [name for name in c if any(x.get(name) != c[name] for x in same)]
         said = [f"{name} not given" if c[name] is None else f"{name} = {c[name]}" for name in own[:NAMED]]
-        more = [f"{len(own) - NAMED} more settings"] if len(own) > NAMED else []
+        more = [f"{len(own) - NAMED} more"] if len(own) > NAMED else []
         preset = [c.get("preset") or "no preset"] if presets else []
         found.append(", ".join([c["env"], c["update"], *preset, *said, *more]))
     return found

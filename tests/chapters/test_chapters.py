@@ -148,7 +148,8 @@ def test_numbers_with_many_digits_agree_to_half_a_unit_too():
     found.compare("", "-0.155132155990", -0.15513215599)
     found.compare("", "-0.155132155990", -0.155132155991)
     found.compare("", "2.5, 3.5, -2.5", [2.45, 3.55, -2.55])  # ties, which floating point has on either side
-    assert [row[4] for row in found.rows] == [True, False, True]
+    found.compare("", "0.0", 0.0501)  # which would be shown as 0.1
+    assert [row[4] for row in found.rows] == [True, False, True, False]
     assert found.rows[0][3] == "-0.155132155990"
     assert found.rows[2][3] == "2.5, 3.6, -2.6"
 

@@ -385,10 +385,10 @@ def test_names_of_curves_say_the_preset_and_three_settings_at_most():
         )
     ]
     assert labels(kinds) == [
-        "CartPole-v1, trust-region, no preset, gamma not given, hidden not given, n_envs = 16, 1 more settings",
+        "CartPole-v1, trust-region, no preset, gamma not given, hidden not given, n_envs = 16, 1 more",
         "CartPole-v1, trust-region, sb3-contrib",
-        "CartPole-v1, trust-region, no preset, gamma = 0.5, hidden not given, n_envs = 16, 1 more settings",
-        "CartPole-v1, trust-region, no preset, gamma = 0.5, hidden = [4], n_envs = 2, 1 more settings",
+        "CartPole-v1, trust-region, no preset, gamma = 0.5, hidden not given, n_envs = 16, 1 more",
+        "CartPole-v1, trust-region, no preset, gamma = 0.5, hidden = [4], n_envs = 2, 1 more",
     ]
 
 
