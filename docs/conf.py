@@ -29,6 +29,7 @@ myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
 myst_heading_anchors = 3
 default_role = "py:obj"  # names in docstrings stand in single backticks
 nitpicky = False
+smartquotes = False  # options such as --set, and what is quoted, can be copied
 
 html_theme = "furo"
 html_title = f"decision_making {release}"
