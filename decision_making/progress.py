@@ -33,12 +33,17 @@ WIDE = 100  # columns from which on a bar has its usual length; else what is lef
 LINES_EVERY = 30.0  # seconds from one line to the next
 
 
+def has_bars(console: Console) -> bool:
+    """Whether a bar can be drawn: on a terminal that can go back on its line."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 @contextmanager
 def train_progress(c: Configuration, lines_every: float) -> Iterator[Callback]:
     """A callback of `train` that moves a bar on a terminal; elsewhere it says a line every so many seconds, 0: none."""
     console = Console(stderr=True)
     unit = next((name for name in ("steps", "updates", "seconds") if c[name] is not None), None)
-    if not console.is_terminal:
+    if not has_bars(console):
         yield _Lines(c, unit, lines_every)
         return
     columns = (
@@ -121,7 +126,7 @@ def bound(rule: Any) -> str:
 def sweep_progress(out: Path, total: int) -> Iterator[Callable[..., None]]:
     """A callback of `sweep` that moves a bar on a terminal, and does nothing elsewhere."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not has_bars(console):
         yield lambda row, finished, total: None
         return
     columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), _GoingOn(out))

@@ -1348,6 +1348,8 @@ COMMANDS = [
     ([*TRAIN, "--seconds", "nan"], "seconds = nan"),
     ([*TRAIN, "--seconds", "-1"], "seconds = -1.0"),
     ([*TRAIN, "--threshold", "inf"], "threshold = inf"),
+    ([*TRAIN, "--log-every", "-1"], "--log-every = -1.0: must be a finite number >= 0"),
+    ([*TRAIN, "--log-every", "nan"], "--log-every = nan: must be a finite number >= 0"),
     ([*TRAIN, "--seed", "-1"], "seed = -1: must be a whole number >= 0"),
     ([*TRAIN, "--seed", "1.5"], "Invalid value for '--seed'"),
     ([*TRAIN, "--nonsense"], "No such option"),

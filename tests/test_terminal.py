@@ -195,6 +195,13 @@ def test_no_control_codes(terminal, tmp_path):
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
 
 
+def test_a_terminal_without_a_cursor_has_lines_of_progress(tmp_path):
+    seen = at_a_terminal(*TRAIN, "--log-every", "1e-9", cwd=tmp_path, TERM="dumb")
+    assert seen.status == 0
+    assert re.search(r"^\d+ of 100 updates  return ", seen.sent, re.MULTILINE)
+    assert "━" not in seen.sent
+
+
 def test_reader_that_goes_away_is_no_error():
     done = subprocess.run(f"'{COMMAND}' problems | head -c 1", shell=True, capture_output=True, text=True, check=True)
     assert done.stderr == ""

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from threadpoolctl import threadpool_limits
 
+from decision_making.checks import Named, not_negative
 from decision_making.cli.messages import fail, one_line_errors, say
 from decision_making.cli.options import (
     Imports,
@@ -184,6 +185,7 @@ def _plain(name: str) -> str:
 
 def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Callback], History]) -> None:
     """Do the work under a progress bar, or with a line now and then, and say how it ended."""
+    not_negative(None, Named("--log-every"), log_every)
     try:
         # one thread: the matrices are small, and the results are the same bit for bit
         with train_progress(c, log_every) as callback, threadpool_limits(1):

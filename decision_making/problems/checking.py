@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from decision_making.problems.vector_environments import Given, Vector
 
 LARGE = 10.0  # observations beyond it saturate a tanh network
+COARSE = 0.01  # steps from one float32 to the next that may matter
 MODES = {
     "next_step": "in the step after the end, which is left out of the batch",
     "same_step": "in the step that ends the episode; its true last observation is in the info",
@@ -172,6 +173,13 @@ def _advice(P: GymnasiumProblem, τs: Trajectories, again: Trajectories, lengths
                 f"observation {i} was {s[outside[:, i], i][0]:.4g}, outside its space's {bounds.low[i]:.4g} to "
                 f"{bounds.high[i]:.4g}: the library does not mind, other tools may"
             )
+    steps = np.spacing(np.abs(s).max(axis=0).astype(np.float32))  # between one float32 and the next
+    if (steps > COARSE).any():
+        i = int(np.argmax(steps))
+        found.append(
+            f"observation {i} was {s[np.argmax(np.abs(s[:, i])), i]:.4g}: observations are kept as float32, which near "
+            f"that has steps of {steps[i]:.3g}; subtract a constant in the environment if they are too coarse"
+        )
     if np.abs(s).max() > LARGE:
         largest = f"observations of up to {np.abs(s).max():.3g}"
         found.append(

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium import Env, ObservationWrapper, Wrapper, spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import TimeLimit
+from numpy.typing import ArrayLike
 
 from decision_making.checks import Array
 from decision_making.problems.flattening import flat_width, flattened, is_binary
@@ -33,10 +34,17 @@ class Copies(SyncVectorEnv):
 
     It leaves out the infos of the environments, except `final_obs`, {i: last observation of the episode that ended},
     and returns its own buffers. Observations must be arrays.
+
+    Raises ValueError where a maker gives an environment that another copy has.
     """
 
     def __init__(self, makers: Sequence[Callable[[], Env[Array, Array]]]) -> None:
         super().__init__(makers, copy=False, autoreset_mode=AutoresetMode.SAME_STEP)
+        if len({id(env.unwrapped) for env in self.envs}) < len(makers):
+            raise ValueError(
+                f"env: gave the same {type(self.envs[0].unwrapped).__name__} twice; each of the {len(makers)} copies "
+                "must be one of its own, as lambda: gymnasium.make(id) makes them"
+            )
         self._left: dict[int, int] = {}  # steps to the cut of an episode that is to be cut, by number of its copy
         self.cut: list[int] = []  # whose episodes were cut in the last step
 
@@ -48,10 +56,12 @@ class Copies(SyncVectorEnv):
         limits = [steps_allowed(env) or 0 for env in self.envs]
         self._left = {i: limit * i // len(limits) for i, limit in enumerate(limits) if limit * i >= len(limits)}
 
-    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """Begin anew, with episodes that are not cut."""
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        """Begin anew, with episodes that are not cut, copy i with the seed + i. ValueError as in `step`."""
         self._left, self.cut = {}, []
-        return super().reset(**options)
+        for i, env in enumerate(self.envs):
+            self._observe(i, env.reset(seed=None if seed is None else seed + i, options=options)[0])
+        return self._observations, {}
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, dict[int, Array]]]:
         """One step of each; those that ended are reset. ValueError where a shape is not the space's."""
@@ -79,7 +89,19 @@ class Copies(SyncVectorEnv):
         """Take the observation of environment i, whose shape is checked, since numpy would broadcast a wrong one."""
         if np.shape(s) != self.single_observation_space.shape:
             raise ValueError(f"observation has shape {np.shape(s)}: must be {self.single_observation_space.shape}")
+        if getattr(s, "dtype", None) != self._observations.dtype:
+            s = as_type(s, self._observations.dtype)
         self._observations[i] = s
+
+
+def as_type(s: ArrayLike, dtype: np.dtype[Any]) -> Array:
+    """Numbers as the type of a space. ValueError where a whole number would become another one."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large for a real type becomes infinite
+        given, taken = np.asarray(s), np.asarray(s).astype(dtype)
+    other = given != taken
+    if dtype.kind in "iub" and other.any():
+        raise ValueError(f"observation has a number {given[other][0]}: its space has numbers of type {dtype}")
+    return taken
 
 
 def begin_staggered(env: VectorEnv[Any, Any, Any]) -> Array:
@@ -112,7 +134,7 @@ class FlatObservations(ObservationWrapper[Array, Any, Any]):
 
     def observation(self, observation: Any) -> Array:
         """One observation as a vector."""
-        return flattened(self.env.observation_space, observation).astype(self.observation_space.dtype)
+        return as_type(flattened(self.env.observation_space, observation), np.dtype(self.observation_space.dtype))
 
 
 class OwnObservations(ObservationWrapper[Any, Any, Any]):

@@ -32,16 +32,20 @@ def flat_width(space: Space[Any]) -> int:
         width = int(spaces.flatdim(space))
     except (ValueError, NotImplementedError):  # a Graph or Sequence, on its own or within; a space of the user's own
         refuse("GymnasiumProblem", "observation_space", space, allowed, TypeError)
-    if width == 0:
-        refuse("GymnasiumProblem", "observation_space", space, "a space of at least one number", TypeError)
+    if width == 0 or any(isinstance(part, spaces.Dict | spaces.Tuple) for part in leaves(space)):
+        allowed = "a space of at least one number, and no part of it an empty Dict or Tuple"
+        refuse("GymnasiumProblem", "observation_space", space, allowed, TypeError)
     return width
 
 
 def leaves(space: Space[Any]) -> list[Space[Any]]:
-    """The spaces within a Dict or a Tuple, at whatever depth, in the order in which they are flattened; or itself."""
+    """The spaces within a Dict or a Tuple, at whatever depth, in the order in which they are flattened; or itself.
+
+    An empty Dict or Tuple is one of them.
+    """
     from gymnasium import spaces
 
-    if not isinstance(space, spaces.Dict | spaces.Tuple):
+    if not isinstance(space, spaces.Dict | spaces.Tuple) or not len(space.spaces):
         return [space]
     parts = space.values() if isinstance(space, spaces.Dict) else space
     return [leaf for part in parts for leaf in leaves(part)]

@@ -23,6 +23,7 @@ from decision_making.problems.running_statistics import Normalization, RunningSt
 from decision_making.problems.vector_environments import (
     action_convention,
     autoreset_mode,
+    close,
     name_of,
     sent_actions,
     vector_environment,
@@ -100,8 +101,7 @@ class GymnasiumProblem:
         self.episodes = np.empty(0), np.empty(0, int)
 
     def __repr__(self) -> str:
-        given = {"normalize_observations": self.normalize_observations, "scale_rewards": self.scale_rewards}
-        options = "".join(f", {name}=True" for name, x in given.items() if x)
+        options = "".join(f", {x}=True" for x in ("normalize_observations", "scale_rewards") if getattr(self, x))
         return f"GymnasiumProblem({self.name!r}, γ={self.γ:g}, n_envs={self.n_envs}{options}, {self.steps} steps taken)"
 
     def policy(self, hidden: tuple[int, ...] = (64, 64), *, activation: str = "tanh") -> NeuralPolicy:
@@ -362,8 +362,8 @@ class GymnasiumProblem:
         self._statistics.restore(state)
 
     def close(self) -> None:
-        """Close the environments."""
-        self.env.close()
+        """Close the environments; where that fails, it is a warning."""
+        close(self.env, self.name)
 
     def __enter__(self) -> GymnasiumProblem:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
@@ -58,6 +59,15 @@ def vector_environment(env: Given, n_envs: int) -> Vector:
     if callable(env):
         return Copies([lambda: flat(env())] * n_envs)
     refuse("GymnasiumProblem", "env", env, "an id, an environment, a factory or a vector environment", TypeError)
+
+
+def close(env: Vector, name: str) -> None:
+    """Close the environments; a warning where that fails, so that nothing that was done with them is lost by it."""
+    try:
+        env.close()
+    except Exception as error:
+        env.closed = True
+        warnings.warn(f"{name}: close raised {type(error).__name__}: {error}", stacklevel=3)
 
 
 def time_limit(env: Vector) -> int | None:
@@ -136,7 +146,7 @@ def sent_actions(space: Space[Array], a: Array, convention: Mapping[str, Array])
     from gymnasium import spaces
 
     if isinstance(space, spaces.Discrete):
-        return a + space.start
+        return (a + space.start).astype(space.dtype, copy=False)
     a = a.reshape(len(a), *(space.shape or ()))
     if "low" in convention:
         return within(a, convention)

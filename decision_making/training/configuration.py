@@ -150,7 +150,8 @@ def _elsewhere(name: object, lines: Mapping[str, Setting]) -> str:
     option = "" if update == COMMON["update"].default else f" --update {update}"
     of_another = f"; update = clamped has it, as {OF_ASCENT[str(name)]}" if name in OF_ASCENT else ""
     said = f"; did you mean {' or '.join(near)}? All" if near else f"{of_another}; all"
-    return f"{said} are listed by: decision-making settings {lines['env'].default}{option}"
+    env = "" if str(lines["env"].default).endswith("()") else f" {lines['env'].default}"  # an object has no id
+    return f"{said} are listed by: decision-making settings{env}{option}"
 
 
 def parsed(text: str) -> dict[str, Any]:

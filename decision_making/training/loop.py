@@ -190,7 +190,7 @@ def train(
                 _save(run, M, seed, file)
         taken, row = _one_update(_annealed(M, run, limits, to_select), π, run, seed)
         stopped = [callback(row, taken) for callback in callbacks]
-        reason = run.reached(limits, to_select) or ("a callback" if any(stopped) else None)
+        reason = run.reached(limits, to_select) or ("a callback" if any(map(is_true, stopped)) else None)
         if reason is None:
             n_envs = max([P.n_envs for P in live_problems(M)], default=1)
             limits.check_that_it_ends(run.update, run.steps, n_envs, run.returns.n)
@@ -205,6 +205,11 @@ def train(
     θ = last[selection.update if selection else run.update]
     metrics, returns = run.metrics.copy(), run.returns.numbers.copy()
     return History(θ, run.φ, metrics, returns, f"stopped by {reason}", seed, selection)
+
+
+def is_true(answer: object) -> bool:
+    """Whether a callback's answer is True; one that answers with something else, as with what it wrote, goes on."""
+    return isinstance(answer, bool | np.bool_) and bool(answer)
 
 
 def recorded_rows(M: object, π: Policy, θ: Array, φ: Array | None, file: Path, seed: int | None) -> list[list[float]]:

@@ -83,8 +83,8 @@ class TrainedPolicy(Shown):
     def act(self, observation: ArrayLike, *, mode: bool = True, rng: RNG = None) -> Any:  # a number or an array
         """The most likely action for one observation or a batch, or one drawn from the policy with mode=False.
 
-        It is the action to give to the environment. Observations that are not flat are flattened first, with
-        gymnasium.spaces.flatten, as they were in training. ValueError for those that a network does not take.
+        It is the action to give to the environment. A network takes vectors: of a space of anything else give what
+        gymnasium.spaces.flatten(space, observation) makes of it. ValueError for what the network does not take.
         """
         return self.sent(self.choose(np.asarray(observation), mode=mode, rng=rng))
 

@@ -48,6 +48,12 @@ class Takes(gymnasium.Env):
         return np.full(2, self.t / 5, np.float32), float(np.sum(action)), self.t >= 4, False, {}
 
 
+def test_choices_have_the_type_of_their_space():
+    P = GymnasiumProblem(lambda: Takes(spaces.Discrete(3, start=-1, dtype=np.int32)), 0.9, n_envs=2)
+    π = P.policy((4,))
+    assert set(P.collect(π, π.init(0), 40, 0).a.ravel()) == {0, 1, 2}
+
+
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
 @pytest.mark.parametrize("name", ACTIONS)
 def test_environment_gets_actions_of_its_space_in_every_mode_and_the_policy_learns(name, mode):

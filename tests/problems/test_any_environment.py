@@ -87,6 +87,8 @@ def test_environments_of_the_library_are_problems(name):
         spaces.Box(-1, 1, (0,)),
         spaces.Box(-1, 1, (3, 0)),
         spaces.Dict({}),
+        spaces.Dict({"a": spaces.Dict(), "b": spaces.Box(0, 1, (2,))}),
+        spaces.Tuple((spaces.Discrete(2), spaces.Dict({"a": spaces.Tuple(())}))),
     ],
     ids=str,
 )

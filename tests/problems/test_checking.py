@@ -70,6 +70,11 @@ class Large(Env):
         return np.array([1.0, -2000.0 - self.t], np.float32)
 
 
+class Coarse(Large):
+    def look(self):
+        return np.array([1.0, 1.7e9 + self.t], np.float64)
+
+
 class Outside(Env):
     def look(self):
         return np.array([0.0, 3.0], np.float32)
@@ -82,6 +87,7 @@ FAULTS = {
     Even: r"all rewards were -0\.5",
     Rich: r"rewards of up to 4e\+05 are hard on the critic unless they are scaled",
     Large: r"observations of up to 2e\+03 saturate a network unless they are normalised",
+    Coarse: r"observation 1 was 1\.7e\+09: observations are kept as float32, which near that has steps of 128",
     Outside: "observation 1 was 3, outside its space's -1 to 1",
 }
 
@@ -91,7 +97,7 @@ FAULTS = {
 def test_each_fault_is_said_and_no_other(env, made):
     report = check(env if made == "factory" else env())
     assert report.name == env.__name__
-    (said,) = report.advice
+    (said,) = (x for x in report.advice if env is not Coarse or "saturate" not in x)  # which it does too
     assert re.match(FAULTS[env], said)
     assert f"  ! {said}" in str(report).splitlines()
 

@@ -59,6 +59,38 @@ def test_a_wrong_shape_is_named_and_not_broadcast(s, r, said):
         envs.step(np.zeros(2, int))
 
 
+def test_a_wrong_shape_of_a_first_observation_is_named(monkeypatch):
+    monkeypatch.setattr(Misshapen, "reset", lambda self, **options: (self.given[0], {}))
+    with pytest.raises(ValueError, match=r"observation has shape \(1,\): must be \(3,\)"):
+        Copies([lambda: Misshapen(np.zeros(1, np.float32), 0.0)] * 2).reset(seed=0)
+
+
+@pytest.mark.parametrize("space", [spaces.Box(0, 100, (3,), np.int8), spaces.MultiBinary(3)], ids=str)
+@pytest.mark.parametrize("x", [np.array([1, 0, 135]), np.array([0.9, 0, 0]), [1, 300, 0], np.array([np.nan, 0, 1])])
+def test_a_number_that_the_space_has_no_room_for_is_named_and_not_wrapped(space, x, monkeypatch):
+    monkeypatch.setattr(Misshapen, "observation_space", space)
+    P = GymnasiumProblem(lambda: Misshapen(x, 0.0), 0.9, n_envs=2)
+    π = P.policy((2,))
+    said = r"step raised ValueError: observation has a number (135|0\.9|0\.8999|300|nan).*: its space has numbers of"
+    with pytest.raises(RuntimeError, match=said):
+        P.collect(π, π.init(0), 4, 0)
+
+
+def test_whole_numbers_of_another_type_are_taken_as_they_are(monkeypatch):
+    monkeypatch.setattr(Misshapen, "observation_space", spaces.Box(0, 100, (3,), np.int8))
+    envs = Copies([lambda: Misshapen([1, 2, 127], 0.0)])
+    envs.reset(seed=0)
+    np.testing.assert_array_equal(envs.step(np.zeros(1, int))[0], [[1, 2, 127]])
+
+
+def test_copies_must_be_different_environments():
+    made = gymnasium.make("CartPole-v1")
+    said = "gave the same CartPoleEnv twice; each of the 3 copies must be one of its own"
+    with pytest.raises(ValueError, match=said):
+        GymnasiumProblem(lambda: made, 0.99, n_envs=3)
+    assert GymnasiumProblem(lambda: made, 0.99, n_envs=1).n_envs == 1
+
+
 class Endless(gymnasium.Env):
     """Observes its own step; ends only by a time limit, or itself after `own` steps. Reward 1 a step."""
 

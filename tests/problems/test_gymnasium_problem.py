@@ -9,9 +9,19 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from hypothesis import given, strategies as st
 
-from decision_making import LinearCritic, NeuralPolicy, TrustRegionPolicyOptimization, rollouts, step
-from decision_making.problems import GymnasiumProblem
+from decision_making import (
+    LinearCritic,
+    NeuralPolicy,
+    TrustRegionPolicyOptimization,
+    for_environment,
+    rollouts,
+    step,
+    train,
+)
+from decision_making.problems import GymnasiumProblem, check
 from decision_making.problems.running_statistics import RunningStatistics, normalized_observations
+from decision_making.training import evaluate
+from decision_making.training.policy_files import trained
 from decision_making.trust_region_policy_optimization.update import estimates
 
 
@@ -439,6 +449,26 @@ def test_policy_suits_the_spaces_and_the_context_closes_the_environments():
         assert P.policy((8, 8)) == NeuralPolicy((6, 8, 8), P.head)
         assert "Acrobot-v1" in repr(P)
     assert P.env.unwrapped.closed
+
+
+class Jammed(Counting):
+    """Cannot be closed."""
+
+    def close(self):
+        raise OSError("port not open")
+
+
+def test_what_was_done_with_an_environment_that_cannot_be_closed_is_not_lost():
+    said = r"Jammed: close raised OSError: port not open"
+    with pytest.warns(UserWarning, match=said):
+        assert check(Jammed, steps=50).name == "Jammed"
+    with pytest.warns(UserWarning, match=said):
+        M, π, θ, φ = for_environment(Jammed, n_envs=2, steps_per_update=16)
+    assert len(train(M, π, θ, φ, rng=0, updates=1)) == 1
+    with pytest.warns(UserWarning, match=said):
+        assert len(evaluate(trained(π, θ, M.P), Jammed, 3).returns) == 3
+    with pytest.warns(UserWarning, match=said), pytest.raises(ZeroDivisionError), M.P:
+        1 / 0  # noqa: B018
 
 
 def test_environment_that_reuses_its_buffer_is_copied():

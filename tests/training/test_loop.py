@@ -81,6 +81,12 @@ def test_seconds_and_callbacks_stop_a_run():
     assert history.reason == "stopped by a callback"
 
 
+@pytest.mark.parametrize("answer", [None, False, np.False_, 5, "no", np.nan, {"kl": 0.1}, np.ones(3)], ids=repr)
+def test_a_callback_that_answers_anything_but_true_does_not_stop_a_run(answer):
+    assert len(train(M, π, [0, 1], rng=0, updates=3, callbacks=[lambda row, s: answer])) == 3
+    assert len(train(M, π, [0, 1], rng=0, updates=3, callbacks=[lambda row, s: answer, lambda row, s: np.True_])) == 1
+
+
 def test_same_seed_same_run_and_no_global_state():
     same(train(M, π, [0, 1], rng=3, updates=4), train(M, π, [0, 1], rng=3, updates=4))
     other = train(M, π, [0, 1], rng=4, updates=4)
