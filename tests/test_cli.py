@@ -69,8 +69,8 @@ def test_ctrl_c_before_anything_has_begun_ends_without_a_traceback(monkeypatch, 
 
 def test_settings_of_an_environment_say_what_follows_from_it(tmp_path):
     said = run("settings", "Pendulum-v1").stdout
-    follows = "γ = 0.99, hidden = [64, 64], n = 2048, λ = 0.95, damping = 0.1, δ = 0.04, critic_iterations = 15"
-    assert said.endswith(f"\n  with this environment: {follows}\n")
+    follows = "γ = 0.99, hidden = [64, 64], n = 2048, λ = 0.95, damping = 0.1, δ = 0.04"
+    assert said.endswith(f"\n  with this environment: {follows}, max_kl = 0.3, critic_iterations = 15\n")
     assert "100,000" in said
     assert "with this environment" not in run("settings").stdout + run("settings", "HexWorld").stdout
     for name, why in (("Nothing-v9", "no environment of that id"), ("module:Any-v0", "names a module to import")):

@@ -14,6 +14,7 @@ from decision_making.sequential_problems.policy_gradient_estimation import Rewar
 from decision_making.sequential_problems.policy_gradient_optimization import (
     PolicyGradientUpdate,
     RestrictedPolicyUpdate,
+    TrustRegionUpdate,
 )
 from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.first_look import USUAL_γ, usual_γ
@@ -46,8 +47,8 @@ def said(parts: Parts) -> str:
     """What the parts of a run have taken from a gymnasium environment and from γ, in a line; else nothing.
 
     >>> from decision_making import for_environment
-    >>> said(for_environment("MountainCarContinuous-v0", γ=0.999)).removeprefix("with this environment: ")
-    'γ = 0.999, hidden = [64, 64], n = 4096, λ = 0.984189, damping = 0.999, δ = 0.04, critic_iterations = 15'
+    >>> said(for_environment("MountainCarContinuous-v0", γ=0.99)).removeprefix("with this environment: ")
+    'γ = 0.99, hidden = [64, 64], n = 2048, λ = 0.95, damping = 0.1, δ = 0.04, max_kl = 0.3, critic_iterations = 15'
     """
     M, π = parts.M, parts.π
     if not isinstance(M, TrustRegionPolicyOptimization) or not isinstance(π, NeuralPolicy):
@@ -55,8 +56,11 @@ def said(parts: Parts) -> str:
     damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
     c = f", damping = {M.update_rule.damping:g}" if damped else ""
     δ = f", δ = {M.δ:g}" if isinstance(M.update_rule, BOUNDED) else ""
+    most = "" if M.max_kl is None else f", max_kl = {M.max_kl:g}"
     fit = f", critic_iterations = {M.critic.iterations}" if isinstance(M.critic, NeuralCritic) else ""
-    return f"with this environment: γ = {M.P.γ:g}, hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}{fit}"
+    return (
+        f"with this environment: γ = {M.P.γ:g}, hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}{most}{fit}"
+    )
 
 
 def made(c: Settings, P: Any, env: Any = None) -> Parts:
@@ -134,11 +138,13 @@ def _gymnasium(c: Settings, P: Any) -> Parts:
     width = P.observation_width if k and P.normalize_observations else 0  # of what damping grows with
     n = usual_n(ahead, c["n_envs"], width, k) if c["steps_per_update"] is None else c["steps_per_update"]
     critic = _critic(c, P.observation_width, hidden, usual_iterations(n, limit))
-    own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "max_kl", "advantage")
+    own = ("cg_iterations", "fisher_subsample", "gate", "anneal", "selection", "advantage")
+    rule = _rule(c, (), k, damping_factor(width, ahead) if P.normalize_observations else 1.0)
     M = TrustRegionPolicyOptimization(
         *(P, n, critic),
-        rule=_rule(c, (), k, damping_factor(width, ahead) if P.normalize_observations else 1.0),
+        rule=rule,
         λ=λ,
+        max_kl=usual_max_kl(k) if c["max_kl"] is None and isinstance(rule, TrustRegionUpdate) else c["max_kl"],
         **{name: c[name] for name in (*own, "normalize_advantages", "minibatch")},
     )
     if not c["blocks"] and n % c["n_envs"]:
@@ -227,6 +233,18 @@ def usual_δ(k: int) -> float:
     [0.04, 0.04, 0.04, 0.085, 0.1]
     """
     return 0.005 * min(max(8, k), 20)
+
+
+def usual_max_kl(k: int) -> float | None:
+    """The bound on the divergence of an update in any one state, in nats, for k real actions; None for choices, k = 0.
+
+    An update whose mean divergence is small may still change the policy beyond recognition in the few states that a
+    batch has least of. What was tried is in docs/defaults.md.
+
+    >>> [usual_max_kl(k) for k in (0, 1, 10)]
+    [None, 0.3, 3.0]
+    """
+    return 0.3 * k if k else None
 
 
 def usual_iterations(n: int, limit: int | None) -> int:

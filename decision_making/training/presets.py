@@ -24,7 +24,7 @@ _USUAL: dict[str, Any] = {
     "delta": 0.01,
     "alpha": 0.8,
     "max_backtracks": 10,
-    "max_kl": None,
+    "max_kl": 1e9,  # none
     "fisher_subsample": 1.0,
     "blocks": 0,
     "minibatch": 64,

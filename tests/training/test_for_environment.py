@@ -5,9 +5,10 @@ from functools import partial
 import gymnasium
 import numpy as np
 import pytest
+from attrs import evolve
 from gymnasium import spaces
 
-from decision_making import for_environment, train
+from decision_making import Trajectories, for_environment, step, train
 from decision_making.problems import GymnasiumProblem, register_environments
 from decision_making.training.configuration import Configuration
 from decision_making.training.runs import run
@@ -115,6 +116,38 @@ def test_the_bound_has_a_share_for_each_real_action_from_eight_on_to_twenty(k, �
         assert for_environment(made, update=rule, δ=0.3)[0].δ == 0.3
     for choice in (spaces.Discrete(k + 1), spaces.MultiBinary(k)):
         assert for_environment(lambda choice=choice: Walks(None, choice))[0].δ == 0.04
+
+
+@pytest.mark.parametrize(("k", "most"), [(1, 0.3), (2, 0.6), (8, 2.4), (17, 5.1)])
+def test_the_divergence_in_every_state_is_bounded_with_a_share_for_each_real_action(k, most):
+    made = partial(Walks, None, spaces.Box(-1, 1, (k,)))
+    np.testing.assert_allclose(for_environment(made)[0].max_kl, most, rtol=1e-14)
+    assert for_environment(made, max_kl=0.01)[0].max_kl == 0.01
+    assert for_environment(made, update="trust-region", preset="sb3-contrib")[0].max_kl == 1e9
+    for update in ("natural", "restricted", "penalized", "clamped", "gradient"):  # which do not search along a line
+        assert for_environment(made, update=update)[0].max_kl is None
+    for choice in (spaces.Discrete(k + 1), spaces.MultiDiscrete([k + 1, 3]), spaces.MultiBinary(k)):
+        assert for_environment(lambda choice=choice: Walks(None, choice))[0].max_kl is None
+
+
+def test_no_step_of_the_defaults_goes_farther_than_that_in_any_state():
+    """Eight steps of 2,048 say where to go, and stand in states of their own; the mean alone lets them go far."""
+    M, π, θ, φ = for_environment("Pendulum-v1", γ=0.99, gate=1.0)
+    rng = np.random.default_rng(0)
+    s = rng.normal(0, 0.1, (64, 32, 3)).astype(np.float32)
+    s[0, ::4] = 3, -3, 3
+    a, r = π(θ, s, rng), np.zeros((64, 32))
+    r[0, ::4] = a[0, ::4, 0]
+    τs = Trajectories(s, a, r, s_end=s[:, -1])
+
+    def farthest(M):
+        taken = step(M, π, θ, φ, rng=0, τs=τs)
+        assert taken.accepted
+        assert taken.kl <= 0.04
+        return π.kl(θ, taken.θ, s).max()
+
+    assert 0.2 < farthest(M) <= 0.3
+    assert farthest(evolve(M, max_kl=None)) > 2
 
 
 def test_damping_is_the_usual_one_where_observations_are_zeros_and_ones():
