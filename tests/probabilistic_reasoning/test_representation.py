@@ -1,6 +1,8 @@
 """Variables, factors and networks against dictionaries and enumeration."""
 
+import copy
 import itertools
+import pickle
 
 import networkx
 import numpy as np
@@ -283,3 +285,19 @@ def test_the_probability_of_one_assignment_is_a_plain_number():
     whole = dict.fromkeys("BSEDC", 0)
     assert type(dm.log_probability(satellite(), whole)) is type(dm.probability(satellite(), whole)) is float
     assert type(dm.probability(satellite(), [[0] * 5])) is np.ndarray
+
+
+def test_a_network_that_has_been_asked_is_copied_and_pickled_without_its_plans():
+    """The plans of queries hold functions, which are not pickled."""
+    c = dm.Variable("c", 2)
+    features = [dm.Factor([c, dm.Variable(f"o{i}", 2)], [[0.9, 0.1], [0.2, 0.8]]) for i in range(8)]
+    bn = dm.naive_bayes(dm.Factor([c], [0.5, 0.5]), features)
+    M, query, known = dm.VariableElimination(), "c", {f"o{i}": 1 for i in range(8)}
+    right = dm.infer(M, bn, query, known).values
+    assert bn.plans
+    for same in (pickle.loads(pickle.dumps(bn)), copy.copy(bn), copy.deepcopy(bn)):
+        assert not same.plans
+        assert same.vars == bn.vars
+        assert [*same.graph.edges] == [*bn.graph.edges]
+        assert dm.infer(M, same, query, known).values.tolist() == right.tolist()
+    assert bn.plans

@@ -31,7 +31,9 @@ def different(q: Question) -> tuple[Array, Array]:
     r = [q.bn.vars[i].r for i in observed]
     if any(x.ndim == 2 for x in q.soft.values()) or math.prod(r) > 2**62:
         return np.arange(cases), np.arange(cases)
-    code = np.ravel_multi_index(tuple(observed.values()), r)
+    code = np.zeros(cases, dtype=np.intp)
+    for i, x in observed.items():
+        code = code * q.bn.vars[i].r + x
     if math.prod(r) > 4 * cases:
         _, first, inverse = np.unique(code, return_index=True, return_inverse=True)
         return first, inverse

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from decision_making.checks import Array
+from decision_making.sizes import check_size
 
 BATCH = -1  # the label of the axis of cases
 FUSED, AT_ONCE = 2**12, 8  # entries of the largest product that is made in one call, and of how many arrays
@@ -27,13 +28,20 @@ class Product:
     @cached_property
     def subscripts(self) -> str:
         """What einsum calls the axes."""
-        letters = dict(zip(dict.fromkeys(itertools.chain(*self.scopes)), string.ascii_letters, strict=False))
+        letters = lettered(itertools.chain(*self.scopes))
         *given, kept = ["".join([letters[x] for x in scope]) for scope in (*self.scopes, self.kept)]
         return f"{','.join(given)}->{kept}"
 
     def __call__(self, *arrays: Array) -> Array:
         """The product, axes in the order of the labels kept."""
         return np.einsum(self.subscripts, *arrays)
+
+
+def lettered(labels: Iterable[Any]) -> dict[Any, str]:
+    """For each label the letter that einsum calls it. TooLargeError where it has not enough of them."""
+    different = dict.fromkeys(labels)
+    check_size("axes of a product", len(different), "observe more", len(string.ascii_letters))
+    return dict(zip(different, string.ascii_letters, strict=False))
 
 
 def is_small(factors: int, entries: int) -> bool:
@@ -145,5 +153,5 @@ class QuickProducts:
         text = f"{','.join([self.said[k] for k in used])}->{self.said[-1]}"
         if text.isascii():
             return text
-        letters = dict(zip(dict.fromkeys(text.replace(",", "").replace("->", "")), string.ascii_letters, strict=False))
+        letters = lettered(text.replace(",", "").replace("->", ""))
         return "".join([letters.get(x, x) for x in text])

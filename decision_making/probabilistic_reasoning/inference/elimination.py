@@ -193,7 +193,7 @@ def checked_order(
     """The order of elimination, and the entries of its largest table. TooLargeError where these are above the limit."""
     order = elimination(neighbours(scopes), [v.r for v in q.bn.vars], q.free, ordering, enough)
     entries = checked_entries(q.bn, order, limit)
-    check_size("entries of the answer", sizes(q.bn, q.free), "ask for fewer variables at once", limit)
+    q.check_answer(limit)
     return order, entries
 
 
@@ -264,15 +264,17 @@ def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
 @verbs.infer.register
 def infer_exactly(M: ExactInference, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> Factor:
     """The distribution of the query given the evidence, from the joint distribution (algorithm 3.4)."""
-    q = Question(bn, query, evidence)
+    q = Question(bn, query, evidence).settled()
+    q.check_answer(M.max_entries)
     return q.answer(by_joint(M, q)[0])
 
 
 @verbs.infer.register
 def infer_by_elimination(M: VariableElimination, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> Factor:
     """The distribution of the query given the evidence, by variable elimination (algorithm 3.5)."""
-    q = Question(bn, query, evidence)
+    q = Question(bn, query, evidence).settled()
     if q.cases is not None:
+        q.check_answer(M.max_entries)
         return q.answer(eliminated_by_kind(M, q)[0])
     p = plan_of(M, q, QuickPlan)(q) if q.hard.keys().isdisjoint(q.query) else None
     return q.answer(eliminated(M, q)[0]) if p is None else checked_factor(tuple(q.vars), p / p.sum())
@@ -284,7 +286,7 @@ def evidence_log_probability(M: object, bn: BayesianNetwork, evidence: Mapping[s
     M is `ExactInference()` or `VariableElimination()`. With a `Likelihood` it is the logarithm of its mean.
     Raises TypeError for another M, and the other errors of `infer`.
     """
-    q = Question(bn, (), evidence)
+    q = Question(bn, (), evidence).settled()
     if isinstance(M, VariableElimination):
         p, logs = eliminated(M, q) if q.cases is None else eliminated_by_kind(M, q)
     elif isinstance(M, ExactInference):

@@ -40,6 +40,7 @@ def estimate_posterior(M: object, bn: Any, query: Any, evidence: Any = None, rng
         raise TypeError(f"M = {M!r}: must be one of {', '.join(t.__name__ for t in ESTIMATORS)}")
     q = Question(bn, query, evidence)
     q.single(M)
+    q.check_answer()
     found: PosteriorEstimate = ESTIMATORS[type(M)](M, q, rng)
     return found
 
@@ -91,11 +92,11 @@ def nothing_agrees(q: Question, m: int) -> ValueError:
         log_p = evidence_log_probability(VariableElimination(max_entries=CHEAP), q.bn, known)
     except TooLargeError:
         return NoSampleAgreesError(
-            f"none of {m} samples agrees with {q.names}, which may be impossible; use a larger m"
+            f"none of {m} samples agrees with {q.names()}, which may be impossible; use a larger m"
         )
     if log_p == -np.inf:
         return q.impossible()
     return NoSampleAgreesError(
-        f"none of {m} samples agrees with {q.names}, whose probability is exp({log_p:.6g}); use a larger m, "
+        f"none of {m} samples agrees with {q.names()}, whose probability is exp({log_p:.6g}); use a larger m, "
         "LikelihoodWeightedSampling, or an exact method"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from decision_making.probabilistic_reasoning.representation import (
     ImpossibleEvidenceError,
     Variable,
 )
+from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, check_table
 from decision_making.structs import struct
 
 CASE = "(case)"  # the variable of the first axis where many cases are asked at once
@@ -79,12 +81,12 @@ class Question:
         else:
             self.hard[i] = v.index(value)
 
-    @property
-    def names(self) -> str:
-        """The evidence in words, for errors."""
-        shown = [f"{self.bn.vars[i].name} = {shortened(x) if isinstance(x, np.ndarray) else self.bn.vars[i].labels[x]}"
-                 for i, x in self.hard.items()]  # fmt: skip
-        shown += [f"a likelihood of {self.bn.vars[i].name}" for i in self.soft]
+    def names(self, case: int | None = None) -> str:
+        """The evidence in words, for errors: that of one case where there are many."""
+        vars = self.bn.vars
+        values = {i: x[case] if isinstance(x, np.ndarray) else x for i, x in self.hard.items()}
+        shown = [f"{vars[i].name} = {vars[i].labels[x]}" for i, x in values.items() if vars[i].r > 1]
+        shown += [f"a likelihood of {vars[i].name}" for i in self.soft]
         return ", ".join(shown) or "nothing"
 
     @property
@@ -108,10 +110,25 @@ class Question:
         if self.cases is not None:
             raise ValueError(f"{type(M).__name__} takes one case at a time; VariableElimination takes arrays")
 
+    def check_answer(self, limit: int = ENTRIES) -> None:
+        """Raise TooLargeError where the answer to one case would have more entries than the limit, or all have 2²⁷."""
+        check_table("the answer", [self.bn.vars[i] for i in self.query], "ask for fewer variables at once", limit)
+        if self.cases is not None:
+            check_table("the answer", self.vars, "ask for fewer variables or cases at once", max(limit, ENTRIES))
+
+    def settled(self) -> Question:
+        """The same question, in which what matters and has one value only counts as observed: it needs no axis."""
+        if not self.bn.single:
+            return self
+        same = copy(self)
+        single = (self.bn.single & self.relevant()).difference(self.hard, self.soft)
+        same.hard = self.hard | dict.fromkeys(sorted(single), 0)
+        return same
+
     def impossible(self, case: int | None = None) -> ImpossibleEvidenceError:
         """The error of evidence of probability 0."""
         where = "" if case is None else f"case {case}: "
-        return ImpossibleEvidenceError(f"{where}the evidence {self.names} has probability 0")
+        return ImpossibleEvidenceError(f"{where}the evidence {self.names(case)} has probability 0")
 
     def answer(self, p: Array) -> Factor:
         """The factor on the query of numbers on its free variables, (r...) or (B, r...), which are normalised."""

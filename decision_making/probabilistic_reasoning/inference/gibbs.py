@@ -30,8 +30,10 @@ from decision_making.probabilistic_reasoning.representation import (
     normalize,
     product,
 )
+from decision_making.probabilistic_reasoning.representation.factors import ENTRIES
 from decision_making.problem import RNG
 from decision_making.sampling import cumulative, default_rng, inverse_transform
+from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 TRIES = 64  # blocks of weighted samples among which the first states of the chains are looked for
@@ -104,13 +106,14 @@ class Conditional:
 @sampling_method(GibbsSampling)
 def estimate_by_gibbs(M: GibbsSampling, q: Question, rng: RNG) -> PosteriorEstimate:
     """The estimate by Gibbs sampling."""
+    kept, size = -(-M.m_samples // M.chains), int(np.prod(shape(q), dtype=np.int64))
+    check_size("counts of chains", (M.chains + min(kept, 20)) * size, "ask for fewer variables at once", ENTRIES)
     generator = default_rng(rng)
     variables = [Conditional(q, i) for i in _order(M, q)]
     _warn_of_zeros(q)
     x = first_states(q, M.chains, generator)
-    kept = -(-M.m_samples // M.chains)
-    counts = np.zeros((M.chains, int(np.prod(shape(q), dtype=np.int64))))
-    batches = np.zeros((min(kept, 20), counts.shape[1]))  # of a single chain, one after the other
+    counts = np.zeros((M.chains, size))
+    batches = np.zeros((min(kept, 20), size))  # of a single chain, one after the other
     for t in range(-M.m_burnin, kept * M.m_skip):
         for variable in variables:
             variable.draw(x, generator.random(M.chains))

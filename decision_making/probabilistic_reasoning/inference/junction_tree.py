@@ -173,7 +173,7 @@ class QuickTree:
 @verbs.infer.register
 def infer_all(M: JunctionTree, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> dict[str, Factor]:
     """The distribution of each variable of the query given the evidence, by name."""
-    q = Question(bn, query, evidence)
+    q = Question(bn, query, evidence).settled()
     key = ("tree", M.max_entries, q.kind())
     tree: Tree = kept(bn, key, lambda: Tree(q, M.max_entries))
     beliefs = tree.quick(q) if tree.quick is not None else None

@@ -37,15 +37,17 @@ from decision_making.sizes import check_size
 from decision_making.structs import struct
 
 ENTRIES = 2**27  # of one table, a gigabyte
+AXES = 64  # of one table: NumPy has no more
 
 
 class ImpossibleEvidenceError(ValueError):
     """The evidence has probability 0, so there is no distribution given it."""
 
 
-def check_table(what: str, vars: Iterable[Variable], instead: str) -> None:
-    """Raise TooLargeError where a table over the variables would have more than 2²⁷ entries."""
-    check_size(f"entries of {what}", math.prod(v.r for v in vars), instead, ENTRIES)
+def check_table(what: str, vars: Sequence[Variable], instead: str, limit: int = ENTRIES) -> None:
+    """Raise TooLargeError where a table over the variables would have more entries than the limit, or than 64 axes."""
+    check_size(f"entries of {what}", math.prod([v.r for v in vars]), instead, limit)
+    check_size(f"axes of {what}", len(vars), instead, AXES)
 
 
 @struct(repr=False)

@@ -46,6 +46,7 @@ class BayesianNetwork(Shown):
     factors: tuple[Factor, ...] = field(converter=as_tuple)  # one for each
     graph: networkx.DiGraph[int] = field(default=None)  # edges from parent to child, on 0..n-1
     plans: dict[Any, Any] = field(init=False, factory=dict)  # how queries were answered, kept for others of their kind
+    single: frozenset[int] = field(init=False)  # the numbers of variables that have one value only
 
     def __attrs_post_init__(self) -> None:
         checked_variables("BayesianNetwork", self.vars)
@@ -63,6 +64,7 @@ class BayesianNetwork(Shown):
         graph = self._own_edges() if self.graph is None else self.graph
         object.__setattr__(self, "graph", directed_graph(graph, self.vars, "BayesianNetwork.graph"))
         object.__setattr__(self, "factors", self._by_child())
+        object.__setattr__(self, "single", _single(self.vars))
 
     def _own_edges(self) -> list[tuple[str, str]]:
         """The edges of factors that stand in the order of their variables."""
@@ -94,6 +96,10 @@ class BayesianNetwork(Shown):
             said = f"P({names[-1]}{' | ' + at if at else ''}) sums to {sums[k]:.9g}"
             raise ValueError(f"BayesianNetwork.factors: {said}; must be 1")
         return checked_factor(tuple(family), values / sums[..., None])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: all but the plans, which are functions and would be made again."""
+        return vars(self) | {"plans": {}}
 
     def __repr__(self) -> str:
         n, k = len(self.vars), self.graph.number_of_edges()
@@ -146,6 +152,10 @@ class BayesianNetwork(Shown):
         return tuple(self.number(x) for x in given)
 
 
+def _single(vars: Sequence[Variable]) -> frozenset[int]:
+    return frozenset([i for i, v in enumerate(vars) if v.r == 1])
+
+
 def checked_network(
     vars: tuple[Variable, ...], parents: Sequence[tuple[int, ...]], tables: Sequence[Array]
 ) -> BayesianNetwork:
@@ -157,7 +167,8 @@ def checked_network(
     ]
     graph = numbered_graph(len(vars), [(j, i) for i, p in enumerate(parents) for j in p])
     bn: BayesianNetwork = object.__new__(BayesianNetwork)
-    for name, x in (("vars", vars), ("factors", tuple(factors)), ("graph", graph), ("plans", {})):
+    found = {"vars": vars, "factors": tuple(factors), "graph": graph, "plans": {}, "single": _single(vars)}
+    for name, x in found.items():
         object.__setattr__(bn, name, x)
     return bn
 
