@@ -322,6 +322,29 @@ def test_sampled_values_are_near_and_may_be_negative():
     assert same[0] == same[1]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_chains_move_although_a_utility_is_a_function_of_its_parents(seed):
+    """With the utility among what is drawn, each chain would stay for ever at the state it begins in."""
+    x, a = dm.Variable("x", 2), dm.Variable("a", 2)
+    P = dm.SimpleProblem.from_tables(
+        [x], [a], [dm.Factor([x], [0.7, 0.3])], {"U": (["x", "a"], [[1, 0.9], [-1, -0.1]])}
+    )
+    M, error = dm.GibbsSampling(4000, 10), np.sqrt(0.21 / 4000)  # of P(x), whose draws are independent
+    worth = dm.expected_utilities(P, {}, M, rng=seed)
+    assert worth[0] == pytest.approx(0.4, abs=5 * 2 * error)
+    assert worth[1] == pytest.approx(0.6, abs=5 * 1 * error)
+    assert dm.solve(P, {}, M, rng=seed)[0] == {"a": 1}
+    assert dm.solve(P, {"x": 1}, M, rng=seed) == ({"a": 1}, -0.1)
+    # of P(x) once more, and of the utility of deciding at once
+    assert dm.value_of_information(P, "x", {}, M, rng=seed) == pytest.approx(0.07, abs=5 * (1.1 + 1) * error)
+
+
+@pytest.mark.parametrize("M", [dm.GibbsSampling(20), dm.DirectSampling(20), dm.LikelihoodWeightedSampling(20)], ids=str)
+def test_a_utility_of_decisions_alone_is_sampled_without_an_error(M):
+    P = dm.SimpleProblem.from_tables([], [dm.Variable("a", 2)], [], {"U": (["a"], [3, 4]), "V": ([], 0.5)})
+    assert dm.solve(P, {}, M, rng=0) == ({"a": 1}, 4.5)
+
+
 def test_a_satellite_that_is_sent_home_or_not():
     """Evidence on a large part of the network beside the decision changes nothing if it is d-separated."""
     bn = satellite()

@@ -171,6 +171,13 @@ class SimpleProblem:
         ]
         return BayesianNetwork(self.bn.vars, factors, edges)
 
+    @cached_property
+    def without_utilities(self) -> BayesianNetwork:
+        """The same without the utility variables: with functions of others, as most of these are, no chain would move."""
+        worth, bn = {v.name for v in self.utility_vars}, self.network
+        kept = [(v, φ) for v, φ in zip(bn.vars, bn.factors, strict=True) if v.name not in worth]
+        return BayesianNetwork([v for v, _ in kept], [φ for _, φ in kept])
+
     @property
     def information(self) -> dict[str, tuple[str, ...]]:
         """By name of a decision what is known when it is made: its parents in bn."""
@@ -257,14 +264,23 @@ class Situation:
         return given, joint.sum(axis=tuple(range(joint.ndim - len(self.free), joint.ndim)))
 
     def sampled(self, evidence: Mapping[str, Any]) -> Array:
-        """Expected utilities with other evidence by sampling, one decision after the other, as in the book."""
-        worth = np.zeros([v.r for v in self.free])
+        """Expected utilities with other evidence by sampling, one decision after the other, as in the book.
+
+        The parents of a utility are sampled: what it is worth given them is known.
+        """
+        bn, worth = self.P.network, np.zeros([v.r for v in self.free])
         for d in np.ndindex(*worth.shape):
             known = dict(evidence) | {v.name: k for v, k in zip(self.free, d, strict=True)}
             for u in self.P.utility_vars:
-                p = verbs.infer(self.M, self.P.network, u.name, known, rng=self.rng).values
-                worth[d] += p @ self.P.utilities[u.name]
+                φ = bn.factors[bn.number(u.name)]
+                p = self.estimated([v.name for v in φ.vars[:-1]], known)
+                worth[d] += (p * (φ.values @ self.P.utilities[u.name])).sum()
         return worth
+
+    def estimated(self, query: Sequence[str], evidence: Mapping[str, Any]) -> Array:
+        """P(query | evidence) by sampling, an axis for each of its variables."""
+        p: Array = verbs.infer(self.M, self.P.without_utilities, query, evidence, rng=self.rng).values
+        return p
 
     def expected_utilities(self) -> Array:
         """Of each free decision, (r...) or (B, r...)."""

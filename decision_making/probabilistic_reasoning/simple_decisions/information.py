@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making import verbs
 from decision_making.checks import Array, Named, brief, mapping, not_negative, shortened
 from decision_making.probabilistic_reasoning.representation import Assignment, Variable
 from decision_making.probabilistic_reasoning.simple_decisions.decision_networks import (
@@ -83,8 +82,8 @@ def _undecided(now: Situation, name: str) -> bool:
 
 def _sampled(now: Situation, names: Sequence[str]) -> float:
     """The value by the book's loop over what may be observed, which skips what has probability 0."""
-    P, total = now.P, 0.0
-    p = verbs.infer(now.M, P.network, names, now.evidence, rng=now.rng).values
+    total = 0.0
+    p = now.estimated(names, now.evidence)
     for k in np.ndindex(*p.shape):
         if p[k] > 0:
             total += p[k] * now.sampled(now.evidence | dict(zip(names, k, strict=True))).max()
