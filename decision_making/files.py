@@ -44,6 +44,8 @@ def whole_file(path: Path | str) -> Iterator[BinaryIO]:
     the old file is then still there.
     """
     path = path_of(path)
+    if not path.name:
+        refuse(None, "path", str(path), "the name of a file")
     with naming(path):
         held = _held(path.parent)
         if held is None:

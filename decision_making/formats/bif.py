@@ -15,17 +15,19 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 
-from decision_making.checks import Array, instance, shortened, suggestion
+from decision_making.checks import Array, instance, refuse, shortened, suggestion
 from decision_making.files import path_of, write_whole
 from decision_making.formats.text import LONGEST, plain_number
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor, Variable
 from decision_making.probabilistic_reasoning.representation.factors import check_table
+from decision_making.probabilistic_reasoning.representation.networks import wrong_row
 
 TOKEN = re.compile(
     r"""(?P<skip>\s+|//[^\n]*|/\*.*?\*/)|(?P<quoted>"[^"]*")|(?P<mark>[{}()\[\];,|])|(?P<word>[^\s{}()\[\];,|"]+)""",
@@ -113,15 +115,16 @@ def read_bif(path: Path | str) -> BayesianNetwork:
     """The network of a .bif file, or one packed as .gz.
 
     Rows that sum to 1 within 1e-6 are scaled. Raises OSError where it cannot be read; ValueError, naming file and line,
-    where it does not follow the format, names an unknown variable or state, lacks a row, has a row twice, or a row that
-    does not sum to 1; TooLargeError, before it is allocated, for a table of more than 2²⁷ entries.
+    where it does not follow the format, names an unknown variable or state, lacks a row, says something twice, or has a
+    row that does not sum to 1; TooLargeError, before it is allocated, for a table of more than 2²⁷ entries.
     """
     path = path_of(path)
+    with open(path, "rb") as file:  # once: what comes through a pipe is there once
+        data = file.read(LONGEST + 1)
     try:
-        with open(path, "rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else open(path, "rb") as file:
-            data = file.read(LONGEST + 1)
+        if data.startswith(b"\x1f\x8b") and len(data) <= LONGEST:
+            with gzip.open(BytesIO(data)) as unpacked:
+                data = unpacked.read(LONGEST + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ValueError(f"{path}: is not a whole gzip file ({error})") from error
     if len(data) > LONGEST:
@@ -140,9 +143,11 @@ def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
     variables: dict[str, Variable] = {}
     factors: dict[str, Factor] = {}
     later: list[tuple[list[str], _Block]] = []
+    named = False
     while reader.token:
         kind = reader.token.lower()
-        if kind == "network":
+        if kind == "network" and not named:
+            named = True
             reader.next()
             while reader.token != "{":
                 reader.word("'{'")
@@ -155,7 +160,7 @@ def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
         elif kind == "probability":
             later.append(_probability(reader))
         else:
-            reader.wrong("'network', 'variable' or 'probability'")
+            reader.wrong("'variable' or 'probability'" if named else "'network', 'variable' or 'probability'")
     for family, block in later:  # a block may come before the variables that it names
         child, φ = _factor(family, block, variables, name)
         if child in factors:
@@ -213,8 +218,8 @@ class _Block:
 
     def __init__(self, line: int) -> None:
         self.line = line  # where it begins
-        self.table: list[float] | None = None
-        self.default: list[float] | None = None
+        self.tables: list[tuple[int, list[float]]] = []  # each with its line, as are the others
+        self.defaults: list[tuple[int, list[float]]] = []
         self.rows: list[tuple[int, list[str], list[float]]] = []
 
 
@@ -232,10 +237,10 @@ def _probability(reader: _Reader) -> tuple[list[str], _Block]:
         line, kind = reader.line, reader.token.lower()
         if kind == "table":
             reader.next()
-            block.table = reader.numbers()
+            block.tables.append((line, reader.numbers()))
         elif kind == "default":
             reader.next()
-            block.default = reader.numbers()
+            block.defaults.append((line, reader.numbers()))
         elif kind == "(":
             reader.next()
             block.rows.append((line, reader.words("the name of a state", ")"), reader.numbers()))
@@ -261,13 +266,16 @@ def _factor(family: list[str], block: _Block, known: dict[str, Variable], file: 
     child, *parents = (known[x] for x in family)
     check_table(f"the table of {child.name}, in {file}, line {block.line}", [child, *parents], "use fewer parents")
     shape = [v.r for v in parents]
-    values = np.full((*shape, child.r), np.nan)
-    if block.default is not None:
-        values[...] = _row(block.default, child.r, wrong, block.line)
-    if block.table is not None:
-        if len(block.table) != values.size:
-            wrong(f"the table of {child.name} has {len(block.table)} numbers; there must be {values.size}")
-        values[...] = np.moveaxis(np.reshape(block.table, (child.r, *shape)), 0, -1)
+    values, lines = np.full((*shape, child.r), np.nan), np.full(shape, block.line)
+    for what, given in (("default row", block.defaults), ("table", block.tables)):
+        if len(given) > 1:
+            wrong(f"the {what} of {child.name} is there twice", given[1][0])
+    for line, numbers in block.defaults:
+        values[...], lines[...] = _row(numbers, child.r, wrong, line), line
+    for line, numbers in block.tables:
+        if len(numbers) != values.size:
+            wrong(f"the table of {child.name} has {len(numbers)} numbers; there must be {values.size}", line)
+        values[...], lines[...] = np.moveaxis(np.reshape(numbers, (child.r, *shape)), 0, -1), line
     seen: set[tuple[int, ...]] = set()
     for line, states, numbers in block.rows:
         if len(states) != len(parents):
@@ -276,40 +284,48 @@ def _factor(family: list[str], block: _Block, known: dict[str, Variable], file: 
             if state not in v.labels:
                 wrong(f"{shortened(state)} is no state of {v.name}, {', '.join(v.labels[:12])}", line)
         at = tuple(v.labels.index(state) for v, state in zip(parents, states, strict=True))
-        if at in seen:
-            wrong(f"the row ({', '.join(states)}) of {child.name} is there twice", line)
+        if at in seen or block.tables:
+            there = "in its table already" if block.tables else "there twice"
+            wrong(f"the row ({', '.join(states)}) of {child.name} is {there}", line)
         seen.add(at)
-        values[at] = _row(numbers, child.r, wrong, line)
+        values[at], lines[at] = _row(numbers, child.r, wrong, line), line
     absent = np.isnan(values).any(axis=-1)
     if absent.any():
         at = tuple(int(k) for k in np.unravel_index(int(np.argmax(absent)), absent.shape))
         states = [v.labels[k] for v, k in zip(parents, at, strict=True)]
         wrong(f"the table of {child.name} has no row{' (' + ', '.join(states) + ')' if states else ''}")
     try:
-        return child.name, Factor([*parents, child], values)
+        φ = Factor([*parents, child], values)
     except ValueError as error:
         wrong(str(error))
+    no_distribution = wrong_row(φ.vars, φ.values)
+    if no_distribution is not None:
+        place, said = no_distribution
+        wrong(said, int(lines[place]))
+    return child.name, φ
 
 
-def _row(numbers: Sequence[float], r: int, wrong: object, line: int) -> Array:
+def _row(numbers: Sequence[float], r: int, wrong: Callable[[str, int], NoReturn], line: int) -> Array:
     """One row, of r numbers."""
     if len(numbers) != r:
-        assert callable(wrong)
         wrong(f"a row has {len(numbers)} numbers; there must be {r}", line)
     return np.asarray(numbers)
 
 
 def write_bif(bn: BayesianNetwork, path: Path | str, name: str = "unknown") -> None:
-    """Write a network, whole or not at all, with all digits, so that `read_bif` gives the same tables.
+    """Write a network, whole or not at all, with all digits, so that `read_bif` gives the same tables, bit for bit.
 
-    Raises ValueError for a name that the format cannot hold: one with a quote or a line break in it.
+    A path that ends in .gz is packed. Raises ValueError for a network without variables, and for a name that the format
+    cannot hold: one with a quote or a line break in it.
     """
-    write_whole(path, bif_text(bn, name).encode())
+    data = bif_text(bn, name).encode()
+    write_whole(path, gzip.compress(data, mtime=0) if path_of(path).suffix == ".gz" else data)
 
 
 def bif_text(bn: BayesianNetwork, name: str = "unknown") -> str:
     """The text that `write_bif` writes."""
-    instance(bn, "bn", BayesianNetwork)
+    if not instance(bn, "bn", BayesianNetwork).vars:
+        refuse(None, "bn", bn, "a network of one or more variables, for a file")
     lines = [f"network {_name(name)} {{", "}"]
     for v in bn.vars:
         states = ", ".join(map(_name, v.labels))

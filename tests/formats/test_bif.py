@@ -1,6 +1,7 @@
 """Networks in files: written and read again, odd files of the field, hostile ones, and the command that asks them."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -50,7 +51,43 @@ def test_written_and_read_again_is_the_same_network(seed, tmp_path):
     assert [v.labels for v in again.vars] == [v.labels for v in bn.vars]
     assert again.parents == bn.parents
     for φ, ψ in zip(again.factors, bn.factors, strict=True):
-        assert np.allclose(φ.values, ψ.values, rtol=1e-15, atol=0)
+        assert np.array_equal(φ.values, ψ.values)
+
+
+def test_a_row_whose_sum_is_1_but_for_rounding_is_written_and_read_as_it_is():
+    v = dm.Variable("v", 3)
+    row = [0.4325152177214142, 0.5637771777263074, 0.0037076045522782953]
+    assert sum(row) != 1
+    bn = dm.BayesianNetwork([v], [dm.Factor([v], row)])
+    assert bn.factors[0].values.tolist() == parse_bif(bif_text(bn)).factors[0].values.tolist() == row
+
+
+def test_what_is_written_under_the_name_of_an_archive_is_one(tmp_path):
+    bn = parse_bif(ASIA)
+    write_bif(bn, tmp_path / "asia.bif.gz")
+    assert gzip.decompress((tmp_path / "asia.bif.gz").read_bytes()).decode() == bif_text(bn)
+    assert read_bif(tmp_path / "asia.bif.gz").vars == bn.vars
+
+
+def test_what_cannot_be_read_again_is_not_written(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match=r"bn = BayesianNetwork\(0 .*: must be a network of one or more variables"):
+        write_bif(dm.BayesianNetwork([], []), tmp_path / "none.bif")
+    monkeypatch.chdir(tmp_path)
+    for path in (".", ""):
+        with pytest.raises(ValueError, match=r"^path = '\.': must be the name of a file$"):
+            write_bif(parse_bif(ASIA), path)
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="pipes have no names here")
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_network_is_read_from_a_pipe(packed):
+    """As in `cat asia.bif | decision-making infer /dev/stdin`; what was read of a pipe is not there again."""
+    end, start = os.pipe()
+    with open(start, "wb") as pipe:
+        pipe.write(gzip.compress(ASIA.encode()) if packed else ASIA.encode())
+    assert len(read_bif(f"/dev/fd/{end}").vars) == 8
+    os.close(end)
 
 
 def test_odd_names_are_written_in_quotes_and_read_again():
@@ -115,6 +152,20 @@ WIDE = " ".join(f"variable v{i} {{ type discrete [ 2 ] {{ x, y }}; }}" for i in 
         (PAIR + A + B.replace("| a", "| c"), "'c' is no variable"),
         (PAIR + A + B.replace("| a", "| b"), "a parent twice, or itself"),
         (PAIR + A.replace("0.3", "0.4") + B, r"P\(a\) sums to 1.1"),
+        ("\n" + PAIR + "\n" + A.replace("0.3", "0.4") + B, r"line 3: P\(a\) sums to 1\.1; must be 1"),
+        (PAIR + A + B.replace("(y) 0.5", "\n(y) 0.6"), r"line 2: P\(b \| a = y\) sums to 1\.1; must be 1"),
+        (
+            PAIR + A + "probability ( b | a ) { (x) 0.1 0.2 0.7;\n\ndefault 0.5, 0.3, 0.3; }",
+            r"line 3: P\(b \| a = y\) sums to 1\.1",
+        ),
+        (PAIR + A + "probability ( b | a ) {\ntable 0.1 0.5 0.2 0.3 0.7 0.3; }", r"line 2: P\(b \| a = y\)"),
+        (PAIR + A + B.replace("(y)", "default .2 .2 .6; \ndefault"), "line 2: the default row of b is there twice"),
+        (PAIR + A.replace("}", "\ntable 0.3, 0.7; }") + B, "line 2: the table of a is there twice"),
+        (
+            PAIR + A + B.replace("(y)", "\ntable 0.1 0.5 0.2 0.3 0.7 0.2; (y)"),
+            r"line 1: the row \(x\) of b is in its table already",
+        ),
+        ("network a { } " + PAIR + A + B + "\nnetwork b { }", "line 2: 'network' where 'variable' or 'pro"),
         (PAIR + A.replace("0.3", "-0.3") + B, "-0.3"),
         (PAIR + A.replace("0.3", "nan") + B, "'nan' where a finite number"),
         (PAIR + A.replace("0.3", "0_0.3") + B, "'0_0.3' where a finite number"),

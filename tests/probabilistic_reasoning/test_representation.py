@@ -287,6 +287,21 @@ def test_the_probability_of_one_assignment_is_a_plain_number():
     assert type(dm.probability(satellite(), [[0] * 5])) is np.ndarray
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_a_network_of_the_tables_of_another_has_the_same_tables_bit_for_bit(seed):
+    bn = random_network(seed, n=6, r=9, degree=3)
+    again = dm.BayesianNetwork(bn.vars, bn.factors, bn.graph)
+    assert all(np.array_equal(φ.values, ψ.values) for φ, ψ in zip(again.factors, bn.factors, strict=True))
+
+
+def test_rows_that_miss_1_by_more_than_rounding_are_scaled_and_the_others_stay():
+    row, rounded = [0.4325152177214142, 0.5637771777263074, 0.0037076045522782953], [0.3333333, 0.3333333, 0.3333333]
+    v = dm.Variable("v", 3)
+    bn = dm.BayesianNetwork([X, v], [dm.Factor([X], [0.5, 0.5]), dm.Factor([X, v], [row, rounded])])
+    assert bn.factors[1].values[0].tolist() == row
+    assert bn.factors[1].values[1] == pytest.approx(np.full(3, 1 / 3), rel=1e-15)
+
+
 def test_a_network_that_has_been_asked_is_copied_and_pickled_without_its_plans():
     """The plans of queries hold functions, which are not pickled."""
     c = dm.Variable("c", 2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, as_tuple, instance, made_array, refuse, shortened, suggestion
+from decision_making.checks import Array, as_tuple, instance, made_array, refuse, rounding, shortened, suggestion
 from decision_making.probabilistic_reasoning.representation.factors import Factor, checked_factor, factor_list, product
 from decision_making.probabilistic_reasoning.representation.variables import Variable, checked_variables
 from decision_making.sampling import indices
@@ -88,14 +88,14 @@ class BayesianNetwork(Shown):
         order = [v.name for v in φ.vars]
         values = φ.values.transpose([order.index(name) for name in names])
         with np.errstate(over="ignore"):
-            sums = values.sum(axis=-1)
-        wrong = abs(sums - 1) > ROUNDED
-        if wrong.any():
-            k = np.unravel_index(int(np.argmax(wrong)), sums.shape)
-            at = ", ".join(f"{v.name} = {v.labels[j]}" for v, j in zip(family[:-1], k, strict=True))
-            said = f"P({names[-1]}{' | ' + at if at else ''}) sums to {sums[k]:.9g}"
-            raise ValueError(f"BayesianNetwork.factors: {said}; must be 1")
-        return checked_factor(tuple(family), values / sums[..., None])
+            sums = values.sum(axis=-1, keepdims=True)
+        missed = abs(sums - 1) > rounding(1.0, values.shape[-1])
+        if missed.any():  # the other rows stay, bit for bit
+            wrong = wrong_row(family, values)
+            if wrong is not None:
+                raise ValueError(f"BayesianNetwork.factors: {wrong[1]}")
+            values = np.where(missed, values / sums, values)
+        return checked_factor(tuple(family), values)
 
     def __getstate__(self) -> dict[str, Any]:
         """What is copied and pickled: all but the plans, which are functions and would be made again."""
@@ -154,6 +154,19 @@ class BayesianNetwork(Shown):
 
 def _single(vars: Sequence[Variable]) -> frozenset[int]:
     return frozenset([i for i, v in enumerate(vars) if v.r == 1])
+
+
+def wrong_row(family: Sequence[Variable], values: Array) -> tuple[tuple[int, ...], str] | None:
+    """Where a table P(last of the family | others) has the first row whose sum is not 1, and what is said of it."""
+    with np.errstate(over="ignore"):
+        sums = values.sum(axis=-1)
+    wrong = abs(sums - 1) > ROUNDED
+    if not wrong.any():
+        return None
+    at = tuple(int(k) for k in np.argwhere(wrong)[0])
+    given = ", ".join(f"{v.name} = {v.labels[k]}" for v, k in zip(family[:-1], at, strict=True))
+    said = f"P({family[-1].name}{' | ' + given if given else ''}) sums to {sums[at]:.9g}; must be 1"
+    return at, said
 
 
 def checked_network(

@@ -173,7 +173,7 @@ class SimpleProblem:
 
     @cached_property
     def without_utilities(self) -> BayesianNetwork:
-        """The same without the utility variables: with functions of others, as most of these are, no chain would move."""
+        """The same without the utility variables: with functions of others, as most of these are, no chain moves."""
         worth, bn = {v.name for v in self.utility_vars}, self.network
         kept = [(v, φ) for v, φ in zip(bn.vars, bn.factors, strict=True) if v.name not in worth]
         return BayesianNetwork([v for v, _ in kept], [φ for _, φ in kept])
