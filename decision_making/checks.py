@@ -238,6 +238,12 @@ def made_array_later(x: Any) -> Array:
     return x
 
 
+def unmasked(x: object, name: str) -> None:
+    """Raise ValueError, naming the first, where x is a masked array with masked entries: they would count as there."""
+    if isinstance(x, np.ndarray) and hasattr(x, "mask"):
+        name_first(np.ma.getmaskarray(x), name, x, "a value that is not masked")
+
+
 def made_array(x: object, name: str) -> Array:
     """x as an array, of whatever it is made of. TypeError, naming it, where its rows have different lengths."""
     try:
@@ -265,7 +271,8 @@ def read_only(x: Array) -> Array:
 
 
 def numbers(x: object, name: str) -> Array:
-    """x as a fresh float64 array. TypeError, naming it, where it is not made of real numbers."""
+    """x as a fresh float64 array. TypeError, naming it, where it is not made of real numbers; none may be masked."""
+    unmasked(x, name)
     try:
         given = np.asarray(x)
         if given.dtype.kind not in "fiubO":

@@ -9,11 +9,13 @@ import typer
 
 from decision_making import verbs
 from decision_making.checks import suggestion
-from decision_making.cli.messages import one_line_errors, say
+from decision_making.cli.messages import note, one_line_errors, say
+from decision_making.cli.options import at_least
 from decision_making.formats import read_bif
 from decision_making.probabilistic_reasoning.inference import (
     JunctionTree,
     LikelihoodWeightedSampling,
+    NoSampleAgreesError,
     PosteriorEstimate,
     VariableElimination,
     estimate_posterior,
@@ -36,6 +38,8 @@ def infer(
     With --samples each exact probability has beside it the estimate and its standard error.
     """
     with one_line_errors():
+        at_least("--samples", samples, 0)
+        at_least("--seed", seed, 0)
         bn = read_bif(file)
         known: dict[str, int] = {}
         for text in evidence or []:
@@ -48,13 +52,10 @@ def infer(
             factors = [verbs.infer(VariableElimination(), bn, names, known)]
         else:
             factors = list(verbs.infer(JunctionTree(), bn, dict.fromkeys(names), known).values())
-        M = LikelihoodWeightedSampling(samples) if samples != 0 else None
         if known:
             log_p = evidence_log_probability(VariableElimination(), bn, known)
             say(f"P(evidence) = exp({log_p:.6f})")
-        for φ in factors:
-            asked = [v.name for v in φ.vars]
-            found = None if M is None else estimate_posterior(M, bn, asked, known, seed)
+        for φ, found in zip(factors, _estimates(bn, factors, known, samples, seed), strict=True):
             for line in _lines(φ, found):
                 say(line)
         if picture is not None:
@@ -75,6 +76,19 @@ def _known(bn: BayesianNetwork, text: str) -> tuple[str, int]:
     if state not in v.labels:
         raise ValueError(f"--evidence {text}: must be one of {', '.join(v.labels)}{suggestion(state, v.labels)}")
     return v.name, v.labels.index(state)
+
+
+def _estimates(
+    bn: BayesianNetwork, factors: list[Factor], known: dict[str, int], samples: int, seed: int
+) -> list[PosteriorEstimate | None]:
+    """Each of the answers by so many samples; None, with a note, where no sample agrees with what is known."""
+    if samples:
+        M = LikelihoodWeightedSampling(samples)
+        try:
+            return [estimate_posterior(M, bn, [v.name for v in φ.vars], known, seed) for φ in factors]
+        except NoSampleAgreesError:
+            note(f"--samples {samples}: none agrees with the evidence, so that they estimate nothing; use more")
+    return [None] * len(factors)
 
 
 def _lines(φ: Factor, found: PosteriorEstimate | None) -> list[str]:

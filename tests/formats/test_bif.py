@@ -255,6 +255,18 @@ def test_infer_prints_samples_beside_the_exact_answer_and_joint_distributions(as
     assert "yes  yes  0.000572" in both
 
 
+def test_infer_prints_the_exact_answer_where_no_sample_agrees(tmp_path):
+    rare = "variable b { type discrete [ 2 ] { x, y }; } probability ( b | a ) { (x) 0, 1; (y) 1, 0; }"
+    text = PAIR[: PAIR.index("variable b")] + rare + "probability ( a ) { table 1e-9, 0.999999999; }"
+    (tmp_path / "rare.bif").write_text(text)
+    said = asked(str(tmp_path / "rare.bif"), "--evidence", "b=y", "--samples", "100", "--query", "a", "--query", "b")
+    assert said.exit_code == 0
+    assert "x  1.000000\n" in said.stdout
+    assert "y  1.000000\n" in said.stdout
+    assert said.stderr.count("--samples 100: none agrees with the evidence") == 1
+    assert "±" in asked(str(tmp_path / "rare.bif"), "--evidence", "b=x", "--samples", "100").output
+
+
 def test_infer_draws_the_network(asia, tmp_path):
     pytest.importorskip("matplotlib")
     said = asked(asia, "--query", "dysp", "--picture", str(tmp_path / "asia.png"))
@@ -271,7 +283,8 @@ def test_infer_draws_the_network(asia, tmp_path):
         (["--evidence", "xray=maybe"], "must be one of yes, no"),
         (["--evidence", "ray=yes"], "did you mean xray?"),
         (["--evidence", "either=yes", "--evidence", "lung=no", "--evidence", "tub=no"], "has probability 0"),
-        (["--samples", "-3"], "m = -3"),
+        (["--samples", "-3"], "--samples -3: must be at least 0"),
+        (["--samples", "9", "--seed", "-1"], "--seed -1: must be at least 0"),
     ],
 )
 def test_infer_says_what_is_wrong_in_one_line(asia, arguments, said):

@@ -7,7 +7,7 @@ import decision_making as dm
 from tests.oracles.networks import satellite
 from tests.support import assert_refused, assert_short
 
-X, BN = dm.Variable("x", 2), satellite()
+X, Y, BN = dm.Variable("x", 2), dm.Variable("y", 2, ("a", "b")), satellite()
 φ = dm.Factor([X], [0.5, 0.5])
 LARGE = {
     "Factor": dm.Factor([dm.Variable(f"x{k}", 2) for k in range(20)], np.ones([2] * 20)),
@@ -53,6 +53,59 @@ CALLS = {
         *(ValueError, "must be a finite number"),
     ),
     "Factor, of one thing": (lambda: dm.Factor(np.array(3), [1]), TypeError, r"Factor\.vars = array\(3\)"),
+    "Factor.from_table, twice": (
+        lambda: dm.Factor.from_table([Y], {dm.Assignment(y="b"): 0.3, dm.Assignment(y=1): 0.7}),
+        *(ValueError, r"Factor\.table\[Assignment\(\{'y': 1\}\)\]: is there twice"),
+    ),
+    "Factor, masked": (
+        lambda: dm.Factor([X], np.ma.array([0.5, 0.5], mask=[False, True])),
+        *(ValueError, r"Factor\.values\[1\] = --: must be a value that is not masked"),
+    ),
+    "infer, masked": (
+        lambda: dm.infer(dm.ExactInference(), BN, "B", {"S": np.ma.array([0, 1, 1], mask=[0, 0, 1])}),
+        *(ValueError, r"evidence of S\[2\] = --: must be a value that is not masked"),
+    ),
+    "infer, masked, of one case": (
+        lambda: dm.infer(dm.ExactInference(), BN, "B", {"S": np.ma.masked}),
+        ValueError,
+        "S = ",
+    ),
+    "Likelihood, masked": (
+        lambda: dm.Likelihood(np.ma.array([0, 1], mask=[1, 0])),
+        *(ValueError, r"Likelihood\.weights\[0\] = --"),
+    ),
+    "product, overflow": (
+        lambda: dm.Factor([X], [1e200, 1]) * dm.Factor([X], [1e200, 1]),
+        *(ValueError, r"Factor\.values = inf at x = 0: must be a finite number"),
+    ),
+    "product, overflow and 0": (
+        lambda: dm.product([dm.Factor([X], [1e200, 1])] * 2 + [dm.Factor([X], [0, 1])]),
+        *(ValueError, r"Factor\.values = nan at x = 0: must be a finite number"),
+    ),
+    "marginalize, overflow": (
+        lambda: dm.marginalize(dm.Factor([X], [1e308, 1e308]), "x"),
+        *(ValueError, r"Factor\.values = inf"),
+    ),
+    "product, other states": (
+        lambda: dm.product([dm.Factor([Y], [1, 1]), dm.Factor([dm.Variable("y", 2, ("a", "c"))], [1, 1])]),
+        *(ValueError, r"y: is Variable\('y', 2\) whose value 1 is 'b' in one .* 2\) whose value 1 is 'c' in another"),
+    ),
+    "product, no states": (
+        lambda: dm.product([dm.Factor([dm.Variable("y", 2)], [1, 1]), dm.Factor([Y], [1, 1])]),
+        *(ValueError, r"y: is .* whose values have no names in one factor and .* whose value 0 is 'a' in another"),
+    ),
+    "BayesianNetwork, other states": (
+        lambda: dm.BayesianNetwork([Y], [dm.Factor([dm.Variable("y", 2, ("c", "b"))], [1, 0])]),
+        *(ValueError, r"\('y', 2\) whose value 0 is 'c' is no variable of the network, not .* whose value 0 is 'a'$"),
+    ),
+    "BayesianNetwork, another r": (
+        lambda: dm.BayesianNetwork([Y], [dm.Factor([dm.Variable("y", 1)], [1])]),
+        *(ValueError, r"Variable\('y', 1\) is no variable of the network, not Variable\('y', 2\)$"),
+    ),
+    "BayesianNetwork, another name": (
+        lambda: dm.BayesianNetwork([Y], [φ]),
+        *(ValueError, r"Variable\('x', 2\) is no variable of the network$"),
+    ),
     "Factor, too large": (lambda: dm.Factor([X], [10**400, 1]), TypeError, r"Factor\.values"),
     "variablenames, of what": (lambda: dm.variablenames(3), TypeError, "φ = 3: must be a Factor"),
     "in_scope, of what": (lambda: dm.in_scope("x", 3), TypeError, "φ = 3: must be a Factor"),

@@ -7,6 +7,7 @@ import decision_making as dm
 from tests.support import assert_refused, assert_short
 
 X, Y = dm.Variable("x", 2), dm.Variable("y", 3)
+Z, D3 = dm.Variable("z", 2), np.zeros((3, 4), dtype=int)
 V, D, EDGE = [X, Y], np.array([[0, 1, 1], [2, 0, 1]]), [("x", "y")]
 LARGE = {
     "Dirichlet": dm.Dirichlet(np.ones((1000, 3))),
@@ -23,7 +24,7 @@ CALLS = {
     "statistics": (lambda: dm.statistics(V, EDGE, D.T), ValueError, r"D has shape \(3, 2\): must be \(2, m\)"),
     "statistics, of what": (lambda: dm.statistics(3), TypeError, "x = 3: statistics knows"),
     "statistics, variables": (lambda: dm.statistics([3], [], D), TypeError, "list of Variables"),
-    "statistics, twice": (lambda: dm.statistics([X, X], [], D), ValueError, "x is there twice"),
+    "statistics, twice": (lambda: dm.statistics([X, X], [], D), ValueError, "^vars: x is there twice"),
     "statistics, texts": (lambda: dm.statistics(V, EDGE, D.astype(str)), TypeError, "D has dtype"),
     "statistics, things": (
         lambda: dm.statistics([X], [], [["a", None]]),
@@ -160,6 +161,31 @@ CALLS = {
         lambda: dm.bayesian_score(V, EDGE, D, "BIC"),
         TypeError,
         "score = 'BIC': must be callable",
+    ),
+    "bayesian_score, class": (
+        lambda: dm.bayesian_score(V, EDGE, D, dm.BDeuScore),
+        *(TypeError, r"score = .*: must be an instance, as in BDeuScore\(\)"),
+    ),
+    **{
+        f"{M.__name__}, class of the score": (
+            lambda M=M, given=given: M(*given, score=dm.BICScore),
+            *(TypeError, rf"{M.__name__}\.score = .*: must be an instance, as in BICScore\(\)"),
+        )
+        for M, given in (
+            (dm.K2Search, [V]),
+            (dm.LocalDirectedGraphSearch, [[], 1]),
+            (dm.HillClimbing, []),
+            (dm.ExactGraphSearch, []),
+            (dm.PartiallyDirectedGraphSearch, []),
+        )
+    },
+    "HillClimbing, too many parents": (
+        lambda: dm.fit(dm.HillClimbing([(0, 2), (1, 2)], max_parents=1), [X, Y, Z], D3),
+        *(ValueError, "HillClimbing.G: z has 2 parents; must have at most max_parents = 1"),
+    ),
+    "LocalDirectedGraphSearch, too many parents": (
+        lambda: dm.fit(dm.LocalDirectedGraphSearch([(0, 2), (1, 2)], 9, max_parents=1), [X, Y, Z], D3),
+        *(ValueError, "LocalDirectedGraphSearch.G: z has 2 parents; must have at most max_parents = 1"),
     ),
     "bayesian_score, of nothing": (
         lambda: dm.bayesian_score(V, EDGE, D, lambda *given: None),

@@ -32,6 +32,10 @@ CALLS = {
     "SimpleProblem, twice": (made(decision_vars=["T", "O1"]), ValueError, "O1 is 2 times"),
     "SimpleProblem, unknown": (made(decision_vars=["Q"]), ValueError, "'Q': must be one of"),
     "SimpleProblem, another r": (made(decision_vars=[dm.Variable("T", 3)]), ValueError, "is Variable('T', 2) in the"),
+    "SimpleProblem, other states": (
+        made(decision_vars=[dm.Variable("T", 2, ("a", "b"))]),
+        *(ValueError, "whose value 0 is 'a' is Variable('T', 2) whose values have no names in the network"),
+    ),
     "SimpleProblem, no utility": (
         made(utility_vars=[], chance_vars=[*P.chance_vars, "U"], utilities={}),
         *(ValueError, "utility_vars: must have one or more"),

@@ -134,6 +134,17 @@ def test_a_product_that_is_too_large_is_refused_before_it_is_allocated():
         dm.product(factors)
 
 
+def test_the_table_of_a_factor_is_a_mapping_that_lacks_what_is_no_assignment_of_its_variables():
+    table = dm.Factor([dm.Variable("x", 2, ("a", "b"))], [0, 0.7]).table
+    for a in (7, {}, {"y": 0}, {"x": 2}, {"x": "c"}, {"x": 0, "y": 0}, None, "x"):
+        assert a not in table
+        assert table.get(a) is None
+        assert table.get(a, 3) == 3
+    for a, p in (({"x": 0}, 0), ({"x": "b"}, 0.7), (dm.Assignment(x=1), 0.7)):
+        assert a in table
+        assert table.get(a, 3) == p
+
+
 def test_states_are_names_of_the_values():
     v = dm.Variable("weather", 3, ("dry", "wet", "white"))
     assert [v.index(x) for x in ("dry", "wet", "white", 0, 2)] == [0, 1, 2, 0, 2]

@@ -654,7 +654,7 @@ def totals(vars, D, steps):
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, None])
-def test_local_search_keeps_to_its_limit_of_parents_and_gives_up_those_above_it(most):
+def test_local_search_keeps_to_its_limit_of_parents_and_begins_at_no_graph_above_it(most):
     x = np.random.default_rng(0).integers(0, 2, (3, 300))
     vars, D = [A, B, C, dm.Variable("sum", 8)], [*x, x[0] + 2 * x[1] + 4 * x[2]]
     forced = dm.BDeuScore(1e-9)  # of which independent variables have no edges
@@ -664,7 +664,14 @@ def test_local_search_keeps_to_its_limit_of_parents_and_gives_up_those_above_it(
     noise = np.random.default_rng(1).integers(0, 2, (4, 300))
     full = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     M = dm.LocalDirectedGraphSearch(full, 400, max_parents=most, score=forced)
-    assert not dm.fit(M, [A, B, C, dm.Variable("D", 2)], noise, rng=0).edges
+    four = [A, B, C, dm.Variable("D", 2)]
+    if most in (1, 2):
+        with pytest.raises(
+            ValueError, match=rf"G: [CD] has {most + 1} parents; must have at most max_parents = {most}"
+        ):
+            dm.fit(M, four, noise, rng=0)
+    else:
+        assert not dm.fit(M, four, noise, rng=0).edges
 
 
 def test_of_two_nodes_the_neighbour_has_one_edge_more_or_less():

@@ -10,7 +10,18 @@ from typing import Any
 import numpy as np
 from attrs import field
 
-from decision_making.checks import Array, brief, instance, made_array, mapping, numbers, read_only, refuse, shortened
+from decision_making.checks import (
+    Array,
+    brief,
+    instance,
+    made_array,
+    mapping,
+    numbers,
+    read_only,
+    refuse,
+    shortened,
+    unmasked,
+)
 from decision_making.probabilistic_reasoning.representation import (
     BayesianNetwork,
     Factor,
@@ -210,6 +221,7 @@ class Inputs:
 
 def _values(v: Variable, given: Any) -> Array:
     """Values of a variable as numbers (B,), given as such or by name."""
+    unmasked(given, f"evidence of {v.name}")
     array = made_array(given, f"evidence of {v.name}")
     if array.ndim != 1 or not array.size:
         raise ValueError(f"{v.name} has evidence of shape {array.shape}: must be a value, or an array (B,) of them")

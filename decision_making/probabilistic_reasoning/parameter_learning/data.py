@@ -17,7 +17,7 @@ MISSING = -1  # the number that stands for what is missing, once data are checke
 
 def variables(vars: Any) -> tuple[Variable, ...]:
     """Variables of different names as a tuple. TypeError where something is no Variable."""
-    return checked_variables("fit", vars)
+    return checked_variables("", vars)
 
 
 def parents_of(vars: tuple[Variable, ...], G: Any) -> tuple[tuple[int, ...], ...]:

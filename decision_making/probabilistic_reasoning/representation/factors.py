@@ -31,6 +31,7 @@ from decision_making.probabilistic_reasoning.representation.variables import (
     Variable,
     assignments,
     checked_variables,
+    told_apart,
 )
 from decision_making.shown import Shown
 from decision_making.sizes import check_size
@@ -100,17 +101,22 @@ class Factor(Shown):
     def from_table(cls, vars: Sequence[Variable], table: Mapping[Mapping[str, int], float]) -> Factor:
         """The factor of a table of assignments, as the book writes it: what is missing in the table is 0.
 
-        ValueError for an assignment that is not one of exactly these variables.
+        ValueError for an assignment that is not one of exactly these variables, or that is there twice, with names and
+        with numbers as values.
 
         >>> Factor.from_table([Variable("x", 2)], {Assignment(x=1): 0.5}).values
         array([0. , 0.5])
         """
         vars = checked_variables("Factor", vars)
         check_table("a factor", vars, "use fewer variables")
-        values = np.zeros([v.r for v in vars])
+        values, seen = np.zeros([v.r for v in vars]), set()
         for a, p in mapping(table, "Factor.table").items():
             finite(None, Named(f"Factor.table[{shortened(a)}]"), p)
-            values[_position(vars, a)] = p
+            at = _position(vars, a)
+            if at in seen:
+                raise ValueError(f"Factor.table[{shortened(a)}]: is there twice, with names and with numbers as values")
+            seen.add(at)
+            values[at] = p
         return cls(vars, values)
 
     @property
@@ -136,6 +142,16 @@ class FactorTable(Mapping[Mapping[str, int], float]):
     def __getitem__(self, a: Mapping[str, int | str]) -> float:
         """The number at an assignment, a dictionary or `Assignment` of exactly the factor's variables."""
         return float(self.φ.values[_position(self.φ.vars, a)])
+
+    def get(self, a: Any, default: Any = None) -> Any:
+        """The number at an assignment, the default where that is not one of exactly the factor's variables."""
+        try:
+            return self[a]
+        except ValueError:
+            return default
+
+    def __contains__(self, a: object) -> bool:
+        return self.get(a) is not None
 
     def __iter__(self) -> Iterator[Assignment]:
         return assignments(self.φ.vars)
@@ -184,13 +200,15 @@ def product(factors: Iterable[Factor]) -> Factor:
     scope: dict[str, Variable] = {}
     for v in (v for φ in factors for v in φ.vars):
         if scope.setdefault(v.name, v) != v:
-            raise ValueError(f"{v.name}: is {scope[v.name]} in one factor and {v} in another")
+            one, other = told_apart(scope[v.name], v)
+            raise ValueError(f"{v.name}: is {one} in one factor and {other} in another")
     vars = tuple(scope.values())
     check_table("a product of factors", vars, "sum variables out first")
     axis = {name: i for i, name in enumerate(scope)}
     values = np.ones([v.r for v in vars])
-    for φ in factors:
-        values *= aligned(φ.values, [axis[v.name] for v in φ.vars], len(vars))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused below
+        for φ in factors:
+            values *= aligned(φ.values, [axis[v.name] for v in φ.vars], len(vars))
     return Factor(vars, values)
 
 
@@ -208,7 +226,9 @@ def marginalize(φ: Factor, name: str) -> Factor:
     if not in_scope(name, φ):
         return φ
     i = variablenames(φ).index(name)
-    return Factor(φ.vars[:i] + φ.vars[i + 1 :], φ.values.sum(axis=i))
+    with np.errstate(over="ignore"):  # what is not finite is refused
+        values = φ.values.sum(axis=i)
+    return Factor(φ.vars[:i] + φ.vars[i + 1 :], values)
 
 
 def condition(φ: Factor, name: str | Mapping[str, int | str], value: int | str | None = None) -> Factor:

@@ -12,7 +12,7 @@ from attrs import field
 
 from decision_making.checks import Array, as_tuple, instance, made_array, refuse, rounding, shortened, suggestion
 from decision_making.probabilistic_reasoning.representation.factors import Factor, checked_factor, factor_list, product
-from decision_making.probabilistic_reasoning.representation.variables import Variable, checked_variables
+from decision_making.probabilistic_reasoning.representation.variables import Variable, checked_variables, told_apart
 from decision_making.sampling import indices
 from decision_making.shown import Shown
 from decision_making.structs import struct
@@ -59,8 +59,12 @@ class BayesianNetwork(Shown):
         known = self.index
         for v in (v for φ in self.factors for v in φ.vars):
             if v.name not in known or self.vars[known[v.name]] != v:
-                other = f", not {self.vars[known[v.name]]}" if v.name in known else suggestion(v.name, known)
-                raise ValueError(f"BayesianNetwork.factors: {v} is no variable of the network{other}")
+                if v.name not in known:
+                    raise ValueError(
+                        f"BayesianNetwork.factors: {v} is no variable of the network{suggestion(v.name, known)}"
+                    )
+                one, other = told_apart(v, self.vars[known[v.name]])
+                raise ValueError(f"BayesianNetwork.factors: {one} is no variable of the network, not {other}")
         graph = self._own_edges() if self.graph is None else self.graph
         object.__setattr__(self, "graph", directed_graph(graph, self.vars, "BayesianNetwork.graph"))
         object.__setattr__(self, "factors", self._by_child())
@@ -301,7 +305,11 @@ def probability(bn: BayesianNetwork, a: Mapping[str, int | str] | Array) -> Any:
 
 
 def joint(bn: BayesianNetwork) -> Factor:
-    """The joint distribution as one factor on all variables; TooLargeError where that has more than 2²⁷ entries."""
+    """The joint distribution as one factor on all variables; TooLargeError where that has more than 2²⁷ entries.
+
+    Its axes are in the order in which the factors name them: for each variable in turn its parents, which may have been
+    there already, and then itself.
+    """
     return product(instance(bn, "bn", BayesianNetwork).factors)
 
 

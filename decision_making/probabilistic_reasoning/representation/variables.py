@@ -64,15 +64,35 @@ class Variable:
         raise ValueError(f"{self.name} = {shortened(value)}: must be a whole number in 0..{self.r - 1}{named}{near}")
 
 
+def told_apart(v: Variable, w: Variable) -> tuple[str, str]:
+    """Two variables of one name that are not equal, as an error says them: with the first state that differs.
+
+    >>> told_apart(Variable("x", 2, ("a", "b")), Variable("x", 2, ("a", "c")))
+    ("Variable('x', 2) whose value 1 is 'b'", "Variable('x', 2) whose value 1 is 'c'")
+    >>> told_apart(Variable("x", 2, ("a", "b")), Variable("x", 2))
+    ("Variable('x', 2) whose value 0 is 'a'", "Variable('x', 2) whose values have no names")
+    """
+    if v.r != w.r:
+        return repr(v), repr(w)
+    one, other = v.states or (None,) * v.r, w.states or (None,) * w.r
+    k = next(k for k in range(v.r) if one[k] != other[k])
+    named = (f"value {k} is {shortened(s[k])}" if s[k] is not None else "values have no names" for s in (one, other))
+    first, second = (f"{v!r} whose {said}" for said in named)
+    return first, second
+
+
 def checked_variables(where: str, vars: Any) -> tuple[Variable, ...]:
-    """Variables as a tuple. TypeError for anything but Variables, ValueError where two have the same name."""
-    given = as_tuple(vars)
+    """Variables as a tuple. TypeError for anything but Variables, ValueError where two have the same name.
+
+    Errors call them `where.vars`, or `vars` where that is no name.
+    """
+    given, name = as_tuple(vars), f"{where}.vars".removeprefix(".")
     if not isinstance(given, tuple) or not all(isinstance(v, Variable) for v in given):
-        refuse(where, "vars", vars, "a list of Variables", TypeError)
+        refuse(None, name, vars, "a list of Variables", TypeError)
     seen: set[str] = set()
     for v in given:
         if v.name in seen:
-            raise ValueError(f"{where}.vars: {v.name} is there twice; names must differ")
+            raise ValueError(f"{name}: {v.name} is there twice; names must differ")
         seen.add(v.name)
     return given
 

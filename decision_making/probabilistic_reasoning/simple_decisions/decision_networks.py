@@ -33,7 +33,7 @@ from decision_making.probabilistic_reasoning.inference import (
 from decision_making.probabilistic_reasoning.inference.evidence import Question
 from decision_making.probabilistic_reasoning.representation import Assignment, BayesianNetwork, Factor, Variable
 from decision_making.probabilistic_reasoning.representation.factors import factor_list
-from decision_making.probabilistic_reasoning.representation.variables import checked_variables
+from decision_making.probabilistic_reasoning.representation.variables import checked_variables, told_apart
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
@@ -95,7 +95,8 @@ class SimpleProblem:
     def _numbered(self, name: str, v: Any) -> int:
         i = self.bn.number(v.name if isinstance(v, Variable) else v)
         if isinstance(v, Variable) and self.bn.vars[i] != v:
-            raise ValueError(f"SimpleProblem.{name}: {v} is {self.bn.vars[i]} in the network")
+            one, other = told_apart(v, self.bn.vars[i])
+            raise ValueError(f"SimpleProblem.{name}: {one} is {other} in the network")
         return i
 
     def _worth(self) -> dict[str, Array]:

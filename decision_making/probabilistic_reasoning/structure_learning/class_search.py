@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import count, function, optional, settings
+from decision_making.checks import count, optional, settings
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.equivalence import essential, extension
 from decision_making.probabilistic_reasoning.structure_learning.graphs import Parents, graph_of, masks_of
-from decision_making.probabilistic_reasoning.structure_learning.scores import BDeuScore, FamilyScores, Score
+from decision_making.probabilistic_reasoning.structure_learning.scores import BDeuScore, FamilyScores, Score, scoring
 from decision_making.problem import RNG
 from decision_making.structs import struct
 
@@ -35,7 +35,7 @@ class PartiallyDirectedGraphSearch:
 
     G: Any = field(default=None, repr=False)  # a graph of the class to begin with, without cycles; None has no edges
     k_max: int | None = field(default=None, validator=optional(count))  # steps at most; None: no limit
-    score: Score = field(default=BDEU, kw_only=True, validator=function)  # of a family
+    score: Score = field(default=BDEU, kw_only=True, validator=scoring)  # of a family
     __repr__ = settings
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import count, function, optional, settings
+from decision_making.checks import count, optional, settings
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
-from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score, scoring
 from decision_making.problem import RNG
 from decision_making.sizes import check_size, power
 from decision_making.structs import struct
@@ -31,7 +31,7 @@ class ExactGraphSearch:
     best graph on the others. Time grows as n 2ⁿ: TooLargeError for more than four million families.
     """
 
-    score: Score = field(default=K2, kw_only=True, validator=function)  # of a family
+    score: Score = field(default=K2, kw_only=True, validator=scoring)  # of a family
     max_parents: int | None = field(default=None, kw_only=True, validator=optional(count))  # None: no limit
     __repr__ = settings
 

@@ -9,14 +9,14 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import Array, count, count_or_zero, flag, function, optional, settings
+from decision_making.checks import Array, count, count_or_zero, flag, optional, settings
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
     reachability,
 )
 from decision_making.probabilistic_reasoning.structure_learning.local_search import best_of_starts
-from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score, scoring
 from decision_making.problem import RNG
 from decision_making.structs import struct
 
@@ -35,7 +35,7 @@ class HillClimbing:
 
     G: Any = field(default=None, repr=False)  # graph to begin with, a networkx DiGraph or edges; None has no edges
     k_max: int | None = field(default=None, validator=optional(count))  # steps at most; None: no limit
-    score: Score = field(default=K2, kw_only=True, validator=function)  # of a family
+    score: Score = field(default=K2, kw_only=True, validator=scoring)  # of a family
     max_parents: int | None = field(default=None, kw_only=True, validator=optional(count))  # None: no limit
     reversal: bool = field(default=True, kw_only=True, validator=flag)  # whether edges may be turned round
     tabu: int = field(default=0, kw_only=True, validator=count_or_zero)  # steps that may go by without a better graph
@@ -45,7 +45,7 @@ class HillClimbing:
 
 @verbs.fit.register(HillClimbing)
 def fit_by_hill_climbing(M: HillClimbing, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
-    """The graph that hill climbing finds, on 0..n-1. ValueError for a start with a cycle, and bad data."""
+    """The graph that hill climbing finds, on 0..n-1. ValueError for a start that is not allowed, and bad data."""
     return best_of_starts(M, vars, D, rng, lambda pa, scores, M, rng: climbed(pa, scores, M))
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import as_tuple, count, function, optional, settings, shortened, suggestion
+from decision_making.checks import as_tuple, count, optional, settings, shortened, suggestion
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.representation import Variable
 from decision_making.probabilistic_reasoning.structure_learning.graphs import graph_of
-from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score, scoring
 from decision_making.problem import RNG
 from decision_making.structs import struct
 
@@ -33,7 +33,7 @@ class K2Search:
     """
 
     ordering: tuple[Any, ...] = field(converter=as_tuple, validator=_sequence)  # all variables, by name or number
-    score: Score = field(default=K2, kw_only=True, validator=function)  # of a family
+    score: Score = field(default=K2, kw_only=True, validator=scoring)  # of a family
     max_parents: int | None = field(default=None, kw_only=True, validator=optional(count))  # None: no limit
     __repr__ = settings
 

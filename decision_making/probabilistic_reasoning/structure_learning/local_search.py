@@ -9,7 +9,7 @@ import numpy as np
 from attrs import field
 
 from decision_making import verbs
-from decision_making.checks import count, count_or_zero, function, optional, settings
+from decision_making.checks import count, count_or_zero, optional, settings
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
@@ -19,7 +19,7 @@ from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     random_dag,
     reaches,
 )
-from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score
+from decision_making.probabilistic_reasoning.structure_learning.scores import K2, FamilyScores, Score, scoring
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng
 from decision_making.structs import struct
@@ -59,7 +59,7 @@ class LocalDirectedGraphSearch:
 
     G: Any = field(repr=False)  # graph to begin with, a networkx DiGraph or a list of edges; None has no edges
     k_max: int = field(validator=count)  # neighbours that are tried
-    score: Score = field(default=K2, kw_only=True, validator=function)  # of a family
+    score: Score = field(default=K2, kw_only=True, validator=scoring)  # of a family
     max_parents: int | None = field(default=None, kw_only=True, validator=optional(count))  # None: no limit
     restarts: int = field(default=0, kw_only=True, validator=count_or_zero)  # more searches, from random graphs
     __repr__ = settings
@@ -67,14 +67,18 @@ class LocalDirectedGraphSearch:
 
 @verbs.fit.register(LocalDirectedGraphSearch)
 def fit_by_local_search(M: LocalDirectedGraphSearch, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
-    """The graph that local search finds, on 0..n-1. ValueError for a start with a cycle, and bad data."""
+    """The graph that local search finds, on 0..n-1. ValueError for a start that is not allowed, and bad data."""
     return best_of_starts(M, vars, D, rng, searched)
 
 
 def best_of_starts(M: Any, vars: Any, D: Any, rng: RNG, search: Callable[..., Parents]) -> networkx.DiGraph[int]:
     """The best graph that search(pa, scores, M, rng) ends with, from M.G and from M.restarts random graphs."""
-    vars = variables(vars)
-    starts, generator = [masks_of(M.G, vars, f"{type(M).__name__}.G")], default_rng(rng)
+    vars, where = variables(vars), f"{type(M).__name__}.G"
+    starts, generator = [masks_of(M.G, vars, where)], default_rng(rng)
+    for v, mask in zip(vars, starts[0], strict=True):
+        if M.max_parents is not None and mask.bit_count() > M.max_parents:
+            said = f"{v.name} has {mask.bit_count()} parents; must have at most max_parents = {M.max_parents}"
+            raise ValueError(f"{where}: {said}")
     scores = FamilyScores(vars, D, M.score)
     starts += [random_dag(len(vars), generator, M.max_parents) for _ in range(M.restarts)]
     return graph_of(max((search(pa, scores, M, generator) for pa in starts), key=scores.total))
@@ -86,7 +90,7 @@ def searched(pa: Parents, scores: FamilyScores, M: LocalDirectedGraphSearch, rng
     for _ in range(M.k_max if len(pa) > 1 else 0):
         i, j = _random_pair(len(pa), rng)
         changed = pa[j] ^ 1 << i
-        if changed.bit_count() > max(most, pa[j].bit_count()):
+        if changed.bit_count() > most:
             continue
         if scores.rises(scores(j, changed), scores(j, pa[j])) and not reaches(pa, j, i):
             pa[j] = changed

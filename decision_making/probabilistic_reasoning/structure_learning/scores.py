@@ -10,7 +10,18 @@ import numpy as np
 from attrs import field
 from scipy.special import gammaln, xlogy
 
-from decision_making.checks import Array, Named, function, is_number, number, numbers, refuse, rounding, shortened
+from decision_making.checks import (
+    Array,
+    Field,
+    Named,
+    function,
+    is_number,
+    number,
+    numbers,
+    refuse,
+    rounding,
+    shortened,
+)
 from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.bit_counts import BitCounts
 from decision_making.probabilistic_reasoning.parameter_learning.data import LEAST, MOST, complete, variables
@@ -28,6 +39,13 @@ class Score(Protocol):
 
     def __call__(self, counts: Array, totals: Array, q: int, r: int, m: int) -> float:
         """From the counts m_ijk and m_ij0 above 0, in any order, q rows of r values, and m data."""
+
+
+def scoring(M: object, field: Field, x: Any) -> None:
+    """Attrs validator: a score, such as BICScore(), which the class alone is not."""
+    function(M, field, x)
+    if isinstance(x, type):
+        refuse(M, field.name, x, f"an instance, as in {x.__name__}()", TypeError)
 
 
 _pseudo_count = number(f"a number > 0, from {LEAST:g} to {MOST:g}", lambda α: LEAST <= α <= MOST)
@@ -149,7 +167,7 @@ class FamilyScores:
     """
 
     def __init__(self, vars: tuple[Variable, ...], D: Any, score: Score) -> None:
-        function(None, Named("score"), score)
+        scoring(None, Named("score"), score)
         self.vars, self.score = vars, score
         X = complete(vars, D)
         self.m = X.shape[1]
