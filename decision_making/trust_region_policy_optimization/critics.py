@@ -245,7 +245,7 @@ class NeuralCritic:
         """The gradient of ½ mean (V_φ(s) - target)², and the errors V_φ(s) - target (N,)."""
         forward = self._forward(φ, s)
         error = forward.outputs[:, 0] - targets
-        return forward.pull(error[:, None] / np.asarray(len(error), error.dtype)), error
+        return forward.pull(error[:, None] / len(error)), error
 
     def _loss(self, φ: Array, s: Array, targets: Array) -> tuple[float, Array]:
         """½ mean (V_φ(s) - target)² and its gradient."""
