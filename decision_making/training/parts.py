@@ -236,15 +236,15 @@ def usual_δ(k: int) -> float:
 
 
 def usual_max_kl(k: int) -> float | None:
-    """The bound on the divergence of an update in any one state, in nats, for k real actions; None for choices, k = 0.
+    """The bound on the divergence of an update in any one state, in nats: for one real action, else None.
 
     An update whose mean divergence is small may still change the policy beyond recognition in the few states that a
-    batch has least of. What was tried is in docs/defaults.md.
+    batch has least of. What was tried, with more actions too, is in docs/defaults.md.
 
-    >>> [usual_max_kl(k) for k in (0, 1, 10)]
-    [None, 0.3, 3.0]
+    >>> [usual_max_kl(k) for k in (0, 1, 2)]
+    [None, 0.3, None]
     """
-    return 0.3 * k if k else None
+    return 0.3 if k == 1 else None
 
 
 def usual_iterations(n: int, limit: int | None) -> int:

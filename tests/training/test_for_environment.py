@@ -118,10 +118,10 @@ def test_the_bound_has_a_share_for_each_real_action_from_eight_on_to_twenty(k, Î
         assert for_environment(lambda choice=choice: Walks(None, choice))[0].Î´ == 0.04
 
 
-@pytest.mark.parametrize(("k", "most"), [(1, 0.3), (2, 0.6), (8, 2.4), (17, 5.1)])
-def test_the_divergence_in_every_state_is_bounded_with_a_share_for_each_real_action(k, most):
+@pytest.mark.parametrize(("k", "most"), [(1, 0.3), (2, None), (8, None)])
+def test_the_divergence_in_every_state_is_bounded_where_there_is_one_real_action(k, most):
     made = partial(Walks, None, spaces.Box(-1, 1, (k,)))
-    np.testing.assert_allclose(for_environment(made)[0].max_kl, most, rtol=1e-14)
+    assert for_environment(made)[0].max_kl == most
     assert for_environment(made, max_kl=0.01)[0].max_kl == 0.01
     assert for_environment(made, update="trust-region", preset="sb3-contrib")[0].max_kl == 1e9
     for update in ("natural", "restricted", "penalized", "clamped", "gradient"):  # which do not search along a line
