@@ -44,12 +44,12 @@ def test_readme_quotes_the_benchmark_tables_as_they_were_written(name, quoted):
 
 def test_readme_gives_returns_of_the_defaults_as_the_table_has_them():
     quoted = re.search(
-        r"^Mean returns of the defaults after .*?policies:\n(.*)\. After 500,000:\n(.*?)\. Where",
+        r"^Mean returns of the defaults after .*?policies:\n(.*)\. After 500,000:\n(.*?)\. After 100,000: (.*?)\. Where",
         README,
         re.MULTILINE,
     )
     table = (ROOT / "benchmarks" / "learning.md").read_text(encoding="utf-8")
-    rows = (("1,000,000", "selected", 7), ("500,000", "selected", 2))
+    rows = (("1,000,000", "selected", 7), ("500,000", "selected", 2), ("100,000", "last", 1))
     for (steps, policy, count), results in zip(rows, quoted.groups(), strict=True):
         found = [item.rsplit(" ", 1) for item in re.split(r",\s", results)]
         assert len(found) == count
