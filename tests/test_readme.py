@@ -44,7 +44,8 @@ def test_readme_quotes_the_benchmark_tables_as_they_were_written(name, quoted):
 
 def test_readme_gives_returns_of_the_defaults_as_the_table_has_them():
     quoted = re.search(
-        r"^Mean returns of the defaults after .*?policies:\n(.*)\. After 500,000:\n(.*?)\. After 100,000: (.*?)\. Where",
+        r"^Mean returns of the defaults after .*?policies:\n(.*)\. After 500,000:\n(.*?)\. "
+        r"After 100,000: (.*?)\. Where",
         README,
         re.MULTILINE,
     )
