@@ -95,7 +95,10 @@ FIT = ", critic_iterations = 15"
     [
         (
             {"env": "Pendulum-v1", "gamma": 0.999},
-            ["# with this environment: γ = 0.999, hidden = [4], n = 2672, λ = 0.984189, damping = 0.2, δ = 0.04" + FIT],
+            [
+                "# with this environment: γ = 0.999, hidden = [4], n = 2672, λ = 0.984189, damping = 0.2, δ = 0.04, "
+                "max_kl = 0.3" + FIT
+            ],
         ),
         (
             {**SMALL, "lambda": 1.0},
