@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import TimeLimit
 from numpy.typing import ArrayLike
 
-from decision_making.checks import Array
+from decision_making.checks import Array, shortened
 from decision_making.problems.flattening import flat_width, flattened, is_binary
 
 
@@ -60,8 +60,22 @@ class Copies(SyncVectorEnv):
         """Begin anew, with episodes that are not cut, copy i with the seed + i. ValueError as in `step`."""
         self._left, self.cut = {}, []
         for i, env in enumerate(self.envs):
-            self._observe(i, env.reset(seed=None if seed is None else seed + i, options=options)[0])
+            given = env.reset(seed=None if seed is None else seed + i, options=options)
+            if not (isinstance(given, tuple) and len(given) == 2):
+                raise ValueError(f"reset returned {shortened(given)}: must be an observation and a dictionary")
+            self._observe(i, given[0])
         return self._observations, {}
+
+    def close_extras(self, **options: Any) -> None:
+        """Close each of them, and then raise the first error of those that could not be closed."""
+        errors: list[Exception] = []
+        for env in self.envs:
+            try:
+                env.close()
+            except Exception as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, dict[int, Array]]]:
         """One step of each; those that ended are reset. ValueError where a shape is not the space's."""

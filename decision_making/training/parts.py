@@ -18,6 +18,7 @@ from decision_making.sequential_problems.policy_gradient_optimization import (
 )
 from decision_making.training.book_problems import gymnasium_id, is_textbook
 from decision_making.training.first_look import USUAL_γ, usual_γ
+from decision_making.training.presets import NONE
 from decision_making.training.settings import UPDATES, plain, rule_fields
 from decision_making.trust_region_policy_optimization import LinearCritic, NeuralCritic, TrustRegionPolicyOptimization
 from decision_making.trust_region_policy_optimization.update import BOUNDED, NAMED_RULES
@@ -56,7 +57,7 @@ def said(parts: Parts) -> str:
     damped = any(x.name == "damping" for x in rule_fields(type(M.update_rule)))
     c = f", damping = {M.update_rule.damping:g}" if damped else ""
     δ = f", δ = {M.δ:g}" if isinstance(M.update_rule, BOUNDED) else ""
-    most = "" if M.max_kl is None else f", max_kl = {M.max_kl:g}"
+    most = "" if M.max_kl in (None, NONE) else f", max_kl = {M.max_kl:g}"
     fit = f", critic_iterations = {M.critic.iterations}" if isinstance(M.critic, NeuralCritic) else ""
     return (
         f"with this environment: γ = {M.P.γ:g}, hidden = {list(π.sizes[1:])}, n = {M.n}, λ = {M.λ:g}{c}{δ}{most}{fit}"

@@ -17,6 +17,8 @@ class Preset(NamedTuple):
     note: str  # source, and what it leaves open
 
 
+NONE = 1e9  # nats, a bound that bounds nothing
+
 # what the three have in common, and none of them says: as in the field's usual code, and without this library's helps
 _USUAL: dict[str, Any] = {
     "update": "trust-region",
@@ -24,7 +26,7 @@ _USUAL: dict[str, Any] = {
     "delta": 0.01,
     "alpha": 0.8,
     "max_backtracks": 10,
-    "max_kl": 1e9,  # none
+    "max_kl": NONE,
     "fisher_subsample": 1.0,
     "blocks": 0,
     "minibatch": 64,

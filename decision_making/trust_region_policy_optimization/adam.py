@@ -22,7 +22,7 @@ def adam(
     """x (n,) after minimising a function of x and of N rows of data, `passes` times through the rows in random order.
 
     grad(x, i) is the gradient (n,) of the function at x on the rows whose numbers are i, at most `minibatch` of them.
-    Stops at the first gradient whose squares have no finite sum. x is not modified, and its dtype is kept; the moments
+    Stops at the first gradient whose squares are too large. x is not modified, and its dtype is kept; the moments
     are float64, in which the squares of float32 gradients neither overflow nor vanish.
     """
     mean, square, step = np.zeros(len(x)), np.zeros(len(x)), 0  # moments, times 10 and 1000
@@ -32,7 +32,7 @@ def adam(
         for start in range(0, N, minibatch):
             g[:] = grad(x, order[start : start + minibatch])
             with np.errstate(over="ignore", invalid="ignore"):
-                if not math.isfinite(g.dot(g)):
+                if not math.isfinite(1000 * g.dot(g)):  # as large as `square` may become
                     return x
             step += 1
             mean *= 0.9

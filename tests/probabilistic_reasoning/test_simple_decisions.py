@@ -339,6 +339,17 @@ def test_chains_move_although_a_utility_is_a_function_of_its_parents(seed):
     assert dm.value_of_information(P, "x", {}, M, rng=seed) == pytest.approx(0.07, abs=5 * (1.1 + 1) * error)
 
 
+@pytest.mark.parametrize("ordering", [["x", "a", "U"], ["x", "a"], [2, 0, 1], [1, 2]], ids=str)
+def test_an_ordering_of_chains_is_of_the_problems_variables(ordering):
+    """By number too, where the utility is the first."""
+    x, a, u = dm.Variable("x", 2), dm.Variable("a", 2), dm.Variable("U", 4)
+    tables = [dm.Factor([x, a, u], np.eye(4).reshape(2, 2, 4)), dm.Factor([x], [0.7, 0.3]), dm.Factor([a], [0.5, 0.5])]
+    bn = dm.BayesianNetwork([u, x, a], tables)
+    P = dm.SimpleProblem(bn, [x], [a], [u], {"U": [1, 0.9, -1, -0.1]})
+    M = dm.GibbsSampling(4000, 10, ordering=ordering)
+    assert dm.solve(P, {}, M, rng=0)[0] == {"a": 1}
+
+
 @pytest.mark.parametrize("M", [dm.GibbsSampling(20), dm.DirectSampling(20), dm.LikelihoodWeightedSampling(20)], ids=str)
 def test_a_utility_of_decisions_alone_is_sampled_without_an_error(M):
     P = dm.SimpleProblem.from_tables([], [dm.Variable("a", 2)], [], {"U": (["a"], [3, 4]), "V": ([], 0.5)})

@@ -53,6 +53,37 @@ def test_the_axis_of_cases_counts(M):
         dm.infer(M, coins(21), list(range(20)), {"v0": [0] * 1000})
 
 
+@pytest.mark.parametrize("M", EXACT, ids=lambda M: type(M).__name__)
+def test_variables_of_one_value_that_nobody_asks_for_need_no_axis(M):
+    bn = coins(70, r=1)
+    bn = dm.BayesianNetwork([*bn.vars, X], [*bn.factors, dm.Factor([X], [0.3, 0.7])])
+    np.testing.assert_allclose(dm.infer(M, bn, "x").values, [0.3, 0.7], rtol=1e-15)
+    np.testing.assert_allclose(dm.infer(M, bn, "v0", {"x": [0, 1]}).values, [[1], [1]], rtol=1e-15)
+    np.testing.assert_allclose(dm.evidence_log_probability(M, bn, {"x": 1}), np.log(0.7), rtol=1e-14)
+
+
+def test_a_joint_distribution_has_at_most_as_many_axes_as_an_array():
+    bn, soft = coins(70, r=1), {f"v{i}": dm.Likelihood([0.5]) for i in range(70)}
+    with pytest.raises(dm.TooLargeError, match=r"^70 axes of the joint distribution: must be at most 64; use Variable"):
+        dm.infer(dm.ExactInference(), bn, "v0", soft)
+    assert dm.infer(dm.VariableElimination(), bn, "v0", soft).values.tolist() == [1]
+
+
+def test_many_cases_are_too_many_after_a_few_were_not():
+    bn = coins(21)
+    assert dm.infer(dm.VariableElimination(), bn, list(range(20)), {"v0": [0, 1]}).values.shape == (2, *[2] * 20)
+    with pytest.raises(dm.TooLargeError, match="entries of the answer"):
+        dm.infer(dm.VariableElimination(), bn, list(range(20)), {"v0": [0] * 1000})
+
+
+def test_a_network_that_was_learnt_knows_its_variables_of_one_value():
+    vars = [*(dm.Variable(f"v{i}", 1) for i in range(60)), X]
+    D = np.zeros((61, 10), int)
+    D[60, :7] = 1
+    bn = dm.maximum_likelihood(vars, [(i, 60) for i in range(60)], D)
+    np.testing.assert_allclose(dm.infer(dm.VariableElimination(), bn, "x").values, [0.3, 0.7], rtol=1e-12)
+
+
 def test_a_limit_of_one_table_is_none_of_the_cases():
     found = dm.infer(dm.VariableElimination(max_entries=4), coins(3), ["v0", "v1"], {"v2": [0, 1, 0]})
     assert found.values.shape == (3, 2, 2)

@@ -65,13 +65,16 @@ def test_a_wrong_shape_of_a_first_observation_is_named(monkeypatch):
         Copies([lambda: Misshapen(np.zeros(1, np.float32), 0.0)] * 2).reset(seed=0)
 
 
-@pytest.mark.parametrize("space", [spaces.Box(0, 100, (3,), np.int8), spaces.MultiBinary(3)], ids=str)
-@pytest.mark.parametrize("x", [np.array([1, 0, 135]), np.array([0.9, 0, 0]), [1, 300, 0], np.array([np.nan, 0, 1])])
+BYTES = spaces.Box(0, 255, (3,), np.uint8)
+
+
+@pytest.mark.parametrize("space", [spaces.Box(0, 100, (3,), np.int8), BYTES, spaces.MultiBinary(3)], ids=str)
+@pytest.mark.parametrize("x", [np.array([1, 0, -135]), np.array([0.9, 0, 0]), [1, 300, 0], np.array([np.nan, 0, 1])])
 def test_a_number_that_the_space_has_no_room_for_is_named_and_not_wrapped(space, x, monkeypatch):
     monkeypatch.setattr(Misshapen, "observation_space", space)
     P = GymnasiumProblem(lambda: Misshapen(x, 0.0), 0.9, n_envs=2)
     π = P.policy((2,))
-    said = r"step raised ValueError: observation has a number (135|0\.9|0\.8999|300|nan).*: its space has numbers of"
+    said = r"step raised ValueError: observation has a number (-135|0\.9|0\.8999|300|nan).*: its space has numbers of"
     with pytest.raises(RuntimeError, match=said):
         P.collect(π, π.init(0), 4, 0)
 
@@ -89,6 +92,32 @@ def test_copies_must_be_different_environments():
     with pytest.raises(ValueError, match=said):
         GymnasiumProblem(lambda: made, 0.99, n_envs=3)
     assert GymnasiumProblem(lambda: made, 0.99, n_envs=1).n_envs == 1
+    wrapped = gymnasium.make("FrozenLake-v1")  # each copy has a wrapper of its own
+    with pytest.raises(ValueError, match="gave the same FrozenLakeEnv twice"):
+        GymnasiumProblem(lambda: wrapped, 0.99, n_envs=3)
+
+
+@pytest.mark.parametrize("given", [np.zeros(3), None, (np.zeros(3),)], ids=repr)
+def test_a_reset_that_gives_no_pair_is_named(given, monkeypatch):
+    monkeypatch.setattr(Misshapen, "reset", lambda self, **options: given)
+    with pytest.raises(ValueError, match=r"reset returned .*: must be an observation and a dictionary"):
+        Copies([lambda: Misshapen(np.zeros(3), 0.0)]).reset(seed=0)
+
+
+def test_all_copies_are_closed_though_one_cannot_be_and_it_is_said_once(monkeypatch):
+    closed = []
+
+    def close(self):
+        closed.append(self.given)
+        if len(closed) == 1:
+            raise OSError("port not open")
+
+    monkeypatch.setattr(Misshapen, "close", close)
+    P = GymnasiumProblem(lambda: Misshapen(np.zeros(3, np.float32), 0.0), 0.9, n_envs=3)
+    with pytest.warns(UserWarning, match="close raised OSError: port not open"):
+        P.close()
+    P.close()
+    assert len(closed) == 3
 
 
 class Endless(gymnasium.Env):

@@ -46,6 +46,8 @@ def test_settings_have_the_names_of_the_command_line_or_greek_ones():
         assert (M.δ, M.λ, M.P.γ) == (0.03, 0.9, 0.5)
     with pytest.raises(ValueError, match=r"delt: unknown setting; did you mean delta\?"):
         for_environment("Pendulum-v1", delt=0.03)
+    with pytest.raises(ValueError, match=r"xyz: unknown setting; all are listed by: decision-making settings$"):
+        for_environment(Walks, xyz=1)
     with pytest.raises(ValueError, match="gate = 2: must be"):
         for_environment("Pendulum-v1", gate=2)
 

@@ -23,7 +23,7 @@ from decision_making.probabilistic_reasoning.inference.contraction import (
 from decision_making.probabilistic_reasoning.inference.evidence import Asked, Inputs, Known, Question, sizes
 from decision_making.probabilistic_reasoning.inference.ordering import elimination, neighbours
 from decision_making.probabilistic_reasoning.representation import BayesianNetwork, Factor
-from decision_making.probabilistic_reasoning.representation.factors import ENTRIES, aligned, checked_factor
+from decision_making.probabilistic_reasoning.representation.factors import AXES, ENTRIES, aligned, checked_factor
 from decision_making.sizes import check_size
 from decision_making.structs import struct
 
@@ -248,6 +248,7 @@ def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
     lead = () if q.cases is None else (q.cases,)
     size = sizes(bn, hidden) * math.prod(lead)
     check_size("entries of the joint distribution", size, "use VariableElimination", M.max_entries)
+    check_size("axes of the joint distribution", len(lead) + len(hidden), "use VariableElimination", AXES)
     scopes, arrays = scopes_of(q, members), arrays_of(q, members)
     axis = {label: k for k, label in enumerate((*(BATCH for _ in lead), *hidden))}
     total, logs = np.ones((*lead, *(bn.vars[i].r for i in hidden))), np.zeros(lead)
@@ -264,7 +265,7 @@ def by_joint(M: ExactInference, q: Question) -> tuple[Array, Array]:
 @verbs.infer.register
 def infer_exactly(M: ExactInference, bn: BayesianNetwork, query: Asked, evidence: Known = None) -> Factor:
     """The distribution of the query given the evidence, from the joint distribution (algorithm 3.4)."""
-    q = Question(bn, query, evidence).settled()
+    q = Question(bn, query, evidence).settled(bn.single)
     q.check_answer(M.max_entries)
     return q.answer(by_joint(M, q)[0])
 
@@ -290,7 +291,7 @@ def evidence_log_probability(M: object, bn: BayesianNetwork, evidence: Mapping[s
     if isinstance(M, VariableElimination):
         p, logs = eliminated(M, q) if q.cases is None else eliminated_by_kind(M, q)
     elif isinstance(M, ExactInference):
-        p, logs = by_joint(M, q)
+        p, logs = by_joint(M, q.settled(bn.single))
     else:
         raise TypeError(f"M = {shortened(M)}: must be ExactInference or VariableElimination")
     with np.errstate(divide="ignore"):

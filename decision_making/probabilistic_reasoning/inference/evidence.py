@@ -122,17 +122,21 @@ class Question:
             raise ValueError(f"{type(M).__name__} takes one case at a time; VariableElimination takes arrays")
 
     def check_answer(self, limit: int = ENTRIES) -> None:
-        """Raise TooLargeError where the answer to one case would have more entries than the limit, or all have 2²⁷."""
+        """Raise TooLargeError where the answer to a case has more entries than the limit, or that to all than 2²⁷."""
         check_table("the answer", [self.bn.vars[i] for i in self.query], "ask for fewer variables at once", limit)
         if self.cases is not None:
             check_table("the answer", self.vars, "ask for fewer variables or cases at once", max(limit, ENTRIES))
 
-    def settled(self) -> Question:
-        """The same question, in which what matters and has one value only counts as observed: it needs no axis."""
+    def settled(self, among: Iterable[int] | None = None) -> Question:
+        """The same question, in which what has one value only counts as observed: it needs no axis.
+
+        That is so of the variables `among` them; None: of those that matter.
+        """
         if not self.bn.single:
             return self
         same = copy(self)
-        single = (self.bn.single & self.relevant()).difference(self.hard, self.soft)
+        among = self.relevant() if among is None else among
+        single = self.bn.single.intersection(among).difference(self.hard, self.soft)
         same.hard = self.hard | dict.fromkeys(sorted(single), 0)
         return same
 

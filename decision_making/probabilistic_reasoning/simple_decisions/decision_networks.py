@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from attrs import field
+from attrs import evolve, field
 from numpy.typing import ArrayLike
 
 from decision_making import verbs
@@ -228,6 +228,9 @@ class Situation:
         if not isinstance(self.M, EXACT | SAMPLING):
             allowed = "VariableElimination, ExactInference or a method that samples"
             raise TypeError(f"M = {shortened(M)}: must be {allowed}")
+        if isinstance(self.M, GibbsSampling) and self.M.ordering is not None:  # of all: but no utility is drawn
+            names, worth = [P.bn.vars[P.bn.number(x)].name for x in self.M.ordering], {v.name for v in P.utility_vars}
+            self.M = evolve(self.M, ordering=[name for name in names if name not in worth])
         self.rng = None if isinstance(self.M, EXACT) else default_rng(rng)
         bn = P.bn
         self.known = known = Question(P.network, (), evidence)
