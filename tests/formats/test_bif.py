@@ -66,6 +66,7 @@ def test_what_is_written_under_the_name_of_an_archive_is_one(tmp_path):
     bn = parse_bif(ASIA)
     write_bif(bn, tmp_path / "asia.bif.gz")
     assert gzip.decompress((tmp_path / "asia.bif.gz").read_bytes()).decode() == bif_text(bn)
+    assert (tmp_path / "asia.bif.gz").read_bytes()[4:8] == bytes(4)  # no time: the same network, the same file
     assert read_bif(tmp_path / "asia.bif.gz").vars == bn.vars
 
 

@@ -7,7 +7,6 @@ import decision_making as dm
 from tests.support import assert_refused, assert_short
 
 X, Y = dm.Variable("x", 2), dm.Variable("y", 3)
-Z, D3 = dm.Variable("z", 2), np.zeros((3, 4), dtype=int)
 V, D, EDGE = [X, Y], np.array([[0, 1, 1], [2, 0, 1]]), [("x", "y")]
 LARGE = {
     "Dirichlet": dm.Dirichlet(np.ones((1000, 3))),
@@ -179,14 +178,6 @@ CALLS = {
             (dm.PartiallyDirectedGraphSearch, []),
         )
     },
-    "HillClimbing, too many parents": (
-        lambda: dm.fit(dm.HillClimbing([(0, 2), (1, 2)], max_parents=1), [X, Y, Z], D3),
-        *(ValueError, "HillClimbing.G: z has 2 parents; must have at most max_parents = 1"),
-    ),
-    "LocalDirectedGraphSearch, too many parents": (
-        lambda: dm.fit(dm.LocalDirectedGraphSearch([(0, 2), (1, 2)], 9, max_parents=1), [X, Y, Z], D3),
-        *(ValueError, "LocalDirectedGraphSearch.G: z has 2 parents; must have at most max_parents = 1"),
-    ),
     "bayesian_score, of nothing": (
         lambda: dm.bayesian_score(V, EDGE, D, lambda *given: None),
         *(ValueError, "score gave None: must be a finite number"),

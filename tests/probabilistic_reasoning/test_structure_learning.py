@@ -654,7 +654,7 @@ def totals(vars, D, steps):
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, None])
-def test_local_search_keeps_to_its_limit_of_parents_and_begins_at_no_graph_above_it(most):
+def test_local_search_keeps_to_its_limit_of_parents_and_gives_up_those_above_it(most):
     x = np.random.default_rng(0).integers(0, 2, (3, 300))
     vars, D = [A, B, C, dm.Variable("sum", 8)], [*x, x[0] + 2 * x[1] + 4 * x[2]]
     forced = dm.BDeuScore(1e-9)  # of which independent variables have no edges
@@ -664,14 +664,19 @@ def test_local_search_keeps_to_its_limit_of_parents_and_begins_at_no_graph_above
     noise = np.random.default_rng(1).integers(0, 2, (4, 300))
     full = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     M = dm.LocalDirectedGraphSearch(full, 400, max_parents=most, score=forced)
-    four = [A, B, C, dm.Variable("D", 2)]
-    if most in (1, 2):
-        with pytest.raises(
-            ValueError, match=rf"G: [CD] has {most + 1} parents; must have at most max_parents = {most}"
-        ):
-            dm.fit(M, four, noise, rng=0)
-    else:
-        assert not dm.fit(M, four, noise, rng=0).edges
+    assert not dm.fit(M, [A, B, C, dm.Variable("D", 2)], noise, rng=0).edges
+
+
+def test_a_start_above_the_limit_of_parents_loses_what_the_score_misses_least():
+    """An exclusive or is told by its two parents alone, so that no score would have one of them go."""
+    x, y, z = np.array([[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]]).repeat(5, axis=1)
+    for M in (dm.HillClimbing, lambda G, **given: dm.LocalDirectedGraphSearch(G, 50, **given)):
+        assert dm.fit(M([(0, 2), (1, 2)]), [A, B, C], [x, y, z], rng=0).in_degree(2) == 2
+        assert dm.fit(M([(0, 2), (1, 2)], max_parents=1), [A, B, C], [x, y, z], rng=0).in_degree(2) <= 1
+    copies = [x, y, x]
+    found = dm.fit(dm.LocalDirectedGraphSearch([(0, 2), (1, 2)], 1, max_parents=1), [A, B, C], copies, rng=0)
+    assert (0, 2) in found.edges
+    assert (1, 2) not in found.edges
 
 
 def test_of_two_nodes_the_neighbour_has_one_edge_more_or_less():

@@ -45,7 +45,7 @@ class HillClimbing:
 
 @verbs.fit.register(HillClimbing)
 def fit_by_hill_climbing(M: HillClimbing, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
-    """The graph that hill climbing finds, on 0..n-1. ValueError for a start that is not allowed, and bad data."""
+    """The graph that hill climbing finds, on 0..n-1. ValueError for a start with a cycle, and bad data."""
     return best_of_starts(M, vars, D, rng, lambda pa, scores, M, rng: climbed(pa, scores, M))
 
 

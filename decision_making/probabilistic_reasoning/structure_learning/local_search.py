@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from attrs import field
 
 from decision_making import verbs
 from decision_making.checks import count, count_or_zero, optional, settings
+from decision_making.probabilistic_reasoning.inference.ordering import bits
 from decision_making.probabilistic_reasoning.parameter_learning.data import variables
 from decision_making.probabilistic_reasoning.structure_learning.graphs import (
     Parents,
@@ -67,21 +69,27 @@ class LocalDirectedGraphSearch:
 
 @verbs.fit.register(LocalDirectedGraphSearch)
 def fit_by_local_search(M: LocalDirectedGraphSearch, vars: Any, D: Any, rng: RNG = None) -> networkx.DiGraph[int]:
-    """The graph that local search finds, on 0..n-1. ValueError for a start that is not allowed, and bad data."""
+    """The graph that local search finds, on 0..n-1. ValueError for a start with a cycle, and bad data."""
     return best_of_starts(M, vars, D, rng, searched)
 
 
 def best_of_starts(M: Any, vars: Any, D: Any, rng: RNG, search: Callable[..., Parents]) -> networkx.DiGraph[int]:
     """The best graph that search(pa, scores, M, rng) ends with, from M.G and from M.restarts random graphs."""
-    vars, where = variables(vars), f"{type(M).__name__}.G"
-    starts, generator = [masks_of(M.G, vars, where)], default_rng(rng)
-    for v, mask in zip(vars, starts[0], strict=True):
-        if M.max_parents is not None and mask.bit_count() > M.max_parents:
-            said = f"{v.name} has {mask.bit_count()} parents; must have at most max_parents = {M.max_parents}"
-            raise ValueError(f"{where}: {said}")
+    vars = variables(vars)
+    first, generator = masks_of(M.G, vars, f"{type(M).__name__}.G"), default_rng(rng)
     scores = FamilyScores(vars, D, M.score)
+    starts = [without_too_many_parents(first, scores, M.max_parents)]
     starts += [random_dag(len(vars), generator, M.max_parents) for _ in range(M.restarts)]
     return graph_of(max((search(pa, scores, M, generator) for pa in starts), key=scores.total))
+
+
+def without_too_many_parents(pa: Parents, scores: FamilyScores, most: int | None) -> Parents:
+    """The graph where each variable with more than `most` parents loses, one by one, those the score misses least."""
+    pa = list(pa)
+    for j in range(len(pa)):
+        while most is not None and pa[j].bit_count() > most:
+            pa[j] = max([pa[j] ^ 1 << i for i in bits(pa[j])], key=partial(scores, j))
+    return pa
 
 
 def searched(pa: Parents, scores: FamilyScores, M: LocalDirectedGraphSearch, rng: np.random.Generator) -> Parents:
