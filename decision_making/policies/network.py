@@ -95,10 +95,10 @@ def values(θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> Arr
     return out
 
 
-def _results(weights: list[Array], h: Array, activation: str) -> Iterator[Array]:
-    """The outputs of each layer in turn, for the inputs h of the first one."""
+def _results(weights: list[Array], h: Array, activation: str, out: Sequence[Array] | None = None) -> Iterator[Array]:
+    """The outputs of each layer in turn, for the inputs h of the first one; written to `out`, where it is given."""
     for layer, W in enumerate(weights):
-        h = np.matmul(h, W[..., :-1, :])
+        h = np.matmul(h, W[..., :-1, :], out=out[layer] if out else None)
         h += W[..., -1:, :]
         if layer < len(weights) - 1:
             h = np.tanh(h, out=h) if activation == "tanh" else np.maximum(h, 0, out=h)
@@ -115,23 +115,28 @@ class ForwardPass:
 
     def __init__(self, θ: Array, x: Array, shapes: Shapes, activation: str = "tanh") -> None:
         self.shapes, self.activation, self.n, self.rows = shapes, activation, θ.shape[-1], x.shape[-2]
-        self.weights, dtype = list(layers_of(θ, shapes)), np.result_type(θ, x)
-        self.inputs = [np.empty((*x.shape[:-1], i + 1), dtype) for i, _ in shapes]  # of the layers
-        self.outputs = np.empty((*x.shape[:-1], shapes[-1][1]), dtype)  # (..., N, k)
-        self.inputs[0][..., :-1] = x
+        dtype, lead = np.result_type(θ, x), x.shape[:-1]
+        self.inputs = [np.empty((*lead, i + 1), dtype) for i, _ in shapes]  # of the layers
+        self.slopes = [np.empty((*lead, o), dtype) for _, o in shapes[:-1]]  # of the activation, hidden layers
+        self.outputs = np.empty((*lead, shapes[-1][1]), dtype)  # (..., N, k)
         for h in self.inputs:
             h[..., -1] = 1
-        kept = [*(h[..., :-1] for h in self.inputs[1:]), self.outputs]
-        self.slopes = [np.empty((*x.shape[:-1], o), dtype) for _, o in shapes[:-1]]  # of the activation, hidden layers
+        self.move(θ, x)
+
+    def move(self, θ: Array, x: Array) -> None:
+        """Become the network at another θ, or on as many other rows: what was kept is written over."""
+        self.weights = list(layers_of(θ, self.shapes))
+        self.inputs[0][..., :-1] = x
         for rows in self.blocks():
-            for layer, result in enumerate(_results(self.weights, x[rows], activation)):
-                kept[layer][rows] = result
-                if layer < len(self.slopes):
-                    slope = self.slopes[layer][rows]
-                    if activation == "relu":
-                        np.greater(result, 0, out=slope)
-                    else:
-                        np.subtract(1, np.multiply(result, result, out=slope), out=slope)
+            results = [z[rows] for z in (*self.slopes, self.outputs)]
+            for layer, z in enumerate(_results(self.weights, x[rows], self.activation, results), 1):
+                if layer < len(self.inputs):
+                    self.inputs[layer][rows][..., :-1] = z
+            for z in results[:-1]:  # the slopes, in the place of what they are the slopes at
+                if self.activation == "relu":
+                    np.greater(z, 0, out=z)
+                else:
+                    np.subtract(1, np.multiply(z, z, out=z), out=z)
 
     @property
     def x(self) -> Array:
@@ -166,12 +171,16 @@ class ForwardPass:
     def pull_rows(self, g: Array, placed: list[Array], rows: Block) -> None:
         """Add Jᵀu to a vector of parameters, where u is g in one block of rows and 0 elsewhere.
 
-        `placed` is `layers` of that vector.
+        `placed` is `layers` of that vector. The first block's is written to it: blocks come in order.
         """
         for layer in range(len(self.shapes) - 1, -1, -1):
-            placed[layer] += np.matmul(np.swapaxes(self.inputs[layer][rows], -1, -2), g)
+            h = self.inputs[layer][rows].mT
+            if rows[1].start:
+                placed[layer] += np.matmul(h, g)
+            else:
+                np.matmul(h, g, out=placed[layer])
             if layer:
-                W = np.swapaxes(self.weights[layer][..., :-1, :], -1, -2)
+                W = self.weights[layer][..., :-1, :].mT
                 g = g * W if g.shape[-1] == 1 else np.matmul(g, W)  # matmul is slow at outer products
                 g *= self.slopes[layer - 1][rows]
 
@@ -182,6 +191,25 @@ class ForwardPass:
     def blocks(self) -> Iterator[Block]:
         """The blocks of at most `ROWS` rows."""
         return _blocks(self.rows)
+
+
+class Passes:
+    """Forward passes of one network, for a fit of many small steps: one is used again where there are as many rows.
+
+    `make bench-peers` shows what it is worth.
+    """
+
+    def __init__(self, shapes: Shapes, activation: str = "tanh") -> None:
+        self.shapes, self.activation = shapes, activation
+        self.kept: dict[int, ForwardPass] = {}
+
+    def __call__(self, θ: Array, x: Array) -> ForwardPass:
+        """The pass at θ on the rows x (N, i), of the types of the first call; the next of N rows writes over it."""
+        if len(x) in self.kept:
+            self.kept[len(x)].move(θ, x)
+        else:
+            self.kept[len(x)] = ForwardPass(θ, x, self.shapes, self.activation)
+        return self.kept[len(x)]
 
 
 def _blocks(rows: int) -> Iterator[Block]:

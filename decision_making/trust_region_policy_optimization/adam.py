@@ -27,23 +27,23 @@ def adam(
     """
     mean, square, step = np.zeros(len(x)), np.zeros(len(x)), 0  # moments, times 10 and 1000
     g = np.empty(len(x))  # reused in every step, since allocating costs much of a small one
-    for _ in range(passes):
-        order = rng.permutation(N)
-        for start in range(0, N, minibatch):
-            g[:] = grad(x, order[start : start + minibatch])
-            with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(passes):
+            order = rng.permutation(N)
+            for start in range(0, N, minibatch):
+                g[:] = grad(x, order[start : start + minibatch])
                 if not math.isfinite(1000 * g.dot(g)):  # as large as `square` may become
                     return x
-            step += 1
-            mean *= 0.9
-            mean += g
-            square *= 0.999
-            square += np.square(g, out=g)
-            # x - learning_rate · m / (√v + 1e-8) with m = 0.1 mean / (1 - 0.9^step) and √v = root √square
-            root = math.sqrt(0.001 / (1 - 0.999**step))
-            np.sqrt(square, out=g)
-            g += 1e-8 / root
-            np.divide(mean, g, out=g)
-            g *= learning_rate * 0.1 / (root * (1 - 0.9**step))
-            x = (x - g).astype(x.dtype)
+                step += 1
+                mean *= 0.9
+                mean += g
+                square *= 0.999
+                square += np.square(g, out=g)
+                # x - learning_rate · m / (√v + 1e-8) with m = 0.1 mean / (1 - 0.9^step) and √v = root √square
+                root = math.sqrt(0.001 / (1 - 0.999**step))
+                np.sqrt(square, out=g)
+                g += 1e-8 / root
+                np.divide(mean, g, out=g)
+                g *= learning_rate * 0.1 / (root * (1 - 0.9**step))
+                x = x - g.astype(x.dtype, copy=False)
     return x

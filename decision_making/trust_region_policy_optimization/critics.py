@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from attrs import field
@@ -28,7 +29,7 @@ from decision_making.checks import (
     positive,
     widths,
 )
-from decision_making.policies.network import ACTIVATIONS, ForwardPass, orthogonal, size, values
+from decision_making.policies.network import ACTIVATIONS, Passes, orthogonal, size, values
 from decision_making.sampling import RNG, default_rng, indices
 from decision_making.structs import struct
 from decision_making.trust_region_policy_optimization.adam import adam
@@ -220,45 +221,38 @@ class NeuralCritic:
         rows = _rows(s, self.sizes[0]).astype(φ.dtype, copy=False)
         return values(φ, rows, self._shapes, self.activation).reshape(np.shape(s)[:-1])
 
-    def _forward(self, φ: Array, s: Array) -> ForwardPass:
-        """The network on states s (N, sizes[0])."""
-        return ForwardPass(φ, s.astype(φ.dtype, copy=False), self._shapes, self.activation)
-
     def fit(self, φ: Array, s: Array, targets: Array, rng: RNG = None) -> Array:
         """φ after fitting V_φ to targets (N,) at states s (N, sizes[0]), starting from φ, which is not modified.
 
         Returns φ where the fit is not finite. `rng` is for Adam: None, an int or a Generator.
         """
         φ, s = parameters(φ, self.n, "φ"), _rows(s, self.sizes[0])
+        slope = partial(self._slope, Passes(self._shapes, self.activation))
         with np.errstate(over="ignore", invalid="ignore"):
-            targets = _targets(targets, len(s)).astype(φ.dtype)
+            s, targets = s.astype(φ.dtype, copy=False), _targets(targets, len(s)).astype(φ.dtype)
             if self.optimizer == "lbfgs":
-                fitted = self._lbfgs(φ, s, targets)
+                fitted = lbfgs(lambda φ: slope(φ, s, targets), φ, self.iterations)
             else:
                 fitted = adam(
-                    lambda φ, i: self._slope(φ, s[i], targets[i])[0],
+                    lambda φ, i: slope(φ, s[i], targets[i])[0],
                     *(φ, len(s), self.iterations, self.minibatch, self.learning_rate, default_rng(rng)),
                 )
         return fitted if all_finite(fitted) else φ
 
-    def _slope(self, φ: Array, s: Array, targets: Array) -> tuple[Array, Array]:
+    def _slope(self, passes: Passes, φ: Array, s: Array, targets: Array) -> tuple[Array, Array]:
         """The gradient of ½ mean (V_φ(s) - target)², and the errors V_φ(s) - target (N,)."""
-        forward = self._forward(φ, s)
+        forward = passes(φ, s)
         error = forward.outputs[:, 0] - targets
         return forward.pull(error[:, None] / len(error)), error
 
-    def _loss(self, φ: Array, s: Array, targets: Array) -> tuple[float, Array]:
-        """½ mean (V_φ(s) - target)² and its gradient."""
-        slope, error = self._slope(φ, s, targets)
-        return 0.5 * float(np.mean(error**2, dtype=np.float64)), slope
 
-    def _lbfgs(self, φ: Array, s: Array, targets: Array) -> Array:
-        """φ after `iterations` of L-BFGS."""
-        from scipy.optimize import minimize  # imported where used
+def lbfgs(slope: Callable[[Array], tuple[Array, Array]], φ: Array, iterations: int) -> Array:
+    """φ after `iterations` of L-BFGS on ½ mean error², where slope(φ) is its gradient and the errors."""
+    from scipy.optimize import minimize  # imported where used
 
-        def loss(x: Array) -> tuple[float, Array]:
-            value, slope = self._loss(x.astype(φ.dtype), s, targets)
-            return value, slope.astype(np.float64)
+    def loss(x: Array) -> tuple[float, Array]:
+        gradient, error = slope(x.astype(φ.dtype))
+        return 0.5 * float(np.mean(error**2, dtype=np.float64)), gradient.astype(np.float64)
 
-        found = minimize(loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": self.iterations})
-        return np.asarray(found.x, φ.dtype)
+    found = minimize(loss, φ.astype(np.float64), jac=True, method="L-BFGS-B", options={"maxiter": iterations})
+    return np.asarray(found.x, φ.dtype)

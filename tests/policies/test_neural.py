@@ -12,7 +12,7 @@ from decision_making import LikelihoodRatioGradient, LinearGaussianPolicy, Traje
 from decision_making.policies import network as networks
 from decision_making.policies.base import At, reverse_pass
 from decision_making.policies.heads import Bernoulli, Categorical, Gaussian, MultiCategorical
-from decision_making.policies.network import ForwardPass, network, orthogonal, part, plain_network, size
+from decision_making.policies.network import ForwardPass, Passes, network, orthogonal, part, plain_network, size
 from decision_making.policies.neural import NeuralPolicy
 from decision_making.policies.softmax import chosen_log_softmax, log_softmax, total
 from decision_making.problems import GymnasiumProblem
@@ -204,6 +204,28 @@ def test_forward_pass_is_the_plain_network_and_its_products_those_of_its_jacobia
         J = jacobian(lambda θ, x=x[i]: plain_network(θ, x, shapes, activation))(θ[i])
         np.testing.assert_allclose(forward.push(v)[i], J @ v[i], rtol=1e-11, atol=1e-12)
         np.testing.assert_allclose(forward.pull(u)[i], np.tensordot(u[i], J, 2), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+@pytest.mark.parametrize("rows", [3, 1024])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_a_pass_that_is_used_again_is_a_new_one_there(shapes, rows, activation, monkeypatch):
+    monkeypatch.setattr(networks, "ROWS", rows)
+    passes, used, rng = Passes(shapes, activation), [], np.random.default_rng(1)
+    for N in (7, 4, 7, 7, 4, 1):
+        θ, x = rng.normal(size=size(shapes) + 2), rng.normal(size=(N, shapes[0][0]))
+        v, u = rng.normal(size=θ.shape), rng.normal(size=(N, shapes[-1][1]))
+        again, new = passes(θ, x), ForwardPass(θ, x, shapes, activation)
+        for name in ("inputs", "slopes"):
+            for kept, made in zip(getattr(again, name), getattr(new, name), strict=True):
+                np.testing.assert_array_equal(kept, made)
+        np.testing.assert_array_equal(again.outputs, new.outputs)
+        np.testing.assert_array_equal(again.push(v), new.push(v))
+        np.testing.assert_array_equal(again.pull(u), new.pull(u))
+        used.append(again)
+    assert used[0] is used[2] is used[3]
+    assert used[1] is used[4]
+    assert len({id(f) for f in used}) == 3
 
 
 @pytest.mark.parametrize("shapes", SHAPES)

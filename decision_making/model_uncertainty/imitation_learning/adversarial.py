@@ -31,7 +31,7 @@ from decision_making.model_uncertainty.imitation_learning.cloning import climbed
 from decision_making.model_uncertainty.imitation_learning.demonstrations import Demonstrations, demonstrations
 from decision_making.model_uncertainty.imitation_learning.rewards import policy_step
 from decision_making.policies import Policy
-from decision_making.policies.network import ForwardPass, orthogonal, size, values
+from decision_making.policies.network import Passes, orthogonal, size, values
 from decision_making.problem import RNG
 from decision_making.sampling import default_rng, indices
 from decision_making.sequential_problems.policy_gradient_estimation import recorded
@@ -119,9 +119,11 @@ class Discriminator:
         sign = np.where(np.arange(len(x)) < len(learner), -1.0, 1.0)  # of z in the loss, softplus(sign z)
         weight = np.where(sign < 0, 1 / len(learner), 1 / len(D))
 
+        passes = Passes(self._shapes)
+
         def loss(w: Array, i: Any = slice(None), share: float = 1.0) -> tuple[float, Array]:
             """Σ weight softplus(sign z) + ½ c ‖w‖² and its gradient; a minibatch has a share of the rows."""
-            forward = ForwardPass(w, x[i], self._shapes)
+            forward = passes(w, x[i])
             y = sign[i] * forward.outputs[:, 0]
             down = weight[i] / share * sign[i] * sigmoid(y)
             value = float(np.sum(weight[i] / share * softplus(y)) + self.ridge / 2 * (w @ w))
