@@ -29,7 +29,7 @@ def for_environment(env: Given, *, seed: int = 0, allow_imports: bool = False, *
     others, by root mean squares. An environment that is made already plays that itself, and is reset.
 
     Settings have the names of the command line, or Greek ones (δ for delta; λ or lam for lambda). `seed` gives the
-    first parameters.
+    first parameters. The problem M.P remembers what it has seen, so that each run wants parts of its own.
 
     Raises ValueError or TypeError, naming the setting, for an unknown or a bad one, and for one of a run, such as
     `steps`, which `train` takes; ValueError for an id "module:name" without allow_imports, because gymnasium runs the

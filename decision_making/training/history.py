@@ -60,7 +60,7 @@ class History(Shown):
     metrics: Array = field(repr=False)  # METRICS of each update (updates, metrics)
     returns: Array = field(repr=False)  # return of each finished episode, in order (undiscounted)
     reason: str  # why the run stopped
-    seed: int  # the seed that gives the same run again
+    seed: int  # the seed that gives the same run again, with a problem that has seen nothing yet
     selection: Selection | None = None  # which policy that is, where the last ones were compared
 
     def __getitem__(self, name: str) -> Array:

@@ -149,6 +149,9 @@ def train(
     its seed and the state of every live problem that is a field of M, or of a field of it, and so on; not of one within
     a function of your own.
 
+    A live problem, as that of `for_environment`, remembers the statistics of what it has seen: a second run with it is
+    another one. For the same numbers again make M, π, θ, φ anew.
+
     Raises ValueError where no limit or a bad one is given, where a problem returns what is not finite, where only a
     threshold could stop the run but no episode ends, where only steps could but they are not known (those of a grad_U
     that is a function), and, naming file and entry, where a checkpoint is not whole or not one of this run, of this
