@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAMED = 3  # settings in the name of a curve
-Curve = tuple[Array, Array]  # environment steps, returns
+SMOOTHED = 10  # updates that a point of a curve is the mean of, at most
+SHARE = 20  # and of so many updates of a run at most one
+
+
+class Curve(NamedTuple):
+    """The learning curve of a run."""
+
+    steps: Array  # environment steps
+    returns: Array  # mean return of the last updates in which an episode ended
+    updates: int  # of how many at most
 
 
 def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: int = 200) -> Any:
@@ -27,8 +36,9 @@ def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: i
         ax = drawn.add_subplot()
         ax.grid(True)
         for label, curves in groups:
-            _draw(ax, label, [x for x in curves if len(x[0])], points)
-        ax.set(xlabel="environment steps", ylabel="return of an episode", title=title)
+            _draw(ax, label, [x for x in curves if len(x.steps)], points)
+        every = [x.updates for _, curves in groups for x in curves]
+        ax.set(xlabel="environment steps", ylabel=_smoothed(every), title=title)
         ax.title.set_color(INK)
         if ax.lines:
             ax.legend()
@@ -56,12 +66,15 @@ def labels(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def curve(metrics: Mapping[str, Array]) -> Curve:
-    """Steps and mean returns, smoothed over ten updates, of the updates in which an episode ended."""
+    """Each point the mean, over the last updates in which an episode ended, of an update's own mean return.
+
+    It is over at most SMOOTHED updates, and over fewer in a run of fewer than SMOOTHED · SHARE. Every update counts
+    once: short episodes are many in an early update, and would hide the few long ones of a later one.
+    """
     some = np.isfinite(metrics["return_mean"])
-    steps, returns, n = (metrics[name][some] for name in ("steps", "return_mean", "episodes"))
-    total, count = np.cumsum(np.append(0.0, returns * n)), np.cumsum(np.append(0.0, n))
-    first = np.maximum(np.arange(1, len(returns) + 1) - 10, 0)
-    return steps, (total[1:] - total[first]) / (count[1:] - count[first])
+    steps, returns = (metrics[name][some] for name in ("steps", "return_mean"))
+    last = min(max(len(some) // SHARE, 1), SMOOTHED)
+    return Curve(steps, np.array([returns[max(k - last, 0) : k].mean() for k in range(1, len(returns) + 1)]), last)
 
 
 def draw_quartiles(ax: Axes, runs: Array, color: str, label: str, line: str = "-", shade: float = 0.2) -> None:
@@ -72,16 +85,24 @@ def draw_quartiles(ax: Axes, runs: Array, color: str, label: str, line: str = "-
     ax.plot(k, middle, line, color=color, label=label)
 
 
+def _smoothed(updates: Sequence[int]) -> str:
+    """What the vertical axis has, where each curve is smoothed over so many updates."""
+    least, most = min(updates, default=1), max(updates, default=1)
+    if most == 1:
+        return "mean return of an update's episodes"
+    return f"mean return, smoothed over {most if least == most else f'{least} to {most}'} updates"
+
+
 def _draw(ax: Any, label: str, curves: list[Curve], points: int) -> None:
     if not curves:
         return
     if len(curves) == 1:
-        ax.plot(*curves[0], label=label)
+        ax.plot(curves[0].steps, curves[0].returns, label=label)
         return
     from scipy import stats
 
-    steps = np.linspace(max(x[0] for x, _ in curves), min(x[-1] for x, _ in curves), points)
-    returns = np.array([np.interp(steps, *x) for x in curves])
+    steps = np.linspace(max(x.steps[0] for x in curves), min(x.steps[-1] for x in curves), points)
+    returns = np.array([np.interp(steps, x.steps, x.returns) for x in curves])
 
     def middle(x: Array, axis: int) -> Array:
         return np.asarray(stats.trim_mean(x, 0.25, axis=axis))

@@ -89,8 +89,9 @@ class History(Shown):
     def plot(self, path: Path | str | None = None, *, label: str = "return") -> Figure:
         """The learning curve as a matplotlib Figure, as `decision-making plot` draws it; written too, given a path.
 
-        Mean return of the episodes that ended in an update, smoothed over the last ten updates with any, against
-        environment steps. Raises ModuleNotFoundError where matplotlib is not installed.
+        Mean return of the episodes that ended in an update, against environment steps. In a run of 40 updates or more
+        it is smoothed over the last updates with any, a twentieth of all but at most ten. Raises ModuleNotFoundError
+        where matplotlib is not installed.
         """
         from decision_making.pictures.canvas import write_figure  # imported where used
         from decision_making.pictures.curves import curve, figure

@@ -216,9 +216,8 @@ def read_policy(folder: Path | str, *, best: bool = False) -> TrainedPolicy:
 def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: int = 200) -> Path:
     """Draw the runs in these folders to a picture; runs that differ in nothing but their seed are one curve.
 
-    Several seeds make an interquartile mean with a 95 % bootstrap band, one seed its own curve. Each curve is the
-    mean return of the episodes that ended in an update, smoothed over the last ten updates with any. Raises
-    ModuleNotFoundError where matplotlib is not installed.
+    Several seeds make an interquartile mean with a 95 % bootstrap band, one seed its own curve. Each curve is as
+    `History.plot` says. Raises ModuleNotFoundError where matplotlib is not installed.
     """
     from decision_making.pictures.canvas import write_figure  # imported where used
     from decision_making.pictures.curves import curve, figure, labels
