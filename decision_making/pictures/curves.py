@@ -24,6 +24,7 @@ class Curve(NamedTuple):
     steps: Array  # environment steps
     returns: Array  # mean return of the last updates in which an episode ended
     updates: int  # of how many at most
+    seed: int = 0  # of the run
 
 
 def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: int = 200) -> Any:
@@ -65,7 +66,7 @@ def labels(kinds: Sequence[Mapping[str, Any]]) -> list[str]:
     return found
 
 
-def curve(metrics: Mapping[str, Array]) -> Curve:
+def curve(metrics: Mapping[str, Array], seed: int = 0) -> Curve:
     """Each point the mean, over the last updates in which an episode ended, of an update's own mean return.
 
     It is over at most SMOOTHED updates, and over fewer in a run of fewer than SMOOTHED · SHARE. Every update counts
@@ -74,7 +75,8 @@ def curve(metrics: Mapping[str, Array]) -> Curve:
     some = np.isfinite(metrics["return_mean"])
     steps, returns = (metrics[name][some] for name in ("steps", "return_mean"))
     last = min(max(len(some) // SHARE, 1), SMOOTHED)
-    return Curve(steps, np.array([returns[max(k - last, 0) : k].mean() for k in range(1, len(returns) + 1)]), last)
+    means = [returns[max(k - last, 0) : k].mean() for k in range(1, len(returns) + 1)]
+    return Curve(steps, np.array(means), last, seed)
 
 
 def draw_quartiles(ax: Axes, runs: Array, color: str, label: str, line: str = "-", shade: float = 0.2) -> None:
@@ -107,7 +109,8 @@ def _draw(ax: Any, label: str, curves: list[Curve], points: int) -> None:
     def middle(x: Array, axis: int) -> Array:
         return np.asarray(stats.trim_mean(x, 0.25, axis=axis))
 
-    (line,) = ax.plot(steps, middle(returns, axis=0), label=f"{label}, {len(curves)} seeds, interquartile mean")
+    what = "seeds" if len({x.seed for x in curves}) == len(curves) else "runs"
+    (line,) = ax.plot(steps, middle(returns, axis=0), label=f"{label}, {len(curves)} {what}, interquartile mean")
     band = stats.bootstrap(
         (returns,), middle, axis=0, method="percentile", n_resamples=1000, rng=np.random.default_rng(0)
     ).confidence_interval

@@ -225,12 +225,13 @@ def learning_curves(folders: Sequence[Path | str], out: Path | str, *, points: i
     kinds: list[dict[str, Any]] = []  # settings but the seed
     groups: list[list[Curve]] = []
     for folder in folders:
-        settings = {name: x for name, x in read_configuration(folder).values.items() if name != "seed"}
+        settings = dict(read_configuration(folder).values)
+        seed = settings.pop("seed")
         metrics = {name: np.array(x) for name, x in read_metrics(folder).items()}
         if settings not in kinds:
             kinds.append(settings)
             groups.append([])
-        groups[kinds.index(settings)].append(curve(metrics))
+        groups[kinds.index(settings)].append(curve(metrics, seed))
     titles = ", ".join(dict.fromkeys(settings["env"] for settings in kinds))
     return write_figure(figure(list(zip(labels(kinds), groups, strict=True)), titles, points), out)
 

@@ -409,6 +409,19 @@ def test_curves_of_several_seeds_are_one_with_a_band(tmp_path):
     learning_curves([tmp_path / "none"], tmp_path / "none.png")  # no episode has ended
 
 
+def test_curves_of_one_seed_twice_are_runs_and_not_seeds(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        import_module("decision_making.pictures.canvas"), "write_figure", lambda x, out: drawn.append(x)
+    )
+    for folder, seed in (("a", 3), ("b", 3), ("c", 4)):
+        run(Configuration({**TEXT, "seed": seed, "updates": 2}), tmp_path / folder)
+    drawn.clear()
+    for folders, said in (("ab", "2 runs"), ("ac", "2 seeds"), ("abc", "3 runs")):
+        learning_curves([tmp_path / x for x in folders], "curves.png")
+        assert f", {said}, interquartile mean" in drawn.pop().axes[0].lines[0].get_label()
+
+
 def test_a_folder_without_a_policy_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"holds no run: policy.npz is missing"):
         read_policy(tmp_path)
