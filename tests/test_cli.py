@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -17,8 +18,10 @@ import decision_making
 from decision_making import progress
 from decision_making.__main__ import main
 from decision_making.cli import app
-from decision_making.training import Configuration
+from decision_making.cli.training import _Refused as Refused
+from decision_making.training import Configuration, History
 from decision_making.training.book_problems import PROBLEMS
+from decision_making.training.history import METRICS
 
 COMMAND = [sys.executable, "-m", "decision_making"]
 
@@ -105,6 +108,25 @@ def test_train_evaluate_resume_plot(tmp_path):
     drawn = run("plot", folder, "--out", "c.png", cwd=tmp_path)
     assert drawn.stdout.strip() == "c.png"
     assert (tmp_path / "c.png").stat().st_size > 5000
+
+
+def test_a_run_whose_updates_are_refused_says_so_at_its_end_and_why(tmp_path):
+    done = run(*TRAIN, "--set", "max_kl=1e-9", "--updates", "3", "--out", "here", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = "decision-making: note: only 0 of {} updates moved the policy; most often: no step accepted: none of 11 "
+    assert done.stderr.startswith(said.format(3))
+    assert ", had a divergence <= max_kl = 1e-09 in every state, and improved" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert run("resume", "here", "--updates", "4", cwd=tmp_path).stderr.startswith(said.format(4))
+
+
+@pytest.mark.parametrize(("moved", "noted"), [((1, 0), False), ((1, 0, 0), True), ((), False)])
+def test_fewer_than_half_of_the_updates_is_what_is_noted(moved, noted, capsys):
+    rows = np.full((len(moved), len(METRICS)), np.nan)
+    rows[:, METRICS.index("accepted")] = moved
+    Refused().tell(History(np.zeros(1), None, rows, np.zeros(0), "stopped", 0))
+    expected = f"decision-making: note: only 1 of {len(moved)} updates moved the policy\n"
+    assert capsys.readouterr().err == (expected if noted else "")
 
 
 def test_an_option_that_is_a_setting_is_told_where_it_is_given():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 from threadpoolctl import threadpool_limits
 
 from decision_making.checks import Named, not_negative
-from decision_making.cli.messages import fail, one_line_errors, say
+from decision_making.cli.messages import fail, note, one_line_errors, say
 from decision_making.cli.options import (
     Imports,
     LogEvery,
@@ -28,6 +29,9 @@ from decision_making.cli.options import (
     single_settings,
 )
 from decision_making.progress import LINES_EVERY, sweep_progress, train_progress
+from decision_making.sequential_problems.policy_gradient_optimization import Step
+from decision_making.sequential_problems.policy_gradient_optimization.local_model import Status
+from decision_making.sequential_problems.policy_gradient_optimization.steps import why
 from decision_making.training import History, runs, sweeps
 from decision_making.training.book_problems import PROBLEMS
 from decision_making.training.callbacks import Callback
@@ -186,10 +190,11 @@ def _plain(name: str) -> str:
 def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Callback], History]) -> None:
     """Do the work under a progress bar, or with a line now and then, and say how it ended."""
     not_negative(None, Named("--log-every"), log_every)
+    refused = _Refused()
     try:
         # one thread: the matrices are small, and the results are the same bit for bit
         with train_progress(c, log_every) as callback, threadpool_limits(1):
-            history = work(callback)
+            history = work(refused.beside(callback))
     except KeyboardInterrupt:
         begun = (folder / runs.CONFIG).exists()
         fail(f"stopped; go on with: decision-making resume {folder}" if begun else "stopped before the run began", 130)
@@ -201,3 +206,30 @@ def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Cal
         of_it = f"mean return {kept.mean:.4g} in {kept.episodes} episode{'s' * (kept.episodes != 1)}"
         which = f"update {kept.update}, the best of the last"
         say(f"{folder}: keeps the policy of {which}: {of_it}, the most likely actions")
+    refused.tell(history)
+
+
+class _Refused:
+    """Why updates did not move the policy."""
+
+    def __init__(self) -> None:
+        self.times: Counter[Status] = Counter()
+        self.said: dict[Status, str] = {}  # with the numbers of the last one, as bounds may change
+
+    def beside(self, callback: Callback) -> Callback:
+        """The callback, before which each step is looked at."""
+
+        def look(row: dict[str, float], taken: Step) -> object:
+            if not taken.accepted:
+                self.times[taken.status] += 1
+                self.said[taken.status] = why(taken)
+            return callback(row, taken)
+
+        return look
+
+    def tell(self, history: History) -> None:
+        """A note where fewer than half of the updates moved the policy, with the reason most often given."""
+        moved, n = int(history["accepted"].sum()), len(history)
+        if 2 * moved < n:
+            usual = [f"; most often: {self.said[status]}" for status, _ in self.times.most_common(1)]
+            note(f"only {moved} of {n} updates moved the policy{''.join(usual)}")

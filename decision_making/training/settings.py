@@ -127,7 +127,7 @@ GYMNASIUM: dict[str, Setting] = {
     "gate": _of(TRPO, "gate", 0.01, "δ times what the critic explained, but times this at least; 1: δ"),
     "anneal": _of(TRPO, "anneal", 0.0, "last share of the steps, or updates, in which δ falls to a 20th"),
     "selection": _of(TRPO, "selection", 0.05, "last share of the steps, in which the last policies are compared"),
-    "max_kl": _of(TRPO, "max_kl", None, "bound on a state's KL; not given: 0.3 (trust-region, one real action)"),
+    "max_kl": _of(TRPO, "max_kl", None, "bound on KL in every state (delta: the mean); not given: 0.3 or none"),
     "advantage": _of(TRPO, "advantage", "generalized"),
     "normalize_advantages": _of(TRPO, "normalize_advantages", True, "advantages to mean 0, deviation 1"),
     "minibatch": _of(TRPO, "minibatch", 64, "steps in a minibatch, of penalized and clamped updates"),
