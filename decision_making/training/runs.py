@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,7 +55,8 @@ def run(
 ) -> History:
     """Train in a new folder, the blocks of a batch on so many workers if the configuration has any.
 
-    Raises FileExistsError if the folder holds a run, BlockingIOError if one is at work there, OSError if it is moved.
+    A batch longer than `steps` is warned of. Raises FileExistsError if the folder holds a run, BlockingIOError if one
+    is at work there, OSError if it is moved.
     """
     instance(configuration, "configuration", Configuration)
     folder = path_of(folder, "folder")
@@ -65,6 +67,10 @@ def run(
         with _alone_in(folder):
             check_free(folder)  # before steps are taken for a first look
     parts = configuration.parts(allow_imports=allow_imports, workers=workers)
+    n, steps = getattr(parts.M, "n", 0), configuration["steps"]  # no n: trajectories of a textbook problem
+    if steps is not None and n > steps:
+        said = f"steps = {steps}: the first batch alone has about n = {n}, so that the run goes beyond"
+        warnings.warn(f"{said}; give more steps, or a smaller steps_per_update", stacklevel=2)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone_in(folder):
         check_free(folder)

@@ -284,6 +284,16 @@ def test_the_limit_that_a_run_has_is_no_way_back(tmp_path):
         resume(tmp_path, steps=201)
 
 
+def test_a_batch_that_is_longer_than_the_limit_is_told_before_the_run_begins(tmp_path):
+    def begun(row, taken):
+        assert any("steps = 127: the first batch alone has about n = 128" in str(x.message) for x in told)
+
+    with pytest.warns(UserWarning, match="give more steps, or a smaller steps_per_update") as told:
+        run(Configuration({**SMALL, "steps": 127}), tmp_path / "short", callbacks=[begun])
+    assert len(told) == 1
+    run(Configuration({**SMALL, "steps": 128}), tmp_path / "enough")
+
+
 def test_a_folder_with_the_checkpoint_of_train_is_left_as_it_is(tmp_path):
     M, π, θ, φ = Configuration(TEXT).parts()
     train(M, π, θ, φ, rng=0, updates=2, folder=tmp_path)
