@@ -61,10 +61,34 @@ def test_workers_of_a_sweep_and_of_a_batch_find_the_module_too(folder):
         (("myenw:My/Thermostat-v0", "--allow-imports"), "no environment of that id (No module named 'myenw')"),
         (("myenv:My/Thermostatt-v0", "--allow-imports"), "did you mean My/Thermostat-v0?"),
         (("broken:My/Env-v0", "--allow-imports"), "invalid syntax (broken.py, line 1)"),
+        (("broken:My/Env-v0", "--allow-imports"), "the module broken failed to import: SyntaxError: "),
+        (
+            ("needy:My/Env-v0", "--allow-imports"),
+            "'needy:My/Env-v0': the module needy failed to import: ModuleNotFoundError: No module named "
+            "'no_such_package' (needy.py, line 2)\n",
+        ),
+        (
+            ("zero:My/Env-v0", "--allow-imports"),
+            "the module zero failed to import: ZeroDivisionError: division by zero (zero.py, line 1)\n",
+        ),
+        (
+            ("deep:My/Env-v0", "--allow-imports"),
+            "the module deep failed to import: ZeroDivisionError: division by zero (zero.py, line 1, from deep.py, "
+            "line 3)\n",
+        ),
+        (("leaves:My/Env-v0", "--allow-imports"), "the module leaves failed to import: SystemExit: 3 (leaves.py, line"),
+        (("package.none:My/Env-v0", "--allow-imports"), "no environment of that id (No module named 'package.none')"),
+        ((":My/Env-v0", "--allow-imports"), "failed to import: ValueError: Empty module name\n"),
     ],
 )
 def test_what_is_wrong_with_the_id_is_one_line_and_nothing_is_written(given, said, folder):
     (folder / "broken.py").write_text("class:\n")
+    (folder / "needy.py").write_text("import os\nimport no_such_package\n")
+    (folder / "zero.py").write_text("print(1 / 0)\n")
+    (folder / "deep.py").write_text("import os\n\nimport zero\n")
+    (folder / "leaves.py").write_text("import sys\nsys.exit(3)\n")
+    (folder / "package").mkdir()
+    (folder / "package" / "__init__.py").touch()
     status, out, wrong = command(folder, "train", *given)
     assert (status, out, wrong.count("\n")) == (1, "", 1)
     assert said in wrong

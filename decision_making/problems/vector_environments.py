@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -81,13 +83,17 @@ def time_limit(env: Vector) -> int | None:
 
 
 def registered(id: str) -> EnvSpec:
-    """The spec of an id, or of "module:id". ValueError, with the nearest known id, where it is not registered."""
+    """The spec of an id, or of "module:id".
+
+    ValueError, with the nearest known id, where it is not registered; with exception, file and line, where the module
+    is there, but fails while it is imported.
+    """
     import gymnasium
 
     module, colon, name = id.rpartition(":")
     try:
         if colon:  # as in gymnasium: importing the module registers its ids
-            importlib.import_module(module)
+            _imported(module, id)
         return gymnasium.spec(name)
     except (gymnasium.error.Error, ImportError) as error:
         own = _bare_names(gymnasium.registry)
@@ -95,6 +101,26 @@ def registered(id: str) -> EnvSpec:
         if not (colon or near):
             near = f'; one that a module of yours registers is "module:{id}"'
         raise ValueError(f"env = {id!r}: no environment of that id ({error}){near}") from error
+
+
+def _imported(module: str, id: str) -> None:
+    """Import the module of an id. ModuleNotFoundError where there is none of that name, ValueError where it fails."""
+    try:
+        importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            raise
+        said = f"{type(error).__name__}: {error}{_place(error)}"
+        raise ValueError(f"env = {id!r}: the module {module} failed to import: {said}") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where the code of an imported module failed, and what called it where that is another file; else nothing."""
+    lines = [x for x in traceback.extract_tb(error.__traceback__)[1:] if "importlib" not in x.filename]
+    if isinstance(error, SyntaxError) or not lines:  # the one says its own place
+        return ""
+    first, last = (f"{Path(x.filename).name}, line {x.lineno}" for x in (lines[0], lines[-1]))
+    return f" ({last})" if lines[0].filename == lines[-1].filename else f" ({last}, from {first})"
 
 
 def _bare_names(ids: Iterable[str]) -> list[str]:
