@@ -141,6 +141,7 @@ def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
     instance(text, "text", str)
     reader = _Reader(text, name)
     variables: dict[str, Variable] = {}
+    declared: dict[str, int] = {}  # on which line each of them begins
     factors: dict[str, Factor] = {}
     later: list[tuple[list[str], _Block]] = []
     named = False
@@ -153,10 +154,11 @@ def parse_bif(text: str, name: str = "text") -> BayesianNetwork:
                 reader.word("'{'")
             _properties(reader)
         elif kind == "variable":
-            v = _variable(reader)
+            line, v = reader.line, _variable(reader)
             if v.name in variables:
-                reader.wrong("another name", v.name)
-            variables[v.name] = v
+                said = f"the variable {v.name} is declared twice, first on line {declared[v.name]}"
+                raise ValueError(f"{name}, line {line}: {said}")
+            variables[v.name], declared[v.name] = v, line
         elif kind == "probability":
             later.append(_probability(reader))
         else:
