@@ -141,7 +141,11 @@ def test_an_option_that_is_a_setting_is_told_where_it_is_given():
 def test_a_checkpoint_of_train_is_no_run_and_the_error_says_what_it_is(tmp_path):
     assert "goes on" not in run("evaluate", str(tmp_path)).stderr
     (tmp_path / "checkpoint.npz").touch()
-    assert "train(…, folder=…, resume=True) goes on from its checkpoint" in run("evaluate", str(tmp_path)).stderr
+    for command in ("evaluate", "plot"):
+        said = run(command, str(tmp_path)).stderr
+        assert "train(…, folder=…, resume=True) goes on from its checkpoint" in said
+        assert "; commands read the folder that run(Configuration(…), folder) of decision_making.training makes" in said
+        assert "save_policy keeps a policy alone" in said
 
 
 def test_configuration_file_and_options_that_replace_it(tmp_path):

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 CONFIG, TABLE, POLICY, CURVE, SELECTION = "config.toml", "metrics.csv", "policy.npz", "curve.png", "selection.csv"
 SWEEP = "sweep.csv"  # in the folder of a sweep
 LIMITS = ("steps", "updates", "seconds", "threshold")  # that a run may be resumed with others of
+OF_TRAIN = (  # what to do about a folder that has a checkpoint alone
+    "train(…, folder=…, resume=True) goes on from its checkpoint; commands read the folder that "
+    "run(Configuration(…), folder) of decision_making.training makes, and save_policy keeps a policy alone"
+)
 WAIT = 3.0  # seconds that a process killed just now may take to end
 
 
@@ -164,8 +168,8 @@ def read_configuration(folder: Path | str, **changes: object) -> Configuration:
     """The configuration of a run. Raises FileNotFoundError if there is none, ValueError if it is damaged."""
     file = path_of(folder, "folder") / CONFIG
     if not file.is_file():
-        other = "; train(…, folder=…, resume=True) goes on from its checkpoint" if begun(folder) else ""
-        raise FileNotFoundError(f"{folder} holds no run: {CONFIG} is missing{other}")
+        said = f"{folder} holds no run: {CONFIG} is missing"
+        raise FileNotFoundError(said + (f"; {OF_TRAIN}" if begun(folder) else ""))
     try:
         return Configuration.from_toml(short_text(file, LONGEST), **changes)
     except (ValueError, TypeError) as error:
