@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,7 @@ import typer
 from decision_making import verbs
 from decision_making.checks import suggestion
 from decision_making.cli.messages import note, one_line_errors, say
-from decision_making.cli.options import at_least
+from decision_making.cli.options import at_least, whole_number
 from decision_making.formats import read_bif
 from decision_making.probabilistic_reasoning.inference import (
     JunctionTree,
@@ -29,7 +31,9 @@ def infer(
     query: Annotated[list[str] | None, typer.Option(help="A variable to ask for; may be repeated. None: all.")] = None,
     evidence: Annotated[list[str] | None, typer.Option(help="What is known, NAME=STATE; may be repeated.")] = None,
     together: Annotated[bool, typer.Option("--joint", help="The joint distribution of what is asked.")] = False,
-    samples: Annotated[int, typer.Option(help="Also estimate by so many weighted samples.")] = 0,
+    samples: Annotated[
+        int, typer.Option(parser=whole_number, metavar="NUMBER", help="Also estimate by so many weighted samples.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="What the samples follow from.")] = 0,
     picture: Annotated[Path | None, typer.Option(help="Draw the network with its posteriors into this file.")] = None,
 ) -> None:
@@ -54,7 +58,7 @@ def infer(
             factors = list(verbs.infer(JunctionTree(), bn, dict.fromkeys(names), known).values())
         if known:
             log_p = evidence_log_probability(VariableElimination(), bn, known)
-            say(f"P(evidence) = exp({log_p:.6f})")
+            say(f"P(evidence) = {_probability(log_p)}")
         for φ, found in zip(factors, _estimates(bn, factors, known, samples, seed), strict=True):
             for line in _lines(φ, found):
                 say(line)
@@ -63,6 +67,16 @@ def infer(
             from decision_making.pictures.networks import posteriors
 
             say(write_figure(posteriors((bn, known)), picture))
+
+
+def _probability(log_p: float) -> str:
+    """A probability, and beside it its logarithm, which is left alone where the probability is no plain number.
+
+    >>> [_probability(x) for x in (-2.75, 1e-16, -800.0)]
+    ['0.0639279 (exp(-2.750000))', '1 (exp(0.000000))', 'exp(-800.000000)']
+    """
+    logarithm, p = f"exp({min(round(log_p, 6), 0.0) + 0.0:.6f})", math.exp(min(log_p, 0.0))
+    return f"{p:.6g} ({logarithm})" if p >= sys.float_info.min else logarithm
 
 
 def _known(bn: BayesianNetwork, text: str) -> tuple[str, int]:

@@ -241,7 +241,7 @@ def asked(*arguments):
 def test_infer_prints_posteriors(asia):
     said = asked(asia, "--query", "dysp", "--evidence", "asia=yes", "--evidence", "xray=yes")
     assert said.exit_code == 0
-    assert "P(evidence) = exp(-6.535554)" in said.output
+    assert "P(evidence) = 0.00145093 (exp(-6.535554))\n" in said.output
     assert "yes  0.681101" in said.output
     assert "no   0.318899" in said.output
     everything = asked(asia, "--evidence", "xray=yes").output
@@ -255,6 +255,25 @@ def test_infer_prints_samples_beside_the_exact_answer_and_joint_distributions(as
     assert abs(float(exact) - float(estimate)) < 5 * float(error)
     both = asked(asia, "--query", "lung", "--query", "tub", "--joint").output
     assert "yes  yes  0.000572" in both
+
+
+def test_infer_takes_a_number_of_samples_as_other_commands_do(asia):
+    common = ("--query", "dysp", "--evidence", "xray=yes", "--samples")
+    said = asked(asia, *common, "2e3")
+    assert said.exit_code == 0
+    assert said.output == asked(asia, *common, "2000").output
+    assert asked(asia, *common, "2.5").exit_code == 2
+
+
+def test_infer_prints_the_probability_of_the_evidence_also_where_it_is_1_or_underflows(tmp_path):
+    many = range(400)
+    names = " ".join(f"variable v{i} {{ type discrete [ 2 ] {{ x, y }}; }}" for i in many)
+    tables = " ".join(f"probability ( v{i} ) {{ table {'0, 1' if i == 0 else '0.01, 0.99'}; }}" for i in many)
+    (tmp_path / "many.bif").write_text(names + tables)
+    file, all_x = str(tmp_path / "many.bif"), [x for i in many[1:] for x in ("--evidence", f"v{i}=x")]
+    certain = asked(file, "--query", "v0", "--evidence", "v0=y").output
+    assert certain.startswith("P(evidence) = 1 (exp(0.000000))\n")
+    assert asked(file, "--query", "v0", *all_x).output.startswith("P(evidence) = exp(-1837.462904)\n")
 
 
 def test_infer_prints_the_exact_answer_where_no_sample_agrees(tmp_path):
