@@ -23,8 +23,9 @@ def explain(x: object, *given: Any, **options: Any) -> Any:
 
     explain(taken)
         Of a `Step` of chapter 12: moved or not and why, divergence and its bound, improvement, θ, the critic.
-    explain(search, s, rng=None), explain(found)
-        Of an online search in the state s, or of a `Plan` (chapter 9): what was visited, why the action was chosen.
+    explain(search, s, rng=None), explain(found, name=str)
+        Of an online search in the state s, or of a `Plan` (chapter 9): what was visited, why the action was chosen;
+        `name` gives a name to what the problem calls an action.
 
     Raises TypeError for what is not known.
     """

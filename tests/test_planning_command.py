@@ -2,10 +2,13 @@
 
 import re
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import decision_making as dm
 from decision_making.cli import app
+from decision_making.problems import HexWorld
 
 
 def called(*arguments):
@@ -35,6 +38,30 @@ def test_watching_shows_the_board_and_the_choice_of_the_tree():
         assert action in done.output
 
 
+@pytest.mark.parametrize("method", ["mcts", "widening"])
+def test_explanations_name_actions_as_the_table_does(method):
+    done = called("2048", "--method", method, "--simulations", 40, "--steps", 9, "--watch", "--explain")
+    said = " ".join(done.output.split())
+    chosen = re.findall(r"^> +(\w+) +([\d.]+)", done.output, re.MULTILINE)
+    assert len(chosen) == done.output.count("\n> ") == 9
+    for table in done.output.split("visits")[1:]:
+        names = re.findall(r"^(?:>| ) +(left|down|right|up) ", table, re.MULTILINE)
+        assert len(names) == len(set(names))
+    explained = re.findall(r"Action (\w+) is chosen: it is worth ([\d.]+\d)", said)
+    assert [a for a, _ in explained] == [a for a, _ in chosen]
+    np.testing.assert_allclose([float(u) for _, u in explained], [float(u) for _, u in chosen], rtol=0.006)
+    assert re.findall(r"step (\d), return so far", said) == list("123456789")
+    assert len(re.findall(r"In order: (?:left|down|right|up): ", said)) == 9
+    assert not re.search(r"(order:|,) \d: |action \d", said)
+
+
+def test_a_name_for_what_the_problem_calls_an_action_is_the_only_thing_that_changes():
+    found = dm.plan(dm.ForwardSearch(HexWorld(), 2, np.zeros(25)), 0)
+    assert dm.explain(found, name="a{}".format) == re.sub(
+        r"(?<=ction )(?=\d)|(?<=[:,] )(?=\d: )", "a", dm.explain(found)
+    )
+
+
 @pytest.mark.parametrize("method", ["mcts", "widening", "sparse", "rollout", "forward"])
 def test_every_method_walks_through_hex_world(method):
     size = {"sparse": 2, "forward": 1}.get(method, 30)
@@ -49,7 +76,7 @@ def test_a_problem_of_gymnasium_is_played_with_its_own_words():
     size = ("--method", "forward", "--depth", 14, "--watch")
     done = called("CliffWalking-v1", *size)
     assert done.exit_code == 0, done.output
-    assert done.output.startswith("action 1, return so far 0\nstate 36\n")
+    assert done.output.startswith("step 1, return so far 0\nstate 36\n")
     assert [line.split()[1] for line in done.output.splitlines() if line.startswith("> ")] == [
         "up",
         *["right"] * 11,

@@ -136,11 +136,11 @@ class Screen(Watched):
         """One state and the choice made in it."""
         if not (self.watch or self.explain):
             return
-        lines: list[Any] = [Text(f"action {k + 1}, return so far {total:g}")]
+        lines: list[Any] = [Text(f"step {k + 1}, return so far {total:g}")]
         if self.watch:
             lines += [self.state(found.s), self.choice(found)]
         if self.explain:
-            lines.append(Text(explain(found)))
+            lines.append(Text(explain(found, name=self.word)))
         self.put(*lines)
 
     def state(self, s: Any) -> Text:
@@ -167,7 +167,7 @@ class Screen(Watched):
 
     def action(self, found: planning.Plan, i: int) -> str:
         """What the i-th action is called."""
-        return self.word(found.M._model.action(np.array([i]))[0])
+        return self.word(found.M.action_name(found, i))
 
     def word(self, a: Any) -> str:
         """What an action is called."""

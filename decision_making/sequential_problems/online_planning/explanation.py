@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from decision_making.problem import RNG, State
@@ -27,16 +29,24 @@ def explain_search(M: OnlinePlanner, s: State, rng: RNG = None) -> str:
 
 
 @explain.register
-def explain_plan(found: Plan) -> str:
-    """The same of a search that was made. Raises ValueError for a batch of states."""
+def explain_plan(found: Plan, *, name: Callable[[str], str] = str) -> str:
+    """The same of a search that was made, where `name` says what an action is called that the problem calls so.
+
+    Raises ValueError for a batch of states.
+    """
     if found.Q.ndim != 1:
         raise ValueError(f"s: a batch of {len(found.Q)} states; explain one state at a time")
-    return " ".join([f"{type(found.M).__name__} {found.M.did(found)}", choice(found), ranking(found)]).rstrip()
+
+    def called(i: int | None) -> str:
+        return name(found.M.action_name(found, i))
+
+    said = [f"{type(found.M).__name__} {found.M.did(found)}", choice(found, called), ranking(found, called)]
+    return " ".join(said).rstrip()
 
 
-def choice(found: Plan) -> str:
-    """Which action was chosen, by how much."""
-    tried, chosen = np.flatnonzero(np.isfinite(found.Q)), found.M.action_name(found, None)
+def choice(found: Plan, called: Callable[[int | None], str]) -> str:
+    """Which action was chosen, by how much; `called` says what one is called by its index, None the chosen one."""
+    tried, chosen = np.flatnonzero(np.isfinite(found.Q)), called(None)
     if len(tried) == 0:
         return f"No action was tried, so the first one, {chosen}, is returned: it takes more simulations."
     order = tried[np.argsort(-found.Q[tried], kind="stable")]
@@ -44,20 +54,20 @@ def choice(found: Plan) -> str:
     if len(order) == 1:
         return said + ", and no other was compared."
     ahead = found.Q[order[0]] - found.Q[order[1]]
-    second = found.M.action_name(found, int(order[1]))
+    second = called(int(order[1]))
     if ahead == 0:
         return said + f", as much as action {second}; of equally good actions the first one considered is taken."
     return said + f", {ahead:.3g} more than action {second}."
 
 
-def ranking(found: Plan) -> str:
+def ranking(found: Plan, called: Callable[[int | None], str]) -> str:
     """The actions in order of their utilities, with their visits."""
     order = [i for i in np.argsort(-found.Q, kind="stable") if np.isfinite(found.Q[i])]
     if len(order) < 2:
         return ""
     N = found.N
     visits = (lambda i: "") if N is None else (lambda i: f" ({N[i]:.0f} visits)")
-    shown = [f"{found.M.action_name(found, int(i))}: {found.Q[i]:.3g}{visits(i)}" for i in order[:SHOWN]]
+    shown = [f"{called(int(i))}: {found.Q[i]:.3g}{visits(i)}" for i in order[:SHOWN]]
     more = f", and {len(order) - SHOWN} more" if len(order) > SHOWN else ""
     left = len(found.Q) - len(order)
     untried = f" {left} action{'s were' if left > 1 else ' was'} not tried or cut off." if left else ""

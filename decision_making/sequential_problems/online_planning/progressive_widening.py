@@ -76,9 +76,13 @@ class ProgressiveWidening(OnlinePlanner):
 
     def action_name(self, found: Plan, i: int | None) -> str:
         """The i-th action that was considered at the root; a proposed one has no name but what it is."""
-        a = found.a if i is None else found.tree.a[0, i] if np.asarray(found.N)[i] else i
+        tried = np.asarray(found.N) > 0
+        considered = found.tree.a[0, : len(tried)] if tried.any() else np.arange(len(tried))
         if i is not None and self.propose is None:
+            others = np.setdiff1d(np.arange(len(self.P.A)), considered[tried])  # in the order of the list
+            a = considered[i] if tried[i] else others[np.count_nonzero(~tried[:i])]
             return OnlinePlanner.action_name(self, found, int(a))
+        a = found.a if i is None else considered[i] if tried[i] else i
         return f"{a:.3g}" if isinstance(a, np.floating) else str(a)
 
 
