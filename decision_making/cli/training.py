@@ -201,7 +201,8 @@ def _train(c: Configuration, folder: Path, log_every: float, work: Callable[[Cal
     n = min(100, len(history.returns))
     mean = f"mean return of the last {n} episode{'s' * (n != 1)} {history.mean_return():.4g}"
     ended = mean if len(history.returns) else "no episode has ended yet"
-    say(f"{folder}: {history.reason} after {len(history)} updates and {history.steps} steps; {ended}")
+    updates = f"{len(history)} update{'s' * (len(history) != 1)}"
+    say(f"{folder}: {history.reason} after {updates} and {history.steps} steps; {ended}")
     if (kept := history.selection) is not None:
         of_it = f"mean return {kept.mean:.4g} in {kept.episodes} episode{'s' * (kept.episodes != 1)}"
         which = f"update {kept.update}, the best of the last"
