@@ -70,7 +70,7 @@ def infer(
 
 
 def _probability(log_p: float) -> str:
-    """A probability, and beside it its logarithm, which is left alone where the probability is no plain number.
+    """A probability, with its logarithm behind it; the logarithm alone where it is too small for a float.
 
     >>> [_probability(x) for x in (-2.75, 1e-16, -800.0)]
     ['0.0639279 (exp(-2.750000))', '1 (exp(0.000000))', 'exp(-800.000000)']

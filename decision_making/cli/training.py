@@ -232,5 +232,6 @@ class _Refused:
         """A note where fewer than half of the updates moved the policy, with the reason most often given."""
         moved, n = int(history["accepted"].sum()), len(history)
         if 2 * moved < n:
-            usual = [f"; most often: {self.said[status]}" for status, _ in self.times.most_common(1)]
+            since = "" if self.times.total() == n - moved else ", of those since it was resumed"
+            usual = [f"; most often{since}: {self.said[status]}" for status, _ in self.times.most_common(1)]
             note(f"only {moved} of {n} updates moved the policy{''.join(usual)}")

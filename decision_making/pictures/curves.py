@@ -38,7 +38,7 @@ def figure(groups: Sequence[tuple[str, list[Curve]]], title: str = "", points: i
         ax.grid(True)
         for label, curves in groups:
             _draw(ax, label, [x for x in curves if len(x.steps)], points)
-        every = [x.updates for _, curves in groups for x in curves]
+        every = [x.updates for _, curves in groups for x in curves if len(x.steps)]
         ax.set(xlabel="environment steps", ylabel=_smoothed(every), title=title)
         ax.title.set_color(INK)
         if ax.lines:

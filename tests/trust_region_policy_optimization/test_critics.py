@@ -1,15 +1,19 @@
 """Critics: the linear fit in closed form, the network's loss and gradient, and both of its optimizers."""
 
 import math
+from types import SimpleNamespace
 
 import attrs
+import autograd.numpy as anp
 import numpy as np
 import pytest
+from autograd import grad
 from hypothesis import given, strategies as st
 from scipy import optimize
 
 from decision_making import FeatureCritic, LinearCritic, NeuralCritic, TableCritic
-from decision_making.policies.network import Passes
+from decision_making.policies.network import Passes, plain_network
+from decision_making.trust_region_policy_optimization import critics
 
 
 def products(s):
@@ -418,6 +422,28 @@ def test_neural_gradient_is_back_propagation_and_the_difference_of_losses(sizes)
         for e in np.eye(critic.n)
     ]
     np.testing.assert_allclose(slope, differences, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_fit_goes_by_the_loss_and_the_gradient_of_its_own_network(activation, optimizer, monkeypatch):
+    critic = NeuralCritic((2, 5), activation=activation, optimizer=optimizer, iterations=1, minibatch=64)
+    φ, (s, targets) = started(critic), batch()
+    outputs = plain_network(φ, s, critic._shapes, activation)[:, 0]
+
+    def mean_square(φ):
+        return anp.mean((plain_network(φ, s, critic._shapes, activation)[:, 0] - targets) ** 2) / 2
+
+    seen = []
+    if optimizer == "lbfgs":
+        monkeypatch.setattr(optimize, "minimize", lambda f, x, **options: seen.append(f(x)) or SimpleNamespace(x=x))
+    else:
+        monkeypatch.setattr(critics, "adam", lambda f, x, N, *rest: seen.append((None, f(x, np.arange(N)))) or x)
+    critic.fit(φ, s, targets, rng=0)
+    ((loss, slope),) = seen
+    if optimizer == "lbfgs":
+        np.testing.assert_allclose(loss, np.mean((outputs - targets) ** 2) / 2, rtol=1e-12)
+    np.testing.assert_allclose(slope, grad(mean_square)(φ), rtol=1e-9, atol=1e-13)
 
 
 def test_lbfgs_fits_a_known_function_and_more_iterations_fit_it_better():
