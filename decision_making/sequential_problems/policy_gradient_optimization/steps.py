@@ -106,7 +106,7 @@ def why(taken: Step) -> str:
         in_all = "" if max_kl is None else f", had a divergence <= max_kl = {max_kl:g} in every state,"
         return (
             f"no step accepted: none of {taken.rule.max_backtracks + 1} points on the segment to the natural update "
-            f"met the constraint <= {taken.rule.ε:g}{in_all} and improved the surrogate objective"
+            f"met the constraint <= {taken.rule.ε}{in_all} and improved the surrogate objective"
         )
     if taken.status is Status.BEYOND_MAX_KL:
         return f"{taken.status.value} = {taken.M.max_kl}"
